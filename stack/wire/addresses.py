@@ -1,0 +1,161 @@
+"""IPv4 and Ethernet addresses: text to bytes at the edges, questions about bytes inside.
+
+An IPv4 address is 4 `bytes` and a station (MAC) address 6 `bytes` everywhere in the stack. See RFC 1122 section
+3.2.1.3 and RFC 6890 for the special addresses, RFC 4632 for prefixes, RFC 1112 section 6.4 for multicast on Ethernet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stack.wire.checksum import Buffer
+
+ANY = bytes(4)
+"""0.0.0.0: "this host on this network", and "any local address" when binding."""
+BROADCAST = b"\xff\xff\xff\xff"
+"""255.255.255.255: every host on this link, never forwarded (RFC 919)."""
+LOOPBACK = b"\x7f\x00\x00\x01"
+ALL_HOSTS = b"\xe0\x00\x00\x01"
+"""224.0.0.1: every multicast-capable host on this link (RFC 1112 section 4)."""
+MAC_BROADCAST = b"\xff\xff\xff\xff\xff\xff"
+MAC_ZERO = bytes(6)
+
+
+def parse_ipv4(text: str) -> bytes:
+    """The 4 bytes of a dotted quad such as "10.9.0.2".
+
+    Strict: four decimal numbers 0-255 without leading zeros (some programs read "010" as eight). ValueError names
+    the text and the rule it breaks.
+    """
+    parts = text.split(".")
+    if len(parts) != 4:
+        raise ValueError(f"{text!r} is not an IPv4 address: it needs four numbers separated by dots")
+    for part in parts:
+        if not (part.isascii() and part.isdigit()):
+            raise ValueError(f"{text!r} is not an IPv4 address: {part!r} is not a decimal number")
+        if len(part) > 1 and part[0] == "0":
+            raise ValueError(f"{text!r} is not an IPv4 address: {part!r} has a leading zero")
+        if len(part) > 3 or int(part) > 255:
+            raise ValueError(f"{text!r} is not an IPv4 address: {part} is over 255")
+    return bytes(int(part) for part in parts)
+
+
+def format_ipv4(address: Buffer) -> str:
+    """The dotted quad for 4 bytes."""
+    a, b, c, d = address
+    return f"{a}.{b}.{c}.{d}"
+
+
+def parse_mac(text: str) -> bytes:
+    """The 6 bytes of a station address: six pairs of hexadecimal digits separated by colons (or all by hyphens).
+
+    ValueError names the text and the rule.
+    """
+    pairs = text.split("-" if "-" in text else ":")
+    if len(pairs) != 6:
+        raise ValueError(f"{text!r} is not a MAC address: it needs six pairs of hexadecimal digits")
+    for pair in pairs:
+        if len(pair) != 2 or not all(digit in "0123456789abcdefABCDEF" for digit in pair):
+            raise ValueError(f"{text!r} is not a MAC address: {pair!r} is not a pair of hexadecimal digits")
+    return bytes(int(pair, 16) for pair in pairs)
+
+
+def format_mac(address: Buffer) -> str:
+    """Pairs of hexadecimal digits separated by colons, in lower case."""
+    return bytes(address).hex(":")
+
+
+def is_this_network(address: Buffer) -> bool:
+    """0.0.0.0/8: "this network", never a destination, a source only while booting (RFC 1122 3.2.1.3 a, b)."""
+    return address[0] == 0
+
+
+def is_loopback(address: Buffer) -> bool:
+    """127.0.0.0/8: never on a wire (RFC 1122 3.2.1.3 g)."""
+    return address[0] == 127
+
+
+def is_link_local(address: Buffer) -> bool:
+    """169.254.0.0/16 (RFC 3927)."""
+    return address[0] == 169 and address[1] == 254
+
+
+def is_multicast(address: Buffer) -> bool:
+    """224.0.0.0/4: class D, a group and never a source (RFC 1112)."""
+    return address[0] >> 4 == 0xE
+
+
+def is_class_e(address: Buffer) -> bool:
+    """240.0.0.0/4, reserved, without 255.255.255.255, which is the limited broadcast."""
+    return address[0] >> 4 == 0xF and address != BROADCAST
+
+
+def is_limited_broadcast(address: Buffer) -> bool:
+    """255.255.255.255 (RFC 1122 3.2.1.3 c)."""
+    return address == BROADCAST
+
+
+def is_group_mac(mac: Buffer) -> bool:
+    """Whether a station address names a group (broadcast included): the first bit on the wire is set (IEEE 802)."""
+    return bool(mac[0] & 1)
+
+
+def multicast_mac(address: Buffer) -> bytes:
+    """The Ethernet group address for an IPv4 group: the low 23 bits under 01-00-5e (RFC 1112 section 6.4)."""
+    return bytes((0x01, 0x00, 0x5E, address[1] & 0x7F, address[2], address[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """An address and how many of its leading bits name the network: 10.9.0.2/24.
+
+    The host bits are kept, so that one value says both who we are and who our neighbours are.
+    """
+
+    address: bytes
+    length: int
+
+    def __post_init__(self) -> None:
+        if len(self.address) != 4:
+            raise ValueError(f"an IPv4 address has 4 bytes, not {len(self.address)}")
+        if not 0 <= self.length <= 32:
+            raise ValueError(f"a prefix length is 0 to 32, not {self.length}")
+
+    @classmethod
+    def parse(cls, text: str) -> Prefix:
+        """Read "10.9.0.2/24"; ValueError names the text and the rule."""
+        address, slash, length = text.partition("/")
+        if not slash:
+            raise ValueError(f"{text!r} has no prefix length: write ADDRESS/LENGTH, as in {text}/24")
+        if not (length.isascii() and length.isdigit() and len(length) <= 2 and int(length) <= 32):
+            raise ValueError(f"{text!r} is not a prefix: the length after the slash is a number from 0 to 32")
+        return cls(parse_ipv4(address), int(length))
+
+    @property
+    def _mask_number(self) -> int:
+        return (0xFFFFFFFF << (32 - self.length)) & 0xFFFFFFFF
+
+    @property
+    def mask(self) -> bytes:
+        """The subnet mask (RFC 950): /24 is 255.255.255.0."""
+        return self._mask_number.to_bytes(4, "big")
+
+    @property
+    def network(self) -> bytes:
+        """The address with all host bits zero."""
+        return (int.from_bytes(self.address, "big") & self._mask_number).to_bytes(4, "big")
+
+    @property
+    def broadcast(self) -> bytes | None:
+        """The address with all host bits one (RFC 919); None for /31 (RFC 3021) and /32, which have no broadcast."""
+        if self.length > 30:
+            return None
+        return (int.from_bytes(self.address, "big") | (0xFFFFFFFF ^ self._mask_number)).to_bytes(4, "big")
+
+    def contains(self, address: Buffer) -> bool:
+        """Whether `address` has the same network bits."""
+        difference = int.from_bytes(self.address, "big") ^ int.from_bytes(address, "big")
+        return not difference & self._mask_number
+
+    def __str__(self) -> str:
+        return f"{format_ipv4(self.address)}/{self.length}"

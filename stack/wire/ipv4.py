@@ -1,0 +1,163 @@
+"""The IPv4 header. See RFC 791 section 3.1; RFC 1122 section 3.2.1, RFC 2474 and RFC 3168 for the type of service."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from stack.errors import BadPacket
+from stack.wire.checksum import Buffer, internet_checksum, verify
+
+HEADER_LENGTH = 20
+MAX_OPTIONS_LENGTH = 40
+MAX_LENGTH = 65535
+_HEADER = struct.Struct("!BBHHHBBH4s4s")
+
+_RESERVED = 0x8000
+_DONT_FRAGMENT = 0x4000
+_MORE_FRAGMENTS = 0x2000
+_OFFSET_MASK = 0x1FFF
+
+
+@dataclass(frozen=True, slots=True)
+class Ipv4Header:
+    """RFC 791 section 3.1:
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |Version|  IHL  |Type of Service|          Total Length         |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |         Identification        |Flags|      Fragment Offset    |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |  Time to Live |    Protocol   |         Header Checksum       |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                       Source Address                          |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                    Destination Address                        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                    Options                    |    Padding    |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+    `total_length` and `fragment_offset` are in bytes (on the wire the offset counts units of 8). `options` are the raw
+    bytes, padded to a multiple of 4, at most 40 (`ipv4_options` reads them). `checksum` is None to have `build`
+    compute it. `reserved` is the first of the flags, which must be zero.
+    """
+
+    source: bytes
+    destination: bytes
+    protocol: int
+    total_length: int
+    identification: int = 0
+    dont_fragment: bool = False
+    more_fragments: bool = False
+    fragment_offset: int = 0
+    ttl: int = 64
+    tos: int = 0
+    options: bytes = b""
+    checksum: int | None = None
+    reserved: bool = False
+
+    @classmethod
+    def parse(cls, data: Buffer, verify_checksum: bool = True, *, quoted: bool = False) -> Ipv4Header:
+        """Read the header at the start of `data`; the payload is `data[header_length:total_length]`.
+
+        `quoted` is for a header inside an ICMP error, whose payload may be cut off. Raises BadPacket ipv4_truncated,
+        ipv4_bad_version, ipv4_bad_header_length, ipv4_bad_total_length, ipv4_bad_checksum (RFC 1122 sections 3.2.1.1
+        and 3.2.1.2).
+        """
+        if len(data) < HEADER_LENGTH:
+            raise BadPacket("ipv4_truncated")
+        version_ihl, tos, total_length, identification, fragment, ttl, protocol, checksum, source, destination = (
+            _HEADER.unpack_from(data)
+        )
+        if version_ihl >> 4 != 4:
+            raise BadPacket("ipv4_bad_version")
+        header_length = (version_ihl & 0x0F) * 4
+        if not HEADER_LENGTH <= header_length <= len(data):
+            raise BadPacket("ipv4_bad_header_length")
+        if total_length < header_length or (total_length > len(data) and not quoted):
+            raise BadPacket("ipv4_bad_total_length")
+        if verify_checksum and not verify(data[:header_length]):
+            raise BadPacket("ipv4_bad_checksum")
+        return cls(
+            source,
+            destination,
+            protocol,
+            total_length,
+            identification,
+            dont_fragment=bool(fragment & _DONT_FRAGMENT),
+            more_fragments=bool(fragment & _MORE_FRAGMENTS),
+            fragment_offset=(fragment & _OFFSET_MASK) * 8,
+            ttl=ttl,
+            tos=tos,
+            options=bytes(data[HEADER_LENGTH:header_length]),
+            checksum=checksum,
+            reserved=bool(fragment & _RESERVED),
+        )
+
+    @property
+    def header_length(self) -> int:
+        """In bytes, options included: four times the IHL field."""
+        return HEADER_LENGTH + len(self.options)
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether this is a piece of a datagram rather than a whole one."""
+        return self.more_fragments or self.fragment_offset != 0
+
+    @property
+    def precedence(self) -> int:
+        """The first three bits of the type of service, 0 routine to 7 network control (RFC 791)."""
+        return self.tos >> 5
+
+    @property
+    def service(self) -> int:
+        """The four bits after the precedence: 8 low delay, 4 throughput, 2 reliability, 1 low cost (RFC 1349)."""
+        return self.tos >> 1 & 0x0F
+
+    @property
+    def dscp(self) -> int:
+        """The differentiated services code point: the first six bits (RFC 2474)."""
+        return self.tos >> 2
+
+    @property
+    def ecn(self) -> int:
+        """Explicit congestion notification: the last two bits; 0 not capable, 1 and 2 capable, 3 congestion (RFC 3168)."""
+        return self.tos & 3
+
+    def build(self) -> bytes:
+        """The bytes of the header. ValueError for options or an offset that do not fit."""
+        if len(self.options) % 4 or len(self.options) > MAX_OPTIONS_LENGTH:
+            raise ValueError("IPv4 options are a multiple of 4 bytes and at most 40")
+        if self.fragment_offset % 8 or not 0 <= self.fragment_offset // 8 <= _OFFSET_MASK:
+            raise ValueError("a fragment offset is a multiple of 8 bytes and at most 65528")
+        fragment = self.fragment_offset // 8
+        fragment |= _RESERVED if self.reserved else 0
+        fragment |= _DONT_FRAGMENT if self.dont_fragment else 0
+        fragment |= _MORE_FRAGMENTS if self.more_fragments else 0
+        header = bytearray(
+            _HEADER.pack(
+                0x40 | self.header_length // 4,
+                self.tos,
+                self.total_length,
+                self.identification,
+                fragment,
+                self.ttl,
+                self.protocol,
+                self.checksum or 0,
+                self.source,
+                self.destination,
+            )
+        )
+        header += self.options
+        if self.checksum is None:
+            header[10:12] = internet_checksum(header).to_bytes(2, "big")
+        return bytes(header)
+
+
+def type_of_service(*, dscp: int = 0, ecn: int = 0) -> int:
+    """The type-of-service byte from its two present-day parts (RFC 2474, RFC 3168)."""
+    if not 0 <= dscp <= 63 or not 0 <= ecn <= 3:
+        raise ValueError("a DSCP is 0 to 63 and an ECN field 0 to 3")
+    return dscp << 2 | ecn

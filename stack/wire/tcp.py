@@ -1,0 +1,126 @@
+"""The TCP header. See RFC 9293 section 3.1; ECE and CWR are RFC 3168's."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from stack.errors import BadPacket
+from stack.wire.checksum import Buffer, internet_checksum
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+PSH = 0x08
+ACK = 0x10
+URG = 0x20
+ECE = 0x40
+CWR = 0x80
+
+FLAG_NAMES: dict[int, str] = {
+    SYN: "SYN",
+    FIN: "FIN",
+    RST: "RST",
+    PSH: "PSH",
+    ACK: "ACK",
+    URG: "URG",
+    ECE: "ECE",
+    CWR: "CWR",
+}
+"""In the order they are best read: what opens and closes a connection first."""
+
+HEADER_LENGTH = 20
+MAX_OPTIONS_LENGTH = 40
+_HEADER = struct.Struct("!HHIIBBHHH")
+
+
+def flag_names(flags: int) -> str:
+    """The flags that are set, as "SYN,ACK"; "none" when none is."""
+    return ",".join(name for bit, name in FLAG_NAMES.items() if flags & bit) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpHeader:
+    """RFC 9293 section 3.1:
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |          Source Port          |       Destination Port        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                        Sequence Number                        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                    Acknowledgment Number                      |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |  Data |       |C|E|U|A|P|R|S|F|                               |
+    | Offset| Rsrvd |W|C|R|C|S|S|Y|I|            Window             |
+    |       |       |R|E|G|K|H|T|N|N|                               |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |           Checksum            |         Urgent Pointer        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                           [Options]                           |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+    `options` are the raw bytes, padded to a multiple of 4, at most 40 (`tcp_options` reads them). `window` is as on the
+    wire, not scaled. `reserved` are the four bits that must be sent as zero and ignored on arrival.
+    """
+
+    source_port: int
+    destination_port: int
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    urgent_pointer: int = 0
+    options: bytes = b""
+    checksum: int = 0
+    reserved: int = 0
+
+    @classmethod
+    def parse(cls, data: Buffer) -> TcpHeader:
+        """Read the header at the start of a segment; the rest from `header_length` on is its payload.
+
+        Raises BadPacket tcp_truncated, tcp_bad_data_offset. The checksum is not verified here: it covers addresses
+        that are not in these bytes.
+        """
+        if len(data) < HEADER_LENGTH:
+            raise BadPacket("tcp_truncated")
+        source_port, destination_port, seq, ack, offset, flags, window, checksum, urgent = _HEADER.unpack_from(data)
+        header_length = (offset >> 4) * 4
+        if not HEADER_LENGTH <= header_length <= len(data):
+            raise BadPacket("tcp_bad_data_offset")
+        options = bytes(data[HEADER_LENGTH:header_length])
+        return cls(
+            source_port, destination_port, seq, ack, flags, window, urgent, options, checksum, reserved=offset & 0x0F
+        )
+
+    @property
+    def header_length(self) -> int:
+        """In bytes, options included: four times the Data Offset field."""
+        return HEADER_LENGTH + len(self.options)
+
+    def build(self) -> bytes:
+        """The bytes of the header, with the checksum as it stands. ValueError for options that do not fit."""
+        if len(self.options) % 4 or len(self.options) > MAX_OPTIONS_LENGTH:
+            raise ValueError("TCP options are a multiple of 4 bytes and at most 40")
+        fixed = _HEADER.pack(
+            self.source_port,
+            self.destination_port,
+            self.seq,
+            self.ack,
+            self.header_length << 2 | self.reserved,
+            self.flags,
+            self.window,
+            self.checksum,
+            self.urgent_pointer,
+        )
+        return fixed + self.options
+
+
+def build_segment(header: TcpHeader, payload: Buffer, pseudo: int) -> bytes:
+    """A whole segment with its checksum; `pseudo` is the pseudo-header's sum, its length included."""
+    segment = bytearray(header.build())
+    segment += payload
+    segment[16:18] = b"\0\0"
+    segment[16:18] = internet_checksum(segment, pseudo).to_bytes(2, "big")
+    return bytes(segment)

@@ -1,0 +1,69 @@
+"""The UDP header. See RFC 768 and RFC 1122 section 4.1.3.4 (checksums)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from stack.errors import BadPacket
+from stack.wire.checksum import Buffer, internet_checksum, verify
+
+HEADER_LENGTH = 8
+_HEADER = struct.Struct("!HHHH")
+
+
+@dataclass(frozen=True, slots=True)
+class UdpHeader:
+    """RFC 768:
+
+    0      7 8     15 16    23 24    31
+    +--------+--------+--------+--------+
+    |     Source      |   Destination   |
+    |      Port       |      Port       |
+    +--------+--------+--------+--------+
+    |                 |                 |
+    |     Length      |    Checksum     |
+    +--------+--------+--------+--------+
+
+    `length` counts header and payload, in bytes. `checksum` 0 says that the sender computed none.
+    """
+
+    source_port: int
+    destination_port: int
+    length: int
+    checksum: int = 0
+
+    @classmethod
+    def parse(cls, data: Buffer, *, quoted: bool = False) -> UdpHeader:
+        """Read the header at the start of `data`, a whole IP payload.
+
+        `quoted` is for a header inside an ICMP error, whose payload may be cut off. Bytes beyond `length` are no part
+        of the datagram. Raises BadPacket udp_truncated, udp_bad_length. The checksum is not verified here: it covers
+        addresses that are not in these bytes (`checksum_ok`).
+        """
+        if len(data) < HEADER_LENGTH:
+            raise BadPacket("udp_truncated")
+        header = cls(*_HEADER.unpack_from(data))
+        if header.length < HEADER_LENGTH or (header.length > len(data) and not quoted):
+            raise BadPacket("udp_bad_length")
+        return header
+
+    def build(self) -> bytes:
+        """The 8 bytes of the header, with the checksum as it stands."""
+        return _HEADER.pack(self.source_port, self.destination_port, self.length, self.checksum)
+
+
+def build_datagram(source_port: int, destination_port: int, payload: Buffer, pseudo: int) -> bytes:
+    """A whole datagram with its checksum; `pseudo` is the pseudo-header's sum, its length included.
+
+    A checksum that comes out as zero goes out as 0xFFFF, since zero means "none" (RFC 768).
+    """
+    length = HEADER_LENGTH + len(payload)
+    datagram = _HEADER.pack(source_port, destination_port, length, 0) + payload
+    checksum = internet_checksum(datagram, pseudo) or 0xFFFF
+    return _HEADER.pack(source_port, destination_port, length, checksum) + payload
+
+
+def checksum_ok(datagram: Buffer, pseudo: int) -> bool:
+    """Whether a datagram (cut to its length field) has the right checksum or none (RFC 1122 section 4.1.3.4)."""
+    return bytes(datagram[6:8]) == b"\0\0" or verify(datagram, pseudo)
