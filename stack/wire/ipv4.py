@@ -123,7 +123,7 @@ class Ipv4Header:
 
     @property
     def ecn(self) -> int:
-        """Explicit congestion notification: the last two bits; 0 not capable, 1 and 2 capable, 3 congestion (RFC 3168)."""
+        """Explicit congestion notification, the last two bits: 0 not capable, 1 and 2 capable, 3 met it (RFC 3168)."""
         return self.tos & 3
 
     def build(self) -> bytes:

@@ -1,0 +1,177 @@
+"""Ethernet framing: Ethernet II, IEEE 802.3 with LLC and SNAP, 802.1Q tags.
+
+See RFC 894 (IPv4 in Ethernet II), RFC 1042 (IPv4 in 802.3) and RFC 1122 section 2.3.3, which has a host send the
+first, read both, and tell them apart by the two bytes after the addresses: up to 1500 a length, from 0x0600 a type.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from stack.errors import BadPacket
+from stack.wire.checksum import Buffer
+from stack.wire.numbers import ETHERTYPE_SERVICE_VLAN, ETHERTYPE_VLAN
+
+HEADER_LENGTH = 14
+"""Of the Ethernet II header, the only one this stack sends."""
+MIN_FRAME_LENGTH = 60
+"""Shorter frames are padded (the 4 bytes of frame check sequence not counted)."""
+MAX_LLC_LENGTH = 1500
+MIN_ETHERTYPE = 0x0600
+MAX_TAGS = 2
+"""One 802.1Q tag, or two (802.1ad: a provider's around a customer's)."""
+
+LLC_SNAP_SAP = 0xAA
+LLC_UNNUMBERED_INFORMATION = b"\x03"
+OUI_ETHERTYPE = b"\0\0\0"
+"""In SNAP: "the protocol identifier is an EtherType" (RFC 1042)."""
+
+_ADDRESSES = struct.Struct("!6s6sH")
+_TAG = struct.Struct("!HH")
+
+
+@dataclass(frozen=True, slots=True)
+class VlanTag:
+    """IEEE 802.1Q: four bytes between the addresses and the type.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    | Tag Protocol Id (81-00, 88-A8)| PCP |D|   VLAN Identifier     |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+    `vlan` 0 means that the tag carries a priority only.
+    """
+
+    vlan: int
+    priority: int = 0
+    drop_eligible: bool = False
+    tpid: int = ETHERTYPE_VLAN
+
+    def build(self) -> bytes:
+        """The 4 bytes of the tag."""
+        return _TAG.pack(self.tpid, self.priority << 13 | self.drop_eligible << 12 | self.vlan)
+
+
+@dataclass(frozen=True, slots=True)
+class LlcHeader:
+    """IEEE 802.2 logical link control, with the SNAP extension when both SAPs are AA and control is 03 (RFC 1042).
+
+    +--------+--------+---------+- - - - - - - - - - - - - - - - - - -+
+    |  DSAP  |  SSAP  | Control |  SNAP: OUI, 3 bytes | Protocol Id, 2 |
+    +--------+--------+---------+- - - - - - - - - - - - - - - - - - -+
+
+    `control` has one byte in unnumbered frames, two in numbered ones. `oui` is None without SNAP.
+    """
+
+    dsap: int
+    ssap: int
+    control: bytes = LLC_UNNUMBERED_INFORMATION
+    oui: bytes | None = None
+    protocol_id: int = 0
+
+    @classmethod
+    def parse(cls, data: Buffer) -> LlcHeader:
+        """Read LLC (and SNAP) at the start of `data`, cut to the frame's length field. Raises ethernet_bad_length."""
+        if len(data) < 3:
+            raise BadPacket("ethernet_bad_length")
+        dsap, ssap = data[0], data[1]
+        control = bytes(data[2:3] if data[2] & 3 == 3 else data[2:4])
+        if data[2] & 3 != 3 and len(control) < 2:
+            raise BadPacket("ethernet_bad_length")
+        if not dsap == ssap == LLC_SNAP_SAP or control != LLC_UNNUMBERED_INFORMATION:
+            return cls(dsap, ssap, control)
+        if len(data) < 8:
+            raise BadPacket("ethernet_bad_length")
+        return cls(dsap, ssap, control, bytes(data[3:6]), int.from_bytes(data[6:8], "big"))
+
+    @property
+    def ethertype(self) -> int:
+        """What SNAP says the payload is, 0 where it does not say it by an EtherType."""
+        return self.protocol_id if self.oui == OUI_ETHERTYPE else 0
+
+    def build(self) -> bytes:
+        """3 or 4 bytes of LLC, and 5 of SNAP."""
+        snap = b"" if self.oui is None else self.oui + self.protocol_id.to_bytes(2, "big")
+        return bytes((self.dsap, self.ssap)) + self.control + snap
+
+
+@dataclass(frozen=True, slots=True)
+class EthernetHeader:
+    """RFC 894 and IEEE 802.3:
+
+    +-------------+-------------+ - - - - - +---------------+
+    | Destination |   Source    |  802.1Q   | Type (II) or  |   then the payload (II)
+    |   6 bytes   |   6 bytes   |  4 each   | Length (802.3)|   or LLC, SNAP and payload (802.3)
+    +-------------+-------------+ - - - - - +---------------+
+
+    `ethertype` is what the payload is, wherever it was said: in the type field or in SNAP; 0 when only LLC says it.
+    `length` and `llc` are None for Ethernet II.
+    """
+
+    destination: bytes
+    source: bytes
+    ethertype: int
+    tags: tuple[VlanTag, ...] = ()
+    length: int | None = None
+    llc: LlcHeader | None = None
+
+    @classmethod
+    def parse(cls, data: Buffer) -> EthernetHeader:
+        """Read the header at the start of a frame (without preamble and frame check sequence).
+
+        Raises BadPacket ethernet_truncated, ethernet_too_many_tags, ethernet_bad_length.
+        """
+        if len(data) < HEADER_LENGTH:
+            raise BadPacket("ethernet_truncated")
+        destination, source, kind = _ADDRESSES.unpack_from(data)
+        offset = HEADER_LENGTH
+        tags: list[VlanTag] = []
+        while kind in (ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN):
+            if len(tags) == MAX_TAGS:
+                raise BadPacket("ethernet_too_many_tags")
+            if len(data) < offset + 4:
+                raise BadPacket("ethernet_truncated")
+            control = int.from_bytes(data[offset : offset + 2], "big")
+            tags.append(VlanTag(control & 0x0FFF, control >> 13, bool(control & 0x1000), kind))
+            kind = int.from_bytes(data[offset + 2 : offset + 4], "big")
+            offset += 4
+        if kind >= MIN_ETHERTYPE:
+            return cls(destination, source, kind, tuple(tags))
+        if kind > MAX_LLC_LENGTH or kind > len(data) - offset:
+            raise BadPacket("ethernet_bad_length")
+        llc = LlcHeader.parse(data[offset : offset + kind])
+        return cls(destination, source, llc.ethertype, tuple(tags), kind, llc)
+
+    @property
+    def header_length(self) -> int:
+        """In bytes: where the payload starts in the frame."""
+        return HEADER_LENGTH + 4 * len(self.tags) + (0 if self.llc is None else len(self.llc.build()))
+
+    def payload(self, frame: Buffer) -> memoryview:
+        """What the frame carries: without padding where a length field tells (802.3), with it otherwise."""
+        view = memoryview(frame)
+        if self.length is None:
+            return view[self.header_length :]
+        return view[self.header_length : HEADER_LENGTH + 4 * len(self.tags) + self.length]
+
+    def build(self) -> bytes:
+        """The bytes of the header, tags, LLC and SNAP included."""
+        tags = b"".join(tag.build() for tag in self.tags)
+        if self.llc is None or self.length is None:
+            return self.destination + self.source + tags + self.ethertype.to_bytes(2, "big")
+        if self.llc.ethertype != self.ethertype:
+            raise ValueError("the EtherType of an 802.3 frame is the one in its SNAP header")
+        return self.destination + self.source + tags + self.length.to_bytes(2, "big") + self.llc.build()
+
+
+def ethernet_ii(destination: bytes, source: bytes, ethertype: int) -> bytes:
+    """The 14 bytes of an Ethernet II header (RFC 894)."""
+    return _ADDRESSES.pack(destination, source, ethertype)
+
+
+def snap_header(destination: bytes, source: bytes, ethertype: int, payload_length: int) -> EthernetHeader:
+    """The 802.3 header with LLC and SNAP for an EtherType's payload of so many bytes, at most 1492 (RFC 1042)."""
+    llc = LlcHeader(LLC_SNAP_SAP, LLC_SNAP_SAP, LLC_UNNUMBERED_INFORMATION, OUI_ETHERTYPE, ethertype)
+    return EthernetHeader(destination, source, ethertype, (), len(llc.build()) + payload_length, llc)

@@ -1,0 +1,138 @@
+"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK).
+
+Two views of the same bytes: `split` and `join` keep every byte and its order; `parse_options` and `build_options`
+know what the options mean.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from stack.errors import BadPacket
+from stack.wire.checksum import Buffer
+
+END = 0
+NO_OPERATION = 1
+MSS = 2
+WINDOW_SCALE = 3
+SACK_PERMITTED = 4
+SACK = 5
+TIMESTAMPS = 8
+
+MAX_LENGTH = 40
+MAX_SACK_BLOCKS = 4
+
+_MSS = struct.Struct("!H")
+_PAIR = struct.Struct("!II")
+
+
+@dataclass(frozen=True, slots=True)
+class TcpOptions:
+    """What the options of one segment say.
+
+    `mss` in bytes (RFC 9293 section 3.7.1); `window_scale` is the shift count as received, which RFC 7323 section 2.3
+    limits to 14 in use; `sack_blocks` are (left edge, right edge); `timestamps` are (TSval, TSecr); `unknown` are
+    (kind, data) of every other option, and of known ones whose length is wrong, which count as unknown.
+    """
+
+    mss: int | None = None
+    window_scale: int | None = None
+    sack_permitted: bool = False
+    sack_blocks: tuple[tuple[int, int], ...] = ()
+    timestamps: tuple[int, int] | None = None
+    unknown: tuple[tuple[int, bytes], ...] = ()
+
+
+NO_OPTIONS = TcpOptions()
+
+
+def split(raw: Buffer) -> list[tuple[int, bytes]]:
+    """The options in order as (kind, data); no-op has no data, end has all the padding after it.
+
+    +--------+--------+-----------------+
+    |  Kind  | Length | Length - 2 data |   and kinds 0 and 1 are one byte each
+    +--------+--------+-----------------+
+
+    Raises BadPacket tcp_bad_options when a length is under 2 or reaches past the end (RFC 9293 MUST-7).
+    """
+    options: list[tuple[int, bytes]] = []
+    offset, end = 0, len(raw)
+    while offset < end:
+        kind = raw[offset]
+        if kind == END:
+            options.append((END, bytes(raw[offset + 1 :])))
+            break
+        if kind == NO_OPERATION:
+            options.append((NO_OPERATION, b""))
+            offset += 1
+            continue
+        length = raw[offset + 1] if offset + 1 < end else 0
+        if length < 2 or offset + length > end:
+            raise BadPacket("tcp_bad_options")
+        options.append((kind, bytes(raw[offset + 2 : offset + length])))
+        offset += length
+    return options
+
+
+def join(options: list[tuple[int, bytes]]) -> bytes:
+    """The bytes of such a list, exactly: the inverse of `split`."""
+    return b"".join(
+        bytes((kind,)) + data if kind in (END, NO_OPERATION) else bytes((kind, len(data) + 2)) + data
+        for kind, data in options
+    )
+
+
+def parse_options(raw: Buffer) -> TcpOptions:
+    """Read the options of a header; of an option that comes twice the last counts. Raises BadPacket tcp_bad_options."""
+    mss: int | None = None
+    window_scale: int | None = None
+    sack_permitted = False
+    sack_blocks: tuple[tuple[int, int], ...] = ()
+    timestamps: tuple[int, int] | None = None
+    unknown: list[tuple[int, bytes]] = []
+    for kind, data in split(raw):
+        size = len(data)
+        if kind in (END, NO_OPERATION):
+            continue
+        if kind == MSS and size == 2:
+            (mss,) = _MSS.unpack(data)
+        elif kind == WINDOW_SCALE and size == 1:
+            window_scale = data[0]
+        elif kind == SACK_PERMITTED and size == 0:
+            sack_permitted = True
+        elif kind == SACK and size and size % 8 == 0:
+            sack_blocks = tuple((left, right) for left, right in _PAIR.iter_unpack(data))
+        elif kind == TIMESTAMPS and size == 8:
+            value, echo = _PAIR.unpack(data)
+            timestamps = (value, echo)
+        else:
+            unknown.append((kind, data))
+    return TcpOptions(mss, window_scale, sack_permitted, sack_blocks, timestamps, tuple(unknown))
+
+
+def build_options(options: TcpOptions) -> bytes:
+    """The bytes of `options`, each aligned by no-ops as RFC 7323 appendix A suggests, padded to a multiple of 4.
+
+    ValueError when they take more than 40 bytes: the caller decides what to leave out.
+    """
+    parts: list[bytes] = []
+    if options.mss is not None:
+        parts.append(bytes((MSS, 4)) + _MSS.pack(options.mss))
+    if options.sack_permitted:
+        # Two bytes, as the two no-ops before the timestamps: with both, one stands where the other would be wasted.
+        parts.append(bytes((SACK_PERMITTED, 2)) if options.timestamps else b"\x01\x01" + bytes((SACK_PERMITTED, 2)))
+    if options.timestamps is not None:
+        padding = b"" if options.sack_permitted else b"\x01\x01"
+        parts.append(padding + bytes((TIMESTAMPS, 10)) + _PAIR.pack(*options.timestamps))
+    if options.window_scale is not None:
+        parts.append(bytes((NO_OPERATION, WINDOW_SCALE, 3, options.window_scale)))
+    if options.sack_blocks:
+        blocks = b"".join(_PAIR.pack(left, right) for left, right in options.sack_blocks)
+        parts.append(b"\x01\x01" + bytes((SACK, len(blocks) + 2)) + blocks)
+    parts.extend(bytes((kind, len(data) + 2)) + data for kind, data in options.unknown)
+    raw = b"".join(parts)
+    raw += bytes(-len(raw) % 4)  # an end-of-options list, and zeros after it
+    if len(raw) > MAX_LENGTH:
+        raise ValueError(f"TCP options take at most {MAX_LENGTH} bytes, these take {len(raw)}")
+    return raw
