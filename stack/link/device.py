@@ -13,6 +13,8 @@ from typing import Protocol
 
 from stack.wire.checksum import Buffer
 
+ETHERNET_HEADER = 14  # bytes before the IP header on an Ethernet link; a bare-IP link has none
+
 
 @dataclass(frozen=True, slots=True)
 class Offload:
@@ -54,7 +56,8 @@ class Link(Protocol):
         """Start carrying frames; OSError when that is not possible.
 
         A link without a descriptor (or with frames of its own making) calls `wake()` each time `read` turns from
-        having nothing to having something. `wake` returns at once and does not read.
+        having nothing to having something, and any link calls it when `deadline` moves earlier during a `write`.
+        `wake` returns at once and does not read; whoever it wakes reads until None and looks at `deadline` again.
         """
 
     def fileno(self) -> int:
@@ -67,7 +70,7 @@ class Link(Protocol):
         """
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Send one frame, given in parts that are written one after another; False when it was dropped.
+        """Send one frame, given in parts that are written one after another; False when it was dropped. Never raises.
 
         `offload` is a virtio_net_hdr for links that announce an offload, and empty otherwise. The parts may be
         reused by the caller as soon as this returns.
@@ -78,3 +81,13 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Stop, and give back what `open` took. Closing twice is fine; no method raises after it."""
+
+
+def check_station_address(mac: bytes) -> None:
+    """ValueError unless `mac` is 6 bytes that can be one station's address."""
+    if len(mac) != 6:
+        raise ValueError(f"a MAC address has 6 bytes, not {len(mac)}")
+    if mac[0] & 1:
+        raise ValueError(f"{mac.hex(':')} is a group's address, and no station's (IEEE 802: the first byte is odd)")
+    if not any(mac):
+        raise ValueError("00:00:00:00:00:00 is no station's address")

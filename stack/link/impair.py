@@ -1,0 +1,339 @@
+"""A bad wire: any link with loss, duplication, reordering, delay, corruption, a rate and a queue, the same every time.
+
+What happens to a frame depends on the seed and on the order of the frames in its direction, on nothing else. Frames
+are copied; what is delayed waits in a heap until `poll` (see `stack.link.device.Link`).
+
+See RFC 3819 for what real links do to packets, and why transports must live with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TypedDict, Unpack
+
+from stack.errors import BadPacket
+from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
+from stack.link.loan import Loan
+from stack.wire.checksum import Buffer
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
+from stack.wire.tcp import TcpHeader
+
+# (frame, its number in this direction, from 1) -> whether it is lost
+Predicate = Callable[[bytes, int], bool]
+
+LOOKS_PER_READ = 64  # frames one `read` may take off the link below before it lets others have their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Impairment:
+    """What one direction of a wire does to frames. The default does nothing.
+
+    loss, duplicate, reorder, corrupt: probabilities, 0 to 1, each drawn for each frame by itself.
+    reorder_s: how long a reordered frame is held back, in seconds, so that later ones overtake it.
+    delay_s, jitter_s: each frame takes `delay_s` and up to `jitter_s` more or less, in seconds. Jitter larger than
+      the distance between frames reorders them.
+    rate_bps: bits per second; a frame leaves when those before it have left and its own bits are out.
+    queue_limit_bytes: what may wait for the rate, in bytes, the frame that is being sent included; None for no limit.
+      What comes on top is lost; an idle wire takes any frame.
+    queue_limit: how many frames may be held altogether, delayed ones included.
+    drop: a predicate that is asked first, with the frame and its number in this direction; True loses the frame.
+    """
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    reorder_s: float = 0.005
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    rate_bps: float | None = None
+    queue_limit_bytes: int | None = None
+    queue_limit: int = 10_000
+    drop: Predicate | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("loss", "duplicate", "reorder", "corrupt"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is a probability from 0 to 1, not {getattr(self, name)}")
+        for name in ("reorder_s", "delay_s", "jitter_s"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a time in seconds and not negative, not {getattr(self, name)}")
+        if self.rate_bps is not None and not self.rate_bps > 0:
+            raise ValueError(f"rate_bps is bits per second, more than 0, not {self.rate_bps}")
+        if self.queue_limit < 1:
+            raise ValueError(f"queue_limit is a number of frames, at least 1, not {self.queue_limit}")
+        if self.queue_limit_bytes is not None and (self.queue_limit_bytes < 0 or self.rate_bps is None):
+            raise ValueError("queue_limit_bytes is what may wait for the rate: it needs rate_bps, and is not negative")
+
+
+class Direction:
+    """One direction of an impaired link, with what it did so far.
+
+    `frames` counts all that came, `dropped` what the predicate took, `lost` what chance took, `duplicated`,
+    `reordered` and `corrupted` say themselves, `queue_dropped` counts what found a queue full. A duplicate is
+    corrupted, reordered and queued apart from its original, and is counted in each case.
+    """
+
+    def __init__(self, impairment: Impairment, random: Random) -> None:
+        self.impairment = impairment
+        self.frames = 0
+        self.dropped = 0
+        self.lost = 0
+        self.duplicated = 0
+        self.reordered = 0
+        self.corrupted = 0
+        self.queue_dropped = 0
+        self._random = random
+        self._serial = 0
+        self._held: list[tuple[float, int, bytes]] = []
+        self._ready: deque[bytes] = deque()
+        self._busy_until = -math.inf  # when the last bit of what waits for the rate is out
+
+    @property
+    def deadline(self) -> float:
+        """When the next held frame is due; math.inf when none is held."""
+        return self._held[0][0] if self._held else math.inf
+
+    def put(self, frame: bytes, now: float) -> None:
+        """Take a frame in and decide its fate."""
+        how = self.impairment
+        self.frames += 1
+        if how.drop is not None and how.drop(frame, self.frames):
+            self.dropped += 1
+        elif self._happens(how.loss):
+            self.lost += 1
+        else:
+            self._hold(frame, now)
+            if self._happens(how.duplicate):
+                self.duplicated += 1
+                self._hold(frame, now)
+
+    def take(self, now: float) -> bytes | None:
+        """The next frame that is due, in the order of their times, those of one time in the order they came."""
+        self.release(now)
+        return self._ready.popleft() if self._ready else None
+
+    def release(self, now: float) -> bool:
+        """Move what is due to where `take` finds it; whether this gave `take` something when it had nothing."""
+        had_nothing = not self._ready
+        while self._held and self._held[0][0] <= now:
+            self._ready.append(heapq.heappop(self._held)[2])
+        return had_nothing and bool(self._ready)
+
+    def clear(self) -> None:
+        """Forget the frames that are held."""
+        self._held.clear()
+        self._ready.clear()
+        self._busy_until = -math.inf
+
+    def _hold(self, frame: bytes, now: float) -> None:
+        how = self.impairment
+        if self._happens(how.corrupt):
+            self.corrupted += 1
+            frame = self._flip_a_bit(frame)
+        if len(self._held) + len(self._ready) >= how.queue_limit:
+            self.queue_dropped += 1
+            return
+        due = now
+        if how.rate_bps is not None:
+            starts = max(now, self._busy_until)
+            waiting_bytes = round((starts - now) * how.rate_bps / 8)
+            full = how.queue_limit_bytes is not None and waiting_bytes + len(frame) > how.queue_limit_bytes
+            if full and waiting_bytes:
+                self.queue_dropped += 1
+                return
+            due = self._busy_until = starts + len(frame) * 8 / how.rate_bps
+        due += how.delay_s
+        if how.jitter_s:
+            due = max(now, due + self._random.uniform(-how.jitter_s, how.jitter_s))
+        if self._happens(how.reorder):
+            self.reordered += 1
+            due += how.reorder_s
+        self._serial += 1
+        heapq.heappush(self._held, (due, self._serial, frame))
+
+    def _happens(self, probability: float) -> bool:
+        return probability > 0.0 and self._random.random() < probability
+
+    def _flip_a_bit(self, frame: bytes) -> bytes:
+        if not frame:
+            return frame
+        bit = self._random.randrange(len(frame) * 8)
+        broken = bytearray(frame)
+        broken[bit >> 3] ^= 0x80 >> (bit & 7)
+        return bytes(broken)
+
+
+class Fields(TypedDict, total=False):
+    """The fields of `Impairment`, as the keyword arguments of `Impaired`."""
+
+    loss: float
+    duplicate: float
+    reorder: float
+    corrupt: float
+    reorder_s: float
+    delay_s: float
+    jitter_s: float
+    rate_bps: float | None
+    queue_limit_bytes: int | None
+    queue_limit: int
+    drop: Predicate | None
+
+
+class Impaired:
+    """A link around a link, with a bad wire in between.
+
+    `outgoing` and `incoming` say what happens in each direction; one that is not given is perfect. The shorthand
+    `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both directions. The directions draw from
+    generators of their own, both made from `seed`, so that neither depends on how the other's frames fall between its
+    own; a predicate that counts, given in the shorthand, counts both directions together.
+
+    The attributes `outgoing` and `incoming` are `Direction`s: they tell what happened, and their `impairment` may be
+    replaced at any time. `write` is True for a frame the wire lost, since no sender can know. Announces no offload: it
+    works on frames that fit the MTU. ValueError when the link below announces one, or when the arguments contradict.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        outgoing: Impairment | None = None,
+        incoming: Impairment | None = None,
+        seed: int = 0,
+        **both: Unpack[Fields],
+    ) -> None:
+        if both and (outgoing is not None or incoming is not None):
+            raise ValueError("give the fields of an Impairment for both directions, or `outgoing` and `incoming`")
+        if link.offload != NO_OFFLOAD:
+            raise ValueError(f"{link.name} offloads: open it with offload=False, so that frames fit the MTU")
+        # Text seeds a generator in the same way whatever PYTHONHASHSEED is.
+        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{seed} outgoing"))
+        self.incoming = Direction(incoming or Impairment(**both), Random(f"{seed} incoming"))
+        self.name = link.name
+        self.mtu = link.mtu
+        self.mac = link.mac
+        self.ip_offset = link.ip_offset
+        self.offload = NO_OFFLOAD
+        self.rx_checksum_ok = False
+        self.deadline = math.inf
+        self._link = link
+        self._loan = Loan()
+        self._wake: Callable[[], None] | None = None
+
+    def open(self, wake: Callable[[], None]) -> None:
+        """Open the link below. OSError as it raises."""
+        self._link.open(wake)
+        self._wake = wake
+        self.name, self.mtu, self.mac = self._link.name, self._link.mtu, self._link.mac
+        self._rearm()
+
+    def fileno(self) -> int:
+        """The descriptor of the link below; delayed frames are announced by `wake` all the same."""
+        return self._link.fileno()
+
+    def read(self, now: float) -> memoryview | None:
+        """The next frame that came through, valid until the next call; None when there is none now.
+
+        OSError(ENETDOWN) as the link below raises it.
+        """
+        if self._wake is None:
+            return None
+        frame = self.incoming.take(now)
+        looks = 0
+        while frame is None:
+            if looks == LOOKS_PER_READ:
+                # A flood of frames that all get lost must not keep the host from its other work.
+                self._wake()
+                break
+            view = self._link.read(now)
+            if view is None:
+                break
+            looks += 1
+            self.incoming.put(bytes(view), now)
+            frame = self.incoming.take(now)
+        self._rearm()
+        if frame is None:
+            self._loan.recall()
+            return None
+        return self._loan.lend(frame)
+
+    def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
+        """Send one frame into the bad wire; False only when the link below refused one now, or this one is closed."""
+        if self._wake is None:
+            return False
+        self.outgoing.put(b"".join(parts), now)
+        taken = self._send_due(now)
+        earlier = self.deadline
+        self._rearm()
+        if self.deadline < earlier:
+            self._wake()
+        return taken
+
+    def poll(self, now: float) -> None:
+        """Send and announce the delayed frames that are due, and pass the call on."""
+        if self._wake is None:
+            return
+        if self._link.deadline <= now:
+            self._link.poll(now)
+        self._send_due(now)
+        if self.incoming.release(now):
+            self._wake()
+        self._rearm()
+
+    def close(self) -> None:
+        """Close the link below. What was on its way is lost."""
+        self._wake = None
+        self.outgoing.clear()
+        self.incoming.clear()
+        self._loan.recall()
+        self.deadline = math.inf
+        self._link.close()
+
+    def _send_due(self, now: float) -> bool:
+        taken = True
+        while (frame := self.outgoing.take(now)) is not None:
+            taken = self._link.write([frame], now) and taken
+        return taken
+
+    def _rearm(self) -> None:
+        self.deadline = min(self.outgoing.deadline, self.incoming.deadline, self._link.deadline)
+
+
+def nth_data_segment(*numbers: int, ip_offset: int = ETHERNET_HEADER) -> Predicate:
+    """A predicate for `Impairment.drop` that loses the TCP segments with data of these numbers, counted from 1.
+
+    Segments of all connections are counted together, retransmissions too. `ip_offset` is that of the link, in bytes.
+
+    >>> link = Impaired(Segment().attach(), outgoing=Impairment(drop=nth_data_segment(3)))
+    """
+    seen = 0
+
+    def drop(frame: bytes, number: int) -> bool:
+        nonlocal seen
+        if not has_tcp_data(frame, ip_offset):
+            return False
+        seen += 1
+        return seen in numbers
+
+    return drop
+
+
+def has_tcp_data(frame: Buffer, ip_offset: int = ETHERNET_HEADER) -> bool:
+    """Whether a frame holds an unfragmented TCP segment with at least one byte of data. Checksums are not looked at."""
+    if ip_offset == ETHERNET_HEADER and bytes(frame[12:14]) != ETHERTYPE_IPV4.to_bytes(2, "big"):
+        return False
+    packet = memoryview(frame)[ip_offset:]
+    try:
+        ip = Ipv4Header.parse(packet, verify_checksum=False)
+        if ip.protocol != PROTO_TCP or ip.is_fragment:
+            return False
+        segment = packet[ip.header_length : ip.total_length]
+        return len(segment) > TcpHeader.parse(segment).header_length
+    except BadPacket:
+        return False
