@@ -6,6 +6,8 @@ The names are in `stack/wire/registry/`, one readable table each; the numbers th
 from __future__ import annotations
 
 from stack.wire.registry import names, rows
+from stack.wire.registry.dhcp import DHCP_MESSAGE_TYPES as _DHCP_MESSAGE_TYPES
+from stack.wire.registry.dhcp import DHCP_OPTIONS as _DHCP_OPTIONS
 from stack.wire.registry.ethertypes import ETHERTYPES as _ETHERTYPES
 from stack.wire.registry.icmp import ICMP_CODES as _ICMP_CODES
 from stack.wire.registry.icmp import ICMP_TYPES as _ICMP_TYPES
@@ -35,6 +37,10 @@ IP_VERSIONS: dict[int, str] = names(_IP_VERSIONS, 10)
 ICMP_TYPES: dict[int, str] = names(_ICMP_TYPES, 10)
 ICMP_CODES: dict[tuple[int, int], str] = {}
 """Names of codes, by (type, code); most types have only code 0, which then has no name."""
+DHCP_MESSAGE_TYPES: dict[int, str] = names(_DHCP_MESSAGE_TYPES, 10)
+DHCP_OPTIONS: dict[int, str] = names(_DHCP_OPTIONS, 10)
+DHCP_OPTION_KINDS: dict[int, str] = {int(row[0]): row[2] for row in rows(_DHCP_OPTIONS) if len(row) > 2}
+"""How the value of an option is read: address, addresses, seconds, number, text; bytes where the option is missing."""
 PORTS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}
 """Service names of ports, by protocol and port."""
 PORT_DESCRIPTIONS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}
