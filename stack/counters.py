@@ -21,6 +21,16 @@ MIB: dict[str, str] = {
     # --- ICMP (RFC 1213 section 6.6)
     # --- UDP (RFC 4113)
     # --- TCP (RFC 4022)
+    "tcpActiveOpens": "connections that went from CLOSED to SYN-SENT",
+    "tcpPassiveOpens": "connections that went from LISTEN to SYN-RECEIVED",
+    "tcpAttemptFails": "connections that ended before they were established",
+    "tcpEstabResets": "established connections ended by a reset",
+    "tcpInSegs": "segments received, those in error included",
+    "tcpOutSegs": "segments sent, retransmissions included",
+    "tcpRetransSegs": "segments sent again",
+    "tcpInErrs": "segments received in error (a bad checksum, for example)",
+    "tcpOutRsts": "segments sent with the RST flag",
+    "tcpTimeouts": "connections given up because the peer did not answer",
 }
 
 DROPS: dict[str, str] = {

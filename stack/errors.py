@@ -1,8 +1,15 @@
-"""The one exception for hostile bytes.
+"""The exceptions: one for hostile bytes, and POSIX's for users.
 
 Everything a user of the stack sees is an `OSError` with the POSIX errno; what arrives from the wire and cannot be
 understood raises `BadPacket`, which never leaves the stack: the layer that called the parser counts it and goes on.
 """
+
+import os
+
+
+def os_error(number: int) -> OSError:
+    """The exception a kernel socket would raise for this errno: the same class, number and message."""
+    return OSError(number, os.strerror(number))
 
 
 class BadPacket(Exception):

@@ -1,0 +1,48 @@
+"""Congestion control policies. Each owns its numbers and imports nothing of ours; TCP chooses one by name.
+
+A policy is asked for `cwnd` (octets that may be in flight) and told what happened, in octets and seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .reno import Reno
+
+
+class Congestion(Protocol):
+    """RFC 5681 section 2's variables and the events that move them. All amounts are octets."""
+
+    cwnd: int
+    ssthresh: int
+
+    def set_mss(self, mss: int) -> None:
+        """SMSS is known (the handshake is over) or has changed (path MTU)."""
+
+    def on_ack(self, acked: int, now: float) -> None:
+        """`acked` new octets were acknowledged outside loss recovery, with the window in use."""
+
+    def on_loss(self, flight: int, now: float) -> None:
+        """Three duplicate ACKs: a segment is lost. `flight` octets were outstanding."""
+
+    def on_duplicate_ack(self) -> None:
+        """In recovery: one more segment has left the network."""
+
+    def on_partial_ack(self, acked: int) -> None:
+        """In recovery: `acked` octets were acknowledged, but not all that was outstanding at the loss."""
+
+    def on_recovered(self, flight: int, now: float) -> None:
+        """All that was outstanding at the loss is acknowledged."""
+
+    def on_rto(self, flight: int, first: bool, now: float) -> None:
+        """The retransmission timer expired; `first` says whether for the first time for this segment."""
+
+    def on_handshake_loss(self) -> None:
+        """A SYN or SYN,ACK had to be sent again: the data phase begins with one segment."""
+
+    def on_idle(self) -> None:
+        """Nothing was sent for longer than the retransmission timeout."""
+
+
+POLICIES: dict[str, Callable[[int, int], Congestion]] = {"reno": Reno}

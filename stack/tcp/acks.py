@@ -1,0 +1,115 @@
+"""What an acknowledgment does: the ESTABLISHED part of the fifth step, and the loss recovery that hangs on it.
+
+See RFC 9293 section 3.10.7.4 (fifth, check the ACK field), RFC 5681 section 3.2 (fast retransmit and fast recovery) and
+RFC 6582 section 3.2 (partial acknowledgments).
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from stack.tcp.output import retransmit_front
+from stack.tcp.segment import Segment
+from stack.tcp.seq import ge, gt, le, lt, sub
+from stack.tcp.tcb import WAKE_WRITABLE, Tcb
+
+_DUPLICATE_ACK_THRESHOLD = 3  # RFC 5681 section 3.2
+
+
+def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
+    """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
+    window = seg.window << tcb.snd_shift
+    before = tcb.snd_una
+    if gt(seg.seg_ack, before):
+        _new_data_acknowledged(tcb, seg.seg_ack, now)
+    elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
+        _duplicate_ack(tcb, now)
+    if le(before, seg.seg_ack):
+        update_send_window(tcb, seg, window, now)
+
+
+def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
+    """Take SND.WND from the newest segment only: SND.WL1 and SND.WL2 tell which that is."""
+    if not (lt(tcb.snd_wl1, seg.seg_seq) or (tcb.snd_wl1 == seg.seg_seq and le(tcb.snd_wl2, seg.seg_ack))):
+        return
+    was_closed = tcb.snd_wnd == 0
+    if window != tcb.snd_wnd and tcb.services.trace is not None:
+        tcb.trace("send window", before=tcb.snd_wnd, after=window)
+    tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seg.seg_seq, seg.seg_ack
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
+    if window == 0:
+        # MUST-37: as long as probes are answered the connection lives, but nobody waits for ever for a closed user.
+        if tcb.probing and not tcb.orphaned:
+            tcb.progress_at = now
+    elif was_closed:
+        tcb.persist_deadline = inf
+        tcb.persist_backoff = 0
+        if tcb.probing and tcb.snd_nxt != tcb.snd_una:  # the probe's octet was not taken: it goes first now
+            tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+        tcb.probing = False
+
+
+def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
+    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, and everything that waited for it moves on."""
+    acked = sub(ack, tcb.snd_una)
+    flight = tcb.flight
+    data = acked
+    if not tcb.syn_acked:
+        tcb.syn_acked = True
+        data -= 1
+    if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
+        data -= 1  # our FIN
+    tcb.send_buffer.acknowledge(data)
+    tcb.snd_una = ack
+    if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
+        tcb.rtt.sample(now - tcb.rtt_started_at)
+        tcb.rtt_seq = None
+        if tcb.services.trace is not None:
+            tcb.trace("rtt", srtt=tcb.rtt.srtt_s, rto=tcb.rtt.rto_s)
+    tcb.timeouts = 0
+    tcb.soft_error = 0
+    tcb.progress_at = now
+    tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
+    if tcb.rtx_nxt != tcb.rtx_end:
+        if ge(ack, tcb.rtx_end):
+            tcb.rtx_nxt = tcb.rtx_end = ack
+        elif lt(tcb.rtx_nxt, ack):
+            tcb.rtx_nxt = ack
+    if tcb.recovering:
+        _recovery_ack(tcb, ack, acked, now)
+    else:
+        tcb.duplicate_acks = 0
+        if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
+            tcb.congestion.on_ack(acked, now)
+    tcb.wakes |= WAKE_WRITABLE
+
+
+def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
+    """RFC 6582 section 3.2 step 3: a full acknowledgment ends recovery, a partial one shows the next hole."""
+    if ge(ack, tcb.recover):
+        tcb.recovering = False
+        tcb.duplicate_acks = 0
+        tcb.congestion.on_recovered(tcb.flight, now)
+    else:
+        tcb.congestion.on_partial_ack(acked)
+        retransmit_front(tcb, now)
+
+
+def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
+    """RFC 5681 section 2: outstanding data, no data in it, no SYN or FIN, the same ACK, the same window."""
+    return tcb.snd_nxt != tcb.snd_una and seg.seg_len == 0 and window == tcb.snd_wnd and window != 0
+
+
+def _duplicate_ack(tcb: Tcb, now: float) -> None:
+    """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
+    tcb.duplicate_acks += 1
+    if tcb.recovering:
+        tcb.congestion.on_duplicate_ack()
+    elif tcb.duplicate_acks == _DUPLICATE_ACK_THRESHOLD and gt(tcb.snd_una, tcb.recover):
+        tcb.recovering = True
+        tcb.recover = tcb.snd_nxt
+        tcb.congestion.on_loss(tcb.flight, now)
+        if tcb.services.trace is not None:
+            tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
+        retransmit_front(tcb, now)
+        tcb.rto_deadline = inf  # restarted by set_timers

@@ -1,0 +1,147 @@
+"""One TCP connection as its user sees it: the machine of RFC 9293, without waiting.
+
+Every call takes `now` and returns at once; what would block says so with None or 0, and `on_readable` or `on_writable`
+is called (once a batch) when it is worth trying again.
+"""
+
+from __future__ import annotations
+
+from stack.tcp import user_calls
+from stack.tcp.output import output, retransmit_front, set_timers
+from stack.tcp.segment import Segment
+from stack.tcp.segment_arrives import segment_arrives
+from stack.tcp.seq import in_window, sub
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.teardown import finish
+from stack.tcp.timers import on_deadline
+from stack.wire.checksum import Buffer
+
+
+class Connection(Tcb):
+    """The Transmission Control Block with its calls attached. See `tcb.Tcb` for the variables."""
+
+    __slots__ = ("__weakref__",)
+
+    # -- user calls: RFC 9293 section 3.10.1 to 3.10.6; the errors are in user_calls.py
+
+    def open(self, now: float) -> None:
+        """Active OPEN: the SYN goes out. EISCONN when the connection exists."""
+        user_calls.open_active(self, now)
+        self.settle(now)
+
+    def send(self, data: Buffer, now: float) -> int:
+        """Take up to len(data) octets; 0 means that on_writable will tell when to try again."""
+        return user_calls.send(self, data, now)
+
+    def receive(self, max_bytes: int, now: float) -> bytes | None:
+        """What is here; b"" at the end of the stream; None when there is nothing yet."""
+        return user_calls.receive(self, max_bytes, now)
+
+    def receive_into(self, target: memoryview, now: float) -> int | None:
+        """As `receive`, into a buffer of the caller's."""
+        return user_calls.receive_into(self, target, now)
+
+    def shutdown_write(self, now: float) -> None:
+        """CLOSE in the RFC's sense: FIN after what is queued; receiving goes on."""
+        user_calls.shutdown_write(self, now)
+        self.settle(now)
+
+    def shutdown_read(self, now: float) -> None:
+        """Throw away what comes from now on."""
+        user_calls.shutdown_read(self)
+        user_calls.after_read(self, now)
+        self.wakes |= WAKE_READABLE
+        self.settle(now)
+
+    def close(self, now: float) -> None:
+        """The user is gone; the machine finishes alone and then forgets itself."""
+        user_calls.close(self, now)
+        self.settle(now)
+
+    def abort(self, now: float, number: int = 0) -> None:
+        """Reset; `number` is the errno that waiting calls get."""
+        user_calls.abort(self, now, number)
+        self.settle(now)
+
+    def status(self) -> user_calls.Status:
+        """A frozen record of the connection."""
+        return user_calls.status(self)
+
+    def options_changed(self, now: float) -> None:
+        """An option was set: nodelay sends what was held back, keepalive and timeouts start counting now."""
+        self.keepalive_deadline = float("inf")
+        output(self, now)
+        self.settle(now)
+
+    @property
+    def readable(self) -> bool:
+        """A receive would not block (it may raise, or return the end of the stream)."""
+        return (
+            self.receive_buffer.size > 0
+            or self.peer_fin
+            or self.read_shutdown
+            or self.error != 0
+            or self.state is State.CLOSED
+        )
+
+    @property
+    def writable(self) -> bool:
+        """A send would not block (it may raise)."""
+        if self.error or self.fin_queued or self.state is State.CLOSED:
+            return True
+        if self.state is State.SYN_SENT or self.state is State.SYN_RECEIVED:
+            return False
+        return self.send_buffer.size < self.sndbuf and self.unsent < self.notsent_lowat
+
+    # -- what the network says
+
+    def segment(self, seg: Segment, now: float) -> bool:
+        """SEGMENT ARRIVES; returns whether it is to be answered by a reset."""
+        return segment_arrives(self, seg, now)
+
+    def deadline_reached(self, now: float) -> None:
+        """Do what is due, then settle."""
+        on_deadline(self, now)
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
+        if self.state != State.CLOSED:
+            output(self, now)
+        wakes, self.wakes = self.wakes, 0
+        if wakes & WAKE_READABLE:
+            self.on_readable()
+        if wakes & WAKE_WRITABLE and self.writable:
+            self.on_writable()
+
+    def unreachable(self, errno: int, now: float) -> None:
+        """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
+        self.soft_error = errno
+        if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
+            self.services.counters["tcpAttemptFails"] += 1
+            finish(self, Event.HARD_ERROR, errno, now)
+            self.settle(now)
+
+    def icmp_error(self, errno: int, hard: bool, quoted_seq: int, now: float) -> None:
+        """An ICMP error about a segment of ours (3.9.2.2). RFC 5927 section 4: it must be in flight.
+
+        A hard error ends only an open that has not succeeded (RFC 5927 section 5.2); every other one is kept as the
+        reason in case the connection dies (MUST-56, SHLD-25).
+        """
+        if not in_window(quoted_seq, self.snd_una, sub(self.snd_nxt, self.snd_una) or 1):
+            self.services.counters.drop("tcp_icmp_not_in_flight")
+            return
+        if hard:
+            self.unreachable(errno, now)
+        else:
+            self.soft_error = errno
+
+    def path_mtu_changed(self, now: float) -> None:
+        """The path takes smaller packets than we sent: send what was lost by that again (RFC 1191 section 6.5)."""
+        self.congestion.set_mss(self.mss)
+        if self.syn_acked and self.flight > self.mss:
+            retransmit_front(self, now)
+            self.rtx_nxt, self.rtx_end = self.snd_una, self.snd_nxt
+            set_timers(self, now)
+            self.touch()

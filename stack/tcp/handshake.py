@@ -1,0 +1,172 @@
+"""Opening a connection: what SYN segments say, and the states LISTEN and SYN-SENT.
+
+See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale).
+"""
+
+from __future__ import annotations
+
+import errno
+from math import inf
+
+from stack.tcp import seq
+from stack.tcp.acks import update_send_window
+from stack.tcp.output import emit
+from stack.tcp.segment import Segment
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import DEFAULT_SEND_MSS, TCP_HEADER_BYTES, WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.teardown import finish
+from stack.tcp.window import MAX_UNSCALED_WINDOW
+from stack.wire.tcp import ACK, FIN, RST, SYN
+from stack.wire.tcp_options import TcpOptions, build_options
+
+_MAX_SHIFT = 14  # RFC 7323 section 2.3
+
+
+def begin(tcb: Tcb, now: float) -> None:
+    """Select an ISS, offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out."""
+    config = tcb.services.config
+    tcb.iss = tcb.services.choose_iss(tcb.key, now)
+    tcb.snd_una = tcb.iss
+    tcb.snd_nxt = seq.add(tcb.iss, 1)
+    tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.iss
+    tcb.last_received_at = tcb.progress_at = now
+    tcb.rcv_wnd = min(tcb.rcvbuf, MAX_UNSCALED_WINDOW)  # the window field of a SYN is never scaled
+    tcb.rcv_shift = 0
+    tcb.scaling = config.window_scaling
+    if tcb.scaling:
+        while tcb.rcv_shift < _MAX_SHIFT and max(tcb.rcvbuf, config.max_receive_buffer_bytes) >> tcb.rcv_shift > 0xFFFF:
+            tcb.rcv_shift += 1
+
+
+def receive_mss(tcb: Tcb) -> int:
+    """What our MSS option says: the largest segment text that comes unfragmented (3.7.1, SHLD-5, MUST-67)."""
+    largest = tcb.path.mtu_payload - TCP_HEADER_BYTES
+    return min(largest, tcb.maxseg) if tcb.maxseg else largest
+
+
+def send_syn(tcb: Tcb, now: float) -> None:
+    """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN is here."""
+    answering = tcb.state is not State.SYN_SENT
+    scale = tcb.rcv_shift if tcb.scaling else None
+    options = build_options(TcpOptions(mss=receive_mss(tcb), window_scale=scale))
+    if tcb.timeouts == 0 and tcb.rtt_seq is None:
+        tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
+    emit(tcb, tcb.iss, SYN | ACK if answering else SYN, now, options=options)
+
+
+def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
+    """RCV.NXT <- SEG.SEQ+1, IRS <- SEG.SEQ, and what the options of a SYN settle for the whole connection."""
+    tcb.irs = seg.seg_seq
+    tcb.rcv_nxt = tcb.rcv_up = seq.add(seg.seg_seq, 1)
+    options = seg.options()
+    tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)  # MUST-15, and a floor
+    if tcb.maxseg:
+        tcb.send_mss = min(tcb.send_mss, tcb.maxseg)
+    if options.window_scale is None or not tcb.scaling:  # RFC 7323 section 2.2: both or neither
+        tcb.scaling = False
+        tcb.rcv_shift = 0
+    else:
+        tcb.snd_shift = min(options.window_scale, _MAX_SHIFT)
+    tcb.congestion.set_mss(tcb.mss)
+    if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
+        tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN))
+
+
+def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Send SYN,ACK. The window of a SYN is taken as it stands: it is never scaled (RFC 7323 section 2.2)."""
+    tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = seg.window, seg.seg_seq, seg.seg_ack
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, seg.window)
+    send_syn(tcb, now)
+    tcb.touch()
+
+
+def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """3.10.7.2, LISTEN. Returns whether the segment is to be answered by a reset.
+
+    `tcb` is the connection that would come of it: the listener makes one for a SYN and keeps listening itself.
+    """
+    # First, check for a RST: ignored.
+    if seg.flags & RST:
+        return False
+    # Second, check for an ACK: any acknowledgment is bad here, <SEQ=SEG.ACK><CTL=RST>.
+    if seg.flags & ACK:
+        return True
+    # Third, check for a SYN. (There is no security to compare: RFC 9293 appendix A.1.)
+    if seg.flags & SYN:
+        begin(tcb, now)
+        take_syn(tcb, seg, now)
+        tcb.came_from_listen = True
+        tcb.enter(Event.RCV_SYN)
+        _answer_syn(tcb, seg, now)
+    # Fourth, other data or control: drop the segment.
+    return False
+
+
+def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """3.10.7.3, SYN-SENT. Returns whether the segment is to be answered by a reset."""
+    # First, check the ACK bit.
+    acceptable_ack = False
+    if seg.flags & ACK:
+        if seq.le(seg.seg_ack, tcb.iss) or seq.gt(seg.seg_ack, tcb.snd_nxt):
+            tcb.services.counters.drop("tcp_syn_sent_bad_ack")
+            return not seg.flags & RST  # <SEQ=SEG.ACK><CTL=RST>
+        acceptable_ack = True
+    # Second, check the RST bit.
+    if seg.flags & RST:
+        if acceptable_ack:  # the error that programs know for "connection reset" at this point
+            tcb.services.counters["tcpAttemptFails"] += 1
+            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now)
+        else:
+            tcb.services.counters.drop("tcp_syn_sent_bad_reset")
+        return False
+    # Third, check the security: none (appendix A.1).
+    # Fourth, check the SYN bit.
+    if seg.flags & SYN:
+        take_syn(tcb, seg, now)
+        if acceptable_ack:
+            _our_syn_is_acknowledged(tcb, seg, now)
+        else:
+            tcb.enter(Event.RCV_SYN)  # simultaneous open (MUST-10)
+            _answer_syn(tcb, seg, now)
+        return False
+    # Fifth, if neither of the SYN or RST bits is set, then drop the segment.
+    tcb.services.counters.drop("tcp_syn_sent_no_syn")
+    return False
+
+
+def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
+    """SND.UNA > ISS: ESTABLISHED, and <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> goes out, with data if there is some."""
+    if tcb.rtt_seq is not None and tcb.timeouts == 0:
+        tcb.rtt.sample(now - tcb.rtt_started_at)
+    tcb.rtt_seq = None
+    tcb.snd_una = seg.seg_ack
+    tcb.syn_acked = True
+    tcb.enter(Event.RCV_SYN_ACK)
+    tcb.snd_wl1 = seq.add(seg.seg_seq, -1)  # so that this segment's window is taken as new
+    update_send_window(tcb, seg, seg.window, now)
+    established(tcb, now)
+    tcb.ack_now = True
+
+
+def established(tcb: Tcb, now: float) -> None:
+    """The handshake is over, by either way: tell who waits, and begin the data phase's timers afresh."""
+    if tcb.timeouts:  # RFC 6298 5.7, RFC 5681 section 3.1: a lost SYN is a sign to begin carefully
+        tcb.rtt.syn_was_retransmitted()
+        tcb.congestion.on_handshake_loss()
+    tcb.timeouts = 0
+    tcb.soft_error = 0
+    tcb.progress_at = now
+    tcb.rto_deadline = inf
+    tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
+    tcb.touch()
+    if tcb.listener is not None:
+        tcb.listener.established(tcb)
+
+
+def take_syn_text(tcb: Tcb) -> Segment | None:
+    """What came with the SYN, as the segment it would have been alone; None when nothing did."""
+    if tcb.syn_text is None:
+        return None
+    text, fin = tcb.syn_text
+    tcb.syn_text = None
+    return Segment(seq.add(tcb.irs, 1), tcb.snd_una, ACK | (FIN if fin else 0), 0, text)

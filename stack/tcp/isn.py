@@ -1,0 +1,21 @@
+"""Initial sequence numbers nobody outside can guess. See RFC 6528 section 3 and RFC 9293 section 3.4.1.
+
+    ISN = M + F(localip, localport, remoteip, remoteport, secretkey)
+
+M ticks every 4 microseconds; F is a keyed hash, so that one connection's numbers say nothing about another's, while
+a new incarnation of the same connection still begins above the old one.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+
+from stack.tcp.seq import MASK
+
+_TICKS_PER_SECOND = 250_000
+
+
+def initial_sequence_number(secret: bytes, key: bytes, now: float) -> int:
+    """The ISN for the connection whose two addresses and ports are `key`; `secret` has 16 bytes or more."""
+    f = int.from_bytes(blake2s(key, key=secret, digest_size=4).digest(), "big")
+    return (int(now * _TICKS_PER_SECOND) + f) & MASK

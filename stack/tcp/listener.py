@@ -1,0 +1,113 @@
+"""A passive OPEN: a port that waits, the connections that are being made on it, and those that wait to be accepted.
+
+See RFC 9293 sections 3.9.1.1 and 3.10.7.2, and RFC 4987 for why both queues have an end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from stack.tcp.connection import Connection
+from stack.tcp.handshake import listen_state
+from stack.tcp.segment import Segment
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import Services, Tcb
+from stack.tcp.teardown import finish
+from stack.wire.tcp import ACK, RST, SYN
+
+
+def _nobody() -> None:
+    """The user has not said whom to tell."""
+
+
+class Listener:
+    """`backlog` bounds the connections that wait for `accept`, `config.syn_backlog` those in SYN-RECEIVED.
+
+    When the latter is full the oldest gives way: under a flood of SYNs that nobody completes, a real client, who
+    answers within a round trip, still gets in. `options` are the attributes that every connection starts with.
+    """
+
+    def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: dict[str, object]) -> None:
+        self._services = services
+        self.local = local
+        self.backlog = max(backlog, 1)
+        self.options = options
+        self.error = 0
+        self.closed = False
+        self.on_readable: Callable[[], None] = _nobody
+        self._half_open: dict[bytes, Connection] = {}
+        self._accept_queue: deque[Connection] = deque()
+
+    def segment(self, seg: Segment, birth: Callable[[], Connection], now: float) -> bool:
+        """A segment for this port that no connection claims; `birth` makes the connection and makes it findable.
+
+        Returns whether the segment is to be answered by a reset.
+        """
+        if seg.flags & (SYN | ACK | RST) != SYN:
+            return bool(seg.flags & ACK and not seg.flags & RST)  # as listen_state would say, without a connection
+        if not self.has_room():
+            self._services.counters.drop("tcp_accept_queue_full")
+            return False
+        if len(self._half_open) >= self._services.config.syn_backlog:
+            self._services.counters.drop("tcp_syn_queue_full")
+            _forget(next(iter(self._half_open.values())), now)
+        child = birth()
+        for name, value in self.options.items():
+            setattr(child, name, value)
+        child.enter(Event.PASSIVE_OPEN)
+        child.listener = self
+        self._half_open[child.key] = child
+        self._services.counters["tcpPassiveOpens"] += 1
+        return listen_state(child, seg, now)
+
+    def has_room(self) -> bool:
+        """Whether one more connection could wait to be accepted."""
+        return len(self._accept_queue) < self.backlog
+
+    def established(self, child: Tcb) -> None:
+        """The handshake of `child` is over: it waits for `accept`."""
+        connection = self._half_open.pop(child.key)
+        self._accept_queue.append(connection)
+        self.on_readable()
+
+    def gone(self, child: Tcb) -> None:
+        """`child` ended before it was accepted: nobody shall be handed a dead connection."""
+        if self._half_open.pop(child.key, None) is None:
+            self._accept_queue = deque(waiting for waiting in self._accept_queue if waiting is not child)
+
+    @property
+    def readable(self) -> bool:
+        """`accept` would return a connection."""
+        return bool(self._accept_queue)
+
+    @property
+    def half_open(self) -> int:
+        """How many connections are in SYN-RECEIVED."""
+        return len(self._half_open)
+
+    def accept(self) -> Connection | None:
+        """The connection that waits longest, or None."""
+        if not self._accept_queue:
+            return None
+        connection = self._accept_queue.popleft()
+        connection.listener = None
+        return connection
+
+    def close(self, now: float, number: int = 0) -> None:
+        """CLOSE in LISTEN: what is half open or was not accepted is reset, as nobody will ever talk to it."""
+        if self.closed:
+            return
+        self.closed = True
+        self.error = number
+        for child in [*self._half_open.values(), *self._accept_queue]:
+            child.orphaned = True
+            child.abort(now)
+        self.on_readable()
+
+
+def _forget(child: Connection, now: float) -> None:
+    """Drop a half-open connection without a word: its source is most likely forged."""
+    if child.state is State.SYN_RECEIVED:
+        child.orphaned = True
+        finish(child, Event.USER_TIMEOUT, 0, now)

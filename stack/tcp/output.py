@@ -1,0 +1,228 @@
+"""What goes out: forming segments, and deciding when there is one to form.
+
+See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the sender) and 3.10.2 (SEND). `emit` is
+the only place that forms a segment of a connection.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from struct import Struct
+
+from stack.tcp.seq import MASK
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
+from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
+from stack.wire.checksum import Buffer
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
+
+_HEADER = Struct(">HHIIHHHH")
+_CLOSED, _ESTABLISHED = int(State.CLOSED), int(State.ESTABLISHED)
+
+
+def emit(  # hot
+    tcb: Tcb,
+    seq: int,
+    flags: int,
+    now: float,
+    parts: list[Buffer] | None = None,
+    length: int = 0,
+    options: bytes = b"",
+) -> None:
+    """Form one segment and send it: `length` octets of data in `parts`, options padded to a multiple of four.
+
+    The checksum needs no pass over the header: modulo 65535 a 32-bit field weighs as much as its two halves
+    (RFC 1071 section 2), and a part that begins at an odd octet weighs 256 times itself.
+    """
+    local_port, remote_port = tcb.local[1], tcb.remote[1]
+    if flags & ACK:
+        open_window(tcb)
+        ack = tcb.rcv_nxt
+        tcb.ack_now = False
+        tcb.ack_due = 0
+        tcb.delack_deadline = inf
+    else:
+        ack = 0
+    window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
+    header_length = TCP_HEADER_BYTES + len(options)
+    offset_and_flags = header_length << 10 | flags
+    total = (
+        tcb.path.pseudo_sum + header_length + length + local_port + remote_port + seq + ack + offset_and_flags + window
+    )
+    if options:
+        total += int.from_bytes(options, "big")
+    if parts:
+        data = 0
+        for part in parts:
+            data = (data << 8 if len(part) & 1 else data) + int.from_bytes(part, "big")
+        total += data << 8 if length & 1 else data
+    checksum = 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
+    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, 0) + options
+    tcb.last_sent_at = now
+    tcb.services.counters["tcpOutSegs"] += 1
+    try:
+        tcb.path.send([header, *parts] if parts else [header], header_length + length, now)
+    except OSError as error:  # no route any more, say: as if the network had lost it (RFC 9293 section 3.9.2.2)
+        tcb.soft_error = error.errno or 0
+        tcb.services.counters.drop("tcp_not_sent")
+
+
+def send_ack(tcb: Tcb, now: float) -> None:
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"""
+    emit(tcb, tcb.snd_nxt, ACK, now)
+
+
+def send_reset(tcb: Tcb, now: float) -> None:
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> for a connection of ours (3.10.5; the ACK helps, section 3.5.2)."""
+    tcb.services.counters["tcpOutRsts"] += 1
+    emit(tcb, tcb.snd_nxt, RST | ACK, now)
+
+
+def output(tcb: Tcb, now: float) -> None:  # hot
+    """Send all that may go now, then the acknowledgment if none of it carried one, and set the timers."""
+    state = tcb.state
+    if state >= _ESTABLISHED:
+        if tcb.rtx_nxt != tcb.rtx_end:
+            _retransmit_more(tcb, now)
+        if tcb.send_buffer.size or tcb.fin_queued:
+            _send_new(tcb, now)
+    if tcb.ack_now and tcb.state != _CLOSED:
+        emit(tcb, tcb.snd_nxt, ACK, now)
+    set_timers(tcb, now)
+
+
+def _send_new(tcb: Tcb, now: float) -> None:  # hot
+    """Send data for the first time, and the FIN behind it, as far as windows and rules allow."""
+    if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
+        tcb.congestion.on_idle()  # RFC 5681 section 4.1
+    mss = tcb.mss
+    while tcb.fin_seq is None:
+        flight = (tcb.snd_nxt - tcb.snd_una) & MASK
+        unsent = tcb.send_buffer.size - ((tcb.snd_nxt - tcb.data_una) & MASK)
+        usable = min(tcb.snd_wnd, tcb.congestion.cwnd) - flight
+        length = min(unsent, usable, mss)
+        if length < 0:
+            length = 0
+        with_fin = tcb.fin_queued and length == unsent and usable > length
+        if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent, flight))):
+            return
+        _send_range(tcb, tcb.snd_nxt, length, with_fin, now)
+
+
+def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
+    """Rules (2) and (3) of section 3.8.6.2.1 for less than a full segment; every SEND counts as pushed.
+
+    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4).
+    """
+    if flight and not tcb.nodelay:
+        return False
+    return length == unsent or 2 * length >= tcb.max_snd_wnd
+
+
+def send_regardless(tcb: Tcb, now: float) -> None:
+    """Rule (4), the override timeout: send what the window takes, however little (MUST-60)."""
+    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
+    if length > 0:
+        _send_range(tcb, tcb.snd_nxt, length, False, now)
+
+
+def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> None:  # hot
+    """Send `length` octets that begin at `seq`, and a FIN behind them; advance SND.NXT if this is new."""
+    end = (seq + length) & MASK
+    offset = (seq - tcb.data_una) & MASK
+    flags = ACK
+    if with_fin:
+        flags |= FIN
+        if tcb.fin_seq is None:
+            tcb.fin_seq = end
+            if tcb.state is State.CLOSE_WAIT:
+                tcb.enter(Event.SND_FIN)  # 3.10.4: "then send a FIN segment, enter LAST-ACK state"
+        end = (end + 1) & MASK
+    if length and offset + length == tcb.send_buffer.size:
+        flags |= PSH  # MUST-61: the last octet that is buffered
+    if seq == tcb.snd_nxt:
+        tcb.snd_nxt = end
+        if tcb.rtt_seq is None:
+            tcb.rtt_seq, tcb.rtt_started_at = end, now
+    else:
+        tcb.services.counters["tcpRetransSegs"] += 1
+        tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
+        if tcb.services.trace is not None:
+            tcb.trace("retransmit", seq=seq, length=length)
+    emit(tcb, seq, flags, now, tcb.send_buffer.parts(offset, length), length)
+
+
+def retransmit_front(tcb: Tcb, now: float, limit: int | None = None) -> None:
+    """Send the segment at the front of the retransmission queue again (3.10.8), at most `limit` octets of it."""
+    _retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now)
+
+
+def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
+    """Retransmit up to `limit` octets from `seq` on; return how much sequence space went out."""
+    data_end = tcb.snd_nxt if tcb.fin_seq is None else tcb.fin_seq
+    length = min((data_end - seq) & MASK, limit)
+    with_fin = tcb.fin_seq is not None and (seq + length) & MASK == tcb.fin_seq
+    _send_range(tcb, seq, length, with_fin, now)
+    return length + with_fin
+
+
+def _retransmit_more(tcb: Tcb, now: float) -> None:
+    """After a timeout: go back and send what was outstanding again, as fast as cwnd grows (RFC 5681 section 3.1)."""
+    window = min(tcb.snd_wnd, tcb.congestion.cwnd)
+    while tcb.rtx_nxt != tcb.rtx_end:
+        ahead = (tcb.rtx_nxt - tcb.snd_una) & MASK
+        limit = min(tcb.mss, window - ahead, (tcb.rtx_end - tcb.rtx_nxt) & MASK)
+        if limit <= 0:
+            return
+        tcb.rtx_nxt = (tcb.rtx_nxt + _retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK
+
+
+def probe_window(tcb: Tcb, now: float) -> None:
+    """Send one octet into the closed window (3.8.6.1): the first unacknowledged, or the first unsent, or FIN."""
+    tcb.probing = True
+    if tcb.snd_nxt != tcb.snd_una:
+        retransmit_front(tcb, now, 1)
+    elif tcb.unsent:
+        _send_range(tcb, tcb.snd_nxt, 1, False, now)
+    elif tcb.fin_queued:
+        _send_range(tcb, tcb.snd_nxt, 0, True, now)
+    tcb.rtt_seq = None  # the answer to a probe measures the peer's reader, not the network
+
+
+def set_timers(tcb: Tcb, now: float) -> None:
+    """Arm what must be armed and disarm what is over; then derive the one deadline (RFC 6298 section 5)."""
+    state = tcb.state
+    if state == _CLOSED:
+        tcb.deadline = inf
+        return
+    in_flight = tcb.snd_nxt != tcb.snd_una
+    waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
+    if (in_flight or waiting) and tcb.snd_wnd == 0 and state >= _ESTABLISHED:  # the peer's window is closed: persist
+        tcb.rto_deadline = tcb.sws_deadline = inf
+        if tcb.persist_deadline == inf:
+            _waiting_begins(tcb, now)
+            tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
+    elif in_flight:
+        tcb.persist_deadline = tcb.sws_deadline = inf
+        if tcb.rto_deadline == inf:  # 5.1
+            _waiting_begins(tcb, now)
+            tcb.rto_deadline = now + tcb.rtt.timeout_s()
+    else:
+        tcb.rto_deadline = tcb.persist_deadline = inf  # 5.2
+        if not waiting:
+            tcb.sws_deadline = inf
+        elif tcb.sws_deadline == inf:  # a small window, and nothing in flight that would bring an ACK: rule (4)
+            tcb.sws_deadline = now + tcb.services.config.sws_override_s
+    if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
+        tcb.keepalive_deadline = now + tcb.keepalive_idle_s
+    tcb.deadline = min(
+        tcb.rto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
+        tcb.keepalive_deadline, tcb.time_wait_deadline,
+    )  # fmt: skip
+    tcb.services.armed(tcb)
+
+
+def _waiting_begins(tcb: Tcb, now: float) -> None:
+    """From now on the peer owes us an answer: the user timeout counts from here."""
+    if tcb.timeouts == 0 and tcb.persist_backoff == 0:
+        tcb.progress_at = now

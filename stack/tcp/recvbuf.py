@@ -1,0 +1,157 @@
+"""What has arrived and the user has not read yet, and, beyond a gap, what arrived too early.
+
+See RFC 9293 section 3.10.7.4, seventh step: "segments with higher beginning sequence numbers SHOULD be held for later
+processing" (SHLD-31). Octets are addressed by their distance from the first one of the stream, which does not wrap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+
+from stack.wire.checksum import Buffer
+
+# Chunks smaller than this are joined: their bookkeeping must not outweigh what they hold.
+_JOIN_BELOW = 1024
+# A chunk this large is handed to the reader as it is; smaller ones are worth joining to save calls.
+_WHOLE_FROM = 16384
+
+
+class ReceiveBuffer:
+    """In-order data as a queue of immutable chunks, out-of-order data as a sorted list of disjoint runs.
+
+    `next` is the stream offset of RCV.NXT, `size` the number of octets a reader could have now, `held` the number of
+    octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
+    """
+
+    __slots__ = ("_chunks", "_head", "_max_runs", "_run_starts", "_runs", "held", "next", "size")
+
+    def __init__(self, max_runs: int) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._head = 0
+        self._max_runs = max_runs
+        self._run_starts: list[int] = []
+        self._runs: list[bytes] = []
+        self.next = 0
+        self.size = 0
+        self.held = 0
+
+    def append(self, data: Buffer) -> None:
+        """Add in-order data: one copy, into an immutable chunk."""
+        count = len(data)
+        chunks = self._chunks
+        if count < _JOIN_BELOW and chunks and len(chunks[-1]) + count <= _JOIN_BELOW:
+            chunks[-1] += data  # a new object: a chunk that a reader already has stays as it is
+        else:
+            chunks.append(bytes(data))
+        self.size += count
+        self.next += count
+
+    def insert(self, offset: int, data: Buffer) -> int:
+        """Put `data` where it belongs; return by how much `next` moved.
+
+        Octets that are here already are not stored again (and not changed: the first copy wins). Returns -1 when the
+        data was refused because too many runs are held.
+        """
+        before = self.next
+        end = offset + len(data)
+        if end <= before:
+            return 0
+        if offset < before:
+            data, offset = data[before - offset :], before
+        if offset == before and not self._runs:
+            self.append(data)
+            return end - before
+        if not self._hold(offset, end, data):
+            return -1
+        self._drain()
+        return self.next - before
+
+    def _hold(self, offset: int, end: int, data: Buffer) -> bool:
+        """Store the parts of `data` that fall between the runs held already."""
+        starts, runs = self._run_starts, self._runs
+        index = bisect_left(starts, offset)
+        if index and starts[index - 1] + len(runs[index - 1]) > offset:
+            index -= 1
+        position = offset
+        while position < end:
+            if index < len(starts) and starts[index] <= position:  # covered here: go on behind this run
+                position = max(position, starts[index] + len(runs[index]))
+                index += 1
+                continue
+            stop = min(end, starts[index]) if index < len(starts) else end
+            # What fills the gap at RCV.NXT is never refused: it makes runs fewer, not more.
+            if len(runs) >= self._max_runs and offset != self.next:
+                return False
+            starts.insert(index, position)
+            runs.insert(index, bytes(data[position - offset : stop - offset]))
+            self.held += stop - position
+            position = stop
+            index += 1
+        return True
+
+    def _drain(self) -> None:
+        """Move the runs that have become in-order to the readable side."""
+        starts, runs = self._run_starts, self._runs
+        moved = 0
+        while moved < len(starts) and starts[moved] == self.next:
+            self.held -= len(runs[moved])
+            self.append(runs[moved])
+            moved += 1
+        del starts[:moved], runs[:moved]
+
+    def read(self, max_bytes: int) -> bytes:
+        """Take up to `max_bytes`; a large chunk is returned without a copy."""
+        chunks = self._chunks
+        if not chunks or max_bytes <= 0:
+            return b""
+        first = chunks[0]
+        available = len(first) - self._head
+        if available > max_bytes:
+            self._head += max_bytes
+            self.size -= max_bytes
+            return first[self._head - max_bytes : self._head]
+        result = first[self._head :] if self._head else first
+        chunks.popleft()
+        self._head = 0
+        self.size -= available
+        if available < _WHOLE_FROM and chunks and available < max_bytes:
+            parts = [result]
+            room = max_bytes - available
+            while chunks and len(chunks[0]) <= room:
+                room -= len(chunks[0])
+                parts.append(chunks.popleft())
+            if chunks and room:
+                parts.append(chunks[0][:room])
+                self._head = room
+                room = 0
+            self.size -= max_bytes - available - room
+            result = b"".join(parts)
+        return result
+
+    def read_into(self, target: memoryview) -> int:
+        """Fill `target` as far as there is data; return the number of octets."""
+        chunks = self._chunks
+        done = 0
+        while chunks and done < len(target):
+            first = chunks[0]
+            piece = memoryview(first)[self._head : self._head + len(target) - done]
+            target[done : done + len(piece)] = piece
+            done += len(piece)
+            self._head += len(piece)
+            if self._head == len(first):
+                chunks.popleft()
+                self._head = 0
+        self.size -= done
+        return done
+
+    def runs(self) -> list[tuple[int, int]]:
+        """The stream offsets (first, one past the last) of each run held behind a gap."""
+        return [(start, start + len(run)) for start, run in zip(self._run_starts, self._runs, strict=True)]
+
+    def clear(self) -> None:
+        """Forget everything that nobody will read any more."""
+        self._chunks.clear()
+        self._run_starts.clear()
+        self._runs.clear()
+        self._head = self.size = self.held = 0

@@ -1,0 +1,63 @@
+"""One arriving segment, as the event processing of RFC 9293 section 3.10.7 speaks of it."""
+
+from __future__ import annotations
+
+from stack.errors import BadPacket
+from stack.tcp.seq import MASK
+from stack.wire.checksum import Buffer
+from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
+from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
+
+__all__ = ["Segment", "reset_for"]
+
+
+class Segment:
+    """SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP and the control bits; `text` may be a view that dies with the frame.
+
+    SEG.LEN counts SYN and FIN (section 3.4). `window` is as it stands in the header, not scaled.
+    """
+
+    __slots__ = ("flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "window")
+
+    def __init__(
+        self, seq: int, ack: int, flags: int, window: int, text: Buffer = b"", options: Buffer = b"", up: int = 0
+    ) -> None:
+        self.seg_seq, self.seg_ack, self.flags, self.window = seq, ack, flags, window
+        self.text = text
+        self.seg_up = up
+        self.raw_options = options
+        self.seg_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
+
+    @classmethod
+    def parse(cls, data: memoryview) -> Segment:
+        """From the bytes of a segment whose checksum was verified; BadPacket when the header lies."""
+        header = TcpHeader.parse(data)
+        text = data[header.header_length :]
+        return cls(header.seq, header.ack, header.flags, header.window, text, header.options, header.urgent_pointer)
+
+    def options(self) -> TcpOptions:
+        """The options, or none when they are malformed: bad options never kill a connection (MUST-7)."""
+        if not self.raw_options:
+            return NO_OPTIONS
+        try:
+            return parse_options(self.raw_options)
+        except BadPacket:
+            return NO_OPTIONS
+
+    def __repr__(self) -> str:
+        names = "".join(
+            n for bit, n in ((SYN, "S"), (ACK, "A"), (FIN, "F"), (RST, "R"), (URG, "U")) if self.flags & bit
+        )
+        return f"<SEQ={self.seg_seq}><ACK={self.seg_ack}><CTL={names}> {len(self.text)} octets, window {self.window}"
+
+
+def reset_for(segment: Segment) -> tuple[int, int, int] | None:
+    """The (SEQ, ACK, control bits) of the reset that answers `segment` where no connection is.
+
+    None for a RST: it is never answered. RFC 9293 section 3.10.7.1.
+    """
+    if segment.flags & RST:
+        return None
+    if segment.flags & ACK:
+        return segment.seg_ack, 0, RST
+    return 0, (segment.seg_seq + segment.seg_len) & MASK, RST | ACK

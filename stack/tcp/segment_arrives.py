@@ -1,0 +1,306 @@
+"""SEGMENT ARRIVES: read this beside RFC 9293 section 3.10.7; the functions have its order and its words.
+
+Each of the eight steps of section 3.10.7.4 returns whether the next one follows. Acknowledgments are not sent here but
+noted (`ack_now`, `ack_due`): when the batch of frames is over each connection sends one, on data if there is some
+(MUST-58, MUST-59). Only what arrives out of order is acknowledged at once, as the sender counts those (RFC 5681 section
+4.2).
+"""
+
+from __future__ import annotations
+
+import errno
+from math import inf
+
+from stack.tcp import seq
+from stack.tcp.acks import process_ack
+from stack.tcp.handshake import established, syn_sent_state, take_syn_text
+from stack.tcp.output import send_ack
+from stack.tcp.segment import Segment
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
+from stack.wire.checksum import Buffer
+from stack.wire.tcp import ACK, FIN, RST, SYN, URG
+
+
+def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Process one segment whose checksum is right. Returns whether a reset is to answer it, as 3.10.7.1 says."""
+    state = tcb.state
+    if state is State.SYN_SENT:
+        answer = syn_sent_state(tcb, seg, now)
+        queued = take_syn_text(tcb) if tcb.state is State.ESTABLISHED else None
+        if queued is not None:  # "continue processing at the sixth step"
+            _process_content(tcb, queued, now)
+    elif state in (State.CLOSED, State.LISTEN):
+        answer = True  # 3.10.7.1; LISTEN is the listener's (handshake.listen_state)
+    else:
+        answer = _other_states(tcb, seg, now)
+    tcb.touch()
+    return answer
+
+
+def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """3.10.7.4."""
+    if (
+        first_check_sequence_number(tcb, seg, now)
+        and second_check_rst(tcb, seg, now)
+        and third_check_security(tcb, seg, now)
+        and fourth_check_syn(tcb, seg, now)
+    ):
+        if tcb.state is State.SYN_RECEIVED and seg.flags & ACK and not _acceptable_ack(tcb, seg):
+            tcb.services.counters.drop("tcp_syn_received_bad_ack")
+            return True  # <SEQ=SEG.ACK><CTL=RST>
+        if fifth_check_ack(tcb, seg, now):
+            _process_content(tcb, seg, now)
+    return False
+
+
+def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
+    sixth_check_urg(tcb, seg, now)
+    if seventh_process_text(tcb, seg, now):
+        eighth_check_fin(tcb, seg, now)
+
+
+def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Is it acceptable? Then cut off what is old and what is beyond the window: it begins at RCV.NXT or later."""
+    if seg.seg_seq == tcb.irs and seg.flags & SYN and seg.flags & ACK and tcb.state is State.SYN_RECEIVED:
+        # Simultaneous open (Figure 7, line 6): the SYN is the one we know, but the ACK is news. Appendix A.2.
+        seg.flags &= ~SYN
+        seg.seg_seq = seq.add(seg.seg_seq, 1)
+        seg.seg_len -= 1
+    length = 0 if seg.flags & RST else seg.seg_len  # a reset is judged by its number alone (SHLD-2)
+    if tcb.rcv_wnd == 0:
+        acceptable = seg.seg_seq == tcb.rcv_nxt  # "special allowance ... to accept valid ACKs, URGs, and RSTs"
+        if acceptable and length and not seg.flags & SYN:
+            _trim(seg, 0, 0)
+            tcb.ack_now = True
+            tcb.services.counters.drop("tcp_window_closed")
+    elif length == 0:
+        acceptable = seq.in_window(seg.seg_seq, tcb.rcv_nxt, tcb.rcv_wnd)
+    else:
+        acceptable = seq.in_window(seg.seg_seq, tcb.rcv_nxt, tcb.rcv_wnd) or seq.in_window(
+            seq.add(seg.seg_seq, length - 1), tcb.rcv_nxt, tcb.rcv_wnd
+        )
+    if not acceptable:
+        return _unacceptable(tcb, seg, now)
+    tcb.last_received_at = now
+    tcb.keepalive_probes_sent = 0
+    if length and not seg.flags & SYN:  # a SYN is the fourth step's, whole
+        old = seq.sub(tcb.rcv_nxt, seg.seg_seq) if seq.lt(seg.seg_seq, tcb.rcv_nxt) else 0
+        if old:
+            _trim(seg, old, len(seg.text))
+        beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
+        if beyond > 0:
+            _trim(seg, 0, seg.seg_len - beyond)
+    return True
+
+
+def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in reply, unless it is a reset; drop the segment.
+
+    What carries no data is answered a bounded number of times a second, or two confused ends would echo each other for
+    ever; data is not, as its sender waits for the answer.
+    """
+    tcb.services.counters.drop("tcp_unacceptable")
+    if seg.flags & RST:
+        return False
+    if tcb.state is State.TIME_WAIT and seg.flags & FIN and not seg.flags & SYN:
+        restart_time_wait(tcb, now)  # fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
+        tcb.ack_now = True
+    elif len(seg.text) or seg.flags & FIN:
+        tcb.ack_now = True
+    else:
+        challenge_ack(tcb, now)
+    return False
+
+
+def _trim(seg: Segment, front: int, keep: int) -> None:
+    """Keep the text from `front` to `keep`; a FIN is the octet after its end."""
+    if front > len(seg.text) or keep < len(seg.text):
+        seg.flags &= ~FIN
+    seg.seg_seq = seq.add(seg.seg_seq, front)
+    seg.text = seg.text[front:keep]
+    seg.seg_len = len(seg.text) + (1 if seg.flags & FIN else 0)
+
+
+def challenge_ack(tcb: Tcb, now: float) -> None:
+    """RFC 5961: an ACK that makes a real peer show itself. Throttled for each connection by itself (section 7).
+
+    A limit shared by all connections would tell an attacker about the others (CVE-2016-5696).
+    """
+    config = tcb.services.config
+    if now >= tcb.challenge_window_end:
+        tcb.challenge_window_end = now + config.challenge_ack_window_s
+        tcb.challenge_budget = config.challenge_acks_per_window
+    if tcb.challenge_budget > 0:
+        tcb.challenge_budget -= 1
+        send_ack(tcb, now)
+    else:
+        tcb.services.counters.drop("tcp_challenge_limited")
+
+
+def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """A reset counts only when it hits RCV.NXT exactly; elsewhere in the window it gets a challenge (RFC 5961)."""
+    if not seg.flags & RST:
+        return True
+    if seg.seg_seq != tcb.rcv_nxt:
+        tcb.services.counters.drop("tcp_reset_not_exact")
+        challenge_ack(tcb, now)
+        return False
+    if tcb.state is State.SYN_RECEIVED:
+        tcb.services.counters["tcpAttemptFails"] += 1
+        if tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
+            finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
+        else:
+            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, State.CLOSED)
+    elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
+        finish(tcb, Event.RCV_RST, 0, now)
+    else:
+        tcb.services.counters["tcpEstabResets"] += 1
+        # A program that has been told of the FIN and writes on knows this as a broken pipe.
+        finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is State.CLOSE_WAIT else errno.ECONNRESET, now)
+    return False
+
+
+def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """RFC 9293 appendix A.1: the compartments of RFC 793 are not used in the Internet; there is nothing to compare."""
+    return True
+
+
+def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """A SYN in a synchronized state gets a challenge ACK whatever its number is (RFC 5961 section 4)."""
+    if not seg.flags & SYN:
+        return True
+    tcb.services.counters.drop("tcp_unexpected_syn")
+    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+        finish(tcb, Event.RCV_SYN, 0, now, State.LISTEN)
+    else:
+        challenge_ack(tcb, now)
+    return False
+
+
+def _acceptable_ack(tcb: Tcb, seg: Segment) -> bool:
+    """SND.UNA < SEG.ACK =< SND.NXT (3.4)."""
+    return seq.gt(seg.seg_ack, tcb.snd_una) and seq.le(seg.seg_ack, tcb.snd_nxt)
+
+
+def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Without ACK drop it; a number that could not have been sent gets an ACK; else the state's own processing."""
+    if not seg.flags & ACK:
+        tcb.services.counters.drop("tcp_no_ack")
+        return False
+    if tcb.state is State.SYN_RECEIVED:
+        if tcb.listener is not None and not tcb.listener.has_room():
+            tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
+            return False
+        _syn_received_ack(tcb, seg, now)
+    # RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
+    if seq.gt(seg.seg_ack, tcb.snd_nxt) or seq.lt(seg.seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)):
+        tcb.services.counters.drop("tcp_bad_ack")
+        challenge_ack(tcb, now)
+        return False
+    process_ack(tcb, seg, now)
+    if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
+        return _fin_is_acknowledged(tcb, now)
+    return True
+
+
+def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Enter ESTABLISHED; SND.WND <- SEG.WND, SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK (now scaled)."""
+    tcb.enter(Event.RCV_ACK_OF_SYN)
+    tcb.snd_wnd = seg.window << tcb.snd_shift
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
+    tcb.snd_wl1, tcb.snd_wl2 = seg.seg_seq, seg.seg_ack
+    established(tcb, now)
+    queued = take_syn_text(tcb)
+    if queued is not None:
+        _process_content(tcb, queued, now)
+    if tcb.fin_queued and tcb.state is State.ESTABLISHED:  # a CLOSE that waited for this (3.10.4)
+        tcb.enter(Event.CLOSE)
+
+
+def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
+    """Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. Returns whether processing continues."""
+    if tcb.state is State.FIN_WAIT_1:
+        tcb.enter(Event.RCV_ACK_OF_FIN)
+        if tcb.orphaned:
+            tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
+    elif tcb.state is State.CLOSING:
+        enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
+    elif tcb.state is State.LAST_ACK:
+        finish(tcb, Event.RCV_ACK_OF_FIN, 0, now)
+        return False
+    return True
+
+
+def sixth_check_urg(tcb: Tcb, seg: Segment, now: float) -> None:
+    """RCV.UP <- max(RCV.UP,SEG.UP). The urgent octets stay in the stream, where RFC 6093 wants them."""
+    if seg.flags & URG and not tcb.peer_fin:
+        tcb.rcv_up = seq.later(tcb.rcv_up, seq.add(seg.seg_seq, seg.seg_up))
+
+
+def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Move the text into the receive buffer, or hold it if something before it is missing; owe an acknowledgment."""
+    text = seg.text
+    if not text:
+        return True
+    if tcb.peer_fin:
+        return False  # "This should not occur ... Ignore the segment text."
+    if tcb.orphaned:  # SHLD-3: nobody will read it, so show that it is lost
+        tcb.services.counters.drop("tcp_data_after_close")
+        reset_connection(tcb, Event.ABORT, 0, now)
+        return False
+    in_order = seg.seg_seq == tcb.rcv_nxt
+    was_held = tcb.receive_buffer.held
+    advance = _store(tcb, seq.sub(seg.seg_seq, tcb.rcv_nxt), text)
+    if advance > 0:
+        tcb.rcv_nxt = seq.add(tcb.rcv_nxt, advance)
+        tcb.rcv_wnd = max(tcb.rcv_wnd - advance, 0)
+        tcb.wakes |= WAKE_READABLE
+    if not in_order:  # RFC 5681 section 4.2: a duplicate ACK at once
+        send_ack(tcb, now)
+    elif was_held:  # "... or fills in all or part of a gap": at once, too
+        tcb.ack_now = True
+    else:
+        _owe_ack(tcb, len(text), now)
+    return True
+
+
+def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
+    """Put `text` that begins `distance` octets after RCV.NXT into the buffer; return how far RCV.NXT can move."""
+    buffer = tcb.receive_buffer
+    advance = buffer.insert(buffer.next + distance, text)
+    if advance < 0:
+        tcb.services.counters.drop("tcp_too_many_runs")
+    if tcb.read_shutdown and buffer.size:  # SHUT_RD: taken and thrown away, as BSD and Linux do
+        buffer.read(buffer.size)
+    return advance
+
+
+def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
+    """3.8.6.3: at least every second full-sized segment at once (SHLD-19), the rest within the delay (MUST-40)."""
+    tcb.ack_due += count
+    if tcb.ack_due >= 2 * tcb.mss:
+        tcb.ack_now = True
+    elif tcb.delack_deadline == inf:
+        tcb.delack_deadline = now + tcb.services.config.delayed_ack_s
+
+
+def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Advance RCV.NXT over the FIN, acknowledge it and tell the user; hold it while something before it is missing."""
+    if seg.flags & FIN:
+        tcb.rcv_fin_seq = seq.add(seg.seg_seq, seg.seg_len - 1)
+    if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
+        tcb.ack_now |= bool(seg.flags & FIN)
+        return
+    tcb.peer_fin = True
+    tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
+    tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
+    tcb.ack_now = True
+    tcb.wakes |= WAKE_READABLE
+    if tcb.state is State.FIN_WAIT_2:
+        enter_time_wait(tcb, Event.RCV_FIN, now)
+    else:  # ESTABLISHED to CLOSE-WAIT, FIN-WAIT-1 to CLOSING
+        tcb.enter(Event.RCV_FIN)
+        if tcb.state is State.CLOSE_WAIT:
+            tcb.wakes |= WAKE_WRITABLE

@@ -1,0 +1,96 @@
+"""What the user has sent and the peer has not acknowledged yet: the retransmission queue and the unsent data in one.
+
+Octets are addressed by their distance from SND.UNA. RFC 9293 section 3.4 calls its two halves the retransmission queue
+and the buffer of SEND calls; one buffer and one number (SND.NXT) say the same without moving anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from stack.wire.checksum import Buffer
+
+# Writes smaller than this are joined, so that a chunk's bookkeeping never outweighs the data in it.
+_JOIN_BELOW = 1024
+
+
+class SendBuffer:
+    """A queue of immutable chunks. Nothing is copied on the way out; on the way in only what could still change is."""
+
+    __slots__ = ("_chunks", "_cursor", "_cursor_index", "_head", "size")
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes | memoryview] = deque()
+        self._head = 0  # octets of the first chunk that are acknowledged already
+        self._cursor = 0  # distance from SND.UNA at which the chunk `_cursor_index` begins; may be negative (by _head)
+        self._cursor_index = 0
+        self.size = 0
+
+    def append(self, data: Buffer) -> None:
+        """Queue `data`. Only `bytes`, or a memoryview of exactly `bytes`, is kept as it is.
+
+        A read-only view of a bytearray can still change underneath, so `.readonly` is not enough.
+        """
+        if type(data) is memoryview:
+            if type(data.obj) is bytes and data.contiguous and data.itemsize == 1 and len(data) >= _JOIN_BELOW:
+                data = data[:]  # a view of our own: the caller will release his
+            else:
+                data = bytes(data)
+        elif type(data) is not bytes:
+            data = bytes(data)
+        chunks = self._chunks
+        if chunks and len(data) < _JOIN_BELOW and len(chunks[-1]) + len(data) <= _JOIN_BELOW:
+            chunks[-1] = bytes(chunks[-1]) + bytes(data)
+        else:
+            chunks.append(data)
+        self.size += len(data)
+
+    def acknowledge(self, count: int) -> None:
+        """The peer has the first `count` octets: forget them."""
+        self.size -= count
+        self._cursor -= count
+        count += self._head
+        chunks = self._chunks
+        while chunks and count >= len(chunks[0]):
+            count -= len(chunks.popleft())
+            self._cursor_index -= 1
+        self._head = count
+        if self._cursor_index < 0:
+            self._cursor_index, self._cursor = 0, -count
+
+    def parts(self, offset: int, count: int) -> list[Buffer]:
+        """The `count` octets from `offset` on, as views of the chunks they lie in.
+
+        A cursor remembers where the last new data began, so that going through a long queue is linear.
+        """
+        if count <= 0:
+            return []
+        chunks = self._chunks
+        index, start = self._cursor_index, self._cursor
+        forward = offset >= start
+        if not forward:
+            index, start = 0, -self._head
+        while index < len(chunks) and start + len(chunks[index]) <= offset:
+            start += len(chunks[index])
+            index += 1
+        if forward:
+            self._cursor_index, self._cursor = index, start
+        result: list[Buffer] = []
+        skip = offset - start
+        while count > 0:
+            chunk = chunks[index]
+            if skip == 0 and len(chunk) <= count:
+                result.append(chunk)
+                count -= len(chunk)
+            else:
+                view = memoryview(chunk)[skip : skip + count]
+                result.append(view)
+                count -= len(view)
+            skip = 0
+            index += 1
+        return result
+
+    def clear(self) -> None:
+        """Forget everything (ABORT, reset, timeout)."""
+        self._chunks.clear()
+        self._head = self._cursor = self._cursor_index = self.size = 0

@@ -1,0 +1,140 @@
+"""The eleven states of a connection and every legal way from one to another, as data.
+
+See RFC 9293 section 3.3.2 (Figure 5) and the event processing of section 3.10. `next_state` is the one place where a
+state changes; the diagram in the documentation is drawn from `LEGAL`, and the tests must have seen each entry of it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """RFC 9293 section 3.3.2, in the order of a connection's life."""
+
+    CLOSED = 0
+    LISTEN = 1
+    SYN_SENT = 2
+    SYN_RECEIVED = 3
+    ESTABLISHED = 4
+    FIN_WAIT_1 = 5
+    FIN_WAIT_2 = 6
+    CLOSE_WAIT = 7
+    CLOSING = 8
+    LAST_ACK = 9
+    TIME_WAIT = 10
+
+
+class Event(IntEnum):
+    """What moves a connection: user calls, what a segment turned out to be, and timeouts."""
+
+    PASSIVE_OPEN = 0
+    ACTIVE_OPEN = 1
+    CLOSE = 2
+    ABORT = 3
+    RCV_SYN = 4
+    RCV_SYN_ACK = 5
+    RCV_ACK_OF_SYN = 6
+    SND_FIN = 7  # the FIN of a CLOSE that waited for the data before it
+    RCV_FIN = 8
+    RCV_ACK_OF_FIN = 9
+    RCV_RST = 10
+    HARD_ERROR = 11  # the layer below says that there is no way (RFC 9293 section 3.9.2.2)
+    USER_TIMEOUT = 12
+    TIME_WAIT_TIMEOUT = 13
+
+
+_S, _E = State, Event
+
+LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
+    # 3.10.1 OPEN
+    (_S.CLOSED, _E.PASSIVE_OPEN): (_S.LISTEN,),
+    (_S.CLOSED, _E.ACTIVE_OPEN): (_S.SYN_SENT,),
+    (_S.LISTEN, _E.ACTIVE_OPEN): (_S.SYN_SENT,),
+    # 3.10.7.2 and 3.10.7.3: the handshake
+    (_S.LISTEN, _E.RCV_SYN): (_S.SYN_RECEIVED,),
+    (_S.SYN_SENT, _E.RCV_SYN): (_S.SYN_RECEIVED,),  # simultaneous open
+    (_S.SYN_SENT, _E.RCV_SYN_ACK): (_S.ESTABLISHED,),
+    (_S.SYN_RECEIVED, _E.RCV_ACK_OF_SYN): (_S.ESTABLISHED,),
+    # 3.10.7.4, second and fourth: back to LISTEN when the open was passive
+    (_S.SYN_RECEIVED, _E.RCV_RST): (_S.LISTEN, _S.CLOSED),
+    (_S.SYN_RECEIVED, _E.RCV_SYN): (_S.LISTEN,),
+    # 3.10.4 CLOSE
+    (_S.LISTEN, _E.CLOSE): (_S.CLOSED,),
+    (_S.SYN_SENT, _E.CLOSE): (_S.CLOSED,),
+    (_S.SYN_RECEIVED, _E.CLOSE): (_S.FIN_WAIT_1,),
+    (_S.ESTABLISHED, _E.CLOSE): (_S.FIN_WAIT_1,),
+    (_S.CLOSE_WAIT, _E.SND_FIN): (_S.LAST_ACK,),
+    # 3.10.7.4, fifth: our FIN is acknowledged
+    (_S.FIN_WAIT_1, _E.RCV_ACK_OF_FIN): (_S.FIN_WAIT_2,),
+    (_S.CLOSING, _E.RCV_ACK_OF_FIN): (_S.TIME_WAIT,),
+    (_S.LAST_ACK, _E.RCV_ACK_OF_FIN): (_S.CLOSED,),
+    # 3.10.7.4, eighth: the peer's FIN. (In SYN-RECEIVED the fifth step has led to ESTABLISHED before it is looked at.)
+    (_S.ESTABLISHED, _E.RCV_FIN): (_S.CLOSE_WAIT,),
+    (_S.FIN_WAIT_1, _E.RCV_FIN): (_S.CLOSING,),
+    (_S.FIN_WAIT_2, _E.RCV_FIN): (_S.TIME_WAIT,),
+    # 3.10.8
+    (_S.TIME_WAIT, _E.TIME_WAIT_TIMEOUT): (_S.CLOSED,),
+    # 3.9.2.2: only an open that has not succeeded yet gives in to a hard error (RFC 5927 section 5.2)
+    (_S.SYN_SENT, _E.HARD_ERROR): (_S.CLOSED,),
+    (_S.SYN_RECEIVED, _E.HARD_ERROR): (_S.CLOSED,),
+    # 3.10.7.3 and 3.10.7.4, second: a reset
+    **{
+        (state, _E.RCV_RST): (_S.CLOSED,)
+        for state in (
+            _S.SYN_SENT, _S.ESTABLISHED, _S.FIN_WAIT_1, _S.FIN_WAIT_2,
+            _S.CLOSE_WAIT, _S.CLOSING, _S.LAST_ACK, _S.TIME_WAIT,
+        )
+    },
+    # 3.10.5 ABORT
+    **{(state, _E.ABORT): (_S.CLOSED,) for state in State if state is not _S.CLOSED},
+    # 3.10.8: the user timeout (in TIME-WAIT and LISTEN nothing is waited for)
+    **{
+        (state, _E.USER_TIMEOUT): (_S.CLOSED,)
+        for state in (
+            _S.SYN_SENT, _S.SYN_RECEIVED, _S.ESTABLISHED, _S.FIN_WAIT_1,
+            _S.FIN_WAIT_2, _S.CLOSE_WAIT, _S.CLOSING, _S.LAST_ACK,
+        )
+    },
+}  # fmt: skip
+
+# Section 3.5: "synchronized" means that both ends agree on the sequence numbers.
+SYNCHRONIZED = frozenset(state for state in State if state >= State.ESTABLISHED)
+
+
+class IllegalTransition(AssertionError):
+    """A bug of ours: the event may not happen in this state, or not lead to that one."""
+
+
+def next_state(state: State, event: Event, to: State | None = None) -> State:
+    """The state that `event` leads to from `state`; `to` chooses where the RFC knows two ways."""
+    targets = LEGAL.get((state, event), ())
+    if to is None and len(targets) == 1:
+        return targets[0]
+    if to in targets and to is not None:
+        return to
+    raise IllegalTransition(
+        f"{event.name} in {state.name} does not lead to {to.name if to is not None else 'one state'}"
+    )
+
+
+# Possible almost everywhere, so that a diagram with them shows nothing.
+_SUDDEN_ENDS = (Event.ABORT, Event.USER_TIMEOUT, Event.RCV_RST, Event.HARD_ERROR)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, one arrow for each pair of states, labelled with its events.
+
+    Left out: reset, ABORT and timeout, which lead from almost every state to CLOSED.
+    """
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for (state, event), targets in LEGAL.items():
+        for target in targets:
+            if (
+                event not in (Event.ABORT, Event.USER_TIMEOUT, Event.RCV_RST, Event.HARD_ERROR)
+                or target is not State.CLOSED
+            ):
+                arrows.setdefault((state, target), []).append(event.name)
+    lines = ["stateDiagram-v2", "    [*] --> CLOSED"]
+    lines += [f"    {a.name} --> {b.name}: {', '.join(events)}" for (a, b), events in sorted(arrows.items())]
+    return "\n".join(lines)

@@ -1,0 +1,246 @@
+"""The Transmission Control Block: everything one connection knows, under RFC 9293's own names.
+
+See RFC 9293 section 3.3.1. The functions that work on it are in `user_calls.py` (3.10.1 to 3.10.6), `handshake.py` and
+`segment_arrives.py` (3.10.7), `timers.py` (3.10.8) and `output.py`; `connection.py` gathers them for the user.
+
+    Send Sequence Space                          Receive Sequence Space
+
+         1         2          3          4            1          2          3
+    ----------|----------|----------|----------  ----------|----------|----------
+           SND.UNA    SND.NXT    SND.UNA                 RCV.NXT    RCV.NXT
+                                +SND.WND                           +RCV.WND
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Protocol
+
+from stack.config import TcpConfig
+from stack.counters import Counters
+from stack.tcp import states
+from stack.tcp.congestion import POLICIES, Congestion
+from stack.tcp.recvbuf import ReceiveBuffer
+from stack.tcp.rtt import RttEstimator
+from stack.tcp.sendbuf import SendBuffer
+from stack.tcp.seq import MASK
+from stack.tcp.states import SYNCHRONIZED, Event, State
+from stack.wire.checksum import Buffer
+
+# RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
+DEFAULT_SEND_MSS = 536
+TCP_HEADER_BYTES = 20
+
+
+class Parent(Protocol):
+    """What a connection from a passive open knows of the listener that it belongs to until it is accepted."""
+
+    def has_room(self) -> bool: ...
+    def established(self, child: Tcb) -> None: ...
+    def gone(self, child: Tcb) -> None: ...
+
+
+class Path(Protocol):
+    """The way to the peer, as the Internet layer offers it. TCP never looks inside an address.
+
+    `mtu_payload` is the largest TCP segment, header included, that goes unfragmented; `pseudo_sum` is the one's
+    complement sum of the pseudo-header without the length.
+    """
+
+    pseudo_sum: int
+    ttl: int
+    tos: int
+
+    @property
+    def mtu_payload(self) -> int: ...
+    def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
+    def suspect(self, now: float) -> None: ...
+    def close(self) -> None: ...
+
+
+# trace(tcb, event, details): called only when somebody looks.
+Trace = Callable[["Tcb", str, dict[str, object]], None]
+
+
+def _ignore(_: Tcb) -> None:
+    """Nobody asked."""
+
+
+@dataclass(slots=True)
+class Services:
+    """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
+
+    `choose_iss(key, now)` is RFC 6528's function; `touched` collects the connections that have something to do at the
+    end of the batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over.
+    """
+
+    config: TcpConfig
+    counters: Counters
+    choose_iss: Callable[[bytes, float], int]
+    touched: list[Tcb] = field(default_factory=list)
+    armed: Callable[[Tcb], None] = _ignore
+    closed: Callable[[Tcb], None] = _ignore
+    trace: Trace | None = None
+
+
+def _nobody() -> None:
+    """The user has not said whom to tell."""
+
+
+class Tcb:
+    """One connection's state. Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets.
+
+    `key` is how the connection is found: source and destination address, then both ports, as they stand in a segment
+    that the peer sends.
+    """
+
+    __slots__ = (
+        "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end",
+        "congestion", "deadline", "delack_deadline", "duplicate_acks", "error", "fin_queued", "fin_seq",
+        "heap_entry", "irs", "iss", "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s",
+        "keepalive_interval_s", "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "linger_s",
+        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_writable",
+        "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing", "progress_at",
+        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
+        "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end",
+        "rtx_nxt", "scaling", "send_buffer", "send_mss", "services", "snd_nxt", "snd_shift", "snd_una",
+        "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
+        "syn_text", "time_wait_deadline", "timeouts", "user_timeout_s", "wakes",
+    )  # fmt: skip
+
+    def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
+        config = services.config
+        self.services = services
+        self.path = path
+        self.local, self.remote = local, remote
+        self.key = remote[0] + local[0] + remote[1].to_bytes(2, "big") + local[1].to_bytes(2, "big")
+        self.state = State.CLOSED
+        self.came_from_listen = False
+        self.listener: Parent | None = None  # set while a passive open has not been accepted
+
+        # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
+        self.iss = self.snd_una = self.snd_nxt = 0
+        self.syn_acked = False
+        self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
+        self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
+        self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2
+        self.scaling = False
+        self.send_mss = DEFAULT_SEND_MSS
+        self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer
+        self.fin_seq: int | None = None  # the sequence number of our FIN once it is sent
+
+        # Receive sequence variables
+        self.irs = self.rcv_nxt = self.rcv_wnd = self.rcv_up = 0
+        self.rcv_fin_seq: int | None = None  # where the peer's FIN stands, when it came before what precedes it
+        self.peer_fin = False  # the FIN was processed: no more data will come
+
+        # Buffers
+        self.send_buffer = SendBuffer()
+        self.receive_buffer = ReceiveBuffer(config.max_out_of_order_runs)
+        self.syn_text: tuple[bytes, bool] | None = None  # data and FIN that came with a SYN, for after ESTABLISHED
+        self.read_shutdown = False
+        self.orphaned = False  # the user has closed and will not look again
+
+        # Retransmission, round trips and loss recovery
+        self.rtt = RttEstimator(config)
+        self.rtt_seq: int | None = None  # the segment being timed ends here
+        self.rtt_started_at = 0.0
+        self.rtx_nxt = self.rtx_end = 0  # what is between them is to be sent again, as far as cwnd allows
+        self.timeouts = 0  # expirations of the retransmission timer in a row
+        self.progress_at = 0.0  # when the peer last acknowledged something new, or when waiting for it began
+        self.duplicate_acks = 0
+        self.recovering = False
+        self.recover = 0
+        self.congestion: Congestion = POLICIES[config.congestion](DEFAULT_SEND_MSS, config.initial_window_segments)
+
+        # Acknowledgments we owe
+        self.ack_now = False
+        self.ack_due = 0  # octets received since the last ACK went out
+
+        # Deadlines, inf when not armed
+        self.deadline = inf  # the earliest of those below
+        self.heap_entry: object | None = None  # host/deadlines.py's
+        self.rto_deadline = self.persist_deadline = self.sws_deadline = self.delack_deadline = inf
+        self.keepalive_deadline = self.time_wait_deadline = inf
+        self.persist_backoff = 0
+        self.probing = False  # a window probe is in flight
+        self.keepalive_probes_sent = 0
+        self.last_received_at = self.last_sent_at = 0.0
+        self.challenge_budget = 0
+        self.challenge_window_end = -inf
+
+        # Options the user sets
+        self.nodelay = False
+        self.maxseg = 0
+        self.notsent_lowat = config.notsent_lowat_bytes
+        self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes
+        self.user_timeout_s: float | None = None
+        self.linger_s: float | None = None
+        self.keepalive = False
+        self.keepalive_idle_s = config.keepalive_idle_s
+        self.keepalive_interval_s = config.keepalive_interval_s
+        self.keepalive_count = config.keepalive_count
+
+        # What the user is told
+        self.error = 0  # the errno that ended the connection, until it is reported
+        self.soft_error = 0  # RFC 9293 section 3.9.2.2: what the network complained of lately
+        self.wakes = 0
+        self.on_readable: Callable[[], None] = _nobody
+        self.on_writable: Callable[[], None] = _nobody
+        self._touched = False
+
+    def enter(self, event: Event, to: State | None = None) -> None:
+        """Change the state by `event`, as the table allows; the only way to do so."""
+        before = self.state
+        self.state = states.next_state(before, event, to)
+        if self.services.trace is not None:
+            self.trace("state", before=before.name, event=event.name, after=self.state.name)
+
+    def trace(self, what: str, **details: object) -> None:
+        """Tell whoever looks. Call it only behind `if services.trace is not None`."""
+        if self.services.trace is not None:
+            self.services.trace(self, what, details)
+
+    def touch(self) -> None:
+        """There is something to do for this connection when the batch is over."""
+        if not self._touched:
+            self._touched = True
+            self.services.touched.append(self)
+
+    def untouch(self) -> None:
+        """The batch is over."""
+        self._touched = False
+
+    @property
+    def synchronized(self) -> bool:
+        """Both ends know each other's sequence numbers (3.5)."""
+        return self.state in SYNCHRONIZED
+
+    @property
+    def flight(self) -> int:
+        """Octets of sequence space sent and not acknowledged."""
+        return (self.snd_nxt - self.snd_una) & MASK
+
+    @property
+    def data_una(self) -> int:
+        """The sequence number of the first octet in send_buffer: SND.UNA, or the one after a SYN still in flight."""
+        return self.snd_una if self.syn_acked else (self.snd_una + 1) & MASK
+
+    @property
+    def unsent(self) -> int:
+        """Octets of data that wait to be sent for the first time."""
+        if self.fin_seq is not None:
+            return 0
+        return self.send_buffer.size - ((self.snd_nxt - self.data_una) & MASK)
+
+    @property
+    def mss(self) -> int:
+        """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
+        return max(min(self.send_mss, self.path.mtu_payload - TCP_HEADER_BYTES), 1)
+
+
+# What `Tcb.wakes` collects until the batch is over.
+WAKE_READABLE = 1
+WAKE_WRITABLE = 2

@@ -1,0 +1,132 @@
+"""Timeouts. See RFC 9293 section 3.10.8, RFC 6298 section 5, and sections 3.8.3, 3.8.4 and 3.8.6.1 of RFC 9293.
+
+A connection stores its deadlines as plain numbers; `on_deadline` does what is due at `now` and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+from math import inf
+
+from stack.tcp import teardown
+from stack.tcp.handshake import send_syn
+from stack.tcp.output import emit, output, probe_window, send_regardless, set_timers
+from stack.tcp.seq import MASK
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import Tcb
+from stack.wire.tcp import ACK
+
+
+def on_deadline(tcb: Tcb, now: float) -> None:
+    """Do what is due. The caller flushes and re-arms the connection afterwards, as after a segment."""
+    if tcb.delack_deadline <= now:
+        tcb.delack_deadline = inf
+        tcb.ack_now = True
+    if tcb.rto_deadline <= now:
+        tcb.rto_deadline = inf
+        _retransmission_timeout(tcb, now)
+    if tcb.persist_deadline <= now:
+        tcb.persist_deadline = inf
+        _persist_timeout(tcb, now)
+    if tcb.sws_deadline <= now:
+        tcb.sws_deadline = inf
+        _sws_override(tcb, now)
+    if tcb.keepalive_deadline <= now:
+        tcb.keepalive_deadline = inf
+        _keepalive_timeout(tcb, now)
+    if tcb.time_wait_deadline <= now:
+        tcb.time_wait_deadline = inf
+        if tcb.state is State.TIME_WAIT:
+            teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
+        elif tcb.state is State.FIN_WAIT_2:  # the peer never closes, and our user has gone
+            teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
+    tcb.touch()
+
+
+def give_up_after_s(tcb: Tcb) -> float:
+    """R2 (3.8.3, MUST-20 to MUST-23) in seconds since the peer last acknowledged something new."""
+    config = tcb.services.config
+    if tcb.user_timeout_s is not None:
+        return tcb.user_timeout_s
+    if tcb.state is State.SYN_SENT:
+        return config.syn_timeout_s
+    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+        return config.syn_received_timeout_s
+    if tcb.orphaned:
+        return min(config.orphan_timeout_s, config.user_timeout_s)
+    return config.user_timeout_s
+
+
+def _timed_out(tcb: Tcb, now: float) -> bool:
+    """USER TIMEOUT: flush all queues, signal the user, delete the TCB. What the network complained of is the reason."""
+    if now - tcb.progress_at < give_up_after_s(tcb):
+        return False
+    tcb.services.counters["tcpTimeouts"] += 1
+    if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
+        tcb.services.counters["tcpAttemptFails"] += 1
+    teardown.finish(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+    return True
+
+
+def _retransmission_timeout(tcb: Tcb, now: float) -> None:
+    """RFC 6298 5.4 to 5.6: send the front of the queue again, double the timeout, start the timer."""
+    if _timed_out(tcb, now):
+        return
+    tcb.timeouts += 1
+    if tcb.timeouts == tcb.services.config.r1_retransmissions:  # MUST-20: negative advice to IP
+        tcb.path.suspect(now)
+    tcb.rtt.back_off()
+    tcb.rtt_seq = None
+    if tcb.services.trace is not None:
+        tcb.trace("retransmission timeout", count=tcb.timeouts, rto=tcb.rtt.timeout_s())
+    if not tcb.syn_acked:
+        tcb.services.counters["tcpRetransSegs"] += 1
+        send_syn(tcb, now)
+    else:
+        tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
+        tcb.recovering = False
+        tcb.duplicate_acks = 0
+        tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
+        tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+        output(tcb, now)
+    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), tcb.progress_at + give_up_after_s(tcb))
+    set_timers(tcb, now)
+
+
+def _persist_timeout(tcb: Tcb, now: float) -> None:
+    """3.8.6.1: probe the closed window, at intervals that grow exponentially (SHLD-30)."""
+    if _timed_out(tcb, now):
+        return
+    probe_window(tcb, now)
+    tcb.persist_backoff += 1
+    if (
+        tcb.persist_backoff == tcb.services.config.r1_retransmissions
+        and now - tcb.last_received_at > tcb.rtt.timeout_s()
+    ):
+        tcb.path.suspect(now)
+    interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
+    tcb.persist_deadline = min(now + interval_s, tcb.progress_at + give_up_after_s(tcb))
+
+
+def _sws_override(tcb: Tcb, now: float) -> None:
+    """3.8.6.2.1 rule (4): a small window has stayed small; send what fits."""
+    send_regardless(tcb, now)
+
+
+def _keepalive_timeout(tcb: Tcb, now: float) -> None:
+    """3.8.4: ask an idle peer whether it is there; only its silence to several probes ends the connection (MUST-29)."""
+    if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
+        return
+    idle_until = tcb.last_received_at + tcb.keepalive_idle_s
+    if now < idle_until:
+        tcb.keepalive_deadline = idle_until
+        return
+    if tcb.snd_nxt != tcb.snd_una:  # MUST-26: what is outstanding asks the same question
+        tcb.keepalive_deadline = now + tcb.keepalive_interval_s
+        return
+    if tcb.keepalive_probes_sent >= tcb.keepalive_count:
+        teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+        return
+    tcb.keepalive_probes_sent += 1
+    emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
+    tcb.keepalive_deadline = now + tcb.keepalive_interval_s

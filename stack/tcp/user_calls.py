@@ -1,0 +1,192 @@
+"""The user's side: OPEN, SEND, RECEIVE, CLOSE, ABORT and STATUS. See RFC 9293 sections 3.10.1 to 3.10.6.
+
+The RFC's error texts become what programs know: "connection does not exist" is ENOTCONN, "connection closing" is EPIPE
+for a SEND and the end of the stream for a RECEIVE, "connection already exists" is EISCONN.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from stack.errors import os_error
+from stack.tcp.handshake import begin, send_syn
+from stack.tcp.output import output, send_ack
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import Tcb
+from stack.tcp.teardown import finish, reset_connection
+from stack.tcp.window import update_is_due
+from stack.wire.checksum import Buffer
+
+# States in which the user may still SEND: before the handshake is over the data waits (3.10.2).
+_MAY_SEND = (State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSE_WAIT)
+
+
+def open_active(tcb: Tcb, now: float) -> None:
+    """OPEN, active: issue <SEQ=ISS><CTL=SYN> and enter SYN-SENT (3.10.1). EISCONN when it is open already."""
+    if tcb.state not in (State.CLOSED, State.LISTEN):
+        raise os_error(errno.EISCONN)
+    begin(tcb, now)
+    tcb.services.counters["tcpActiveOpens"] += 1
+    tcb.enter(Event.ACTIVE_OPEN)
+    send_syn(tcb, now)
+    tcb.touch()
+
+
+def send(tcb: Tcb, data: Buffer, now: float) -> int:
+    """SEND: queue what fits and send what may go; returns how many octets were taken, 0 when none can be now.
+
+    A send may start while less than `notsent_lowat` octets wait to be sent; it then takes what the buffer has room for,
+    at most `send_quantum_bytes`. Raises the connection's error, EPIPE after CLOSE, ENOTCONN before OPEN.
+    """
+    if tcb.error:
+        raise take_error(tcb)
+    if tcb.fin_queued or tcb.state not in _MAY_SEND:
+        raise os_error(errno.ENOTCONN if tcb.state is State.LISTEN else errno.EPIPE)
+    room = min(tcb.sndbuf - tcb.send_buffer.size, tcb.services.config.send_quantum_bytes)
+    if room <= 0 or tcb.unsent >= tcb.notsent_lowat:
+        return 0
+    taken = min(len(data), room)
+    if taken:
+        tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
+        output(tcb, now)
+    return taken
+
+
+def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
+    """RECEIVE: what has arrived, b"" at the end of the stream, None when nothing is here yet.
+
+    What arrived before an error is delivered before the error.
+    """
+    if tcb.receive_buffer.size:
+        data = tcb.receive_buffer.read(max_bytes)
+        after_read(tcb, now)
+        return data
+    return b"" if _at_end(tcb) else None
+
+
+def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
+    """RECEIVE into the user's own buffer: the number of octets, 0 at the end of the stream, None for nothing yet."""
+    if tcb.receive_buffer.size:
+        count = tcb.receive_buffer.read_into(target)
+        after_read(tcb, now)
+        return count
+    return 0 if _at_end(tcb) else None
+
+
+def _at_end(tcb: Tcb) -> bool:
+    """No more data will come; raises instead when that is because of an error or because nothing was ever opened."""
+    if tcb.error:
+        raise take_error(tcb)
+    if tcb.peer_fin or tcb.read_shutdown:
+        return True
+    if tcb.state is State.LISTEN:
+        raise os_error(errno.ENOTCONN)
+    return tcb.state is State.CLOSED
+
+
+def after_read(tcb: Tcb, now: float) -> None:
+    """The buffer has room again: tell the peer if it is worth telling (3.8.6.2.2)."""
+    if not tcb.peer_fin and tcb.synchronized and update_is_due(tcb):
+        send_ack(tcb, now)
+
+
+def take_error(tcb: Tcb) -> OSError:
+    """The error that ended the connection; reported once, as SO_ERROR does."""
+    number, tcb.error = tcb.error, 0
+    return os_error(number)
+
+
+def shutdown_write(tcb: Tcb, now: float) -> None:
+    """CLOSE as RFC 9293 means it: no more SENDs; receiving goes on (3.10.4). A second one does nothing."""
+    state = tcb.state
+    if state is State.CLOSED or tcb.fin_queued:
+        return
+    if state in (State.LISTEN, State.SYN_SENT):
+        finish(tcb, Event.CLOSE, 0, now)
+        return
+    tcb.fin_queued = True
+    if state is State.ESTABLISHED or (state is State.SYN_RECEIVED and not tcb.send_buffer.size):
+        tcb.enter(Event.CLOSE)
+    output(tcb, now)
+
+
+def shutdown_read(tcb: Tcb) -> None:
+    """The user will read no more: what is here and what still comes is thrown away."""
+    tcb.read_shutdown = True
+    tcb.receive_buffer.read(tcb.receive_buffer.size)
+
+
+def close(tcb: Tcb, now: float) -> None:
+    """The user is gone: CLOSE, and nobody to RECEIVE.
+
+    Data that was not read, or that still comes, is lost, and the peer is told so by a reset (SHLD-3). `linger_s == 0`
+    means ABORT, as programs expect of SO_LINGER.
+    """
+    tcb.orphaned = True
+    if tcb.state is State.CLOSED:
+        return
+    if tcb.linger_s == 0 or (tcb.receive_buffer.size and tcb.state not in (State.LISTEN, State.SYN_SENT)):
+        abort(tcb, now)
+        return
+    shutdown_write(tcb, now)
+    tcb.progress_at = max(tcb.progress_at, now)
+    if tcb.state is State.FIN_WAIT_2:
+        tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
+    tcb.touch()
+
+
+def abort(tcb: Tcb, now: float, number: int = 0) -> None:
+    """ABORT: <SEQ=SND.NXT><CTL=RST> where the peer may still believe in the connection; delete the TCB (3.10.5).
+
+    `number` is the errno for calls that are outstanding, when it is not the user himself who aborts.
+    """
+    if tcb.state is State.CLOSED:
+        return
+    if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
+        reset_connection(tcb, Event.ABORT, number, now)
+    else:
+        finish(tcb, Event.ABORT, number, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON. Addresses are the Internet layer's bytes."""
+
+    state: str
+    local: tuple[bytes, int]
+    remote: tuple[bytes, int]
+    receive_window: int
+    send_window: int
+    cwnd: int
+    ssthresh: int
+    unacknowledged: int
+    unsent: int
+    unread: int
+    out_of_order: int
+    mss: int
+    srtt_s: float | None
+    rto_s: float
+    user_timeout_s: float
+
+
+def status(tcb: Tcb) -> Status:
+    """STATUS (3.10.6)."""
+    timeout_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
+    return Status(
+        state=tcb.state.name.replace("_", "-"),
+        local=tcb.local,
+        remote=tcb.remote,
+        receive_window=tcb.rcv_wnd,
+        send_window=tcb.snd_wnd,
+        cwnd=tcb.congestion.cwnd,
+        ssthresh=tcb.congestion.ssthresh,
+        unacknowledged=tcb.flight,
+        unsent=max(tcb.unsent, 0),
+        unread=tcb.receive_buffer.size,
+        out_of_order=tcb.receive_buffer.held,
+        mss=tcb.mss,
+        srtt_s=tcb.rtt.srtt_s,
+        rto_s=tcb.rtt.timeout_s(),
+        user_timeout_s=timeout_s,
+    )
