@@ -29,6 +29,18 @@ MASK_REPLY = 18
 ERRORS = (UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM)
 """The types that report on another datagram and quote it (RFC 1122 section 3.2.2); no error is sent about one."""
 
+QUERIES = (
+    ECHO_REQUEST,
+    ECHO_REPLY,
+    TIMESTAMP_REQUEST,
+    TIMESTAMP_REPLY,
+    INFORMATION_REQUEST,
+    INFORMATION_REPLY,
+    MASK_REQUEST,
+    MASK_REPLY,
+)
+"""The types whose second word is an identifier and a sequence number."""
+
 # --- codes of destination unreachable: 0-5 RFC 792, 6-12 RFC 1122 section 3.2.2.1, 13-15 RFC 1812 section 5.2.7.1
 NET_UNREACHABLE = 0
 HOST_UNREACHABLE = 1

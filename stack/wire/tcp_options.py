@@ -20,6 +20,26 @@ SACK_PERMITTED = 4
 SACK = 5
 TIMESTAMPS = 8
 
+OPTION_NAMES: dict[int, str] = {
+    END: "end",
+    NO_OPERATION: "no-op",
+    MSS: "mss",
+    WINDOW_SCALE: "window scale",
+    SACK_PERMITTED: "SACK permitted",
+    SACK: "SACK",
+    TIMESTAMPS: "timestamps",
+    19: "MD5 signature",
+    28: "user timeout",
+    29: "TCP-AO",
+    30: "multipath TCP",
+    34: "fast open",
+    69: "encryption negotiation",
+    172: "accurate ECN order 0",
+    174: "accurate ECN order 1",
+    253: "experiment 1",
+    254: "experiment 2",
+}
+
 MAX_LENGTH = 40
 MAX_SACK_BLOCKS = 4
 
