@@ -161,8 +161,9 @@ class Capture:
             self.flush()
         if not self._records:
             self._flush_at = now + FLUSH_S
-        # Whole nanoseconds are added: a float that holds the years since 1970 has none left for them.
-        timestamp_ns = round(self.epoch_s * 1e9) + round(now * 1e9)
+        # Whole nanoseconds are added: a float that holds the years since 1970 has no room for them.
+        epoch_ns = math.floor(self.epoch_s) * 1_000_000_000 + round(self.epoch_s % 1 * 1e9)
+        timestamp_ns = epoch_ns + round(now * 1e9)
         self._records.append(Record(timestamp_ns, direction, frame))
         self._unwritten_bytes += len(frame) + 64
 
