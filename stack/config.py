@@ -10,20 +10,63 @@ from dataclasses import dataclass, field
 class ArpConfig:
     """Address resolution: RFC 826, RFC 1122 section 2.3.2."""
 
+    entries_max: int = 512  # neighbours known at a time; those least worth keeping make room
+    reachable_s: float = 60.0  # how long an answer holds before a neighbour in use is polled (2.3.2.1: about a minute)
+    request_interval_s: float = 1.0  # between requests for one address (2.3.2.1: at most one per second)
+    attempts: int = 3  # requests before an address counts as unreachable
+    poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
+    queue_packets: int = 3  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
+    queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
+
 
 @dataclass(frozen=True, slots=True)
 class IpConfig:
     """IPv4: RFC 791, RFC 815, RFC 1122 section 3."""
+
+    ttl: int = 64  # of datagrams sent (RFC 1122 3.2.1.7)
+    multicast_ttl: int = 1  # of datagrams sent to a group (RFC 1112 6.1)
+    accept_source_route: bool = True  # take datagrams whose source route ends here (RFC 1122 3.2.1.8 c)
+    reassembly_timeout_s: float = 60.0  # RFC 1122 3.3.2: 60 to 120
+    reassembly_bytes_max: int = 4 << 20  # held in all, overhead included
+    reassembly_overhead_bytes: int = 256  # charged for every fragment and every datagram beside its payload
+    reassembly_flows_max: int = 1024  # datagrams being put together
+    reassembly_flows_per_source: int = 64  # of those, from one source
+    reassembly_holes_max: int = 256  # gaps in one datagram: what a search through them may cost
+    quote_bytes: int = 576  # of a first fragment kept for an ICMP error (RFC 1812 4.3.2.3)
+    path_mtu_floor: int = 552  # bytes; RFC 1191 3 has 68, which is an attack (RFC 5927 7.2)
+    path_mtu_timeout_s: float = 600.0  # RFC 1191 6.3: 10 minutes, then a larger one is tried
+    path_mtus_max: int = 1024  # destinations whose path MTU is remembered
+    redirects_max: int = 256  # hosts for which a Redirect is remembered (RFC 1122 3.3.1.2)
+    dead_gateway_s: float = 60.0  # how long others are preferred to a gateway that did not answer (RFC 1122 3.3.1.4)
+    loopback_mtu: int = 65535  # bytes
+    loopback_queue_max: int = 1024  # packets from ourselves to ourselves
 
 
 @dataclass(frozen=True, slots=True)
 class IcmpConfig:
     """ICMP: RFC 792, RFC 1122 section 3.2.2."""
 
+    error_rate_per_peer: float = 10.0  # errors a second to one address (RFC 1812 4.3.2.8)
+    error_burst_per_peer: float = 20.0  # and so many at once
+    error_rate: float = 1000.0  # errors a second to all
+    error_burst: float = 200.0  # and so many at once
+    error_peers_max: int = 1024  # addresses whose budget is remembered
+    error_bytes_max: int = 576  # of an error message, IP header included (RFC 1812 4.3.2.3)
+    answer_broadcast_echo: bool = False  # RFC 1122 3.2.2.6 leaves it to us; "smurf" attacks decide it
+    answer_timestamp: bool = False  # RFC 1122 3.2.2.8: optional
+    accept_redirects: bool = True  # RFC 1122 3.2.2.2
+    echoes_max: int = 1024  # echo requests that may be waiting for an answer
+    echo_timeout_s: float = 30.0  # how long one waits unless the caller says otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class UdpConfig:
     """UDP: RFC 768, RFC 1122 section 4.1."""
+
+    receive_bytes: int = 256 << 10  # of datagrams waiting to be read at one endpoint, overhead included (SO_RCVBUF)
+    receive_overhead_bytes: int = 256  # charged for every datagram beside its payload
+    require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
+    paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +145,10 @@ class TcpConfig:
 @dataclass(frozen=True, slots=True)
 class HostConfig:
     """The host and its loop."""
+
+    batch_frames: int = 64  # taken from a link at a time, before what they changed is sent and waiting tasks are woken
+    smallest_socket_buffer_bytes: int = 2304  # what SO_RCVBUF and SO_SNDBUF can be set to; Linux: SOCK_MIN_RCVBUF
+    largest_socket_buffer_bytes: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,346 @@
+"""The ARP cache of one Ethernet interface: who has which address, and who asks.
+
+See RFC 826 ("Packet Generation" and "Packet Reception"), RFC 1122 section 2.3.2 (ageing, rate limit, the packet queue)
+and RFC 1812 section 3.3.2 (station addresses that are not believed).
+
+A packet is merged as RFC 826 says, but an entry is created only by a request for one of our addresses: RFC 826 would
+take unsolicited replies too, which lets anyone fill the cache.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import ArpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket
+from stack.internet.neighbor import GONE, INCOMPLETE, PROBING, REACHABLE, Neighbor, OnError, Transmit, Waiting, fixed
+from stack.wire.addresses import (
+    ANY,
+    BROADCAST,
+    MAC_BROADCAST,
+    MAC_ZERO,
+    Prefix,
+    format_ipv4,
+    format_mac,
+    is_group_mac,
+    is_loopback,
+    is_multicast,
+    is_this_network,
+    multicast_mac,
+)
+from stack.wire.arp import REPLY, REQUEST, ArpPacket
+from stack.wire.checksum import Buffer
+from stack.wire.ethernet import ethernet_ii
+from stack.wire.numbers import ETHERTYPE_ARP
+
+_UNICAST, _BROADCAST = True, False
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborRecord:
+    """One row of the cache, for people and programs to read. `age_s` is the time since it was last confirmed."""
+
+    address: str
+    mac: str | None
+    state: str
+    age_s: float | None
+    waiting: int
+
+
+def _nothing() -> None:
+    pass
+
+
+class NeighborCache:
+    """Resolves the next hop's address, answers requests for ours, and keeps what it learns for a while.
+
+    Give it at birth:
+      config, counters: `Config.arp` and the host's counters.
+      mac: our 6-byte station address.
+      addresses: the interface's own list of addresses, the same object, which may change in place.
+      transmit: `(parts, now, offload)` writes one frame to the link.
+
+    Set afterwards, where wanted:
+      reschedule: called when `deadline` has moved earlier.
+      on_failure: `(address, now)` is called when an address did not answer (dead gateway detection).
+      on_answer: `(address,)` is called when an address that was being asked for has answered.
+      observe: `(packet, now)` sees every valid ARP packet first (address conflict detection, RFC 5227).
+    """
+
+    def __init__(
+        self,
+        config: ArpConfig,
+        counters: Counters,
+        mac: bytes,
+        addresses: list[Prefix],
+        transmit: Transmit,
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.mac = mac
+        self.addresses = addresses
+        self.transmit = transmit
+        self.reschedule: Callable[[], None] = _nothing
+        self.on_failure: Callable[[bytes, float], None] | None = None
+        self.on_answer: Callable[[bytes], None] | None = None
+        self.observe: Callable[[ArpPacket, float], None] | None = None
+        self.deadline = math.inf
+        self.waiting_bytes = 0
+        self._entries: dict[bytes, Neighbor] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # --- looking up and sending
+
+    def neighbor(self, address: bytes) -> Neighbor:
+        """The entry for a next hop, made if there is none yet. Nothing is sent before there is something to send.
+
+        Broadcast and group addresses map to their station addresses without ARP (RFC 894, RFC 1112 section 6.4).
+        """
+        known = self._entries.get(address)
+        if known is not None:
+            return known
+        if is_multicast(address):
+            return fixed(address, multicast_mac(address), self.mac, group=True)
+        if address == BROADCAST or any(prefix.broadcast == address for prefix in self.addresses):
+            return fixed(address, MAC_BROADCAST, self.mac, group=True)
+        return Neighbor(address, GONE)
+
+    def send(
+        self,
+        neighbor: Neighbor,
+        packets: list[bytes],
+        now: float,
+        on_error: OnError | None = None,
+        offload: bytes = b"",
+    ) -> Neighbor:
+        """Send the packets of one datagram to a neighbour, now or when its address is known; returns the live entry.
+
+        At most `queue_packets` datagrams wait for one address, the newest (RFC 1122 section 2.3.2.2). `on_error` is
+        called with EHOSTUNREACH if the address does not answer.
+        """
+        if neighbor.ethernet is None and neighbor.state == GONE:
+            neighbor = self._entries.get(neighbor.address) or self._create(neighbor.address)
+        neighbor.used = True
+        if neighbor.ethernet is not None:
+            for packet in packets:
+                self.transmit([neighbor.ethernet, packet], now, offload)
+            return neighbor
+        self._enqueue(neighbor, Waiting(packets, sum(map(len, packets)), offload, on_error))
+        if neighbor.deadline == math.inf:
+            self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
+        return neighbor
+
+    def suspect(self, address: bytes, now: float) -> None:
+        """Negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do not seem to arrive.
+
+        The entry goes on being used while it is asked for again, first by unicast and then, since the address
+        may have moved to another station or have been wrong from the start, by broadcast.
+        """
+        neighbor = self._entries.get(address)
+        if neighbor is None or neighbor.mac is None:
+            return
+        broadcasts = (_BROADCAST,) * (self.config.attempts - 1)
+        if neighbor.state == REACHABLE:
+            self._start(neighbor, (_UNICAST, *broadcasts), now)
+        elif _BROADCAST not in neighbor.plan:
+            neighbor.plan = (*neighbor.plan[: neighbor.attempts], *broadcasts)
+
+    # --- packets in
+
+    def receive(self, data: Buffer, now: float) -> None:
+        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet Reception"."""
+        try:
+            packet = ArpPacket.parse(data)
+        except BadPacket as bad:
+            self.counters.drop(bad.reason)
+            return
+        if is_group_mac(packet.sender_mac) or packet.sender_mac == MAC_ZERO:
+            self.counters.drop("arp_bad_sender")
+            return
+        if self.observe is not None:
+            self.observe(packet, now)
+        merged = self._merge(packet, now)
+        ours = any(prefix.address == packet.target_ip for prefix in self.addresses)
+        if not ours or packet.target_ip == ANY:
+            if not merged:
+                self.counters.drop("arp_not_for_us")
+            return
+        if packet.operation != REQUEST:
+            if not merged:
+                self.counters.drop("arp_unsolicited")
+            return
+        if not merged and self._may_learn(packet):
+            self._confirm(self._create(packet.sender_ip), packet.sender_mac, now)
+        self._reply(packet, now)
+
+    def _merge(self, packet: ArpPacket, now: float) -> bool:
+        """Update the entry of the sender if there is one; a new station address supersedes the old one."""
+        neighbor = self._entries.get(packet.sender_ip)
+        if neighbor is None or not self._may_learn(packet):
+            return False
+        self._confirm(neighbor, packet.sender_mac, now)
+        return True
+
+    def _may_learn(self, packet: ArpPacket) -> bool:
+        """Whether the sender's address can be that of another host: a probe's 0.0.0.0 or our own cannot."""
+        address = packet.sender_ip
+        if is_this_network(address) or is_loopback(address) or address[0] >= 224:
+            return False
+        if packet.sender_mac == self.mac:
+            return False
+        return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
+
+    def _confirm(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
+        asked = neighbor.state in (INCOMPLETE, PROBING)
+        neighbor.learn(mac, self.mac)
+        neighbor.state = REACHABLE
+        neighbor.confirmed_at = now
+        neighbor.used = bool(neighbor.waiting)
+        neighbor.plan, neighbor.attempts = (), 0
+        self._schedule(neighbor, now + self.config.reachable_s)
+        if asked and self.on_answer is not None:
+            self.on_answer(neighbor.address)
+        if neighbor.waiting:
+            for waiting in self._take_waiting(neighbor):
+                for packet in waiting.packets:
+                    self.transmit([neighbor.ethernet or b"", packet], now, waiting.offload)
+
+    def _reply(self, request: ArpPacket, now: float) -> None:
+        """Swap the fields, put our own in the sender's place, and send it by unicast (RFC 826, RFC 5227 2.5, 2.6)."""
+        reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
+        self._transmit(request.sender_mac, reply, now)
+
+    # --- asking
+
+    def request(self, neighbor: Neighbor, unicast: bool, now: float) -> None:
+        """Ask who has the neighbour's address: everyone, or only the station that had it last."""
+        target = neighbor.mac if unicast and neighbor.mac is not None else MAC_BROADCAST
+        neighbor.requested_at = now
+        packet = ArpPacket(REQUEST, self.mac, self._source_for(neighbor.address), MAC_ZERO, neighbor.address)
+        self.counters["arpOutRequests"] += 1
+        self._transmit(target, packet, now)
+
+    def _source_for(self, address: bytes) -> bytes:
+        for prefix in self.addresses:
+            if prefix.contains(address):
+                return prefix.address
+        return self.addresses[0].address if self.addresses else ANY
+
+    def _transmit(self, target: bytes, packet: ArpPacket, now: float) -> None:
+        self.transmit([ethernet_ii(target, self.mac, ETHERTYPE_ARP), packet.build()], now, b"")
+
+    def _start(self, neighbor: Neighbor, plan: tuple[bool, ...], now: float) -> None:
+        """Begin to ask, but never more often than once per `request_interval_s` (RFC 1122 section 2.3.2.1)."""
+        neighbor.state = INCOMPLETE if neighbor.mac is None else PROBING
+        neighbor.plan, neighbor.attempts = plan, 0
+        earliest = neighbor.requested_at + self.config.request_interval_s
+        if now < earliest:
+            self._schedule(neighbor, earliest)
+        else:
+            self._ask_next(neighbor, now)
+
+    def _ask_next(self, neighbor: Neighbor, now: float) -> None:
+        unicast = neighbor.plan[neighbor.attempts]
+        neighbor.attempts += 1
+        self._schedule(neighbor, now + self.config.request_interval_s)
+        self.request(neighbor, unicast, now)
+
+    def _schedule(self, neighbor: Neighbor, deadline: float) -> None:
+        neighbor.deadline = deadline
+        if deadline < self.deadline:
+            self.deadline = deadline
+            self.reschedule()
+
+    def on_deadline(self, now: float) -> None:
+        """Ask again, give up, or refresh what is due."""
+        for neighbor in [entry for entry in self._entries.values() if entry.deadline <= now]:
+            if neighbor.deadline > now:
+                continue  # answering one failure changed another entry
+            if neighbor.state == REACHABLE:
+                if neighbor.used:  # RFC 1122 2.3.2.1 (2): poll the station by unicast before giving the entry up
+                    self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
+                else:
+                    self._remove(neighbor)
+            elif neighbor.attempts < len(neighbor.plan):
+                self._ask_next(neighbor, now)
+            else:
+                self._fail(neighbor, now)
+        self.deadline = min((entry.deadline for entry in self._entries.values()), default=math.inf)
+
+    def _fail(self, neighbor: Neighbor, now: float) -> None:
+        """No answer: those who wait are told. The next packet starts from the beginning."""
+        waiting = self._take_waiting(neighbor)
+        self._remove(neighbor)
+        for datagram in waiting:
+            self.counters.drop("arp_unresolved")
+            if datagram.on_error is not None:
+                datagram.on_error(errno.EHOSTUNREACH)
+        if self.on_failure is not None:
+            self.on_failure(neighbor.address, now)
+
+    # --- the table
+
+    def _create(self, address: bytes) -> Neighbor:
+        if len(self._entries) >= self.config.entries_max:
+            self._evict()
+        neighbor = self._entries[address] = Neighbor(address)
+        return neighbor
+
+    def _evict(self) -> None:
+        """Make room, for several at once, so that a flood pays for few scans: the entries least worth keeping go."""
+
+        def worth(neighbor: Neighbor) -> tuple[bool, bool, float]:
+            return (neighbor.used and neighbor.mac is not None, neighbor.mac is not None, neighbor.confirmed_at)
+
+        ranked = sorted(self._entries.values(), key=worth)
+        for neighbor in ranked[: max(1, self.config.entries_max // 16)]:
+            self.counters.drop("arp_cache_full")
+            waiting = self._take_waiting(neighbor)
+            self._remove(neighbor)
+            for datagram in waiting:
+                if datagram.on_error is not None:
+                    datagram.on_error(errno.EHOSTUNREACH)
+
+    def _remove(self, neighbor: Neighbor) -> None:
+        neighbor.forget(GONE)
+        self._entries.pop(neighbor.address, None)
+
+    def _enqueue(self, neighbor: Neighbor, datagram: Waiting) -> None:
+        neighbor.waiting.append(datagram)
+        self.waiting_bytes += datagram.size
+        while neighbor.waiting and (
+            len(neighbor.waiting) > self.config.queue_packets or self.waiting_bytes > self.config.queue_bytes_max
+        ):
+            self.waiting_bytes -= neighbor.waiting.pop(0).size
+            self.counters.drop("arp_queue_full")
+
+    def _take_waiting(self, neighbor: Neighbor) -> list[Waiting]:
+        waiting, neighbor.waiting = neighbor.waiting, []
+        self.waiting_bytes -= sum(datagram.size for datagram in waiting)
+        return waiting
+
+    def flush(self) -> None:
+        """Forget everything, as when the link goes down or our addresses change; nobody is told."""
+        for neighbor in list(self._entries.values()):
+            self._take_waiting(neighbor)
+            self._remove(neighbor)
+        self.deadline = math.inf
+
+    def records(self, now: float) -> list[NeighborRecord]:
+        """The cache as it is now."""
+        return [
+            NeighborRecord(
+                format_ipv4(entry.address),
+                None if entry.mac is None else format_mac(entry.mac),
+                entry.state,
+                None if entry.confirmed_at == -math.inf else now - entry.confirmed_at,
+                len(entry.waiting),
+            )
+            for entry in self._entries.values()
+        ]

@@ -1,0 +1,205 @@
+"""The echo client: asks other hosts whether they are there, and matches their answers. See RFC 792 and RFC 1122
+section 3.2.2.6.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import IcmpConfig
+from stack.counters import Counters
+from stack.internet.icmp_error import IcmpError
+from stack.internet.ipv4_output import Ipv4Output
+from stack.internet.path import Path
+from stack.internet.received import Received
+from stack.wire.icmp import ECHO_REQUEST, IcmpMessage, echo_request
+from stack.wire.numbers import PROTO_ICMP
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReply:
+    """An answer: who sent it, how long it took in seconds, the TTL and TOS it came with, and the data it returned."""
+
+    source: bytes
+    identifier: int
+    sequence: int
+    rtt_s: float
+    ttl: int
+    tos: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EchoFailure:
+    """No answer will come. `error` is None when the reason is our own: ARP failed, or the time is up (ETIMEDOUT)."""
+
+    destination: bytes
+    identifier: int
+    sequence: int
+    errno: int
+    error: IcmpError | None = None
+
+
+EchoResult = EchoReply | EchoFailure
+
+
+class Ping:
+    """One request that is out. `cancel` forgets it."""
+
+    __slots__ = ("_client", "deadline", "destination", "identifier", "on_result", "path", "sent_at", "sequence")
+
+    def __init__(
+        self,
+        client: EchoClient,
+        path: Path,
+        identifier: int,
+        sequence: int,
+        sent_at: float,
+        deadline: float,
+        on_result: Callable[[EchoResult], None],
+    ) -> None:
+        self._client = client
+        self.path = path
+        self.destination = path.destination
+        self.identifier = identifier
+        self.sequence = sequence
+        self.sent_at = sent_at
+        self.deadline = deadline
+        self.on_result = on_result
+
+    def cancel(self) -> None:
+        """Nobody waits any more; cancelling twice, or after the result, is fine."""
+        self._client.forget(self)
+
+
+def _nothing() -> None:
+    pass
+
+
+class EchoClient:
+    """Give it at birth: `Config.icmp`, the counters, IP's output side, and `random(n)`.
+
+    `reschedule` (set afterwards) is called when `deadline` has moved earlier.
+    """
+
+    def __init__(
+        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.output = output
+        self.reschedule: Callable[[], None] = _nothing
+        self.deadline = math.inf
+        self._identifier = int.from_bytes(random(2), "big")
+        self._sequence = 0
+        self._waiting: dict[tuple[int, int], Ping] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def ping(
+        self,
+        destination: bytes,
+        data: bytes,
+        now: float,
+        on_result: Callable[[EchoResult], None],
+        *,
+        source: bytes | None = None,
+        ttl: int | None = None,
+        tos: int = 0,
+        df: bool = False,
+        identifier: int | None = None,
+        sequence: int | None = None,
+        timeout_s: float | None = None,
+        broadcast: bool = False,
+    ) -> Ping:
+        """Send one Echo Request; `on_result` is called once, with an EchoReply or an EchoFailure.
+
+        Identifier and sequence number are chosen if not given. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EMSGSIZE,
+        EACCES (a broadcast address without `broadcast`), EADDRINUSE (that identifier and sequence number are out
+        already), ENOBUFS (too many are out).
+        """
+        if len(self._waiting) >= self.config.echoes_max:
+            raise OSError(errno.ENOBUFS, "too many echo requests are waiting for an answer")
+        if identifier is None:
+            identifier = self._identifier
+        if sequence is None:
+            sequence = self._free_sequence(identifier)
+        elif (identifier, sequence) in self._waiting:
+            raise OSError(errno.EADDRINUSE, f"echo request {identifier}/{sequence} is out already")
+        path = self.output.path(source, destination, PROTO_ICMP, ttl=ttl, tos=tos, df=df, now=now)
+        try:
+            if path.broadcast and not broadcast:
+                raise OSError(errno.EACCES, "permission to ping a broadcast address was not given")
+            deadline = now + (self.config.echo_timeout_s if timeout_s is None else timeout_s)
+            ping = Ping(self, path, identifier, sequence, now, deadline, on_result)
+            path.on_error = lambda number: self._fail(ping, number)
+            self._waiting[identifier, sequence] = ping
+            message = echo_request(identifier, sequence, data).build()
+            self.counters["icmpOutMsgs"] += 1
+            self.counters["icmpOutEchos"] += 1
+            path.send([message], len(message), now)
+        except OSError:
+            self._waiting.pop((identifier, sequence), None)
+            path.close()
+            raise
+        if deadline < self.deadline:
+            self.deadline = deadline
+            self.reschedule()
+        return ping
+
+    def _free_sequence(self, identifier: int) -> int:
+        while True:
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            if (identifier, self._sequence) not in self._waiting:
+                return self._sequence
+
+    def receive(self, received: Received, message: IcmpMessage) -> None:
+        """Take an Echo Reply: it must come from whom we asked, unless we asked a group."""
+        ping = self._waiting.get((message.identifier, message.sequence))
+        if ping is not None and ping.destination != received.source:
+            if not (ping.path.broadcast or ping.path.multicast):
+                ping = None
+        if ping is None:
+            self.counters.drop("icmp_echo_unexpected")
+            return
+        rtt_s = received.now - ping.sent_at
+        reply = EchoReply(
+            received.source, ping.identifier, ping.sequence, rtt_s, received.ttl, received.tos, message.body
+        )
+        self.forget(ping)
+        ping.on_result(reply)
+
+    def receive_error(self, error: IcmpError, now: float) -> bool:
+        """Take an ICMP error that quotes an ICMP message of ours; whether it belongs to a request that is out."""
+        if error.quoted[0] != ECHO_REQUEST:
+            return False
+        key = int.from_bytes(error.quoted[4:6], "big"), int.from_bytes(error.quoted[6:8], "big")
+        ping = self._waiting.get(key)
+        if ping is None or ping.destination != error.quoted_destination:
+            return False
+        self._fail(ping, error.errno, error)
+        return True
+
+    def on_deadline(self, now: float) -> None:
+        """Give up those whose time is up."""
+        for ping in [ping for ping in self._waiting.values() if ping.deadline <= now]:
+            if self._waiting.get((ping.identifier, ping.sequence)) is ping:
+                self._fail(ping, errno.ETIMEDOUT)
+        self.deadline = min((ping.deadline for ping in self._waiting.values()), default=math.inf)
+
+    def forget(self, ping: Ping) -> None:
+        """No result is wanted any more."""
+        key = (ping.identifier, ping.sequence)
+        if self._waiting.get(key) is ping:
+            del self._waiting[key]
+            ping.path.close()
+            if not self._waiting:
+                self.deadline = math.inf
+
+    def _fail(self, ping: Ping, number: int, error: IcmpError | None = None) -> None:
+        self.forget(ping)
+        ping.on_result(EchoFailure(ping.destination, ping.identifier, ping.sequence, number, error))

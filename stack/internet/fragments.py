@@ -1,0 +1,286 @@
+"""Cutting a datagram into fragments, and putting fragments together again.
+
+See RFC 791 section 3.2 (the procedures), RFC 815 (the hole algorithm used here), RFC 1122 section 3.3.2 (timeout),
+RFC 1858 and RFC 5722 (why overlaps are refused).
+
+Overlaps: an exact copy of a fragment that is there already is a duplicate and changes nothing. Any other overlap is an
+attack or a broken sender: the whole datagram is given up, with all of its fragments still to come, as RFC 5722
+section 4 prescribes for IPv6 (RFC 791 would let the later copy win, which RFC 1858 shows to be dangerous).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stack.config import IpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket
+from stack.internet.interface import Interface
+from stack.wire.checksum import Buffer
+from stack.wire.ipv4 import HEADER_LENGTH, MAX_LENGTH, Ipv4Header
+from stack.wire.ipv4_options import copied_options
+from stack.wire.numbers import PROTO_TCP
+
+_INFINITY = 1 << 20
+"""Past the last byte any datagram can have: the end of the hole RFC 815 starts with."""
+
+
+def fragment(header: Ipv4Header, payload: Buffer, mtu: int) -> list[bytes]:
+    """The packets, each at most `mtu` bytes, that carry `payload` under `header`; as few as possible, in order.
+
+    `header` may itself be that of a fragment. Its total length and checksum are computed anew. RFC 791 section 3.2,
+    "An Example Fragmentation Procedure". ValueError when not even 8 bytes of payload fit beside the header.
+    """
+    if header.header_length + len(payload) <= mtu:
+        return [_packet(header, header.fragment_offset, payload, header.more_fragments, header.options)]
+    packets = []
+    options = header.options
+    position = 0
+    while position < len(payload):
+        room = (mtu - HEADER_LENGTH - len(options)) // 8 * 8
+        if room <= 0:
+            raise ValueError(f"an MTU of {mtu} leaves no room for a fragment")
+        last = HEADER_LENGTH + len(options) + len(payload) - position <= mtu
+        piece = payload[position:] if last else payload[position : position + room]
+        more = header.more_fragments or not last
+        packets.append(_packet(header, header.fragment_offset + position, piece, more, options))
+        position += len(piece)
+        options = copied_options(header.options)
+    return packets
+
+
+def _packet(header: Ipv4Header, offset: int, payload: Buffer, more: bool, options: bytes) -> bytes:
+    return (
+        Ipv4Header(
+            header.source,
+            header.destination,
+            header.protocol,
+            HEADER_LENGTH + len(options) + len(payload),
+            header.identification,
+            dont_fragment=header.dont_fragment,
+            more_fragments=more,
+            fragment_offset=offset,
+            ttl=header.ttl,
+            tos=header.tos,
+            options=options,
+        ).build()
+        + payload
+    )
+
+
+FlowKey = tuple[bytes, bytes, int, int]
+"""Source, destination, protocol, identification: what makes fragments belong together (RFC 791 section 3.2)."""
+
+
+class Flow:
+    """One datagram while it is being put together."""
+
+    __slots__ = ("charged", "deadline", "first", "holes", "interface", "key", "pieces", "quote", "refused")
+
+    def __init__(self, key: FlowKey, interface: Interface, deadline: float) -> None:
+        self.key = key
+        self.interface = interface
+        self.deadline = deadline
+        self.pieces: dict[int, tuple[bytes, bool]] = {}  # by offset: the payload, and whether more fragments follow
+        self.holes: list[tuple[int, int]] = [(0, _INFINITY)]  # first and last byte missing, in ascending order
+        self.first: Ipv4Header | None = None
+        self.quote = b""  # the first fragment as it came, as far as an ICMP error will quote it
+        self.charged = 0  # bytes counted against the memory limit
+        self.refused = False  # given up: what is still to come is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Reassembled:
+    """A datagram that is whole again: the first fragment's header, all of the payload, and the first fragment as it
+    came, as far as an ICMP error would quote it."""
+
+    header: Ipv4Header
+    quote: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A datagram given up by the timer; `quote` is its fragment zero, empty when that never came."""
+
+    interface: Interface
+    header: Ipv4Header | None
+    quote: bytes
+
+
+class Reassembler:
+    """Fragments in, datagrams out; bounded in datagrams, in datagrams per source, in bytes, in holes and in time.
+
+    When a limit is reached the oldest datagram (of that source, or of all) makes room, so that fragments that never
+    become whole cannot shut out later ones for the length of the timeout.
+    """
+
+    def __init__(self, config: IpConfig, counters: Counters) -> None:
+        self.config = config
+        self.counters = counters
+        self.charged = 0  # bytes held, overhead included
+        self._flows: dict[FlowKey, Flow] = {}  # oldest first, so the first one's deadline is the earliest
+        self._per_source: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due; math.inf with nothing waiting."""
+        for flow in self._flows.values():
+            return flow.deadline
+        return math.inf
+
+    def add(self, interface: Interface, header: Ipv4Header, packet: Buffer, now: float) -> Reassembled | None:
+        """Take one fragment; `packet` is it whole, cut to its total length. The datagram if this completes it.
+
+        Raises BadPacket with the reason when the fragment cannot be used.
+        """
+        payload = packet[header.header_length : header.total_length]
+        first = header.fragment_offset
+        self._check(header, len(payload))
+        key = (header.source, header.destination, header.protocol, header.identification)
+        flow = self._flows.get(key)
+        if flow is None:
+            flow = self._open(key, interface, now)
+        elif flow.refused:
+            raise BadPacket("ipv4_fragment_of_refused")
+        piece = (bytes(payload), header.more_fragments)
+        if flow.pieces.get(first) == piece:
+            raise BadPacket("ipv4_fragment_duplicate")
+        if not self._punch(flow, first, first + len(payload) - 1, header.more_fragments):
+            self._refuse(flow, "ipv4_fragment_overlap")
+        if len(flow.holes) > self.config.reassembly_holes_max:
+            self._refuse(flow, "ipv4_fragment_holes")
+        flow.pieces[first] = piece
+        self._charge(flow, len(payload) + self.config.reassembly_overhead_bytes)
+        if first == 0:
+            flow.first = header
+            flow.quote = bytes(packet[: self.config.quote_bytes])
+        if flow.holes:
+            return None
+        return self._complete(flow)
+
+    def discard(self, header: Ipv4Header) -> None:
+        """A whole datagram came under the key of a waiting one, which it releases (RFC 791 section 3.2)."""
+        flow = self._flows.get((header.source, header.destination, header.protocol, header.identification))
+        if flow is not None:
+            self.counters["ipSystemStatsReasmFails"] += 1
+            self._close(flow)
+
+    def forget(self, interface: Interface) -> None:
+        """The interface is going away: what came in by it is given up, and nobody is told."""
+        for flow in [flow for flow in self._flows.values() if flow.interface is interface]:
+            self.counters["ipSystemStatsReasmFails"] += 1
+            self._close(flow)
+
+    def on_deadline(self, now: float) -> list[Expired]:
+        """Give up what has waited too long; those given up for age alone are returned, so that ICMP can tell.
+
+        RFC 1122 section 3.3.2.
+        """
+        expired = []
+        while self._flows:
+            flow = next(iter(self._flows.values()))
+            if flow.deadline > now:
+                break
+            self._close(flow)
+            if not flow.refused:
+                self.counters["ipSystemStatsReasmFails"] += 1
+                self.counters.drop("ipv4_reassembly_timeout")
+                expired.append(Expired(flow.interface, flow.first, flow.quote))
+        return expired
+
+    def _check(self, header: Ipv4Header, length: int) -> None:
+        """Refuse what no sender that follows RFC 791 section 3.2 makes."""
+        if length == 0:
+            raise BadPacket("ipv4_fragment_empty")
+        if header.more_fragments and length % 8:
+            raise BadPacket("ipv4_fragment_unaligned")
+        if header.fragment_offset + length + header.header_length > MAX_LENGTH:
+            raise BadPacket("ipv4_fragment_too_long")
+        if header.protocol == PROTO_TCP:
+            # RFC 1858 section 4 and RFC 3128: fragments that split a TCP header exist only to fool a filter.
+            if header.fragment_offset == 8 or (header.fragment_offset == 0 and length < 16):
+                raise BadPacket("ipv4_fragment_tiny")
+
+    def _punch(self, flow: Flow, first: int, last: int, more: bool) -> bool:
+        """RFC 815 section 3, steps 1 to 7, for a fragment that lies within one hole; False if it does not.
+
+        The final fragment must also lie before everything known, and nothing may lie beyond it.
+        """
+        for index, (hole_first, hole_last) in enumerate(flow.holes):
+            if first > hole_last:  # step 2
+                continue
+            if first < hole_first or last > hole_last:  # step 3, or an overlap
+                return False
+            if not more and hole_last != _INFINITY:
+                return False  # it says that the datagram ends here, and bytes beyond have come
+            remains = []
+            if first > hole_first:  # step 5
+                remains.append((hole_first, first - 1))
+            if last < hole_last and more:  # step 6
+                remains.append((last + 1, hole_last))
+            flow.holes[index : index + 1] = remains  # step 4
+            return True
+        return False
+
+    def _complete(self, flow: Flow) -> Reassembled:
+        """RFC 815 section 3, step 8."""
+        self._close(flow)
+        header = flow.first
+        payload = b"".join(flow.pieces[offset][0] for offset in sorted(flow.pieces))
+        if header is None or header.header_length + len(payload) > MAX_LENGTH:
+            self.counters["ipSystemStatsReasmFails"] += 1
+            raise BadPacket("ipv4_fragment_too_long")
+        self.counters["ipSystemStatsReasmOKs"] += 1
+        return Reassembled(header, flow.quote, payload)
+
+    def _open(self, key: FlowKey, interface: Interface, now: float) -> Flow:
+        source = key[0]
+        if self._per_source.get(source, 0) >= self.config.reassembly_flows_per_source:
+            self._evict(next(flow for flow in self._flows.values() if flow.key[0] == source))
+        elif len(self._flows) >= self.config.reassembly_flows_max:
+            self._evict(next(iter(self._flows.values())))
+        flow = Flow(key, interface, now + self.config.reassembly_timeout_s)
+        self._flows[key] = flow
+        self._per_source[source] = self._per_source.get(source, 0) + 1
+        self._charge(flow, self.config.reassembly_overhead_bytes)
+        return flow
+
+    def _charge(self, flow: Flow, size: int) -> None:
+        flow.charged += size
+        self.charged += size
+        while self.charged > self.config.reassembly_bytes_max:
+            oldest = next(iter(self._flows.values()))
+            if oldest is flow:
+                self._refuse(flow, "ipv4_reassembly_full")
+            self._evict(oldest)
+
+    def _evict(self, flow: Flow) -> None:
+        self.counters["ipSystemStatsReasmFails"] += 1
+        self.counters.drop("ipv4_reassembly_full")
+        self._close(flow)
+
+    def _refuse(self, flow: Flow, reason: str) -> None:
+        """Keep the key until its time is up, without the bytes, so that later fragments are dropped too."""
+        self.counters["ipSystemStatsReasmFails"] += 1
+        flow.refused = True
+        freed = flow.charged - self.config.reassembly_overhead_bytes
+        flow.charged -= freed
+        self.charged -= freed
+        flow.pieces, flow.holes, flow.quote = {}, [], b""
+        raise BadPacket(reason)
+
+    def _close(self, flow: Flow) -> None:
+        del self._flows[flow.key]
+        self.charged -= flow.charged
+        flow.charged = 0
+        source = flow.key[0]
+        left = self._per_source[source] - 1
+        if left:
+            self._per_source[source] = left
+        else:
+            del self._per_source[source]

@@ -1,0 +1,146 @@
+"""ICMP on the way in: answers queries, sorts errors to those they concern, takes Redirects.
+
+See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 6633 (no Source Quench) and RFC 6918 (no
+Information and Address Mask messages).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stack.config import IcmpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket
+from stack.internet.echo import EchoClient
+from stack.internet.icmp_error import IcmpError, read_error
+from stack.internet.icmp_output import IcmpOutput
+from stack.internet.ipv4_output import Ipv4Output
+from stack.internet.received import Received
+from stack.internet.reply_options import reply_route
+from stack.wire import icmp
+from stack.wire.icmp import IcmpMessage
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import PROTO_ICMP
+
+ErrorHandler = Callable[[IcmpError, float], bool]
+"""`(error, now)`: whether the error belongs to something the protocol really sent and still knows (RFC 5927)."""
+
+_IN_COUNTERS: dict[int, str] = {
+    icmp.ECHO_REPLY: "icmpInEchoReps",
+    icmp.UNREACHABLE: "icmpInDestUnreachs",
+    icmp.SOURCE_QUENCH: "icmpInSrcQuenchs",
+    icmp.REDIRECT: "icmpInRedirects",
+    icmp.ECHO_REQUEST: "icmpInEchos",
+    icmp.TIME_EXCEEDED: "icmpInTimeExcds",
+    icmp.PARAMETER_PROBLEM: "icmpInParmProbs",
+    icmp.TIMESTAMP_REQUEST: "icmpInTimestamps",
+    icmp.TIMESTAMP_REPLY: "icmpInTimestampReps",
+    icmp.MASK_REQUEST: "icmpInAddrMasks",
+    icmp.MASK_REPLY: "icmpInAddrMaskReps",
+}
+
+
+class Icmp:
+    """Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)`.
+
+    `error_handlers[protocol]` is what a transport protocol registers. `clock_ms` (set afterwards) gives milliseconds
+    since midnight UT; without it, or unless configured, Timestamp requests are not answered.
+    """
+
+    def __init__(
+        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.output = output
+        self.errors = IcmpOutput(config, counters, output)
+        self.echo = EchoClient(config, counters, output, random)
+        self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
+        self.clock_ms: Callable[[], int] | None = None
+
+    def receive(self, received: Received) -> None:
+        """Take an ICMP message: the handler of protocol 1."""
+        self.counters["icmpInMsgs"] += 1
+        try:
+            message = IcmpMessage.parse(received.payload)
+        except BadPacket as bad:
+            self.counters["icmpInErrors"] += 1
+            self.counters.drop(bad.reason)
+            return
+        if message.type in _IN_COUNTERS:
+            self.counters[_IN_COUNTERS[message.type]] += 1
+        try:
+            self._dispatch(received, message)
+        except BadPacket as bad:
+            self.counters.drop(bad.reason)
+
+    def _dispatch(self, received: Received, message: IcmpMessage) -> None:
+        if message.type == icmp.ECHO_REQUEST:
+            self._echo(received, message)
+        elif message.type == icmp.ECHO_REPLY:
+            self.echo.receive(received, message)
+        elif message.type == icmp.TIMESTAMP_REQUEST:
+            self._timestamp(received, message)
+        elif message.type == icmp.SOURCE_QUENCH:
+            raise BadPacket("icmp_source_quench")
+        elif message.is_error:
+            self._error(received, message)
+        else:
+            raise BadPacket("icmp_unknown_type")
+
+    # --- queries
+
+    def _echo(self, received: Received, message: IcmpMessage) -> None:
+        """All the data goes back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
+        if received.broadcast and not self.config.answer_broadcast_echo:
+            raise BadPacket("icmp_broadcast_echo")
+        self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body))
+
+    def _timestamp(self, received: Received, message: IcmpMessage) -> None:
+        """RFC 1122 section 3.2.2.8."""
+        if self.clock_ms is None or not self.config.answer_timestamp or received.broadcast:
+            raise BadPacket("icmp_timestamp")
+        time_ms = self.clock_ms()
+        originate = message.timestamps[0]
+        reply = icmp.timestamp_reply(message.identifier, message.sequence, originate, time_ms, time_ms)
+        self._answer(received, reply)
+
+    def _answer(self, received: Received, message: IcmpMessage) -> None:
+        destination, options = received.source, b""
+        if received.options:
+            destination, options = reply_route(received.options, received.source, received.local, self.clock_ms)
+        self.errors.send(received.local, destination, message, received.now, tos=received.tos, options=options)
+
+    # --- errors
+
+    def _error(self, received: Received, message: IcmpMessage) -> None:
+        if received.broadcast:
+            raise BadPacket("icmp_error_broadcast")
+        header, quoted = message.quoted()
+        if header.fragment_offset:
+            raise BadPacket("icmp_bad_quote")
+        if self.output.owner(header.source) is None:
+            raise BadPacket("icmp_not_our_datagram")
+        if message.type == icmp.REDIRECT:
+            self._redirect(received, message, header)
+            return
+        error = read_error(message, received.source, header, quoted)
+        if error is None:
+            raise BadPacket("icmp_unknown_code")
+        handler = self.error_handlers.get(error.protocol)
+        if handler is None or not handler(error, received.now):
+            raise BadPacket("icmp_error_unmatched")
+        if error.next_hop_mtu:
+            self.output.lower_mtu(error.quoted_destination, error.next_hop_mtu, received.now)
+
+    def _redirect(self, received: Received, message: IcmpMessage, header: Ipv4Header) -> None:
+        """RFC 1122 section 3.2.2.2: what is not legal, or not from the current first hop, is discarded."""
+        believed = (
+            self.config.accept_redirects
+            and message.code <= icmp.REDIRECT_TOS_HOST
+            and self.output.routes.redirect(
+                header.destination, message.gateway, received.source, received.interface, received.now
+            )
+        )
+        if not believed:
+            raise BadPacket("icmp_bad_redirect")

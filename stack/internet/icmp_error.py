@@ -1,0 +1,91 @@
+"""ICMP errors that reach us, as transport protocols want them: which datagram, what went wrong, is it final.
+
+See RFC 792, RFC 1122 sections 3.2.2.1 to 3.2.2.5 and 4.2.3.9 (soft and hard errors). The errnos are those a Linux
+socket reports for the same message.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from stack.internet.path_mtu import plateau_below
+from stack.wire import icmp
+from stack.wire.icmp import IcmpMessage
+from stack.wire.ipv4 import Ipv4Header
+
+_SOFT, _HARD = False, True
+_UNREACHABLE: dict[int, tuple[int, bool]] = {
+    icmp.NET_UNREACHABLE: (errno.ENETUNREACH, _SOFT),
+    icmp.HOST_UNREACHABLE: (errno.EHOSTUNREACH, _SOFT),
+    icmp.PROTOCOL_UNREACHABLE: (errno.ENOPROTOOPT, _HARD),
+    icmp.PORT_UNREACHABLE: (errno.ECONNREFUSED, _HARD),
+    icmp.FRAGMENTATION_NEEDED: (errno.EMSGSIZE, _SOFT),
+    icmp.SOURCE_ROUTE_FAILED: (errno.EOPNOTSUPP, _SOFT),
+    icmp.NET_UNKNOWN: (errno.ENETUNREACH, _HARD),
+    icmp.HOST_UNKNOWN: (errno.EHOSTDOWN, _HARD),
+    icmp.HOST_ISOLATED: (errno.ENONET, _HARD),
+    icmp.NET_PROHIBITED: (errno.ENETUNREACH, _HARD),
+    icmp.HOST_PROHIBITED: (errno.EHOSTUNREACH, _HARD),
+    icmp.NET_TOS_UNREACHABLE: (errno.ENETUNREACH, _SOFT),
+    icmp.HOST_TOS_UNREACHABLE: (errno.EHOSTUNREACH, _SOFT),
+    icmp.COMMUNICATION_PROHIBITED: (errno.EHOSTUNREACH, _HARD),
+    icmp.HOST_PRECEDENCE_VIOLATION: (errno.EHOSTUNREACH, _HARD),
+    icmp.PRECEDENCE_CUTOFF: (errno.EHOSTUNREACH, _HARD),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An error about a datagram that claims to be ours.
+
+    Attributes:
+      type, code: as in the message; source: who sent the error.
+      quoted_source, quoted_destination, protocol: from the quoted IP header; quoted_source is one of our addresses.
+      quoted: the first bytes of what followed that header, at least 8.
+      next_hop_mtu: for "fragmentation needed" the MTU in bytes, guessed where the router does not tell; else 0.
+      errno: what to report. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
+
+    Anyone may forge one: whether `quoted` belongs to something sent lately is for the protocol to check (RFC 5927).
+    """
+
+    type: int
+    code: int
+    source: bytes
+    quoted_source: bytes
+    quoted_destination: bytes
+    protocol: int
+    quoted: bytes
+    next_hop_mtu: int
+    errno: int
+    hard: bool
+
+
+def read_error(message: IcmpMessage, source: bytes, header: Ipv4Header, quoted: bytes) -> IcmpError | None:
+    """What `message` from `source` says; None when its code means nothing to us.
+
+    `header` and `quoted` are what it quotes.
+    """
+    next_hop_mtu = 0
+    if message.type == icmp.UNREACHABLE:
+        if message.code not in _UNREACHABLE:
+            return None
+        number, hard = _UNREACHABLE[message.code]
+        if message.code == icmp.FRAGMENTATION_NEEDED:
+            next_hop_mtu = message.next_hop_mtu or plateau_below(header.total_length)
+    elif message.type == icmp.TIME_EXCEEDED:
+        number, hard = errno.EHOSTUNREACH, _SOFT
+    else:
+        number, hard = errno.EPROTO, _HARD
+    return IcmpError(
+        message.type,
+        message.code,
+        source,
+        header.source,
+        header.destination,
+        header.protocol,
+        quoted,
+        next_hop_mtu,
+        number,
+        hard,
+    )

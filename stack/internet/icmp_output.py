@@ -1,0 +1,134 @@
+"""ICMP errors of our own: when one may be sent, to whom, what it quotes, and how often.
+
+See RFC 1122 section 3.2.2 (never about an error, a broadcast, a later fragment, or to what is no single host) and RFC
+1812 section 4.3.2 (576 bytes of quotation, rate limits).
+"""
+
+from __future__ import annotations
+
+from stack.config import IcmpConfig
+from stack.counters import Counters
+from stack.internet.fragments import Expired
+from stack.internet.ipv4_output import Ipv4Output
+from stack.internet.rate import RateLimit
+from stack.internet.received import Received
+from stack.wire import icmp
+from stack.wire.addresses import BROADCAST, is_class_e, is_loopback, is_multicast, is_this_network
+from stack.wire.checksum import Buffer
+from stack.wire.icmp import IcmpMessage
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import PROTO_ICMP
+
+_HEADERS = 28
+"""Of the message that quotes: IP and ICMP."""
+
+OUT_COUNTERS: dict[int, str] = {
+    icmp.ECHO_REPLY: "icmpOutEchoReps",
+    icmp.UNREACHABLE: "icmpOutDestUnreachs",
+    icmp.ECHO_REQUEST: "icmpOutEchos",
+    icmp.TIME_EXCEEDED: "icmpOutTimeExcds",
+    icmp.PARAMETER_PROBLEM: "icmpOutParmProbs",
+    icmp.TIMESTAMP_REPLY: "icmpOutTimestampReps",
+}
+
+
+class IcmpOutput:
+    """Sends ICMP messages. Give it at birth: `Config.icmp`, the counters, and IP's output side."""
+
+    def __init__(self, config: IcmpConfig, counters: Counters, output: Ipv4Output) -> None:
+        self.config = config
+        self.counters = counters
+        self.output = output
+        self.limit = RateLimit(
+            (config.error_rate_per_peer, config.error_burst_per_peer),
+            (config.error_rate, config.error_burst),
+            config.error_peers_max,
+        )
+
+    def send(
+        self,
+        source: bytes | None,
+        destination: bytes,
+        message: IcmpMessage,
+        now: float,
+        *,
+        tos: int = 0,
+        options: bytes = b"",
+    ) -> None:
+        """Send a message; what cannot be sent is counted and forgotten."""
+        self.counters["icmpOutMsgs"] += 1
+        self.counters[OUT_COUNTERS[message.type]] += 1
+        try:
+            self.output.send(source, destination, PROTO_ICMP, [message.build()], now, tos=tos, options=options)
+        except OSError:
+            self.counters["icmpOutErrors"] += 1
+
+    # --- errors about a datagram that came in
+
+    def protocol_unreachable(self, received: Received) -> None:
+        """There is no handler for the protocol (RFC 1122 section 3.2.2.1)."""
+        self._about(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received.quote)))
+
+    def port_unreachable(self, received: Received) -> None:
+        """Nobody listens on the port (RFC 1122 section 4.1.3.1)."""
+        self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received.quote)))
+
+    def source_route_failed(self, received: Received) -> None:
+        """We are a stop on its route and no router (RFC 1122 section 3.3.5)."""
+        self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received.quote)))
+
+    def parameter_problem(self, received: Received, pointer: int) -> None:
+        """The byte at `pointer` of its header is wrong (RFC 1122 section 3.2.2.5)."""
+        self._about(received, icmp.parameter_problem(pointer, self._quote(received.quote)))
+
+    def reassembly_exceeded(self, expired: Expired, now: float) -> None:
+        """Some of its fragments did not come in time; told only if the first did (RFC 1122 section 3.3.2)."""
+        header = expired.header
+        if header is None:
+            return
+        interface = expired.interface
+        broadcast = not any(prefix.address == header.destination for prefix in interface.addresses)
+        received = Received(
+            interface,
+            header.source,
+            header.destination,
+            header.destination,
+            header.protocol,
+            header.ttl,
+            header.tos,
+            header.options,
+            b"",
+            expired.quote,
+            broadcast and not interface.loopback,
+            False,
+            now,
+        )
+        self._about(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(expired.quote)))
+
+    def _quote(self, packet: Buffer) -> bytes:
+        return bytes(packet[: self.config.error_bytes_max - _HEADERS])
+
+    def _about(self, received: Received, message: IcmpMessage) -> None:
+        if not self.may_answer(received):
+            return
+        if not self.limit.allow(received.source, received.now):
+            self.counters.drop("icmp_error_rate_limited")
+            return
+        self.send(received.local, received.source, message, received.now)
+
+    def may_answer(self, received: Received) -> bool:
+        """Whether an error about this datagram may be sent at all: RFC 1122 section 3.2.2's five exceptions."""
+        source = received.source
+        if received.broadcast or is_multicast(received.destination):
+            return False
+        if is_this_network(source) or is_multicast(source) or is_class_e(source) or source == BROADCAST:
+            return False
+        if is_loopback(source) and not received.interface.loopback:
+            return False
+        header = Ipv4Header.parse(received.quote, verify_checksum=False, quoted=True)
+        if header.fragment_offset:
+            return False
+        if received.protocol == PROTO_ICMP:
+            first = received.quote[header.header_length : header.header_length + 1]
+            return len(first) == 1 and first[0] not in icmp.ERRORS
+        return True

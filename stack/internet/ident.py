@@ -1,0 +1,37 @@
+"""The Identification field of datagrams that may be fragmented.
+
+See RFC 6864 section 4.3 (unique per source, destination and protocol while a datagram may be alive) and RFC 6274
+section 3.5 (why a single counter tells strangers how much we send to others). Atomic datagrams, which no one
+may fragment, need none and carry 0 (RFC 6864 section 4.1).
+
+As in RFC 7739 section 5.3, a keyed hash of addresses and protocol picks a counter out of a fixed table and an offset
+to add to it: a flow sees its own steps, and learns nothing about those of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+_COUNTERS = 1024
+
+
+class Identifications:
+    """Give it `random(n)`, which returns n secret bytes."""
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._key = random(16)
+        seed = random(2 * _COUNTERS)
+        self._counters = [int.from_bytes(seed[2 * i : 2 * i + 2], "big") for i in range(_COUNTERS)]
+
+    def flow(self, source: bytes, destination: bytes, protocol: int) -> tuple[int, int]:
+        """Which counter a flow uses, and what it adds to it: computed once per path, for `next`."""
+        digest = blake2b(source + destination + bytes((protocol,)), digest_size=4, key=self._key).digest()
+        return int.from_bytes(digest[:2], "big") % _COUNTERS, int.from_bytes(digest[2:], "big")
+
+    def next(self, flow: tuple[int, int]) -> int:
+        """The identification of the flow's next datagram: all 65,536 values come before one comes again."""
+        index, offset = flow
+        value = self._counters[index]
+        self._counters[index] = (value + 1) & 0xFFFF
+        return (value + offset) & 0xFFFF

@@ -1,0 +1,147 @@
+"""The internet layer of one host: IPv4 in and out, ICMP, and what they need to be woken for.
+
+See RFC 791, RFC 792 and RFC 1122 section 3; the parts are in `ipv4_input`, `ipv4_output`, `path`, `icmp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stack.config import IcmpConfig, IpConfig
+from stack.counters import Counters
+from stack.internet.icmp import Icmp
+from stack.internet.interface import Interface
+from stack.internet.ipv4_input import Handler, Ipv4Input
+from stack.internet.ipv4_output import Ipv4Output
+from stack.internet.loopback import Loopback
+from stack.internet.path import Path
+from stack.internet.route import RoutingTable
+from stack.wire.addresses import Prefix
+from stack.wire.checksum import Buffer
+from stack.wire.numbers import PROTO_ICMP
+
+
+def _nothing() -> None:
+    pass
+
+
+class Ipv4:
+    """Give it at birth: `Config.ip`, `Config.icmp`, the host's counters, and `random(n)` (n secret bytes).
+
+    Then register protocols in `handlers` and `icmp.error_handlers`, add interfaces, and:
+      - call `receive` for every IP packet, `on_deadline(now)` when `deadline` is reached;
+      - set `reschedule`, called when `deadline` has moved earlier;
+      - read `loopback` like any other link (`open` it with a `wake`) and `receive` what it gives.
+    """
+
+    def __init__(
+        self, config: IpConfig, icmp_config: IcmpConfig, counters: Counters, random: Callable[[int], bytes]
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.loopback = Loopback(config)
+        self.interfaces: list[Interface] = [self.loopback]
+        self.output = Ipv4Output(config, counters, random, self.interfaces, self.loopback)
+        self.icmp = Icmp(icmp_config, counters, self.output, random)
+        self.input = Ipv4Input(
+            config,
+            counters,
+            self.interfaces,
+            protocol_unreachable=self.icmp.errors.protocol_unreachable,
+            parameter_problem=self.icmp.errors.parameter_problem,
+            source_route_failed=self.icmp.errors.source_route_failed,
+        )
+        self.input.handlers[PROTO_ICMP] = self.icmp.receive
+        self.reschedule: Callable[[], None] = _nothing
+        self.icmp.echo.reschedule = self.input.reschedule = self.output.reschedule = self._deadline_moved
+
+    def _deadline_moved(self) -> None:
+        self.reschedule()
+
+    @property
+    def handlers(self) -> dict[int, Handler]:
+        """`handlers[protocol](received)`: who takes the datagrams of a protocol."""
+        return self.input.handlers
+
+    @property
+    def routes(self) -> RoutingTable:
+        """The routing table."""
+        return self.output.routes
+
+    # --- interfaces and addresses
+
+    def add_interface(self, interface: Interface) -> None:
+        """Take an interface with the addresses it has: routes to its networks are added."""
+        self.interfaces.append(interface)
+        for prefix in interface.addresses:
+            self.routes.add(prefix, interface, source=prefix.address)
+        if interface.neighbors is not None:
+            interface.neighbors.on_failure = self._neighbor_failed
+            interface.neighbors.on_answer = self.routes.gateway_answers
+
+    def remove_interface(self, interface: Interface) -> None:
+        """Forget an interface, its routes and what came in by it."""
+        self.interfaces.remove(interface)
+        self.routes.remove_interface(interface)
+        self.input.reassembler.forget(interface)
+        if interface.neighbors is not None:
+            interface.neighbors.flush()
+
+    def add_address(self, interface: Interface, prefix: Prefix) -> None:
+        """Give an interface one more address, and the route to its network."""
+        if prefix not in interface.addresses:
+            interface.addresses.append(prefix)
+            self.routes.add(prefix, interface, source=prefix.address)
+
+    def remove_address(self, interface: Interface, prefix: Prefix) -> None:
+        """Take an address back, and the routes that needed it."""
+        interface.addresses.remove(prefix)
+        self.routes.remove_address(interface, prefix)
+
+    def owner(self, address: bytes) -> Interface | None:
+        """The interface that has this address of ours, None when it is not ours."""
+        return self.output.owner(address)
+
+    def _neighbor_failed(self, address: bytes, now: float) -> None:
+        if self.routes.is_gateway(address):
+            self.routes.gateway_failed(address, now)
+
+    # --- packets
+
+    def receive(
+        self, interface: Interface, packet: Buffer, now: float, link_broadcast: bool = False, checksum_ok: bool = False
+    ) -> None:
+        """Take one packet from `interface`: see `Ipv4Input.receive`."""
+        self.input.receive(interface, packet, now, link_broadcast, checksum_ok)
+
+    def path(
+        self,
+        source: bytes | None,
+        destination: bytes,
+        protocol: int,
+        *,
+        ttl: int | None = None,
+        tos: int = 0,
+        df: bool = False,
+        options: bytes = b"",
+        interface: Interface | None = None,
+        now: float = 0.0,
+    ) -> Path:
+        """A path to `destination`: see `Ipv4Output.path`."""
+        return self.output.path(
+            source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options, interface=interface, now=now
+        )
+
+    # --- time
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due (math.inf for never). The neighbour caches have deadlines of their own."""
+        return min(self.input.reassembler.deadline, self.output.path_mtus.deadline, self.icmp.echo.deadline)
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due: old fragments, old path MTUs, unanswered echo requests."""
+        for expired in self.input.reassembler.on_deadline(now):
+            self.icmp.errors.reassembly_exceeded(expired, now)
+        self.output.on_deadline(now)
+        self.icmp.echo.on_deadline(now)

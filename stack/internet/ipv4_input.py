@@ -1,0 +1,230 @@
+"""IPv4 on the way in: is it well formed, may it have been sent, is it for us, and who gets it.
+
+See RFC 791 section 3.1, RFC 1122 sections 3.2.1 (header, addresses, options), 3.3.2 (reassembly), 3.3.5 (source
+routes) and 3.3.6 (broadcasts), RFC 1812 section 5.3.7 (martian addresses), RFC 6890.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stack.config import IpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket
+from stack.internet.fragments import Reassembler
+from stack.internet.interface import Interface, has_address, is_broadcast_to, is_subnet_broadcast
+from stack.internet.received import Received
+from stack.wire.addresses import (
+    ALL_HOSTS,
+    ANY,
+    BROADCAST,
+    is_class_e,
+    is_loopback,
+    is_multicast,
+    is_this_network,
+)
+from stack.wire.checksum import Buffer
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.ipv4_options import SOURCE_ROUTES, Route, find_error, split
+from stack.wire.numbers import PROTO_UDP
+
+Handler = Callable[[Received], None]
+
+_FIRST_OPTION = 20
+
+
+def _nothing() -> None:
+    pass
+
+
+class Ipv4Input:
+    """Takes packets from interfaces and gives datagrams to `handlers[protocol]`.
+
+    Give it at birth:
+      config, counters, and the host's live list of interfaces.
+      protocol_unreachable: `(received)` tells the sender that there is no handler.
+      parameter_problem: `(received, pointer)` tells the sender which byte of its options is wrong.
+      source_route_failed: `(received)` tells the sender that we forward nothing.
+    """
+
+    def __init__(
+        self,
+        config: IpConfig,
+        counters: Counters,
+        interfaces: list[Interface],
+        *,
+        protocol_unreachable: Callable[[Received], None],
+        parameter_problem: Callable[[Received, int], None],
+        source_route_failed: Callable[[Received], None],
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.interfaces = interfaces
+        self.handlers: dict[int, Handler] = {}
+        self.reassembler = Reassembler(config, counters)
+        self.reschedule: Callable[[], None] = _nothing  # called when the reassembler's deadline has moved earlier
+        self._protocol_unreachable = protocol_unreachable
+        self._parameter_problem = parameter_problem
+        self._source_route_failed = source_route_failed
+
+    def receive(
+        self, interface: Interface, packet: Buffer, now: float, link_broadcast: bool = False, checksum_ok: bool = False
+    ) -> None:
+        """Take one packet, from its IP header on; what follows its total length is padding.
+
+        `link_broadcast`: the frame was addressed to a group or to all. `checksum_ok`: the link has verified the
+        transport checksum.
+        """
+        counters = self.counters
+        counters["ipSystemStatsInReceives"] += 1
+        try:
+            header = Ipv4Header.parse(packet)
+        except BadPacket as bad:
+            truncated = bad.reason in ("ipv4_truncated", "ipv4_bad_total_length")
+            counters["ipSystemStatsInTruncatedPkts" if truncated else "ipSystemStatsInHdrErrors"] += 1
+            counters.drop(bad.reason)
+            return
+        packet = packet[: header.total_length]
+        try:
+            broadcast = self._check_addresses(interface, header, link_broadcast)
+        except BadPacket as bad:
+            counters["ipSystemStatsInAddrErrors"] += 1
+            counters.drop(bad.reason)
+            return
+        received = Received(
+            interface,
+            header.source,
+            header.destination,
+            header.destination if not broadcast else self._specific(interface),
+            header.protocol,
+            header.ttl,
+            header.tos,
+            header.options,
+            packet[header.header_length :],
+            packet,
+            broadcast or link_broadcast,
+            checksum_ok,
+            now,
+        )
+        if header.options and not self._options_allow(received, header):
+            return
+        if header.is_fragment:
+            if not self._reassemble(received, header):
+                return
+        elif len(self.reassembler) and not header.dont_fragment:  # RFC 6864 4.1: an atomic datagram's ID means nothing
+            self.reassembler.discard(header)
+        self._deliver(received)
+
+    def _deliver(self, received: Received) -> None:
+        handler = self.handlers.get(received.protocol)
+        if handler is None:
+            self.counters["ipSystemStatsInUnknownProtos"] += 1
+            self.counters.drop("ipv4_unknown_protocol")
+            self._protocol_unreachable(received)
+            return
+        self.counters["ipSystemStatsInDelivers"] += 1
+        handler(received)
+
+    # --- addresses
+
+    def _check_addresses(self, interface: Interface, header: Ipv4Header, link_broadcast: bool) -> bool:
+        """Whether the datagram was broadcast or multicast. Raises BadPacket when it is not for us to take."""
+        source, destination = header.source, header.destination
+        self._check_source(interface, header)
+        if (is_loopback(destination) and not interface.loopback) or is_class_e(destination):
+            raise BadPacket("ipv4_martian_destination")
+        if has_address(interface, destination):
+            if link_broadcast:  # RFC 1122 section 3.3.6
+                raise BadPacket("ipv4_link_broadcast_only")
+            return False
+        if interface.loopback:
+            if any(has_address(other, destination) for other in self.interfaces):
+                return False
+            raise BadPacket("ipv4_not_for_us")
+        if is_multicast(destination):
+            self.counters["ipSystemStatsInMcastPkts"] += 1
+            if destination != ALL_HOSTS:
+                raise BadPacket("ipv4_not_our_group")
+            return True
+        if is_broadcast_to(interface, destination):
+            self.counters["ipSystemStatsInBcastPkts"] += 1
+            return True
+        if not interface.addresses and header.protocol == PROTO_UDP and source != ANY and not link_broadcast:
+            # RFC 2131 section 4.1: a client without an address takes the server's unicast answers. As nobody has told
+            # it that the address is its own, it handles them like a broadcast: it answers nothing.
+            return True
+        raise BadPacket("ipv4_not_for_us")
+
+    def _check_source(self, interface: Interface, header: Ipv4Header) -> None:
+        """RFC 1122 section 3.2.1.3: the source must be able to be one other host (or ourselves, on the loopback)."""
+        source = header.source
+        if is_multicast(source) or is_class_e(source) or source == BROADCAST:
+            raise BadPacket("ipv4_martian_source")
+        if interface.loopback:
+            return
+        if is_this_network(source):
+            booting = source == ANY and header.destination == BROADCAST and header.protocol == PROTO_UDP
+            if not booting:
+                raise BadPacket("ipv4_martian_source")
+            return
+        if is_loopback(source):
+            raise BadPacket("ipv4_martian_source")
+        if any(has_address(other, source) for other in self.interfaces):
+            raise BadPacket("ipv4_own_source")  # LAND, or another host with our address
+        if is_subnet_broadcast(interface, source):
+            raise BadPacket("ipv4_martian_source")
+
+    @staticmethod
+    def _specific(interface: Interface) -> bytes:
+        return interface.addresses[0].address if interface.addresses else ANY
+
+    # --- options and fragments
+
+    def _options_allow(self, received: Received, header: Ipv4Header) -> bool:
+        """Whether the datagram may be taken in spite of its options.
+
+        Unknown options are ignored (RFC 1122 section 3.2.1.8), malformed ones are reported (3.2.2.5). A source route
+        must have been followed to its end: we forward nothing (3.3.5).
+        """
+        wrong = find_error(received.options)
+        if wrong is not None:
+            self._drop_header(received, "ipv4_bad_option")
+            if header.fragment_offset == 0:
+                self._parameter_problem(received, _FIRST_OPTION + wrong)
+            return False
+        routes = [option for option in split(received.options) if option.type in SOURCE_ROUTES]
+        if not routes:
+            return True
+        if not self.config.accept_source_route or len(routes) > 1:
+            self._drop_header(received, "ipv4_source_route")
+            return False
+        if not Route.from_option(routes[0]).exhausted:
+            self._drop_header(received, "ipv4_source_route")
+            if header.fragment_offset == 0:
+                self._source_route_failed(received)
+            return False
+        return True
+
+    def _drop_header(self, received: Received, reason: str) -> None:
+        self.counters["ipSystemStatsInHdrErrors"] += 1
+        self.counters.drop(reason)
+
+    def _reassemble(self, received: Received, header: Ipv4Header) -> bool:
+        """Add a fragment; True when it makes the datagram whole, which `received` then is."""
+        self.counters["ipSystemStatsReasmReqds"] += 1
+        try:
+            whole = self.reassembler.add(received.interface, header, received.quote, received.now)
+        except BadPacket as bad:
+            self.counters.drop(bad.reason)
+            return False
+        if whole is None:
+            if len(self.reassembler) == 1:  # all wait equally long, so only the first one can be the earliest
+                self.reschedule()
+            return False
+        received.ttl = whole.header.ttl
+        received.tos = whole.header.tos
+        received.options = whole.header.options
+        received.payload = whole.payload
+        received.quote = whole.quote
+        received.checksum_ok = False
+        return True

@@ -1,0 +1,294 @@
+"""IPv4 on the way out: choosing source, interface and next hop, fragmenting, and what paths share.
+
+See RFC 791 section 3.2, RFC 1122 sections 3.3.1 (routing), 3.3.3 (fragmentation) and 3.3.4.2 (source addresses: the
+strong model), RFC 1191 section 6 (path MTU).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from stack.config import IpConfig
+from stack.counters import Counters
+from stack.internet.fragments import fragment
+from stack.internet.ident import Identifications
+from stack.internet.interface import Interface, has_address, is_broadcast_on, send_frame
+from stack.internet.loopback import Loopback
+from stack.internet.neighbor import Neighbor, fixed
+from stack.internet.path import UNBOUND, Path
+from stack.internet.path_mtu import PathMtus
+from stack.internet.route import RoutingTable
+from stack.wire.addresses import (
+    ANY,
+    BROADCAST,
+    LOOPBACK,
+    format_ipv4,
+    is_class_e,
+    is_loopback,
+    is_multicast,
+    is_this_network,
+)
+from stack.wire.checksum import Buffer
+from stack.wire.ipv4 import MAX_LENGTH, Ipv4Header
+
+
+def _unreachable(destination: bytes) -> OSError:
+    return OSError(errno.ENETUNREACH, f"no route to {format_ipv4(destination)}")
+
+
+def _nothing() -> None:
+    pass
+
+
+class Ipv4Output:
+    """Makes paths and keeps them right when routes, neighbours or path MTUs change.
+
+    Give it at birth: config, counters, `random(n)` (secret bytes), the host's live list of interfaces and its
+    loopback (which is in the list too).
+    """
+
+    def __init__(
+        self,
+        config: IpConfig,
+        counters: Counters,
+        random: Callable[[int], bytes],
+        interfaces: list[Interface],
+        loopback: Loopback,
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.interfaces = interfaces
+        self.loopback = loopback
+        self.idents = Identifications(random)
+        self.routes = RoutingTable(config)
+        self.routes.on_change = self._routes_changed
+        self.path_mtus = PathMtus(config)
+        self.reschedule: Callable[[], None] = _nothing  # called when the path MTUs' deadline has moved earlier
+        self._paths: dict[bytes, dict[Path, None]] = {}
+
+    # --- making paths
+
+    def path(
+        self,
+        source: bytes | None,
+        destination: bytes,
+        protocol: int,
+        *,
+        ttl: int | None = None,
+        tos: int = 0,
+        df: bool = False,
+        options: bytes = b"",
+        interface: Interface | None = None,
+        now: float = 0.0,
+    ) -> Path:
+        """A path to `destination`; close it when it is no longer needed.
+
+        `source` is one of our addresses, or None to have it chosen; ANY only while we have none, with `interface`.
+        `options` are raw and padded to 4 bytes; `ttl` None is the configured default (1 for multicast). Raises
+        OSError: ENETUNREACH (no route, or a destination that is never sent to), EADDRNOTAVAIL (not our address).
+        """
+        path = self._make(source, destination, protocol, ttl, tos, df, options, interface, now)
+        self._paths.setdefault(destination, {})[path] = None
+        return path
+
+    def send(
+        self,
+        source: bytes | None,
+        destination: bytes,
+        protocol: int,
+        parts: list[Buffer],
+        now: float,
+        *,
+        ttl: int | None = None,
+        tos: int = 0,
+        options: bytes = b"",
+        interface: Interface | None = None,
+    ) -> None:
+        """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise."""
+        path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
+        path.send(parts, sum(map(len, parts)), now)
+
+    def _make(
+        self,
+        source: bytes | None,
+        destination: bytes,
+        protocol: int,
+        ttl: int | None,
+        tos: int,
+        df: bool,
+        options: bytes,
+        interface: Interface | None,
+        now: float,
+    ) -> Path:
+        if ttl is None:
+            ttl = self.config.multicast_ttl if is_multicast(destination) else self.config.ttl
+        out, next_hop, chosen = self._route(source, destination, interface, now)
+        if source is None:
+            source = chosen
+        path = Path(self, self.counters, source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options)
+        path.pinned = interface is not None
+        path.flow = self.idents.flow(source, destination, protocol)
+        self._attach(path, out, next_hop)
+        return path
+
+    def forget(self, path: Path) -> None:
+        """The path is closed."""
+        siblings = self._paths.get(path.destination)
+        if siblings is not None:
+            siblings.pop(path, None)
+            if not siblings:
+                del self._paths[path.destination]
+
+    # --- routing
+
+    def owner(self, address: bytes) -> Interface | None:
+        """The interface that has this address of ours, None when it is not ours."""
+        for interface in self.interfaces:
+            if has_address(interface, address):
+                return interface
+        return None
+
+    def _route(
+        self, source: bytes | None, destination: bytes, interface: Interface | None, now: float
+    ) -> tuple[Interface, bytes, bytes]:
+        """Interface, next hop and source address for a destination (RFC 1122 section 3.3.4.2)."""
+        owner = None
+        if source == ANY:
+            if interface is None:
+                raise OSError(errno.EADDRNOTAVAIL, "0.0.0.0 is a source only on a given interface")
+            owner = interface
+        elif source is not None:
+            owner = self.owner(source)
+            if owner is None:
+                raise OSError(errno.EADDRNOTAVAIL, f"{format_ipv4(source)} is not an address of this host")
+        if self.owner(destination) is not None:
+            chosen = LOOPBACK if is_loopback(destination) else destination
+            return self.loopback, destination, chosen
+        if owner is self.loopback or is_class_e(destination) or is_this_network(destination):
+            raise _unreachable(destination)
+        if is_multicast(destination) or destination == BROADCAST:
+            out = interface or owner or self._first_interface(destination, now)
+            gateway, preferred = None, None
+        else:
+            route = self.routes.lookup(destination, now, interface or owner)
+            if route is None:
+                raise _unreachable(destination)
+            out, gateway, preferred = route.interface, route.gateway, route.source
+        next_hop = destination if gateway is None else gateway
+        if source is not None:
+            return out, next_hop, source
+        return out, next_hop, preferred or self._source_on(out, next_hop)
+
+    def _first_interface(self, destination: bytes, now: float) -> Interface:
+        """Where a limited broadcast or a multicast goes when nobody says: by the default route, or the first."""
+        route = self.routes.lookup(destination, now)
+        if route is not None:
+            return route.interface
+        for interface in self.interfaces:
+            if not interface.loopback:
+                return interface
+        raise _unreachable(destination)
+
+    @staticmethod
+    def _source_on(interface: Interface, next_hop: bytes) -> bytes:
+        for prefix in interface.addresses:
+            if prefix.contains(next_hop):
+                return prefix.address
+        if not interface.addresses:
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface.name} has no address")
+        return interface.addresses[0].address
+
+    def _attach(self, path: Path, interface: Interface, next_hop: bytes) -> None:
+        path.multicast = is_multicast(path.destination)
+        path.broadcast = is_broadcast_on(interface, path.destination) and not interface.loopback
+        neighbor: Neighbor
+        if interface.neighbors is None:
+            neighbor = fixed(next_hop, None, None, path.broadcast or path.multicast)
+        else:
+            neighbor = interface.neighbors.neighbor(next_hop)
+        path.bind(interface, next_hop, neighbor, self.path_mtus.limit(path.destination, interface.mtu))
+
+    def _routes_changed(self, host: bytes | None) -> None:
+        if host is not None:
+            affected = list(self._paths.get(host, ()))
+        else:
+            affected = [path for siblings in self._paths.values() for path in siblings]
+        for path in affected:
+            path.neighbor = UNBOUND
+
+    # --- sending what the path itself does not
+
+    def send_slowly(self, path: Path, parts: list[Buffer], length: int, now: float, offload: bytes) -> None:
+        """The rest of `Path.send`: a route to look up, options, fragments, or a neighbour to resolve first."""
+        counters = self.counters
+        counters["ipSystemStatsOutRequests"] += 1
+        if path.neighbor is UNBOUND:
+            self._rebind(path, now)
+        total = path.header_length + length
+        if total > MAX_LENGTH:
+            raise OSError(errno.EMSGSIZE, f"a datagram of {total} bytes is over 65,535")
+        if total > path.mtu and path.df and not offload:
+            counters["ipSystemStatsOutFragFails"] += 1
+            raise OSError(errno.EMSGSIZE, f"{total} bytes do not fit a path MTU of {path.mtu}")
+        header = Ipv4Header(
+            path.source,
+            path.destination,
+            path.protocol,
+            total,
+            0 if path.df else self.idents.next(path.flow),
+            dont_fragment=path.df,
+            ttl=path.ttl,
+            tos=path.tos,
+            options=path.options,
+        )
+        if total > path.mtu and not offload:
+            packets = fragment(header, b"".join(parts), path.mtu)
+            counters["ipSystemStatsOutFragReqds"] += 1
+            counters["ipSystemStatsOutFragOKs"] += 1
+            counters["ipSystemStatsOutFragCreates"] += len(packets)
+        else:
+            packets = [b"".join((header.build(), *parts))]
+        counters["ipSystemStatsOutTransmits"] += len(packets)
+        neighbors = path.interface.neighbors
+        if path.neighbor.ethernet is None and neighbors is not None:
+            path.neighbor = neighbors.send(path.neighbor, packets, now, path.failed, offload)
+            return
+        path.neighbor.used = True
+        for packet in packets:
+            send_frame(counters, path.interface.link, [path.neighbor.ethernet or b"", packet], now, offload)
+
+    def _rebind(self, path: Path, now: float) -> None:
+        """Look the route up again, keeping the source address."""
+        try:
+            pinned = path.interface if path.pinned else None
+            interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
+        except OSError:
+            self.counters["ipSystemStatsOutNoRoutes"] += 1
+            raise
+        before = path.mtu
+        self._attach(path, interface, next_hop)
+        if path.mtu != before and path.on_mtu is not None:
+            path.on_mtu(now)
+
+    # --- path MTU
+
+    def lower_mtu(self, destination: bytes, mtu: int, now: float) -> None:
+        """A router says that only `mtu` bytes pass on the way to `destination` (RFC 1191 section 6.2)."""
+        if self.path_mtus.lower(destination, mtu, now):
+            if len(self.path_mtus) == 1:
+                self.reschedule()
+            self._mtu_changed(destination, now)
+
+    def on_deadline(self, now: float) -> None:
+        """Forget old path MTUs (RFC 1191 section 6.3)."""
+        for destination in self.path_mtus.on_deadline(now):
+            self._mtu_changed(destination, now)
+
+    def _mtu_changed(self, destination: bytes, now: float) -> None:
+        for path in list(self._paths.get(destination, ())):
+            mtu = self.path_mtus.limit(destination, path.interface.mtu)
+            if mtu != path.mtu:
+                path.mtu = mtu
+                if path.on_mtu is not None:
+                    path.on_mtu(now)

@@ -1,0 +1,167 @@
+"""A path: everything that sending to one destination needs, worked out beforehand.
+
+See RFC 1122 section 3.3.1.3, which recommends that a transport protocol hold such a handle. `send` is the way every
+TCP segment goes: the link header comes from the neighbour, the IP header from one `pack`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from stack.counters import Counters
+from stack.internet.interface import Interface
+from stack.internet.neighbor import GONE, Neighbor
+from stack.wire.checksum import Buffer, ones_sum
+
+if TYPE_CHECKING:
+    from stack.internet.ipv4_output import Ipv4Output
+
+UNBOUND = Neighbor(bytes(4), GONE)
+"""What a path holds when its route has to be looked up again."""
+
+_PACKERS = {offset: Struct(f"!{offset}sBBHHHBBH8s") for offset in (0, 14)}
+_DONT_FRAGMENT = 0x4000
+
+
+class Path:
+    """Made by `Ipv4.path`; closed by whoever asked for it.
+
+    Attributes to read:
+      source, destination: 4 bytes; protocol: the IP protocol number.
+      interface: where packets leave; it may change with the routes.
+      mtu: the path MTU in bytes, IP header included; it changes when more is learned (`on_mtu` tells).
+      header_length: of the IP header, options included: a transport message of `mtu - header_length` bytes fits.
+      pseudo_sum: the sum of the pseudo-header without its length (`stack.wire.checksum`).
+      broadcast, multicast: whether the destination is more than one host.
+
+    Attributes to set:
+      ttl, tos: for the packets to come.
+      df: don't fragment; without it, datagrams over the MTU are cut.
+      on_error: called with an errno (EHOSTUNREACH) when the next hop cannot be resolved.
+      on_mtu: called with `now` after `mtu` has changed.
+    """
+
+    __slots__ = (
+        "_addresses",
+        "_base_sum",
+        "_counters",
+        "_output",
+        "_pack",
+        "_write",
+        "broadcast",
+        "destination",
+        "df",
+        "flow",
+        "header_length",
+        "interface",
+        "mtu",
+        "multicast",
+        "neighbor",
+        "next_hop",
+        "on_error",
+        "on_mtu",
+        "options",
+        "pinned",
+        "protocol",
+        "pseudo_sum",
+        "source",
+        "tos",
+        "ttl",
+    )
+
+    def __init__(
+        self,
+        output: Ipv4Output,
+        counters: Counters,
+        source: bytes,
+        destination: bytes,
+        protocol: int,
+        *,
+        ttl: int,
+        tos: int,
+        df: bool,
+        options: bytes,
+    ) -> None:
+        self._output = output
+        self._counters = counters
+        self.source = source
+        self.destination = destination
+        self.protocol = protocol
+        self.ttl = ttl
+        self.tos = tos
+        self.df = df
+        self.options = options
+        self.header_length = 20 + len(options)
+        self.on_error: Callable[[int], None] | None = None
+        self.on_mtu: Callable[[float], None] | None = None
+        self.broadcast = self.multicast = False
+        self.pinned = False  # bound to one interface by the caller, whatever the routes say
+        self.neighbor = UNBOUND
+        self.next_hop = destination
+        self.flow = (0, 0)
+        self._addresses = source + destination
+        self.pseudo_sum = ones_sum(self._addresses) + protocol
+        self._base_sum = ones_sum(self._addresses) + 0x4500 + protocol
+
+    def bind(self, interface: Interface, next_hop: bytes, neighbor: Neighbor, mtu: int) -> None:
+        """Take a route: called by the output side alone."""
+        self.interface = interface
+        self.next_hop = next_hop
+        self.neighbor = neighbor
+        self.mtu = mtu
+        self._write = interface.link.write
+        self._pack = _PACKERS[interface.link.ip_offset].pack
+
+    def send(self, parts: list[Buffer], length: int, now: float, offload: bytes = b"") -> None:  # hot
+        """Send one datagram whose payload is `parts`, `length` bytes in all. Never waits.
+
+        `offload` is a virtio_net_hdr for a link that takes super-frames: such a packet may exceed the MTU. Raises
+        OSError: EMSGSIZE (does not fit, and `df` or 65,535 bytes forbid more), ENETUNREACH (the route has gone).
+        """
+        neighbor = self.neighbor
+        ethernet = neighbor.ethernet
+        total = length + 20
+        if ethernet is None or self.options or (total > self.mtu and (not offload or total > 65535)):
+            self._output.send_slowly(self, parts, length, now, offload)
+            return
+        if self.df:
+            flags, ident = _DONT_FRAGMENT, 0
+        else:
+            flags, ident = 0, self._output.idents.next(self.flow)
+        tos = self.tos
+        ttl = self.ttl
+        checksum = -(self._base_sum + tos + total + ident + flags + (ttl << 8)) % 65535
+        header = self._pack(ethernet, 0x45, tos, total, ident, flags, ttl, self.protocol, checksum, self._addresses)
+        neighbor.used = True
+        counters = self._counters
+        counters["ipSystemStatsOutRequests"] += 1
+        counters["ipSystemStatsOutTransmits"] += 1
+        if self._write([header, *parts], now, offload):
+            counters["ifOutOctets"] += len(header) + length
+            counters[neighbor.out_counter] += 1
+        else:
+            counters["ifOutDiscards"] += 1
+
+    def failed(self, number: int) -> None:
+        """The next hop did not answer: tell whoever uses the path now."""
+        if self.on_error is not None:
+            self.on_error(number)
+
+    def suspect(self, now: float) -> None:
+        """Negative advice: what is sent here does not seem to arrive (RFC 9293 section 3.8.3, at R1).
+
+        The next hop's station address is asked for again.
+        """
+        neighbors = self.interface.neighbors
+        if neighbors is not None:
+            neighbors.suspect(self.next_hop, now)
+
+    def close(self) -> None:
+        """Forget the path; closing twice is fine. What waits for its next hop is still sent, but nobody is told."""
+        self._output.forget(self)
+        self.on_error = self.on_mtu = None
+
+    def __repr__(self) -> str:
+        return f"<Path {'.'.join(map(str, self.source))} to {'.'.join(map(str, self.destination))} mtu {self.mtu}>"

@@ -1,0 +1,70 @@
+"""What is known of the MTU of whole paths: smaller than the first link's, learned from routers.
+
+See RFC 1191 sections 3 (floor), 6.2 (storing), 6.3 (ageing) and 7.1 (plateaus, for routers that do not tell the MTU).
+"""
+
+from __future__ import annotations
+
+import math
+
+from stack.config import IpConfig
+
+PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
+"""RFC 1191 table 7-1: MTUs that links are likely to have."""
+
+
+def plateau_below(total_length: int) -> int:
+    """The next likely MTU under the size of a datagram that did not pass (RFC 1191 section 5)."""
+    for plateau in PLATEAUS:
+        if plateau < total_length:
+            return plateau
+    return PLATEAUS[-1]
+
+
+class PathMtus:
+    """A bounded table: destination to (MTU, when to forget it). The oldest makes room."""
+
+    def __init__(self, config: IpConfig) -> None:
+        self.config = config
+        self._known: dict[bytes, tuple[int, float]] = {}  # the earliest to be forgotten first
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def limit(self, destination: bytes, mtu: int) -> int:
+        """The MTU to use for `destination` over a first link of `mtu`."""
+        known = self._known.get(destination)
+        return mtu if known is None else min(mtu, known[0])
+
+    def lower(self, destination: bytes, mtu: int, now: float) -> bool:
+        """A router says that only `mtu` bytes pass; False when that changes nothing.
+
+        Never below the configured floor (RFC 1191 section 3 has 68; attackers would like that), never up.
+        """
+        mtu = max(mtu, self.config.path_mtu_floor)
+        known = self._known.get(destination)
+        if known is not None and known[0] <= mtu:
+            return False
+        self._known.pop(destination, None)
+        while len(self._known) >= self.config.path_mtus_max:
+            del self._known[next(iter(self._known))]
+        self._known[destination] = (mtu, now + self.config.path_mtu_timeout_s)
+        return True
+
+    @property
+    def deadline(self) -> float:
+        """When the next entry is to be forgotten; math.inf for never."""
+        for _, expires in self._known.values():
+            return expires
+        return math.inf
+
+    def on_deadline(self, now: float) -> list[bytes]:
+        """Forget what is old, so that a larger MTU is found if there is one; the destinations concerned."""
+        expired = []
+        for destination, (_, expires) in self._known.items():
+            if expires > now:
+                break
+            expired.append(destination)
+        for destination in expired:
+            del self._known[destination]
+        return expired

@@ -1,0 +1,46 @@
+"""The IP options an ICMP answer carries because the request carried them.
+
+See RFC 1122 section 3.2.2.6: a source route is reversed, record route and timestamp are completed and sent back. The
+reversal is that of section 3.2.1.8 (c), right even if the sender listed itself as the first stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stack.wire.ipv4_options import (
+    RECORD_ROUTE,
+    SOURCE_ROUTES,
+    TIMESTAMP,
+    Ipv4Option,
+    Route,
+    Timestamps,
+    join,
+    pad,
+    split,
+)
+
+
+def reply_route(
+    raw: bytes, source: bytes, local: bytes, clock_ms: Callable[[], int] | None = None
+) -> tuple[bytes, bytes]:
+    """Where an answer is sent to, and with which raw options, for a request from `source` with options `raw`.
+
+    `local` is our address. Raises BadPacket ipv4_bad_option.
+    """
+    destination = source
+    answer: list[Ipv4Option] = []
+    for option in split(raw):
+        if option.type in SOURCE_ROUTES:
+            stops = [stop for stop in Route.from_option(option).visited if stop != local]
+            if stops and stops[0] == source:
+                del stops[0]
+            if stops:
+                destination = stops[-1]
+                back = (*reversed(stops[:-1]), source)
+                answer.append(Route(option.type, back).option())
+        elif option.type == RECORD_ROUTE:
+            answer.append(Route.from_option(option).record(local).option())
+        elif option.type == TIMESTAMP and clock_ms is not None:
+            answer.append(Timestamps.from_option(option).record(local, clock_ms()).option())
+    return destination, pad(join(answer))

@@ -1,0 +1,231 @@
+"""Where a datagram goes next: connected networks, static routes, default gateways and what Redirects teach.
+
+See RFC 1122 section 3.3.1 (routing outbound datagrams; dead gateways in 3.3.1.4 and 3.3.1.5) and RFC 792 (Redirect).
+Static routes, the list of default gateways and the cache of redirected hosts are one table, as 3.3.1.3 allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import IpConfig
+from stack.internet.interface import Interface
+from stack.wire.addresses import Prefix, format_ipv4
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Destinations in `prefix` are reached out of `interface`, by way of `gateway` or directly (None).
+
+    `source` is the address of ours to send from, None for the interface's own choice. Among routes for the same
+    prefix the lowest `metric` is preferred, then the one added first.
+    """
+
+    prefix: Prefix
+    interface: Interface
+    gateway: bytes | None = None
+    source: bytes | None = None
+    metric: int = 0
+    redirected: bool = False
+
+    def next_hop(self, destination: bytes) -> bytes:
+        """The address to be resolved on the link for a datagram to `destination`."""
+        return destination if self.gateway is None else self.gateway
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRecord:
+    """One line of the table, for people and programs to read."""
+
+    destination: str
+    gateway: str | None
+    interface: str
+    source: str | None
+    metric: int
+    redirected: bool
+    alive: bool
+
+
+class RoutingTable:
+    """The longest matching prefix wins; a gateway known to be dead gives way to another one.
+
+    `on_change` is called after a change with the one host it concerns, or None when lookups may differ for any
+    destination, so that whoever keeps the result of a lookup can ask again.
+    """
+
+    def __init__(self, config: IpConfig) -> None:
+        self.config = config
+        self.on_change: Callable[[bytes | None], None] | None = None
+        self._by_length: dict[int, dict[bytes, list[Route]]] = {}
+        self._lengths: list[int] = []
+        self._redirects: dict[bytes, Route] = {}
+        self._dead_until: dict[bytes, float] = {}
+
+    def add(
+        self,
+        prefix: Prefix,
+        interface: Interface,
+        gateway: bytes | None = None,
+        source: bytes | None = None,
+        metric: int = 0,
+    ) -> Route:
+        """Add a route and return it. Adding what is there already changes nothing.
+
+        ValueError when the gateway is not on a network this interface is connected to (RFC 1122 section 3.3.1.1).
+        """
+        if gateway is not None and interface.mac is not None:
+            if not any(own.contains(gateway) for own in interface.addresses):
+                raise ValueError(f"gateway {format_ipv4(gateway)} is on no network of {interface.name}")
+        route = Route(Prefix(prefix.network, prefix.length), interface, gateway, source, metric)
+        routes = self._by_length.setdefault(prefix.length, {}).setdefault(route.prefix.network, [])
+        if route not in routes:
+            routes.append(route)
+            routes.sort(key=lambda known: known.metric)
+            self._lengths = sorted(self._by_length, reverse=True)
+            self._changed()
+        return route
+
+    def remove(self, prefix: Prefix, interface: Interface | None = None, gateway: bytes | None = None) -> int:
+        """Remove the routes for exactly this prefix, all or those by `interface` or `gateway`; how many there were."""
+        networks = self._by_length.get(prefix.length, {})
+        routes = networks.get(prefix.network, [])
+        kept = [
+            route
+            for route in routes
+            if (interface is not None and route.interface is not interface)
+            or (gateway is not None and route.gateway != gateway)
+        ]
+        return self._replace(prefix.length, prefix.network, kept)
+
+    def remove_interface(self, interface: Interface) -> None:
+        """Forget every route out of an interface that is going away."""
+        for length, networks in list(self._by_length.items()):
+            for network, routes in list(networks.items()):
+                self._replace(length, network, [route for route in routes if route.interface is not interface])
+        self._redirects = {host: route for host, route in self._redirects.items() if route.interface is not interface}
+        self._changed()
+
+    def remove_address(self, interface: Interface, prefix: Prefix) -> None:
+        """An address of ours has gone: so do the routes that send from it and gateways no longer on any network."""
+        for length, networks in list(self._by_length.items()):
+            for network, routes in list(networks.items()):
+                kept = [route for route in routes if not self._needs(route, interface, prefix)]
+                self._replace(length, network, kept)
+        self._redirects = {
+            host: route for host, route in self._redirects.items() if not self._needs(route, interface, prefix)
+        }
+        self._changed()
+
+    @staticmethod
+    def _needs(route: Route, interface: Interface, prefix: Prefix) -> bool:
+        if route.interface is not interface:
+            return False
+        if route.source == prefix.address:
+            return True
+        return route.gateway is not None and not any(own.contains(route.gateway) for own in interface.addresses)
+
+    def lookup(self, destination: bytes, now: float = 0.0, interface: Interface | None = None) -> Route | None:
+        """The route for `destination`, None when there is none.
+
+        With `interface` only routes out of it count: an address of ours is sent from its own interface alone (the
+        strong model, RFC 1122 section 3.3.4.2). If every gateway is dead the first is tried all the same.
+        """
+        redirected = self._redirects.get(destination)
+        if redirected is not None and interface in (None, redirected.interface):
+            if self.alive(redirected, now):
+                return redirected
+        number = int.from_bytes(destination, "big")
+        last_resort: Route | None = None
+        for length in self._lengths:
+            network = (number >> (32 - length) << (32 - length)).to_bytes(4, "big")
+            for route in self._by_length[length].get(network, ()):
+                if interface is not None and route.interface is not interface:
+                    continue
+                if self.alive(route, now):
+                    return route
+                last_resort = last_resort or route
+        return last_resort
+
+    def alive(self, route: Route, now: float) -> bool:
+        """Whether the gateway of `route` may be tried."""
+        if route.gateway is None or not self._dead_until:
+            return True
+        return self._dead_until.get(route.gateway, now) <= now
+
+    def gateway_failed(self, gateway: bytes, now: float) -> None:
+        """Prefer others to this gateway for a while: it did not answer ARP (RFC 1122 section 3.3.1.4)."""
+        self._dead_until = {known: until for known, until in self._dead_until.items() if until > now}
+        self._dead_until[gateway] = now + self.config.dead_gateway_s
+        self._changed()
+
+    def gateway_answers(self, gateway: bytes) -> None:
+        """Take back `gateway_failed`: there is positive advice about the gateway."""
+        if self._dead_until.pop(gateway, None) is not None:
+            self._changed()
+
+    def redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
+        """Send datagrams for one host by way of another gateway; False when the Redirect is not to be believed.
+
+        Believed is only the current first hop for that destination, naming a gateway on the network the Redirect came
+        from (RFC 1122 section 3.2.2.2). Host and network Redirects alike change the one host (3.3.1.2). The oldest
+        entry makes room for a new one.
+        """
+        current = self.lookup(destination, now)
+        if current is None or current.interface is not interface or current.gateway != by:
+            return False
+        local = any(prefix.contains(gateway) for prefix in interface.addresses)
+        ours = any(prefix.address == gateway or prefix.broadcast == gateway for prefix in interface.addresses)
+        if not local or ours:
+            return False
+        self._redirects.pop(destination, None)
+        while len(self._redirects) >= self.config.redirects_max:
+            del self._redirects[next(iter(self._redirects))]
+        route = Route(Prefix(destination, 32), interface, gateway, current.source, redirected=True)
+        self._redirects[destination] = route
+        self._changed(destination)
+        return True
+
+    def is_gateway(self, address: bytes) -> bool:
+        """Whether some route leads by way of `address`."""
+        return any(route.gateway == address for route in self._all())
+
+    def records(self, now: float = 0.0) -> list[RouteRecord]:
+        """The whole table, the longest prefixes first."""
+        return [
+            RouteRecord(
+                str(route.prefix),
+                None if route.gateway is None else format_ipv4(route.gateway),
+                route.interface.name,
+                None if route.source is None else format_ipv4(route.source),
+                route.metric,
+                route.redirected,
+                self.alive(route, now),
+            )
+            for route in self._all()
+        ]
+
+    def _all(self) -> list[Route]:
+        routes = list(self._redirects.values())
+        for length in self._lengths:
+            for known in self._by_length[length].values():
+                routes.extend(known)
+        return routes
+
+    def _replace(self, length: int, network: bytes, kept: list[Route]) -> int:
+        networks = self._by_length.get(length, {})
+        removed = len(networks.get(network, ())) - len(kept)
+        if removed:
+            if kept:
+                networks[network] = kept
+            else:
+                del networks[network]
+            if not networks:
+                del self._by_length[length]
+                self._lengths = sorted(self._by_length, reverse=True)
+            self._changed()
+        return removed
+
+    def _changed(self, host: bytes | None = None) -> None:
+        if self.on_change is not None:
+            self.on_change(host)

@@ -1,0 +1,87 @@
+"""What UDP asks of the layer below: datagrams as they come up, paths to send by, ICMP errors.
+
+UDP never looks inside an address: keys are bytes, and the pseudo-header's sum comes with the path or the datagram, so
+that another internet layer changes nothing here. See RFC 1122 section 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from stack.wire.checksum import Buffer
+
+Address = tuple[bytes, int]
+"""An IP address and a port."""
+
+
+class Received(Protocol):
+    """A datagram for us (`stack.internet.received` says what each attribute means)."""
+
+    @property
+    def source(self) -> bytes: ...
+    @property
+    def destination(self) -> bytes: ...
+    @property
+    def local(self) -> bytes: ...
+    @property
+    def protocol(self) -> int: ...
+    @property
+    def ttl(self) -> int: ...
+    @property
+    def tos(self) -> int: ...
+    @property
+    def options(self) -> bytes: ...
+    @property
+    def payload(self) -> Buffer: ...
+    @property
+    def broadcast(self) -> bool: ...
+    @property
+    def checksum_ok(self) -> bool: ...
+
+
+class Path(Protocol):
+    """A way to one destination (`stack.internet.path`)."""
+
+    source: bytes
+    destination: bytes
+    mtu: int
+    pseudo_sum: int
+    broadcast: bool
+    ttl: int
+    tos: int
+    on_error: Callable[[int], None] | None
+
+    def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class IcmpError(Protocol):
+    """An ICMP error about a datagram of ours (`stack.internet.icmp_error`)."""
+
+    @property
+    def quoted_source(self) -> bytes: ...
+    @property
+    def quoted_destination(self) -> bytes: ...
+    @property
+    def quoted(self) -> bytes: ...
+    @property
+    def errno(self) -> int: ...
+    @property
+    def hard(self) -> bool: ...
+
+
+class OpenPath(Protocol):
+    """Makes a path; raises OSError (ENETUNREACH, EADDRNOTAVAIL)."""
+
+    def __call__(
+        self, source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
+    ) -> Path: ...
+
+
+EphemeralPort = Callable[[bytes, Address | None, Callable[[int], bool]], int]
+"""`(local address, remote or None, is_free)`: a port for which `is_free(port)` is true, chosen as RFC 6056 asks.
+
+Raises OSError(EADDRINUSE) when there is none.
+"""

@@ -1,0 +1,286 @@
+"""One end of a UDP conversation: what a datagram socket is made of. See RFC 768 and RFC 1122 section 4.1."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stack.udp.below import Address, Path
+from stack.wire.addresses import ANY
+from stack.wire.checksum import Buffer, ones_sum
+from stack.wire.udp import HEADER_LENGTH, UdpHeader
+
+if TYPE_CHECKING:
+    from stack.udp.ports import UdpPorts
+
+MAX_PAYLOAD = 65535 - 20 - HEADER_LENGTH
+"""What fits one datagram: 65,507 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """One that came in: its payload, who sent it, and what RFC 1122 section 4.1.3.5 wants applications to know.
+
+    `local` is the specific-destination address: the address of ours to answer from. `destination` is what the
+    sender wrote, possibly a broadcast.
+    """
+
+    data: bytes
+    remote: Address
+    local: bytes
+    destination: bytes
+    ttl: int
+    tos: int
+    options: bytes
+
+
+def _nothing() -> None:
+    pass
+
+
+class Endpoint:
+    """Made by `UdpPorts.open`.
+
+    Attributes to read:
+      local: (address, port), ANY and 0 until bound. remote: the peer it is connected to, or None.
+      closed. error: the errno that the next call will raise, 0 for none.
+      readable: whether `receive` has something to give or to raise. Sending never waits.
+
+    Attributes to set:
+      on_readable: called when `readable` turns true.
+      broadcast: may send to broadcast addresses (SO_BROADCAST). reuse_address: SO_REUSEADDR, before `bind`.
+      ttl (None: the default), tos, options: of datagrams to come (RFC 1122 section 4.1.4).
+      receive_bytes: what may wait to be read, overhead included (SO_RCVBUF).
+    """
+
+    __slots__ = (
+        "_paths",
+        "_ports",
+        "_queue",
+        "broadcast",
+        "charged",
+        "closed",
+        "error",
+        "local",
+        "on_readable",
+        "options",
+        "receive_bytes",
+        "remote",
+        "reuse_address",
+        "tos",
+        "ttl",
+        "wild",
+    )
+
+    def __init__(self, ports: UdpPorts) -> None:
+        self._ports = ports
+        self.local: Address = (ANY, 0)
+        self.wild = True  # the local address was not chosen by the application
+        self.remote: Address | None = None
+        self.closed = False
+        self.error = 0
+        self.on_readable: Callable[[], None] = _nothing
+        self.broadcast = False
+        self.reuse_address = False
+        self.ttl: int | None = None
+        self.tos = 0
+        self.options = b""
+        self.receive_bytes = ports.config.receive_bytes
+        self.charged = 0
+        self._queue: deque[Datagram] = deque()
+        self._paths: dict[tuple[bytes | None, bytes], Path] = {}
+
+    # --- addresses
+
+    def bind(self, local: Address) -> None:
+        """Take a local address and port; ANY takes all our addresses, port 0 has one chosen.
+
+        Raises OSError: EINVAL (bound already), EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        """
+        self._check_open()
+        if self.local[1]:
+            raise OSError(errno.EINVAL, "the socket is bound already")
+        self._ports.bind(self, local, None)
+        self.wild = local[0] == ANY
+
+    def connect(self, remote: Address, now: float) -> None:
+        """Talk to one peer only: what others send is not for this endpoint (RFC 1122 section 4.1.3.5, BSD).
+
+        Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
+        """
+        self._check_open()
+        self._check_port(remote)
+        source = None if self.wild else self.local[0]
+        path = self._ports.open_path(source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now)
+        source, broadcast = path.source, path.broadcast
+        path.close()
+        if broadcast and not self.broadcast:
+            raise OSError(errno.EACCES, "permission to send to a broadcast address was not given")
+        if not self.local[1]:
+            self._ports.bind(self, (source, 0), remote)
+        elif self.wild:
+            self._ports.rebind(self, (source, self.local[1]))
+        self._close_paths()
+        self.remote = remote
+        self.error = 0
+
+    def disconnect(self) -> None:
+        """Take datagrams from everyone again (connect to AF_UNSPEC)."""
+        self._check_open()
+        self.remote = None
+        self._close_paths()
+        if self.wild and self.local[1]:
+            self._ports.rebind(self, (ANY, self.local[1]))
+
+    @staticmethod
+    def _check_port(remote: Address) -> None:
+        if not 0 < remote[1] <= 65535:
+            raise OSError(errno.EINVAL, f"{remote[1]} is not a port to send to")
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise OSError(errno.EBADF, "the socket is closed")
+
+    # --- sending
+
+    def send(self, data: Buffer, now: float) -> int:
+        """Send to the connected peer; the number of bytes. Raises what `send_to` raises, and EDESTADDRREQ."""
+        if self.remote is None:
+            self._check_open()
+            raise OSError(errno.EDESTADDRREQ, "the socket is not connected, and no address was given")
+        return self.send_to(data, self.remote, now)
+
+    def send_to(self, data: Buffer, remote: Address, now: float, source: bytes | None = None) -> int:
+        """Send one datagram; the number of bytes. Binds the endpoint if it is not bound.
+
+        `source` is the address of ours to send from (RFC 1122 section 4.1.3.5), by default the bound one, or the one
+        the route prefers. Raises OSError: a pending error, EMSGSIZE (over 65,507 bytes), EACCES (broadcast), EINVAL,
+        ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        """
+        self._check_open()
+        self._raise_pending()
+        self._check_port(remote)
+        length = HEADER_LENGTH + len(data)
+        if len(data) > MAX_PAYLOAD:
+            raise OSError(errno.EMSGSIZE, f"{len(data)} bytes do not fit one datagram: the limit is {MAX_PAYLOAD}")
+        path = self._path(remote[0], source, now)
+        if path.broadcast and not self.broadcast:
+            raise OSError(errno.EACCES, "permission to send to a broadcast address was not given")
+        if not self.local[1]:
+            self._ports.bind(self, (self.local[0], 0), remote)
+        total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
+        checksum = 0xFFFF - total % 65535  # never zero, which would say that there is none (RFC 768)
+        header = UdpHeader(self.local[1], remote[1], length, checksum)
+        self._ports.counters["udpOutDatagrams"] += 1
+        path.send([header.build(), data], length, now)
+        return len(data)
+
+    def _path(self, destination: bytes, source: bytes | None, now: float) -> Path:
+        """A path, kept for the next datagram to the same destination."""
+        if source is None and self.local[0] != ANY:
+            source = self.local[0]
+        key = (source, destination)
+        path = self._paths.pop(key, None)
+        if path is None or (self.ttl is not None and path.ttl != self.ttl):
+            if path is not None:
+                path.close()
+            while len(self._paths) >= self._ports.config.paths_max:
+                self._paths.pop(next(iter(self._paths))).close()
+            path = self._ports.open_path(source, destination, ttl=self.ttl, tos=self.tos, options=self.options, now=now)
+            path.on_error = self.path_failed
+        path.tos = self.tos
+        self._paths[key] = path
+        return path
+
+    def set_options(self, options: bytes) -> None:
+        """The raw IP options, padded to 4 bytes, of datagrams to come (RFC 1122 section 4.1.3.2)."""
+        self.options = options
+        self._close_paths()
+
+    def _close_paths(self) -> None:
+        for path in self._paths.values():
+            path.close()
+        self._paths.clear()
+
+    # --- receiving
+
+    @property
+    def readable(self) -> bool:
+        """Whether `receive` has something to give or to raise."""
+        return bool(self._queue or self.error or self.closed)
+
+    def receive(self) -> tuple[bytes, Address] | None:
+        """The next datagram's payload and sender; None when there is none now.
+
+        Raises OSError: a pending error (ECONNREFUSED, ...), EBADF.
+        """
+        datagram = self.receive_datagram()
+        return None if datagram is None else (datagram.data, datagram.remote)
+
+    def receive_datagram(self) -> Datagram | None:
+        """The same with everything that is known about it."""
+        self._check_open()
+        self._raise_pending()
+        if not self._queue:
+            return None
+        datagram = self._queue.popleft()
+        self.charged -= len(datagram.data) + self._ports.config.receive_overhead_bytes
+        return datagram
+
+    def peek(self) -> Datagram | None:
+        """The next datagram, left where it is (MSG_PEEK). Raises as `receive` does."""
+        self._check_open()
+        self._raise_pending()
+        return self._queue[0] if self._queue else None
+
+    def deliver(self, datagram: Datagram) -> bool:
+        """Queue one that came in; False when the queue is full. Called by `UdpPorts` alone."""
+        charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
+        if self.charged + charge > self.receive_bytes and self._queue:
+            return False
+        was_readable = self.readable
+        self._queue.append(datagram)
+        self.charged += charge
+        if not was_readable:
+            self.on_readable()
+        return True
+
+    # --- errors
+
+    def take_error(self) -> int:
+        """The pending errno, which is thereby cleared (SO_ERROR)."""
+        number, self.error = self.error, 0
+        return number
+
+    def _raise_pending(self) -> None:
+        if self.error:
+            number = self.take_error()
+            raise OSError(number, "an error was reported for an earlier datagram")
+
+    def path_failed(self, number: int) -> None:
+        """An earlier datagram could not be sent or was refused; only a connected endpoint is told (RFC 1122 4.1.3.3).
+
+        On an unconnected one nobody could say which destination the error is about.
+        """
+        if self.remote is None or self.closed:
+            return
+        was_readable = self.readable
+        self.error = number
+        if not was_readable:
+            self.on_readable()
+
+    def close(self) -> None:
+        """Give up port, paths and what was not read. Closing twice is fine."""
+        if self.closed:
+            return
+        was_readable = self.readable
+        self.closed = True
+        self._ports.forget(self)
+        self._close_paths()
+        self._queue.clear()
+        self.charged = 0
+        if not was_readable:
+            self.on_readable()

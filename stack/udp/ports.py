@@ -1,0 +1,212 @@
+"""All of a host's UDP ports: who is bound to what, and who gets a datagram. See RFC 768 and RFC 1122 section 4.1."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import UdpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket
+from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Received
+from stack.udp.endpoint import Datagram, Endpoint
+from stack.wire.addresses import ANY, format_ipv4
+from stack.wire.checksum import pseudo_sum
+from stack.wire.udp import UdpHeader, checksum_ok
+
+
+@dataclass(frozen=True, slots=True)
+class UdpRecord:
+    """One endpoint, for people and programs to read."""
+
+    local: tuple[str, int]
+    remote: tuple[str, int] | None
+    queued_bytes: int
+
+
+class UdpPorts:
+    """Give it at birth:
+
+    config, counters: `Config.udp` and the host's counters.
+    open_path: `(source, destination, *, ttl, tos, options, now)` makes a path of protocol 17 (`Ipv4.path`).
+    ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
+    is_ours: `(address)` says whether an address may be bound to.
+    port_unreachable: `(received)` tells a sender that nobody listens (ICMP decides whether it may be told).
+
+    `receive` is the handler of protocol 17 and `receive_error` its ICMP error handler.
+    """
+
+    def __init__(
+        self,
+        config: UdpConfig,
+        counters: Counters,
+        *,
+        open_path: OpenPath,
+        ephemeral_port: EphemeralPort,
+        is_ours: Callable[[bytes], bool],
+        port_unreachable: Callable[[Received], None],
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.open_path = open_path
+        self._ephemeral_port = ephemeral_port
+        self._is_ours = is_ours
+        self._port_unreachable = port_unreachable
+        self._bound: dict[int, list[Endpoint]] = {}
+
+    def open(self) -> Endpoint:
+        """A new endpoint, not bound to anything."""
+        return Endpoint(self)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._bound.values()))
+
+    # --- who has which port
+
+    def bind(self, endpoint: Endpoint, local: Address, remote: Address | None) -> None:
+        """Give an endpoint a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
+        address, port = local
+        if address != ANY and not self._is_ours(address):
+            raise OSError(errno.EADDRNOTAVAIL, f"{format_ipv4(address)} is not an address of this host")
+        if port == 0:
+            port = self._ephemeral_port(address, remote, lambda wanted: not self._taken(address, wanted))
+        elif any(self._conflict(endpoint, other, address) for other in self._bound.get(port, ())):
+            raise OSError(errno.EADDRINUSE, f"port {port} is taken")
+        endpoint.local = (address, port)
+        self._bound.setdefault(port, []).append(endpoint)
+
+    def _taken(self, address: bytes, port: int) -> bool:
+        return any(ANY in (address, other.local[0]) or address == other.local[0] for other in self._bound.get(port, ()))
+
+    @staticmethod
+    def _conflict(endpoint: Endpoint, other: Endpoint, address: bytes) -> bool:
+        if ANY not in (address, other.local[0]) and address != other.local[0]:
+            return False
+        return not (endpoint.reuse_address and other.reuse_address)
+
+    def rebind(self, endpoint: Endpoint, local: Address) -> None:
+        """The local address of a bound endpoint becomes known or unknown; the port stays."""
+        endpoint.local = local
+
+    def forget(self, endpoint: Endpoint) -> None:
+        """The endpoint is closed."""
+        port = endpoint.local[1]
+        endpoints = self._bound.get(port)
+        if endpoints is not None and endpoint in endpoints:
+            endpoints.remove(endpoint)
+            if not endpoints:
+                del self._bound[port]
+
+    # --- datagrams in
+
+    def receive(self, received: Received) -> None:
+        """Take a datagram: the handler of protocol 17."""
+        try:
+            header = self._check(received)
+        except BadPacket as bad:
+            self.counters["udpInErrors"] += 1
+            self.counters.drop(bad.reason)
+            return
+        takers = self._find(received, header)
+        if not takers:
+            self.counters["udpNoPorts"] += 1
+            self.counters.drop("udp_no_port")
+            if not received.broadcast:
+                self._port_unreachable(received)
+            return
+        datagram = Datagram(
+            bytes(received.payload[8 : header.length]),
+            (received.source, header.source_port),
+            received.local,
+            received.destination,
+            received.ttl,
+            received.tos,
+            received.options,
+        )
+        for endpoint in takers:
+            if endpoint.deliver(datagram):
+                self.counters["udpInDatagrams"] += 1
+            else:
+                self.counters["udpInErrors"] += 1
+                self.counters.drop("udp_queue_full")
+
+    def _check(self, received: Received) -> UdpHeader:
+        """RFC 768 and RFC 1122 section 4.1.3.4. Bytes beyond the length field are no part of the datagram."""
+        header = UdpHeader.parse(received.payload)
+        if header.destination_port == 0:
+            raise BadPacket("udp_port_zero")
+        if header.checksum == 0:
+            if self.config.require_checksum:
+                raise BadPacket("udp_no_checksum")
+        elif not received.checksum_ok:
+            pseudo = pseudo_sum(received.source, received.destination, received.protocol, header.length)
+            if not checksum_ok(received.payload[: header.length], pseudo):
+                raise BadPacket("udp_bad_checksum")
+        return header
+
+    def _find(self, received: Received, header: UdpHeader) -> list[Endpoint]:
+        """Who gets it: everyone who matches a broadcast, else the one that matches best, else the latest.
+
+        A connected endpoint beats one that is not, an address beats ANY.
+        """
+        best: list[Endpoint] = []
+        best_score = -1
+        remote = (received.source, header.source_port)
+        for endpoint in self._bound.get(header.destination_port, ()):
+            score = self._score(endpoint, received, remote)
+            if score < 0:
+                continue
+            if received.broadcast:
+                best.append(endpoint)
+            elif score >= best_score:
+                best, best_score = [endpoint], score
+        return best
+
+    @staticmethod
+    def _score(endpoint: Endpoint, received: Received, remote: Address) -> int:
+        """How well an endpoint matches: -1 not at all."""
+        score = 0
+        address = endpoint.local[0]
+        if address != ANY:
+            mine = received.local if received.broadcast else received.destination
+            if address not in (mine, received.destination):
+                return -1
+            score += 1
+        if endpoint.remote is not None:
+            if endpoint.remote != remote:
+                return -1
+            score += 2
+        return score
+
+    # --- errors in
+
+    def receive_error(self, error: IcmpError, now: float) -> bool:
+        """Take an ICMP error about a datagram; whether one of our endpoints may have sent it.
+
+        Connected endpoints report hard errors with their next call, as BSD's do; soft ones say nothing final.
+        """
+        local_port = int.from_bytes(error.quoted[:2], "big")
+        remote = (error.quoted_destination, int.from_bytes(error.quoted[2:4], "big"))
+        ours = False
+        for endpoint in list(self._bound.get(local_port, ())):
+            if endpoint.local[0] not in (ANY, error.quoted_source):
+                continue
+            if endpoint.remote is not None and endpoint.remote != remote:
+                continue
+            ours = True
+            if endpoint.remote is not None and error.hard:
+                endpoint.path_failed(error.errno)
+        return ours
+
+    def records(self) -> list[UdpRecord]:
+        """All bound endpoints."""
+        return [
+            UdpRecord(
+                (format_ipv4(endpoint.local[0]), endpoint.local[1]),
+                None if endpoint.remote is None else (format_ipv4(endpoint.remote[0]), endpoint.remote[1]),
+                endpoint.charged,
+            )
+            for endpoints in self._bound.values()
+            for endpoint in endpoints
+        ]
