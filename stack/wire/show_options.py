@@ -11,6 +11,9 @@ from stack.wire.checksum import Buffer
 from stack.wire.escape import escape
 from stack.wire.numbers import DHCP_MESSAGE_TYPES, DHCP_OPTION_KINDS, DHCP_OPTIONS
 
+MAX_SHOWN = 64
+"""How many bytes of one DHCP option are shown."""
+
 
 def ipv4_options(raw: Buffer) -> str:
     """As "record route 10.0.0.1 10.0.0.2 (2 of 9), end"."""
@@ -99,7 +102,11 @@ def dhcp_line(data: Buffer) -> str | None:
     )
 
 
-def _dhcp_option(code: int, data: bytes) -> str:
+def _dhcp_option(code: int, value: bytes) -> str:
+    return _dhcp_value(code, value[:MAX_SHOWN]) + ("..." if len(value) > MAX_SHOWN else "")
+
+
+def _dhcp_value(code: int, data: bytes) -> str:
     name = DHCP_OPTIONS.get(code) or f"option {code}"
     kind = DHCP_OPTION_KINDS.get(code, "")
     if kind in ("address", "addresses") and data and len(data) % 4 == 0:
