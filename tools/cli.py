@@ -1,10 +1,81 @@
 """The command `tapstack`: reads the arguments and starts one of the programs beside this file."""
 
+from __future__ import annotations
+
+import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from . import lab, options, ping, up
+
+DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: the process's own) and give its exit status."""
-    sys.stdout.write("tapstack\n")
-    return 0
+    words = list(sys.argv[1:] if argv is None else argv)
+    command: list[str] = []
+    if words[:1] == ["lab"] and "--" in words:
+        at = words.index("--")
+        words, command = words[:at], words[at + 1 :]
+    parser, parsers = make_parser()
+    arguments = parser.parse_args(words)
+    chosen = options.from_arguments(arguments, parsers[arguments.program])
+    failure: up.Failed | None = None
+    try:
+        if arguments.program == "lab":
+            return lab.main(chosen, command)
+        if arguments.program == "ping":
+            return ping.main(chosen, arguments)
+        return up.main(chosen)
+    except KeyboardInterrupt:
+        return 130
+    except (up.Failed, BaseExceptionGroup) as error:
+        failure = first_failure(error)
+        if failure is None:
+            raise
+    print(f"tapstack {arguments.program}: {failure}", file=sys.stderr)
+    return failure.status
+
+
+def first_failure(error: BaseException) -> up.Failed | None:
+    """The failure that was meant for the user, from among what ended with it; None where there is a bug among it."""
+    if isinstance(error, BaseExceptionGroup):
+        failures, rest = error.split(up.Failed)
+        if failures is None or rest is not None:
+            return None
+        return first_failure(failures.exceptions[0])
+    return error if isinstance(error, up.Failed) else None
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command, and those of its programs by name."""
+    parser = argparse.ArgumentParser(prog="tapstack", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"tapstack {own_version()}")
+    programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
+    add = programs.add_parser
+    parsers = {
+        "up": add("up", help="run a host and its services until interrupted"),
+        "lab": add(
+            "lab",
+            help="the same in a network of its own, without root; runs a command on the kernel's side",
+            usage="%(prog)s [options] [-- COMMAND ...]",
+            epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP; its exit status is the lab's.",
+        ),
+        "ping": add("ping", help="send ICMP echo requests from a host of our own"),
+    }
+    for name, program in parsers.items():
+        options.add_link_options(program)
+        if name in ("up", "lab"):
+            options.add_service_options(program)
+    ping.add_options(parsers["ping"])
+    return parser, parsers
+
+
+def own_version() -> str:
+    """The version installed."""
+    try:
+        return version("tapstack")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,146 @@
+"""The command line: what is taken, and that what is refused names the argument and the rule."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from tools import cli, options
+
+
+def parse(*words: str) -> options.Options:
+    """The options of `tapstack up WORDS`."""
+    parser, parsers = cli.make_parser()
+    return options.from_arguments(parser.parse_args(["up", *words]), parsers["up"])
+
+
+def test_defaults_are_those_of_the_manual() -> None:
+    chosen = parse()
+    assert chosen.tap == "tap0"
+    assert str(chosen.address) == "10.9.0.2/24"
+    assert str(chosen.host_address) == "10.9.0.1/24"
+    assert chosen.gateway is None
+    assert chosen.mac is None
+    assert chosen.mtu is None
+    assert chosen.services == {
+        "echo": 7,
+        "discard": 9,
+        "daytime": 13,
+        "qotd": 17,
+        "chargen": 19,
+        "time": 37,
+        "http": 80,
+    }
+    assert chosen.http_root is None
+    assert chosen.pcap is None
+    assert not chosen.trace
+
+
+def test_everything_can_be_said(tmp_path: Path) -> None:
+    chosen = parse(
+        *"--tap lab7 --address 192.168.7.9/28 --gateway 192.168.7.1 --host-address 192.168.7.2/28".split(),
+        *"--mac 02-AB-cd-00-00-09 --mtu 9000 --no-offload --services http=8080,echo --trace".split(),
+        *f"--http-root {tmp_path} --pcap {tmp_path}/x.pcapng".split(),
+    )
+    assert chosen.tap == "lab7"
+    assert chosen.address == ipaddress.IPv4Interface("192.168.7.9/28")
+    assert chosen.gateway == ipaddress.IPv4Address("192.168.7.1")
+    assert chosen.host_address == ipaddress.IPv4Interface("192.168.7.2/28")
+    assert chosen.mac == bytes.fromhex("02abcd000009")
+    assert chosen.mtu == 9000
+    assert chosen.offload is False
+    assert chosen.services == {"http": 8080, "echo": 7}
+    assert chosen.http_root == tmp_path
+    assert chosen.pcap == tmp_path / "x.pcapng"
+    assert chosen.trace
+
+
+def test_the_kernels_address_follows_the_hosts_network() -> None:
+    assert str(parse("--address", "10.77.0.2/24").host_address) == "10.77.0.1/24"
+    assert str(parse("--address", "10.77.0.1/24").host_address) == "10.77.0.2/24"
+    assert parse("--address", "10.77.0.2/24", "--host-address", "none").host_address is None
+    assert parse("--services", "none").services == {}
+
+
+REFUSED = [
+    ("--address", "10.9.0.2", "prefix length"),
+    ("--address", "10.9.0/24", "four numbers"),
+    ("--address", "10.9.0.256/24", "0 to 255"),
+    ("--address", "10.9.0.02/24", "leading zeros"),
+    ("--address", "::1/64", "IPv4"),
+    ("--address", "10.9.0.2/33", "1 to 30"),
+    ("--address", "10.9.0.2/0", "1 to 30"),
+    ("--address", "10.9.0.2/x", "1 to 30"),
+    ("--address", "10.9.0.2/-1", "1 to 30"),
+    ("--address", "10.9.0.0/24", "network itself"),
+    ("--address", "10.9.0.255/24", "broadcast"),
+    ("--address", "224.0.0.1/24", "multicast"),
+    ("--address", "127.0.0.2/8", "loopback"),
+    ("--address", "0.0.0.1/8", "this network"),
+    ("--address", "240.0.0.1/8", "reserved"),
+    ("--address", "255.255.255.255/24", "reserved or broadcast"),
+    ("--gateway", "10.8.0.1", "network of 10.9.0.2/24"),
+    ("--gateway", "10.9.0.2", "another address"),
+    ("--gateway", "10.9.0.255", "no host"),
+    ("--gateway", "router", "four numbers"),
+    ("--host-address", "10.9.0.2/24", "another address"),
+    ("--host-address", "10.9.0.3/25", "network of 10.9.0.2/24"),
+    ("--host-address", "10.8.0.1/24", "network of 10.9.0.2/24"),
+    ("--mac", "02:00:00:00:00", "six two-digit"),
+    ("--mac", "02:00:00:00:00:0g", "six two-digit"),
+    ("--mac", "01:00:5e:00:00:01", "group"),
+    ("--mac", "00:00:00:00:00:00", "no station"),
+    ("--mtu", "67", "68 to 65521"),
+    ("--mtu", "65522", "68 to 65521"),
+    ("--mtu", "big", "whole number"),
+    ("--mtu", "1500.0", "whole number"),
+    ("--tap", "sixteen-letters-", "15"),
+    ("--tap", "a b", "white space"),
+    ("--tap", "", "1 to 15"),
+    ("--tap", "tap%d", "percent"),
+    ("--services", "echo,telnet", "echo, discard, daytime"),
+    ("--services", "", "choose from"),
+    ("--services", "echo,echo", "twice"),
+    ("--services", "http=0", "1 to 65535"),
+    ("--services", "http=65536", "1 to 65535"),
+    ("--services", "http=", "1 to 65535"),
+    ("--services", "http=7,echo", "one port"),
+    ("--http-root", "/no/such/folder", "no folder"),
+    ("--pcap", "/no/such/folder/x.pcapng", "folder must exist"),
+    ("--pcap", "/", "no file"),
+]
+
+
+@pytest.mark.parametrize(("argument", "value", "rule"), REFUSED)
+def test_what_cannot_be_is_refused_by_name_and_rule(
+    argument: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argument, value)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"argument {argument}: " in said
+    assert rule in said
+    assert len(said.splitlines()[-1]) < 250
+
+
+def test_dhcp_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--dhcp")
+    assert "argument --dhcp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["-i", "0"], ["-i", "x"], ["-s", "65508"], ["-c", "0"], ["-c", "-1"]])
+def test_ping_refuses_what_it_cannot_send(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    parser, _ = cli.make_parser()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["ping", "10.9.0.1", *words])
+    assert f"argument {words[0]}: " in capsys.readouterr().err
+
+
+def test_ping_takes_the_largest() -> None:
+    parser, _ = cli.make_parser()
+    arguments = parser.parse_args(["ping", "10.9.0.1", "-c", "3", "-i", "0.01", "-s", "65507"])
+    assert (str(arguments.target), arguments.count, arguments.interval, arguments.size) == ("10.9.0.1", 3, 0.01, 65507)

@@ -1,0 +1,238 @@
+"""The small services: what they send, what they refuse, and how they end."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+import trio.testing
+from trio.abc import HalfCloseableStream
+
+from tools import services
+
+Address = tuple[str, int]
+
+
+def talk(
+    handler: services.Handler, client: Callable[[HalfCloseableStream], Awaitable[None]], run: float = 100.0
+) -> None:
+    """Run a handler with `client` at the other end, in virtual time; both must end."""
+
+    async def main() -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+
+        async def serve() -> None:
+            await services.guarded("tested", handler)(ours)
+            await ours.aclose()
+
+        with trio.fail_after(run):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve)
+                await client(theirs)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def read_all(stream: HalfCloseableStream) -> bytes:
+    """Everything until the other end ends."""
+    parts = []
+    while part := await stream.receive_some():
+        parts.append(bytes(part))
+    return b"".join(parts)
+
+
+def test_echo_sends_back_what_comes_and_ends_when_it_does() -> None:
+    async def client(stream: HalfCloseableStream) -> None:
+        await stream.send_all(b"one")
+        assert await stream.receive_some() == b"one"
+        await stream.send_all(b"two")
+        await stream.send_eof()
+        assert await read_all(stream) == b"two"
+
+    talk(services.TCP_HANDLERS["echo"], client)
+
+
+def test_discard_answers_nothing() -> None:
+    async def client(stream: HalfCloseableStream) -> None:
+        await stream.send_all(bytes(100_000))
+        await stream.send_eof()
+        assert await read_all(stream) == b""
+
+    talk(services.TCP_HANDLERS["discard"], client)
+
+
+@pytest.mark.parametrize("name", ["daytime", "qotd", "time"])
+def test_one_message_and_the_end(name: str) -> None:
+    async def client(stream: HalfCloseableStream) -> None:
+        text = await read_all(stream)
+        if name == "time":
+            assert len(text) == 4
+            assert abs(int.from_bytes(text, "big") - 2_208_988_800 - time.time()) < 60
+        else:
+            assert text.endswith(b"\r\n")
+            assert text[:-2].decode("ascii").isprintable()
+            assert len(text) < 512
+        await stream.aclose()
+
+    talk(services.TCP_HANDLERS[name], client)
+
+
+def test_a_client_that_never_hangs_up_does_not_keep_the_handler() -> None:
+    async def client(stream: HalfCloseableStream) -> None:
+        await read_all(stream)
+        await trio.sleep(services.GOODBYE_S + 1)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(b"still there?")
+
+    talk(services.TCP_HANDLERS["qotd"], client)
+
+
+def test_chargen_sends_rfc_864_until_the_client_goes() -> None:
+    async def client(stream: HalfCloseableStream) -> None:
+        await stream.send_all(b"thrown away")
+        got = b""
+        while len(got) < 2 * len(services.PATTERN_CHUNK):
+            got += await stream.receive_some()
+        lines = got.split(b"\r\n")
+        # The first lines that RFC 864 prints.
+        assert lines[0] == bytes(range(32, 104))
+        assert lines[1] == bytes(range(33, 105))
+        assert lines[94] == b"~" + bytes(range(32, 103))
+        assert all(lines[n] == lines[n + 95] for n in range(len(lines) - 96))
+        assert {len(line) for line in lines[:-1]} == {72}
+        await stream.aclose()
+
+    talk(services.TCP_HANDLERS["chargen"], client)
+
+
+def test_a_broken_connection_ends_quietly_and_a_bug_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    async def broken(stream: HalfCloseableStream) -> None:
+        raise trio.BrokenResourceError
+
+    async def wrong(stream: HalfCloseableStream) -> None:
+        raise ZeroDivisionError
+
+    async def client(stream: HalfCloseableStream) -> None:
+        await stream.aclose()
+
+    talk(broken, client)
+    assert capsys.readouterr().err == ""
+    talk(wrong, client)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+# --- UDP --------------------------------------------------------------------------------------------------------------
+
+
+class FakeSocket:
+    """A datagram socket that gives what it is told to and notes what is sent."""
+
+    def __init__(self, *arrivals: tuple[bytes, Address] | OSError) -> None:
+        self.arrivals = list(arrivals)
+        self.sent: list[tuple[bytes, Address]] = []
+        self.bound: Address | None = None
+        self.unreachable: Address | None = None
+
+    def __enter__(self) -> FakeSocket:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    async def bind(self, address: Address) -> None:
+        self.bound = address
+
+    async def recvfrom(self, size: int) -> tuple[bytes, Address]:
+        if not self.arrivals:
+            await trio.sleep_forever()
+        arrival = self.arrivals.pop(0)
+        if isinstance(arrival, OSError):
+            raise arrival
+        return arrival
+
+    async def sendto(self, data: bytes, address: Address) -> None:
+        if address == self.unreachable:
+            raise OSError(errno.EHOSTUNREACH, "no way")
+        self.sent.append((data, address))
+
+
+class FakeHost:
+    """A host whose only socket is a given one."""
+
+    def __init__(self, sock: FakeSocket) -> None:
+        self.sock = sock
+
+    def socket(self, family: int, kind: int) -> FakeSocket:
+        return self.sock
+
+
+def answered(name: str, sock: FakeSocket, *, per_second: float | None = None) -> list[tuple[bytes, Address]]:
+    """What a UDP service sends for the arrivals of `sock`."""
+    answer, budget = services.UDP_ANSWERS[name]
+    ports = frozenset({7, 9, 13, 17, 19, 37, 5007})
+
+    async def main() -> None:
+        with trio.move_on_after(5):
+            await services.answer_datagrams(FakeHost(sock), 7, answer, per_second or budget, ports)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sock.bound == ("", 7)
+    return sock.sent
+
+
+CLIENT = ("10.9.0.1", 40000)
+
+
+def test_udp_echo_is_the_datagram_itself() -> None:
+    assert answered("echo", FakeSocket((b"hello", CLIENT), (b"", CLIENT))) == [(b"hello", CLIENT), (b"", CLIENT)]
+
+
+def test_udp_discard_says_nothing() -> None:
+    assert answered("discard", FakeSocket((b"hello", CLIENT))) == []
+
+
+@pytest.mark.parametrize("name", ["daytime", "qotd", "chargen"])
+def test_udp_text_services_stay_below_512_bytes(name: str) -> None:
+    ((data, address),) = answered(name, FakeSocket((b"", CLIENT)))
+    assert address == CLIENT
+    assert 0 < len(data) < 512
+    assert data.endswith(b"\r\n")
+
+
+@pytest.mark.parametrize("name", ["echo", "chargen", "daytime", "qotd", "time"])
+@pytest.mark.parametrize("port", [0, 7, 19, 53, 123, 1023, 5007])
+def test_what_may_be_another_service_gets_no_answer(name: str, port: int) -> None:
+    assert answered(name, FakeSocket((b"loop", ("10.9.0.1", port)))) == []
+
+
+def test_an_error_about_one_asker_does_not_end_the_service() -> None:
+    gone = ("10.9.0.77", 40000)
+    sock = FakeSocket((b"a", gone), OSError(errno.ECONNREFUSED, "earlier"), (b"b", CLIENT))
+    sock.unreachable = gone
+    assert answered("echo", sock) == [(b"b", CLIENT)]
+
+
+def test_an_error_of_the_host_ends_the_service() -> None:
+    with pytest.raises(OSError, match="down") as caught:
+        answered("echo", FakeSocket(OSError(errno.ENETDOWN, "down")))
+    assert caught.value.errno == errno.ENETDOWN
+
+
+def test_answers_that_are_larger_than_the_question_are_rationed() -> None:
+    flood: list[tuple[bytes, Address] | OSError] = [(b"", CLIENT)] * 100
+    assert len(answered("chargen", FakeSocket(*flood), per_second=10)) == 10
+
+
+def test_a_budget_comes_back_with_time() -> None:
+    budget = services.Budget(per_second=4)
+    assert [budget.take(100.0) for _ in range(5)] == [True] * 4 + [False]
+    assert [budget.take(100.5) for _ in range(3)] == [True, True, False]
+    assert [budget.take(999.0) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_echo_may_answer_what_a_fast_client_sends() -> None:
+    assert services.UDP_ANSWERS["echo"][1] >= 3 * 30_000
+    assert services.UDP_ANSWERS["chargen"][1] <= 1_000

@@ -1,0 +1,124 @@
+"""The kernel's side of the TAP: which addresses it has, and giving it one.
+
+Speaks rtnetlink (RFC 3549; the layouts are those of linux/rtnetlink.h and linux/if_addr.h), so that no program need be
+installed and the prefix length comes with the address.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import ipaddress
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x300, 0x200, 0x400
+RTM_NEWADDR, RTM_GETADDR = 20, 22
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
+IFF_UP = 1
+
+HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
+IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface index
+ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
+IFREQ_FLAGS = struct.Struct("=16sH22x")
+
+
+@dataclass(frozen=True)
+class KernelAddress:
+    """One IPv4 address of the kernel's own."""
+
+    interface: str
+    address: ipaddress.IPv4Interface
+
+
+def addresses() -> list[KernelAddress]:
+    """All IPv4 addresses the kernel has in this network namespace."""
+    names = dict(socket.if_nameindex())
+    found = []
+    for kind, body in request(RTM_GETADDR, NLM_F_DUMP, IFADDRMSG.pack(socket.AF_INET, 0, 0, 0, 0)):
+        if kind != RTM_NEWADDR:
+            continue
+        family, length, _, _, index = IFADDRMSG.unpack_from(body)
+        parts = dict(attributes(body[IFADDRMSG.size :]))
+        address = parts.get(IFA_LOCAL, parts.get(IFA_ADDRESS))
+        if family == socket.AF_INET and address is not None:
+            interface = ipaddress.IPv4Interface((address, length))
+            found.append(KernelAddress(names.get(index, f"interface {index}"), interface))
+    return found
+
+
+def add_address(interface: str, address: ipaddress.IPv4Interface) -> None:
+    """Give the kernel an address on an interface; OSError (EPERM, ENODEV, EEXIST) when it will not."""
+    index = socket.if_nametoindex(interface)
+    body = IFADDRMSG.pack(socket.AF_INET, address.network.prefixlen, 0, 0, index)
+    for kind, value in (
+        (IFA_LOCAL, address.ip.packed),
+        (IFA_ADDRESS, address.ip.packed),
+        (IFA_BROADCAST, address.network.broadcast_address.packed),
+    ):
+        body += ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value
+    for _ in request(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body):
+        pass
+
+
+def set_up(interface: str) -> None:
+    """Bring an interface up; OSError when that may not be."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        name = os.fsencode(interface)
+        _, flags = IFREQ_FLAGS.unpack(fcntl.ioctl(sock, SIOCGIFFLAGS, IFREQ_FLAGS.pack(name, 0)))
+        if not flags & IFF_UP:
+            fcntl.ioctl(sock, SIOCSIFFLAGS, IFREQ_FLAGS.pack(name, flags | IFF_UP))
+
+
+def switch_ipv6_off(interface: str) -> None:
+    """Keep the kernel from speaking IPv6 on an interface ("default": on those to come), where it knows IPv6 at all."""
+    try:
+        Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6").write_text("1")
+    except OSError:
+        pass  # no IPv6 here, or a read-only /proc/sys: then its router solicitations are seen in captures, no more
+
+
+# --- rtnetlink --------------------------------------------------------------------------------------------------------
+
+
+def request(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Send one request and yield (type, body) of the answers; OSError for a refusal."""
+    with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)) as sock:
+        sock.sendto(HEADER.pack(HEADER.size + len(body), kind, flags | NLM_F_REQUEST, 1, 0) + body, (0, 0))
+        while True:
+            for answer_kind, answer in messages(sock.recv(65536)):
+                if answer_kind == NLMSG_DONE:
+                    return
+                if answer_kind == NLMSG_ERROR:
+                    code = -struct.unpack_from("=i", answer)[0]
+                    if code:
+                        raise OSError(code, os.strerror(code))
+                    return
+                yield answer_kind, answer
+
+
+def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The netlink messages in one datagram of the kernel's."""
+    while len(data) >= HEADER.size:
+        length, kind, _, _, _ = HEADER.unpack_from(data)
+        if length < HEADER.size:
+            raise OSError(errno.EPROTO, "a netlink message shorter than its header")
+        yield kind, data[HEADER.size : length]
+        data = data[(length + 3) & ~3 :]
+
+
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The (type, value) attributes at the end of a netlink message."""
+    while len(data) >= ATTRIBUTE.size:
+        length, kind = ATTRIBUTE.unpack_from(data)
+        if length < ATTRIBUTE.size:
+            return
+        yield kind, data[ATTRIBUTE.size : length]
+        data = data[(length + 3) & ~3 :]

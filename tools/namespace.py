@@ -1,0 +1,117 @@
+"""A network of one's own without root: a user namespace and a network namespace in it, entered by this process.
+
+See user_namespaces(7), network_namespaces(7) and capabilities(7). Python 3.11 has no os.unshare, so libc is asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from pathlib import Path
+
+from . import kernel
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAPABILITY_VERSION_3 = 0x20080522
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+
+# Settings by which a machine's owner forbids user namespaces: the file, the value that does, and what to do about it.
+BANS = {
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+        "1",
+        "AppArmor lets no ordinary program make a user namespace",
+        "kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    "/proc/sys/kernel/unprivileged_userns_clone": (
+        "0",
+        "this kernel lets only root make user namespaces",
+        "kernel.unprivileged_userns_clone=1",
+    ),
+    "/proc/sys/user/max_user_namespaces": (
+        "0",
+        "user namespaces are switched off",
+        "user.max_user_namespaces=10000",
+    ),
+}
+
+
+class Forbidden(Exception):
+    """The machine does not let this user have a network namespace; the text says why and what to do."""
+
+
+def has_capability(number: int) -> bool:
+    """Whether this process has the capability now."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> number & 1)
+    return False
+
+
+def enter() -> None:
+    """Move this process, which must have one thread, into a network namespace of its own with `lo` up and IPv6 off.
+
+    Without privilege it first enters a user namespace in which its user and group are what they were, and has every
+    capability there; programs it starts have them, too. Raises Forbidden.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not (has_capability(CAP_SYS_ADMIN) and has_capability(CAP_NET_ADMIN) and libc.unshare(CLONE_NEWNET) == 0):
+        uid, gid = os.getuid(), os.getgid()
+        try:
+            check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNET))
+            # Setgroups must be given up before an ordinary user may map a group: user_namespaces(7).
+            for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+                Path("/proc/self", file).write_text(text)
+            keep_capabilities(libc)
+        except OSError as error:
+            raise Forbidden(why_forbidden(error)) from None
+    try:
+        kernel.set_up("lo")
+    except OSError as error:
+        raise Forbidden(why_forbidden(error)) from None
+    kernel.switch_ipv6_off("default")
+
+
+def keep_capabilities(libc: ctypes.CDLL) -> None:
+    """Let the capabilities of this namespace outlive exec although the user is not root.
+
+    To map the user to root instead would do the same, but tcpdump then wants to become somebody else, and there is
+    nobody else here.
+    """
+    head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
+    sets = ctypes.create_string_buffer(24)  # effective, permitted and inheritable, twice 32 bits each
+    check(libc.capget(head, sets))
+    low = list(struct.unpack("=6I", sets.raw[:24]))
+    low[2], low[5] = low[1], low[4]  # what is permitted may be inherited
+    check(libc.capset(head, ctypes.create_string_buffer(struct.pack("=6I", *low))))
+    permitted = low[1] | low[4] << 32
+    for number in range(64):
+        if permitted >> number & 1:
+            check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0))
+
+
+def check(result: int) -> None:
+    """OSError when a call into libc failed."""
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def why_forbidden(error: OSError) -> str:
+    """What stands in the way, as far as the machine says."""
+    for path, (value, what, setting) in BANS.items():
+        try:
+            if Path(path).read_text().strip() == value:
+                return f"{what}: start it as root, or have root run `sysctl -w {setting}`"
+        except OSError:
+            continue
+    if error.errno == errno.ENOSPC:
+        return "there are as many user namespaces as there may be: end some, or start it as root"
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return (
+            "this container may make no namespaces: start it as root in a container that was started"
+            " with --device /dev/net/tun --cap-add NET_ADMIN"
+        )
+    return f"this machine lets you have no user namespace ({error.strerror}): start it as root"

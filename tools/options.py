@@ -1,0 +1,228 @@
+"""The options that name a host: what `up`, `lab` and `ping` have in common, read strictly.
+
+A value that cannot be is refused with the argument's name and the rule it breaks, before anything is touched.
+"""
+
+import argparse
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack import Tap
+
+PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37, "http": 80}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the host of one command is to be; addresses as text, checked."""
+
+    tap: str
+    address: ipaddress.IPv4Interface
+    gateway: ipaddress.IPv4Address | None
+    host_address: ipaddress.IPv4Interface | None
+    mac: bytes | None
+    mtu: int | None
+    offload: bool | None
+    services: dict[str, int]
+    http_root: Path | None
+    pcap: Path | None
+    trace: bool
+
+
+def interface_address(text: str) -> ipaddress.IPv4Interface:
+    """An address with its prefix length, fit for a host: "10.9.0.2/24"."""
+    address, slash, length = text.partition("/")
+    if not slash:
+        raise argparse.ArgumentTypeError(f"{text!r} has no prefix length: write it as {text}/24")
+    ip = host_address(address)
+    if not length.isascii() or not length.isdigit() or not 1 <= int(length) <= 30:
+        raise argparse.ArgumentTypeError(f"{length!r} is no prefix length: a whole number from 1 to 30")
+    interface = ipaddress.IPv4Interface(f"{ip}/{int(length)}")
+    if ip in (interface.network.network_address, interface.network.broadcast_address):
+        which = "network itself" if ip == interface.network.network_address else "broadcast address"
+        raise argparse.ArgumentTypeError(f"{text} is the {which}, not a host on it")
+    return interface
+
+
+def host_address(text: str) -> ipaddress.IPv4Address:
+    """An address that one host can have: RFC 1122 section 3.2.1.3."""
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no IPv4 address: four numbers from 0 to 255, without leading zeros, with dots between"
+        ) from None
+    first = address.packed[0]
+    if first in (0, 127) or first >= 224:
+        kind = {0: "this network", 127: "loopback"}.get(first, "multicast" if first < 240 else "reserved or broadcast")
+        raise argparse.ArgumentTypeError(f"{text} is a {kind} address: a host's is unicast, 1.0.0.0 to 223.255.255.255")
+    return address
+
+
+def kernel_address(text: str) -> ipaddress.IPv4Interface | None:
+    """--host-address: an address with prefix length, or "none" to leave the kernel's side alone."""
+    return None if text == "none" else interface_address(text)
+
+
+def mac_address(text: str) -> bytes:
+    """A station address: six two-digit hexadecimal numbers; neither a group's nor all zero."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no MAC: six two-digit hexadecimal numbers, 02:00:00:00:00:01")
+    mac = bytes.fromhex(re.sub("[:-]", "", text))
+    checked(lambda: Tap(mac=mac))
+    return mac
+
+
+def tap_name(text: str) -> str:
+    """What Linux takes as an interface name."""
+    checked(lambda: Tap(text))
+    return text
+
+
+def mtu(text: str) -> int:
+    """The largest IP packet of the link, in bytes."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no MTU: a whole number of bytes")
+    checked(lambda: Tap(mtu=int(text)))
+    return int(text)
+
+
+def checked(make_link: Callable[[], object]) -> None:
+    """What a link refuses is refused here in its words, before anything is touched."""
+    try:
+        make_link()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def port(text: str) -> int:
+    """A TCP or UDP port to serve on."""
+    return whole_number(text, "port", 1, 65535)
+
+
+def whole_number(text: str, what: str, low: int, high: int) -> int:
+    """A decimal number in this range, or an error that gives the range."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}: a whole number from {low} to {high}")
+    return int(text)
+
+
+def services(text: str) -> dict[str, int]:
+    """The services to run, and their ports: "echo,http" or "echo,http=8080"; "none" for none."""
+    chosen: dict[str, int] = {}
+    for word in text.split(",") if text != "none" else []:
+        name, equals, number = word.partition("=")
+        if name not in PORTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is no service: choose from {', '.join(PORTS)} (or none)")
+        if name in chosen:
+            raise argparse.ArgumentTypeError(f"{name} is named twice")
+        chosen[name] = port(number) if equals else PORTS[name]
+    if len(set(chosen.values())) < len(chosen):
+        raise argparse.ArgumentTypeError(f"{text!r} gives two services one port")
+    return chosen
+
+
+def folder(text: str) -> Path:
+    """A folder that can be read."""
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} may not be read by you")
+    return path.resolve()
+
+
+def capture_file(text: str) -> Path:
+    """A file that can be written; it is not touched yet."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file that could be written: its folder must exist")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} may not be written by you")
+    return path
+
+
+def add_link_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the host is."""
+    add = parser.add_argument
+    add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--address",
+        type=interface_address,
+        default=interface_address("10.9.0.2/24"),
+        metavar="ADDR/LEN",
+        help="the host's own address (default: %(default)s)",
+    )
+    where.add_argument("--dhcp", action="store_true", help="ask a DHCP server for the address (not there yet)")
+    add("--gateway", type=host_address, metavar="ADDR", help="the router to all other networks (default: none)")
+    add(
+        "--host-address",
+        type=kernel_address,
+        default=interface_address("10.9.0.1/24"),
+        metavar="ADDR/LEN",
+        help="the kernel's address on the TAP, set where it has none; 'none' leaves it alone (default: %(default)s)",
+    )
+    add("--mac", type=mac_address, metavar="MAC", help="the host's station address (default: made from the machine)")
+    add("--mtu", type=mtu, metavar="N", help="the largest IP packet, in bytes (default: the TAP's; 1500 for a new one)")
+    add(
+        "--offload",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="leave checksums and segmentation to the kernel where it can (default: if possible)",
+    )
+    add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
+    add("--trace", action="store_true", help="print every frame, a line for each layer")
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what the host serves."""
+    add = parser.add_argument
+    add(
+        "--services",
+        type=services,
+        default=dict(PORTS),
+        metavar="NAME[=PORT],...",
+        help=f"what to serve: any of {','.join(PORTS)}, or none (default: all)",
+    )
+    add("--http-root", type=folder, metavar="DIR", help="the folder http serves (default: a page about this host)")
+
+
+def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Options:
+    """What was asked for, as one record; ends the program where two options contradict each other."""
+    if arguments.dhcp:
+        parser.error("argument --dhcp: the DHCP client is not there yet: give the address with --address")
+    own: ipaddress.IPv4Interface = arguments.address
+    kernel: ipaddress.IPv4Interface | None = arguments.host_address
+    gateway: ipaddress.IPv4Address | None = arguments.gateway
+    if kernel is not None and kernel == parser.get_default("host_address") and kernel.ip not in own.network:
+        kernel = neighbour(own)  # --address alone moves the kernel's side with it
+    if kernel is not None and (kernel.ip == own.ip or kernel.network != own.network):
+        parser.error(f"argument --host-address: {kernel} must be another address on the network of {own}")
+    if gateway is not None and (gateway == own.ip or gateway not in own.network):
+        parser.error(f"argument --gateway: {gateway} must be another address on the network of {own}")
+    if gateway in (own.network.network_address, own.network.broadcast_address):
+        parser.error(f"argument --gateway: {gateway} is no host of {own.network}")
+    return Options(
+        tap=arguments.tap,
+        address=own,
+        gateway=gateway,
+        host_address=kernel,
+        mac=arguments.mac,
+        mtu=arguments.mtu,
+        offload=arguments.offload,
+        services=getattr(arguments, "services", {}),
+        http_root=getattr(arguments, "http_root", None),
+        pcap=arguments.pcap,
+        trace=arguments.trace,
+    )
+
+
+def neighbour(own: ipaddress.IPv4Interface) -> ipaddress.IPv4Interface:
+    """The first other address of a network."""
+    first = own.network.network_address + 1
+    return ipaddress.IPv4Interface(f"{first if first != own.ip else first + 1}/{own.network.prefixlen}")

@@ -1,0 +1,143 @@
+"""`tapstack ping`: ICMP echo requests from a host of our own, in the manner of ping(8)."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+import stack
+
+from . import namespace
+from .options import Options, host_address, whole_number
+from .up import ENDING, Failed, on_tap, say
+
+LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
+ANSWER_S = 10.0  # how long an answer is waited for
+
+
+@dataclass
+class Plan:
+    """What to send: `count` requests (None: until interrupted) of `size` bytes, one every `interval_s` seconds."""
+
+    target: str
+    count: int | None
+    interval_s: float
+    size: int
+
+
+@dataclass
+class Tally:
+    """What came of it; round-trip times in seconds."""
+
+    sent: int = 0
+    times_s: list[float] = field(default_factory=list)
+
+    def lines(self, target: str, elapsed_s: float) -> list[str]:
+        """The two lines that end it."""
+        received = len(self.times_s)
+        loss = 100 * (self.sent - received) / self.sent if self.sent else 0
+        counts = f"{self.sent} packets transmitted, {received} received, {loss:.4g}% packet loss"
+        lines = [f"--- {target} ping statistics ---", f"{counts}, time {1000 * elapsed_s:.0f}ms"]
+        if received:
+            mean = sum(self.times_s) / received
+            deviation = math.sqrt(sum((time - mean) ** 2 for time in self.times_s) / received)
+            parts = (min(self.times_s), mean, max(self.times_s), deviation)
+            lines.append("rtt min/avg/max/mdev = " + "/".join(f"{1000 * part:.3f}" for part in parts) + " ms")
+        return lines
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The target, and ping(8)'s own options."""
+    add = parser.add_argument
+    add("target", type=host_address, metavar="ADDRESS", help="whom to ask")
+    add("-c", dest="count", type=count, metavar="N", help="how many to send (default: until interrupted)")
+    add("-i", dest="interval", type=interval, default=1.0, metavar="S", help="seconds between them (default: 1)")
+    add("-s", dest="size", type=size, default=56, metavar="SIZE", help="bytes of data in each (default: 56)")
+
+
+def count(text: str) -> int:
+    """How many requests to send."""
+    return whole_number(text, "count", 1, 999_999_999)
+
+
+def size(text: str) -> int:
+    """How many bytes each request carries."""
+    return whole_number(text, "size", 0, LARGEST_BYTES)
+
+
+def interval(text: str) -> float:
+    """Seconds from one request to the next."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0.001 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval: seconds, from 0.001 to 3600")
+    return seconds
+
+
+def main(options: Options, arguments: argparse.Namespace) -> int:
+    """Ping until done or interrupted; 0 when there was an answer, 1 when there was none."""
+    if not namespace.has_capability(namespace.CAP_NET_ADMIN):
+        try:
+            namespace.enter()
+        except namespace.Forbidden as error:
+            raise Failed(str(error)) from None
+    plan = Plan(str(arguments.target), arguments.count, arguments.interval, arguments.size)
+    tally: Tally = trio.run(run, options, plan)
+    return 0 if tally.times_s else 1
+
+
+async def run(options: Options, plan: Plan) -> Tally:
+    """Open the host and ping from it."""
+    tally = Tally()
+    with trio.open_signal_receiver(*ENDING) as signals:
+        async with on_tap(options) as (host, _), trio.open_nursery() as nursery:
+
+            async def end_when_asked() -> None:
+                await anext(signals)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(end_when_asked)
+            say(f"PING {plan.target} from {options.address.ip}: {plan.size} data bytes")
+            started = trio.current_time()
+            try:
+                await send(host, plan, tally, say)
+            finally:
+                for line in tally.lines(plan.target, trio.current_time() - started):
+                    say(line)
+            nursery.cancel_scope.cancel()
+    return tally
+
+
+async def send(host: stack.Host, plan: Plan, tally: Tally, say: Callable[[str], None]) -> None:
+    """Send the requests at their times, whether earlier ones have been answered or not."""
+    async with trio.open_nursery() as nursery:
+        due = trio.current_time()
+        while plan.count is None or tally.sent < plan.count:
+            tally.sent += 1
+            nursery.start_soon(ask, host, plan, tally.sent, tally, say)
+            due += plan.interval_s
+            if tally.sent != plan.count:
+                await trio.sleep_until(due)
+
+
+async def ask(host: stack.Host, plan: Plan, number: int, tally: Tally, say: Callable[[str], None]) -> None:
+    """Send one request and tell what came back; silence is told by the statistics alone."""
+    try:
+        reply = await host.echo(plan.target, size=plan.size, timeout_s=ANSWER_S)
+    except TimeoutError:
+        return
+    except OSError as error:
+        say(f"icmp_seq={number}: {error.strerror or error}")
+        return
+    tally.times_s.append(reply.rtt_s)
+    source = ipaddress.IPv4Address(reply.source)
+    say(
+        f"{len(reply.data) + 8} bytes from {source}: icmp_seq={number} ttl={reply.ttl} time={1000 * reply.rtt_s:.3g} ms"
+    )

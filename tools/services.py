@@ -1,0 +1,199 @@
+"""The small standard services, each a handler for one TCP stream and an answer to one UDP datagram.
+
+See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 864 (chargen) and RFC 868 (time).
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+from trio.abc import HalfCloseableStream as Stream
+
+if TYPE_CHECKING:
+    from stack import Host
+
+Handler = Callable[[Stream], Awaitable[None]]
+Answer = Callable[[bytes], bytes | None]
+
+RECEIVE_BYTES = 262144  # as much as a receive buffer may hold: fewer, larger reads
+DATAGRAM_BYTES = 65535
+# An ICMP error about an earlier answer, or no way to this asker: the next one may have better luck.
+ONE_ASKERS_TROUBLE = frozenset(
+    (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
+)
+GOODBYE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
+QUOTE = b"Be liberal in what you accept, and conservative in what you send. (RFC 1122 section 1.2.2)\r\n"
+EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to 1970
+
+
+# --- TCP --------------------------------------------------------------------------------------------------------------
+
+
+async def echo(stream: Stream) -> None:
+    """Send back whatever comes, until the other end has no more."""
+    while data := await stream.receive_some(RECEIVE_BYTES):
+        await stream.send_all(data)
+
+
+async def discard(stream: Stream) -> None:
+    """Read and forget."""
+    while await stream.receive_some(RECEIVE_BYTES):
+        pass
+
+
+async def chargen(stream: Stream) -> None:
+    """Send the pattern until the other end goes away; what it sends is thrown away."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(discard, stream)
+        while True:
+            await stream.send_all(PATTERN_CHUNK)
+
+
+def once(answer: Answer) -> Handler:
+    """A handler that sends one message, ends its direction and waits a little for the other end to do the same."""
+
+    async def handler(stream: Stream) -> None:
+        await stream.send_all(answer(b"") or b"")
+        await stream.send_eof()
+        with trio.move_on_after(GOODBYE_S):
+            await discard(stream)
+
+    return handler
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------------
+
+
+def daytime_text(_: bytes) -> bytes:
+    """The local time as a line of text; RFC 867 leaves the form open."""
+    return time.strftime("%A, %B %d, %Y %H:%M:%S-%Z\r\n").encode("ascii", "replace")
+
+
+def quote_text(_: bytes) -> bytes:
+    """The quote of the day, under RFC 865's 512 characters."""
+    return QUOTE
+
+
+def time_bytes(_: bytes) -> bytes:
+    """Seconds since 1900 as 32 bits, most significant first; they start again from 0 in 2036."""
+    return ((int(time.time()) + EPOCH_1900_S) % 2**32).to_bytes(4, "big")
+
+
+def chargen_pattern() -> bytes:
+    """RFC 864's pattern: lines of 72 of the 95 printing characters, each line starting one character later."""
+    ring = bytes(range(32, 127)) * 2
+    return b"".join(ring[start : start + 72] + b"\r\n" for start in range(95))
+
+
+PATTERN = chargen_pattern()
+PATTERN_CHUNK = PATTERN * (RECEIVE_BYTES // len(PATTERN))  # whole rounds, so that chunk follows chunk
+
+
+# --- UDP --------------------------------------------------------------------------------------------------------------
+
+
+class Budget:
+    """So many answers a second and no more: what is over is not answered."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._counted_at = float("-inf")
+
+    def take(self, now: float) -> bool:
+        """Whether one more may be given at `now` (seconds)."""
+        self._left = min(self._per_second, self._left + (now - self._counted_at) * self._per_second)
+        self._counted_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def chargen_answer(_: bytes) -> bytes:
+    """A part of the pattern, under RFC 864's 512 characters."""
+    return PATTERN[: 6 * 74]
+
+
+# Answers a second over UDP. All but echo may send more than they got, to whoever the source address names.
+ECHO_BUDGET = 100_000.0
+SMALL_BUDGET = 1_000.0
+UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
+    "echo": (lambda data: data, ECHO_BUDGET),
+    "discard": (lambda data: None, ECHO_BUDGET),
+    "daytime": (daytime_text, SMALL_BUDGET),
+    "qotd": (quote_text, SMALL_BUDGET),
+    "chargen": (chargen_answer, SMALL_BUDGET),
+    "time": (time_bytes, SMALL_BUDGET),
+}
+TCP_HANDLERS: dict[str, Handler] = {
+    "echo": echo,
+    "discard": discard,
+    "daytime": once(daytime_text),
+    "qotd": once(quote_text),
+    "chargen": chargen,
+    "time": once(time_bytes),
+}
+
+
+async def answer_datagrams(
+    host: Host,
+    port: int,
+    answer: Answer,
+    per_second: float,
+    refused: frozenset[int],
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer every datagram to `port`, but none from a port that would answer the answer, and so on for ever.
+
+    These are the ports in `refused` (our own services') and all below 1024, where other hosts have theirs.
+    """
+    budget = Budget(per_second)
+    with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+        await sock.bind(("", port))
+        task_status.started()
+        while True:
+            try:
+                data, address = await sock.recvfrom(DATAGRAM_BYTES)
+                reply = answer(data)
+                if reply is None or address[1] < 1024 or address[1] in refused:
+                    continue
+                if budget.take(trio.current_time()):
+                    await sock.sendto(reply, address)
+            except OSError as error:
+                if error.errno not in ONE_ASKERS_TROUBLE:
+                    raise
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+def guarded(name: str, handler: Handler) -> Handler:
+    """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection."""
+
+    async def wrapper(stream: Stream) -> None:
+        try:
+            await handler(stream)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        except* Exception:
+            print(f"tapstack: {name} failed:\n{traceback.format_exc()}", file=sys.stderr)
+
+    return wrapper
+
+
+async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
+    """Start the services named in `ports`; returns when all of them listen."""
+    refused = frozenset(ports.values())
+    for name, port in ports.items():
+        if name in TCP_HANDLERS:
+            await nursery.start(host.serve_tcp, guarded(name, TCP_HANDLERS[name]), port)
+        if name in UDP_ANSWERS:
+            answer, per_second = UDP_ANSWERS[name]
+            await nursery.start(answer_datagrams, host, port, answer, per_second, refused)

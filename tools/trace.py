@@ -1,0 +1,37 @@
+"""What `--trace` prints: every frame with a line for each layer, and what the host makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import stack
+
+ARROWS = {"in": "<", "out": ">"}
+
+
+class Teller:
+    """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds."""
+
+    def __init__(self, say: Callable[[str], None], *, offload: bool = False) -> None:
+        self._say = say
+        self._offload = offload
+        self._first: float | None = None
+
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        """A frame came "in" or went "out"."""
+        lines = stack.show(frame, offload=self._offload and direction == "out")
+        self._say(f"{self._time(now)} {ARROWS.get(direction, '?')} {lines[0] if lines else ''}")
+        for line in lines[1:]:
+            self._say(f"{'':12}   {line}")
+
+    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+        """Something happened to a connection, say: a change of state, a retransmission."""
+        told = " ".join(
+            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in details.items()
+        )
+        self._say(f"{self._time(now)} * {subject}: {name} {told}")
+
+    def _time(self, now: float) -> str:
+        if self._first is None:
+            self._first = now
+        return f"{now - self._first:12.6f}"

@@ -1,0 +1,146 @@
+"""`tapstack up`: a host on a TAP with its services, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+
+import trio
+
+import stack
+
+from . import kernel, services
+from .options import Options
+from .trace import Teller
+
+NODE = "/dev/net/tun"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Failed(Exception):
+    """What was asked for cannot be; the text is one line that says why and what to do. `status` is the exit status."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def main(options: Options) -> int:
+    """Run until a signal ends it; the exit status."""
+    trio.run(until_signal, options)
+    return 0
+
+
+async def until_signal(options: Options) -> None:
+    """Serve until one of the signals that end a program."""
+    with trio.open_signal_receiver(*ENDING) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serving, options, say)
+            await anext(signals)
+            nursery.cancel_scope.cancel()
+
+
+def say(line: str) -> None:
+    """One line on standard output, at once."""
+    print(line, flush=True)
+
+
+def report(text: str) -> None:
+    """A bug in the protocol code: it cost a packet, and somebody should know."""
+    print(f"tapstack: {text}", file=sys.stderr, flush=True)
+
+
+async def serving(
+    options: Options, ready: Callable[[str], None], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Run the host and its services until cancelled; calls `ready` with one line when they answer."""
+    async with on_tap(options) as (host, tap), trio.open_nursery() as nursery:
+        await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
+        if "http" in options.services:
+            await start_http(host, options, nursery)
+        mac = tap.mac.hex(":") if tap.mac else "no MAC"
+        ready(f"ready: {options.address.ip} on {tap.name} ({mac}), offload {offload_name(tap)}")
+        task_status.started()
+        await trio.sleep_forever()
+
+
+async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
+    """Start http, or say what it lacks."""
+    if find_spec("h11") is None:
+        print("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'", file=sys.stderr)
+        return
+    from . import httpd
+
+    handler = services.guarded("http", httpd.handler(host, options.http_root))
+    await nursery.start(host.serve_tcp, handler, options.services["http"])
+
+
+def offload_name(tap: stack.Tap) -> str:
+    """What is left to the kernel, in a word or two."""
+    if tap.offload.gso_max_bytes:
+        return "checksum and segmentation"
+    return "checksum" if tap.offload.checksum else "none"
+
+
+@asynccontextmanager
+async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
+    """A host on the TAP, with the kernel's side of it set up. Raises Failed."""
+    check_addresses(options)
+    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac)
+    link: stack.Tap | stack.Capture = tap
+    if options.pcap is not None:
+        link = stack.Capture(link, options.pcap, epoch_s=time.time() - trio.current_time())
+    gateway = None if options.gateway is None else str(options.gateway)
+    trace = Teller(say) if options.trace else None
+    running = False
+    try:
+        async with stack.open_host(
+            link, address=str(options.address), gateway=gateway, report=report, trace=trace
+        ) as host:
+            set_kernel_side(options)
+            running = True
+            yield host, tap
+    except OSError as error:
+        if running:
+            raise
+        raise Failed(why_not(error)) from None
+
+
+def check_addresses(options: Options) -> None:
+    """Refuse an address or a network that this machine has elsewhere. Raises Failed."""
+    own = options.address
+    for known in kernel.addresses():
+        if known.address.ip == own.ip:
+            raise Failed(f"--address: {own.ip} is this machine's own, on {known.interface}: choose another")
+        if known.interface != options.tap and known.address.network.overlaps(own.network):
+            raise Failed(
+                f"--address: {own.network} overlaps the network of {known.interface} ({known.address}):"
+                " choose another with --address and --host-address"
+            )
+
+
+def set_kernel_side(options: Options) -> None:
+    """Give the kernel its address on the TAP where it has none. Raises Failed."""
+    wanted = options.host_address
+    if wanted is None or any(known.interface == options.tap for known in kernel.addresses()):
+        return
+    try:
+        kernel.add_address(options.tap, wanted)
+    except OSError as error:
+        raise Failed(f"--host-address: cannot give {options.tap} the address {wanted}: {error.strerror}") from None
+
+
+def why_not(error: OSError) -> str:
+    """The error's own text, or better where this program knows more."""
+    if error.errno in (errno.EPERM, errno.EACCES) and not os.access(NODE, os.R_OK | os.W_OK):
+        return (
+            f"{NODE} may not be opened by you: start this as root, or have root run `chmod 0666 {NODE}`"
+            " (usual and safe: to make an interface with it takes further privilege)"
+        )
+    return error.strerror or str(error)
