@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -415,6 +416,7 @@ def test_the_hash_seed_of_the_process_changes_nothing() -> None:
     digests = {
         subprocess.run(
             [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
             capture_output=True,
