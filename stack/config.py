@@ -149,6 +149,9 @@ class HostConfig:
     batch_frames: int = 64  # taken from a link at a time, before what they changed is sent and waiting tasks are woken
     smallest_socket_buffer_bytes: int = 2304  # what SO_RCVBUF and SO_SNDBUF can be set to; Linux: SOCK_MIN_RCVBUF
     largest_socket_buffer_bytes: int = 8 << 20
+    ephemeral_first: int = 32768  # RFC 6056 section 3.2: the range should be large
+    ephemeral_last: int = 65535
+    loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
 
 
 @dataclass(frozen=True, slots=True)

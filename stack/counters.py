@@ -81,6 +81,8 @@ DROPS: dict[str, str] = {
     # --- host
     "handler_failed": "a handler raised: a bug of ours, reported with its traceback",
     # --- ethernet
+    "ethernet_own_source": "the source is our own address: a loop in the network",
+    "ethernet_unknown_type": "an EtherType this host does not speak",
     "ethernet_truncated": "the frame ends inside its Ethernet header or 802.1Q tag",
     "ethernet_too_many_tags": "more 802.1Q tags than 802.1ad allows",
     "ethernet_bad_length": "an 802.3 length field of 1501 to 1535, beyond the frame, or too short for its LLC header",

@@ -40,7 +40,11 @@ OUTSIDE = frozenset(
     " selectors signal socket ssl subprocess tempfile threading time trio uuid".split()
 )
 # The links are where frames come from: they open devices and files, and draw from a seeded generator they are given.
-GRANTED = {"stack.link": frozenset({"os", "fcntl", "pytun", "random", "io", "pathlib"})}
+# An error carries the text the system has for its number.
+GRANTED = {
+    "stack.link": frozenset({"os", "fcntl", "pytun", "random", "io", "pathlib"}),
+    "stack.errors": frozenset({"os"}),
+}
 PURE = ("stack.wire", "stack.link", *PROTOCOLS, "stack.host", "stack.errors", "stack.counters", "stack.config")
 
 FILE_LINES = 600

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stack.config import IcmpConfig
 from stack.counters import Counters
+from stack.errors import os_error
 from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.path import Path
@@ -123,17 +124,17 @@ class EchoClient:
         already), ENOBUFS (too many are out).
         """
         if len(self._waiting) >= self.config.echoes_max:
-            raise OSError(errno.ENOBUFS, "too many echo requests are waiting for an answer")
+            raise os_error(errno.ENOBUFS)
         if identifier is None:
             identifier = self._identifier
         if sequence is None:
             sequence = self._free_sequence(identifier)
         elif (identifier, sequence) in self._waiting:
-            raise OSError(errno.EADDRINUSE, f"echo request {identifier}/{sequence} is out already")
+            raise os_error(errno.EADDRINUSE)
         path = self.output.path(source, destination, PROTO_ICMP, ttl=ttl, tos=tos, df=df, now=now)
         try:
             if path.broadcast and not broadcast:
-                raise OSError(errno.EACCES, "permission to ping a broadcast address was not given")
+                raise os_error(errno.EACCES)
             deadline = now + (self.config.echo_timeout_s if timeout_s is None else timeout_s)
             ping = Ping(self, path, identifier, sequence, now, deadline, on_result)
             path.on_error = lambda number: self._fail(ping, number)
@@ -190,6 +191,11 @@ class EchoClient:
             if self._waiting.get((ping.identifier, ping.sequence)) is ping:
                 self._fail(ping, errno.ETIMEDOUT)
         self.deadline = min((ping.deadline for ping in self._waiting.values()), default=math.inf)
+
+    def shutdown(self, number: int) -> None:
+        """The host ends: no answer will come to anything that is out."""
+        for ping in list(self._waiting.values()):
+            self._fail(ping, number)
 
     def forget(self, ping: Ping) -> None:
         """No result is wanted any more."""

@@ -40,7 +40,7 @@ def begin(tcb: Tcb, now: float) -> None:
 
 def receive_mss(tcb: Tcb) -> int:
     """What our MSS option says: the largest segment text that comes unfragmented (3.7.1, SHLD-5, MUST-67)."""
-    largest = tcb.path.mtu_payload - TCP_HEADER_BYTES
+    largest = tcb.path.mtu - tcb.path.header_length - TCP_HEADER_BYTES
     return min(largest, tcb.maxseg) if tcb.maxseg else largest
 
 

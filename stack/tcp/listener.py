@@ -21,6 +21,10 @@ def _nobody() -> None:
     """The user has not said whom to tell."""
 
 
+def _no_owner(_: Listener) -> None:
+    """The listener stands alone."""
+
+
 class Listener:
     """`backlog` bounds the connections that wait for `accept`, `config.syn_backlog` those in SYN-RECEIVED.
 
@@ -36,6 +40,7 @@ class Listener:
         self.error = 0
         self.closed = False
         self.on_readable: Callable[[], None] = _nobody
+        self.on_closed: Callable[[Listener], None] = _no_owner
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
 
@@ -103,6 +108,7 @@ class Listener:
         for child in [*self._half_open.values(), *self._accept_queue]:
             child.orphaned = True
             child.abort(now)
+        self.on_closed(self)
         self.on_readable()
 
 

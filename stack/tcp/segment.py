@@ -5,7 +5,7 @@ from __future__ import annotations
 from stack.errors import BadPacket
 from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
+from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader, flag_names
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
 __all__ = ["Segment", "reset_for"]
@@ -45,10 +45,8 @@ class Segment:
             return NO_OPTIONS
 
     def __repr__(self) -> str:
-        names = "".join(
-            n for bit, n in ((SYN, "S"), (ACK, "A"), (FIN, "F"), (RST, "R"), (URG, "U")) if self.flags & bit
-        )
-        return f"<SEQ={self.seg_seq}><ACK={self.seg_ack}><CTL={names}> {len(self.text)} octets, window {self.window}"
+        control = flag_names(self.flags)
+        return f"<SEQ={self.seg_seq}><ACK={self.seg_ack}><CTL={control}> {len(self.text)} octets, window {self.window}"
 
 
 def reset_for(segment: Segment) -> tuple[int, int, int] | None:

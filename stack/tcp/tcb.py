@@ -45,16 +45,18 @@ class Parent(Protocol):
 class Path(Protocol):
     """The way to the peer, as the Internet layer offers it. TCP never looks inside an address.
 
-    `mtu_payload` is the largest TCP segment, header included, that goes unfragmented; `pseudo_sum` is the one's
+    A segment of `mtu - header_length` octets, its own header included, goes unfragmented; `pseudo_sum` is the one's
     complement sum of the pseudo-header without the length.
     """
 
+    mtu: int
+    header_length: int
     pseudo_sum: int
     ttl: int
     tos: int
 
     @property
-    def mtu_payload(self) -> int: ...
+    def interface(self) -> object: ...
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
     def suspect(self, now: float) -> None: ...
     def close(self) -> None: ...
@@ -120,6 +122,12 @@ class Tcb:
         self.came_from_listen = False
         self.listener: Parent | None = None  # set while a passive open has not been accepted
 
+        self._init_sequence_variables()
+        self._init_recovery(config)
+        self._init_deadlines(config)
+        self._init_options(config)
+
+    def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
         self.iss = self.snd_una = self.snd_nxt = 0
         self.syn_acked = False
@@ -137,13 +145,14 @@ class Tcb:
         self.peer_fin = False  # the FIN was processed: no more data will come
 
         # Buffers
+        config = self.services.config
         self.send_buffer = SendBuffer()
         self.receive_buffer = ReceiveBuffer(config.max_out_of_order_runs)
         self.syn_text: tuple[bytes, bool] | None = None  # data and FIN that came with a SYN, for after ESTABLISHED
         self.read_shutdown = False
         self.orphaned = False  # the user has closed and will not look again
 
-        # Retransmission, round trips and loss recovery
+    def _init_recovery(self, config: TcpConfig) -> None:
         self.rtt = RttEstimator(config)
         self.rtt_seq: int | None = None  # the segment being timed ends here
         self.rtt_started_at = 0.0
@@ -159,8 +168,8 @@ class Tcb:
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
 
-        # Deadlines, inf when not armed
-        self.deadline = inf  # the earliest of those below
+    def _init_deadlines(self, config: TcpConfig) -> None:
+        self.deadline = inf  # the earliest of those below; inf is not armed
         self.heap_entry: object | None = None  # host/deadlines.py's
         self.rto_deadline = self.persist_deadline = self.sws_deadline = self.delack_deadline = inf
         self.keepalive_deadline = self.time_wait_deadline = inf
@@ -171,7 +180,7 @@ class Tcb:
         self.challenge_budget = 0
         self.challenge_window_end = -inf
 
-        # Options the user sets
+    def _init_options(self, config: TcpConfig) -> None:
         self.nodelay = False
         self.maxseg = 0
         self.notsent_lowat = config.notsent_lowat_bytes
@@ -213,6 +222,10 @@ class Tcb:
         """The batch is over."""
         self._touched = False
 
+    def settle(self, now: float) -> None:
+        """What `touch` asked for; `connection.Connection` knows how."""
+        raise NotImplementedError
+
     @property
     def synchronized(self) -> bool:
         """Both ends know each other's sequence numbers (3.5)."""
@@ -236,9 +249,27 @@ class Tcb:
         return self.send_buffer.size - ((self.snd_nxt - self.data_una) & MASK)
 
     @property
+    def ttl(self) -> int:
+        """The TTL of the segments to come (MUST-49)."""
+        return self.path.ttl
+
+    @ttl.setter
+    def ttl(self, value: int) -> None:
+        self.path.ttl = value
+
+    @property
+    def tos(self) -> int:
+        """The Diffserv field of the segments to come (MUST-48, SHLD-21)."""
+        return self.path.tos
+
+    @tos.setter
+    def tos(self, value: int) -> None:
+        self.path.tos = value
+
+    @property
     def mss(self) -> int:
         """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
-        return max(min(self.send_mss, self.path.mtu_payload - TCP_HEADER_BYTES), 1)
+        return max(min(self.send_mss, self.path.mtu - self.path.header_length - TCP_HEADER_BYTES), 1)
 
 
 # What `Tcb.wakes` collects until the batch is over.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stack.config import UdpConfig
 from stack.counters import Counters
-from stack.errors import BadPacket
+from stack.errors import BadPacket, os_error
 from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Received
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
@@ -68,11 +68,11 @@ class UdpPorts:
         """Give an endpoint a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
         address, port = local
         if address != ANY and not self._is_ours(address):
-            raise OSError(errno.EADDRNOTAVAIL, f"{format_ipv4(address)} is not an address of this host")
+            raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
             port = self._ephemeral_port(address, remote, lambda wanted: not self._taken(address, wanted))
         elif any(self._conflict(endpoint, other, address) for other in self._bound.get(port, ())):
-            raise OSError(errno.EADDRINUSE, f"port {port} is taken")
+            raise os_error(errno.EADDRINUSE)
         endpoint.local = (address, port)
         self._bound.setdefault(port, []).append(endpoint)
 
@@ -97,6 +97,11 @@ class UdpPorts:
             endpoints.remove(endpoint)
             if not endpoints:
                 del self._bound[port]
+
+    def shutdown(self, number: int) -> None:
+        """The host ends: every endpoint's next call raises OSError(number)."""
+        for endpoint in [endpoint for endpoints in self._bound.values() for endpoint in endpoints]:
+            endpoint.path_failed(number)
 
     # --- datagrams in
 

@@ -1,0 +1,83 @@
+"""One heap of deadlines for all connections of a host.
+
+A connection's deadline moves with nearly every segment, almost always to later. So the heap holds one entry for each
+connection, which may be too early: when it comes up it gives way to its successor. Only a deadline that moves to
+earlier costs a new entry; the old one is then dead, and the heap is rebuilt when most of it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import Any, Protocol
+
+Entry = tuple[float, int, Any]
+
+_REBUILD_FROM = 64
+
+
+class Timed(Protocol):
+    """Something with a deadline: `heap_entry` is this heap's to use, None at first."""
+
+    deadline: float
+    heap_entry: Any
+
+
+class Deadlines:
+    """The earliest of many deadlines. `moved` is called when that becomes earlier."""
+
+    def __init__(self, moved: Callable[[], None]) -> None:
+        self._heap: list[Entry] = []
+        self._moved = moved
+        self._serial = 0
+        self._live = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def earliest(self) -> float:
+        """When `due` may have something to give; inf when nothing is armed."""
+        return self._heap[0][0] if self._heap else inf
+
+    def arm(self, timed: Timed) -> None:  # hot
+        """Take note of `timed.deadline`; inf takes the entry back."""
+        deadline = timed.deadline
+        entry = timed.heap_entry
+        if entry is not None:
+            if entry[0] <= deadline < inf:
+                return  # it comes up early enough, and then gives way
+            timed.heap_entry = None
+            self._live -= 1
+        if deadline == inf:
+            self._rebuild_if_mostly_dead()
+            return
+        self._serial += 1  # breaks ties in the order of arming, whatever the objects are
+        entry = timed.heap_entry = (deadline, self._serial, timed)
+        self._live += 1
+        heappush(self._heap, entry)
+        if self._heap[0] is entry:
+            self._moved()
+        self._rebuild_if_mostly_dead()
+
+    def due(self, now: float) -> Iterator[Any]:
+        """Those whose deadline has come, each once; what they arm meanwhile for `now` or earlier is among them."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            entry = heappop(heap)
+            timed = entry[2]
+            if timed.heap_entry is not entry:
+                continue
+            timed.heap_entry = None
+            self._live -= 1
+            if timed.deadline <= now:
+                yield timed
+            elif timed.deadline < inf:
+                self.arm(timed)
+
+    def _rebuild_if_mostly_dead(self) -> None:
+        heap = self._heap
+        if len(heap) > _REBUILD_FROM and len(heap) > 2 * self._live:
+            heap[:] = [entry for entry in heap if entry[2].heap_entry is entry]
+            heapify(heap)

@@ -1,0 +1,423 @@
+"""One Internet host: everything between its links and its sockets, without waiting.
+
+What it does is a function of its inputs in order: frames, the end of each batch of them, user calls and deadlines, each
+with the time, and random bytes. See RFC 1122 section 1.1.3 for the layers it joins.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Callable
+from math import inf
+from struct import Struct
+from typing import cast
+
+from stack.config import Config
+from stack.counters import Counters
+from stack.errors import BadPacket, os_error
+from stack.host.deadlines import Deadlines
+from stack.host.interface import Interface, make_interface
+from stack.host.ports import EphemeralPorts
+from stack.host.records import ConnectionRecord, InterfaceRecord, connection_record, endpoint, interface_record
+from stack.host.tcp_layer import TcpLayer
+from stack.host.trace import Trace, TracedLink
+from stack.internet.arp import NeighborRecord
+from stack.internet.echo import EchoResult, Ping
+from stack.internet.ipv4 import Ipv4
+from stack.internet.path import Path
+from stack.internet.route import RouteRecord
+from stack.link.device import Link
+from stack.tcp.connection import Connection
+from stack.tcp.listener import Listener
+from stack.tcp.segment import Segment
+from stack.tcp.tcb import Tcb
+from stack.udp.below import Received as UdpReceived
+from stack.udp.ports import UdpPorts
+from stack.wire.addresses import ANY, BROADCAST, MAC_BROADCAST, Prefix
+from stack.wire.ethernet import EthernetHeader
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
+
+# From the IP header on: version, IHL and TOS; total length; identification; flags and offset; TTL and protocol;
+# checksum; and the twelve octets that name a connection: both addresses and both ports.
+_FIRST_24 = Struct("!HHHHxBH12s")
+_FRAGMENT = 0x3FFF
+_ETHERNET = Struct("!6s6xH")
+_MAX_REPORTS = 100
+
+
+def _nothing() -> None:
+    """Nobody sleeps on our deadlines."""
+
+
+class Host:
+    """Give it at birth: `random(n)`, n bytes nobody can guess; `report(text)`, told once of each bug of ours.
+
+    `raise_errors` lets such a bug out instead of costing one packet; tests want that. `wake_timer`, to be set by
+    whoever runs the host, is called when `deadline` has moved earlier.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        random: Callable[[int], bytes],
+        raise_errors: bool = False,
+        report: Callable[[str], None] | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self.config = config if config is not None else Config()
+        self.counters = Counters()
+        self.now = 0.0
+        self.down = False
+        self.wake_timer: Callable[[], None] = _nothing
+        self._raise_errors = raise_errors
+        self._report = report
+        self._reported: dict[str, None] = {}
+        self._trace = trace
+        self._next_index = 1
+        self._interfaces: list[Interface] = []
+        self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random)
+        self.ip.reschedule = self._moved
+        ports = EphemeralPorts(self.config.host, random)
+        self.tcp = TcpLayer(self.config.tcp, self.counters, self.ip, ports, random, lambda: self.now)
+        self._connections = self.tcp.connections
+        self._services = self.tcp.services
+        self._deadlines = Deadlines(self._moved)
+        self._services.armed = self._deadlines.arm
+        if trace is not None:
+            self._services.trace = self._tcp_event
+        self.udp = self._make_udp(ports)
+        self.ip.handlers[PROTO_TCP] = self.tcp.receive
+        self.ip.handlers[PROTO_UDP] = self.udp.receive
+        self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error
+        self.ip.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
+
+    def _make_udp(self, ports: EphemeralPorts) -> UdpPorts:
+        def open_path(
+            source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
+        ) -> Path:
+            return self.ip.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
+
+        def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:
+            flow = local if remote is None else local + remote[0] + remote[1].to_bytes(2, "big")
+            port = ports.choose(flow, lambda wanted: not is_free(wanted))
+            if port is None:
+                raise os_error(errno.EADDRINUSE)
+            return port
+
+        return UdpPorts(
+            self.config.udp,
+            self.counters,
+            open_path=open_path,
+            ephemeral_port=ephemeral,
+            is_ours=lambda address: address == BROADCAST or self.ip.owner(address) is not None,
+            # What UDP is given and gives back is always the internet layer's own datagram.
+            port_unreachable=cast(Callable[[UdpReceived], None], self.ip.icmp.errors.port_unreachable),
+        )
+
+    # --- links
+
+    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None, now: float) -> Interface:
+        """Take in a link that is open. OSError ENETUNREACH when the gateway is on none of the networks."""
+        self._check_up()
+        if self._trace is not None:
+            link = TracedLink(link, self._trace)  # type: ignore[assignment]
+        interface = make_interface(
+            link, self._next_index, list(addresses), self.config.arp, self.counters, self._moved
+        )  # fmt: skip
+        if gateway is not None and not any(prefix.contains(gateway) for prefix in addresses):
+            raise OSError(errno.ENETUNREACH, "the gateway must be on one of the interface's own networks")
+        self._next_index += 1
+        self._interfaces.append(interface)
+        self.ip.add_interface(interface)
+        if gateway is not None:
+            self.ip.routes.add(Prefix(ANY, 0), interface, gateway)
+        return interface
+
+    def detach(self, interface: Interface, now: float) -> None:
+        """The link has gone: connections over it end with ENETDOWN."""
+        if interface not in self._interfaces:
+            return
+        self.now = now
+        self._interfaces.remove(interface)
+        self.tcp.end_on(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
+        self.ip.remove_interface(interface)
+
+    def shutdown(self, now: float) -> None:
+        """End everything: connections are reset, whoever waits is told ENETDOWN, and later calls too."""
+        if self.down:
+            return
+        self.now = now
+        self.tcp.shutdown(now, errno.ENETDOWN)
+        self.udp.shutdown(errno.ENETDOWN)
+        self.ip.icmp.echo.shutdown(errno.ENETDOWN)
+        self.batch_end(now)
+        self.down = True
+
+    def _check_up(self) -> None:
+        if self.down:
+            raise os_error(errno.ENETDOWN)
+
+    # --- frames in
+
+    def frame(self, interface: Interface, now: float, view: memoryview) -> None:
+        """Process one frame. Whatever goes wrong costs this frame alone: the barrier."""
+        self.now = now
+        try:
+            self._frame(interface, now, view)
+        except Exception as error:
+            self._failed(error, None)
+
+    def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
+        """Find the connection by the twelve octets that name it, or take the long way."""
+        counters = self.counters
+        counters["ifInOctets"] += len(view)
+        offset = interface.ip_offset
+        if self._trace is not None:
+            self._trace.frame(now, interface.name, "in", bytes(view))
+        if offset:
+            destination, ethertype = _ETHERNET.unpack_from(view) if len(view) >= offset else (b"", 0)
+            if ethertype != ETHERTYPE_IPV4 or destination != interface.mac:
+                self._ethernet(interface, now, view)
+                return
+        counters["ifInUcastPkts"] += 1
+        if len(view) >= offset + 40:
+            version, total, _, fragment, protocol, _, key = _FIRST_24.unpack_from(view, offset)
+            if version >> 8 == 0x45 and protocol == PROTO_TCP and not fragment & _FRAGMENT:
+                connection = self._connections.get(key)
+                if connection is not None and connection.path.interface is interface:
+                    packet = view[offset : offset + total]
+                    if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
+                        self._segment(connection, packet, interface.link.rx_checksum_ok, now)
+                        return
+        self.ip.receive(interface, view[offset:], now, False, interface.link.rx_checksum_ok)
+
+    def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> None:  # hot
+        """A segment of a connection we have, in an unfragmented packet without options whose header is right."""
+        counters = self.counters
+        counters["ipSystemStatsInReceives"] += 1
+        counters["ipSystemStatsInDelivers"] += 1
+        counters["tcpInSegs"] += 1
+        data = packet[20:]
+        length = len(data)
+        if not checksum_ok:
+            total = int.from_bytes(data, "big")
+            if ((total << 8 if length & 1 else total) + connection.path.pseudo_sum + length) % 0xFFFF:
+                counters["tcpInErrs"] += 1
+                counters.drop("tcp_bad_checksum")
+                return
+        try:
+            segment = Segment.parse(data)
+        except BadPacket as bad:
+            counters["tcpInErrs"] += 1
+            counters.drop(bad.reason)
+            return
+        if connection.segment(segment, now):
+            self.tcp.reset(connection.remote[0], connection.local[0], data, segment, now)
+
+    def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
+        """Everything but plain IPv4 to our own station address."""
+        counters = self.counters
+        try:
+            header = EthernetHeader.parse(view)
+        except BadPacket as bad:
+            counters["ifInErrors"] += 1
+            counters.drop(bad.reason)
+            return
+        group = bool(header.destination[0] & 1)
+        if not group and header.destination != interface.mac:
+            counters.drop("ethernet_not_for_us")
+            return
+        if header.source == interface.mac and header.source != MAC_BROADCAST:
+            counters.drop("ethernet_own_source")  # our own frame, come back by a loop in the network
+            return
+        counters["ifInNUcastPkts" if group else "ifInUcastPkts"] += 1
+        content = view[header.header_length :]
+        if header.ethertype == ETHERTYPE_IPV4:
+            self.ip.receive(interface, content, now, group, interface.link.rx_checksum_ok)
+        elif header.ethertype == ETHERTYPE_ARP and interface.neighbors is not None:
+            interface.neighbors.receive(content, now)
+        else:
+            counters["ifInUnknownProtos"] += 1
+            counters.drop("ethernet_unknown_type")
+
+    def batch_end(self, now: float) -> None:  # hot
+        """After a batch of frames, a call or a deadline: each connection that was touched sends and wakes, once.
+
+        What was sent to ourselves arrives here, too.
+        """
+        self.now = now
+        services = self._services
+        loopback = self.ip.loopback
+        budget = self.config.host.loopback_batch_packets
+        while True:
+            while services.touched:
+                touched, services.touched = services.touched, []
+                for tcb in touched:
+                    tcb.untouch()
+                    try:
+                        tcb.settle(now)
+                    except Exception as error:
+                        self._failed(error, tcb)
+            if not len(loopback):
+                return
+            if budget <= 0:
+                self._moved()  # the rest in a moment: `deadline` says now
+                return
+            budget -= 1
+            packet = loopback.read(now)
+            if packet is not None:
+                self._loop(packet, now)
+
+    def _loop(self, packet: memoryview, now: float) -> None:
+        try:
+            self.ip.receive(self.ip.loopback, packet, now)
+        except Exception as error:
+            self._failed(error, None)
+
+    def after_call(self, now: float) -> None:
+        """After a user call, as after a batch of frames."""
+        self.batch_end(now)
+
+    # --- time
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due; inf for never."""
+        earliest = min(self._deadlines.earliest, self.ip.deadline)
+        for interface in self._interfaces:
+            if interface.neighbors is not None and interface.neighbors.deadline < earliest:
+                earliest = interface.neighbors.deadline
+        return self.now if len(self.ip.loopback) else earliest
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due."""
+        self.now = now
+        for connection in self._deadlines.due(now):
+            try:
+                connection.deadline_reached(now)
+            except Exception as error:
+                self._failed(error, connection)
+        for due in self._other_deadlines():
+            try:
+                due(now)
+            except Exception as error:
+                self._failed(error, None)
+
+    def _other_deadlines(self) -> list[Callable[[float], None]]:
+        neighbors = [
+            interface.neighbors.on_deadline for interface in self._interfaces if interface.neighbors is not None
+        ]
+        return [self.ip.on_deadline, *neighbors]
+
+    def _moved(self) -> None:
+        self.wake_timer()
+
+    # --- the barrier
+
+    def _failed(self, error: Exception, tcb: Tcb | None) -> None:
+        """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
+        if self._raise_errors:
+            raise error
+        self.counters.drop("handler_failed")
+        where = traceback.extract_tb(error.__traceback__)
+        place = f"{type(error).__name__} at {where[-1].filename}:{where[-1].lineno}" if where else type(error).__name__
+        if self._report is not None and place not in self._reported and len(self._reported) < _MAX_REPORTS:
+            self._reported[place] = None
+            self._report("".join(traceback.format_exception(error)))
+        if tcb is not None:
+            self._give_up(tcb)
+
+    def _give_up(self, tcb: Tcb) -> None:
+        """A connection whose own processing failed is not to be trusted again."""
+        try:
+            if isinstance(tcb, Connection):
+                tcb.abort(self.now, errno.ECONNABORTED)
+        except Exception:
+            self.counters.drop("handler_failed")
+            self._connections.pop(tcb.key, None)
+            tcb.deadline = inf
+            self._deadlines.arm(tcb)
+
+    # --- user calls
+
+    def connect(
+        self, local: tuple[bytes, int] | None, remote: tuple[bytes, int], now: float, **options: object
+    ) -> Connection:
+        """Active OPEN: the connection is in SYN-SENT. OSError ENETUNREACH, EADDRNOTAVAIL, ENETDOWN."""
+        self._check_up()
+        self.now = now
+        return self.tcp.connect(local, remote, options, now)
+
+    def listen(self, local: tuple[bytes, int], backlog: int, now: float, **options: object) -> Listener:
+        """Passive OPEN; `options` are attributes that every accepted connection starts with. OSError EADDRINUSE."""
+        self._check_up()
+        self.now = now
+        return self.tcp.listen(local, backlog, options)
+
+    def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False) -> int:
+        """Reserve a TCP port (0: an ephemeral one) and return it. OSError EADDRINUSE, EADDRNOTAVAIL."""
+        self._check_up()
+        return self.tcp.bind(local, reuse_address)
+
+    def release_tcp(self, local: tuple[bytes, int]) -> None:
+        """Give back what `bind_tcp` reserved."""
+        self.tcp.release(local)
+
+    def ping(
+        self,
+        destination: bytes,
+        data: bytes,
+        now: float,
+        on_result: Callable[[EchoResult], None],
+        *,
+        ttl: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Ping:
+        """Send one Echo Request; `on_result` gets an EchoReply or an EchoFailure unless the Ping is cancelled."""
+        self._check_up()
+        self.now = now
+        return self.ip.icmp.echo.ping(destination, data, now, on_result, ttl=ttl, timeout_s=timeout_s)
+
+    # --- records
+
+    def interfaces(self) -> list[InterfaceRecord]:
+        """Every interface but the loopback."""
+        return [interface_record(interface) for interface in self._interfaces]
+
+    def neighbors(self) -> list[NeighborRecord]:
+        """The ARP caches."""
+        return [
+            record
+            for interface in self._interfaces
+            if interface.neighbors is not None
+            for record in interface.neighbors.records(self.now)
+        ]
+
+    def routes(self) -> list[RouteRecord]:
+        """The routing table, the most specific first."""
+        return self.ip.routes.records(self.now)
+
+    def connections(self) -> list[ConnectionRecord]:
+        """TCP listeners and connections, then UDP endpoints."""
+        listening = [
+            ConnectionRecord("tcp", "LISTEN", endpoint(listener.local), None)
+            for listener in self.tcp.listeners.values()
+        ]
+        tcp = [connection_record(connection) for connection in self._connections.values()]
+        udp = [
+            ConnectionRecord(
+                "udp",
+                "CONNECTED" if record.remote else "BOUND",
+                f"{record.local[0]}:{record.local[1]}",
+                None if record.remote is None else f"{record.remote[0]}:{record.remote[1]}",
+                record.queued_bytes,
+            )
+            for record in self.udp.records()
+        ]
+        return [*listening, *tcp, *udp]
+
+    def _tcp_event(self, tcb: Tcb, name: str, details: dict[str, object]) -> None:
+        if self._trace is not None:
+            self._trace.event(self.now, name, f"{endpoint(tcb.local)} - {endpoint(tcb.remote)}", details)

@@ -1,0 +1,74 @@
+"""What a host tells about itself: frozen, JSON-able records, never live objects, so that others can show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stack.host.interface import Interface
+from stack.tcp.tcb import Tcb
+from stack.tcp.user_calls import status
+from stack.wire.addresses import format_ipv4, format_mac
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceRecord:
+    """`addresses` as "10.9.0.2/24"; `mtu` in bytes; `mac` is None on a link that carries bare IP packets."""
+
+    name: str
+    mac: str | None
+    mtu: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    """One TCP connection, listener or UDP endpoint. `local` and `remote` as "10.9.0.2:7"; amounts are octets.
+
+    `unsent` counts what the peer has not acknowledged, `unread` what the program has not read; the rest is TCP's
+    STATUS (RFC 9293 section 3.9.1.6) and None elsewhere.
+    """
+
+    protocol: str
+    state: str
+    local: str
+    remote: str | None
+    unread: int = 0
+    unsent: int = 0
+    send_window: int | None = None
+    receive_window: int | None = None
+    cwnd: int | None = None
+    srtt_s: float | None = None
+    rto_s: float | None = None
+
+
+def endpoint(address: tuple[bytes, int]) -> str:
+    """(address, port) as "10.9.0.2:7"."""
+    return f"{format_ipv4(address[0])}:{address[1]}"
+
+
+def interface_record(interface: Interface) -> InterfaceRecord:
+    """The record of one interface."""
+    return InterfaceRecord(
+        interface.name,
+        None if interface.mac is None else format_mac(interface.mac),
+        interface.mtu,
+        tuple(str(prefix) for prefix in interface.addresses),
+    )
+
+
+def connection_record(tcb: Tcb) -> ConnectionRecord:
+    """The record of one TCP connection."""
+    now = status(tcb)
+    return ConnectionRecord(
+        "tcp",
+        now.state,
+        endpoint(now.local),
+        endpoint(now.remote),
+        now.unread,
+        now.unacknowledged + now.unsent,
+        now.send_window,
+        now.receive_window,
+        now.cwnd,
+        now.srtt_s,
+        now.rto_s,
+    )

@@ -1,0 +1,266 @@
+"""TCP for a whole host: which connection or listener a segment is for, which ports are taken, who answers with a reset.
+
+See RFC 9293 sections 3.9.1.1 (OPEN) and 3.10.7.1 (CLOSED), RFC 1122 section 4.2.3.10 (no answer to a broadcast).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from stack.config import TcpConfig
+from stack.counters import Counters
+from stack.errors import BadPacket, os_error
+from stack.host.ports import EphemeralPorts
+from stack.internet.icmp_error import IcmpError
+from stack.internet.ipv4 import Ipv4
+from stack.internet.path import Path
+from stack.internet.received import Received
+from stack.tcp.connection import Connection
+from stack.tcp.isn import initial_sequence_number
+from stack.tcp.listener import Listener
+from stack.tcp.segment import Segment, reset_for
+from stack.tcp.seq import in_window
+from stack.tcp.states import State
+from stack.tcp.tcb import Services, Tcb
+from stack.wire.addresses import ANY
+from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
+from stack.wire.numbers import PROTO_TCP
+from stack.wire.tcp import TcpHeader
+
+Address = tuple[bytes, int]
+
+
+class TcpLayer:
+    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, and `clock()`.
+
+    `clock()` is the time of the call or frame in progress, for errors that IP reports from the midst of one.
+    """
+
+    def __init__(
+        self,
+        config: TcpConfig,
+        counters: Counters,
+        ip: Ipv4,
+        ports: EphemeralPorts,
+        random: Callable[[int], bytes],
+        clock: Callable[[], float],
+    ) -> None:
+        self.connections: dict[bytes, Connection] = {}
+        self.listeners: dict[Address, Listener] = {}
+        secret = random(16)
+        self.services = Services(
+            config, counters, lambda key, now: initial_sequence_number(secret, key, now), closed=self._closed
+        )
+        self._counters = counters
+        self._ip = ip
+        self._ports = ports
+        self._clock = clock
+        self._reserved: dict[int, list[tuple[bytes, bool]]] = {}
+        self._local_ports: dict[int, int] = {}  # how many connections use a local port
+
+    # --- user calls
+
+    def bind(self, local: Address, reuse_address: bool) -> int:
+        """Reserve a local address and port; port 0 asks for an ephemeral one. Returns the port.
+
+        OSError: EADDRNOTAVAIL (not our address), EADDRINUSE. As in BSD, `reuse_address` allows a port that only old
+        connections still use, or that others reserved with the same wish, unless somebody listens on it.
+        """
+        address, port = local
+        if address != ANY and self._ip.owner(address) is None:
+            raise os_error(errno.EADDRNOTAVAIL)
+        if port == 0:
+            chosen = self._ports.choose(address, lambda p: p in self._reserved or p in self._local_ports)
+            if chosen is None:
+                raise os_error(errno.EADDRINUSE)
+            port = chosen
+        elif self._is_taken(address, port, reuse_address):
+            raise os_error(errno.EADDRINUSE)
+        self._reserved.setdefault(port, []).append((address, reuse_address))
+        return port
+
+    def _is_taken(self, address: bytes, port: int, reuse_address: bool) -> bool:
+        if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):
+            return True
+        for other, reuse in self._reserved.get(port, ()):
+            if _overlap(address, other) and not (reuse and reuse_address):
+                return True
+        return not reuse_address and port in self._local_ports
+
+    def release(self, local: Address) -> None:
+        """Give a reservation back."""
+        held = self._reserved.get(local[1], [])
+        for index, (address, _) in enumerate(held):
+            if address == local[0]:
+                del held[index]
+                break
+        if not held:
+            self._reserved.pop(local[1], None)
+
+    def listen(self, local: Address, backlog: int, options: dict[str, object]) -> Listener:
+        """Passive OPEN on an address (or ANY) and port. OSError EADDRINUSE, EADDRNOTAVAIL."""
+        address, port = local
+        if address != ANY and self._ip.owner(address) is None:
+            raise os_error(errno.EADDRNOTAVAIL)
+        if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):
+            raise os_error(errno.EADDRINUSE)
+        listener = Listener(self.services, local, backlog, options)
+        listener.on_closed = self._listener_closed
+        self.listeners[local] = listener
+        return listener
+
+    def connect(self, local: Address | None, remote: Address, options: dict[str, object], now: float) -> Connection:
+        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE."""
+        source = None if local is None or local[0] == ANY else local[0]
+        path = self._ip.path(source, remote[0], PROTO_TCP, df=True, now=now)
+        try:
+            if path.broadcast or path.multicast:  # MUST-46
+                raise os_error(errno.ENETUNREACH)
+            port = local[1] if local is not None else 0
+            if port == 0:
+                tail = remote[1].to_bytes(2, "big")
+                chosen = self._ports.choose(
+                    path.source + remote[0] + tail,
+                    lambda p: p in self._reserved or _key(path.source, p, *remote) in self.connections,
+                )
+                if chosen is None:
+                    raise os_error(errno.EADDRNOTAVAIL)
+                port = chosen
+            elif _key(path.source, port, *remote) in self.connections:
+                raise os_error(errno.EADDRNOTAVAIL)
+        except OSError:
+            path.close()
+            raise
+        connection = self._birth((path.source, port), remote, path)
+        for name, value in options.items():
+            setattr(connection, name, value)
+        connection.open(now)
+        return connection
+
+    def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
+        connection = Connection(self.services, local, remote, path)
+        path.on_error = lambda number: connection.unreachable(number, self._clock())
+        path.on_mtu = connection.path_mtu_changed
+        self.connections[connection.key] = connection
+        self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1
+        return connection
+
+    def _closed(self, tcb: Tcb) -> None:
+        if self.connections.get(tcb.key) is tcb:
+            del self.connections[tcb.key]
+            port = tcb.local[1]
+            self._local_ports[port] -= 1
+            if not self._local_ports[port]:
+                del self._local_ports[port]
+
+    def _listener_closed(self, listener: Listener) -> None:
+        self.listeners.pop(listener.local, None)
+
+    def shutdown(self, now: float, number: int) -> None:
+        """End every listener and connection; outstanding calls get `number`."""
+        for listener in list(self.listeners.values()):
+            listener.close(now, number)
+        for connection in list(self.connections.values()):
+            connection.abort(now, number)
+
+    # --- segments
+
+    def receive(self, received: Received) -> None:
+        """Take a segment the long way: the handler of protocol 6."""
+        counters = self._counters
+        counters["tcpInSegs"] += 1
+        payload = received.payload
+        if received.broadcast:  # MUST-57
+            counters.drop("tcp_not_unicast")
+            return
+        if not received.checksum_ok:
+            pseudo = pseudo_sum(received.source, received.destination, PROTO_TCP, len(payload))
+            if (pseudo + ones_sum(payload)) % 0xFFFF:
+                counters["tcpInErrs"] += 1
+                counters.drop("tcp_bad_checksum")
+                return
+        try:
+            segment = Segment.parse(memoryview(payload))
+        except BadPacket as bad:
+            counters["tcpInErrs"] += 1
+            counters.drop(bad.reason)
+            return
+        key = received.source + received.destination + bytes(payload[:4])
+        connection = self.connections.get(key)
+        if connection is not None:
+            if connection.segment(segment, received.now):
+                self.reset(received.source, received.destination, payload, segment, received.now)
+            return
+        self._unclaimed(received, segment)
+
+    def _unclaimed(self, received: Received, segment: Segment) -> None:
+        """No connection has it: a listener, or CLOSED (3.10.7.1)."""
+        payload, source, destination = received.payload, received.source, received.destination
+        remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+        listener = self.listeners.get((destination, local_port)) or self.listeners.get((ANY, local_port))
+        if listener is None:
+            self._counters.drop("tcp_no_connection")
+            answer = True
+        else:
+
+            def birth() -> Connection:
+                path = self._ip.path(destination, source, PROTO_TCP, df=True, now=received.now)
+                return self._birth((destination, local_port), (source, remote_port), path)
+
+            try:
+                answer = listener.segment(segment, birth, received.now)
+            except OSError:  # no way back to where it says it comes from
+                self._counters.drop("tcp_not_sent")
+                return
+        if answer:
+            self.reset(source, destination, payload, segment, received.now)
+
+    def reset(self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, now: float) -> None:
+        """Answer a segment that came from `source` by a reset, unless it is one (3.5.2, 3.10.7.1)."""
+        reset = reset_for(segment)
+        if reset is None:
+            return
+        seq, ack, flags = reset
+        remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+        bare = TcpHeader(local_port, remote_port, seq, ack, flags, 0).build()
+        checksum = internet_checksum(bare, pseudo_sum(destination, source, PROTO_TCP, len(bare)))
+        self._counters["tcpOutSegs"] += 1
+        self._counters["tcpOutRsts"] += 1
+        header = bare[:16] + checksum.to_bytes(2, "big") + bare[18:]
+        try:
+            self._ip.output.send(destination, source, PROTO_TCP, [header], now)
+        except OSError:
+            self._counters.drop("tcp_not_sent")
+
+    def icmp_error(self, error: IcmpError, now: float) -> bool:
+        """An ICMP error that quotes a segment of ours; whether that segment is in flight (RFC 5927 section 4)."""
+        quoted = error.quoted
+        key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]
+        connection = self.connections.get(key)
+        if connection is None:
+            return False
+        seq = int.from_bytes(quoted[4:8], "big")
+        if not in_window(seq, connection.snd_una, max(connection.flight, 1)):
+            self._counters.drop("tcp_icmp_not_in_flight")
+            return False
+        connection.icmp_error(error.errno, error.hard, seq, now)
+        return True
+
+    def end_on(self, gone: Callable[[Connection], bool], now: float, number: int) -> None:
+        """Abort the connections that `gone` says have lost their interface or address."""
+        for connection in [c for c in self.connections.values() if gone(c)]:
+            connection.abort(now, number)
+
+    def established(self) -> int:
+        """tcpCurrEstab of RFC 4022: connections in ESTABLISHED or CLOSE-WAIT."""
+        return sum(c.state in (State.ESTABLISHED, State.CLOSE_WAIT) for c in self.connections.values())
+
+
+def _overlap(a: bytes, b: bytes) -> bool:
+    """Whether two local addresses of one port are in each other's way."""
+    return a == b or ANY in (a, b)
+
+
+def _key(local: bytes, local_port: int, remote: bytes, remote_port: int) -> bytes:
+    return remote + local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")
