@@ -92,6 +92,7 @@ DROPS: dict[str, str] = {
     "arp_bad_hardware": "the hardware type or address length is not Ethernet's",
     "arp_bad_protocol": "the protocol type or address length is not IPv4's",
     "arp_bad_sender": "the sender claims a group address, or none, as its station address (RFC 1812 section 3.3.2)",
+    "arp_from_ourselves": "one of our own packets came back",
     "arp_not_for_us": "the target is another host, and the sender is nobody we know",
     "arp_unsolicited": "a reply from someone we did not ask",
     "arp_cache_full": "a neighbour forgotten to make room for a new one",

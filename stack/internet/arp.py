@@ -163,6 +163,9 @@ class NeighborCache:
         if is_group_mac(packet.sender_mac) or packet.sender_mac == MAC_ZERO:
             self.counters.drop("arp_bad_sender")
             return
+        if packet.sender_mac == self.mac:  # our own, come back by way of a hub (RFC 5227 section 2.1.1)
+            self.counters.drop("arp_from_ourselves")
+            return
         if self.observe is not None:
             self.observe(packet, now)
         merged = self._merge(packet, now)
@@ -191,8 +194,6 @@ class NeighborCache:
         """Whether the sender's address can be that of another host: a probe's 0.0.0.0 or our own cannot."""
         address = packet.sender_ip
         if is_this_network(address) or is_loopback(address) or address[0] >= 224:
-            return False
-        if packet.sender_mac == self.mac:
             return False
         return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
 
@@ -301,11 +302,8 @@ class NeighborCache:
         ranked = sorted(self._entries.values(), key=worth)
         for neighbor in ranked[: max(1, self.config.entries_max // 16)]:
             self.counters.drop("arp_cache_full")
-            waiting = self._take_waiting(neighbor)
+            self._take_waiting(neighbor)
             self._remove(neighbor)
-            for datagram in waiting:
-                if datagram.on_error is not None:
-                    datagram.on_error(errno.EHOSTUNREACH)
 
     def _remove(self, neighbor: Neighbor) -> None:
         neighbor.forget(GONE)

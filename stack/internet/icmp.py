@@ -119,7 +119,7 @@ class Icmp:
         header, quoted = message.quoted()
         if header.fragment_offset:
             raise BadPacket("icmp_bad_quote")
-        if self.output.owner(header.source) is None:
+        if header.source != received.destination:  # RFC 792: an error goes to the source of what it is about
             raise BadPacket("icmp_not_our_datagram")
         if message.type == icmp.REDIRECT:
             self._redirect(received, message, header)

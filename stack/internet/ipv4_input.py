@@ -149,7 +149,7 @@ class Ipv4Input:
         if is_broadcast_to(interface, destination):
             self.counters["ipSystemStatsInBcastPkts"] += 1
             return True
-        if not interface.addresses and header.protocol == PROTO_UDP and source != ANY and not link_broadcast:
+        if not interface.addresses and header.protocol == PROTO_UDP and source != ANY:
             # RFC 2131 section 4.1: a client without an address takes the server's unicast answers. As nobody has told
             # it that the address is its own, it handles them like a broadcast: it answers nothing.
             return True

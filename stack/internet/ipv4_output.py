@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from stack.config import IpConfig
 from stack.counters import Counters
+from stack.errors import os_error
 from stack.internet.fragments import fragment
 from stack.internet.ident import Identifications
 from stack.internet.interface import Interface, has_address, is_broadcast_on, send_frame
@@ -23,7 +24,6 @@ from stack.wire.addresses import (
     ANY,
     BROADCAST,
     LOOPBACK,
-    format_ipv4,
     is_class_e,
     is_loopback,
     is_multicast,
@@ -33,12 +33,13 @@ from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import MAX_LENGTH, Ipv4Header
 
 
-def _unreachable(destination: bytes) -> OSError:
-    return OSError(errno.ENETUNREACH, f"no route to {format_ipv4(destination)}")
-
-
 def _nothing() -> None:
     pass
+
+
+def _names_network(interface: Interface, destination: bytes) -> bool:
+    """Whether `destination` is {network, 0}, to which nothing is sent (RFC 1812 section 4.2.3.1)."""
+    return any(prefix.broadcast is not None and prefix.network == destination for prefix in interface.addresses)
 
 
 class Ipv4Output:
@@ -156,24 +157,24 @@ class Ipv4Output:
         owner = None
         if source == ANY:
             if interface is None:
-                raise OSError(errno.EADDRNOTAVAIL, "0.0.0.0 is a source only on a given interface")
+                raise os_error(errno.EADDRNOTAVAIL)
             owner = interface
         elif source is not None:
             owner = self.owner(source)
             if owner is None:
-                raise OSError(errno.EADDRNOTAVAIL, f"{format_ipv4(source)} is not an address of this host")
+                raise os_error(errno.EADDRNOTAVAIL)
         if self.owner(destination) is not None:
             chosen = LOOPBACK if is_loopback(destination) else destination
             return self.loopback, destination, chosen
         if owner is self.loopback or is_class_e(destination) or is_this_network(destination):
-            raise _unreachable(destination)
+            raise self._no_route()
         if is_multicast(destination) or destination == BROADCAST:
             out = interface or owner or self._first_interface(destination, now)
             gateway, preferred = None, None
         else:
             route = self.routes.lookup(destination, now, interface or owner)
-            if route is None:
-                raise _unreachable(destination)
+            if route is None or (route.gateway is None and _names_network(route.interface, destination)):
+                raise self._no_route()
             out, gateway, preferred = route.interface, route.gateway, route.source
         next_hop = destination if gateway is None else gateway
         if source is not None:
@@ -188,7 +189,11 @@ class Ipv4Output:
         for interface in self.interfaces:
             if not interface.loopback:
                 return interface
-        raise _unreachable(destination)
+        raise self._no_route()
+
+    def _no_route(self) -> OSError:
+        self.counters["ipSystemStatsOutNoRoutes"] += 1
+        return os_error(errno.ENETUNREACH)
 
     @staticmethod
     def _source_on(interface: Interface, next_hop: bytes) -> bytes:
@@ -196,7 +201,7 @@ class Ipv4Output:
             if prefix.contains(next_hop):
                 return prefix.address
         if not interface.addresses:
-            raise OSError(errno.EADDRNOTAVAIL, f"{interface.name} has no address")
+            raise os_error(errno.EADDRNOTAVAIL)
         return interface.addresses[0].address
 
     def _attach(self, path: Path, interface: Interface, next_hop: bytes) -> None:
@@ -227,10 +232,10 @@ class Ipv4Output:
             self._rebind(path, now)
         total = path.header_length + length
         if total > MAX_LENGTH:
-            raise OSError(errno.EMSGSIZE, f"a datagram of {total} bytes is over 65,535")
+            raise os_error(errno.EMSGSIZE)
         if total > path.mtu and path.df and not offload:
             counters["ipSystemStatsOutFragFails"] += 1
-            raise OSError(errno.EMSGSIZE, f"{total} bytes do not fit a path MTU of {path.mtu}")
+            raise os_error(errno.EMSGSIZE)
         header = Ipv4Header(
             path.source,
             path.destination,
@@ -260,12 +265,10 @@ class Ipv4Output:
 
     def _rebind(self, path: Path, now: float) -> None:
         """Look the route up again, keeping the source address."""
-        try:
-            pinned = path.interface if path.pinned else None
-            interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
-        except OSError:
-            self.counters["ipSystemStatsOutNoRoutes"] += 1
-            raise
+        pinned = path.interface if path.pinned else None
+        if pinned is not None and pinned not in self.interfaces:
+            raise self._no_route()
+        interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
         before = path.mtu
         self._attach(path, interface, next_hop)
         if path.mtu != before and path.on_mtu is not None:

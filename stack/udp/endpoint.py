@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stack.errors import os_error
 from stack.udp.below import Address, Path
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, ones_sum
@@ -102,7 +103,7 @@ class Endpoint:
         """
         self._check_open()
         if self.local[1]:
-            raise OSError(errno.EINVAL, "the socket is bound already")
+            raise os_error(errno.EINVAL)
         self._ports.bind(self, local, None)
         self.wild = local[0] == ANY
 
@@ -118,7 +119,7 @@ class Endpoint:
         source, broadcast = path.source, path.broadcast
         path.close()
         if broadcast and not self.broadcast:
-            raise OSError(errno.EACCES, "permission to send to a broadcast address was not given")
+            raise os_error(errno.EACCES)
         if not self.local[1]:
             self._ports.bind(self, (source, 0), remote)
         elif self.wild:
@@ -138,11 +139,11 @@ class Endpoint:
     @staticmethod
     def _check_port(remote: Address) -> None:
         if not 0 < remote[1] <= 65535:
-            raise OSError(errno.EINVAL, f"{remote[1]} is not a port to send to")
+            raise os_error(errno.EINVAL)
 
     def _check_open(self) -> None:
         if self.closed:
-            raise OSError(errno.EBADF, "the socket is closed")
+            raise os_error(errno.EBADF)
 
     # --- sending
 
@@ -150,7 +151,7 @@ class Endpoint:
         """Send to the connected peer; the number of bytes. Raises what `send_to` raises, and EDESTADDRREQ."""
         if self.remote is None:
             self._check_open()
-            raise OSError(errno.EDESTADDRREQ, "the socket is not connected, and no address was given")
+            raise os_error(errno.EDESTADDRREQ)
         return self.send_to(data, self.remote, now)
 
     def send_to(self, data: Buffer, remote: Address, now: float, source: bytes | None = None) -> int:
@@ -165,10 +166,10 @@ class Endpoint:
         self._check_port(remote)
         length = HEADER_LENGTH + len(data)
         if len(data) > MAX_PAYLOAD:
-            raise OSError(errno.EMSGSIZE, f"{len(data)} bytes do not fit one datagram: the limit is {MAX_PAYLOAD}")
+            raise os_error(errno.EMSGSIZE)
         path = self._path(remote[0], source, now)
         if path.broadcast and not self.broadcast:
-            raise OSError(errno.EACCES, "permission to send to a broadcast address was not given")
+            raise os_error(errno.EACCES)
         if not self.local[1]:
             self._ports.bind(self, (self.local[0], 0), remote)
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
@@ -194,6 +195,10 @@ class Endpoint:
         path.tos = self.tos
         self._paths[key] = path
         return path
+
+    def has_sent_to(self, destination: bytes) -> bool:
+        """Whether a path to `destination` is still kept, so that an ICMP error about it may be true."""
+        return any(known == destination for _, known in self._paths)
 
     def set_options(self, options: bytes) -> None:
         """The raw IP options, padded to 4 bytes, of datagrams to come (RFC 1122 section 4.1.3.2)."""
@@ -258,7 +263,7 @@ class Endpoint:
     def _raise_pending(self) -> None:
         if self.error:
             number = self.take_error()
-            raise OSError(number, "an error was reported for an earlier datagram")
+            raise os_error(number)
 
     def path_failed(self, number: int) -> None:
         """An earlier datagram could not be sent or was refused; only a connected endpoint is told (RFC 1122 4.1.3.3).

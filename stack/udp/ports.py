@@ -199,6 +199,8 @@ class UdpPorts:
                 continue
             if endpoint.remote is not None and endpoint.remote != remote:
                 continue
+            if endpoint.remote is None and not endpoint.has_sent_to(error.quoted_destination):
+                continue
             ours = True
             if endpoint.remote is not None and error.hard:
                 endpoint.path_failed(error.errno)
