@@ -1,0 +1,15 @@
+"""One Internet host in one Python process: Ethernet, ARP, IPv4, ICMP, UDP and TCP under trio sockets.
+
+async with stack.open_host(stack.Tap("tap0"), address="10.9.0.2/24") as host:
+    print(await host.ping("10.9.0.1"))
+    stream = await host.open_tcp_stream("10.9.0.1", 8000)
+"""
+
+from stack.config import Config
+from stack.link.capture import Capture
+from stack.link.impair import Impaired
+from stack.link.segment import Segment
+from stack.link.tap import Tap
+from stack.sockets.host import Host, open_host
+
+__all__ = ["open_host", "Host", "Config", "Tap", "Segment", "Impaired", "Capture"]

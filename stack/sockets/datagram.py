@@ -1,0 +1,298 @@
+"""SOCK_DGRAM: a trio socket over a UDP endpoint of this host. See RFC 1122 section 4.1.4 and POSIX.1-2017."""
+
+from __future__ import annotations
+
+import errno
+import socket as stdlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import index
+from typing import TYPE_CHECKING, Any, overload
+
+import trio
+from trio.lowlevel import checkpoint
+
+from stack.sockets import options
+from stack.sockets.options import Value, fail
+from stack.sockets.runner import Runner
+from stack.sockets.socket import (
+    HARMLESS_FLAGS,
+    Socket,
+    bytes_view,
+    check_size,
+    python_address,
+    scatter,
+    writable_view,
+)
+from stack.udp.endpoint import Endpoint
+from stack.wire.addresses import ANY, LOOPBACK
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+RECEIVE_FLAGS = HARMLESS_FLAGS | stdlib.MSG_PEEK | stdlib.MSG_TRUNC
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One datagram as a receiving call got it: cut to the size asked for, `length` bytes before."""
+
+    data: bytes
+    length: int
+    remote: tuple[str, int] | None
+
+
+class DatagramSocket(Socket):
+    """A UDP socket. Sending never waits; a datagram that does not fit the buffer given to `recv` is cut."""
+
+    _option_table = options.DATAGRAM
+
+    def __init__(self, runner: Runner, proto: int = 0) -> None:
+        super().__init__(runner, stdlib.SOCK_DGRAM, proto)
+        runner.now()
+        self._endpoint: Endpoint = runner.core.udp.open()
+        self._endpoint.on_readable = self._reader.wake
+        self._keepalive = False
+        self._linger_s: float | None = None
+        self._send_buffer_bytes = runner.core.config.udp.receive_bytes
+        self._read_shut_down = self._write_shut_down = False
+
+    def _end(self) -> Callable[[float], None] | None:
+        endpoint = self._endpoint
+        return lambda _now: endpoint.close()
+
+    # --- addresses
+
+    async def bind(self, address: Any) -> None:
+        """Take a local address and port (0: any that is free). OSError: EINVAL, EADDRNOTAVAIL, EADDRINUSE."""
+        local = await self._resolve(address, "bind", local=True)
+        await checkpoint()
+        self._check_open()
+        self._runner.now()
+        self._endpoint.bind(local)
+
+    async def connect(self, address: Any) -> None:
+        """Talk to one peer from now on. Being cancelled closes the socket, as trio's does.
+
+        OSError: ENETUNREACH, EACCES (a broadcast address without SO_BROADCAST).
+        """
+        try:
+            remote = await self._resolve(address, "connect", local=False)
+            await checkpoint()
+        except trio.Cancelled:
+            self.close()
+            raise
+        self._check_open()
+        now = self._runner.now()
+        self._endpoint.connect(_or_ourselves(remote), now)
+
+    def listen(self, backlog: int = 128) -> None:
+        """OSError(EOPNOTSUPP)."""
+        index(backlog)
+        self._check_open()
+        fail(errno.EOPNOTSUPP)
+
+    async def accept(self) -> Any:
+        """OSError(EOPNOTSUPP)."""
+        await checkpoint()
+        self.listen()
+
+    def getsockname(self) -> tuple[str, int]:
+        """Our own address and port; ("0.0.0.0", 0) before there are any."""
+        self._check_open()
+        return python_address(self._endpoint.local)
+
+    def getpeername(self) -> tuple[str, int]:
+        """The peer's address and port; OSError(ENOTCONN) when there is none."""
+        self._check_open()
+        remote = self._endpoint.remote
+        return fail(errno.ENOTCONN) if remote is None else python_address(remote)
+
+    def _describe(self) -> str:
+        text = super()._describe()
+        if self._endpoint.remote is not None:
+            text += " remote {}:{}".format(*python_address(self._endpoint.remote))
+        return text
+
+    def shutdown(self, flag: int) -> None:
+        """End one direction or both: receiving then gives b"" when all is read, sending raises EPIPE.
+
+        OSError(ENOTCONN) when not connected.
+        """
+        flag = index(flag)
+        self._check_open()
+        if flag not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
+            fail(errno.EINVAL)
+        if self._endpoint.remote is None:
+            fail(errno.ENOTCONN)
+        self._read_shut_down = self._read_shut_down or flag != stdlib.SHUT_WR
+        self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
+        self._reader.wake()
+
+    @property
+    def did_shutdown_SHUT_WR(self) -> bool:
+        """Whether `shutdown` has ended our direction."""
+        return self._write_shut_down
+
+    # --- receiving
+
+    def is_readable(self) -> bool:
+        """Whether a receiving call would give something or raise at once."""
+        if self._closed:
+            raise ValueError("file descriptor cannot be a negative integer (-1)")
+        return self._read_shut_down or self._endpoint.readable
+
+    def _receive(self, size: int, flags: int) -> Taken | None:
+        self._check_open()
+        if flags & ~RECEIVE_FLAGS:
+            fail(errno.EOPNOTSUPP)
+        endpoint = self._endpoint
+        datagram = endpoint.peek() if flags & stdlib.MSG_PEEK else endpoint.receive_datagram()
+        if datagram is None:
+            return Taken(b"", 0, None) if self._read_shut_down else None
+        data = datagram.data
+        return Taken(data if len(data) <= size else data[:size], len(data), python_address(datagram.remote))
+
+    async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
+        """The next datagram, cut to `buflen` bytes. OSError: what happened to an earlier one of ours (ECONNREFUSED)."""
+        return (await self.recvfrom(buflen, flags))[0]
+
+    async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """The next datagram, cut to `bufsize` bytes, and its sender's address."""
+        size = check_size(bufsize, "recvfrom")
+        if not size:
+            await checkpoint()
+            return b"", None
+        taken = await self._until(self._reader, self._receive, size, flags)
+        return taken.data, taken.remote
+
+    async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Put the next datagram into `buffer`; how many bytes that were (MSG_TRUNC: how many it has)."""
+        return (await self.recvfrom_into(buffer, nbytes, flags))[0]
+
+    async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """(bytes put into `buffer`, the sender's address)."""
+        with writable_view(buffer, nbytes, "recvfrom_into") as view:
+            size = len(view)
+        if not size:
+            await checkpoint()
+            return 0, None
+        taken = await self._until(self._reader, self._receive, size, flags)
+        with writable_view(buffer, nbytes, "recvfrom_into") as view:
+            view[: len(taken.data)] = taken.data
+        return (taken.length if flags & stdlib.MSG_TRUNC else len(taken.data)), taken.remote
+
+    async def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
+        """(data, no ancillary data, MSG_TRUNC when the datagram was cut, the sender's address)."""
+        taken = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
+        return taken.data, [], _cut(taken), taken.remote
+
+    async def recvmsg_into(
+        self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:
+        """(bytes put into `buffers`, no ancillary data, MSG_TRUNC when it was cut, the sender's address)."""
+        places = list(buffers)
+        size = sum(memoryview(place).nbytes for place in places)
+        taken = await self._until(self._reader, self._receive, size, flags)
+        scatter(taken.data, places)
+        return len(taken.data), [], _cut(taken), taken.remote
+
+    # --- sending
+
+    def _may_write(self) -> bool | None:
+        self._check_open_for_waiting()
+        return True
+
+    def _send(self, data: Buffer, remote: tuple[bytes, int] | None, flags: int) -> int:
+        self._check_open()
+        if flags & ~HARMLESS_FLAGS:
+            fail(errno.EOPNOTSUPP)
+        if self._write_shut_down:
+            fail(errno.EPIPE)
+        if type(data) is not bytes:
+            with bytes_view(data) as view:
+                data = bytes(view)
+        now = self._runner.now()
+        if remote is None:
+            sent = self._endpoint.send(data, now)
+        else:
+            sent = self._endpoint.send_to(data, _or_ourselves(remote), now)
+        self._runner.after_call(now)
+        return sent
+
+    async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
+        """Send a datagram to the connected peer. OSError: EDESTADDRREQ when there is none; as `sendto`."""
+        return await self._until(self._writer, self._send, bytes, None, flags)
+
+    @overload
+    async def sendto(self, data: Buffer, address: tuple[object, ...] | str | Buffer, /) -> int: ...
+    @overload
+    async def sendto(self, data: Buffer, flags: int, address: tuple[object, ...] | str | Buffer, /) -> int: ...
+    async def sendto(self, *args: Any) -> int:
+        """Send a datagram to an address. OSError: EMSGSIZE, EACCES (broadcast), ENETUNREACH, an earlier one's fate."""
+        remote = await self._resolve(args[-1], "sendto", local=False)
+        flags = index(args[1]) if len(args) > 2 else 0
+        return await self._until(self._writer, self._send, args[0], remote, flags)
+
+    async def sendmsg(
+        self,
+        buffers: Iterable[Buffer],
+        ancdata: Iterable[tuple[int, int, Buffer]] = (),
+        flags: int = 0,
+        address: Any = None,
+        /,
+    ) -> int:
+        """Send the buffers as one datagram. OSError(EINVAL) for ancillary data; else as `sendto`."""
+        remote = None if address is None else await self._resolve(address, "sendmsg", local=False)
+        if list(ancdata):
+            fail(errno.EINVAL)
+        return await self._until(self._writer, self._send, b"".join(buffers), remote, flags)
+
+    # --- options
+
+    def _get_option(self, name: str) -> Value:
+        endpoint = self._endpoint
+        values: dict[str, Value] = {
+            "accepting": 0,
+            "error": 0,
+            "reuse_address": endpoint.reuse_address,
+            "broadcast": endpoint.broadcast,
+            "keepalive": self._keepalive,
+            "linger_s": self._linger_s,
+            "rcvbuf": endpoint.receive_bytes,
+            "sndbuf": self._send_buffer_bytes,
+            "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
+            "tos": endpoint.tos,
+        }
+        return endpoint.take_error() if name == "error" else values[name]
+
+    def _set_option(self, name: str, value: Value) -> None:
+        """SO_KEEPALIVE, SO_LINGER and SO_SNDBUF mean nothing to UDP, and are remembered as the kernel does."""
+        endpoint = self._endpoint
+        if name == "reuse_address":
+            endpoint.reuse_address = bool(value)
+        elif name == "broadcast":
+            endpoint.broadcast = bool(value)
+        elif name == "keepalive":
+            self._keepalive = bool(value)
+        elif name == "linger_s":
+            self._linger_s = value
+        elif name == "rcvbuf":
+            endpoint.receive_bytes = self._runner.buffer_size(value)
+        elif name == "sndbuf":
+            self._send_buffer_bytes = self._runner.buffer_size(value)
+        elif name == "ttl":
+            endpoint.ttl = None if value is None else int(value)
+        elif name == "tos":
+            endpoint.tos = int(value or 0)
+
+
+def _or_ourselves(remote: tuple[bytes, int]) -> tuple[bytes, int]:
+    """0.0.0.0 as a destination means this host, as programs expect of BSD's sockets."""
+    return (LOOPBACK, remote[1]) if remote[0] == ANY else remote
+
+
+def _cut(taken: Taken) -> int:
+    return int(stdlib.MSG_TRUNC) if taken.length > len(taken.data) else 0

@@ -1,0 +1,261 @@
+"""The host as programs see it: `open_host` and what it gives.
+
+Everything asynchronous is trio's; streams and listeners are trio's own `SocketStream` and `SocketListener` around our
+sockets.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as stdlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any
+
+import trio
+
+from stack.config import Config
+from stack.host.host import Host as Core
+from stack.host.records import ConnectionRecord, InterfaceRecord
+from stack.host.trace import Trace
+from stack.internet.arp import NeighborRecord
+from stack.internet.echo import EchoFailure, EchoReply, EchoResult
+from stack.internet.route import RouteRecord
+from stack.link.device import Link
+from stack.sockets.datagram import DatagramSocket
+from stack.sockets.resolver import check_kind, in_thread, installed
+from stack.sockets.runner import Runner
+from stack.sockets.socket import Socket
+from stack.sockets.stream import StreamSocket
+from stack.sockets.waiter import Waiter
+from stack.wire.addresses import Prefix, parse_ipv4
+
+DEFAULT = Config()
+ECHO_HEADER_BYTES = 8
+LONGEST_ECHO_BYTES = 65535 - 20 - ECHO_HEADER_BYTES
+
+
+class Host:
+    """One Internet host, as long as the `open_host` block it comes from. Not to be made otherwise.
+
+    Addresses are text here: "10.9.0.2", with its prefix length where one is needed: "10.9.0.2/24".
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    # --- interfaces
+
+    def attach(
+        self, link: Link, *, addresses: Iterable[str | Prefix] = (), gateway: str | None = None
+    ) -> InterfaceRecord:
+        """Open `link` and use it as an interface with these addresses; `gateway` becomes the default route.
+
+        ValueError for what is no address, OSError when the link does not open.
+        """
+        prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in addresses]
+        interface = self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway))
+        return next(record for record in self.interfaces() if record.name == interface.name)
+
+    def detach(self, link: Link) -> None:
+        """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""
+        self._runner.detach(link)
+
+    # --- sockets
+
+    def socket(self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0) -> Socket:
+        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2) for others."""
+        kind = check_kind(family, type, proto)
+        return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)
+
+    def install(self) -> AbstractContextManager[None]:
+        """`with host.install():` what `trio.socket` makes in this block, and in tasks begun in it, is this host's.
+
+        That is how libraries that know nothing of this one come to use it. Sockets of other families (AF_UNIX) stay
+        the kernel's; IPv6 is refused with EAFNOSUPPORT.
+        """
+        return installed(self)
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        """As `socket.getaddrinfo`, for IPv4 alone: the machine's resolver is asked."""
+        if family == stdlib.AF_UNSPEC:
+            family = stdlib.AF_INET
+        return await in_thread(host, port, family, type, proto, flags)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """As `socket.getnameinfo`: the machine's resolver is asked."""
+        return await trio.to_thread.run_sync(stdlib.getnameinfo, sockaddr, flags, abandon_on_cancel=True)
+
+    async def open_tcp_stream(
+        self, host: str | bytes, port: int, *, local_address: str | None = None
+    ) -> trio.SocketStream:
+        """As `trio.open_tcp_stream`, from this host."""
+        with self.install():
+            return await trio.open_tcp_stream(host, port, local_address=local_address)
+
+    async def open_tcp_listeners(
+        self, port: int, *, host: str | bytes | None = None, backlog: int | None = None
+    ) -> list[trio.SocketListener]:
+        """As `trio.open_tcp_listeners`, on this host; without `host`, on all its addresses."""
+        with self.install():
+            return await trio.open_tcp_listeners(port, host=host, backlog=backlog)
+
+    async def serve_tcp(
+        self,
+        handler: Callable[[trio.SocketStream], Awaitable[object]],
+        port: int,
+        *,
+        host: str | bytes | None = None,
+        backlog: int | None = None,
+        handler_nursery: trio.Nursery | None = None,
+        task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """As `trio.serve_tcp`, on this host."""
+        listeners = await self.open_tcp_listeners(port, host=host, backlog=backlog)
+        await trio.serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
+
+    # --- ICMP
+
+    async def ping(
+        self,
+        destination: str,
+        *,
+        data: bytes = b"",
+        size: int | None = None,
+        ttl: int | None = None,
+        timeout_s: float | None = None,
+    ) -> float:
+        """Ask whether `destination` is there; the round-trip time in seconds.
+
+        `data` is what is sent along, made `size` bytes long if that is given. OSError: TimeoutError when no answer came
+        within `timeout_s` (default: the configuration's), EHOSTUNREACH, ENETUNREACH and so on when one never will,
+        EMSGSIZE for more than 65,507 bytes.
+        """
+        return (await self.echo(destination, data=data, size=size, ttl=ttl, timeout_s=timeout_s)).rtt_s
+
+    async def echo(
+        self,
+        destination: str,
+        *,
+        data: bytes = b"",
+        size: int | None = None,
+        ttl: int | None = None,
+        timeout_s: float | None = None,
+    ) -> EchoReply:
+        """As `ping`, but give the whole answer: `source` (4 bytes), `sequence`, `rtt_s`, `ttl`, `tos`, `data`."""
+        address = await self._look_up(destination)
+        if size is not None:
+            data = data[:size] if data else bytes(number & 0xFF for number in range(size))
+            data = data.ljust(size, b"\0")
+        if len(data) > LONGEST_ECHO_BYTES:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        waiter = Waiter()
+        results: list[EchoResult] = []
+
+        def on_result(result: EchoResult) -> None:
+            results.append(result)
+            waiter.wake()
+
+        now = self._runner.now()
+        ping = self._runner.core.ping(address, data, now, on_result, ttl=ttl, timeout_s=timeout_s)
+        self._runner.after_call(now)
+        try:
+            if results:
+                await trio.lowlevel.checkpoint()
+            while not results:
+                await waiter.park()
+        finally:
+            ping.cancel()
+        result = results[0]
+        if isinstance(result, EchoFailure):
+            raise OSError(result.errno, f"{os.strerror(result.errno)}: no echo from {destination}")
+        return result
+
+    async def _look_up(self, name: str) -> bytes:
+        with self.install():
+            found = await trio.socket.getaddrinfo(name, 0, stdlib.AF_INET, stdlib.SOCK_DGRAM)
+        return stdlib.inet_pton(stdlib.AF_INET, str(found[0][4][0]))
+
+    # --- looking at it: frozen records, ready for JSON
+
+    def interfaces(self) -> list[InterfaceRecord]:
+        """The interfaces, in the order they were attached."""
+        return self._runner.core.interfaces()
+
+    def neighbors(self) -> list[NeighborRecord]:
+        """What ARP knows."""
+        return self._runner.core.neighbors()
+
+    def routes(self) -> list[RouteRecord]:
+        """The routing table."""
+        return self._runner.core.routes()
+
+    def connections(self) -> list[ConnectionRecord]:
+        """Every TCP connection and listener and every UDP socket."""
+        return self._runner.core.connections()
+
+    def counters(self) -> dict[str, int]:
+        """Every counter by its name."""
+        return dict(self._runner.core.counters)
+
+
+@asynccontextmanager
+async def open_host(
+    link: Link | None = None,
+    *,
+    address: str | None = None,
+    gateway: str | None = None,
+    config: Config = DEFAULT,
+    random: Callable[[int], bytes] = os.urandom,
+    raise_errors: bool = False,
+    report: Callable[[str], None] | None = None,
+    trace: Trace | None = None,
+) -> AsyncIterator[Host]:
+    """Run a host for as long as the block lasts.
+
+    `link` with `address` ("10.9.0.2/24") and perhaps a `gateway` is short for `host.attach(link, addresses=[address],
+    gateway=gateway)`. When the block is left, everything of the host's ends: connections are reset, tasks that wait for
+    them are woken with an error, the links are closed.
+
+    For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
+    the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event.
+
+    ValueError for an address that is none, OSError when the link does not open.
+    """
+    if address == "dhcp":
+        raise ValueError("address: 'dhcp' is not known yet; give an address with its prefix length, like '10.9.0.2/24'")
+    if link is None and (address is not None or gateway is not None):
+        raise ValueError("an address or a gateway needs a link to go with")
+    failure: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        core = Core(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
+        runner = Runner(core, nursery, config.host.batch_frames)
+        try:
+            host = Host(runner)
+            if link is not None:
+                host.attach(link, addresses=[] if address is None else [address], gateway=gateway)
+            yield host
+        except BaseException as error:
+            # The program's own exception is not to come out wrapped in a group, only because we use a nursery.
+            if _is_cancellation(error):
+                raise
+            failure = error
+        finally:
+            runner.close()
+    if failure is not None:
+        raise failure
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(trio.Cancelled) is not None
+    return isinstance(error, trio.Cancelled)

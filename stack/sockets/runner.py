@@ -1,0 +1,224 @@
+"""The loop: it does the waiting for the protocol code, which never waits, and hands it frames and deadlines.
+
+A task per link waits for frames and takes in a batch of them per wake; one task sleeps until the earliest deadline of
+the host and its links. What happens once per frame is `read` and `frame` and nothing of trio's: no checkpoint, task,
+channel or cancel scope. An idle host has nothing to wake up for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+import trio
+from trio.lowlevel import wait_readable
+
+from stack.host.host import Host as Core
+from stack.host.interface import Interface
+from stack.link.device import Link
+from stack.sockets.waiter import Waiter
+from stack.wire.addresses import Prefix
+
+
+class Port:
+    """One link and its place in the host. `bell` is where its task waits for the link's `wake`."""
+
+    __slots__ = ("bell", "interface", "link", "open", "rung")
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.interface: Interface | None = None
+        self.bell = Waiter()
+        self.rung = False
+        self.open = True
+
+    def ring(self) -> None:
+        """The link has something to read or an earlier deadline. Does not look: this may be in the midst of a write."""
+        self.rung = True
+        self.bell.wake()
+
+
+class Runner:
+    """Runs one host in one nursery, until `close`. `batch_frames` is how many frames are taken in per wake."""
+
+    def __init__(self, core: Core, nursery: trio.Nursery, batch_frames: int) -> None:
+        self.core = core
+        self.down = False
+        self._nursery = nursery
+        self._batch = range(batch_frames)
+        self._ports: list[Port] = []
+        self._timer = trio.CancelScope()
+        self._token = trio.lowlevel.current_trio_token()
+        core.wake_timer = self._arm
+        nursery.start_soon(self._run_timer, name="stack timer")
+
+    # --- user calls
+
+    def now(self) -> float:
+        """The time for a call into the protocol code. OSError(ENETDOWN) when the host has ended."""
+        if self.down:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        return trio.current_time()
+
+    def after_call(self, now: float) -> None:
+        """To be called when a user call has run protocol code: sends and wakes what it left to do."""
+        if not self.down:
+            self.core.after_call(now)
+
+    def buffer_size(self, wanted: float | None) -> int:
+        """What SO_RCVBUF and SO_SNDBUF make of the number they are given: it is cut to what is allowed, as on Linux."""
+        config = self.core.config.host
+        return min(max(int(wanted or 0), config.smallest_socket_buffer_bytes), config.largest_socket_buffer_bytes)
+
+    def release(self, end: Callable[[float], None]) -> None:
+        """Have `end(now)` called from the loop: for what is given up where protocol code may be running already.
+
+        The garbage collector runs at any time and in any thread.
+        """
+
+        def run() -> None:
+            if not self.down:
+                now = trio.current_time()
+                end(now)
+                self.core.after_call(now)
+
+        try:
+            self._token.run_sync_soon(run)
+        except trio.RunFinishedError:
+            pass
+
+    # --- links
+
+    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None) -> Interface:
+        """Open the link and take it in as an interface; OSError when the link does not open."""
+        now = self.now()
+        port = Port(link)
+        link.open(port.ring)
+        try:
+            port.interface = self.core.attach(link, addresses, gateway, now)
+        except BaseException:
+            link.close()
+            raise
+        self._ports.append(port)
+        if link.fileno() >= 0:
+            self._nursery.start_soon(self._run_descriptor, port, name=f"stack {link.name}")
+        self._nursery.start_soon(self._run_bell, port, name=f"stack {link.name} bell")
+        self.after_call(now)
+        self._arm()
+        return port.interface
+
+    def detach(self, link: Link) -> None:
+        """Give the interface up: what depends on it ends with ENETDOWN. ValueError for a link that is not ours."""
+        for port in self._ports:
+            if port.link is link:
+                self._drop(port)
+                return
+        raise ValueError(f"{link.name} is not attached to this host")
+
+    def close(self) -> None:
+        """End everything: connections are reset, whoever waits is woken, links are closed."""
+        if self.down:
+            return
+        now = trio.current_time()
+        self.core.shutdown(now)
+        self.core.batch_end(now)
+        for port in list(self._ports):
+            self._drop(port)
+        self.down = True
+        self._nursery.cancel_scope.cancel()
+
+    def _drop(self, port: Port) -> None:
+        """Detach the interface and close its link, once."""
+        if not port.open:
+            return
+        port.open = False
+        self._ports.remove(port)
+        now = trio.current_time()
+        if port.interface is not None:
+            self.core.detach(port.interface, now)
+            self.core.batch_end(now)
+        descriptor = port.link.fileno()
+        if descriptor >= 0:
+            trio.lowlevel.notify_closing(descriptor)
+        port.link.close()
+        port.bell.wake()
+
+    # --- the tasks
+
+    async def _run_descriptor(self, port: Port) -> None:  # hot
+        """Wait until the link's descriptor is readable, take in a batch, and again."""
+        descriptor = port.link.fileno()
+        take = self._take
+        try:
+            while port.open:
+                # Here a link that was busy a moment ago may be asked again before it is waited for in epoll.
+                await wait_readable(descriptor)
+                take(port)
+        except trio.ClosedResourceError:
+            pass  # `_drop` said so
+
+    async def _run_bell(self, port: Port) -> None:  # hot
+        """Wait until the link calls `wake`, take in a batch, and go on while batches are full."""
+        bell, take = port.bell, self._take
+        while port.open:
+            if port.rung:
+                await trio.lowlevel.checkpoint()
+            else:
+                await bell.park()
+            if take(port):
+                port.rung = True
+
+    def _take(self, port: Port) -> bool:  # hot
+        """Hand one batch of frames to the host; True when there may be more.
+
+        A link that fails (ENETDOWN: there will never be a frame again) costs the host the interface, not its life.
+        """
+        if not port.open:
+            return False
+        port.rung = False
+        now = trio.current_time()
+        read, frame, interface = port.link.read, self.core.frame, port.interface
+        assert interface is not None
+        more = True
+        for _ in self._batch:
+            try:
+                view = read(now)
+            except OSError:
+                self._drop(port)
+                return False
+            if view is None:
+                more = False
+                break
+            frame(interface, now, view)
+        self.core.batch_end(now)
+        if port.link.deadline < self._timer.deadline:
+            self._timer.deadline = port.link.deadline
+        return more
+
+    async def _run_timer(self) -> None:
+        """Sleep until the earliest deadline, let those whose deadline it is work, and again."""
+        while True:
+            with trio.CancelScope(deadline=self._earliest()) as self._timer:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            for port in list(self._ports):
+                if port.open and port.link.deadline <= now:
+                    port.link.poll(now)
+            if self.core.deadline <= now:
+                self.core.on_deadline(now)
+            self.core.batch_end(now)
+
+    def _earliest(self) -> float:
+        """When the timer is to fire: inf when nothing is due ever."""
+        earliest: float = self.core.deadline
+        for port in self._ports:
+            if port.link.deadline < earliest:
+                earliest = port.link.deadline
+        return earliest
+
+    def _arm(self) -> None:
+        """A deadline moved earlier. One that moved later costs one wake in vain and no work here."""
+        earliest = self._earliest()
+        if earliest < self._timer.deadline:
+            self._timer.deadline = earliest

@@ -1,0 +1,296 @@
+"""What stream and datagram sockets have in common: a `trio.socket.SocketType` that is not the kernel's.
+
+A call runs the protocol code at once, in the caller's task; only what cannot be done yet parks the task, and every
+asynchronous call is one checkpoint. Errors are those of trio's own sockets, down to the errno.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as stdlib
+import warnings
+from collections.abc import Callable, Iterable
+from operator import index
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+
+import trio
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+
+from stack.sockets import options
+from stack.sockets.options import Option, Value, fail
+from stack.sockets.runner import Runner
+from stack.sockets.waiter import Waiter
+from stack.wire.addresses import format_ipv4
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+T = TypeVar("T")
+
+LARGEST_PORT = 0xFFFF
+# What a socket call may be told and is not refused for: it never blocks and never raises SIGPIPE anyway.
+HARMLESS_FLAGS = stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0)
+
+
+class Socket(trio.socket.SocketType):
+    """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` what the program asked for."""
+
+    _option_table: dict[tuple[int, int], Option]
+
+    def __init__(self, runner: Runner, kind: stdlib.SocketKind, proto: int) -> None:
+        super().__init__()
+        self._runner = runner
+        self._kind = kind
+        self._proto = proto
+        self._closed = False
+        self._descriptor = -1
+        self._reader = Waiter()
+        self._writer = Waiter()
+
+    # --- what the two kinds do differently
+
+    def _end(self) -> Callable[[float], None] | None:
+        """A call that gives back everything this socket holds, and does not refer to the socket; None for nothing."""
+        raise NotImplementedError
+
+    def _get_option(self, name: str) -> Value:
+        raise NotImplementedError
+
+    def _set_option(self, name: str, value: Value) -> None:
+        raise NotImplementedError
+
+    # --- life
+
+    def close(self) -> None:
+        """Close: tasks that wait for this socket get trio.ClosedResourceError, later calls OSError(EBADF)."""
+        if self._closed:
+            return
+        self._closed = True
+        closed = trio.ClosedResourceError("another task closed this socket")
+        self._reader.fail(closed)
+        self._writer.fail(closed)
+        self._close_descriptor()
+        end = self._end()
+        if end is not None and not self._runner.down:
+            now = self._runner.now()
+            end(now)
+            self._runner.after_call(now)
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True):
+            return
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+        self._closed = True
+        self._close_descriptor()
+        end = self._end()
+        if end is not None:
+            self._runner.release(end)
+
+    def _close_descriptor(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _check_open(self) -> None:
+        if self._closed:
+            fail(errno.EBADF)
+
+    def _check_open_for_waiting(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this socket was already closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"<stack socket [closed] {self._kind.name}>"
+        return f"<stack socket {self._kind.name} {self._describe()}>"
+
+    def _describe(self) -> str:
+        return "local " + "{}:{}".format(*self.getsockname())
+
+    def fileno(self) -> int:
+        """A number to tell this socket by: -1 when it is closed, and only then.
+
+        It is a descriptor of an event that never happens: programs ask for one to see whether a socket is open.
+        """
+        if not self._closed and self._descriptor < 0:
+            self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        return self._descriptor
+
+    def detach(self) -> int:
+        """OSError(EOPNOTSUPP): there is no descriptor that could take the connection with it. -1 when closed."""
+        return -1 if self._closed else fail(errno.EOPNOTSUPP)
+
+    def dup(self) -> NoReturn:
+        """OSError(EOPNOTSUPP): there is no descriptor to duplicate."""
+        self._check_open()
+        fail(errno.EOPNOTSUPP)
+
+    def get_inheritable(self) -> bool:
+        """Never: a child process cannot use it."""
+        self._check_open()
+        return False
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """OSError(EOPNOTSUPP) for True: a child process could not use it."""
+        self._check_open()
+        if inheritable:
+            fail(errno.EOPNOTSUPP)
+
+    # --- what it is
+
+    @property
+    def family(self) -> stdlib.AddressFamily:
+        """AF_INET."""
+        return stdlib.AF_INET
+
+    @property
+    def type(self) -> stdlib.SocketKind:
+        """SOCK_STREAM or SOCK_DGRAM."""
+        return self._kind
+
+    @property
+    def proto(self) -> int:
+        """What the socket was made with: 0 or the protocol's number."""
+        return self._proto
+
+    # --- waiting
+
+    async def _until(self, waiter: Waiter, attempt: Callable[..., T | None], *arguments: object) -> T:
+        """What `attempt` gives as soon as it gives anything but None. One checkpoint, like trio's own calls."""
+        await checkpoint_if_cancelled()
+        try:
+            result = attempt(*arguments)
+        except BaseException:
+            await cancel_shielded_checkpoint()
+            raise
+        if result is not None:
+            await cancel_shielded_checkpoint()
+            return result
+        while result is None:
+            await waiter.park()
+            result = attempt(*arguments)
+        return result
+
+    async def wait_writable(self) -> None:
+        """Wait until a send would do something: take data, or raise."""
+        await self._until(self._writer, self._may_write)
+
+    def _may_write(self) -> bool | None:
+        raise NotImplementedError
+
+    # --- addresses
+
+    async def _resolve(self, address: Any, call: str, *, local: bool) -> tuple[bytes, int]:
+        """The (4 bytes, port) of a Python address, names looked up as trio does. Does not always checkpoint.
+
+        ValueError for what is no (host, port) tuple, OverflowError for a port out of range, as trio raises them.
+        """
+        if not isinstance(address, tuple) or len(address) != 2:
+            raise ValueError("address should be a (host, port) tuple")
+        host, port = address
+        if isinstance(port, int) and isinstance(host, str):
+            try:
+                return stdlib.inet_pton(stdlib.AF_INET, host), self._check_port(port, call)
+            except OSError:
+                pass  # a name, then
+        if host == "":
+            host = None
+        elif host == "<broadcast>":
+            host = "255.255.255.255"
+        flags = stdlib.AI_PASSIVE if local else 0
+        found = await trio.socket.getaddrinfo(host, port, stdlib.AF_INET, self._kind, self._proto, flags)
+        host, port = found[0][4][:2]
+        return stdlib.inet_pton(stdlib.AF_INET, str(host)), self._check_port(int(port), call)
+
+    @staticmethod
+    def _check_port(port: int, call: str) -> int:
+        if not 0 <= port <= LARGEST_PORT:
+            raise OverflowError(f"{call}(): port must be 0-65535.")
+        return port
+
+    # --- options
+
+    def _option(self, name: str) -> Value:
+        """The options that say what the socket is; the others are asked of it."""
+        if name == "kind":
+            return int(self._kind)
+        if name == "domain":
+            return int(stdlib.AF_INET)
+        if name == "protocol":
+            return int(stdlib.IPPROTO_TCP if self._kind == stdlib.SOCK_STREAM else stdlib.IPPROTO_UDP)
+        return self._get_option(name)
+
+    @overload
+    def getsockopt(self, level: int, optname: int) -> int: ...
+    @overload
+    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
+    def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
+        """The value of an option; OSError(ENOPROTOOPT) for one this socket does not know."""
+        self._check_open()
+        option = options.find(self._option_table, level, optname)
+        return options.encode(option, self._option(option.name), buflen)
+
+    @overload
+    def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
+    @overload
+    def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
+    def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
+        """Set an option. OSError: ENOPROTOOPT for one this socket does not know, EINVAL for a value out of range."""
+        self._check_open()
+        option = options.find(self._option_table, level, optname)
+        self._set_option(option.name, options.decode(option, value, optlen))
+
+
+def python_address(address: tuple[bytes, int]) -> tuple[str, int]:
+    """An address as programs know it: ("10.9.0.2", 80)."""
+    return format_ipv4(address[0]), address[1]
+
+
+def check_size(size: int, call: str) -> int:
+    """The buffer size given to a receiving call; TypeError and ValueError as the standard library raises them."""
+    size = index(size)
+    if size < 0:
+        raise ValueError(f"negative buffersize in {call}")
+    return size
+
+
+def writable_view(buffer: Buffer, size: int, call: str) -> memoryview:
+    """The bytes of `buffer` to fill: `size` of them, or all for 0."""
+    view = memoryview(buffer).cast("B")
+    if view.readonly:
+        view.release()
+        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {type(buffer).__name__}")
+    size = check_size(size, call)
+    if size > len(view):
+        raise ValueError("buffer too small for requested bytes")
+    return view[:size] if size else view
+
+
+def bytes_view(data: Buffer) -> memoryview:
+    """The bytes of `data`, to be released by the caller; TypeError for what has none."""
+    if isinstance(data, str):
+        raise TypeError("a bytes-like object is required, not 'str'")
+    view = memoryview(data)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def scatter(data: bytes, buffers: Iterable[Buffer]) -> None:
+    """Copy `data` into `buffers`, one after another."""
+    rest = memoryview(data)
+    for buffer in buffers:
+        with memoryview(buffer).cast("B") as view:
+            count = min(len(view), len(rest))
+            view[:count] = rest[:count]
+            rest = rest[count:]
+        if not rest:
+            return

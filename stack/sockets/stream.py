@@ -1,0 +1,464 @@
+"""SOCK_STREAM: a trio socket over a TCP connection or a TCP listener of this host.
+
+See RFC 9293 section 3.9.1 for the user calls and POSIX.1-2017 for what BSD made of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as stdlib
+from collections.abc import Callable, Iterable
+from functools import partial
+from operator import index
+from typing import TYPE_CHECKING, Any, overload
+
+import trio
+from trio import current_time
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+
+from stack.sockets import options
+from stack.sockets.options import Value, fail
+from stack.sockets.runner import Runner
+from stack.sockets.socket import (
+    HARMLESS_FLAGS,
+    Socket,
+    bytes_view,
+    check_size,
+    python_address,
+    scatter,
+    writable_view,
+)
+from stack.tcp.connection import Connection
+from stack.tcp.listener import Listener
+from stack.tcp.states import State
+from stack.tcp.tcb import DEFAULT_SEND_MSS
+from stack.wire.addresses import ANY, LOOPBACK
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from stack.host.host import Host as Core
+
+CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
+OVER = frozenset({State.CLOSED, State.TIME_WAIT})
+
+
+class StreamSocket(Socket):
+    """A TCP socket: fresh, bound, listening, connecting or connected."""
+
+    _option_table = options.STREAM
+
+    def __init__(self, runner: Runner, proto: int = 0, connection: Connection | None = None) -> None:
+        super().__init__(runner, stdlib.SOCK_STREAM, proto)
+        self._bound: tuple[bytes, int] | None = None
+        self._listener: Listener | None = None
+        self._connection: Connection | None = None
+        self._preset: dict[str, Any] = {}  # options set before there is a connection; a listener's go to its children
+        self._reuse_address = self._broadcast = False
+        self._peeked = b""  # read by MSG_PEEK
+        self._write_shut_down = False
+        if connection is not None:
+            self._take(connection)
+
+    def _take(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.on_readable = self._reader.wake
+        connection.on_writable = self._writer.wake
+
+    def _end(self) -> Callable[[float], None] | None:
+        if self._connection is None and self._listener is None and self._bound is None:
+            return None
+        return partial(_give_back, self._runner.core, self._connection, self._listener, self._bound)
+
+    # --- setting up
+
+    async def bind(self, address: Any) -> None:
+        """Take a local address and port (0: any that is free).
+
+        OSError: EINVAL when bound already, EADDRNOTAVAIL for a stranger's address, EADDRINUSE.
+        """
+        local = await self._resolve(address, "bind", local=True)
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        if self._bound is not None or self._connection is not None:
+            fail(errno.EINVAL)
+        self._bind(local)
+
+    def _bind(self, local: tuple[bytes, int]) -> tuple[bytes, int]:
+        self._runner.now()
+        port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address)
+        self._bound = (local[0], port)
+        return self._bound
+
+    def listen(self, backlog: int = 128) -> None:
+        """Take connections in, up to `backlog` of them before `accept` is called. OSError(EINVAL) when connected."""
+        backlog = max(index(backlog), 0)
+        self._check_open()
+        if self._connection is not None:
+            fail(errno.EINVAL)
+        if self._listener is not None:
+            self._listener.backlog = backlog
+            return
+        now = self._runner.now()
+        local = self._bound or self._bind((ANY, 0))
+        self._listener = self._runner.core.listen(local, backlog, now, **self._preset)
+        self._listener.on_readable = self._reader.wake
+        self._runner.after_call(now)
+
+    async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
+        """The next connection and its peer's address. OSError(EINVAL) when not listening."""
+        connection = await self._until(self._reader, self._accept)
+        return StreamSocket(self._runner, self._proto, connection), python_address(connection.remote)
+
+    def _accept(self) -> Connection | None:
+        self._check_open()
+        if self._runner.down:
+            fail(errno.EBADF)  # for a server this host is as good as a listener that was closed under it
+        listener = self._listener
+        if listener is None:
+            fail(errno.EINVAL)
+        connection = listener.accept()
+        if connection is None and listener.error:
+            fail(listener.error)
+        return connection
+
+    async def connect(self, address: Any) -> None:
+        """Open a connection. Being cancelled closes the socket, as trio's does.
+
+        OSError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH; EISCONN when connected or listening. After an
+        error the socket may be connected again.
+        """
+        try:
+            remote = await self._resolve(address, "connect", local=False)
+            await checkpoint_if_cancelled()
+            try:
+                connection = self._open(remote)
+            except OSError:
+                await cancel_shielded_checkpoint()
+                raise
+            if connection.writable:
+                await cancel_shielded_checkpoint()
+            while not connection.writable:
+                await self._writer.park()
+        except trio.Cancelled:
+            self.close()
+            raise
+        self._check_open()
+        error = connection.error
+        if not error and connection.state is State.CLOSED:
+            error = errno.ECONNABORTED
+        if error:
+            connection.error = 0
+            self._connection = None
+            raise OSError(error, f"Error connecting to {python_address(remote)!r}: {os.strerror(error)}")
+
+    def _open(self, remote: tuple[bytes, int]) -> Connection:
+        """The connection to `remote`, just begun; or the one under way, for whose waiter trio refuses a second."""
+        self._check_open()
+        if self._listener is not None:
+            fail(errno.EISCONN)
+        if self._connection is not None:
+            return self._connection if self._connection.state in CONNECTING else fail(errno.EISCONN)
+        now = self._runner.now()
+        if remote[0] == ANY:
+            remote = LOOPBACK, remote[1]
+        self._take(connection := self._runner.core.connect(self._bound, remote, now, **self._preset))
+        self._runner.after_call(now)
+        return connection
+
+    def shutdown(self, flag: int) -> None:
+        """End one direction or both. A listener that need not read any more stops listening. OSError(ENOTCONN)."""
+        flag = index(flag)
+        self._check_open()
+        if flag not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
+            fail(errno.EINVAL)
+        now = self._runner.now()
+        if self._listener is not None:
+            if flag != stdlib.SHUT_WR:
+                self._listener.close(now)
+                self._listener = None
+        elif (connection := self._connected()).state in CONNECTING:
+            connection.abort(now)
+        else:
+            if flag != stdlib.SHUT_WR:
+                connection.shutdown_read(now)
+            if flag != stdlib.SHUT_RD:
+                connection.shutdown_write(now)
+        self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
+        self._runner.after_call(now)
+        self._reader.wake()
+        self._writer.wake()
+
+    @property
+    def did_shutdown_SHUT_WR(self) -> bool:
+        """Whether `shutdown` has ended our direction."""
+        return self._write_shut_down
+
+    # --- names
+
+    def _connected(self) -> Connection:
+        """The connection, unless there is none or it is over: OSError(ENOTCONN)."""
+        connection = self._connection
+        return connection if connection is not None and connection.state not in OVER else fail(errno.ENOTCONN)
+
+    def getsockname(self) -> tuple[str, int]:
+        """Our own address and port; ("0.0.0.0", 0) before there are any."""
+        self._check_open()
+        if self._connection is not None:
+            return python_address(self._connection.local)
+        return python_address(self._bound or (ANY, 0))
+
+    def getpeername(self) -> tuple[str, int]:
+        """The peer's address and port; OSError(ENOTCONN) when there is none."""
+        self._check_open()
+        connection = self._connected()
+        return fail(errno.ENOTCONN) if connection.state in CONNECTING else python_address(connection.remote)
+
+    def _describe(self) -> str:
+        text = super()._describe()
+        if self._connection is not None:
+            text += " remote {}:{} {}".format(*python_address(self._connection.remote), self._connection.state.name)
+        return text + " listening" if self._listener is not None else text
+
+    # --- receiving
+
+    def is_readable(self) -> bool:
+        """Whether a receiving call would do something at once: give data, the end, an error or a connection."""
+        if self._closed:
+            raise ValueError("file descriptor cannot be a negative integer (-1)")
+        if self._listener is not None:
+            return self._listener.readable
+        return bool(self._peeked) or self._connection is None or self._connection.readable
+
+    async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
+        """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...)."""
+        size = check_size(buflen, "recv")
+        return await self._until(self._reader, self._receive, size, flags)
+
+    def _receive(self, size: int, flags: int) -> bytes | None:
+        if not size:
+            return b""
+        self._check_open()
+        connection = self._connection
+        if connection is None:
+            fail(errno.ENOTCONN)
+        if flags or self._peeked:
+            return self._receive_oddly(connection, size, flags)
+        now = current_time()
+        data = connection.receive(size, now)
+        self._runner.after_call(now)
+        return data
+
+    def _receive_oddly(self, connection: Connection, size: int, flags: int) -> bytes | None:
+        """Receive with flags, or what MSG_PEEK has read before."""
+        if flags & stdlib.MSG_OOB:
+            fail(errno.EINVAL)  # urgent data is in the stream, as RFC 6093 section 6 wants it
+        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK):
+            fail(errno.EOPNOTSUPP)
+        now = current_time()
+        peek = flags & stdlib.MSG_PEEK
+        if peek and len(self._peeked) < size and (connection.readable or not self._peeked):
+            try:
+                more = connection.receive(size - len(self._peeked), now)
+            except OSError as error:
+                if not self._peeked:
+                    raise
+                connection.error = error.errno or 0  # not seen yet: what is before it comes first
+                more = None
+            self._runner.after_call(now)
+            if more is None and not self._peeked:
+                return None
+            self._peeked += more or b""
+        if not self._peeked:
+            data = connection.receive(size, now)
+            self._runner.after_call(now)
+            return data
+        data = self._peeked[:size]
+        if not peek:
+            self._peeked = self._peeked[size:]
+        return data
+
+    async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Fill `buffer` with up to `nbytes` bytes (0: its length); how many there were, 0 at the end of the stream."""
+        writable_view(buffer, nbytes, "recv_into").release()
+        return await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
+
+    def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> int | None:
+        # The view is made anew each time, so that nobody's bytearray stays locked while we wait.
+        with writable_view(buffer, nbytes, "recv_into") as view:
+            if not len(view):
+                return 0
+            self._check_open()
+            connection = self._connection
+            if connection is None:
+                fail(errno.ENOTCONN)
+            if flags or self._peeked:
+                data = self._receive_oddly(connection, len(view), flags)
+                if data is None:
+                    return None
+                view[: len(data)] = data
+                return len(data)
+            now = current_time()
+            count = connection.receive_into(view, now)
+            self._runner.after_call(now)
+            return count
+
+    async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, None]:
+        """(`recv`, None): the peer's address is `getpeername()`."""
+        size = check_size(bufsize, "recvfrom")
+        return await self._until(self._reader, self._receive, size, flags), None
+
+    async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, None]:
+        """(`recv_into`, None)."""
+        return await self.recv_into(buffer, nbytes, flags), None
+
+    async def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
+        """(`recv`, no ancillary data, no flags, None)."""
+        size = check_size(bufsize, "recvmsg")
+        return await self._until(self._reader, self._receive, size, flags), [], 0, None
+
+    async def recvmsg_into(
+        self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[tuple[int, int, bytes]], int, None]:
+        """(bytes put into `buffers`, no ancillary data, no flags, None)."""
+        places = list(buffers)
+        size = sum(memoryview(place).nbytes for place in places)
+        data = await self._until(self._reader, self._receive, size, flags)
+        scatter(data, places)
+        return len(data), [], 0, None
+
+    # --- sending
+
+    def _may_write(self) -> bool | None:
+        self._check_open_for_waiting()
+        if self._listener is not None:
+            return None
+        return True if self._connection is None or self._connection.writable else None
+
+    async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
+        """Send some of the data; how many bytes were taken. OSError: EPIPE, ECONNRESET, ETIMEDOUT, ..."""
+        return await self._until(self._writer, self._send, bytes, flags)
+
+    def _send(self, data: Buffer, flags: int) -> int | None:
+        self._check_open()
+        if flags & ~HARMLESS_FLAGS:
+            fail(errno.EOPNOTSUPP)
+        connection = self._connection
+        if connection is None:
+            fail(errno.EPIPE)
+        now = current_time()
+        if type(data) is bytes:
+            taken, length = connection.send(data, now), len(data)
+        else:
+            with bytes_view(data) as view:
+                taken, length = connection.send(view, now), len(view)
+        self._runner.after_call(now)
+        return taken if taken or not length else None
+
+    @overload
+    async def sendto(self, data: Buffer, address: tuple[object, ...] | str | Buffer, /) -> int: ...
+    @overload
+    async def sendto(self, data: Buffer, flags: int, address: tuple[object, ...] | str | Buffer, /) -> int: ...
+    async def sendto(self, *args: Any) -> int:
+        """`send`: a connection has its address already."""
+        await self._resolve(args[-1], "sendto", local=False)
+        return await self._until(self._writer, self._send, args[0], args[1] if len(args) > 2 else 0)
+
+    async def sendmsg(
+        self,
+        buffers: Iterable[Buffer],
+        ancdata: Iterable[tuple[int, int, Buffer]] = (),
+        flags: int = 0,
+        address: Any = None,
+        /,
+    ) -> int:
+        """`send` of all the buffers, one after another. OSError(EINVAL) for ancillary data."""
+        if address is not None:
+            await self._resolve(address, "sendmsg", local=False)
+        if list(ancdata):
+            fail(errno.EINVAL)
+        data = b"".join(buffers)
+        return await self._until(self._writer, self._send, data, flags)
+
+    # --- options
+
+    def _get_option(self, name: str) -> Value:
+        connection = self._connection
+        if name == "accepting":
+            return int(self._listener is not None)
+        if name == "reuse_address":
+            return self._reuse_address
+        if name == "broadcast":
+            return self._broadcast
+        if name == "error":
+            return _take_error(connection) if connection is not None else 0
+        if connection is None:
+            return self._preset[name] if name in self._preset else self._default_option(name)
+        if name == "maxseg":
+            return connection.mss
+        value: Value = getattr(connection, name)
+        return value
+
+    def _default_option(self, name: str) -> Value:
+        """What a connection would begin with."""
+        config = self._runner.core.config
+        tcp = config.tcp
+        defaults: dict[str, Value] = {
+            "rcvbuf": tcp.receive_buffer_bytes,
+            "sndbuf": tcp.send_buffer_bytes,
+            "notsent_lowat": tcp.notsent_lowat_bytes,
+            "keepalive_idle_s": tcp.keepalive_idle_s,
+            "keepalive_interval_s": tcp.keepalive_interval_s,
+            "keepalive_count": tcp.keepalive_count,
+            "maxseg": DEFAULT_SEND_MSS,
+            "ttl": config.ip.ttl,
+        }
+        return defaults.get(name)
+
+    def _set_option(self, name: str, value: Value) -> None:
+        if name == "reuse_address":
+            self._reuse_address = bool(value)
+        elif name == "broadcast":
+            self._broadcast = bool(value)
+        else:
+            if name in ("rcvbuf", "sndbuf"):
+                value = self._runner.buffer_size(value)
+            elif name == "ttl" and value is None:
+                value = self._runner.core.config.ip.ttl
+            connection = self._connection
+            if connection is None:
+                self._preset[name] = value
+            else:
+                now = self._runner.now()
+                setattr(connection, name, value)
+                connection.options_changed(now)
+                self._runner.after_call(now)
+
+
+def _give_back(
+    core: Core,
+    connection: Connection | None,
+    listener: Listener | None,
+    bound: tuple[bytes, int] | None,
+    now: float,
+) -> None:
+    """What `close` does to a stream socket's possessions."""
+    if listener is not None:
+        listener.close(now)
+    if connection is not None:
+        if connection.linger_s == 0:
+            connection.abort(now)
+        else:
+            connection.close(now)
+    if bound is not None:
+        core.release_tcp(bound)
+
+
+def _take_error(connection: Connection) -> int:
+    """SO_ERROR: what ended the connection, or what the network complained of, once."""
+    error = connection.error or connection.soft_error
+    connection.error = connection.soft_error = 0
+    return error
