@@ -1,0 +1,58 @@
+"""The live checks, those marked `live`: counted, and with REQUIRE_LIVE=1 not to be skipped.
+
+A live check that finds a program or a privilege missing skips and says which. CI sets REQUIRE_LIVE=1: there a skip is a
+failure, and so is a full run with another number of passed checks than tests/live/EXPECTED says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+LIVE = Path(__file__).parent / "live"
+EXPECTED = int((LIVE / "EXPECTED").read_text())
+REQUIRED = os.environ.get("REQUIRE_LIVE", "") not in ("", "0")
+
+
+class Tally:
+    """How many live checks were collected, and how many passed."""
+
+    collected = 0
+    passed = 0
+    whole_run = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(LIVE):
+            item.add_marker("live")
+    Tally.collected = sum(item.get_closest_marker("live") is not None for item in items)
+    chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("deselect")
+    Tally.whole_run = config.args_source is not pytest.Config.ArgsSource.ARGS and not chosen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.get_closest_marker("live") is not None:
+        if report.skipped and REQUIRED and isinstance(report.longrepr, tuple):
+            report.outcome = "failed"
+            report.longrepr = f"REQUIRE_LIVE is set, and this check would not run: {report.longrepr[2]}"
+        if report.when == "call" and report.passed:
+            Tally.passed += 1
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if Tally.collected:
+        terminalreporter.write_line(f"live checks: {Tally.passed} passed of {EXPECTED} expected")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if REQUIRED and Tally.whole_run and Tally.passed != EXPECTED and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
