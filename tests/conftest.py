@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.live.net")
+
 LIVE = Path(__file__).parent / "live"
 EXPECTED = int((LIVE / "EXPECTED").read_text())
 REQUIRED = os.environ.get("REQUIRE_LIVE", "") not in ("", "0")

@@ -148,8 +148,9 @@ async def respond(connection: h11.Connection, stream: Stream, request: h11.Reque
     except Refused as refusal:
         await send_refusal(connection, stream, refusal, head)
         return
-    except PermissionError:
-        await send_refusal(connection, stream, Refused(HTTPStatus.FORBIDDEN, "it may not be read"), head)
+    except OSError as error:
+        status = HTTPStatus.FORBIDDEN if isinstance(error, PermissionError) else HTTPStatus.INTERNAL_SERVER_ERROR
+        await send_refusal(connection, stream, Refused(status, "it cannot be read"), head)
         return
     with content.file as file:
         headers = [("Content-Type", content.kind), ("Content-Length", str(content.length))]
@@ -249,7 +250,7 @@ def listing(folder: Path, path: str) -> str:
     """A page with a link to everything in a folder."""
     rows = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        name = entry.name + ("/" if entry.is_dir() else "")
+        name = entry.name + ("/" if os.path.isdir(entry.path) else "")
         link = urllib.parse.quote(name, errors="surrogateescape")
         rows.append(f'<li><a href="./{escape(link)}">{escape(name)}</a></li>')
     title = f"Contents of {escape(path)}"

@@ -200,7 +200,8 @@ def up(namespace: Namespace, *options: str) -> Iterator[Program]:
         program.wait_for(b"ready: ")
         yield program
         status, _, errors = program.stop()
-        assert (status, errors) == (0, b"")
+        assert not errors, errors.decode()
+        assert status == 0
         assert "tap0" not in namespace.links()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 import trio
 import trio.testing
 from trio.abc import HalfCloseableStream
 
+from stack import Host
 from tools import services
 
 Address = tuple[str, int]
@@ -176,7 +178,7 @@ def answered(name: str, sock: FakeSocket, *, per_second: float | None = None) ->
 
     async def main() -> None:
         with trio.move_on_after(5):
-            await services.answer_datagrams(FakeHost(sock), 7, answer, per_second or budget, ports)
+            await services.answer_datagrams(cast(Host, FakeHost(sock)), 7, answer, per_second or budget, ports)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert sock.bound == ("", 7)

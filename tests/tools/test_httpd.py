@@ -1,0 +1,229 @@
+"""HTTP: what a request gets, over a pair of memory streams."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+
+from stack import Host
+from tools import httpd, page
+from tools.services import Handler
+
+
+def exchange(handler: Handler, *sent: bytes, finish: bool = True) -> bytes:
+    """All that a handler sends back for some bytes, in virtual time; it must end."""
+
+    async def main() -> bytes:
+        ours, theirs = trio.testing.memory_stream_pair()
+        got = []
+
+        async def serve() -> None:
+            await handler(ours)
+            await ours.aclose()
+
+        with trio.fail_after(3600):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve)
+                for part in sent:
+                    await theirs.send_all(part)
+                if finish:
+                    await theirs.send_eof()
+                while part := bytes(await theirs.receive_some()):
+                    got.append(part)
+                await theirs.aclose()
+        return b"".join(got)
+
+    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def get(root: Path, target: str, method: str = "GET", headers: str = "") -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body for one request of a folder."""
+    request = f"{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{headers}\r\n".encode()
+    answer = exchange(httpd.handler(host(), root), request)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines[1:])
+    return int(lines[0].split()[1]), {name.lower(): value for name, value in fields.items()}, body
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something the page shows."""
+
+    name: str
+    peers: tuple[str, ...]
+    age_s: float
+
+
+def host() -> Host:
+    """A host with one record of each kind."""
+    records = [Record("<tap0>", ("10.9.0.2/24", "a&b"), 1.5)]
+
+    def nothing() -> list[object]:
+        return []
+
+    def some() -> list[Record]:
+        return records
+
+    def counters() -> dict[str, int]:
+        return {"ifInOctets": 17, "never": 0}
+
+    fake = SimpleNamespace(interfaces=some, neighbors=some, routes=nothing, connections=some, counters=counters)
+    return cast(Host, fake)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with a bit of everything, and secrets around it."""
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = tmp_path / "root"
+    (folder / "sub dir").mkdir(parents=True)
+    (folder / "a.txt").write_text("text of a")
+    (folder / "big.bin").write_bytes(bytes(range(256)) * 4000)
+    (folder / "sub dir" / "<b>&.html").write_text("<p>b")
+    (folder / "site").mkdir()
+    (folder / "site" / "index.html").write_text("<p>index")
+    (folder / "out").symlink_to(tmp_path)
+    (folder / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "in.txt").symlink_to("a.txt")
+    (folder / "loop").symlink_to("loop")
+    (folder / "trap").mkdir()
+    (folder / "trap" / "index.html").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(folder / "pipe")
+    return folder.resolve()
+
+
+def test_a_file_is_served_with_its_length_and_kind(root: Path) -> None:
+    status, headers, body = get(root, "/a.txt")
+    assert (status, body) == (200, b"text of a")
+    assert headers["content-length"] == "9"
+    assert headers["content-type"] == "text/plain"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "last-modified" in headers
+
+
+def test_a_file_larger_than_a_chunk_is_served_whole(root: Path) -> None:
+    assert get(root, "/big.bin")[2] == bytes(range(256)) * 4000
+
+
+def test_head_sends_no_body(root: Path) -> None:
+    status, headers, body = get(root, "/a.txt", method="HEAD")
+    assert (status, headers["content-length"], body) == (200, "9", b"")
+    assert get(root, "/absent", method="HEAD")[0::2] == (404, b"")
+
+
+def test_a_folder_is_listed_or_has_an_index(root: Path) -> None:
+    status, _, body = get(root, "/")
+    assert status == 200
+    assert b'<a href="./sub%20dir/">sub dir/</a>' in body
+    status, _, body = get(root, "/sub%20dir/")
+    assert b'<a href="./%3Cb%3E%26.html">&lt;b&gt;&amp;.html</a>' in body
+    assert get(root, "/sub%20dir/%3Cb%3E%26.html")[2] == b"<p>b"
+    assert get(root, "/site/")[2] == b"<p>index"
+
+
+@pytest.mark.parametrize(
+    ("target", "location"), [("/sub%20dir", "/sub%20dir/"), ("//site", "/site/"), ("/./site", "/./site/")]
+)
+def test_a_folder_without_its_slash_is_redirected_on_this_host(root: Path, target: str, location: str) -> None:
+    status, headers, _ = get(root, target)
+    assert (status, headers["location"]) == (301, location)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/absent", 404),
+        ("/a.txt/", 404),
+        ("/a.txt/x", 404),
+        ("/../secret.txt", 400),
+        ("/%2e%2e/secret.txt", 400),
+        ("/site/..%2f..%2fsecret.txt", 400),
+        ("/out.txt", 404),
+        ("/out/secret.txt", 404),
+        ("/loop", 404),
+        ("/pipe", 403),
+        ("/a%00.txt", 400),
+        ("/" + "x" * 300, 404),
+        ("secret.txt", 400),
+        ("*", 400),
+    ],
+)
+def test_what_is_not_below_the_folder_is_not_served(root: Path, target: str, status: int) -> None:
+    got, _, body = get(root, target)
+    assert got == status
+    assert b"secret" not in body.replace(b"secret.txt", b"")
+
+
+def test_an_index_that_leads_outside_is_not_served(root: Path) -> None:
+    assert b"index.html" in get(root, "/trap/")[2]
+    assert get(root, "/trap/index.html")[0] == 404
+
+
+def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
+    assert get(root, "/in.txt")[2] == b"text of a"
+
+
+def test_query_and_absolute_form_are_understood(root: Path) -> None:
+    assert get(root, "/a.txt?x=/../y")[2] == b"text of a"
+    assert get(root, "http://h/a.txt")[2] == b"text of a"
+
+
+def test_other_methods_are_refused(root: Path) -> None:
+    status, headers, _ = get(root, "/a.txt", method="DELETE")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_requests_follow_one_another_on_a_connection(root: Path) -> None:
+    request = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n"
+    body = b"POST /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+    answer = exchange(httpd.handler(host(), root), request + body + request)
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert answer.count(b"HTTP/1.1 405 ") == 1
+    assert answer.endswith(b"text of a")
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(root: Path) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    answer = exchange(httpd.handler(host(), root), head, b"hello")
+    assert answer.startswith(b"HTTP/1.1 100 ")
+    assert b"HTTP/1.1 405 " in answer
+
+
+def test_what_is_no_http_is_told_so(root: Path) -> None:
+    assert exchange(httpd.handler(host(), root), b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_headers_without_end_are_cut_short(root: Path) -> None:
+    endless = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000
+    assert exchange(httpd.handler(host(), root), endless, finish=False).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_client_that_says_nothing_is_hung_up_on(root: Path) -> None:
+    assert exchange(httpd.handler(host(), root), finish=False) == b""
+    assert exchange(httpd.handler(host(), root), b"GET /a.t", finish=False) == b""
+
+
+def test_without_a_folder_there_is_the_page() -> None:
+    handler = httpd.handler(host(), None)
+    answer = exchange(handler, b"GET / HTTP/1.0\r\n\r\n").decode()
+    assert "200 OK" in answer
+    for shown in ("&lt;tap0&gt;", "10.9.0.2/24, a&amp;b", "1.500", "ifInOctets", "none"):
+        assert shown in answer
+    assert "<tap0>" not in answer
+    assert "never" not in answer
+    assert exchange(handler, b"GET /else HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "-"), ((), "-"), (("a", 1), "a, 1"), (0.25, "0.250"), ("x", "x"), (True, "True")]
+)
+def test_values_are_shown_for_people(value: object, shown: str) -> None:
+    assert page.text(value) == shown
