@@ -1,0 +1,243 @@
+"""What people read: one line per layer, in the RFCs' names."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.wire import arp, dhcp, ethernet, icmp, tcp
+from stack.wire.addresses import MAC_BROADCAST
+from stack.wire.escape import escape
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.show import MAX_SHOWN, show
+from tests.wire.samples import (
+    DISCOVER,
+    IP_A,
+    IP_B,
+    IP_OPTIONS,
+    MAC_A,
+    MAC_B,
+    TCP_OPTIONS,
+    TIMESTAMPS,
+    datagram,
+    frame,
+    segment,
+    user_datagram,
+)
+
+ETHERNET = "Ethernet II 02:00:00:00:00:01 > 02:00:00:00:00:02, type IPv4"
+
+
+def ip(protocol: int, payload: bytes, options: bytes = b"", tos: int = 0) -> list[str]:
+    """The lines for a datagram on a bare-IP link."""
+    return show(datagram(protocol, payload, options, tos), link="ip")
+
+
+def test_a_udp_datagram_layer_by_layer() -> None:
+    assert show(frame(datagram(17, user_datagram(b"hello\r\n")))) == [
+        ETHERNET,
+        "IPv4 10.9.0.1 > 10.9.0.2, UDP, length 35, id 0, ttl 64",
+        "UDP 49152 > 7 (echo), length 15",
+        'data 7 bytes "hello\\r\\n"',
+    ]
+
+
+def test_a_bare_ip_link_has_no_ethernet_line() -> None:
+    assert ip(17, user_datagram(b""))[0].startswith("IPv4 10.9.0.1 > ")
+
+
+def test_tcp_flags_numbers_and_options() -> None:
+    assert ip(6, segment(b"x", TCP_OPTIONS, tcp.SYN | tcp.ACK))[1:] == [
+        (
+            "TCP 49152 > 80 (http), SYN,ACK, seq 4294967280, ack 7, win 64240, options [mss 1460, SACK permitted, "
+            "timestamps 1 echo 2, no-op, window scale 7, fast open 0102]"
+        ),
+        'data 1 byte "x"',
+    ]
+
+
+def test_acknowledgment_and_urgent_pointer_only_when_their_flags_are_set() -> None:
+    assert ", ack" not in ip(6, segment(flags=tcp.RST))[1]
+    assert "urgent pointer 0" in ip(6, segment(flags=tcp.URG))[1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        (1, "ARP request, who has 10.9.0.2? tell 10.9.0.1 at 02:00:00:00:00:01"),
+        (2, "ARP reply, 10.9.0.1 at 02:00:00:00:00:01, to 10.9.0.2 at 02:00:00:00:00:02"),
+        (9, "ARP inverse reply, sender 10.9.0.1 at 02:00:00:00:00:01, target 10.9.0.2 at 02:00:00:00:00:02"),
+        (77, "ARP operation 77, sender 10.9.0.1 at 02:00:00:00:00:01, target 10.9.0.2 at 02:00:00:00:00:02"),
+    ],
+)
+def test_arp(operation: int, line: str) -> None:
+    packet = arp.ArpPacket(operation, MAC_A, IP_A, MAC_B, IP_B).build()
+    assert show(frame(packet, 0x0806))[1:] == [line]
+
+
+def test_arp_probe_announcement_and_rarp() -> None:
+    probe = arp.ArpPacket(1, MAC_A, bytes(4), bytes(6), IP_B).build()
+    assert show(ethernet.ethernet_ii(MAC_BROADCAST, MAC_A, 0x0806) + probe) == [
+        "Ethernet II 02:00:00:00:00:01 > broadcast, type ARP",
+        "ARP request, is 10.9.0.2 in use? asks 02:00:00:00:00:01 (probe)",
+    ]
+    announcement = arp.ArpPacket(1, MAC_A, IP_A, bytes(6), IP_A).build()
+    assert show(frame(announcement, 0x0806))[1].endswith("10.9.0.1 at 02:00:00:00:00:01 (announcement)")
+    assert show(frame(arp.ArpPacket(3, MAC_A, IP_A, MAC_B, IP_B).build(), 0x8035))[1].startswith("RARP reverse request")
+
+
+def test_vlan_llc_and_snap() -> None:
+    addresses = MAC_B + MAC_A
+    assert show(addresses + bytes.fromhex("8100 b064 88cc"))[0].endswith(
+        ", VLAN 100 priority 5 drop eligible, type LLDP"
+    )
+    bridge = show(addresses + bytes.fromhex("0003 424203"))
+    assert bridge[0].startswith("IEEE 802.3 02:00:00:00:00:01 > ")
+    assert bridge[1] == ("LLC IEEE 802.1 bridge spanning tree > IEEE 802.1 bridge spanning tree, control 0x03")
+    assert show(addresses + bytes.fromhex("0004 f0f1 0102"))[1] == "LLC IBM NetBIOS > IBM NetBIOS, control 0x0102"
+    packet = datagram(17, user_datagram(b""))
+    snap = show(ethernet.snap_header(MAC_B, MAC_A, 0x0800, len(packet)).build() + packet)
+    assert snap[1] == "LLC/SNAP type IPv4"
+    assert snap[3].startswith("UDP ")
+    assert show(addresses + bytes.fromhex("0008 aaaa03 00000c 2000"))[1] == (
+        "LLC/SNAP organization 00-00-0c, protocol 0x2000"
+    )
+
+
+def test_ip_options_and_type_of_service() -> None:
+    line = ip(17, user_datagram(b""), IP_OPTIONS, tos=0xBA)[0]
+    assert "tos 0xba (dscp 46 ecn 2)" in line
+    assert "options [record route 10.9.0.1 10.9.0.2 (2 of 3), no-op, router alert 0000]" in line
+    stamps = ip(17, user_datagram(b""), TIMESTAMPS.option().build())[0]
+    assert "timestamp 10.9.0.1 0 ms 10.9.0.2 0 ms overflow 0" in stamps
+    assert "options [malformed 07ff0400]" in ip(17, user_datagram(b""), bytes.fromhex("07ff0400"))[0]
+
+
+def test_fragments() -> None:
+    first = Ipv4Header(IP_A, IP_B, 17, 36, more_fragments=True).build() + user_datagram(bytes(99))[:16]
+    assert show(first, link="ip")[:2] == [
+        "IPv4 10.9.0.1 > 10.9.0.2, UDP, length 36, id 0, MF, fragment offset 0, ttl 64",
+        "UDP 49152 > 7 (echo), length 107",
+    ]
+    last = Ipv4Header(IP_A, IP_B, 17, 24, fragment_offset=16).build() + b"rest"
+    assert show(last, link="ip") == [
+        "IPv4 10.9.0.1 > 10.9.0.2, UDP, length 24, id 0, fragment offset 16, ttl 64",
+        'data 4 bytes "rest"',
+    ]
+
+
+def test_icmp_errors_show_what_they_are_about() -> None:
+    lost = datagram(6, segment())[:28]
+    assert ip(1, icmp.unreachable(4, lost, 1400).build())[1:] == [
+        "ICMP destination unreachable (fragmentation needed and DF set), next-hop MTU 1400",
+        "    IPv4 10.9.0.1 > 10.9.0.2, TCP, length 40, id 0, ttl 64",
+        "    TCP 49152 > 80 (http), seq 4294967280, cut off",
+    ]
+
+
+def test_an_error_about_an_error_is_opened_once() -> None:
+    data = b""
+    for _ in range(50):
+        data = datagram(1, icmp.time_exceeded(0, data).build())
+    assert len(show(data, link="ip")) == 5  # two headers twice, and the rest as data
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (icmp.echo_request(7, 9), "ICMP echo request, identifier 7, sequence 9"),
+        (icmp.redirect(1, IP_B, b""), "ICMP redirect (redirect for the host), to gateway 10.9.0.2"),
+        (icmp.parameter_problem(20, b""), "ICMP parameter problem (pointer indicates the error), at byte 20"),
+        (
+            icmp.timestamp_reply(7, 9, 1, 2, 3),
+            "ICMP timestamp reply, identifier 7, sequence 9, originate 1 receive 2 transmit 3 ms",
+        ),
+        (
+            icmp.mask_reply(7, 9, b"\xff\xff\xff\0"),
+            "ICMP address mask reply, identifier 7, sequence 9, mask 255.255.255.0",
+        ),
+    ],
+)
+def test_icmp_fields(message: icmp.IcmpMessage, line: str) -> None:
+    assert ip(1, message.build())[1] == line
+
+
+def test_dhcp() -> None:
+    assert ip(17, user_datagram(DISCOVER.build(), 68, 67))[1:] == [
+        "UDP 68 (bootpc) > 67 (bootps), length 308",
+        (
+            "DHCP DISCOVER (request), xid 0x01020304, chaddr 02:00:00:00:00:01, secs 0, "
+            'options [host name "here", parameter request list 1 3 6]'
+        ),
+    ]
+    options = [(53, b"\x05"), (1, b"\xff\xff\xff\0"), (51, b"\0\0\x0e\x10"), (6, IP_A + IP_B), (121, bytes(300))]
+    ack = dhcp.DhcpMessage(2, 1, MAC_A, dhcp.make_options(options), yiaddr=IP_B, flags=0x8000)
+    line = ip(17, user_datagram(ack.build(), 67, 68))[2]
+    assert line.startswith(
+        "DHCP ACK (reply), xid 0x00000001, chaddr 02:00:00:00:00:01, secs 0, broadcast, yiaddr 10.9.0.2"
+    )
+    assert "subnet mask 255.255.255.0, IP address lease time 3600 s, domain name server 10.9.0.1 10.9.0.2" in line
+    assert line.endswith("classless static route " + "00" * 64 + "...]")
+
+
+def test_what_is_not_dhcp_on_its_ports_is_data() -> None:
+    assert ip(17, user_datagram(b"?", 68, 67))[2] == 'data 1 byte "?"'
+
+
+def test_other_versions_and_protocols() -> None:
+    assert show(frame(b"\x60" + bytes(39), 0x86DD))[1].startswith('IPv6 40 bytes "`')
+    assert show(b"\x70", link="ip") == ['IP version 7 (TP/IX, The Next Internet) 1 byte "p"']
+    assert ip(200, b"z")[:2] == [
+        "IPv4 10.9.0.1 > 10.9.0.2, protocol 200, length 21, id 0, ttl 64",
+        'data 1 byte "z"',
+    ]
+    assert show(frame(b"z", 0x1234))[0].endswith("type EtherType 0x1234")
+
+
+def test_wrong_checksums_are_marked() -> None:
+    bent = bytearray(frame(datagram(6, segment(b"x"))))
+    bent[-1] ^= 1
+    bent[24] ^= 1
+    lines = show(bent)
+    assert "WRONG CHECKSUM 0x" in lines[1]
+    assert "WRONG CHECKSUM 0x" in lines[2]
+    bent = bytearray(datagram(1, icmp.echo_request(1, 2).build()))
+    bent[-1] ^= 1
+    assert "WRONG CHECKSUM" in show(bent, link="ip")[1]
+
+
+def test_with_offload_a_partial_checksum_is_no_mistake() -> None:
+    packet = bytearray(datagram(6, segment(b"x")))
+    packet[36:38] = b"\x12\x34"
+    assert show(packet, link="ip", offload=True)[1].endswith(", partial checksum")
+    assert show(packet, link="ip")[1].endswith(", WRONG CHECKSUM 0x1234")
+
+
+def test_ethernet_padding_is_shown_only_when_it_leaks() -> None:
+    data = frame(datagram(17, user_datagram(b"")))
+    assert len(show(data + bytes(18))) == 3
+    assert show(data + b"\0secret")[3] == 'padding 7 bytes "\\x00secret"'
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"", "Ethernet malformed, the frame ends inside its Ethernet header or 802.1Q tag: no bytes"),
+        (frame(b"E"), 'IPv4 malformed, the packet ends inside its fixed header: 1 byte "E"'),
+        (frame(b"a", 0x0806), 'ARP malformed, the packet ends before its 28 bytes: 1 byte "a"'),
+        (frame(datagram(1, b"a")), 'ICMP malformed, the message ends before the fields of its type: 1 byte "a"'),
+        (frame(datagram(6, b"a")), 'TCP malformed, the segment ends inside its fixed header: 1 byte "a"'),
+        (frame(datagram(17, b"a")), 'UDP malformed, the datagram ends inside its header: 1 byte "a"'),
+    ],
+)
+def test_malformed_layers_say_why(data: bytes, line: str) -> None:
+    assert show(data)[-1] == line
+
+
+def test_nothing_reaches_the_terminal_unescaped() -> None:
+    assert escape(b'\x1b]0;pwned\x07 "\\" \x7f\x9b\xff\t') == '\\x1b]0;pwned\\x07 \\"\\\\\\" \\x7f\\x9b\\xff\\t'
+    nasty = dhcp.DhcpMessage(1, 1, MAC_A, dhcp.make_options([(dhcp.HOST_NAME, b"\x1b[2J")]))
+    assert 'host name "\\x1b[2J"' in ip(17, user_datagram(nasty.build(), 68, 67))[2]
+
+
+def test_long_payloads_are_cut() -> None:
+    assert ip(200, b"a" * 65)[1] == 'data 65 bytes "' + "a" * MAX_SHOWN + '"...'
