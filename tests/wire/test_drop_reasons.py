@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 from stack.counters import DROPS
 
 STACK = Path(__file__).resolve().parents[2] / "stack"
@@ -35,10 +33,9 @@ def test_every_reason_given_is_registered() -> None:
     assert [(place, reason) for place, reason in reasons() if reason not in DROPS] == []
 
 
-@pytest.mark.parametrize("reason", [reason for reason in DROPS if reason.split("_")[0] in ("ethernet", "arp", "dhcp")])
-def test_every_registered_reason_is_given_somewhere(reason: str) -> None:
+def test_every_registered_reason_is_given_somewhere() -> None:
     texts = [path.read_text(encoding="utf-8") for path in sorted(STACK.rglob("*.py")) if path.name != "counters.py"]
-    assert any(f'"{reason}"' in text for text in texts)
+    assert [reason for reason in DROPS if not any(f'"{reason}"' in text for text in texts)] == []
 
 
 def test_every_reason_names_its_layer_and_has_one_sentence() -> None:
