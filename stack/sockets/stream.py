@@ -58,6 +58,7 @@ class StreamSocket(Socket):
         self._reuse_address = self._broadcast = False
         self._peeked = b""  # read by MSG_PEEK
         self._write_shut_down = False
+        self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
         if connection is not None:
             self._take(connection)
 
@@ -150,7 +151,7 @@ class StreamSocket(Socket):
             error = errno.ECONNABORTED
         if error:
             connection.error = 0
-            self._connection = None
+            self._connect_failed = True
             raise OSError(error, f"Error connecting to {python_address(remote)!r}: {os.strerror(error)}")
 
     def _open(self, remote: tuple[bytes, int]) -> Connection:
@@ -158,12 +159,14 @@ class StreamSocket(Socket):
         self._check_open()
         if self._listener is not None:
             fail(errno.EISCONN)
-        if self._connection is not None:
+        if self._connection is not None and not self._connect_failed:
             return self._connection if self._connection.state in CONNECTING else fail(errno.EISCONN)
         now = self._runner.now()
         if remote[0] == ANY:
             remote = LOOPBACK, remote[1]
-        self._take(connection := self._runner.core.connect(self._bound, remote, now, **self._preset))
+        connection = self._runner.core.connect(self._bound, remote, now, **self._preset)
+        self._take(connection)
+        self._connect_failed = False
         self._runner.after_call(now)
         return connection
 
@@ -429,9 +432,9 @@ class StreamSocket(Socket):
             elif name == "ttl" and value is None:
                 value = self._runner.core.config.ip.ttl
             connection = self._connection
-            if connection is None:
+            if connection is None or self._connect_failed:
                 self._preset[name] = value
-            else:
+            if connection is not None:
                 now = self._runner.now()
                 setattr(connection, name, value)
                 connection.options_changed(now)

@@ -1,0 +1,98 @@
+"""Hosts for the tests of this folder: on a segment in memory, under a clock that jumps over idle time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial, wraps
+from random import Random
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from stack import Config, Host, Segment, open_host
+from stack.link.device import Link
+
+ALICE, BOB = "10.9.0.1", "10.9.0.2"
+NOBODY = "10.9.0.99"  # an address on the segment that no host has
+
+
+def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run an async test under trio in virtual time: whenever every task waits, the clock jumps to the next deadline."""
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        trio.run(partial(test, *args, **kwargs), clock=MockClock(autojump_threshold=0))
+
+    return run
+
+
+@asynccontextmanager
+async def host_on(
+    link: Link | None, address: str | None, *, seed: int = 1, config: Config | None = None, gateway: str | None = None
+) -> AsyncIterator[Host]:
+    """A host whose failures end the test, and whose secrets are the same every time."""
+    async with open_host(
+        link,
+        address=address,
+        gateway=gateway,
+        config=Config() if config is None else config,
+        random=Random(seed).randbytes,
+        raise_errors=True,
+    ) as host:
+        yield host
+        assert host.counters()["handler_failed"] == 0
+
+
+@asynccontextmanager
+async def two_hosts(config: Config | None = None) -> AsyncIterator[tuple[Host, Host]]:
+    """ALICE and BOB on one segment."""
+    segment = Segment()
+    async with AsyncExitStack() as stack:
+        alice = await stack.enter_async_context(host_on(segment.attach("alice"), f"{ALICE}/24", seed=1, config=config))
+        bob = await stack.enter_async_context(host_on(segment.attach("bob"), f"{BOB}/24", seed=2, config=config))
+        yield alice, bob
+
+
+async def stream_pair(client: Host, server: Host, address: str = BOB) -> tuple[trio.SocketStream, trio.SocketStream]:
+    """A connection from one host to another: (the client's end, the server's)."""
+    (listener,) = await server.open_tcp_listeners(0)
+    async with listener:
+        port = listener.socket.getsockname()[1]
+        ends: list[trio.SocketStream] = []
+
+        async def accept() -> None:
+            ends.append(await listener.accept())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept)
+            stream = await client.open_tcp_stream(address, port)
+    return stream, ends[0]
+
+
+async def clog(stream: trio.SocketStream) -> None:
+    """Send until nothing more is taken."""
+    scope = trio.CancelScope()
+    while not scope.cancelled_caught:
+        with trio.CancelScope(deadline=trio.current_time() + 60) as scope:
+            await stream.send_all(b"x" * 65536)
+
+
+async def clogged_pair(client: Host, server: Host) -> tuple[trio.SocketStream, trio.SocketStream]:
+    """As `stream_pair`, but neither end can send any more until the other reads."""
+    ours, theirs = await stream_pair(client, server)
+    await clog(ours)
+    await clog(theirs)
+    return ours, theirs
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Let others run until `condition` holds; only when that does not help, let time pass."""
+    with trio.fail_after(timeout_s):
+        for _ in range(100):
+            if condition():
+                return
+            await trio.lowlevel.checkpoint()
+        while not condition():
+            await trio.sleep(0.001)
