@@ -11,5 +11,6 @@ from stack.link.impair import Impaired
 from stack.link.segment import Segment
 from stack.link.tap import Tap
 from stack.sockets.host import Host, open_host
+from stack.wire.show import show
 
-__all__ = ["open_host", "Host", "Config", "Tap", "Segment", "Impaired", "Capture"]
+__all__ = ["open_host", "Host", "Config", "Tap", "Segment", "Impaired", "Capture", "show"]
