@@ -212,13 +212,14 @@ class Ipv4Input:
     def _reassemble(self, received: Received, header: Ipv4Header) -> bool:
         """Add a fragment; True when it makes the datagram whole, which `received` then is."""
         self.counters["ipSystemStatsReasmReqds"] += 1
+        idle = not len(self.reassembler)
         try:
             whole = self.reassembler.add(received.interface, header, received.quote, received.now)
         except BadPacket as bad:
             self.counters.drop(bad.reason)
             return False
         if whole is None:
-            if len(self.reassembler) == 1:  # all wait equally long, so only the first one can be the earliest
+            if idle:  # all wait equally long, so only the first one is the earliest
                 self.reschedule()
             return False
         received.ttl = whole.header.ttl

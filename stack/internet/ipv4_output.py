@@ -141,6 +141,11 @@ class Ipv4Output:
             if not siblings:
                 del self._paths[path.destination]
 
+    @property
+    def open_paths(self) -> int:
+        """How many paths are open."""
+        return sum(map(len, self._paths.values()))
+
     # --- routing
 
     def owner(self, address: bytes) -> Interface | None:
@@ -278,8 +283,9 @@ class Ipv4Output:
 
     def lower_mtu(self, destination: bytes, mtu: int, now: float) -> None:
         """A router says that only `mtu` bytes pass on the way to `destination` (RFC 1191 section 6.2)."""
+        idle = not len(self.path_mtus)
         if self.path_mtus.lower(destination, mtu, now):
-            if len(self.path_mtus) == 1:
+            if idle:
                 self.reschedule()
             self._mtu_changed(destination, now)
 

@@ -92,7 +92,7 @@ class Endpoint:
         self.receive_bytes = ports.config.receive_bytes
         self.charged = 0
         self._queue: deque[Datagram] = deque()
-        self._paths: dict[tuple[bytes | None, bytes], Path] = {}
+        self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
 
     # --- addresses
 
@@ -183,11 +183,9 @@ class Endpoint:
         """A path, kept for the next datagram to the same destination."""
         if source is None and self.local[0] != ANY:
             source = self.local[0]
-        key = (source, destination)
+        key = (source, destination, self.ttl)
         path = self._paths.pop(key, None)
-        if path is None or (self.ttl is not None and path.ttl != self.ttl):
-            if path is not None:
-                path.close()
+        if path is None:
             while len(self._paths) >= self._ports.config.paths_max:
                 self._paths.pop(next(iter(self._paths))).close()
             path = self._ports.open_path(source, destination, ttl=self.ttl, tos=self.tos, options=self.options, now=now)
@@ -198,7 +196,7 @@ class Endpoint:
 
     def has_sent_to(self, destination: bytes) -> bool:
         """Whether a path to `destination` is still kept, so that an ICMP error about it may be true."""
-        return any(known == destination for _, known in self._paths)
+        return any(path.destination == destination for path in self._paths.values())
 
     def set_options(self, options: bytes) -> None:
         """The raw IP options, padded to 4 bytes, of datagrams to come (RFC 1122 section 4.1.3.2)."""

@@ -1,0 +1,539 @@
+"""ARP as RFC 826 writes it, with RFC 1122's ageing, rate limit and queue."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+
+from stack.config import ArpConfig, Config
+from stack.internet.neighbor import INCOMPLETE, PROBING
+from stack.internet.path import Path
+from stack.wire.addresses import ANY, MAC_ZERO, Prefix, parse_ipv4
+from stack.wire.arp import INVERSE_REQUEST, REVERSE_REQUEST, ArpPacket
+from tests.internet.station import (
+    FAR,
+    MAC_BROADCAST,
+    OTHER,
+    OTHER_MAC,
+    OUR_MAC,
+    PEER,
+    PEER_MAC,
+    REACHABLE,
+    REPLY,
+    REQUEST,
+    SUBNET_BROADCAST,
+    US,
+    Station,
+    state_of,
+)
+
+
+def path_to(station: Station, address: bytes = PEER) -> Path:
+    return station.ipv4.path(None, address, 6, df=True, now=station.now)
+
+
+def send(station: Station, path: Path, data: bytes = b"x") -> None:
+    path.send([data], len(data), station.now)
+
+
+def numbered(address: int) -> bytes:
+    """One of many neighbours."""
+    return bytes((10, 9, 4 + address // 200, 1 + address % 200))
+
+
+# --- packet generation
+
+
+def test_a_miss_is_asked_for_by_broadcast_with_our_own_addresses_as_sender() -> None:
+    station = Station()
+    send(station, path_to(station))
+    [(target, packet)] = station.arps()
+    assert target == MAC_BROADCAST
+    assert packet == ArpPacket(REQUEST, OUR_MAC, US, MAC_ZERO, PEER)
+
+
+def test_the_packet_waits_and_goes_out_when_the_reply_comes() -> None:
+    station = Station()
+    send(station, path_to(station), b"first")
+    station.frames()
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    [frame] = station.frames()
+    assert frame[:14] == PEER_MAC + OUR_MAC + b"\x08\x00"
+    assert frame.endswith(b"first")
+
+
+def test_a_known_neighbour_is_not_asked_for() -> None:
+    station = Station()
+    station.knows(PEER)
+    send(station, path_to(station))
+    assert len(station.packets()) == 1
+
+
+def test_a_path_keeps_the_entry_and_writes_header_and_payload_once() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path, b"abc")
+    send(station, path, b"defg")
+    assert [len(parts) for parts in station.eth.link.writes] == [2, 2]
+    assert [parts[1] for parts in station.eth.link.writes] == [b"abc", b"defg"]
+
+
+def test_a_broadcast_or_group_needs_no_arp() -> None:
+    station = Station()
+    for address, mac in (
+        (SUBNET_BROADCAST, MAC_BROADCAST),
+        (b"\xff\xff\xff\xff", MAC_BROADCAST),
+        (parse_ipv4("224.129.2.3"), bytes.fromhex("01005e010203")),  # the low 23 bits: RFC 1112 section 6.4
+    ):
+        send(station, path_to(station, address))
+        [frame] = station.frames()
+        assert frame[:6] == mac
+    assert station.counters["ifOutNUcastPkts"] == 3
+    assert len(station.eth.cache) == 0
+
+
+def test_a_request_is_sent_from_the_address_on_the_targets_own_network() -> None:
+    station = Station()
+    station.ipv4.add_address(station.eth, Prefix.parse("172.16.0.9/16"))
+    send(station, path_to(station, parse_ipv4("172.16.3.4")))
+    [(_, packet)] = station.arps()
+    assert packet.sender_ip == parse_ipv4("172.16.0.9")
+
+
+# --- packet reception
+
+
+def test_a_request_for_us_is_answered_by_unicast_with_the_fields_swapped() -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, PEER, US)
+    [(target, packet)] = station.arps()
+    assert target == PEER_MAC
+    assert packet == ArpPacket(REPLY, OUR_MAC, US, PEER_MAC, PEER)
+
+
+def test_a_request_for_us_creates_an_entry() -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, PEER, US)
+    assert state_of(station, PEER) == REACHABLE
+
+
+def test_a_request_for_another_host_is_not_answered_and_creates_nothing() -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, PEER, OTHER)
+    assert station.silent()
+    assert state_of(station, PEER) is None
+    assert station.counters["arp_not_for_us"] == 1
+
+
+def test_a_request_for_another_host_updates_an_entry_that_exists() -> None:
+    station = Station()
+    station.knows(PEER, PEER_MAC)
+    station.arp(REQUEST, OTHER_MAC, PEER, OTHER)
+    send(station, path_to(station))
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+
+
+def test_a_gratuitous_arp_updates_what_exists_and_creates_nothing() -> None:
+    station = Station()
+    station.knows(PEER, PEER_MAC)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.arp(REQUEST, OTHER_MAC, PEER, PEER)
+    station.arp(REQUEST, OTHER_MAC, OTHER, OTHER)
+    send(station, path)
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+    assert state_of(station, OTHER) is None
+
+
+def test_an_unsolicited_reply_creates_nothing() -> None:
+    station = Station()
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    assert state_of(station, PEER) is None
+    assert station.counters["arp_unsolicited"] == 1
+
+
+@pytest.mark.parametrize("operation", [REVERSE_REQUEST, INVERSE_REQUEST, 0, 65535])
+def test_other_operations_get_no_answer(operation: int) -> None:
+    station = Station()
+    station.arp(operation, PEER_MAC, PEER, US)
+    assert station.silent()
+    assert state_of(station, PEER) is None
+
+
+def test_a_probe_is_answered_and_0_0_0_0_is_not_learnt() -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, ANY, US)
+    [(target, packet)] = station.arps()
+    assert target == PEER_MAC
+    assert (packet.target_mac, packet.target_ip) == (PEER_MAC, ANY)
+    assert len(station.eth.cache) == 0
+
+
+@pytest.mark.parametrize("target", [SUBNET_BROADCAST, ANY, b"\xff\xff\xff\xff", b"\x7f\0\0\1"])
+def test_a_request_for_no_address_of_ours_is_never_answered(target: bytes) -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, PEER, target)
+    assert station.silent()
+
+
+@pytest.mark.parametrize("mac", [MAC_BROADCAST, bytes.fromhex("01005e000001"), MAC_ZERO])
+def test_a_group_address_is_not_believed_to_be_a_station(mac: bytes) -> None:
+    station = Station()
+    station.knows(PEER, PEER_MAC)
+    station.arp(REQUEST, mac, PEER, US)
+    assert station.silent()
+    send(station, path_to(station))
+    [frame] = station.frames()
+    assert frame[:6] == PEER_MAC
+    assert station.counters["arp_bad_sender"] == 1
+
+
+@pytest.mark.parametrize("sender", [US, SUBNET_BROADCAST, b"\xff\xff\xff\xff", b"\x7f\0\0\1", b"\xe0\0\0\1"])
+def test_senders_that_can_be_no_other_host_are_not_learnt(sender: bytes) -> None:
+    station = Station()
+    station.arp(REQUEST, PEER_MAC, sender, US)
+    assert len(station.eth.cache) == 0
+
+
+def test_our_own_packet_that_comes_back_is_ignored() -> None:
+    station = Station()
+    station.arp(REQUEST, OUR_MAC, US, US)
+    assert station.silent()
+    assert station.counters["arp_from_ourselves"] == 1
+
+
+def test_a_packet_of_another_hardware_or_protocol_is_dropped() -> None:
+    station = Station()
+    good = ArpPacket(REQUEST, PEER_MAC, PEER, MAC_ZERO, US)
+    for packet, reason in (
+        (replace(good, hardware_type=7), "arp_bad_hardware"),
+        (replace(good, protocol_type=0x86DD), "arp_bad_protocol"),
+    ):
+        station.eth.cache.receive(packet.build(), station.now)
+        assert station.counters[reason] == 1
+    station.eth.cache.receive(good.build()[:27], station.now)
+    assert station.counters["arp_truncated"] == 1
+    assert station.silent()
+
+
+def test_an_observer_sees_every_packet_first() -> None:
+    station = Station()
+    seen: list[ArpPacket] = []
+    station.eth.cache.observe = lambda packet, now: seen.append(packet)
+    station.arp(REQUEST, PEER_MAC, US, OTHER)
+    assert [packet.sender_ip for packet in seen] == [US]
+
+
+# --- asking, and failing
+
+
+def test_requests_for_one_address_are_a_second_apart_and_three() -> None:
+    station = Station()
+    path = path_to(station)
+    for _ in range(50):
+        send(station, path)
+        station.at(0.05)
+    assert len(station.arps()) == 3  # at 0, 1 and 2 seconds
+    station.at(10.0)
+    assert station.silent()
+
+
+def test_those_who_wait_are_told_when_nobody_answers() -> None:
+    station = Station()
+    path = path_to(station)
+    told: list[int] = []
+    path.on_error = told.append
+    send(station, path)
+    station.at(2.9)
+    assert told == []
+    station.at(0.2)
+    assert told == [errno.EHOSTUNREACH]
+    assert station.counters["arp_unresolved"] == 1
+
+
+def test_a_closed_path_is_not_told() -> None:
+    station = Station()
+    path = path_to(station)
+    told: list[int] = []
+    path.on_error = told.append
+    send(station, path)
+    path.close()
+    station.at(5.0)
+    assert told == []
+
+
+def test_a_failed_entry_recovers_with_the_next_packet() -> None:
+    station = Station()
+    path = path_to(station)
+    send(station, path, b"lost")
+    station.at(5.0)
+    station.frames()
+    send(station, path, b"found")
+    assert len(station.arps()) == 1
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    [frame] = station.frames()
+    assert frame.endswith(b"found")
+
+
+def test_a_miss_makes_no_icmp_unreachable() -> None:
+    station = Station(gateway=None)
+    send(station, path_to(station))
+    station.at(10.0)
+    assert {frame[12:14] for frame in station.frames()} == {b"\x08\x06"}
+
+
+def test_three_datagrams_wait_and_they_are_the_newest() -> None:
+    station = Station()
+    path = path_to(station)
+    for number in range(5):
+        send(station, path, b"%d" % number)
+    station.frames()
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    assert [payload for _, payload in station.packets()] == [b"2", b"3", b"4"]
+    assert station.counters["arp_queue_full"] == 2
+
+
+def test_a_fragmented_datagram_waits_as_one() -> None:
+    station = Station()
+    path = station.ipv4.path(None, PEER, 17, now=station.now)
+    path.send([bytes(65000)], 65000, station.now)
+    station.frames()
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    assert sum(len(payload) for _, payload in station.packets()) == 65000
+
+
+def test_what_waits_is_bounded_over_all_addresses() -> None:
+    config = replace(Config(), arp=ArpConfig(queue_bytes_max=20_000))
+    station = Station("10.9.0.2/16", config=config)
+    for number in range(100):
+        send(station, path_to(station, numbered(number)), bytes(1000))
+    assert station.eth.cache.waiting_bytes <= 20_000
+    station.at(10.0)
+    assert station.eth.cache.waiting_bytes == 0
+
+
+# --- ageing
+
+
+def test_an_entry_nobody_uses_is_forgotten_without_traffic() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(59.0)
+    assert state_of(station, PEER) == REACHABLE
+    station.at(2.0)
+    assert state_of(station, PEER) is None
+    assert station.silent()
+    assert station.eth.cache.deadline == float("inf")
+
+
+def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(60.5)
+    [(target, packet)] = station.arps()
+    assert (target, packet.operation, packet.target_ip) == (PEER_MAC, REQUEST, PEER)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    send(station, path, b"on")
+    station.at(50.0)
+    [(_, payload)] = station.packets()
+    assert payload == b"on"
+
+
+def test_packets_flow_on_while_a_poll_is_out() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(60.5)
+    station.frames()
+    assert state_of(station, PEER) == PROBING
+    send(station, path)
+    assert len(station.packets()) == 1
+
+
+def test_an_entry_whose_polls_go_unanswered_is_flushed_and_asked_for_by_broadcast() -> None:
+    station = Station()
+    station.knows(PEER, PEER_MAC)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(63.0)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, PEER_MAC]
+    assert state_of(station, PEER) is None
+    send(station, path)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+    assert state_of(station, PEER) == INCOMPLETE
+
+
+def test_hearing_from_a_station_restarts_its_timeout() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(50.0)
+    station.arp(REQUEST, PEER_MAC, PEER, OTHER)
+    station.at(50.0)
+    assert state_of(station, PEER) == REACHABLE
+
+
+def test_the_timeout_is_configurable() -> None:
+    station = Station(config=replace(Config(), arp=ArpConfig(reachable_s=5.0)))
+    station.knows(PEER)
+    station.at(6.0)
+    assert state_of(station, PEER) is None
+
+
+# --- negative advice
+
+
+def test_a_suspect_entry_is_asked_for_by_unicast_then_by_broadcast_and_heals() -> None:
+    station = Station()
+    station.knows(PEER, OTHER_MAC)  # poisoned
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(5.0)
+    path.suspect(station.now)
+    assert [target for target, _ in station.arps()] == [OTHER_MAC]
+    send(station, path)
+    assert len(station.packets()) == 1, "meanwhile the entry is used"
+    station.at(1.1)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    send(station, path)
+    [frame] = station.frames()
+    assert frame[:6] == PEER_MAC
+
+
+def test_a_suspect_gateway_is_meant_when_the_destination_is_far() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station, FAR)
+    send(station, path)
+    station.frames()
+    station.at(2.0)
+    path.suspect(station.now)
+    [(_, packet)] = station.arps()
+    assert packet.target_ip == PEER
+
+
+def test_advice_repeated_makes_no_more_requests() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    for _ in range(100):
+        path.suspect(station.now)
+        station.at(0.01)
+    assert len(station.arps()) <= 2  # in one second
+
+
+def test_advice_during_a_routine_poll_adds_broadcasts() -> None:
+    station = Station()
+    station.knows(PEER, OTHER_MAC)
+    path = path_to(station)
+    send(station, path)
+    station.at(60.5)
+    path.suspect(station.now)
+    station.frames()
+    station.at(1.0)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+
+
+def test_a_suspect_that_never_answers_is_flushed() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    path.suspect(station.now)
+    station.at(5.0)
+    assert state_of(station, PEER) is None
+
+
+def test_advice_about_the_unknown_does_nothing() -> None:
+    station = Station()
+    station.eth.cache.suspect(PEER, station.now)
+    assert station.silent()
+
+
+# --- limits
+
+
+def test_a_flood_of_senders_keeps_the_cache_bounded_and_the_used_entries_in_it() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=64))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    for number in range(5000):
+        station.arp(REQUEST, OTHER_MAC, numbered(number), US)
+        assert len(station.eth.cache) <= 64
+    station.frames()
+    send(station, path)
+    assert len(station.packets()) == 1, "the neighbour in use is still known"
+    assert station.counters["arp_cache_full"] > 0
+
+
+def test_a_flood_of_unresolvable_destinations_keeps_the_cache_bounded() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=64))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    for number in range(2000):
+        send(station, path_to(station, numbered(number)))
+        assert len(station.eth.cache) <= 64
+    assert state_of(station, PEER) == REACHABLE, "what is resolved outlives what may never be"
+
+
+def test_a_path_survives_the_eviction_of_its_entry() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=2))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(1.0)
+    for number in range(8):
+        station.arp(REQUEST, OTHER_MAC, numbered(number), US)
+        send(station, path_to(station, numbered(number)))
+        station.at(1.0)
+    assert state_of(station, PEER) is None
+    station.frames()
+    send(station, path, b"again")
+    assert [packet.target_ip for _, packet in station.arps()] == [PEER]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    [frame] = station.frames()
+    assert frame.endswith(b"again")
+
+
+def test_flush_forgets_everything() -> None:
+    station = Station()
+    station.knows(PEER)
+    send(station, path_to(station, OTHER))
+    station.eth.cache.flush()
+    assert len(station.eth.cache) == 0
+    assert station.eth.cache.waiting_bytes == 0
+
+
+def test_an_earlier_deadline_is_announced() -> None:
+    station = Station()
+    told: list[float] = []
+    station.eth.cache.reschedule = lambda: told.append(station.eth.cache.deadline)
+    send(station, path_to(station))
+    assert told == [station.now + 1.0]
+
+
+def test_records_are_readable() -> None:
+    station = Station()
+    station.knows(PEER)
+    send(station, path_to(station, OTHER))
+    station.at(0.5)
+    known, asked = station.eth.cache.records(station.now)
+    assert (known.address, known.mac, known.state, known.age_s) == ("10.9.0.1", "02:00:00:00:bb:01", REACHABLE, 0.5)
+    assert (asked.address, asked.mac, asked.state, asked.waiting) == ("10.9.0.3", None, INCOMPLETE, 1)

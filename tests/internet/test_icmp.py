@@ -1,0 +1,436 @@
+"""ICMP: queries answered, errors sent only when they may be, errors believed only when they can be true."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+
+from stack.config import Config, IcmpConfig
+from stack.internet.icmp_error import IcmpError
+from stack.internet.rate import RateLimit
+from stack.wire import icmp
+from stack.wire.addresses import ALL_HOSTS, ANY, BROADCAST, LOOPBACK, Prefix, parse_ipv4
+from stack.wire.icmp import IcmpMessage, echo_request
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.ipv4_options import (
+    LOOSE_SOURCE_ROUTE,
+    RECORD_ROUTE,
+    STRICT_SOURCE_ROUTE,
+    Ipv4Option,
+    Route,
+    Timestamps,
+    join,
+    pad,
+    split,
+)
+from tests.internet.station import FAR, OTHER, OTHER_MAC, PEER, REQUEST, SUBNET_BROADCAST, US, Station
+
+PROTOCOL = 99  # nobody handles it
+TCP = 6
+
+
+@pytest.fixture
+def station() -> Station:
+    station = Station()
+    station.knows(PEER)
+    return station
+
+
+def with_config(**numbers: object) -> Station:
+    station = Station(config=replace(Config(), icmp=IcmpConfig(**numbers)))  # type: ignore[arg-type]
+    station.knows(PEER)
+    return station
+
+
+# --- echo server
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"odd", bytes(range(256)), b"\xff" * 1472])
+def test_an_echo_is_answered_with_everything_it_had(station: Station, data: bytes) -> None:
+    station.receives_icmp(echo_request(0x1234, 7, data), tos=0xB8, ttl=3)
+    header, message = station.icmp()
+    assert (header.source, header.destination, header.tos, header.ttl) == (US, PEER, 0xB8, 64)
+    assert (message.type, message.code) == (icmp.ECHO_REPLY, 0)
+    assert (message.identifier, message.sequence, message.body) == (0x1234, 7, data)
+    assert station.counters["icmpInEchos"] == station.counters["icmpOutEchoReps"] == 1
+
+
+def test_the_largest_echo_comes_in_and_goes_out_in_fragments(station: Station) -> None:
+    data = bytes(range(251)) * 261  # 65,511 bytes
+    data = data[:65507]
+    request = echo_request(1, 2, data).build()
+    for offset in range(0, len(request), 1480):
+        piece = request[offset : offset + 1480]
+        more = offset + len(piece) < len(request)
+        station.receives(1, piece, fragment_offset=offset, more_fragments=more, identification=3)
+    packets = station.packets()
+    assert len(packets) == 45
+    reply = IcmpMessage.parse(b"".join(payload for _, payload in packets))
+    assert (reply.type, reply.body) == (icmp.ECHO_REPLY, data)
+
+
+@pytest.mark.parametrize("destination", [BROADCAST, SUBNET_BROADCAST, ALL_HOSTS])
+def test_a_broadcast_echo_is_not_answered_by_default(station: Station, destination: bytes) -> None:
+    station.receives_icmp(echo_request(1, 1), destination=destination, link_broadcast=True)
+    assert station.silent()
+    assert station.counters.drops() == {"icmp_broadcast_echo": 1}
+
+
+def test_a_broadcast_echo_can_be_answered_from_our_own_address() -> None:
+    station = with_config(answer_broadcast_echo=True)
+    station.receives_icmp(echo_request(1, 1), destination=SUBNET_BROADCAST, link_broadcast=True)
+    header, _ = station.icmp()
+    assert header.source == US
+
+
+def test_the_answer_comes_from_the_address_that_was_asked(station: Station) -> None:
+    station.ipv4.add_address(station.eth, Prefix.parse("10.9.0.77/24"))
+    station.receives_icmp(echo_request(1, 1), destination=parse_ipv4("10.9.0.77"))
+    header, _ = station.icmp()
+    assert header.source == parse_ipv4("10.9.0.77")
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "icmp_truncated"),
+        (echo_request(1, 1).build()[:7], "icmp_truncated"),
+        (echo_request(1, 1, b"x").build()[:-1] + b"y", "icmp_bad_checksum"),
+        (IcmpMessage(icmp.TIMESTAMP_REQUEST, 0, body=bytes(8)).build(), "icmp_truncated"),
+    ],
+)
+def test_a_bad_message_is_dropped_in_silence(station: Station, payload: bytes, reason: str) -> None:
+    station.receives(1, payload)
+    assert station.silent()
+    assert station.counters.drops() == {reason: 1}
+    assert station.counters["icmpInErrors"] == 1
+
+
+@pytest.mark.parametrize("kind", [1, 2, 6, 7, 9, 10, 15, 16, 17, 18, 19, 30, 40, 42, 253, 255])
+def test_unknown_and_obsolete_types_are_dropped_in_silence(station: Station, kind: int) -> None:
+    station.receives_icmp(IcmpMessage(kind, 0, body=bytes(12)))
+    assert station.silent()
+    assert station.counters.drops() == {"icmp_unknown_type": 1}
+
+
+# --- timestamp server
+
+
+def test_timestamps_are_answered_when_configured() -> None:
+    station = with_config(answer_timestamp=True)
+    station.ipv4.icmp.clock_ms = lambda: 43_200_000
+    station.receives_icmp(icmp.timestamp_request(5, 6, 1234))
+    _, message = station.icmp()
+    assert (message.type, message.identifier, message.sequence) == (icmp.TIMESTAMP_REPLY, 5, 6)
+    assert message.timestamps == (1234, 43_200_000, 43_200_000)
+
+
+def test_timestamps_are_not_answered_by_default(station: Station) -> None:
+    station.ipv4.icmp.clock_ms = lambda: 0
+    station.receives_icmp(icmp.timestamp_request(5, 6, 1234))
+    assert station.silent()
+    assert station.counters.drops() == {"icmp_timestamp": 1}
+
+
+# --- options of the request in the answer
+
+
+def route_back(station: Station, route: Route) -> tuple[bytes, list[Ipv4Option]]:
+    station.receives_icmp(echo_request(1, 1, b"x"), options=pad(join([route.option()])))
+    header, message = station.icmp()
+    assert message.body == b"x"
+    return header.destination, split(header.options)
+
+
+@pytest.mark.parametrize("kind", [LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE])
+def test_a_source_route_is_reversed(station: Station, kind: int) -> None:
+    first, second = parse_ipv4("192.0.2.1"), parse_ipv4("192.0.2.2")
+    destination, options = route_back(station, Route(kind, (first, second), pointer=12))
+    assert destination == second, "first to the last gateway"
+    route = Route.from_option(options[0])
+    assert (route.type, route.addresses, route.pointer) == (kind, (first, PEER), 4)
+
+
+def test_a_source_route_that_lists_the_sender_is_reversed_without_it(station: Station) -> None:
+    first, second = parse_ipv4("192.0.2.1"), parse_ipv4("192.0.2.2")
+    destination, options = route_back(station, Route(LOOSE_SOURCE_ROUTE, (PEER, first, second), pointer=16))
+    assert destination == second
+    assert Route.from_option(options[0]).addresses == (first, PEER)
+
+
+def test_record_route_and_timestamp_come_back_with_us_in_them(station: Station) -> None:
+    station.ipv4.icmp.clock_ms = lambda: 77
+    options = pad(
+        join([Route(RECORD_ROUTE, (FAR, ANY, ANY), pointer=8).option(), Timestamps((bytes(8), bytes(8)), 1).option()])
+    )
+    station.receives_icmp(echo_request(1, 1), options=options)
+    header, _ = station.icmp()
+    record, stamps = split(header.options)[:2]
+    assert Route.from_option(record).visited == (FAR, US)
+    assert Timestamps.from_option(stamps).entries[0] == (US, 77)
+
+
+# --- errors out: when they may not be sent
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        icmp.unreachable(3, bytes(28)),
+        icmp.time_exceeded(0, bytes(28)),
+        icmp.parameter_problem(20, bytes(28)),
+        icmp.redirect(1, OTHER, bytes(28)),
+        icmp.source_quench(bytes(28)),
+    ],
+)
+def test_never_about_an_error(station: Station, message: IcmpMessage) -> None:
+    station.receives_icmp(message, options=b"\x07\x00\x04\x00")  # which would be a parameter problem
+    assert station.silent()
+
+
+def test_but_about_a_query(station: Station) -> None:
+    station.receives_icmp(echo_request(1, 1), options=b"\x07\x00\x04\x00")
+    _, message = station.icmp()
+    assert message.type == icmp.PARAMETER_PROBLEM
+
+
+@pytest.mark.parametrize("destination", [BROADCAST, SUBNET_BROADCAST, ALL_HOSTS, parse_ipv4("10.9.0.0"), ANY])
+def test_never_about_a_broadcast_or_multicast(station: Station, destination: bytes) -> None:
+    station.receives(PROTOCOL, b"x" * 8, destination=destination)
+    station.receives_udp(1, 2, destination=destination, link_broadcast=True)
+    assert station.silent()
+
+
+def test_never_about_a_link_broadcast(station: Station) -> None:
+    station.receives(PROTOCOL, b"x" * 8, link_broadcast=True)
+    assert station.silent()
+
+
+def test_never_about_a_later_fragment(station: Station) -> None:
+    station.receives(PROTOCOL, b"x" * 8, fragment_offset=8, options=b"\x07\x00\x04\x00")
+    assert station.silent()
+
+
+@pytest.mark.parametrize(
+    "source", [ANY, LOOPBACK, BROADCAST, SUBNET_BROADCAST, parse_ipv4("224.0.0.1"), parse_ipv4("240.0.0.1")]
+)
+def test_never_to_what_is_no_single_host(station: Station, source: bytes) -> None:
+    station.receives(PROTOCOL, b"x" * 8, source=source)
+    assert station.silent()
+
+
+# --- errors out: what they look like
+
+
+def test_an_error_quotes_as_much_as_fits_576_bytes_unchanged(station: Station) -> None:
+    raw = station.receives(PROTOCOL, bytes(range(250)) * 4, tos=0x28, identification=77)
+    header, message = station.icmp()
+    assert header.total_length == 576
+    assert message.body == raw[:548]
+    assert header.tos == 0
+
+
+def test_a_datagram_that_came_in_fragments_is_quoted_by_its_first(station: Station) -> None:
+    first = station.receives(PROTOCOL, b"A" * 16, more_fragments=True, identification=5)
+    station.receives(PROTOCOL, b"B" * 8, fragment_offset=16, identification=5)
+    _, message = station.icmp()
+    assert message.body == first
+
+
+def test_one_peers_flood_is_limited_and_leaves_the_others_budget_alone() -> None:
+    station = with_config()
+    station.arp(REQUEST, OTHER_MAC, OTHER, US)
+    station.frames()
+    for _ in range(1000):
+        station.receives(PROTOCOL, b"x" * 8)
+    sent = len(station.packets())
+    assert sent == station.config.icmp.error_burst_per_peer
+    assert station.counters["icmp_error_rate_limited"] == 1000 - sent
+    for _ in range(1000):
+        station.receives(PROTOCOL, b"x" * 8, source=OTHER)
+    assert len(station.packets()) == sent, "exactly what it would have been without the first flood"
+
+
+def test_the_budget_fills_up_again() -> None:
+    station = with_config(error_rate_per_peer=2.0, error_burst_per_peer=1.0)
+    for _ in range(4):
+        station.receives(PROTOCOL, b"x" * 8)
+    assert len(station.packets()) == 1
+    station.at(0.5)
+    station.receives(PROTOCOL, b"x" * 8)
+    assert len(station.packets()) == 1
+
+
+def test_errors_to_all_together_are_limited_and_the_table_is_bounded() -> None:
+    limit = RateLimit((1000.0, 1000.0), (10.0, 50.0), peers_max=16)
+    allowed = sum(limit.allow(number.to_bytes(4, "big"), 1.0) for number in range(1000))
+    assert allowed == 50
+    assert len(limit) == 16
+
+
+def test_echo_replies_are_not_rationed(station: Station) -> None:
+    for sequence in range(500):
+        station.receives_icmp(echo_request(1, sequence))
+    assert len(station.packets()) == 500
+
+
+# --- errors in
+
+
+class Errors:
+    """What a transport protocol is told; `believes` is what it answers."""
+
+    def __init__(self, station: Station, protocol: int = TCP) -> None:
+        self.all: list[IcmpError] = []
+        self.believes = True
+        station.ipv4.icmp.error_handlers[protocol] = self
+
+    def __call__(self, error: IcmpError, now: float) -> bool:
+        self.all.append(error)
+        return self.believes
+
+
+def quote(
+    source: bytes = US, destination: bytes = FAR, protocol: int = TCP, payload: bytes = b"12345678", **fields: object
+) -> bytes:
+    header = Ipv4Header(source, destination, protocol, 20 + 1000)
+    return replace(header, **fields).build() + payload  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("message", "number", "hard"),
+    [
+        (icmp.unreachable(0, quote()), errno.ENETUNREACH, False),
+        (icmp.unreachable(1, quote()), errno.EHOSTUNREACH, False),
+        (icmp.unreachable(2, quote()), errno.ENOPROTOOPT, True),
+        (icmp.unreachable(3, quote()), errno.ECONNREFUSED, True),
+        (icmp.unreachable(4, quote(), 1400), errno.EMSGSIZE, False),
+        (icmp.unreachable(5, quote()), errno.EOPNOTSUPP, False),
+        (icmp.unreachable(6, quote()), errno.ENETUNREACH, True),
+        (icmp.unreachable(7, quote()), errno.EHOSTDOWN, True),
+        (icmp.unreachable(8, quote()), errno.ENONET, True),
+        (icmp.unreachable(9, quote()), errno.ENETUNREACH, True),
+        (icmp.unreachable(10, quote()), errno.EHOSTUNREACH, True),
+        (icmp.unreachable(11, quote()), errno.ENETUNREACH, False),
+        (icmp.unreachable(12, quote()), errno.EHOSTUNREACH, False),
+        (icmp.unreachable(13, quote()), errno.EHOSTUNREACH, True),
+        (icmp.unreachable(14, quote()), errno.EHOSTUNREACH, True),
+        (icmp.unreachable(15, quote()), errno.EHOSTUNREACH, True),
+        (icmp.time_exceeded(0, quote()), errno.EHOSTUNREACH, False),
+        (icmp.time_exceeded(1, quote()), errno.EHOSTUNREACH, False),
+        (icmp.parameter_problem(20, quote()), errno.EPROTO, True),
+    ],
+)
+def test_an_error_reaches_the_protocol_it_is_about(
+    station: Station, message: IcmpMessage, number: int, hard: bool
+) -> None:
+    errors = Errors(station)
+    station.receives_icmp(message, source=PEER)
+    [error] = errors.all
+    assert (error.type, error.code, error.source) == (message.type, message.code, PEER)
+    assert (error.quoted_source, error.quoted_destination, error.protocol) == (US, FAR, TCP)
+    assert error.quoted == b"12345678"
+    assert (error.errno, error.hard) == (number, hard)
+    assert station.counters.drops() == {}
+    assert station.silent()
+
+
+@pytest.mark.parametrize(
+    ("message", "where", "reason"),
+    [
+        (icmp.unreachable(3, b""), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, quote()[:19]), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, quote(payload=b"1234567")), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, b"\x65" + quote()[1:]), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, b"\x4f" + quote()[1:]), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, quote(fragment_offset=8)), {}, "icmp_bad_quote"),
+        (icmp.unreachable(3, quote(source=OTHER)), {}, "icmp_not_our_datagram"),
+        (icmp.unreachable(3, quote(source=LOOPBACK)), {}, "icmp_not_our_datagram"),
+        (icmp.unreachable(99, quote()), {}, "icmp_unknown_code"),
+        (icmp.unreachable(3, quote(protocol=77)), {}, "icmp_error_unmatched"),
+        (icmp.unreachable(3, quote()), {"destination": SUBNET_BROADCAST}, "icmp_error_broadcast"),
+        (icmp.source_quench(quote()), {}, "icmp_source_quench"),
+    ],
+)
+def test_an_error_that_cannot_be_true_is_dropped(
+    station: Station, message: IcmpMessage, where: dict[str, object], reason: str
+) -> None:
+    errors = Errors(station)
+    station.receives_icmp(message, **where)
+    assert errors.all == []
+    assert station.counters.drops() == {reason: 1}
+    assert station.silent()
+
+
+# --- fragmentation needed
+
+
+def test_fragmentation_needed_lowers_the_path_mtu_of_the_destination(station: Station) -> None:
+    Errors(station)
+    path = station.ipv4.path(None, FAR, TCP, df=True)
+    station.receives_icmp(icmp.unreachable(4, quote(), 1300))
+    assert path.mtu == 1300
+
+
+def test_a_protocol_that_does_not_know_the_segment_keeps_the_path_mtu(station: Station) -> None:
+    errors = Errors(station)
+    errors.believes = False
+    path = station.ipv4.path(None, FAR, TCP, df=True)
+    station.receives_icmp(icmp.unreachable(4, quote(), 1300))
+    assert path.mtu == 1500
+    assert station.counters.drops() == {"icmp_error_unmatched": 1}
+
+
+def test_a_router_that_tells_no_mtu_is_guessed(station: Station) -> None:
+    errors = Errors(station)
+    path = station.ipv4.path(None, FAR, TCP, df=True)
+    station.receives_icmp(icmp.unreachable(4, quote(total_length=1500), 0))
+    assert errors.all[0].next_hop_mtu == path.mtu == 1492
+
+
+# --- redirects
+
+
+def test_a_redirect_from_the_gateway_changes_the_first_hop(station: Station) -> None:
+    station.arp(REQUEST, OTHER_MAC, OTHER, US)
+    station.frames()
+    path = station.ipv4.path(None, FAR, TCP, now=station.now)
+    station.receives_icmp(icmp.redirect(icmp.REDIRECT_HOST, OTHER, quote()), source=PEER)
+    path.send([b"x"], 1, station.now)
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+
+
+@pytest.mark.parametrize("code", [icmp.REDIRECT_NET, icmp.REDIRECT_TOS_NET, icmp.REDIRECT_TOS_HOST])
+def test_a_network_redirect_changes_the_one_host(station: Station, code: int) -> None:
+    station.receives_icmp(icmp.redirect(code, OTHER, quote()), source=PEER)
+    redirected, neighbour = (station.ipv4.routes.lookup(bytes((*FAR[:3], last))) for last in (FAR[3], 1))
+    assert redirected is not None
+    assert redirected.gateway == OTHER
+    assert neighbour is not None
+    assert neighbour.gateway == PEER
+
+
+@pytest.mark.parametrize(
+    ("message", "source"),
+    [
+        (icmp.redirect(1, OTHER, quote()), OTHER),  # not our gateway
+        (icmp.redirect(1, FAR, quote()), PEER),  # to elsewhere
+        (icmp.redirect(4, OTHER, quote()), PEER),  # no such code
+        (icmp.redirect(1, OTHER, quote(destination=OTHER)), PEER),  # about a neighbour
+    ],
+)
+def test_an_illegal_redirect_is_dropped(station: Station, message: IcmpMessage, source: bytes) -> None:
+    station.receives_icmp(message, source=source)
+    route = station.ipv4.routes.lookup(FAR)
+    assert route is not None
+    assert route.gateway == PEER
+    assert station.counters.drops() == {"icmp_bad_redirect": 1}
+
+
+def test_redirects_can_be_refused() -> None:
+    station = with_config(accept_redirects=False)
+    station.receives_icmp(icmp.redirect(1, OTHER, quote()), source=PEER)
+    assert station.counters.drops() == {"icmp_bad_redirect": 1}

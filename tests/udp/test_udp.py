@@ -1,0 +1,652 @@
+"""UDP: RFC 768, RFC 1122 section 4.1, and what BSD sockets do."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+
+from stack.config import ArpConfig, Config, UdpConfig
+from stack.udp.endpoint import MAX_PAYLOAD, Endpoint
+from stack.wire import icmp
+from stack.wire.addresses import ALL_HOSTS, ANY, BROADCAST, LOOPBACK, Prefix, parse_ipv4
+from stack.wire.checksum import pseudo_sum, verify
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.ipv4_options import pad, router_alert
+from stack.wire.udp import UdpHeader
+from tests.internet.station import (
+    FAR,
+    OTHER,
+    OTHER_MAC,
+    PEER,
+    REQUEST,
+    SUBNET_BROADCAST,
+    US,
+    FakeInterface,
+    Station,
+)
+
+UDP = 17
+
+
+@pytest.fixture
+def station() -> Station:
+    return made()
+
+
+def made(**options: object) -> Station:
+    station = Station(**options)  # type: ignore[arg-type]
+    station.knows(PEER)
+    station.arp(REQUEST, OTHER_MAC, OTHER, US)
+    station.frames()
+    return station
+
+
+def bound(station: Station, address: bytes = ANY, port: int = 7, **attributes: object) -> Endpoint:
+    endpoint = station.udp.open()
+    for name, value in attributes.items():
+        setattr(endpoint, name, value)
+    endpoint.bind((address, port))
+    return endpoint
+
+
+def connected(station: Station, remote: tuple[bytes, int] = (PEER, 9), port: int = 7) -> Endpoint:
+    endpoint = bound(station, port=port)
+    endpoint.connect(remote, station.now)
+    return endpoint
+
+
+def received(endpoint: Endpoint) -> list[bytes]:
+    """All that waits."""
+    result = []
+    while (datagram := endpoint.receive()) is not None:
+        result.append(datagram[0])
+    return result
+
+
+def one_datagram(station: Station) -> tuple[Ipv4Header, UdpHeader, bytes]:
+    """The one datagram sent; its checksum is verified."""
+    header, payload = station.packet()
+    udp = UdpHeader.parse(payload)
+    assert udp.length == len(payload)
+    assert udp.checksum != 0
+    assert verify(payload, pseudo_sum(header.source, header.destination, UDP, len(payload)))
+    return header, udp, payload[8:]
+
+
+# --- receiving
+
+
+def test_a_datagram_is_received_with_its_senders_address(station: Station) -> None:
+    endpoint = bound(station)
+    station.receives_udp(5000, 7, b"hello")
+    assert endpoint.receive() == (b"hello", (PEER, 5000))
+    assert endpoint.receive() is None
+    assert station.counters["udpInDatagrams"] == 1
+
+
+def test_an_empty_datagram_is_a_datagram(station: Station) -> None:
+    endpoint = bound(station)
+    station.receives_udp(5000, 7)
+    assert endpoint.readable
+    assert endpoint.receive() == (b"", (PEER, 5000))
+
+
+def test_a_source_port_of_zero_is_accepted(station: Station) -> None:
+    endpoint = bound(station)
+    station.receives_udp(0, 7, b"no answer wanted")
+    assert endpoint.receive() == (b"no answer wanted", (PEER, 0))
+
+
+def test_bytes_beyond_the_length_field_are_no_data(station: Station) -> None:
+    endpoint = bound(station)
+    station.receives(UDP, UdpHeader(5000, 7, 8 + 3).build() + b"abcTRAILER")
+    assert received(endpoint) == [b"abc"]
+
+
+def test_a_checksum_of_zero_means_none(station: Station) -> None:
+    endpoint = bound(station)
+    station.receives(UDP, UdpHeader(5000, 7, 11).build() + b"abc")
+    assert received(endpoint) == [b"abc"]
+
+
+def test_a_missing_checksum_can_be_refused() -> None:
+    station = made(config=replace(Config(), udp=UdpConfig(require_checksum=True)))
+    endpoint = bound(station)
+    station.receives(UDP, UdpHeader(5000, 7, 11).build() + b"abc")
+    station.receives_udp(5000, 7, b"def")
+    assert received(endpoint) == [b"def"]
+    assert station.counters.drops() == {"udp_no_checksum": 1}
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "udp_truncated"),
+        (bytes(7), "udp_truncated"),
+        (UdpHeader(5000, 7, 7).build() + b"abc", "udp_bad_length"),
+        (UdpHeader(5000, 7, 0).build() + b"abc", "udp_bad_length"),
+        (UdpHeader(5000, 7, 12).build() + b"abc", "udp_bad_length"),
+        (UdpHeader(5000, 7, 11, 0x1234).build() + b"abc", "udp_bad_checksum"),
+        (UdpHeader(5000, 0, 11).build() + b"abc", "udp_port_zero"),
+    ],
+)
+def test_a_bad_datagram_is_dropped_in_silence(station: Station, payload: bytes, reason: str) -> None:
+    endpoint = bound(station)
+    station.receives(UDP, payload)
+    assert received(endpoint) == []
+    assert station.silent()
+    assert station.counters.drops() == {reason: 1}
+    assert station.counters["udpInErrors"] == 1
+
+
+def test_a_checksum_the_link_has_verified_is_not_verified_again(station: Station) -> None:
+    endpoint = bound(station)
+    payload = UdpHeader(5000, 7, 11, 0x1234).build() + b"abc"
+    packet = Ipv4Header(PEER, US, UDP, 20 + len(payload)).build() + payload
+    station.ipv4.receive(station.eth, packet, station.now, checksum_ok=True)
+    assert received(endpoint) == [b"abc"]
+
+
+def test_the_application_can_learn_what_the_sender_wrote(station: Station) -> None:
+    endpoint = bound(station)
+    options = pad(router_alert().build())
+    station.receives(
+        UDP, UdpHeader(5000, 7, 9).build() + b"x", destination=SUBNET_BROADCAST, tos=0x2E, ttl=3, options=options
+    )
+    datagram = endpoint.receive_datagram()
+    assert datagram is not None
+    assert (datagram.local, datagram.destination) == (US, SUBNET_BROADCAST)
+    assert (datagram.tos, datagram.ttl, datagram.options) == (0x2E, 3, options)
+
+
+# --- the closed port
+
+
+def test_a_closed_port_gets_port_unreachable(station: Station) -> None:
+    raw = station.receives_udp(5000, 7, b"anyone?")
+    header, message = station.icmp()
+    assert (header.source, header.destination) == (US, PEER)
+    assert (message.type, message.code, message.body) == (icmp.UNREACHABLE, icmp.PORT_UNREACHABLE, raw)
+    assert station.counters["udpNoPorts"] == 1
+
+
+@pytest.mark.parametrize("destination", [BROADCAST, SUBNET_BROADCAST, ALL_HOSTS])
+def test_a_broadcast_to_a_closed_port_gets_nothing(station: Station, destination: bytes) -> None:
+    station.receives_udp(5000, 7, b"anyone?", destination=destination, link_broadcast=True)
+    assert station.silent()
+    assert station.counters.drops() == {"udp_no_port": 1}
+
+
+def test_a_closed_endpoints_port_is_closed(station: Station) -> None:
+    endpoint = bound(station)
+    endpoint.close()
+    station.receives_udp(5000, 7)
+    _, message = station.icmp()
+    assert message.code == icmp.PORT_UNREACHABLE
+
+
+# --- sending
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"hello", bytes(1000), b"\xff" * 1472])
+def test_a_datagram_is_sent_with_its_checksum(station: Station, data: bytes) -> None:
+    endpoint = bound(station)
+    assert endpoint.send_to(data, (PEER, 9), station.now) == len(data)
+    header, udp, payload = one_datagram(station)
+    assert (header.source, header.destination) == (US, PEER)
+    assert (udp.source_port, udp.destination_port, payload) == (7, 9, data)
+    assert station.counters["udpOutDatagrams"] == 1
+
+
+def test_a_checksum_that_comes_out_as_zero_is_sent_as_all_ones(station: Station) -> None:
+    endpoint = bound(station)
+    endpoint.send_to(b"\0\0", (PEER, 9), station.now)
+    _, udp, _ = one_datagram(station)
+    endpoint.send_to(udp.checksum.to_bytes(2, "big"), (PEER, 9), station.now)  # now everything sums to 0xFFFF
+    _, udp, _ = one_datagram(station)
+    assert udp.checksum == 0xFFFF
+
+
+def test_sending_binds_to_an_ephemeral_port(station: Station) -> None:
+    endpoint = station.udp.open()
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    assert endpoint.local[0] == ANY
+    assert endpoint.local[1] >= 49152
+    _, udp, _ = one_datagram(station)
+    assert udp.source_port == endpoint.local[1]
+    station.receives_udp(9, endpoint.local[1], b"back")
+    assert received(endpoint) == [b"back"]
+
+
+def test_ephemeral_ports_do_not_collide(station: Station) -> None:
+    endpoints = [bound(station, port=0) for _ in range(20)]
+    assert len({endpoint.local[1] for endpoint in endpoints}) == 20
+
+
+def test_ttl_tos_and_options_are_the_applications(station: Station) -> None:
+    endpoint = bound(station, ttl=5, tos=0xB8)
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    endpoint.ttl, endpoint.tos = 9, 0
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    options = pad(router_alert().build())
+    endpoint.set_options(options)
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    fields = [(header.ttl, header.tos, header.options) for header, _ in station.packets()]
+    assert fields == [(5, 0xB8, b""), (9, 0, b""), (9, 0, options)]
+
+
+def test_a_ttl_taken_back_is_the_default_again(station: Station) -> None:
+    endpoint = bound(station, ttl=5)
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    endpoint.ttl = None
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    assert [header.ttl for header, _ in station.packets()] == [5, 64]
+
+
+def test_the_largest_datagram_is_fragmented_and_no_larger_one_taken(station: Station) -> None:
+    endpoint = bound(station)
+    assert endpoint.send_to(bytes(MAX_PAYLOAD), (PEER, 9), station.now) == 65507
+    assert sum(len(payload) for _, payload in station.packets()) == 65515
+    with pytest.raises(OSError) as caught:
+        endpoint.send_to(bytes(MAX_PAYLOAD + 1), (PEER, 9), station.now)
+    assert caught.value.errno == errno.EMSGSIZE
+    assert station.silent()
+
+
+def test_a_broadcast_needs_permission(station: Station) -> None:
+    endpoint = bound(station)
+    for destination in (BROADCAST, SUBNET_BROADCAST):
+        with pytest.raises(OSError) as caught:
+            endpoint.send_to(b"x", (destination, 9), station.now)
+        assert caught.value.errno == errno.EACCES
+        with pytest.raises(OSError) as caught:
+            endpoint.connect((destination, 9), station.now)
+        assert caught.value.errno == errno.EACCES
+    endpoint.broadcast = True
+    endpoint.send_to(b"x", (BROADCAST, 9), station.now)
+    header, _, _ = one_datagram(station)
+    assert (header.source, header.destination) == (US, BROADCAST)
+
+
+@pytest.mark.parametrize(
+    ("remote", "number"),
+    [
+        ((PEER, 0), errno.EINVAL),
+        ((PEER, 65536), errno.EINVAL),
+        ((ANY, 9), errno.ENETUNREACH),
+        ((parse_ipv4("240.0.0.1"), 9), errno.ENETUNREACH),
+    ],
+)
+def test_destinations_that_cannot_be(station: Station, remote: tuple[bytes, int], number: int) -> None:
+    with pytest.raises(OSError) as caught:
+        bound(station).send_to(b"x", remote, station.now)
+    assert caught.value.errno == number
+
+
+def test_no_route() -> None:
+    station = made(gateway=None)
+    endpoint = bound(station)
+    for call in (
+        lambda: endpoint.send_to(b"x", (FAR, 9), station.now),
+        lambda: endpoint.connect((FAR, 9), station.now),
+    ):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENETUNREACH
+
+
+def test_paths_are_kept_in_bounds_and_given_back(station: Station) -> None:
+    endpoint = bound(station)
+    for host in range(1, 250):
+        endpoint.send_to(b"x", (bytes((192, 0, 2, host)), 9), station.now)
+    assert station.ipv4.output.open_paths == station.config.udp.paths_max
+    endpoint.close()
+    assert station.ipv4.output.open_paths == 0
+
+
+# --- binding
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        (ANY, ANY, True),
+        (ANY, US, True),
+        (US, ANY, True),
+        (US, US, True),
+        (US, LOOPBACK, False),
+    ],
+)
+def test_a_port_is_bound_once_per_address(station: Station, first: bytes, second: bytes, taken: bool) -> None:
+    bound(station, first)
+    if not taken:
+        bound(station, second)
+        return
+    with pytest.raises(OSError) as caught:
+        bound(station, second)
+    assert caught.value.errno == errno.EADDRINUSE
+    with pytest.raises(OSError) as caught:
+        bound(station, second, reuse_address=True)
+    assert caught.value.errno == errno.EADDRINUSE, "both must agree to share"
+
+
+def test_a_shared_port_gives_a_datagram_to_the_latest(station: Station) -> None:
+    older, newer = (bound(station, reuse_address=True) for _ in range(2))
+    station.receives_udp(5000, 7, b"x")
+    assert (received(older), received(newer)) == ([], [b"x"])
+
+
+def test_a_closed_endpoint_gives_its_port_back(station: Station) -> None:
+    bound(station).close()
+    bound(station)
+    assert len(station.udp) == 1
+
+
+@pytest.mark.parametrize("address", [PEER, SUBNET_BROADCAST, BROADCAST, parse_ipv4("224.0.0.1")])
+def test_an_address_that_is_not_ours(station: Station, address: bytes) -> None:
+    with pytest.raises(OSError) as caught:
+        bound(station, address)
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_binding_twice(station: Station) -> None:
+    with pytest.raises(OSError) as caught:
+        bound(station).bind((ANY, 8))
+    assert caught.value.errno == errno.EINVAL
+
+
+# --- who gets a datagram
+
+
+def test_the_best_match_gets_it(station: Station) -> None:
+    anyone = bound(station, ANY, reuse_address=True)
+    ours = bound(station, US, reuse_address=True)
+    peers = bound(station, US, reuse_address=True)
+    peers.connect((PEER, 5000), station.now)
+    station.receives_udp(5000, 7, b"peer")
+    station.receives_udp(5001, 7, b"address")
+    station.ipv4.add_address(station.eth, Prefix.parse("10.9.0.77/24"))
+    station.receives_udp(5001, 7, b"any", destination=parse_ipv4("10.9.0.77"))
+    assert [received(endpoint) for endpoint in (anyone, ours, peers)] == [[b"any"], [b"address"], [b"peer"]]
+
+
+@pytest.mark.parametrize("destination", [BROADCAST, SUBNET_BROADCAST])
+def test_a_broadcast_goes_to_all_that_match(station: Station, destination: bytes) -> None:
+    anyone = bound(station, ANY, reuse_address=True)
+    ours = bound(station, US, reuse_address=True)
+    peers = bound(station, ANY, reuse_address=True)
+    peers.connect((PEER, 9), station.now)
+    other = bound(station, ANY, reuse_address=True)
+    other.connect((OTHER, 5000), station.now)
+    station.receives_udp(5000, 7, b"all", destination=destination, link_broadcast=True)
+    assert [received(endpoint) for endpoint in (anyone, ours, peers, other)] == [[b"all"], [b"all"], [], []]
+
+
+def test_a_connected_endpoint_hears_its_peer_alone(station: Station) -> None:
+    endpoint = connected(station, (PEER, 9))
+    station.receives_udp(9, 7, b"peer")
+    station.receives_udp(10, 7, b"another port")
+    station.receives_udp(9, 7, b"another host", source=OTHER)
+    assert received(endpoint) == [b"peer"]
+    assert [header.destination for header, _ in station.packets()] == [PEER, OTHER], "port unreachable"
+
+
+# --- connecting
+
+
+def test_connect_fixes_both_addresses(station: Station) -> None:
+    endpoint = station.udp.open()
+    endpoint.connect((PEER, 9), station.now)
+    assert endpoint.remote == (PEER, 9)
+    assert endpoint.local[0] == US
+    assert endpoint.local[1] >= 49152
+    assert station.silent()
+    endpoint.send(b"x", station.now)
+    header, udp, _ = one_datagram(station)
+    assert (header.destination, udp.destination_port) == (PEER, 9)
+
+
+def test_send_without_a_peer(station: Station) -> None:
+    with pytest.raises(OSError) as caught:
+        bound(station).send(b"x", station.now)
+    assert caught.value.errno == errno.EDESTADDRREQ
+
+
+def test_a_connected_endpoint_can_still_send_elsewhere(station: Station) -> None:
+    endpoint = connected(station)
+    endpoint.send_to(b"x", (OTHER, 10), station.now)
+    header, _, _ = one_datagram(station)
+    assert header.destination == OTHER
+
+
+def test_connect_again_and_disconnect(station: Station) -> None:
+    endpoint = connected(station, (PEER, 9))
+    endpoint.connect((LOOPBACK, 9), station.now)
+    assert endpoint.local == (LOOPBACK, 7)
+    endpoint.disconnect()
+    assert (endpoint.local, endpoint.remote) == ((ANY, 7), None)
+    station.receives_udp(5, 7, b"anyone")
+    assert received(endpoint) == [b"anyone"]
+
+
+def test_a_bound_address_stays_through_connect_and_disconnect(station: Station) -> None:
+    endpoint = bound(station, US)
+    endpoint.connect((PEER, 9), station.now)
+    endpoint.disconnect()
+    assert endpoint.local == (US, 7)
+
+
+# --- more than one address
+
+
+def test_an_answer_can_be_sent_from_the_address_that_was_asked(station: Station) -> None:
+    extra = parse_ipv4("10.9.0.77")
+    station.ipv4.add_address(station.eth, Prefix(extra, 24))
+    endpoint = bound(station)
+    station.receives_udp(5000, 7, b"q", destination=extra)
+    datagram = endpoint.receive_datagram()
+    assert datagram is not None
+    endpoint.send_to(b"a", datagram.remote, station.now, source=datagram.local)
+    header, _, _ = one_datagram(station)
+    assert header.source == extra
+
+
+def test_the_source_is_the_address_of_the_interface_it_leaves_by(station: Station) -> None:
+    second = FakeInterface(station.config, station.counters, [Prefix.parse("172.16.0.2/16")], index=2)
+    station.ipv4.add_interface(second)
+    endpoint = bound(station)
+    endpoint.send_to(b"x", (parse_ipv4("172.16.0.1"), 9), station.now)
+    assert station.silent() is False  # an ARP request, on the second
+    station.arp(2, OTHER_MAC, parse_ipv4("172.16.0.1"), parse_ipv4("172.16.0.2"), interface=second)
+    [(header, _)] = station.packets(second)
+    assert header.source == parse_ipv4("172.16.0.2")
+
+
+# --- the receive queue
+
+
+def test_the_queue_is_bounded_in_bytes_and_overflow_is_counted(station: Station) -> None:
+    endpoint = bound(station, receive_bytes=10_000)
+    for _ in range(100):
+        station.receives_udp(5000, 7, bytes(1000))
+    kept = received(endpoint)
+    assert len(kept) == 10_000 // (1000 + station.config.udp.receive_overhead_bytes)
+    assert station.counters["udp_queue_full"] == 100 - len(kept)
+    assert endpoint.charged == 0
+
+
+def test_empty_datagrams_are_charged_too(station: Station) -> None:
+    endpoint = bound(station, receive_bytes=10_000)
+    for _ in range(1000):
+        station.receives_udp(5000, 7)
+    assert len(received(endpoint)) < 50
+
+
+def test_one_datagram_is_taken_however_small_the_limit(station: Station) -> None:
+    endpoint = bound(station, receive_bytes=1)
+    station.receives_udp(5000, 7, bytes(1000))
+    assert len(received(endpoint)) == 1
+
+
+def test_peeking_leaves_the_datagram(station: Station) -> None:
+    endpoint = bound(station)
+    assert endpoint.peek() is None
+    station.receives_udp(5000, 7, b"x")
+    for _ in range(2):
+        datagram = endpoint.peek()
+        assert datagram is not None
+        assert datagram.data == b"x"
+    assert received(endpoint) == [b"x"]
+
+
+def test_readable_is_told_once_per_change(station: Station) -> None:
+    endpoint = bound(station)
+    told: list[None] = []
+    endpoint.on_readable = lambda: told.append(None)
+    for _ in range(3):
+        station.receives_udp(5000, 7)
+    assert len(told) == 1
+    received(endpoint)
+    station.receives_udp(5000, 7)
+    assert len(told) == 2
+
+
+# --- errors
+
+
+def refusal(station: Station, code: int = icmp.PORT_UNREACHABLE) -> None:
+    """The datagram just sent is answered by an ICMP error."""
+    [frame] = station.frames()
+    station.receives_icmp(icmp.unreachable(code, frame[14:]), source=PEER)
+
+
+def test_a_refused_datagram_is_reported_with_the_next_call_once(station: Station) -> None:
+    endpoint = connected(station)
+    told: list[None] = []
+    endpoint.on_readable = lambda: told.append(None)
+    for call in (endpoint.receive, lambda: endpoint.send(b"y", station.now)):
+        endpoint.send(b"x", station.now)
+        refusal(station)
+        assert endpoint.readable
+        with pytest.raises(ConnectionRefusedError):
+            call()
+        assert endpoint.receive() is None
+    assert len(told) == 2
+    assert station.counters.drops() == {}
+
+
+def test_the_pending_error_can_be_taken(station: Station) -> None:
+    endpoint = connected(station)
+    endpoint.send(b"x", station.now)
+    refusal(station)
+    assert endpoint.take_error() == errno.ECONNREFUSED
+    assert endpoint.take_error() == 0
+    assert endpoint.receive() is None
+
+
+def test_a_soft_error_is_not_reported(station: Station) -> None:
+    endpoint = connected(station)
+    endpoint.send(b"x", station.now)
+    refusal(station, icmp.HOST_UNREACHABLE)
+    assert endpoint.receive() is None
+    assert station.counters.drops() == {}
+
+
+def test_an_unconnected_endpoint_is_not_told(station: Station) -> None:
+    endpoint = bound(station)
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    refusal(station)
+    assert endpoint.receive() is None
+    assert station.counters.drops() == {}, "it was ours all the same"
+
+
+def test_an_error_about_what_was_never_sent_is_not_believed(station: Station) -> None:
+    connected(station, (PEER, 9), port=7)
+    bound(station, port=8)
+    for source_port, destination, destination_port in ((7, PEER, 10), (7, OTHER, 9), (8, FAR, 9), (70, PEER, 9)):
+        quoted = Ipv4Header(US, destination, UDP, 28).build() + UdpHeader(source_port, destination_port, 8).build()
+        station.receives_icmp(icmp.unreachable(3, quoted), source=PEER)
+    assert station.counters.drops() == {"icmp_error_unmatched": 4}
+
+
+def test_an_unresolvable_neighbour_is_reported_to_a_connected_endpoint() -> None:
+    station = made(config=replace(Config(), arp=ArpConfig(attempts=2)))
+    endpoint = bound(station)
+    endpoint.connect((parse_ipv4("10.9.0.99"), 9), station.now)
+    endpoint.send(b"x", station.now)
+    station.at(5.0)
+    with pytest.raises(OSError) as caught:
+        endpoint.receive()
+    assert caught.value.errno == errno.EHOSTUNREACH
+
+
+def test_connecting_anew_forgets_an_old_error(station: Station) -> None:
+    endpoint = connected(station)
+    endpoint.send(b"x", station.now)
+    refusal(station)
+    endpoint.connect((OTHER, 9), station.now)
+    assert endpoint.receive() is None
+
+
+# --- closing
+
+
+def test_everything_fails_after_close(station: Station) -> None:
+    endpoint = connected(station)
+    station.receives_udp(9, 7, b"unread")
+    endpoint.close()
+    endpoint.close()
+    for call in (
+        endpoint.receive,
+        endpoint.peek,
+        lambda: endpoint.send(b"x", station.now),
+        lambda: endpoint.send_to(b"x", (PEER, 9), station.now),
+        lambda: endpoint.bind((ANY, 8)),
+        lambda: endpoint.connect((PEER, 9), station.now),
+        endpoint.disconnect,
+    ):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.EBADF
+    assert len(station.udp) == 0
+    assert endpoint.charged == 0
+
+
+def test_closing_wakes_whoever_waits(station: Station) -> None:
+    endpoint = bound(station)
+    told: list[bool] = []
+    endpoint.on_readable = lambda: told.append(endpoint.readable)
+    endpoint.close()
+    assert told == [True]
+
+
+# --- ourselves
+
+
+def test_a_conversation_with_ourselves(station: Station) -> None:
+    server, client = bound(station, LOOPBACK), station.udp.open()
+    client.connect((LOOPBACK, 7), station.now)
+    client.send(b"ping", station.now)
+    station.loop()
+    data, remote = server.receive() or (b"", (ANY, 0))
+    assert (data, remote) == (b"ping", client.local)
+    server.send_to(b"pong", remote, station.now)
+    station.loop()
+    assert received(client) == [b"pong"]
+    server.close()
+    client.send(b"ping", station.now)
+    station.loop()
+    with pytest.raises(ConnectionRefusedError):
+        client.receive()
+    assert station.silent()
+
+
+def test_records_are_readable(station: Station) -> None:
+    bound(station)
+    connected(station, port=8)
+    station.receives_udp(5000, 7, b"x")
+    one, two = station.udp.records()
+    assert (one.local, one.remote, one.queued_bytes > 0) == (("0.0.0.0", 7), None, True)
+    assert (two.local, two.remote, two.queued_bytes) == (("10.9.0.2", 8), ("10.9.0.1", 9), 0)
