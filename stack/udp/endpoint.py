@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stack.errors import os_error
 from stack.udp.below import Address, Path
-from stack.wire.addresses import ANY
+from stack.wire.addresses import ANY, BROADCAST
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.udp import HEADER_LENGTH, UdpHeader
 
@@ -99,6 +99,7 @@ class Endpoint:
     def bind(self, local: Address) -> None:
         """Take a local address and port; ANY takes all our addresses, port 0 has one chosen.
 
+        As in BSD, only ANY hears broadcasts, and BROADCAST (from which nothing can be sent) hears nothing else.
         Raises OSError: EINVAL (bound already), EADDRNOTAVAIL, EADDRINUSE, EBADF.
         """
         self._check_open()
@@ -114,7 +115,7 @@ class Endpoint:
         """
         self._check_open()
         self._check_port(remote)
-        source = None if self.wild else self.local[0]
+        source = None if self.wild or self.local[0] == BROADCAST else self.local[0]
         path = self._ports.open_path(source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now)
         source, broadcast = path.source, path.broadcast
         path.close()
@@ -144,6 +145,8 @@ class Endpoint:
     def _check_open(self) -> None:
         if self.closed:
             raise os_error(errno.EBADF)
+        if self._ports.down:
+            raise os_error(self._ports.down)
 
     # --- sending
 
@@ -181,7 +184,7 @@ class Endpoint:
 
     def _path(self, destination: bytes, source: bytes | None, now: float) -> Path:
         """A path, kept for the next datagram to the same destination."""
-        if source is None and self.local[0] != ANY:
+        if source is None and self.local[0] not in (ANY, BROADCAST):
             source = self.local[0]
         key = (source, destination, self.ttl)
         path = self._paths.pop(key, None)
@@ -213,7 +216,7 @@ class Endpoint:
     @property
     def readable(self) -> bool:
         """Whether `receive` has something to give or to raise."""
-        return bool(self._queue or self.error or self.closed)
+        return bool(self._queue or self.error or self.closed or self._ports.down)
 
     def receive(self) -> tuple[bytes, Address] | None:
         """The next datagram's payload and sender; None when there is none now.

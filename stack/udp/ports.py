@@ -53,14 +53,19 @@ class UdpPorts:
         self._ephemeral_port = ephemeral_port
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
+        self.down = 0  # the errno that every call raises once the host has ended
+        self._open: dict[Endpoint, None] = {}
         self._bound: dict[int, list[Endpoint]] = {}
 
     def open(self) -> Endpoint:
         """A new endpoint, not bound to anything."""
-        return Endpoint(self)
+        endpoint = Endpoint(self)
+        self._open[endpoint] = None
+        return endpoint
 
     def __len__(self) -> int:
-        return sum(map(len, self._bound.values()))
+        """How many endpoints are open."""
+        return len(self._open)
 
     # --- who has which port
 
@@ -91,6 +96,7 @@ class UdpPorts:
 
     def forget(self, endpoint: Endpoint) -> None:
         """The endpoint is closed."""
+        self._open.pop(endpoint, None)
         port = endpoint.local[1]
         endpoints = self._bound.get(port)
         if endpoints is not None and endpoint in endpoints:
@@ -99,9 +105,11 @@ class UdpPorts:
                 del self._bound[port]
 
     def shutdown(self, number: int) -> None:
-        """The host ends: every endpoint's next call raises OSError(number)."""
-        for endpoint in [endpoint for endpoints in self._bound.values() for endpoint in endpoints]:
-            endpoint.path_failed(number)
+        """The host ends: every call from now on raises OSError(number), and whoever waits is woken to make one."""
+        waiting = [endpoint for endpoint in self._open if not endpoint.readable]
+        self.down = number
+        for endpoint in waiting:
+            endpoint.on_readable()
 
     # --- datagrams in
 
@@ -174,8 +182,7 @@ class UdpPorts:
         score = 0
         address = endpoint.local[0]
         if address != ANY:
-            mine = received.local if received.broadcast else received.destination
-            if address not in (mine, received.destination):
+            if address != received.destination:
                 return -1
             score += 1
         if endpoint.remote is not None:

@@ -17,7 +17,7 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import REACHABLE
 from stack.internet.received import Received
 from stack.udp.ports import UdpPorts
-from stack.wire.addresses import MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
+from stack.wire.addresses import BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
@@ -120,7 +120,7 @@ class Station:
                 source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now
             ),
             ephemeral_port=self._ephemeral_port,
-            is_ours=lambda address: self.ipv4.owner(address) is not None,
+            is_ours=lambda address: address == BROADCAST or self.ipv4.owner(address) is not None,
             port_unreachable=self._port_unreachable,
         )
         self.ipv4.handlers[PROTO_UDP] = self.udp.receive

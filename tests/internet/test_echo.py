@@ -218,3 +218,13 @@ def test_a_ping_from_a_result_finds_the_table_in_order() -> None:
     assert again == []
     station.at(1.0)
     assert [type(outcome) for outcome in again] == [EchoFailure]
+
+
+def test_shutting_down_ends_every_request() -> None:
+    client = Client()
+    pings = [client.ping(), client.ping(OTHER)]
+    client.station.ipv4.icmp.echo.shutdown(errno.ENETDOWN)
+    assert client.results == [EchoFailure(p.destination, p.identifier, p.sequence, errno.ENETDOWN) for p in pings]
+    assert client.clean
+    client.station.at(10.0)
+    assert len(client.results) == 2

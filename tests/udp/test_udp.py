@@ -344,7 +344,7 @@ def test_a_closed_endpoint_gives_its_port_back(station: Station) -> None:
     assert len(station.udp) == 1
 
 
-@pytest.mark.parametrize("address", [PEER, SUBNET_BROADCAST, BROADCAST, parse_ipv4("224.0.0.1")])
+@pytest.mark.parametrize("address", [PEER, SUBNET_BROADCAST, parse_ipv4("224.0.0.1")])
 def test_an_address_that_is_not_ours(station: Station, address: bytes) -> None:
     with pytest.raises(OSError) as caught:
         bound(station, address)
@@ -372,6 +372,17 @@ def test_the_best_match_gets_it(station: Station) -> None:
     assert [received(endpoint) for endpoint in (anyone, ours, peers)] == [[b"any"], [b"address"], [b"peer"]]
 
 
+def test_an_endpoint_bound_to_the_broadcast_address_hears_nothing_else(station: Station) -> None:
+    endpoint = bound(station, BROADCAST, broadcast=True)
+    station.receives_udp(5000, 7, b"all", destination=BROADCAST, link_broadcast=True)
+    station.receives_udp(5000, 7, b"us")
+    assert received(endpoint) == [b"all"]
+    station.frames()
+    endpoint.send_to(b"x", (PEER, 9), station.now)
+    header, _, _ = one_datagram(station)
+    assert header.source == US
+
+
 @pytest.mark.parametrize("destination", [BROADCAST, SUBNET_BROADCAST])
 def test_a_broadcast_goes_to_all_that_match(station: Station, destination: bytes) -> None:
     anyone = bound(station, ANY, reuse_address=True)
@@ -379,9 +390,8 @@ def test_a_broadcast_goes_to_all_that_match(station: Station, destination: bytes
     peers = bound(station, ANY, reuse_address=True)
     peers.connect((PEER, 9), station.now)
     other = bound(station, ANY, reuse_address=True)
-    other.connect((OTHER, 5000), station.now)
     station.receives_udp(5000, 7, b"all", destination=destination, link_broadcast=True)
-    assert [received(endpoint) for endpoint in (anyone, ours, peers, other)] == [[b"all"], [b"all"], [], []]
+    assert [received(endpoint) for endpoint in (anyone, ours, peers, other)] == [[b"all"], [], [], [b"all"]]
 
 
 def test_a_connected_endpoint_hears_its_peer_alone(station: Station) -> None:
@@ -620,6 +630,26 @@ def test_closing_wakes_whoever_waits(station: Station) -> None:
     endpoint.on_readable = lambda: told.append(endpoint.readable)
     endpoint.close()
     assert told == [True]
+
+
+@pytest.mark.parametrize("state", ["unbound", "bound", "connected", "unread"])
+def test_shutting_down_ends_every_wait_and_every_later_call(station: Station, state: str) -> None:
+    endpoint = station.udp.open() if state == "unbound" else bound(station)
+    if state == "connected":
+        endpoint.connect((PEER, 9), station.now)
+    if state == "unread":
+        station.receives_udp(9, 7, b"unread")
+    told: list[bool] = []
+    endpoint.on_readable = lambda: told.append(endpoint.readable)
+    station.udp.shutdown(errno.ENETDOWN)
+    assert endpoint.readable
+    assert told == ([] if state == "unread" else [True])
+    for call in (endpoint.receive, endpoint.receive, lambda: endpoint.send_to(b"x", (PEER, 9), station.now)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENETDOWN
+    endpoint.close()
+    assert len(station.udp) == 0
 
 
 # --- ourselves
