@@ -26,7 +26,6 @@ from stack.link.device import Link
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import Runner
-from stack.sockets.socket import Socket
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, parse_ipv4
@@ -64,7 +63,7 @@ class Host:
 
     # --- sockets
 
-    def socket(self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0) -> Socket:
+    def socket(self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0) -> trio.socket.SocketType:
         """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2) for others."""
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)

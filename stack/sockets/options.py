@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index
@@ -196,6 +197,8 @@ def encode(option: Option, value: Value, length: int | None) -> int | bytes:
         return first
     if not 0 < index(length) <= LONGEST_ANSWER_BYTES:
         raise OSError("getsockopt buflen out of range")
+    if option.byte and length < C_INT.size:
+        return data[:1] if sys.byteorder == "little" else data[C_INT.size - 1 :]
     return data[:length]
 
 

@@ -81,12 +81,13 @@ class Socket(trio.socket.SocketType):
     def __del__(self) -> None:
         if getattr(self, "_closed", True):
             return
-        warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+        if not self._runner.down:  # the host's end was the socket's
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            end = self._end()
+            if end is not None:
+                self._runner.release(end)
         self._closed = True
         self._close_descriptor()
-        end = self._end()
-        if end is not None:
-            self._runner.release(end)
 
     def _close_descriptor(self) -> None:
         if self._descriptor >= 0:

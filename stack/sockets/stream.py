@@ -398,11 +398,15 @@ class StreamSocket(Socket):
             return self._broadcast
         if name == "error":
             return _take_error(connection) if connection is not None else 0
+        value: Value
         if connection is None:
-            return self._preset[name] if name in self._preset else self._default_option(name)
+            value = self._preset[name] if name in self._preset else self._default_option(name)
+        else:
+            value = connection.mss if name == "maxseg" else getattr(connection, name)
         if name == "maxseg":
-            return connection.mss
-        value: Value = getattr(connection, name)
+            return value or DEFAULT_SEND_MSS
+        if name == "notsent_lowat" and value == self._runner.core.config.tcp.notsent_lowat_bytes:
+            return options.UNLIMITED
         return value
 
     def _default_option(self, name: str) -> Value:
@@ -416,7 +420,6 @@ class StreamSocket(Socket):
             "keepalive_idle_s": tcp.keepalive_idle_s,
             "keepalive_interval_s": tcp.keepalive_interval_s,
             "keepalive_count": tcp.keepalive_count,
-            "maxseg": DEFAULT_SEND_MSS,
             "ttl": config.ip.ttl,
         }
         return defaults.get(name)
@@ -434,6 +437,8 @@ class StreamSocket(Socket):
             connection = self._connection
             if connection is None or self._connect_failed:
                 self._preset[name] = value
+                if self._listener is not None:
+                    self._listener.options[name] = value
             if connection is not None:
                 now = self._runner.now()
                 setattr(connection, name, value)

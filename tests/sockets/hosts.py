@@ -11,7 +11,7 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from stack import Config, Host, Segment, open_host
+from stack import Config, Host, Impaired, Segment, open_host
 from stack.link.device import Link
 
 ALICE, BOB = "10.9.0.1", "10.9.0.2"
@@ -45,13 +45,27 @@ async def host_on(
         assert host.counters()["handler_failed"] == 0
 
 
+class Cut:
+    """A predicate for `Impaired`: loses everything once it is made."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def __call__(self, frame: bytes, number: int) -> bool:
+        return self.made
+
+
 @asynccontextmanager
-async def two_hosts(config: Config | None = None) -> AsyncIterator[tuple[Host, Host]]:
-    """ALICE and BOB on one segment."""
-    segment = Segment()
+async def two_hosts(
+    config: Config | None = None, *, segment: Segment | None = None, cut: Cut | None = None
+) -> AsyncIterator[tuple[Host, Host]]:
+    """ALICE and BOB on one segment; `cut` loses what passes between them."""
+    segment = Segment() if segment is None else segment
+    ports = segment.attach("alice"), segment.attach("bob")
     async with AsyncExitStack() as stack:
-        alice = await stack.enter_async_context(host_on(segment.attach("alice"), f"{ALICE}/24", seed=1, config=config))
-        bob = await stack.enter_async_context(host_on(segment.attach("bob"), f"{BOB}/24", seed=2, config=config))
+        links: list[Link] = [Impaired(port, drop=cut) if cut is not None else port for port in ports]
+        alice = await stack.enter_async_context(host_on(links[0], f"{ALICE}/24", seed=1, config=config))
+        bob = await stack.enter_async_context(host_on(links[1], f"{BOB}/24", seed=2, config=config))
         yield alice, bob
 
 

@@ -1,0 +1,245 @@
+"""Socket options: the same answers as the kernel's for every value, and their effect on what is sent."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import socket as stdlib
+import struct
+from enum import IntEnum
+from typing import Any
+
+import pytest
+import trio
+from trio.socket import IPPROTO_IP, IPPROTO_TCP, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
+
+from stack import Segment
+from stack.sockets import options
+from stack.wire.ipv4 import Ipv4Header
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.test_like_the_kernel import outcome
+
+VALUES: list[Any] = [
+    *(0, 1, 2, -1, -2, 64, 127, 128, 255, 256, 300, 32767, 32768, 70000, (1 << 31) - 1, -(1 << 31), True),
+    *(1 << 31, 1 << 40, "x", 1.5, None),
+    *(b"", b"\1", b"\1\0", b"\1\0\0\0", b"\1\0\0\0\5\0\0\0", bytes(8), bytearray(4), memoryview(b"\2\0\0\0")),
+    struct.pack("ii", 2, 30),
+]
+
+# What we answer differently on purpose: buffers are what was asked for, and not twice that; a limit of 0 means none.
+BUFFERS = {(SOL_SOCKET, stdlib.SO_RCVBUF), (SOL_SOCKET, stdlib.SO_SNDBUF)}
+UNLIMITED = {(IPPROTO_TCP, stdlib.TCP_NOTSENT_LOWAT)}
+
+
+def known() -> list[tuple[int, int, int]]:
+    tables = ((int(SOCK_STREAM), options.STREAM), (int(SOCK_DGRAM), options.DATAGRAM))
+    return [(kind, level, number) for kind, table in tables for level, number in table]
+
+
+@pytest.mark.parametrize(("kind", "level", "number"), known())
+def test_every_value_is_taken_or_refused_as_the_kernel_does(kind: int, level: int, number: int) -> None:
+    async def main() -> None:
+        async with host_on(None, None) as host:
+            for value in VALUES:
+                with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
+                    expected = outcome(theirs.setsockopt, level, number, value)
+                    assert outcome(ours.setsockopt, level, number, value) == expected, value
+                    if (level, number) in BUFFERS or ((level, number) in UNLIMITED and value in (-1, 0)):
+                        continue
+                    for length in (None, 0, 1, 2, 4, 16):
+                        args = (level, number) if length is None else (level, number, length)
+                        assert outcome(ours.getsockopt, *args) == outcome(theirs.getsockopt, *args), (value, length)
+
+    trio.run(main)
+
+
+@virtual
+async def test_arguments_are_checked_as_the_standard_library_does() -> None:
+    async with host_on(None, None) as host:
+        for kind in (SOCK_STREAM, SOCK_DGRAM):
+            with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
+                for args in [(SOL_SOCKET, 2, -1), (SOL_SOCKET, 2, 5000), (SOL_SOCKET, 2, "x"), ("x", 2)]:
+                    assert outcome(ours.getsockopt, *args) == outcome(theirs.getsockopt, *args)
+                for args in [(SOL_SOCKET, 2, None, 4), ("x", 2, 1), (SOL_SOCKET, None, 1)]:
+                    assert outcome(ours.setsockopt, *args) == outcome(theirs.setsockopt, *args)
+                with pytest.raises(TypeError, match="must be None when specifying optlen"):
+                    ours.setsockopt(SOL_SOCKET, 2, b"x", 4)  # type: ignore[call-overload]
+
+
+@virtual
+async def test_unknown_options_are_refused() -> None:
+    async with host_on(None, None) as host:
+        with host.socket() as stream, host.socket(type=SOCK_DGRAM) as datagram:
+            for sock, (level, number) in itertools.product(
+                (stream, datagram), [(SOL_SOCKET, 999), (999, 1), (IPPROTO_IP, 999), (stdlib.IPPROTO_IPV6, 26)]
+            ):
+                for call, args in ((sock.setsockopt, (level, number, 1)), (sock.getsockopt, (level, number))):
+                    with pytest.raises(OSError) as caught:
+                        call(*args)  # type: ignore[operator]
+                    assert caught.value.errno == errno.ENOPROTOOPT
+            for option in (stdlib.TCP_NODELAY, stdlib.TCP_KEEPIDLE):
+                with pytest.raises(OSError) as caught:
+                    datagram.setsockopt(IPPROTO_TCP, option, 1)
+                assert caught.value.errno == errno.ENOPROTOOPT
+
+
+class Level(IntEnum):
+    TCP = 6
+    SOCKET = 1
+
+
+@virtual
+async def test_levels_and_numbers_may_be_enumerations() -> None:
+    async with host_on(None, None) as host:
+        with host.socket() as sock:
+            sock.setsockopt(Level.TCP, stdlib.TCP_NODELAY, 1)
+            assert sock.getsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY) == 1
+            assert sock.getsockopt(Level.SOCKET, stdlib.SO_TYPE) == SOCK_STREAM
+
+
+@virtual
+async def test_buffer_sizes_are_what_was_asked_for_within_bounds() -> None:
+    async with host_on(None, None) as host:
+        for kind, option in itertools.product((SOCK_STREAM, SOCK_DGRAM), (stdlib.SO_RCVBUF, stdlib.SO_SNDBUF)):
+            with host.socket(type=kind) as sock:
+                assert sock.getsockopt(SOL_SOCKET, option) > 65536
+                for asked, given in [(100_000, 100_000), (0, 2304), (-1, 8 << 20)]:
+                    sock.setsockopt(SOL_SOCKET, option, asked)
+                    assert sock.getsockopt(SOL_SOCKET, option) == given
+
+
+SETTINGS: list[tuple[int, int, int]] = [
+    (SOL_SOCKET, stdlib.SO_KEEPALIVE, 1),
+    (SOL_SOCKET, stdlib.SO_RCVBUF, 40_000),
+    (SOL_SOCKET, stdlib.SO_SNDBUF, 50_000),
+    (IPPROTO_TCP, stdlib.TCP_NODELAY, 1),
+    (IPPROTO_TCP, stdlib.TCP_NOTSENT_LOWAT, 7000),
+    (IPPROTO_TCP, stdlib.TCP_KEEPIDLE, 11),
+    (IPPROTO_TCP, stdlib.TCP_KEEPINTVL, 12),
+    (IPPROTO_TCP, stdlib.TCP_KEEPCNT, 13),
+    (IPPROTO_TCP, stdlib.TCP_USER_TIMEOUT, 14_000),
+    (IPPROTO_IP, stdlib.IP_TTL, 15),
+    (IPPROTO_IP, stdlib.IP_TOS, 0x10),
+]
+
+
+@virtual
+async def test_options_of_a_listener_are_its_childrens() -> None:
+    """Whether they were set before or after `listen`; and those of a socket survive its connecting."""
+    async with two_hosts() as (alice, bob):
+        for after in (False, True):
+            with bob.socket() as listener, alice.socket() as client:
+                await listener.bind(("", 0))
+                if after:
+                    listener.listen()
+                for level, option, value in SETTINGS:
+                    for sock in (listener, client):
+                        sock.setsockopt(level, option, value)
+                        assert sock.getsockopt(level, option) == value
+                if not after:
+                    listener.listen()
+                await client.connect((BOB, listener.getsockname()[1]))
+                server, _ = await listener.accept()
+                for sock in (server, client):
+                    assert [sock.getsockopt(level, option) for level, option, _ in SETTINGS] == [
+                        value for _, _, value in SETTINGS
+                    ]
+                server.close()
+
+
+@virtual
+async def test_default_options_are_the_same_before_and_after_connecting() -> None:
+    async with two_hosts() as (alice, bob):
+        (listener,) = await bob.open_tcp_listeners(80)
+        with alice.socket() as fresh, alice.socket() as connected:
+            await connected.connect((BOB, 80))
+            for level, number in options.STREAM:
+                if (level, number) != (IPPROTO_TCP, stdlib.TCP_MAXSEG):
+                    assert fresh.getsockopt(level, number) == connected.getsockopt(level, number), (level, number)
+            assert connected.getsockopt(IPPROTO_TCP, stdlib.TCP_MAXSEG) == 1460
+        await listener.aclose()
+
+
+@virtual
+async def test_ttl_and_tos_are_on_the_packets() -> None:
+    segment = Segment()
+    spy = segment.attach("spy")
+    spy.open(lambda: None)
+
+    def seen() -> list[tuple[int, int, int]]:
+        packets = []
+        while (frame := spy.read(0)) is not None:
+            if frame[12:14] == b"\x08\x00":
+                header = Ipv4Header.parse(frame[14:])
+                packets.append((header.protocol, header.ttl, header.tos))
+        return packets
+
+    async with two_hosts(segment=segment) as (alice, bob):
+        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+            await receiver.bind(("", 9))
+            sender.setsockopt(IPPROTO_IP, stdlib.IP_TTL, 7)
+            sender.setsockopt(IPPROTO_IP, stdlib.IP_TOS, 0xB9)
+            await sender.sendto(b"x", (BOB, 9))
+            await receiver.recv(1)
+            assert seen() == [(17, 7, 0xB9)]
+            sender.setsockopt(IPPROTO_IP, stdlib.IP_TTL, -1)
+            sender.setsockopt(IPPROTO_IP, stdlib.IP_TOS, 0)
+            await sender.sendto(b"x", (BOB, 9))
+            await receiver.recv(1)
+            assert seen() == [(17, 64, 0)]
+        client, server = await stream_pair(alice, bob)
+        seen()
+        client.setsockopt(IPPROTO_IP, stdlib.IP_TTL, 3)
+        client.setsockopt(IPPROTO_IP, stdlib.IP_TOS, 0x11)
+        await client.send_all(b"x")
+        await server.receive_some()
+        assert seen() == [(6, 3, 0x10)]
+
+
+@virtual
+async def test_broadcasts_need_permission() -> None:
+    async with two_hosts() as (alice, bob):
+        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+            await receiver.bind(("", 9))
+            for address in ("10.9.0.255", "255.255.255.255", "<broadcast>"):
+                sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 0)
+                with pytest.raises(PermissionError):
+                    await sender.sendto(b"x", (address, 9))
+                sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 1)
+                await sender.sendto(b"x", (address, 9))
+                assert await receiver.recvfrom(10) == (b"x", (ALICE, sender.getsockname()[1]))
+
+
+@virtual
+async def test_a_keepalive_finds_a_peer_that_went_away() -> None:
+    """With the times the program set: 10 s of silence, then 3 probes 5 s apart."""
+    cut = Cut()
+    async with two_hosts(cut=cut) as (alice, bob):
+        client, _server = await stream_pair(alice, bob)
+        for option, value in [(stdlib.TCP_KEEPIDLE, 10), (stdlib.TCP_KEEPINTVL, 5), (stdlib.TCP_KEEPCNT, 3)]:
+            client.setsockopt(IPPROTO_TCP, option, value)
+        client.setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 1)
+        await trio.sleep(3600)
+        assert not client.socket.is_readable()  # the peer answers: all is well
+        cut.made = True
+        start = trio.current_time()
+        with pytest.raises(OSError) as caught:
+            await client.socket.recv(1)
+        # What is known of the reason comes with it: after a while not even ARP gets an answer.
+        assert caught.value.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH)
+        assert 15 <= trio.current_time() - start <= 30
+
+
+@virtual
+async def test_a_user_timeout_ends_a_connection_that_gets_no_answer() -> None:
+    cut = Cut()
+    async with two_hosts(cut=cut) as (alice, bob):
+        client, _server = await stream_pair(alice, bob)
+        client.setsockopt(IPPROTO_TCP, stdlib.TCP_USER_TIMEOUT, 9000)
+        cut.made = True
+        start = trio.current_time()
+        await client.send_all(b"x")
+        with pytest.raises(OSError) as caught:
+            await client.socket.recv(1)
+        assert caught.value.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH)
+        assert 9 <= trio.current_time() - start <= 15
