@@ -128,22 +128,21 @@ def services(text: str) -> dict[str, int]:
 
 def folder(text: str) -> Path:
     """A folder that can be read."""
-    path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
-    if not os.access(path, os.R_OK | os.X_OK):
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder that you can see")
+    if not os.access(text, os.R_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"{text!r} may not be read by you")
-    return path.resolve()
+    return Path(text).resolve()
 
 
 def capture_file(text: str) -> Path:
     """A file that can be written; it is not touched yet."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no file that could be written: its folder must exist")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    holder = os.path.dirname(text) or "."
+    if os.path.isdir(text) or not os.path.isdir(holder):
+        raise argparse.ArgumentTypeError(f"{text!r} is no file that you could write: its folder must exist")
+    if not os.access(text if os.path.exists(text) else holder, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text!r} may not be written by you")
-    return path
+    return Path(text)
 
 
 def add_link_options(parser: argparse.ArgumentParser) -> None:

@@ -47,8 +47,12 @@ async def until_signal(options: Options) -> None:
 
 
 def say(line: str) -> None:
-    """One line on standard output, at once."""
-    print(line, flush=True)
+    """One line on standard output, at once. When nobody reads it any more (`| head`), that is the end."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def report(text: str) -> None:
@@ -93,16 +97,18 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
     """A host on the TAP, with the kernel's side of it set up. Raises Failed."""
     check_addresses(options)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac)
-    link: stack.Tap | stack.Capture = tap
+    capture = None
     if options.pcap is not None:
-        link = stack.Capture(link, options.pcap, epoch_s=time.time() - trio.current_time())
+        capture = stack.Capture(tap, options.pcap, epoch_s=time.time() - trio.current_time())
     gateway = None if options.gateway is None else str(options.gateway)
     trace = Teller(say) if options.trace else None
     running = False
     try:
         async with stack.open_host(
-            link, address=str(options.address), gateway=gateway, report=report, trace=trace
+            capture or tap, address=str(options.address), gateway=gateway, report=report, trace=trace
         ) as host:
+            if capture is not None and capture.error:
+                raise Failed(f"--pcap: {capture.error}")
             set_kernel_side(options)
             running = True
             yield host, tap
@@ -110,6 +116,9 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
         if running:
             raise
         raise Failed(why_not(error)) from None
+    finally:
+        if running and capture is not None and capture.error:
+            report(capture.error)
 
 
 def check_addresses(options: Options) -> None:
