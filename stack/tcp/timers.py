@@ -59,7 +59,7 @@ def give_up_after_s(tcb: Tcb) -> float:
 
 def _timed_out(tcb: Tcb, now: float) -> bool:
     """USER TIMEOUT: flush all queues, signal the user, delete the TCB. What the network complained of is the reason."""
-    if now - tcb.progress_at < give_up_after_s(tcb):
+    if now < tcb.progress_at + give_up_after_s(tcb):  # this very sum is the deadline: their difference may round
         return False
     tcb.services.counters["tcpTimeouts"] += 1
     if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
