@@ -326,7 +326,8 @@ class NeighborCache:
     def flush(self) -> None:
         """Forget everything, as when the link goes down or our addresses change; nobody is told."""
         for neighbor in list(self._entries.values()):
-            self._take_waiting(neighbor)
+            for _ in self._take_waiting(neighbor):
+                self.counters.drop("arp_unresolved")
             self._remove(neighbor)
         self.deadline = math.inf
 

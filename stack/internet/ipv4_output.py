@@ -30,11 +30,21 @@ from stack.wire.addresses import (
     is_this_network,
 )
 from stack.wire.checksum import Buffer
-from stack.wire.ipv4 import MAX_LENGTH, Ipv4Header
+from stack.wire.ipv4 import MAX_LENGTH, MAX_OPTIONS_LENGTH, Ipv4Header
+from stack.wire.ipv4_options import SOURCE_ROUTES, find_error, split
 
 
 def _nothing() -> None:
     pass
+
+
+def _may_be_sent(options: bytes) -> bool:
+    """Whether raw options are whole, well formed, and hold one source route at most (RFC 1122 section 3.2.1.8 c)."""
+    if not options:
+        return True
+    if len(options) % 4 or len(options) > MAX_OPTIONS_LENGTH or find_error(options) is not None:
+        return False
+    return sum(option.type in SOURCE_ROUTES for option in split(options)) <= 1
 
 
 def _names_network(interface: Interface, destination: bytes) -> bool:
@@ -87,7 +97,8 @@ class Ipv4Output:
 
         `source` is one of our addresses, or None to have it chosen; ANY only while we have none, with `interface`.
         `options` are raw and padded to 4 bytes; `ttl` None is the configured default (1 for multicast). Raises
-        OSError: ENETUNREACH (no route, or a destination that is never sent to), EADDRNOTAVAIL (not our address).
+        OSError: ENETUNREACH (no route, or a destination that is never sent to), EADDRNOTAVAIL (not our address, or
+        not on that interface), EINVAL (a TTL of 0, options that are no options).
         """
         path = self._make(source, destination, protocol, ttl, tos, df, options, interface, now)
         self._paths.setdefault(destination, {})[path] = None
@@ -124,6 +135,8 @@ class Ipv4Output:
     ) -> Path:
         if ttl is None:
             ttl = self.config.multicast_ttl if is_multicast(destination) else self.config.ttl
+        if not 1 <= ttl <= 255 or not 0 <= tos <= 255 or not _may_be_sent(options):
+            raise os_error(errno.EINVAL)
         out, next_hop, chosen = self._route(source, destination, interface, now)
         if source is None:
             source = chosen
@@ -166,7 +179,7 @@ class Ipv4Output:
             owner = interface
         elif source is not None:
             owner = self.owner(source)
-            if owner is None:
+            if owner is None or interface not in (None, owner):
                 raise os_error(errno.EADDRNOTAVAIL)
         if self.owner(destination) is not None:
             chosen = LOOPBACK if is_loopback(destination) else destination

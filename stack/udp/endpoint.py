@@ -178,8 +178,8 @@ class Endpoint:
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
         checksum = 0xFFFF - total % 65535  # never zero, which would say that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
-        self._ports.counters["udpOutDatagrams"] += 1
         path.send([header.build(), data], length, now)
+        self._ports.counters["udpOutDatagrams"] += 1
         return len(data)
 
     def _path(self, destination: bytes, source: bytes | None, now: float) -> Path:

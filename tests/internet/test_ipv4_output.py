@@ -17,7 +17,7 @@ from stack.internet.received import Received
 from stack.wire.addresses import ANY, BROADCAST, LOOPBACK, MAC_BROADCAST, Prefix, parse_ipv4
 from stack.wire.checksum import ones_sum
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.ipv4_options import RECORD_ROUTE, Route, join, pad
+from stack.wire.ipv4_options import LOOSE_SOURCE_ROUTE, RECORD_ROUTE, Route, join, pad
 from tests.internet.station import (
     FAR,
     OTHER,
@@ -187,6 +187,31 @@ def test_a_source_that_is_not_ours_is_refused(source: bytes) -> None:
     with pytest.raises(OSError) as caught:
         ready().ipv4.path(source, PEER, TCP)
     assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_a_source_is_not_sent_out_of_another_interface() -> None:
+    station = ready()
+    with pytest.raises(OSError) as caught:
+        station.ipv4.path(US, FAR, TCP, interface=second_interface(station))
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ttl": 0},
+        {"ttl": 256},
+        {"tos": 256},
+        {"options": b"\x01"},
+        {"options": bytes(44)},
+        {"options": b"\x07\x00\x04\x00"},
+        {"options": pad(join([Route(LOOSE_SOURCE_ROUTE, (FAR,)).option()] * 2))},
+    ],
+)
+def test_header_fields_that_cannot_be_sent_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(OSError) as caught:
+        ready().ipv4.path(None, PEER, TCP, **fields)  # type: ignore[arg-type]
+    assert caught.value.errno == errno.EINVAL
 
 
 def test_loopback_addresses_never_leave_the_host() -> None:
