@@ -1,0 +1,147 @@
+"""The work of scripts/conformance: from the lists, the marks, the exceptions and the mutants to one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.requirements import FOLDER, Excepted, Requirement, exceptions, mutants, requirements, where
+
+TABLE = FOLDER / "CONFORMANCE.md"
+KINDS = ("obsoleted", "exclusive", "not-a-host's")
+STATES = ("proved", "tested", "excepted", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clause and what became of it."""
+
+    requirement: Requirement
+    state: str
+    tests: tuple[str, ...]
+    where: str
+    exception: Excepted | None
+
+
+def run_marked_tests() -> dict[str, dict[str, str]]:
+    """Clause id to the tests that name it and how they ended. Stops the program when one fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "conformance.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-m", "rfc", f"--conformance={out}"]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if run.returncode:
+            print(run.stdout)
+            raise SystemExit("conformance: a marked test fails (see above)")
+        results: dict[str, dict[str, str]] = json.loads(out.read_text(encoding="utf-8"))
+        return results
+
+
+def rows(results: dict[str, dict[str, str]]) -> list[Row]:
+    """Every clause in the lists' order."""
+    excepted, places = exceptions(), where()
+    proved = {id for mutant in mutants() for id in mutant.clauses}
+    found = []
+    for id, requirement in requirements().items():
+        tests = tuple(test for test, outcome in results.get(id, {}).items() if outcome == "passed")
+        if tests:
+            state = "proved" if id in proved else "tested"
+        else:
+            state = "excepted" if id in excepted else "open"
+        found.append(Row(requirement, state, tests, places.get(id, ""), excepted.get(id)))
+    return found
+
+
+def complaints(table: list[Row]) -> list[str]:
+    """What must not be: open clauses that bind, exceptions that are none, places that are not there."""
+    found = []
+    known = requirements()
+    for row in table:
+        requirement = row.requirement
+        if row.state == "open" and requirement.binding:
+            found.append(f"{requirement.id} ({requirement.level}) is open: {requirement.text}")
+        if row.exception is not None:
+            if row.exception.kind not in KINDS and requirement.level.startswith("MUST") and requirement.binding:
+                found.append(f"{requirement.id}: a core MUST may be excepted only as {', '.join(KINDS)}")
+            if row.tests:
+                found.append(f"{requirement.id} is excepted, and tested by {row.tests[0]}")
+        if row.where:
+            file, _, name = row.where.partition(":")
+            path = FOLDER.parent.parent / "stack" / file
+            if not path.is_file() or (name and f"{name}" not in path.read_text(encoding="utf-8")):
+                found.append(f"{requirement.id}: there is no {row.where}")
+    for id in (*exceptions(), *where()):
+        if id not in known:
+            found.append(f"{id}: no such requirement")
+    return found
+
+
+def totals(table: list[Row]) -> str:
+    """A small table: how many clauses of each list are in which state, for the core ones."""
+    lists: dict[str, Counter[str]] = {}
+    for row in table:
+        if row.requirement.scope == "core":
+            lists.setdefault(row.requirement.list, Counter())[row.state] += 1
+    lines = ["| core clauses of | " + " | ".join(STATES) + " |", "|---|" + "---:|" * len(STATES)]
+    lines += [f"| {name} | " + " | ".join(str(c[state]) for state in STATES) + " |" for name, c in lists.items()]
+    return "\n".join(lines)
+
+
+def render(table: list[Row]) -> str:
+    """The whole document."""
+    lines = [
+        "# Clause by clause",
+        "",
+        "Written by `scripts/conformance`. *proved*: a kept mutant of the code makes the marked test fail; *tested*: a",
+        "test is marked with it; *excepted*: not followed, and why; *open*: neither. A level in italics is a reading of",
+        "a sentence without the capitalised word.",
+        "",
+        totals(table),
+    ]
+    section = ""
+    for row in table:
+        requirement = row.requirement
+        if requirement.list != section:
+            section = requirement.list
+            lines += [
+                "",
+                f"## {section}",
+                "",
+                "| id | level | requirement | where | tests | state |",
+                "|---|---|---|---|---|---|",
+            ]
+        level = requirement.level if requirement.formal else f"*{requirement.level}*"
+        scope = "" if requirement.scope == "core" else f" ({requirement.scope})"
+        tests = "<br>".join(test.removeprefix("tests/").replace("|", "\\|") for test in row.tests[:3])
+        if len(row.tests) > 3:
+            tests += f"<br>and {len(row.tests) - 3} more"
+        reason = f": {row.exception.sentence} ({row.exception.clause})" if row.exception and not row.tests else ""
+        text = requirement.text.replace("|", "\\|")
+        lines.append(f"| {requirement.id} | {level}{scope} | {text} | {row.where} | {tests} | {row.state}{reason} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/conformance")
+    parser.add_argument("--check", action="store_true", help="fail if the table in the repository is out of date")
+    args = parser.parse_args()
+    table = rows(run_marked_tests())
+    text = render(table)
+    wrong = complaints(table)
+    if args.check and (not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text):
+        wrong.append(f"{TABLE.name} is out of date: run scripts/conformance and commit it")
+    if not args.check:
+        TABLE.write_text(text, encoding="utf-8")
+    print(totals(table))
+    if wrong:
+        print("\n".join(wrong[:60]), file=sys.stderr)
+        raise SystemExit(f"conformance: {len(wrong)} complaints")
+
+
+if __name__ == "__main__":
+    main()

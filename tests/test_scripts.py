@@ -1,0 +1,145 @@
+"""What a newcomer types: the set-up says in one line what it lacks, and does its work once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+PLAIN = "sh cat cksum dirname grep tail env id flock".split()  # what any Debian has, but no Python
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the set-up needs, in a folder with a space in its name."""
+    folder = tmp_path / "a checkout"
+    shutil.copytree(TOP / "scripts", folder / "scripts")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(TOP / name, folder)
+    for name in ("stack", "tools"):
+        shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder to be the whole PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in PLAIN:
+        place = shutil.which(name)
+        if place is not None:
+            (folder / name).symlink_to(place)
+    return folder
+
+
+def fake(folder: Path, name: str, script: str) -> None:
+    """A program that is a shell script."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def setup(checkout: Path, programs: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What scripts/setup does with nothing but these programs."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return subprocess.run(
+        [str(checkout / "scripts" / "setup"), *words],
+        env={**kept, "PATH": str(programs), "HOME": str(checkout), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a failed set-up ends with."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if "making" not in line and "installing" not in line]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("tapstack: ")
+    return lines[0]
+
+
+def test_without_python(checkout: Path, programs: Path) -> None:
+    assert "apt install python3 python3-venv" in refused(setup(checkout, programs, "run"))
+
+
+def test_with_a_python_that_is_too_old(checkout: Path, programs: Path) -> None:
+    fake(programs, "python3", "case $1 in --version) echo Python 3.9.2 ;; *) exit 1 ;; esac")
+    said = refused(setup(checkout, programs, "run"))
+    assert "3.11 or newer" in said
+    assert "Python 3.9.2" in said
+
+
+def test_without_the_venv_module(checkout: Path, programs: Path) -> None:
+    fake(programs, "python3", "case $2 in *ensurepip*) exit 1 ;; *) exit 0 ;; esac")
+    assert "apt install python3-venv" in refused(setup(checkout, programs, "run"))
+
+
+def test_without_a_package_index(checkout: Path, programs: Path) -> None:
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    done = setup(checkout, programs, "run", PYTHON=sys.executable, PIP_FIND_LINKS="", **nowhere)
+    assert "can it reach the package index?" in refused(done)
+    assert (checkout / ".venv" / "install.log").is_file()
+    assert not (checkout / ".venv" / ".made-for-run").exists()
+
+
+def test_with_a_wrong_word(checkout: Path, programs: Path) -> None:
+    assert "usage: " in refused(setup(checkout, programs, "everything"))
+
+
+def made(checkout: Path, want: str) -> Path:
+    """A .venv that the set-up takes for its own work; its python leaves a trace when it does more than start."""
+    folder = checkout / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    fake(folder, "python", '[ "$*" = "-c " ] || echo "$@" >>"$(dirname "$0")/calls"')
+    parts = [(checkout / name).read_bytes() for name in ("pyproject.toml", "scripts/setup")]
+    stamp = subprocess.run(["cksum"], input=b"".join(parts), capture_output=True, check=True).stdout
+    (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp)
+    return folder / "calls"
+
+
+@pytest.mark.parametrize(("made_for", "want"), [("run", "run"), ("test", "test"), ("test", "run")])
+def test_what_has_been_done_is_not_done_again(checkout: Path, programs: Path, made_for: str, want: str) -> None:
+    calls = made(checkout, made_for)
+    done = setup(checkout, programs, want)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not calls.exists()
+
+
+def test_what_has_changed_is_done_again(checkout: Path, programs: Path) -> None:
+    calls = made(checkout, "test")
+    with (checkout / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert setup(checkout, programs, "test").returncode == 0
+    assert re.search(r"-m pip install --editable .*/a checkout\[test\]", calls.read_text())
+    calls.unlink()
+    assert setup(checkout, programs, "test").returncode == 0
+    assert not calls.exists()
+
+
+def test_the_programs_alone_do_not_make_a_test_environment(checkout: Path, programs: Path) -> None:
+    calls = made(checkout, "run")
+    assert setup(checkout, programs, "test").returncode == 0
+    assert "[test]" in calls.read_text()
+
+
+@pytest.mark.parametrize(("uid", "program"), [("0", "up"), ("1000", "lab")])
+def test_run_starts_up_as_root_and_lab_otherwise(checkout: Path, programs: Path, uid: str, program: str) -> None:
+    made(checkout, "run")
+    fake(checkout / ".venv" / "bin", "python", 'for word; do echo "[$word]"; done')
+    (programs / "id").unlink()
+    fake(programs, "id", f"echo {uid}")
+    words = ["--tap", "x y", "--", "sh", "-c", "echo $HOME"]
+    command = [str(checkout / "scripts" / "run"), *words]
+    said = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=True).stdout
+    # The first lines are from the set-up's own look at the interpreter.
+    assert said.splitlines()[-len(words) - 3 :] == [f"[{word}]" for word in ("-m", "tapstack", program, *words)]
