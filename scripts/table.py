@@ -97,9 +97,9 @@ def render(table: list[Row]) -> str:
     lines = [
         "# Clause by clause",
         "",
-        "Written by `scripts/conformance`. *proved*: a kept mutant of the code makes the marked test fail; *tested*: a",
-        "test is marked with it; *excepted*: not followed, and why; *open*: neither. A level in italics is a reading of",
-        "a sentence without the capitalised word.",
+        "Written by `scripts/conformance`. *proved*: a kept mutant of the code makes the marked test fail; *tested*:",
+        "a test is marked with it; *excepted*: not followed, and why; *open*: neither. A level in italics is a reading",
+        "of a sentence without the capitalised word.",
         "",
         totals(table),
     ]

@@ -12,11 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import Conformance
+
 pytest.register_assert_rewrite("tests.live.net")
 
 LIVE = Path(__file__).parent / "live"
 EXPECTED = int((LIVE / "EXPECTED").read_text())
 REQUIRED = os.environ.get("REQUIRE_LIVE", "") not in ("", "0")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance", type=Path, metavar="FILE", help="write which test names which clause, and its end"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
 
 
 class Tally:

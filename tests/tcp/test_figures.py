@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stack.tcp.states import State
+from tests.requirements import rfc
 
 from .world import ACK, FIN, OUR_ISS, PEER_ISS, SYN, add, established, listening, syn_sent
 
@@ -14,6 +15,7 @@ def test_figure_6_basic_three_way_handshake() -> None:
     peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))  # 4.
 
 
+@rfc("9293 MUST-10")
 def test_figure_7_simultaneous_connection_synchronization() -> None:
     conn, peer = syn_sent()  # 2.
     peer.sends(SYN)  # 3.
@@ -23,6 +25,7 @@ def test_figure_7_simultaneous_connection_synchronization() -> None:
     assert conn.state is State.ESTABLISHED
 
 
+@rfc("9293 MUST-13")
 def test_figure_12_normal_close_sequence() -> None:
     conn, peer = established()
     conn.shutdown_write(peer.world.now)  # 2.
@@ -33,7 +36,9 @@ def test_figure_12_normal_close_sequence() -> None:
     peer.sends(FIN | ACK, ack=add(OUR_ISS, 2))  # 4.
     assert conn.state is State.TIME_WAIT
     peer.expects(ACK, seq=add(OUR_ISS, 2), ack=add(PEER_ISS, 2))  # 5.
-    peer.world.wait(60)  # 6. 2 MSL
+    peer.world.wait(59.9)
+    assert conn.state is State.TIME_WAIT
+    peer.world.wait(0.1)  # 6. 2 MSL
     assert conn.state is State.CLOSED
 
 

@@ -1,0 +1,114 @@
+"""The requirement lists: every clause of the RFCs that binds a host, a row a clause, and the mark that names it.
+
+`@rfc("9293 MUST-12")` or `@rfc("5961-3.2-d")` stands on the test that would fail if the clause were broken. The ids are
+those of the lists, verbatim, with "9293 " before the numbered ones of RFC 9293; an unknown id stops the run, and so do
+more than three on one test. `scripts/conformance` makes the table of them, `scripts/mutants` shows that the tests bite.
+
+exceptions.tsv holds the clauses that this stack does not follow, one sentence each; where.tsv says which function
+answers for a clause; mutants.toml are the changes to the code that a marked test must notice.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions")
+MOST_MARKS = 3
+
+# RFC 9293 3.9.2.1, IP source routing: a host may leave it out, so these rows are optional here.
+_OPTIONAL_9293 = ("MUST-51", "MUST-52", "MUST-53", "SHLD-24")
+
+rfc = pytest.mark.rfc
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One row. `formal`: the RFC's sentence has the capitalised word; otherwise the level is a reading of it."""
+
+    id: str
+    level: str
+    section: str
+    feature: str
+    text: str
+    scope: str
+    reason: str
+    formal: bool
+    list: str
+
+    @property
+    def binding(self) -> bool:
+        """A core MUST or SHOULD, or one of their negations: it may not stay open."""
+        return self.scope == "core" and self.level.split()[0] in ("MUST", "SHOULD")
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A clause that is not followed. `kind` is obsoleted, exclusive or not-a-host's; `clause` is what says so."""
+
+    id: str
+    kind: str
+    clause: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A change to the code that the tests marked with `clauses` must notice: `pattern` stands once in `file`."""
+
+    clauses: tuple[str, ...]
+    file: str
+    pattern: str
+    replacement: str
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def requirements() -> dict[str, Requirement]:
+    """All rows of all lists, by id, in the lists' order."""
+    found: dict[str, Requirement] = {}
+    for name in LISTS:
+        for row in _rows(f"{name}.tsv"):
+            numbered = name == "rfc9293"
+            scope = row.get("scope") or ("optional" if row["id"] in _OPTIONAL_9293 else "core")
+            found["9293 " + row["id"] if numbered else row["id"]] = Requirement(
+                "9293 " + row["id"] if numbered else row["id"],
+                row["level"],
+                row["section"],
+                row.get("feature") or "",
+                row["text"],
+                scope,
+                row.get("reason") or "",
+                numbered or row.get("basis") == "keyword",
+                name,
+            )
+    return found
+
+
+def exceptions() -> dict[str, Excepted]:
+    """The clauses that are not followed, by id."""
+    return {
+        row["id"]: Excepted(row["id"], row["kind"], row["clause"], row["sentence"]) for row in _rows("exceptions.tsv")
+    }
+
+
+def where() -> dict[str, str]:
+    """Clause id to "tcp/timers.py:on_deadline", the function that answers for it."""
+    return {row["id"]: row["where"] for row in _rows("where.tsv")}
+
+
+def mutants() -> list[Mutant]:
+    """All kept mutants."""
+    with (FOLDER / "mutants.toml").open("rb") as file:
+        return [
+            Mutant(tuple(entry["clauses"]), entry["file"], entry["pattern"], entry["replacement"])
+            for entry in tomllib.load(file).get("mutant", [])
+        ]
