@@ -109,8 +109,8 @@ class TcpConfig:
     """R2 for a SYN: it is retransmitted for at least three minutes (MUST-23)."""
     syn_received_timeout_s: float = 63.0
     """How long a SYN,ACK that nobody acknowledges is sent again."""
-    orphan_timeout_s: float = 60.0
-    """R2 for a connection whose user has closed it: a peer that stops answering is not waited for longer."""
+    orphan_timeout_s: float = 120.0
+    """R2 for a connection whose user has closed it (SHLD-11: at least 100 s): what he sent is still to be delivered."""
     fin_wait_2_timeout_s: float = 60.0
     """How long a closed connection waits for the peer's FIN."""
     msl_s: float = 30.0

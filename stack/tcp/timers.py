@@ -64,7 +64,8 @@ def _timed_out(tcb: Tcb, now: float) -> bool:
     tcb.services.counters["tcpTimeouts"] += 1
     if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
         tcb.services.counters["tcpAttemptFails"] += 1
-    teardown.finish(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+    end = teardown.reset_connection if tcb.synchronized else teardown.finish  # the peer may be alive: do not leave it
+    end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
     return True
 
 
