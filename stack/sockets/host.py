@@ -63,7 +63,9 @@ class Host:
 
     # --- sockets
 
-    def socket(self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0) -> trio.socket.SocketType:
+    def socket(
+        self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
+    ) -> trio.socket.SocketType:
         """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2) for others."""
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)

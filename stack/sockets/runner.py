@@ -71,20 +71,19 @@ class Runner:
         config = self.core.config.host
         return min(max(int(wanted or 0), config.smallest_socket_buffer_bytes), config.largest_socket_buffer_bytes)
 
-    def release(self, end: Callable[[float], None]) -> None:
-        """Have `end(now)` called from the loop: for what is given up where protocol code may be running already.
+    def give_back(self, end: Callable[[float], None]) -> None:
+        """Call `end(now)`, which takes leave of a connection or a port. Possible after the host's end, too."""
+        now = self.core.now if self.down else trio.current_time()
+        end(now)
+        self.after_call(now)
 
-        The garbage collector runs at any time and in any thread.
+    def give_back_soon(self, end: Callable[[float], None]) -> None:
+        """Have `end(now)` called from the loop, since protocol code may be running already.
+
+        That is for the garbage collector, which comes at any time and in any thread.
         """
-
-        def run() -> None:
-            if not self.down:
-                now = trio.current_time()
-                end(now)
-                self.core.after_call(now)
-
         try:
-            self._token.run_sync_soon(run)
+            self._token.run_sync_soon(self.give_back, end)
         except trio.RunFinishedError:
             pass
 

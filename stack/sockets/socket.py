@@ -73,10 +73,8 @@ class Socket(trio.socket.SocketType):
         self._writer.fail(closed)
         self._close_descriptor()
         end = self._end()
-        if end is not None and not self._runner.down:
-            now = self._runner.now()
-            end(now)
-            self._runner.after_call(now)
+        if end is not None:
+            self._runner.give_back(end)
 
     def __del__(self) -> None:
         if getattr(self, "_closed", True):
@@ -85,7 +83,7 @@ class Socket(trio.socket.SocketType):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             end = self._end()
             if end is not None:
-                self._runner.release(end)
+                self._runner.give_back_soon(end)
         self._closed = True
         self._close_descriptor()
 

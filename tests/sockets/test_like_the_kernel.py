@@ -112,7 +112,7 @@ KINDS = (STREAM, DATAGRAM)
 
 @case
 async def fresh_sockets(w: World) -> Any:
-    happened = []
+    happened: list[Any] = []
     for kind in KINDS:
         for name, args in [
             ("send", (b"x",)),

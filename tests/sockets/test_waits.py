@@ -361,15 +361,25 @@ async def test_every_call_is_a_checkpoint_when_it_need_not_wait() -> None:
             with assert_checkpoints():
                 await ours.send(b"x" * 30)
             await wait_all_tasks_blocked()
-            for call, args in [(theirs.recv, (10,)), (theirs.recv_into, (bytearray(10),)), (theirs.recvmsg, (10,))]:
+            at_once: list[Callable[[], Awaitable[Any]]] = [
+                lambda: theirs.recv(10),
+                lambda: theirs.recv_into(bytearray(10)),
+                lambda: theirs.recvmsg(10),
+                lambda: theirs.recv(0),
+                lambda: theirs.send(b""),
+                theirs.wait_writable,
+            ]
+            for call in at_once:
                 with assert_checkpoints():
-                    await call(*args)  # type: ignore[operator]
-            for call, args in [(theirs.recv, (0,)), (theirs.send, (b"",)), (theirs.wait_writable, ())]:
-                with assert_checkpoints():
-                    await call(*args)  # type: ignore[operator]
-            for call, args in [(fresh.recv, (1,)), (fresh.send, (b"x",)), (fresh.accept, ())]:
+                    await call()
+            refused: list[Callable[[], Awaitable[Any]]] = [
+                lambda: fresh.recv(1),
+                lambda: fresh.send(b"x"),
+                fresh.accept,
+            ]
+            for call in refused:
                 with assert_checkpoints(), pytest.raises(OSError):
-                    await call(*args)  # type: ignore[operator]
+                    await call()
             with assert_checkpoints():
                 await alice.ping(ALICE)
 
