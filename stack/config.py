@@ -12,10 +12,11 @@ class ArpConfig:
 
     entries_max: int = 512  # neighbours known at a time; those least worth keeping make room
     reachable_s: float = 60.0  # how long an answer holds before a neighbour in use is polled (2.3.2.1: about a minute)
+    stale_s: float = 600.0  # how long one nobody uses is kept after that
     request_interval_s: float = 1.0  # between requests for one address (2.3.2.1: at most one per second)
     attempts: int = 3  # requests before an address counts as unreachable
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
-    queue_packets: int = 3  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
+    queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
 
 

@@ -17,7 +17,18 @@ from dataclasses import dataclass
 from stack.config import ArpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
-from stack.internet.neighbor import GONE, INCOMPLETE, PROBING, REACHABLE, Neighbor, OnError, Transmit, Waiting, fixed
+from stack.internet.neighbor import (
+    GONE,
+    INCOMPLETE,
+    PROBING,
+    REACHABLE,
+    STALE,
+    Neighbor,
+    OnError,
+    Transmit,
+    Waiting,
+    fixed,
+)
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
@@ -127,6 +138,8 @@ class NeighborCache:
         if neighbor.ethernet is None and neighbor.state == GONE:
             neighbor = self._entries.get(neighbor.address) or self._create(neighbor.address)
         neighbor.used = True
+        if neighbor.state == STALE:
+            self._poll(neighbor, now)
         if neighbor.ethernet is not None:
             for packet in packets:
                 self.transmit([neighbor.ethernet, packet], now, offload)
@@ -146,7 +159,7 @@ class NeighborCache:
         if neighbor is None or neighbor.mac is None:
             return
         broadcasts = (_BROADCAST,) * (self.config.attempts - 1)
-        if neighbor.state == REACHABLE:
+        if neighbor.state in (REACHABLE, STALE):
             self._start(neighbor, (_UNICAST, *broadcasts), now)
         elif _BROADCAST not in neighbor.plan:
             neighbor.plan = (*neighbor.plan[: neighbor.attempts], *broadcasts)
@@ -236,9 +249,17 @@ class NeighborCache:
     def _transmit(self, target: bytes, packet: ArpPacket, now: float) -> None:
         self.transmit([ethernet_ii(target, self.mac, ETHERTYPE_ARP), packet.build()], now, b"")
 
+    def _poll(self, neighbor: Neighbor, now: float) -> None:
+        """Ask the station that had the address last, before giving the entry up (RFC 1122 section 2.3.2.1 (2))."""
+        self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
+
     def _start(self, neighbor: Neighbor, plan: tuple[bool, ...], now: float) -> None:
         """Begin to ask, but never more often than once per `request_interval_s` (RFC 1122 section 2.3.2.1)."""
-        neighbor.state = INCOMPLETE if neighbor.mac is None else PROBING
+        if neighbor.mac is None:
+            neighbor.state = INCOMPLETE
+        else:
+            neighbor.state = PROBING
+            neighbor.learn(neighbor.mac, self.mac)  # a stale entry is in use again
         neighbor.plan, neighbor.attempts = plan, 0
         earliest = neighbor.requested_at + self.config.request_interval_s
         if now < earliest:
@@ -263,11 +284,14 @@ class NeighborCache:
         for neighbor in [entry for entry in self._entries.values() if entry.deadline <= now]:
             if neighbor.deadline > now:
                 continue  # answering one failure changed another entry
-            if neighbor.state == REACHABLE:
-                if neighbor.used:  # RFC 1122 2.3.2.1 (2): poll the station by unicast before giving the entry up
-                    self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
-                else:
-                    self._remove(neighbor)
+            if neighbor.state == REACHABLE and neighbor.used:
+                self._poll(neighbor, now)
+            elif neighbor.state == REACHABLE:
+                neighbor.state = STALE
+                neighbor.ethernet = None  # so that the next packet comes by way of `send`
+                self._schedule(neighbor, now + self.config.stale_s)
+            elif neighbor.state == STALE:
+                self._remove(neighbor)
             elif neighbor.attempts < len(neighbor.plan):
                 self._ask_next(neighbor, now)
             else:

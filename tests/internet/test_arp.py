@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stack.config import ArpConfig, Config
-from stack.internet.neighbor import INCOMPLETE, PROBING
+from stack.internet.neighbor import INCOMPLETE, PROBING, STALE
 from stack.internet.path import Path
 from stack.wire.addresses import ANY, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import INVERSE_REQUEST, REVERSE_REQUEST, ArpPacket
@@ -288,8 +288,8 @@ def test_a_miss_makes_no_icmp_unreachable() -> None:
     assert {frame[12:14] for frame in station.frames()} == {b"\x08\x06"}
 
 
-def test_three_datagrams_wait_and_they_are_the_newest() -> None:
-    station = Station()
+def test_the_newest_datagrams_wait() -> None:
+    station = Station(config=replace(Config(), arp=ArpConfig(queue_packets=3)))
     path = path_to(station)
     for number in range(5):
         send(station, path, b"%d" % number)
@@ -321,15 +321,70 @@ def test_what_waits_is_bounded_over_all_addresses() -> None:
 # --- ageing
 
 
-def test_an_entry_nobody_uses_is_forgotten_without_traffic() -> None:
+def test_an_entry_nobody_uses_becomes_stale_and_is_forgotten_without_traffic() -> None:
     station = Station()
     station.knows(PEER)
     station.at(59.0)
     assert state_of(station, PEER) == REACHABLE
     station.at(2.0)
+    assert state_of(station, PEER) == STALE
+    station.at(600.0)
     assert state_of(station, PEER) is None
     assert station.silent()
     assert station.eth.cache.deadline == float("inf")
+
+
+def test_a_stale_entry_is_used_at_once_and_polled() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(60.5)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    station.at(100.0)
+    assert state_of(station, PEER) == STALE
+    station.frames()
+    for number in range(20):
+        send(station, path, b"%d" % number)
+    poll, *frames = station.frames()
+    assert (poll[:6], poll[12:14]) == (PEER_MAC, b"\x08\x06")
+    assert [frame[14 + 20 :] for frame in frames] == [b"%d" % number for number in range(20)]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    assert state_of(station, PEER) == REACHABLE
+
+
+def test_a_stale_entry_that_is_no_longer_true_is_flushed() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    path = path_to(station)
+    send(station, path)
+    station.at(3.0)
+    assert state_of(station, PEER) is None
+    station.frames()
+    send(station, path)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+
+
+def test_a_stale_entry_heals_by_what_its_station_sends() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    station.arp(REQUEST, OTHER_MAC, PEER, OTHER)
+    assert state_of(station, PEER) == REACHABLE
+    send(station, path_to(station))
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+
+
+def test_a_stale_entry_can_be_suspected() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    station.eth.cache.suspect(PEER, station.now)
+    station.at(1.1)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, MAC_BROADCAST]
 
 
 def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> None:
@@ -384,9 +439,9 @@ def test_hearing_from_a_station_restarts_its_timeout() -> None:
 
 
 def test_the_timeout_is_configurable() -> None:
-    station = Station(config=replace(Config(), arp=ArpConfig(reachable_s=5.0)))
+    station = Station(config=replace(Config(), arp=ArpConfig(reachable_s=5.0, stale_s=1.0)))
     station.knows(PEER)
-    station.at(6.0)
+    station.at(7.0)
     assert state_of(station, PEER) is None
 
 
