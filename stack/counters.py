@@ -67,10 +67,10 @@ MIB: dict[str, str] = {
     # --- TCP (RFC 4022)
     "tcpActiveOpens": "connections that went from CLOSED to SYN-SENT",
     "tcpPassiveOpens": "connections that went from LISTEN to SYN-RECEIVED",
-    "tcpAttemptFails": "connections that ended before they were established",
-    "tcpEstabResets": "established connections ended by a reset",
+    "tcpAttemptFails": "connections that went from SYN-SENT or SYN-RECEIVED to CLOSED or LISTEN",
+    "tcpEstabResets": "connections that went from ESTABLISHED or CLOSE-WAIT straight to CLOSED",
     "tcpInSegs": "segments received, those in error included",
-    "tcpOutSegs": "segments sent, retransmissions included",
+    "tcpOutSegs": "segments sent, without those that only repeat octets",
     "tcpRetransSegs": "segments sent again",
     "tcpInErrs": "segments received in error (a bad checksum, for example)",
     "tcpOutRsts": "segments sent with the RST flag",

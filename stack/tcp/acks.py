@@ -10,7 +10,7 @@ from math import inf
 
 from stack.tcp.output import retransmit_front
 from stack.tcp.segment import Segment
-from stack.tcp.seq import ge, gt, le, lt, sub
+from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 
 _DUPLICATE_ACK_THRESHOLD = 3  # RFC 5681 section 3.2
@@ -79,6 +79,8 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
         _recovery_ack(tcb, ack, acked, now)
     else:
         tcb.duplicate_acks = 0
+        if gt(ack, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
+            tcb.recover = add(ack, -1)
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now)
     tcb.wakes |= WAKE_WRITABLE
@@ -97,7 +99,7 @@ def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
 
 def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
     """RFC 5681 section 2: outstanding data, no data in it, no SYN or FIN, the same ACK, the same window."""
-    return tcb.snd_nxt != tcb.snd_una and seg.seg_len == 0 and window == tcb.snd_wnd and window != 0
+    return tcb.snd_nxt != tcb.snd_una and seg.whole_len == 0 and window == tcb.snd_wnd and window != 0
 
 
 def _duplicate_ack(tcb: Tcb, now: float) -> None:

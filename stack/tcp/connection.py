@@ -6,8 +6,10 @@ is called (once a batch) when it is worth trying again.
 
 from __future__ import annotations
 
+from math import inf
+
 from stack.tcp import user_calls
-from stack.tcp.output import output, retransmit_front, set_timers
+from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window, sub
@@ -71,7 +73,9 @@ class Connection(Tcb):
     def options_changed(self, now: float) -> None:
         """An option was set: nodelay sends what was held back, keepalive and timeouts start counting now."""
         self.keepalive_deadline = float("inf")
-        output(self, now)
+        if self.rto_deadline < inf:
+            self.rto_deadline = min(self.rto_deadline, give_up_at(self))
+        self.wakes |= WAKE_WRITABLE  # there may be more room
         self.settle(now)
 
     @property
@@ -107,7 +111,7 @@ class Connection(Tcb):
 
     def settle(self, now: float) -> None:
         """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
-        if self.state != State.CLOSED:
+        if self.state > State.LISTEN:
             output(self, now)
         wakes, self.wakes = self.wakes, 0
         if wakes & WAKE_READABLE:
@@ -119,7 +123,6 @@ class Connection(Tcb):
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
         self.soft_error = errno
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
-            self.services.counters["tcpAttemptFails"] += 1
             finish(self, Event.HARD_ERROR, errno, now)
             self.settle(now)
 
@@ -138,10 +141,9 @@ class Connection(Tcb):
             self.soft_error = errno
 
     def path_mtu_changed(self, now: float) -> None:
-        """The path takes smaller packets than we sent: send what was lost by that again (RFC 1191 section 6.5)."""
-        self.congestion.set_mss(self.mss)
-        if self.syn_acked and self.flight > self.mss:
-            retransmit_front(self, now)
+        """The path takes other packets than before; what was too large for it is sent again (RFC 1191 section 6.5)."""
+        before, mss = self.congestion.mss, self.mss
+        self.congestion.set_mss(mss)
+        if mss < before and self.syn_acked and self.flight > mss:
             self.rtx_nxt, self.rtx_end = self.snd_una, self.snd_nxt
-            set_timers(self, now)
-            self.touch()
+        self.touch()

@@ -67,9 +67,9 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.rcv_shift = 0
     else:
         tcb.snd_shift = min(options.window_scale, _MAX_SHIFT)
-    tcb.congestion.set_mss(tcb.mss)
+    tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
-        tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN))
+        tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN) and len(seg.text) < tcb.rcv_wnd)
 
 
 def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -114,7 +114,6 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
     # Second, check the RST bit.
     if seg.flags & RST:
         if acceptable_ack:  # the error that programs know for "connection reset" at this point
-            tcb.services.counters["tcpAttemptFails"] += 1
             finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now)
         else:
             tcb.services.counters.drop("tcp_syn_sent_bad_reset")
@@ -128,6 +127,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         else:
             tcb.enter(Event.RCV_SYN)  # simultaneous open (MUST-10)
             _answer_syn(tcb, seg, now)
+            tcb.rtt_seq = None  # Karn: our SYN has now been sent twice
         return False
     # Fifth, if neither of the SYN or RST bits is set, then drop the segment.
     tcb.services.counters.drop("tcp_syn_sent_no_syn")

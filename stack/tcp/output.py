@@ -17,7 +17,7 @@ from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 _HEADER = Struct(">HHIIHHHH")
-_CLOSED, _ESTABLISHED = int(State.CLOSED), int(State.ESTABLISHED)
+_CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
 
 
 def emit(  # hot
@@ -58,13 +58,18 @@ def emit(  # hot
         total += data << 8 if length & 1 else data
     checksum = 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
     header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, 0) + options
-    tcb.last_sent_at = now
     tcb.services.counters["tcpOutSegs"] += 1
     try:
         tcb.path.send([header, *parts] if parts else [header], header_length + length, now)
     except OSError as error:  # no route any more, say: as if the network had lost it (RFC 9293 section 3.9.2.2)
         tcb.soft_error = error.errno or 0
         tcb.services.counters.drop("tcp_not_sent")
+
+
+def count_retransmission(tcb: Tcb) -> None:
+    """The segment that `emit` is about to count only repeats: RFC 4022 has those apart from tcpOutSegs."""
+    tcb.services.counters["tcpRetransSegs"] += 1
+    tcb.services.counters["tcpOutSegs"] -= 1
 
 
 def send_ack(tcb: Tcb, now: float) -> None:
@@ -128,6 +133,7 @@ def send_regardless(tcb: Tcb, now: float) -> None:
 
 def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> None:  # hot
     """Send `length` octets that begin at `seq`, and a FIN behind them; advance SND.NXT if this is new."""
+    tcb.last_sent_at = now
     end = (seq + length) & MASK
     offset = (seq - tcb.data_una) & MASK
     flags = ACK
@@ -145,7 +151,7 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
     else:
-        tcb.services.counters["tcpRetransSegs"] += 1
+        count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
         if tcb.services.trace is not None:
             tcb.trace("retransmit", seq=seq, length=length)
@@ -192,12 +198,12 @@ def probe_window(tcb: Tcb, now: float) -> None:
 def set_timers(tcb: Tcb, now: float) -> None:
     """Arm what must be armed and disarm what is over; then derive the one deadline (RFC 6298 section 5)."""
     state = tcb.state
-    if state == _CLOSED:
+    if state <= _LISTEN:  # over, or given back to its listener: nothing is waited for
         tcb.deadline = inf
         return
     in_flight = tcb.snd_nxt != tcb.snd_una
     waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
-    if (in_flight or waiting) and tcb.snd_wnd == 0 and state >= _ESTABLISHED:  # the peer's window is closed: persist
+    if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed: persist
         tcb.rto_deadline = tcb.sws_deadline = inf
         if tcb.persist_deadline == inf:
             _waiting_begins(tcb, now)
@@ -207,6 +213,8 @@ def set_timers(tcb: Tcb, now: float) -> None:
         if tcb.rto_deadline == inf:  # 5.1
             _waiting_begins(tcb, now)
             tcb.rto_deadline = now + tcb.rtt.timeout_s()
+            if tcb.user_timeout_s is not None:
+                tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
     else:
         tcb.rto_deadline = tcb.persist_deadline = inf  # 5.2
         if not waiting:
@@ -220,6 +228,22 @@ def set_timers(tcb: Tcb, now: float) -> None:
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
     tcb.services.armed(tcb)
+
+
+def give_up_at(tcb: Tcb) -> float:
+    """R2 (3.8.3, MUST-20 to MUST-23): so long may the peer be silent after it last acknowledged something new."""
+    config = tcb.services.config
+    if tcb.user_timeout_s is not None:
+        limit_s = tcb.user_timeout_s
+    elif tcb.state is State.SYN_SENT:
+        limit_s = config.syn_timeout_s
+    elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+        limit_s = config.syn_received_timeout_s
+    elif tcb.orphaned:
+        limit_s = min(config.orphan_timeout_s, config.user_timeout_s)
+    else:
+        limit_s = config.user_timeout_s
+    return tcb.progress_at + limit_s
 
 
 def _waiting_begins(tcb: Tcb, now: float) -> None:

@@ -149,9 +149,14 @@ class ReceiveBuffer:
         """The stream offsets (first, one past the last) of each run held behind a gap."""
         return [(start, start + len(run)) for start, run in zip(self._run_starts, self._runs, strict=True)]
 
-    def clear(self) -> None:
-        """Forget everything that nobody will read any more."""
-        self._chunks.clear()
+    def forget_held(self) -> None:
+        """Forget what waits behind a gap: nothing will fill it."""
         self._run_starts.clear()
         self._runs.clear()
-        self._head = self.size = self.held = 0
+        self.held = 0
+
+    def clear(self) -> None:
+        """Forget everything that nobody will read any more."""
+        self.forget_held()
+        self._chunks.clear()
+        self._head = self.size = 0

@@ -14,10 +14,11 @@ __all__ = ["Segment", "reset_for"]
 class Segment:
     """SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP and the control bits; `text` may be a view that dies with the frame.
 
-    SEG.LEN counts SYN and FIN (section 3.4). `window` is as it stands in the header, not scaled.
+    SEG.LEN counts SYN and FIN (section 3.4); what lies outside the receive window is cut off the segment, but not from
+    `whole_len`. `window` is as it stands in the header, not scaled.
     """
 
-    __slots__ = ("flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "window")
+    __slots__ = ("flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "whole_len", "window")
 
     def __init__(
         self, seq: int, ack: int, flags: int, window: int, text: Buffer = b"", options: Buffer = b"", up: int = 0
@@ -26,7 +27,7 @@ class Segment:
         self.text = text
         self.seg_up = up
         self.raw_options = options
-        self.seg_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
+        self.seg_len = self.whole_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
     @classmethod
     def parse(cls, data: memoryview) -> Segment:

@@ -16,7 +16,7 @@ from stack.tcp.acks import process_ack
 from stack.tcp.handshake import established, syn_sent_state, take_syn_text
 from stack.tcp.output import send_ack
 from stack.tcp.segment import Segment
-from stack.tcp.states import Event, State
+from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
 from stack.wire.checksum import Buffer
@@ -63,8 +63,7 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
 
 def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Is it acceptable? Then cut off what is old and what is beyond the window: it begins at RCV.NXT or later."""
-    if seg.seg_seq == tcb.irs and seg.flags & SYN and seg.flags & ACK and tcb.state is State.SYN_RECEIVED:
-        # Simultaneous open (Figure 7, line 6): the SYN is the one we know, but the ACK is news. Appendix A.2.
+    if tcb.state is State.SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
         seg.seg_len -= 1
@@ -86,13 +85,23 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
     if length and not seg.flags & SYN:  # a SYN is the fourth step's, whole
-        old = seq.sub(tcb.rcv_nxt, seg.seg_seq) if seq.lt(seg.seg_seq, tcb.rcv_nxt) else 0
-        if old:
-            _trim(seg, old, len(seg.text))
-        beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
-        if beyond > 0:
-            _trim(seg, 0, seg.seg_len - beyond)
+        _cut_to_window(tcb, seg)
     return True
+
+
+def _is_the_crossing_syn(tcb: Tcb, seg: Segment) -> bool:
+    """Simultaneous open (Figure 7, line 6): the SYN is the one we know, but the ACK is news. Appendix A.2."""
+    return seg.seg_seq == tcb.irs and not tcb.came_from_listen
+
+
+def _cut_to_window(tcb: Tcb, seg: Segment) -> None:
+    """If the contents straddle the boundary between old and new, "only the new parts are processed"; nor what is
+    beyond the window, of which a FIN is the last octet."""
+    if seq.lt(seg.seg_seq, tcb.rcv_nxt):
+        _trim(seg, seq.sub(tcb.rcv_nxt, seg.seg_seq), seg.seg_len)
+    beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
+    if beyond > 0:
+        _trim(seg, 0, seg.seg_len - beyond)
 
 
 def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -104,7 +113,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     tcb.services.counters.drop("tcp_unacceptable")
     if seg.flags & RST:
         return False
-    if tcb.state is State.TIME_WAIT and seg.flags & FIN and not seg.flags & SYN:
+    if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
         restart_time_wait(tcb, now)  # fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
         tcb.ack_now = True
     elif len(seg.text) or seg.flags & FIN:
@@ -114,12 +123,12 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     return False
 
 
-def _trim(seg: Segment, front: int, keep: int) -> None:
-    """Keep the text from `front` to `keep`; a FIN is the octet after its end."""
-    if front > len(seg.text) or keep < len(seg.text):
+def _trim(seg: Segment, front: int, end: int) -> None:
+    """Keep the octets from `front` up to `end`, counted as SEG.LEN counts: a FIN is the one after the text."""
+    if not front <= len(seg.text) < end:
         seg.flags &= ~FIN
     seg.seg_seq = seq.add(seg.seg_seq, front)
-    seg.text = seg.text[front:keep]
+    seg.text = seg.text[front:end]
     seg.seg_len = len(seg.text) + (1 if seg.flags & FIN else 0)
 
 
@@ -148,7 +157,6 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         challenge_ack(tcb, now)
         return False
     if tcb.state is State.SYN_RECEIVED:
-        tcb.services.counters["tcpAttemptFails"] += 1
         if tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
             finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
         else:
@@ -156,7 +164,6 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
     elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
         finish(tcb, Event.RCV_RST, 0, now)
     else:
-        tcb.services.counters["tcpEstabResets"] += 1
         # A program that has been told of the FIN and writes on knows this as a broken pipe.
         finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is State.CLOSE_WAIT else errno.ECONNRESET, now)
     return False
@@ -193,7 +200,8 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         if tcb.listener is not None and not tcb.listener.has_room():
             tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
             return False
-        _syn_received_ack(tcb, seg, now)
+        if not _syn_received_ack(tcb, seg, now):
+            return False
     # RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
     if seq.gt(seg.seg_ack, tcb.snd_nxt) or seq.lt(seg.seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)):
         tcb.services.counters.drop("tcp_bad_ack")
@@ -205,8 +213,11 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     return True
 
 
-def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Enter ESTABLISHED; SND.WND <- SEG.WND, SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK (now scaled)."""
+def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Enter ESTABLISHED; SND.WND <- SEG.WND, SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK (now scaled).
+
+    Returns whether processing continues: not when data came with the SYN whose reader has gone.
+    """
     tcb.enter(Event.RCV_ACK_OF_SYN)
     tcb.snd_wnd = seg.window << tcb.snd_shift
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
@@ -215,8 +226,10 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     queued = take_syn_text(tcb)
     if queued is not None:
         _process_content(tcb, queued, now)
+        _cut_to_window(tcb, seg)  # which may repeat it
     if tcb.fin_queued and tcb.state is State.ESTABLISHED:  # a CLOSE that waited for this (3.10.4)
         tcb.enter(Event.CLOSE)
+    return tcb.state in SYNCHRONIZED
 
 
 def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
@@ -291,9 +304,11 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     if seg.flags & FIN:
         tcb.rcv_fin_seq = seq.add(seg.seg_seq, seg.seg_len - 1)
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
-        tcb.ack_now |= bool(seg.flags & FIN)
+        if seg.flags & FIN and not seg.text:  # with text, that was acknowledged at once
+            send_ack(tcb, now)
         return
     tcb.peer_fin = True
+    tcb.receive_buffer.forget_held()  # nothing can come after it
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
     tcb.ack_now = True

@@ -130,10 +130,7 @@ def diagram() -> str:
     arrows: dict[tuple[State, State], list[str]] = {}
     for (state, event), targets in LEGAL.items():
         for target in targets:
-            if (
-                event not in (Event.ABORT, Event.USER_TIMEOUT, Event.RCV_RST, Event.HARD_ERROR)
-                or target is not State.CLOSED
-            ):
+            if event not in _SUDDEN_ENDS or target is not State.CLOSED:
                 arrows.setdefault((state, target), []).append(event.name)
     lines = ["stateDiagram-v2", "    [*] --> CLOSED"]
     lines += [f"    {a.name} --> {b.name}: {', '.join(events)}" for (a, b), events in sorted(arrows.items())]

@@ -162,11 +162,17 @@ class Tcb:
         self.duplicate_acks = 0
         self.recovering = False
         self.recover = 0
-        self.congestion: Congestion = POLICIES[config.congestion](DEFAULT_SEND_MSS, config.initial_window_segments)
+        self.congestion: Congestion
+        self.begin_congestion(DEFAULT_SEND_MSS)
 
         # Acknowledgments we owe
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
+
+    def begin_congestion(self, mss: int) -> None:
+        """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""
+        config = self.services.config
+        self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments)
 
     def _init_deadlines(self, config: TcpConfig) -> None:
         self.deadline = inf  # the earliest of those below; inf is not armed
@@ -176,7 +182,8 @@ class Tcb:
         self.persist_backoff = 0
         self.probing = False  # a window probe is in flight
         self.keepalive_probes_sent = 0
-        self.last_received_at = self.last_sent_at = 0.0
+        self.last_received_at = 0.0
+        self.last_sent_at = 0.0  # data or FIN, not an acknowledgment: RFC 5681 section 4.1
         self.challenge_budget = 0
         self.challenge_window_end = -inf
 

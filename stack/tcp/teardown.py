@@ -15,10 +15,15 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     What has arrived in order stays readable, as the peer was told that we have it; everything else is flushed. `to` is
     LISTEN where the RFC returns a passive open to that state: the listener lives on, this connection does not.
     """
+    if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):  # as RFC 4022 defines the two
+        tcb.services.counters["tcpAttemptFails"] += 1
+    elif tcb.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+        tcb.services.counters["tcpEstabResets"] += 1
     tcb.enter(event, to)
     tcb.error = errno
     tcb.send_buffer.clear()
     tcb.syn_text = None
+    tcb.receive_buffer.forget_held()
     if tcb.orphaned:
         tcb.receive_buffer.clear()
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf

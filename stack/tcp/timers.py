@@ -10,7 +10,15 @@ from math import inf
 
 from stack.tcp import teardown
 from stack.tcp.handshake import send_syn
-from stack.tcp.output import emit, output, probe_window, send_regardless, set_timers
+from stack.tcp.output import (
+    count_retransmission,
+    emit,
+    give_up_at,
+    output,
+    probe_window,
+    send_regardless,
+    set_timers,
+)
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
@@ -43,27 +51,11 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     tcb.touch()
 
 
-def give_up_after_s(tcb: Tcb) -> float:
-    """R2 (3.8.3, MUST-20 to MUST-23) in seconds since the peer last acknowledged something new."""
-    config = tcb.services.config
-    if tcb.user_timeout_s is not None:
-        return tcb.user_timeout_s
-    if tcb.state is State.SYN_SENT:
-        return config.syn_timeout_s
-    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
-        return config.syn_received_timeout_s
-    if tcb.orphaned:
-        return min(config.orphan_timeout_s, config.user_timeout_s)
-    return config.user_timeout_s
-
-
 def _timed_out(tcb: Tcb, now: float) -> bool:
     """USER TIMEOUT: flush all queues, signal the user, delete the TCB. What the network complained of is the reason."""
-    if now < tcb.progress_at + give_up_after_s(tcb):  # this very sum is the deadline: their difference may round
+    if now < give_up_at(tcb):
         return False
     tcb.services.counters["tcpTimeouts"] += 1
-    if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
-        tcb.services.counters["tcpAttemptFails"] += 1
     end = teardown.reset_connection if tcb.synchronized else teardown.finish  # the peer may be alive: do not leave it
     end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
     return True
@@ -81,7 +73,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if tcb.services.trace is not None:
         tcb.trace("retransmission timeout", count=tcb.timeouts, rto=tcb.rtt.timeout_s())
     if not tcb.syn_acked:
-        tcb.services.counters["tcpRetransSegs"] += 1
+        count_retransmission(tcb)
         send_syn(tcb, now)
     else:
         tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
@@ -90,7 +82,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
         tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
         output(tcb, now)
-    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), tcb.progress_at + give_up_after_s(tcb))
+    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))
     set_timers(tcb, now)
 
 
@@ -106,7 +98,7 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
     ):
         tcb.path.suspect(now)
     interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
-    tcb.persist_deadline = min(now + interval_s, tcb.progress_at + give_up_after_s(tcb))
+    tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
 
 
 def _sws_override(tcb: Tcb, now: float) -> None:

@@ -37,7 +37,7 @@ def send(tcb: Tcb, data: Buffer, now: float) -> int:
     """SEND: queue what fits and send what may go; returns how many octets were taken, 0 when none can be now.
 
     A send may start while less than `notsent_lowat` octets wait to be sent; it then takes what the buffer has room for,
-    at most `send_quantum_bytes`. Raises the connection's error, EPIPE after CLOSE, ENOTCONN before OPEN.
+    at most `send_quantum_bytes`. Raises the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
     if tcb.error:
         raise take_error(tcb)
@@ -126,8 +126,11 @@ def close(tcb: Tcb, now: float) -> None:
     tcb.orphaned = True
     if tcb.state is State.CLOSED:
         return
-    if tcb.linger_s == 0 or (tcb.receive_buffer.size and tcb.state not in (State.LISTEN, State.SYN_SENT)):
+    if tcb.linger_s == 0:
         abort(tcb, now)
+        return
+    if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:  # where the peer has nothing left to learn
+        reset_connection(tcb, Event.ABORT, 0, now)
         return
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)

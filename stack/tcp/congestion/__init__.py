@@ -12,13 +12,14 @@ from .reno import Reno
 
 
 class Congestion(Protocol):
-    """RFC 5681 section 2's variables and the events that move them. All amounts are octets."""
+    """RFC 5681 section 2's variables and the events that move them. All amounts are octets; `mss` is SMSS."""
 
+    mss: int
     cwnd: int
     ssthresh: int
 
     def set_mss(self, mss: int) -> None:
-        """SMSS is known (the handshake is over) or has changed (path MTU)."""
+        """SMSS has changed: the path takes smaller or larger packets."""
 
     def on_ack(self, acked: int, now: float) -> None:
         """`acked` new octets were acknowledged outside loss recovery, with the window in use."""

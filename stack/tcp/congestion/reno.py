@@ -1,7 +1,6 @@
 """Slow start, congestion avoidance, fast retransmit and fast recovery.
 
-See RFC 5681 section 3, RFC 6582 section 3.2 for the answers to partial ACKs, RFC 6928 for the initial window and RFC
-3465 for counting octets instead of ACKs.
+See RFC 5681 section 3, RFC 6582 section 3.2 for the answers to partial ACKs and RFC 6928 for the initial window.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ from __future__ import annotations
 class Reno:
     """The standard's own congestion control, in octets."""
 
-    __slots__ = ("_avoided", "_initial_segments", "_mss", "cwnd", "ssthresh")
+    __slots__ = ("_avoided", "_initial_segments", "cwnd", "mss", "ssthresh")
 
     def __init__(self, mss: int, initial_segments: int) -> None:
-        self._mss = mss
+        self.mss = mss
         self._initial_segments = initial_segments
         self.cwnd = self._initial_window()
         self.ssthresh = 1 << 30  # 3.1: "arbitrarily high"
@@ -21,53 +20,54 @@ class Reno:
 
     def _initial_window(self) -> int:
         """RFC 6928 section 2: min (10*MSS, max (2*MSS, 14600))."""
-        return min(self._initial_segments * self._mss, max(2 * self._mss, 14600))
+        return min(self._initial_segments * self.mss, max(2 * self.mss, 14600))
 
     def set_mss(self, mss: int) -> None:
-        """A smaller SMSS keeps the number of segments, not of octets (RFC 5681 section 3.1)."""
-        if mss != self._mss:
-            self.cwnd = max(mss, self.cwnd * mss // self._mss)
-            self._mss = mss
+        """A smaller SMSS keeps the number of segments, not of octets (RFC 5681 section 3.1); a larger one, cwnd."""
+        if mss < self.mss:
+            self.cwnd = self.cwnd * mss // self.mss
+        self.cwnd = max(self.cwnd, mss)
+        self.mss = mss
 
     def on_ack(self, acked: int, now: float) -> None:
-        """3.1: in slow start by what was acknowledged, at most two segments (RFC 3465); then by SMSS a window."""
+        """3.1: in slow start equation (2), by what was acknowledged but at most SMSS; then by SMSS a window."""
         if self.cwnd < self.ssthresh:
-            self.cwnd += min(acked, 2 * self._mss)
+            self.cwnd += min(acked, self.mss)
         else:
             self._avoided += acked
             if self._avoided >= self.cwnd:
                 self._avoided -= self.cwnd
-                self.cwnd += self._mss
+                self.cwnd += self.mss
 
     def on_loss(self, flight: int, now: float) -> None:
         """3.2 steps 2 and 3: halve, and count the three segments that caused the duplicate ACKs as gone."""
-        self.ssthresh = max(flight // 2, 2 * self._mss)
-        self.cwnd = self.ssthresh + 3 * self._mss
+        self.ssthresh = max(flight // 2, 2 * self.mss)
+        self.cwnd = self.ssthresh + 3 * self.mss
         self._avoided = 0
 
     def on_duplicate_ack(self) -> None:
         """3.2 step 4."""
-        self.cwnd += self._mss
+        self.cwnd += self.mss
 
     def on_partial_ack(self, acked: int) -> None:
         """RFC 6582 section 3.2 step 3: deflate by what was acknowledged, add back one segment."""
-        self.cwnd = max(self.cwnd - acked, 0) + (self._mss if acked >= self._mss else 0)
-        self.cwnd = max(self.cwnd, self._mss)
+        self.cwnd = max(self.cwnd - acked, 0) + (self.mss if acked >= self.mss else 0)
+        self.cwnd = max(self.cwnd, self.mss)
 
     def on_recovered(self, flight: int, now: float) -> None:
         """RFC 6582 section 3.2 step 3, option 1: no burst after recovery."""
-        self.cwnd = min(self.ssthresh, max(flight, self._mss) + self._mss)
+        self.cwnd = min(self.ssthresh, max(flight, self.mss) + self.mss)
 
     def on_rto(self, flight: int, first: bool, now: float) -> None:
         """3.1 equation 4; ssthresh is held constant when the same segment times out again."""
         if first:
-            self.ssthresh = max(flight // 2, 2 * self._mss)
-        self.cwnd = self._mss  # the loss window
+            self.ssthresh = max(flight // 2, 2 * self.mss)
+        self.cwnd = self.mss  # the loss window
         self._avoided = 0
 
     def on_handshake_loss(self) -> None:
         """3.1: "the initial window ... MUST be one segment of at most SMSS bytes"."""
-        self.cwnd = self._mss
+        self.cwnd = self.mss
 
     def on_idle(self) -> None:
         """4.1: the ACK clock has stopped; restart with no more than the initial window."""
