@@ -54,8 +54,8 @@ class Host:
         ValueError for what is no address, OSError when the link does not open.
         """
         prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in addresses]
-        interface = self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway))
-        return next(record for record in self.interfaces() if record.name == interface.name)
+        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway))
+        return self.interfaces()[-1]
 
     def detach(self, link: Link) -> None:
         """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""

@@ -89,7 +89,7 @@ class Runner:
 
     # --- links
 
-    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None) -> Interface:
+    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None) -> None:
         """Open the link and take it in as an interface; OSError when the link does not open."""
         now = self.now()
         port = Port(link)
@@ -105,7 +105,6 @@ class Runner:
         self._nursery.start_soon(self._run_bell, port, name=f"stack {link.name} bell")
         self.after_call(now)
         self._arm()
-        return port.interface
 
     def detach(self, link: Link) -> None:
         """Give the interface up: what depends on it ends with ENETDOWN. ValueError for a link that is not ours."""

@@ -275,6 +275,7 @@ def test_a_thousand_connections_leave_nothing_behind() -> None:
             await trio.sleep(600)
             assert alice.connections() == []
             assert [record.state for record in bob.connections()] == ["LISTEN"]
+            await trio.sleep(3600)  # until ARP, too, has forgotten
             steps = Steps()
             trio.lowlevel.add_instrument(steps)
             await trio.sleep(3600)

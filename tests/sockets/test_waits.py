@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.socket import SO_LINGER, SOCK_DGRAM, SOL_SOCKET, SocketType
+from trio.socket import SHUT_RD, SHUT_WR, SO_LINGER, SOCK_DGRAM, SOL_SOCKET, SocketType
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from stack import Host, Impaired, Segment
@@ -216,6 +216,30 @@ async def test_a_reset_ends_the_wait(wait: Wait) -> None:
         if isinstance(result, trio.BrokenResourceError):
             result = result.__cause__
         assert isinstance(result, ConnectionResetError)
+
+
+@pytest.mark.parametrize(
+    ("wait", "how", "expected"),
+    [
+        (in_recv, SHUT_RD, b""),
+        (in_recv_into, SHUT_RD, 0),
+        (in_send, SHUT_WR, errno.EPIPE),
+        (in_wait_writable, SHUT_WR, None),
+        (in_accept, SHUT_RD, errno.EINVAL),
+        (in_connect, SHUT_WR, errno.ECONNABORTED),
+        (in_recvfrom_connected, SHUT_RD, (b"", None)),
+    ],
+)
+@virtual
+async def test_shutdown_ends_the_wait(wait: Wait, how: int, expected: object) -> None:
+    async with scene() as s:
+
+        async def shut_down() -> None:
+            assert s.sock is not None
+            s.sock.shutdown(how)
+
+        result = await outcome_of(wait, s, shut_down)
+        assert (result.errno if isinstance(result, OSError) else result) == expected
 
 
 @pytest.mark.parametrize("wait", [*CONNECTED_WAITS, in_connect])

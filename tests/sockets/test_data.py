@@ -1,0 +1,274 @@
+"""What goes in comes out: streams and datagrams over good and bad wires, and what may happen to a buffer meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import socket as stdlib
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from trio.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET
+from trio.testing import wait_all_tasks_blocked
+
+from stack import Impaired, Segment
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
+
+
+@pytest.mark.parametrize("seed", range(5))
+@virtual
+async def test_a_bad_wire_loses_nothing(seed: int) -> None:
+    """256 kB each way at once: 10 % lost, 10 % out of order, 5 % twice, 1 % with a bit wrong, each way."""
+    segment = Segment()
+    links = [
+        Impaired(
+            segment.attach(),
+            loss=0.05,
+            reorder=0.05,
+            duplicate=0.025,
+            corrupt=0.005,
+            delay_s=0.005,
+            seed=seed * 2 + end,
+        )
+        for end in range(2)
+    ]
+    data = Random(seed).randbytes(256_000), Random(seed + 1000).randbytes(256_000)
+    async with host_on(links[0], f"{ALICE}/24", seed=seed) as alice, host_on(links[1], f"{BOB}/24", seed=99) as bob:
+        client, server = await stream_pair(alice, bob)
+        received = bytearray(), bytearray()
+
+        async def send(stream: trio.SocketStream, what: bytes) -> None:
+            await stream.send_all(what)
+            await stream.send_eof()
+
+        async def receive(stream: trio.SocketStream, into: bytearray) -> None:
+            async for chunk in stream:
+                into += chunk
+
+        async with trio.open_nursery() as nursery:
+            for end, stream in enumerate((client, server)):
+                nursery.start_soon(send, stream, data[end])
+                nursery.start_soon(receive, stream, received[1 - end])
+        assert received == data
+        await client.aclose()
+        await server.aclose()
+        await trio.sleep(600)
+        assert alice.connections() == bob.connections() == []
+
+
+@virtual
+async def test_a_buffer_may_change_once_send_has_returned() -> None:
+    """Also when what was sent from it has to be sent again, and when a view of it says that it is read-only."""
+    cut = Cut()
+    async with two_hosts(cut=cut) as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        for make in (lambda b: b, memoryview, lambda b: memoryview(b).toreadonly(), lambda b: memoryview(b)[::1]):
+            buffer = bytearray(b"a" * 3000)
+            cut.made = True
+            assert await client.socket.send(make(buffer)) == 3000
+            buffer[:] = b"b" * 3000
+            cut.made = False
+            received = b""
+            while len(received) < 3000:
+                received += await server.receive_some()
+            assert received == b"a" * 3000
+
+
+@virtual
+async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up() -> None:
+    async with two_hosts() as (alice, bob):
+        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+            await receiver.bind(("", 9))
+            buffer = bytearray(b"before")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(sender.sendto, memoryview(buffer), (BOB, 9))
+                assert alice.neighbors() == []
+                await trio.lowlevel.checkpoint()
+                buffer[:] = b"after!"
+            assert await receiver.recv(100) in (b"before", b"after!")  # whole, whichever came first
+            buffer[:] = b"before"
+            await sender.sendto(buffer, (BOB, 9))
+            buffer[:] = b"after!"
+            assert await receiver.recv(100) == b"before"
+
+
+@virtual
+async def test_a_buffer_is_not_locked_while_its_reader_waits() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        buffer = bytearray(4)
+        got: list[int] = []
+
+        async def read() -> None:
+            got.append(await client.socket.recv_into(buffer))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            await wait_all_tasks_blocked()
+            buffer += b"....."  # BufferError if somebody held a view of it
+            await server.send_all(b"six!!!")
+        assert got == [6]
+        assert buffer == b"six!!!..."
+
+
+@virtual
+async def test_a_program_may_peek_for_more_until_it_is_there() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        ours = server.socket
+        await client.send_all(b"GET ")
+        assert await ours.recv(100, MSG_PEEK) == b"GET "
+        assert ours.is_readable()
+        await client.send_all(b"/index")
+        await wait_all_tasks_blocked()
+        assert await ours.recv(100, MSG_PEEK | MSG_DONTWAIT) == b"GET /index"
+        assert await ours.recv(3, MSG_PEEK) == b"GET"
+        await client.aclose()
+        await wait_all_tasks_blocked()
+        assert await ours.recv(100, MSG_PEEK) == b"GET /index"
+        assert await ours.recv(4) == b"GET "
+        assert await ours.recv(100) == b"/index"
+        assert await ours.recv(100, MSG_PEEK) == b""
+        assert await ours.recv(100) == b""
+
+
+@virtual
+async def test_what_was_peeked_at_before_a_reset_is_not_lost() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        await client.send_all(b"last words")
+        assert await server.socket.recv(100, MSG_PEEK) == b"last words"
+        client.setsockopt(SOL_SOCKET, stdlib.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.socket.close()
+        await wait_all_tasks_blocked()
+        assert await server.socket.recv(100, MSG_PEEK) == b"last words"
+        assert await server.socket.recv(100) == b"last words"
+        with pytest.raises(ConnectionResetError):
+            await server.socket.recv(100)
+        assert await server.socket.recv(100) == b""
+
+
+@virtual
+async def test_flags_that_mean_something_else_are_refused() -> None:
+    async with two_hosts() as (alice, bob):
+        client, _server = await stream_pair(alice, bob)
+        with alice.socket(type=SOCK_DGRAM) as datagrams:
+            await datagrams.connect((BOB, 9))
+            for sock in (client.socket, datagrams):
+                with pytest.raises(OSError) as caught:
+                    await sock.send(b"x", MSG_OOB)
+                assert caught.value.errno == errno.EOPNOTSUPP
+                with pytest.raises(OSError) as caught:
+                    await sock.recv(1, 1 << 30)
+                assert caught.value.errno == errno.EOPNOTSUPP
+                with pytest.raises(OSError) as caught:
+                    await sock.sendmsg([b"x"], [(stdlib.SOL_SOCKET, stdlib.SCM_RIGHTS, b"\0\0\0\0")])
+                assert caught.value.errno == errno.EINVAL
+
+
+@virtual
+async def test_the_accept_queue_has_an_end_and_gives_what_it_has() -> None:
+    async with two_hosts() as (alice, bob):
+        listener = bob.socket()
+        await listener.bind(("", 80))
+        listener.listen(3)
+        clients: list[trio.SocketStream] = []
+
+        async def connect() -> None:
+            clients.append(await alice.open_tcp_stream(BOB, 80))
+
+        for _ in range(3):
+            await connect()
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(connect)
+            await trio.sleep(0.5)
+            assert len(clients) == 3  # the others' SYNs are dropped, and sent again
+            accepted = [await listener.accept() for _ in range(3)]
+            accepted += [await listener.accept() for _ in range(2)]
+        assert {address for _, address in accepted} == {client.socket.getsockname() for client in clients}
+        for sock in [listener, *(sock for sock, _ in accepted), *(client.socket for client in clients)]:
+            sock.close()
+
+
+@virtual
+async def test_closing_a_listener_resets_who_was_not_accepted() -> None:
+    async with two_hosts() as (alice, bob):
+        (listener,) = await bob.open_tcp_listeners(80)
+        client = await alice.open_tcp_stream(BOB, 80)
+        await listener.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await client.receive_some()
+        await client.aclose()
+        with pytest.raises(OSError, match="all attempts"):
+            await alice.open_tcp_stream(BOB, 80)
+        assert bob.connections() == []
+
+
+@virtual
+async def test_datagrams_keep_their_boundaries_and_their_order() -> None:
+    async with two_hosts() as (alice, bob):
+        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+            await receiver.bind((BOB, 0))
+            sizes = [0, 1, 1472, 1473, 65507, 20_000]
+            await alice.ping(BOB)
+            for size in sizes:
+                await sender.sendto(bytes(size), receiver.getsockname())
+            for size in sizes:
+                data, address = await receiver.recvfrom(70_000)
+                assert len(data) == size
+                assert address == (ALICE, sender.getsockname()[1])
+
+
+@virtual
+async def test_datagrams_that_nobody_reads_are_dropped_and_counted() -> None:
+    async with two_hosts() as (alice, bob):
+        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+            receiver.setsockopt(SOL_SOCKET, SO_RCVBUF, 10_000)
+            await receiver.bind((BOB, 9))
+            await alice.ping(BOB)
+            for _ in range(100):
+                await sender.sendto(bytes(1000), (BOB, 9))
+            await wait_all_tasks_blocked()
+            kept = 0
+            while receiver.is_readable():
+                await receiver.recv(2000)
+                kept += 1
+            assert 1 <= kept <= 10
+            assert bob.counters()["udp_queue_full"] == 100 - kept
+
+
+@virtual
+async def test_a_connected_datagram_socket_hears_its_peer_alone() -> None:
+    async with two_hosts() as (alice, bob):
+        socks: list[Any] = [bob.socket(type=SOCK_DGRAM) for _ in range(2)]
+        with alice.socket(type=SOCK_DGRAM) as ours, socks[0] as friend, socks[1] as stranger:
+            await friend.bind((BOB, 1001))
+            await stranger.bind((BOB, 1002))
+            await ours.connect((BOB, 1001))
+            address = ours.getsockname()
+            assert address[0] == ALICE
+            await stranger.sendto(b"no", address)
+            await friend.sendto(b"yes", address)
+            assert await ours.recvfrom(10) == (b"yes", (BOB, 1001))
+            await wait_all_tasks_blocked()
+            assert not ours.is_readable()
+            await ours.connect((BOB, 1002))  # may be connected again, elsewhere
+            await ours.send(b"hello")
+            assert await stranger.recvfrom(10) == (b"hello", address)
+
+
+@virtual
+async def test_zero_as_a_destination_is_this_host() -> None:
+    async with two_hosts() as (alice, _bob):
+        (listener,) = await alice.open_tcp_listeners(80)
+        with alice.socket() as sock:
+            await sock.connect(("0.0.0.0", 80))
+            assert sock.getpeername() == ("127.0.0.1", 80)
+        with alice.socket(type=SOCK_DGRAM) as datagrams:
+            await datagrams.bind(("", 53))
+            await datagrams.sendto(b"x", ("", 53))
+            assert await datagrams.recvfrom(10) == (b"x", ("127.0.0.1", 53))
+        await listener.aclose()
