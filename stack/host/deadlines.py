@@ -1,8 +1,9 @@
 """One heap of deadlines for all connections of a host.
 
-A connection's deadline moves with nearly every segment, almost always to later. So the heap holds one entry for each
-connection, which may be too early: when it comes up it gives way to its successor. Only a deadline that moves to
-earlier costs a new entry; the old one is then dead, and the heap is rebuilt when most of it is.
+A connection's deadline moves with nearly every segment, almost always to later, and often to never and back. So the
+heap holds one entry for each connection, which may be too early: when it comes up it gives way to its successor, if
+there is one. Only a deadline that moves to earlier costs a new entry; the old one is then dead, and the heap is rebuilt
+when most of it is.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from math import inf
 from typing import Any, Protocol
 
 Entry = tuple[float, int, Any]
-
-_REBUILD_FROM = 64
 
 
 class Timed(Protocol):
@@ -42,16 +41,14 @@ class Deadlines:
         return self._heap[0][0] if self._heap else inf
 
     def arm(self, timed: Timed) -> None:  # hot
-        """Take note of `timed.deadline`; inf takes the entry back."""
+        """Take note of `timed.deadline`; an entry that comes up early enough stays, even when that is inf now."""
         deadline = timed.deadline
         entry = timed.heap_entry
         if entry is not None:
-            if entry[0] <= deadline < inf:
-                return  # it comes up early enough, and then gives way
-            timed.heap_entry = None
+            if entry[0] <= deadline:
+                return
             self._live -= 1
-        if deadline == inf:
-            self._rebuild_if_mostly_dead()
+        elif deadline == inf:
             return
         self._serial += 1  # breaks ties in the order of arming, whatever the objects are
         entry = timed.heap_entry = (deadline, self._serial, timed)
@@ -59,11 +56,25 @@ class Deadlines:
         heappush(self._heap, entry)
         if self._heap[0] is entry:
             self._moved()
-        self._rebuild_if_mostly_dead()
+        if len(self._heap) > 2 * self._live:
+            self._rebuild()
+
+    def forget(self, timed: Timed) -> None:
+        """It is over: nothing here holds on to it, once those that are over outnumber the others."""
+        if timed.heap_entry is not None:
+            timed.heap_entry = None
+            self._live -= 1
+        if len(self._heap) > 2 * self._live:
+            self._rebuild()
 
     def due(self, now: float) -> Iterator[Any]:
-        """Those whose deadline has come, each once; what they arm meanwhile for `now` or earlier is among them."""
+        """Those whose deadline has come, each once.
+
+        What they arm meanwhile for `now` or earlier is left for the next call, so that one that does so for ever keeps
+        nobody from his work.
+        """
         heap = self._heap
+        due = []
         while heap and heap[0][0] <= now:
             entry = heappop(heap)
             timed = entry[2]
@@ -72,12 +83,14 @@ class Deadlines:
             timed.heap_entry = None
             self._live -= 1
             if timed.deadline <= now:
-                yield timed
-            elif timed.deadline < inf:
+                due.append(timed)
+            else:
                 self.arm(timed)
+        for timed in due:
+            if timed.deadline <= now:  # another one's turn may have put it off
+                yield timed
 
-    def _rebuild_if_mostly_dead(self) -> None:
+    def _rebuild(self) -> None:
         heap = self._heap
-        if len(heap) > _REBUILD_FROM and len(heap) > 2 * self._live:
-            heap[:] = [entry for entry in heap if entry[2].heap_entry is entry]
-            heapify(heap)
+        heap[:] = [entry for entry in heap if entry[2].heap_entry is entry]
+        heapify(heap)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
-from math import inf
 from struct import Struct
 from typing import cast
 
@@ -80,11 +79,10 @@ class Host:
         self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
-        self.tcp = TcpLayer(self.config.tcp, self.counters, self.ip, ports, random, lambda: self.now)
+        self._deadlines = Deadlines(self._moved)
+        self.tcp = TcpLayer(self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now)
         self._connections = self.tcp.connections
         self._services = self.tcp.services
-        self._deadlines = Deadlines(self._moved)
-        self._services.armed = self._deadlines.arm
         if trace is not None:
             self._services.trace = self._tcp_event
         self.udp = self._make_udp(ports)
@@ -162,12 +160,12 @@ class Host:
     # --- frames in
 
     def frame(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Process one frame. Whatever goes wrong costs this frame alone: the barrier."""
+        """Process one frame. Whatever goes wrong costs this frame, and its connection if it has one: the barrier."""
         self.now = now
         try:
             self._frame(interface, now, view)
         except Exception as error:
-            self._failed(error, None)
+            self._failed(error, self._connection_of(view[interface.ip_offset :]))
 
     def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
         """Find the connection by the twelve octets that name it, or take the long way."""
@@ -274,7 +272,7 @@ class Host:
         try:
             self.ip.receive(self.ip.loopback, packet, now)
         except Exception as error:
-            self._failed(error, None)
+            self._failed(error, self._connection_of(packet))
 
     def after_call(self, now: float) -> None:
         """After a user call, as after a batch of frames."""
@@ -316,7 +314,7 @@ class Host:
 
     # --- the barrier
 
-    def _failed(self, error: Exception, tcb: Tcb | None) -> None:
+    def _failed(self, error: Exception, connection: Tcb | None) -> None:
         """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
         if self._raise_errors:
             raise error
@@ -326,19 +324,22 @@ class Host:
         if self._report is not None and place not in self._reported and len(self._reported) < _MAX_REPORTS:
             self._reported[place] = None
             self._report("".join(traceback.format_exception(error)))
-        if tcb is not None:
-            self._give_up(tcb)
+        if isinstance(connection, Connection):
+            self._give_up(connection)
 
-    def _give_up(self, tcb: Tcb) -> None:
+    def _connection_of(self, packet: memoryview) -> Connection | None:
+        """The connection that a packet is for, as far as one glance tells."""
+        if len(packet) < _FIRST_24.size or packet[0] != 0x45 or packet[9] != PROTO_TCP:
+            return None
+        return self._connections.get(bytes(packet[12:24]))
+
+    def _give_up(self, connection: Connection) -> None:
         """A connection whose own processing failed is not to be trusted again."""
         try:
-            if isinstance(tcb, Connection):
-                tcb.abort(self.now, errno.ECONNABORTED)
+            connection.abort(self.now, errno.ECONNABORTED)
         except Exception:
             self.counters.drop("handler_failed")
-            self._connections.pop(tcb.key, None)
-            tcb.deadline = inf
-            self._deadlines.arm(tcb)
+            self.tcp.drop(connection, errno.ECONNABORTED)
 
     # --- user calls
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from math import inf
 
 from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
+from stack.host.deadlines import Deadlines
 from stack.host.ports import EphemeralPorts
 from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4 import Ipv4
@@ -22,7 +24,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for
 from stack.tcp.seq import in_window
 from stack.tcp.states import State
-from stack.tcp.tcb import Services, Tcb
+from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Services, Tcb
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
@@ -32,7 +34,7 @@ Address = tuple[bytes, int]
 
 
 class TcpLayer:
-    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, and `clock()`.
+    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, the deadlines, `clock()`.
 
     `clock()` is the time of the call or frame in progress, for errors that IP reports from the midst of one.
     """
@@ -44,14 +46,20 @@ class TcpLayer:
         ip: Ipv4,
         ports: EphemeralPorts,
         random: Callable[[int], bytes],
+        deadlines: Deadlines,
         clock: Callable[[], float],
     ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
         secret = random(16)
         self.services = Services(
-            config, counters, lambda key, now: initial_sequence_number(secret, key, now), closed=self._closed
+            config,
+            counters,
+            lambda key, now: initial_sequence_number(secret, key, now),
+            armed=deadlines.arm,
+            closed=self._closed,
         )
+        self._deadlines = deadlines
         self._counters = counters
         self._ip = ip
         self._ports = ports
@@ -153,6 +161,21 @@ class TcpLayer:
             self._local_ports[port] -= 1
             if not self._local_ports[port]:
                 del self._local_ports[port]
+        self._deadlines.forget(tcb)
+
+    def drop(self, tcb: Tcb, number: int) -> None:
+        """Forget a connection that is so broken that it cannot even be aborted; outstanding calls get `number`."""
+        if tcb.state is not State.CLOSED:
+            tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
+            tcb.error = number
+            tcb.deadline = inf
+            tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
+            tcb.touch()
+        parent, tcb.listener = tcb.listener, None
+        if parent is not None:
+            parent.gone(tcb)
+        self._closed(tcb)
+        tcb.path.close()
 
     def _listener_closed(self, listener: Listener) -> None:
         self.listeners.pop(listener.local, None)

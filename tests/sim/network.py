@@ -1,0 +1,245 @@
+"""A network in one process and in no time: whole hosts, the wires between them, and one heap of (time, serial number).
+
+Nothing here waits, and nothing is left to chance: what happens next is the entry of the heap with the earliest time,
+and of those with the same time the one that was put in first. Two runs with the same seed are the same to the last bit,
+whatever PYTHONHASHSEED is. This is `stack.sockets.runner` without trio: links are read in batches, programs run when
+the batch is over, a host is called again when its deadline comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import struct
+from collections.abc import Callable
+from math import inf
+from random import Random
+from typing import Any
+
+from stack.config import Config
+from stack.host.host import Host
+from stack.host.interface import Interface
+from stack.host.trace import Trace
+from stack.internet.echo import EchoResult
+from stack.link.device import Link
+from stack.link.impair import Impaired
+from stack.link.segment import Segment
+from stack.tcp.connection import Connection
+from stack.tcp.listener import Listener
+from stack.udp.endpoint import Endpoint
+from stack.wire.addresses import ANY, Prefix, parse_ipv4
+
+Action = Callable[[], None]
+
+MOST_EVENTS_AT_ONCE = 1_000_000
+"""So many events without the clock moving on are a loop that will never end."""
+
+
+class Network:
+    """The clock and the heap. `now` is in seconds; `digest` sums up every frame any host has read, and when."""
+
+    def __init__(self, seed: int = 0, *, start_s: float = 1000.0) -> None:
+        self.seed = seed
+        self.now = start_s
+        self.machines: list[Machine] = []
+        self._heap: list[tuple[float, int, Action]] = []
+        self._serial = 0
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def machine(self, name: str, config: Config | None = None, **options: Any) -> Machine:
+        """A new host with no links yet; `options` are `Host`'s own."""
+        machine = Machine(self, name, config, **options)
+        self.machines.append(machine)
+        return machine
+
+    # --- what happens
+
+    def at(self, time: float, action: Action) -> None:
+        """Have `action` called at `time`, which may be now: then it comes after what is due already."""
+        self._serial += 1
+        heapq.heappush(self._heap, (max(time, self.now), self._serial, action))
+
+    def soon(self, action: Action) -> None:
+        """Have `action` called as soon as all that is due already is done."""
+        self.at(self.now, action)
+
+    def run(self, until: Callable[[], bool] | None = None, *, for_s: float = inf) -> None:
+        """Let things happen until `until()` is true, or for `for_s` seconds, or, with neither, until nothing is left.
+
+        AssertionError when `until()` never became true.
+        """
+        end = self.now + for_s
+        heap = self._heap
+        at_once = 0
+        while until is None or not until():
+            if not heap or heap[0][0] > end:
+                assert until is None, f"still not so after {for_s} s, at {self.now}"
+                self.now = max(self.now, end) if end < inf else self.now
+                return
+            time, _, action = heapq.heappop(heap)
+            at_once = at_once + 1 if time == self.now else 0
+            assert at_once < MOST_EVENTS_AT_ONCE, f"the clock stands still at {self.now}"
+            self.now = time
+            action()
+
+    # --- what was seen
+
+    def record(self, name: str, frame: memoryview) -> None:
+        """A host called `name` has read this frame."""
+        self._hash.update(struct.pack("<dI", self.now, len(frame)) + name.encode() + frame)
+
+    @property
+    def digest(self) -> str:
+        """The same for two runs only if they were the same."""
+        return self._hash.hexdigest()
+
+
+class Port:
+    """A link in a machine, and whether somebody is on the way to read it."""
+
+    def __init__(self, machine: Machine, link: Link) -> None:
+        self.machine = machine
+        self.link = link
+        self.interface: Interface | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """The link has something to read, or an earlier deadline."""
+        if not self._rung:
+            self._rung = True
+            self.machine.network.soon(self.take)
+
+    def take(self) -> None:
+        """Hand one batch of frames to the host, as the runner does."""
+        self._rung = False
+        machine = self.machine
+        now, host, read, interface = machine.network.now, machine.host, self.link.read, self.interface
+        assert interface is not None
+        for _ in range(host.config.host.batch_frames):
+            view = read(now)
+            if view is None:
+                break
+            machine.network.record(machine.name, view)
+            host.frame(interface, now, view)
+        else:
+            self.ring()
+        host.batch_end(now)
+        machine.arm()
+
+
+class Machine:
+    """A host, its links, and the calls that programs make. Its secrets come from the network's seed and its name."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        config: Config | None = None,
+        *,
+        raise_errors: bool = True,
+        report: Callable[[str], None] | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self.network = network
+        self.name = name
+        random = Random(f"{network.seed} {name}").randbytes
+        self.host = Host(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
+        self.host.wake_timer = self.arm
+        self._ports: list[Port] = []
+        self._timer_at = inf
+
+    def attach(self, link: Link, *addresses: str, gateway: str | None = None) -> Interface:
+        """Open the link and take it in, with addresses such as "10.0.0.1/24"."""
+        port = Port(self, link)
+        link.open(port.ring)
+        prefixes = [Prefix.parse(address) for address in addresses]
+        via = None if gateway is None else parse_ipv4(gateway)
+        port.interface = self.host.attach(link, prefixes, via, self.network.now)
+        self._ports.append(port)
+        return port.interface
+
+    # --- time
+
+    def arm(self) -> None:
+        """Be called when the earliest deadline of host and links comes, unless that was asked for already."""
+        deadline = self.host.deadline
+        for port in self._ports:
+            deadline = min(deadline, port.link.deadline)
+        if deadline < self._timer_at:
+            self._timer_at = max(deadline, self.network.now)
+            self.network.at(deadline, self._timer)
+
+    def _timer(self) -> None:
+        now = self.network.now
+        if now < self._timer_at:
+            return  # an entry that an earlier one has replaced
+        self._timer_at = inf
+        for port in self._ports:
+            if port.link.deadline <= now:
+                port.link.poll(now)
+        host = self.host
+        if host.deadline <= now:
+            host.on_deadline(now)
+        host.batch_end(now)
+        assert host.deadline > now or len(host.ip.loopback), f"{self.name}: an expired deadline stays armed"
+        self.arm()
+
+    def close(self) -> None:
+        """Unplug everything; captures are complete then. The host is no longer of use."""
+        self.host.shutdown(self.network.now)
+        for port in self._ports:
+            port.link.close()
+
+    # --- user calls
+
+    def settle(self) -> None:
+        """To be called after user calls: what they left to do is done."""
+        self.host.after_call(self.network.now)
+        self.arm()
+
+    def connect(self, address: str, port: int, *, source: str | None = None, **options: object) -> Connection:
+        """Active OPEN; `source` is a local address."""
+        local = None if source is None else (parse_ipv4(source), 0)
+        connection = self.host.connect(local, (parse_ipv4(address), port), self.network.now, **options)
+        self.settle()
+        return connection
+
+    def listen(self, port: int, *, address: bytes = ANY, backlog: int = 128, **options: object) -> Listener:
+        """Passive OPEN."""
+        return self.host.listen((address, port), backlog, self.network.now, **options)
+
+    def udp(self, port: int = 0) -> Endpoint:
+        """A UDP endpoint, bound to `port` unless that is 0."""
+        endpoint = self.host.udp.open()
+        if port:
+            endpoint.bind((ANY, port))
+        return endpoint
+
+    def ping(self, address: str, data: bytes = b"", **options: Any) -> list[EchoResult]:
+        """Send an Echo Request; the list gets its result once there is one."""
+        results: list[EchoResult] = []
+        self.host.ping(parse_ipv4(address), data, self.network.now, results.append, **options)
+        self.settle()
+        return results
+
+
+def pair(
+    seed: int = 0,
+    *,
+    config: Config | None = None,
+    configs: tuple[Config | None, Config | None] | None = None,
+    mtu: int = 1500,
+    **impairment: Any,
+) -> tuple[Network, Machine, Machine]:
+    """Two hosts on one Segment, 10.0.0.1 and 10.0.0.2; `impairment` is what the wire does in both directions."""
+    network = Network(seed)
+    segment = Segment()
+    machines = []
+    for number, own in enumerate(configs or (config, config), 1):
+        machine = network.machine(f"host{number}", own)
+        link: Link = segment.attach(mtu=mtu)
+        if impairment and number == 1:
+            link = Impaired(link, seed=seed, **impairment)
+        machine.attach(link, f"10.0.0.{number}/24")
+        machines.append(machine)
+    return network, machines[0], machines[1]
