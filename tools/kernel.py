@@ -1,7 +1,7 @@
-"""The kernel's side of the TAP: which addresses it has, and giving it one.
+"""The kernel's side: which addresses it has, an interface to bring up, IPv6 to switch off.
 
-Speaks rtnetlink (RFC 3549; the layouts are those of linux/rtnetlink.h and linux/if_addr.h), so that no program need be
-installed and the prefix length comes with the address.
+Asks by rtnetlink (RFC 3549; the layouts are those of linux/rtnetlink.h and linux/if_addr.h), so that no program need be
+installed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x300, 0x200, 0x400
+NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 RTM_NEWADDR, RTM_GETADDR = 20, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+IFA_ADDRESS, IFA_LOCAL = 1, 2
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 IFF_UP = 1
 
@@ -52,20 +52,6 @@ def addresses() -> list[KernelAddress]:
             interface = ipaddress.IPv4Interface((address, length))
             found.append(KernelAddress(names.get(index, f"interface {index}"), interface))
     return found
-
-
-def add_address(interface: str, address: ipaddress.IPv4Interface) -> None:
-    """Give the kernel an address on an interface; OSError (EPERM, ENODEV, EEXIST) when it will not."""
-    index = socket.if_nametoindex(interface)
-    body = IFADDRMSG.pack(socket.AF_INET, address.network.prefixlen, 0, 0, index)
-    for kind, value in (
-        (IFA_LOCAL, address.ip.packed),
-        (IFA_ADDRESS, address.ip.packed),
-        (IFA_BROADCAST, address.network.broadcast_address.packed),
-    ):
-        body += ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value
-    for _ in request(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body):
-        pass
 
 
 def set_up(interface: str) -> None:

@@ -172,7 +172,7 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
         "--offload",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="leave checksums and segmentation to the kernel where it can (default: if possible)",
+        help="leave checksums and segmentation to the kernel (not there yet)",
     )
     add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
     add("--trace", action="store_true", help="print every frame, a line for each layer")

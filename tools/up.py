@@ -96,7 +96,8 @@ def offload_name(tap: stack.Tap) -> str:
 async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
     """A host on the TAP, with the kernel's side of it set up. Raises Failed."""
     check_addresses(options)
-    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac)
+    kernels = None if options.host_address is None else str(options.host_address)
+    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, host_address=kernels)
     capture = None
     if options.pcap is not None:
         capture = stack.Capture(tap, options.pcap, epoch_s=time.time() - trio.current_time())
@@ -109,7 +110,6 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
         ) as host:
             if capture is not None and capture.error:
                 raise Failed(f"--pcap: {capture.error}")
-            set_kernel_side(options)
             running = True
             yield host, tap
     except OSError as error:
@@ -132,17 +132,6 @@ def check_addresses(options: Options) -> None:
                 f"--address: {own.network} overlaps the network of {known.interface} ({known.address}):"
                 " choose another with --address and --host-address"
             )
-
-
-def set_kernel_side(options: Options) -> None:
-    """Give the kernel its address on the TAP where it has none. Raises Failed."""
-    wanted = options.host_address
-    if wanted is None or any(known.interface == options.tap for known in kernel.addresses()):
-        return
-    try:
-        kernel.add_address(options.tap, wanted)
-    except OSError as error:
-        raise Failed(f"--host-address: cannot give {options.tap} the address {wanted}: {error.strerror}") from None
 
 
 def why_not(error: OSError) -> str:

@@ -50,7 +50,7 @@ class Tap:
     mtu: in bytes, 68 to 65521; None leaves a TAP that is there as it is, and gives a new one 1500.
     mac: our own station address, 6 bytes, which is not that of the kernel's interface: the two are neighbours on one
       wire. By default a locally administered one that is always the same for this machine and this name.
-    host_address: the kernel's address and prefix, set only where the TAP has none; None leaves it alone.
+    host_address: the kernel's address and prefix ("10.9.0.1/24"), set only where the TAP has none; None leaves it alone.
     up: bring the interface up.
 
     ValueError for an argument that cannot be. What the system refuses is told by `open`.
@@ -67,7 +67,7 @@ class Tap:
         mtu: int | None = None,
         mac: bytes | None = None,
         offload: bool = False,
-        host_address: Prefix | None = None,
+        host_address: str | Prefix | None = None,
         up: bool = True,
     ) -> None:
         check_interface_name(name)
@@ -87,7 +87,7 @@ class Tap:
         self.persistent = False
         self.write_errors: dict[str, int] = {}
         self._wanted_mtu = mtu
-        self._host_address = host_address
+        self._host_address = Prefix.parse(host_address) if isinstance(host_address, str) else host_address
         self._up = up
         self._device: Any = None
         self._fd = -1
