@@ -50,7 +50,7 @@ class Tap:
     mtu: in bytes, 68 to 65521; None leaves a TAP that is there as it is, and gives a new one 1500.
     mac: our own station address, 6 bytes, which is not that of the kernel's interface: the two are neighbours on one
       wire. By default a locally administered one that is always the same for this machine and this name.
-    host_address: the kernel's address and prefix ("10.9.0.1/24"), set only where the TAP has none; None leaves it alone.
+    host_address: the kernel's address and prefix, "10.9.0.1/24", set only where the TAP has none; None: left alone.
     up: bring the interface up.
 
     ValueError for an argument that cannot be. What the system refuses is told by `open`.

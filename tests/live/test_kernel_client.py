@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,9 +19,11 @@ import pytest
 import trio
 
 import stack
-from tests.live.net import OURS, THEIRS, Namespace, ip, need, need_root, wait_for_listener
+from tests.live.net import OURS, THEIRS, Namespace, ip, need, need_root, wait_for_listener, wait_until
 
 T = TypeVar("T")
+
+TOP = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = "198.51.100.1"  # behind the gateway
 NOBODY = "10.9.0.99"  # on the link, but nobody has it
@@ -309,3 +312,23 @@ def test_tapstack_ping_speaks_like_ping(namespace: Namespace) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     assert f"icmp_seq=1: {os.strerror(errno.EHOSTUNREACH)}" in done.stdout
     assert "1 packets transmitted, 0 received, 100% packet loss" in done.stdout
+
+
+def test_the_readmes_example_does_what_it_says(namespace: Namespace) -> None:
+    need("nc")
+    found = re.search(r"<!-- example -->\n```python\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
+    assert found is not None
+    with (
+        closing(namespace.socket(socket.SOCK_DGRAM)) as datagrams,
+        namespace.start("nc", "-l", "8000") as server,
+    ):
+        datagrams.bind(("", 8000))
+        wait_for_listener(server, 8000)
+        with namespace.start(sys.executable, "-u", "-W", "error", "-c", found[1]) as example:
+            assert 0 < float(example.wait_for(b".")) < 1
+            server.wait_for(b"hello from user space")
+            assert datagrams.recv(100) == b"hello again\n"
+            with namespace.socket(socket.SOCK_STREAM) as client:
+                wait_until(lambda: client.connect_ex((OURS, 7)) in (0, errno.EISCONN), "serving")
+                client.sendall(b"louder")
+                assert client.recv(100) == b"LOUDER"

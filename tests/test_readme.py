@@ -1,0 +1,50 @@
+"""The README says what is so: its diagram is the table's, its example runs, its folders and options are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from stack.tcp.states import diagram
+from tools import cli, options
+
+TOP = Path(__file__).resolve().parent.parent
+README = (TOP / "README.md").read_text()
+
+
+def block(mark: str, language: str) -> str:
+    """The code block behind the comment `mark`."""
+    found = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)```\n", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_diagram_is_drawn_from_the_table() -> None:
+    """To draw it again: python -c 'from stack.tcp.states import diagram; print(diagram())'."""
+    assert block("diagram", "mermaid").strip() == diagram().strip()
+
+
+def test_the_example_is_python() -> None:
+    compile(block("example", "python"), "README.md", "exec")
+
+
+def test_the_folders_named_are_there() -> None:
+    named = re.findall(r"^\| `([a-z/_.]+)`", README, re.MULTILINE)
+    assert len(named) >= 10
+    for name in named:
+        assert (TOP / name).exists(), name
+    folders = {f"stack/{path.name}/" for path in (TOP / "stack").iterdir() if (path / "__init__.py").is_file()}
+    assert folders - set(named) <= {"stack/dhcp/"}
+
+
+def test_the_options_named_are_taken() -> None:
+    listed = set(re.findall(r"^    (--[a-z-]+) ", README, re.MULTILINE))
+    _, parsers = cli.make_parser()
+    taken = {word for word in parsers["up"].format_help().split() if word.startswith("--")}
+    assert listed <= taken
+    assert {"--tap", "--address", "--mac", "--mtu", "--services", "--pcap"} <= listed
+
+
+def test_the_services_named_are_served() -> None:
+    rows = re.findall(r"^\| ([a-z]+) \| (\d+)[ |]", README, re.MULTILINE)
+    assert {name: int(port) for name, port in rows} == options.PORTS
