@@ -329,9 +329,10 @@ class Host:
 
     def _connection_of(self, packet: memoryview) -> Connection | None:
         """The connection that a packet is for, as far as one glance tells."""
-        if len(packet) < _FIRST_24.size or packet[0] != 0x45 or packet[9] != PROTO_TCP:
+        if len(packet) < 20 or packet[9] != PROTO_TCP:
             return None
-        return self._connections.get(bytes(packet[12:24]))
+        ports = (packet[0] & 0x0F) * 4  # after the options, if there are any
+        return self._connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
     def _give_up(self, connection: Connection) -> None:
         """A connection whose own processing failed is not to be trusted again."""

@@ -24,7 +24,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for
 from stack.tcp.seq import in_window
 from stack.tcp.states import State
-from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Services, Tcb
+from stack.tcp.tcb import Services, Tcb
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
@@ -169,13 +169,16 @@ class TcpLayer:
             tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
             tcb.error = number
             tcb.deadline = inf
-            tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
-            tcb.touch()
         parent, tcb.listener = tcb.listener, None
         if parent is not None:
             parent.gone(tcb)
         self._closed(tcb)
         tcb.path.close()
+        for wake in (tcb.on_readable, tcb.on_writable):
+            try:
+                wake()
+            except Exception:
+                self._counters.drop("handler_failed")
 
     def _listener_closed(self, listener: Listener) -> None:
         self.listeners.pop(listener.local, None)

@@ -1,0 +1,74 @@
+"""Ephemeral ports: in the range, all of it, never one that is taken, and not to be guessed (RFC 6056)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from stack.config import HostConfig
+from stack.host.ports import EphemeralPorts
+from tests.sim.network import Machine, pair
+
+FIRST, LAST = 40_000, 40_099
+RANGE = HostConfig(ephemeral_first=FIRST, ephemeral_last=LAST)
+
+
+def ports(seed: int = 1) -> EphemeralPorts:
+    return EphemeralPorts(RANGE, Random(seed).randbytes)
+
+
+def free(_: int) -> bool:
+    return False
+
+
+def test_every_port_of_the_range_comes_once_before_any_comes_again() -> None:
+    choose = ports().choose
+    assert sorted(choose(b"a flow", free) or 0 for _ in range(100)) == list(range(FIRST, LAST + 1))
+
+
+def test_a_port_in_use_is_passed_over_and_none_left_is_said() -> None:
+    choose = ports().choose
+    assert choose(b"a flow", lambda port: port != 40_042) == 40_042
+    assert choose(b"a flow", lambda port: True) is None
+
+
+def test_flows_begin_at_places_that_say_nothing_about_each_other() -> None:
+    """10,000 destinations: no step from one to the next is more likely than chance makes it."""
+    choose = EphemeralPorts(HostConfig(), Random(1).randbytes).choose
+    chosen = [choose(number.to_bytes(4, "big"), free) or 0 for number in range(10_000)]
+    steps = [(after - before) % 32768 for before, after in pairwise(chosen)]
+    assert max(Counter(steps).values()) < 10
+    assert len(set(chosen)) > 8000
+
+
+def udp_port(machine: Machine) -> int:
+    endpoint = machine.udp()
+    endpoint.bind((bytes(4), 0))
+    return endpoint.local[1]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda machine: machine.connect("10.0.0.2", 80).local[1],
+        lambda machine: machine.host.bind_tcp((bytes(4), 0)),
+        udp_port,
+    ],
+)
+def test_no_two_calls_of_a_host_get_the_same_port(what: Callable[[Machine], int]) -> None:
+    _, machine, _ = pair(3)
+    numbers = [what(machine) for _ in range(200)]
+    assert len(set(numbers)) == 200
+    assert all(32768 <= number <= 65535 for number in numbers)
+
+
+def test_hosts_with_other_secrets_choose_other_ports() -> None:
+    chosen = []
+    for seed in range(20):
+        _, machine, _ = pair(seed)
+        chosen.append(machine.connect("10.0.0.2", 80).local[1])
+    assert len(set(chosen)) == 20
