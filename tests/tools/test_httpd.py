@@ -18,7 +18,7 @@ from tools.services import Handler
 
 
 def exchange(handler: Handler, *sent: bytes, finish: bool = True) -> bytes:
-    """All that a handler sends back for some bytes, in virtual time; it must end."""
+    """All that a handler sends back, in virtual time; it must end. Each part is sent behind an answer to the last."""
 
     async def main() -> bytes:
         ours, theirs = trio.testing.memory_stream_pair()
@@ -31,7 +31,9 @@ def exchange(handler: Handler, *sent: bytes, finish: bool = True) -> bytes:
         with trio.fail_after(3600):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve)
-                for part in sent:
+                for number, part in enumerate(sent):
+                    if number:
+                        got.append(bytes(await theirs.receive_some()))
                     await theirs.send_all(part)
                 if finish:
                     await theirs.send_eof()
