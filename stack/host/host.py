@@ -420,6 +420,21 @@ class Host:
         ]
         return [*listening, *tcp, *udp]
 
+    def tables(self) -> dict[str, int]:
+        """How many entries every table has that grows with use: all but the listeners and what is bound can be empty."""
+        neighbors = [interface.neighbors for interface in self._interfaces if interface.neighbors is not None]
+        return {
+            **self.tcp.tables(),
+            "udp_endpoints": len(self.udp),
+            "paths": self.ip.output.open_paths,
+            "path_mtus": len(self.ip.output.path_mtus),
+            "fragmented_datagrams": len(self.ip.input.reassembler),
+            "echo_requests": len(self.ip.icmp.echo),
+            "loopback_packets": len(self.ip.loopback),
+            "neighbors": sum(map(len, neighbors)),
+            "neighbor_queue_bytes": sum(cache.waiting_bytes for cache in neighbors),
+        }
+
     def _tcp_event(self, tcb: Tcb, name: str, details: dict[str, object]) -> None:
         if self._trace is not None:
             self._trace.event(self.now, name, f"{endpoint(tcb.local)} - {endpoint(tcb.remote)}", details)

@@ -278,6 +278,17 @@ class TcpLayer:
         for connection in [c for c in self.connections.values() if gone(c)]:
             connection.abort(now, number)
 
+    def tables(self) -> dict[str, int]:
+        """How many entries the tables have that grow with use."""
+        return {
+            "connections": len(self.connections),
+            "listeners": len(self.listeners),
+            "half_open": sum(listener.half_open for listener in self.listeners.values()),
+            "local_ports": len(self._local_ports),
+            "reserved_ports": len(self._reserved),
+            "deadlines": len(self._deadlines),
+        }
+
     def established(self) -> int:
         """tcpCurrEstab of RFC 4022: connections in ESTABLISHED or CLOSE-WAIT."""
         return sum(c.state in (State.ESTABLISHED, State.CLOSE_WAIT) for c in self.connections.values())
