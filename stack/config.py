@@ -86,6 +86,8 @@ class TcpConfig:
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
     window_scaling: bool = True
+    timestamps: bool = False
+    """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
 
     # Segments
     min_send_mss: int = 88

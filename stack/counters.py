@@ -158,6 +158,8 @@ DROPS: dict[str, str] = {
     "tcp_syn_sent_no_syn": "in SYN-SENT, neither SYN nor RST",
     "tcp_syn_received_bad_ack": "in SYN-RECEIVED, an acknowledgment of what was not sent",
     "tcp_unacceptable": "outside the receive window",
+    "tcp_no_timestamp": "no timestamp where both ends agreed on them (RFC 7323 section 3.2)",
+    "tcp_paws": "a timestamp older than one that came before: an old duplicate (RFC 7323 section 5.3)",
     "tcp_window_closed": "data while the receive window is zero",
     "tcp_reset_not_exact": "a reset in the window but not at RCV.NXT: challenged",
     "tcp_unexpected_syn": "a SYN on a connection that exists: challenged",

@@ -19,7 +19,7 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.tcp.connection import Connection
-from stack.tcp.isn import initial_sequence_number
+from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for
 from stack.tcp.seq import in_window
@@ -51,13 +51,14 @@ class TcpLayer:
     ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
-        secret = random(16)
+        secret, timestamp_secret = random(16), random(16)
         self.services = Services(
             config,
             counters,
             lambda key, now: initial_sequence_number(secret, key, now),
             armed=deadlines.arm,
             closed=self._closed,
+            timestamp_offset=lambda key: keyed_hash(timestamp_secret, key),
         )
         self._deadlines = deadlines
         self._counters = counters

@@ -21,6 +21,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
     if gt(seg.seg_ack, before):
+        if seg.ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
+            _measure_echo(tcb, seg.ts_ecr, now)
         _new_data_acknowledged(tcb, seg.seg_ack, now)
     elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
         _duplicate_ack(tcb, now)
@@ -84,6 +86,16 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now)
     tcb.wakes |= WAKE_WRITABLE
+
+
+def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:
+    """RTTM (RFC 7323 section 4): a measurement where Karn forbids any other, as after a retransmission.
+
+    Otherwise one segment a round trip is timed by the finer clock. Every acknowledgment that comes here gives a sample,
+    so each counts for less, as appendix G has it.
+    """
+    expected_samples = -(-tcb.flight // (2 * tcb.mss))
+    tcb.rtt.sample(tcb.timestamps.elapsed_s(ts_ecr, now), expected_samples)
 
 
 def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:

@@ -48,7 +48,9 @@ def send_syn(tcb: Tcb, now: float) -> None:
     """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN is here."""
     answering = tcb.state is not State.SYN_SENT
     scale = tcb.rcv_shift if tcb.scaling else None
-    options = build_options(TcpOptions(mss=receive_mss(tcb), window_scale=scale))
+    ts = tcb.timestamps
+    stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None
+    options = build_options(TcpOptions(mss=receive_mss(tcb), window_scale=scale, timestamps=stamps))
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
     emit(tcb, tcb.iss, SYN | ACK if answering else SYN, now, options=options)
@@ -67,6 +69,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.rcv_shift = 0
     else:
         tcb.snd_shift = min(options.window_scale, _MAX_SHIFT)
+    if options.timestamps is not None and tcb.timestamps.offered:  # RFC 7323 section 3.2: both or neither
+        tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
     tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
         tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN) and len(seg.text) < tcb.rcv_wnd)

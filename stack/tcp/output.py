@@ -43,6 +43,10 @@ def emit(  # hot
         tcb.delack_deadline = inf
     else:
         ack = 0
+    timestamps = tcb.timestamps
+    if timestamps.agreed and not flags & SYN:  # the options of a SYN are complete
+        timestamps.last_ack_sent = ack
+        options = timestamps.option(now) + options
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
     header_length = TCP_HEADER_BYTES + len(options)
     offset_and_flags = header_length << 10 | flags

@@ -17,17 +17,18 @@ class RttEstimator:
         self.rto_s = config.rto_initial_s  # 2.1: until a measurement has been made
         self._backoff = 1
 
-    def sample(self, measured_s: float) -> None:
+    def sample(self, measured_s: float, expected_samples: int = 1) -> None:
         """Take one round-trip measurement into SRTT, RTTVAR and RTO.
 
-        `measured_s` is in seconds and must not come from a retransmitted segment (Karn, section 3).
-        RFC 6298 sections 2.2 and 2.3; the clock granularity G is `config.clock_granularity_s`.
+        `measured_s` is in seconds and must not come from a retransmitted segment (Karn, section 3) unless timestamps
+        tell which transmission was answered. RFC 6298 sections 2.2 and 2.3; the clock granularity G is
+        `config.clock_granularity_s`. `expected_samples` a round trip share the weight of one (RFC 7323 appendix G).
         """
         if self.srtt_s is None:  # 2.2: the first measurement
             self.srtt_s, self.rttvar_s = measured_s, measured_s / 2
         else:  # 2.3: RTTVAR before SRTT, with the old SRTT
-            self.rttvar_s += (abs(self.srtt_s - measured_s) - self.rttvar_s) / 4
-            self.srtt_s += (measured_s - self.srtt_s) / 8
+            self.rttvar_s += (abs(self.srtt_s - measured_s) - self.rttvar_s) / (4 * expected_samples)
+            self.srtt_s += (measured_s - self.srtt_s) / (8 * expected_samples)
         config = self._config
         rto_s = self.srtt_s + max(config.clock_granularity_s, 4 * self.rttvar_s)
         self.rto_s = min(max(rto_s, config.rto_min_s), config.rto_max_s)  # 2.4, 2.5

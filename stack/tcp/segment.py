@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stack.errors import BadPacket
+from stack.tcp import timestamps
 from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader, flag_names
@@ -15,10 +16,14 @@ class Segment:
     """SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP and the control bits; `text` may be a view that dies with the frame.
 
     SEG.LEN counts SYN and FIN (section 3.4); what lies outside the receive window is cut off the segment, but not from
-    `whole_len`. `window` is as it stands in the header, not scaled.
+    `whole_len`. `window` is as it stands in the header, not scaled. SEG.TSval and SEG.TSecr are -1 until
+    `read_timestamps` has found them, which is asked only where they were agreed on.
     """
 
-    __slots__ = ("flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "whole_len", "window")
+    __slots__ = (
+        "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val", "whole_len",
+        "window",
+    )  # fmt: skip
 
     def __init__(
         self, seq: int, ack: int, flags: int, window: int, text: Buffer = b"", options: Buffer = b"", up: int = 0
@@ -27,6 +32,7 @@ class Segment:
         self.text = text
         self.seg_up = up
         self.raw_options = options
+        self.ts_val = self.ts_ecr = -1
         self.seg_len = self.whole_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
     @classmethod
@@ -35,6 +41,16 @@ class Segment:
         header = TcpHeader.parse(data)
         text = data[header.header_length :]
         return cls(header.seq, header.ack, header.flags, header.window, text, header.options, header.urgent_pointer)
+
+    def read_timestamps(self) -> bool:
+        """Find SEG.TSval and SEG.TSecr; whether they are there. Without ACK, TSecr means nothing (RFC 7323 3.2)."""
+        found = timestamps.read(self.raw_options) or self.options().timestamps
+        if found is None:
+            return False
+        self.ts_val = found[0]
+        if self.flags & ACK:
+            self.ts_ecr = found[1]
+        return True
 
     def options(self) -> TcpOptions:
         """The options, or none when they are malformed: bad options never kill a connection (MUST-7)."""

@@ -42,7 +42,8 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
     """3.10.7.4."""
     if (
-        first_check_sequence_number(tcb, seg, now)
+        check_timestamps(tcb, seg, now)
+        and first_check_sequence_number(tcb, seg, now)
         and second_check_rst(tcb, seg, now)
         and third_check_security(tcb, seg, now)
         and fourth_check_syn(tcb, seg, now)
@@ -59,6 +60,27 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
     sixth_check_urg(tcb, seg, now)
     if seventh_process_text(tcb, seg, now):
         eighth_check_fin(tcb, seg, now)
+
+
+def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Before the first step: PAWS, RFC 7323 section 5.3 R1. A reset is exempt (section 5.2).
+
+    What has no timestamp is dropped in silence (section 3.2); only a SYN goes on to its challenge in the fourth step,
+    as it may come from a peer that has forgotten this connection.
+    """
+    timestamps = tcb.timestamps
+    if not timestamps.agreed or seg.flags & RST:
+        return True
+    if not seg.read_timestamps():
+        if seg.flags & SYN:
+            return True
+        tcb.services.counters.drop("tcp_no_timestamp")
+        return False
+    if timestamps.is_old(seg.ts_val, now):
+        tcb.services.counters.drop("tcp_paws")
+        _answer_unacceptable(tcb, seg, now)
+        return False
+    return True
 
 
 def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -84,6 +106,8 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
         return _unacceptable(tcb, seg, now)
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
+    if seg.ts_val >= 0:  # RFC 7323 section 5.3 R3, with SEG.SEQ as it came
+        tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
     if length and not seg.flags & SYN:  # a SYN is the fourth step's, whole
         _cut_to_window(tcb, seg)
     return True
@@ -105,22 +129,25 @@ def _cut_to_window(tcb: Tcb, seg: Segment) -> None:
 
 
 def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in reply, unless it is a reset; drop the segment.
-
-    What carries no data is answered a bounded number of times a second, or two confused ends would echo each other for
-    ever; data is not, as its sender waits for the answer.
-    """
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in reply, unless it is a reset; drop the segment."""
     tcb.services.counters.drop("tcp_unacceptable")
     if seg.flags & RST:
         return False
     if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
         restart_time_wait(tcb, now)  # fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
         tcb.ack_now = True
-    elif len(seg.text) or seg.flags & FIN:
+    else:
+        _answer_unacceptable(tcb, seg, now)
+    return False
+
+
+def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
+    """What carries no data is answered a bounded number of times a second, or two confused ends would echo each other
+    for ever; data is not, as its sender waits for the answer."""
+    if len(seg.text) or seg.flags & FIN:
         tcb.ack_now = True
     else:
         challenge_ack(tcb, now)
-    return False
 
 
 def _trim(seg: Segment, front: int, end: int) -> None:

@@ -27,6 +27,7 @@ from stack.tcp.rtt import RttEstimator
 from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
 from stack.tcp.states import SYNCHRONIZED, Event, State
+from stack.tcp.timestamps import OPTION_BYTES, Timestamps
 from stack.wire.checksum import Buffer
 
 # RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
@@ -70,12 +71,18 @@ def _ignore(_: Tcb) -> None:
     """Nobody asked."""
 
 
+def _no_offset(_: bytes) -> int:
+    """Everybody may know how long we have been running."""
+    return 0
+
+
 @dataclass(slots=True)
 class Services:
     """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
 
-    `choose_iss(key, now)` is RFC 6528's function; `touched` collects the connections that have something to do at the
-    end of the batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over.
+    `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `touched` collects
+    the connections that have something to do at the end of the batch; `armed(tcb)` is told after each change of
+    `tcb.deadline`, `closed(tcb)` when a connection is over.
     """
 
     config: TcpConfig
@@ -85,6 +92,7 @@ class Services:
     armed: Callable[[Tcb], None] = _ignore
     closed: Callable[[Tcb], None] = _ignore
     trace: Trace | None = None
+    timestamp_offset: Callable[[bytes], int] = _no_offset
 
 
 def _nobody() -> None:
@@ -109,7 +117,7 @@ class Tcb:
         "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end",
         "rtx_nxt", "scaling", "send_buffer", "send_mss", "services", "snd_nxt", "snd_shift", "snd_una",
         "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
-        "syn_text", "time_wait_deadline", "timeouts", "user_timeout_s", "wakes",
+        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -136,6 +144,8 @@ class Tcb:
         self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2
         self.scaling = False
         self.send_mss = DEFAULT_SEND_MSS
+        services = self.services
+        self.timestamps = Timestamps(services.config.timestamps, services.timestamp_offset(self.key))
         self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer
         self.fin_seq: int | None = None  # the sequence number of our FIN once it is sent
 
@@ -276,7 +286,8 @@ class Tcb:
     @property
     def mss(self) -> int:
         """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
-        return max(min(self.send_mss, self.path.mtu - self.path.header_length - TCP_HEADER_BYTES), 1)
+        mss = min(self.send_mss, self.path.mtu - self.path.header_length - TCP_HEADER_BYTES)
+        return max(mss - OPTION_BYTES if self.timestamps.agreed else mss, 1)
 
 
 # What `Tcb.wakes` collects until the batch is over.

@@ -1,0 +1,83 @@
+"""The Timestamps option: a clock of ours that the peer echoes, and the one of his that we echo and compare (PAWS).
+
+See RFC 7323 sections 3 (the option), 4.3 (which timestamp to echo) and 5 (protection against wrapped sequences). Here
+are only the numbers; `segment_arrives.py` has the checks in their place, `output.emit` puts the option on segments.
+
+    +-------+-------+---------------------+---------------------+
+    |Kind=8 |  10   |   TS Value (TSval)  |TS Echo Reply (TSecr)|
+    +-------+-------+---------------------+---------------------+
+        1       1              4                     4
+"""
+
+from __future__ import annotations
+
+from math import inf
+from struct import Struct
+
+from stack.tcp.seq import MASK, le, lt
+from stack.wire.checksum import Buffer
+
+OPTION_BYTES = 12
+"""With the two no-ops before it that keep what follows aligned (appendix A)."""
+
+TICKS_PER_SECOND = 1000
+"""Section 5.4: "1 ms to 1 sec per tick"; at 1 ms the sign bit wraps in 24.8 days."""
+
+_OUTDATED_S = 24 * 86400.0  # section 5.5
+_LAYOUT = 0x0101_080A  # no-op, no-op, kind 8, length 10
+_OPTION = Struct(">III")
+
+
+class Timestamps:
+    """Both sides' timestamps on one connection, under RFC 7323's names.
+
+    `offered`: our SYN carries the option, `agreed`: Snd.TS.OK. `recent`: TS.Recent, and when it was stored; both are
+    without meaning until `agreed`. `offset` makes our clock another one on every connection (section 7).
+    """
+
+    __slots__ = ("agreed", "last_ack_sent", "offered", "offset", "recent", "recent_at")
+
+    def __init__(self, offered: bool, offset: int) -> None:
+        self.offered = offered
+        self.agreed = False
+        self.offset = offset
+        self.recent = 0
+        self.recent_at = -inf
+        self.last_ack_sent = 0
+
+    def clock(self, now: float) -> int:
+        """Snd.TSclock: what TSval says at `now`."""
+        return (int(now * TICKS_PER_SECOND) + self.offset) & MASK
+
+    def agree(self, ts_val: int, irs: int, now: float) -> None:
+        """The peer's SYN has the option, too. Last.ACK.sent becomes RCV.NXT with the answer to it (appendix D)."""
+        self.agreed = True
+        self.recent, self.recent_at = ts_val, now
+        self.last_ack_sent = (irs + 1) & MASK
+
+    def option(self, now: float) -> bytes:
+        """The option as every segment with ACK carries it: TSecr is TS.Recent (section 4.3 rule 3)."""
+        return _OPTION.pack(_LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
+
+    def is_old(self, ts_val: int, now: float) -> bool:
+        """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is too old to be compared with (section 5.5)."""
+        return lt(ts_val, self.recent) and now - self.recent_at <= _OUTDATED_S
+
+    def remember(self, ts_val: int, seq: int, now: float) -> None:
+        """Sections 4.3 rule 2 and 5.3 R3, for a segment in the window that `is_old` let pass; `seq` is SEG.SEQ."""
+        if le(seq, self.last_ack_sent):
+            self.recent, self.recent_at = ts_val, now
+
+    def elapsed_s(self, ts_ecr: int, now: float) -> float:
+        """How long ago we sent the segment that the peer echoes; never negative, whatever he invents."""
+        ticks = (self.clock(now) - ts_ecr) & MASK
+        return ticks / TICKS_PER_SECOND if ticks < 0x8000_0000 else 0.0
+
+
+def read(options: Buffer) -> tuple[int, int] | None:
+    """(TSval, TSecr) when the options are laid out as nearly everyone does it; None means: look closer."""
+    if len(options) >= OPTION_BYTES:
+        layout, ts_val, ts_ecr = _OPTION.unpack_from(options)
+        if layout == _LAYOUT:
+            return ts_val, ts_ecr
+    return None
