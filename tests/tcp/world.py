@@ -1,7 +1,8 @@
 """A connection and, instead of a network, the test: one segment a line, silence asserted.
 
 `peer` is the other end, `conn` is ours. What `conn` sends waits until the test claims it with `peer.expects`; a test
-that ends with a segment unclaimed or a deadline overdue fails. Time stands still unless the test moves it.
+that ends with a segment unclaimed or a deadline overdue fails. Time stands still unless the test moves it. After every
+event the invariants of each connection are looked at (`check`), in whatever test.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from math import inf
+from math import inf, isinf
 from typing import Any
 
 from stack.config import TcpConfig
@@ -18,11 +19,11 @@ from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for
-from stack.tcp.states import State
+from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpHeader, flag_names
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, flag_names
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
 
 OURS = (bytes((10, 9, 0, 2)), 7)
@@ -36,23 +37,28 @@ MSS = 1460
 class Wire:
     """The path: what is sent is parsed, its checksum verified, and kept for the test."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, remote: bytes) -> None:
         self._world = world
+        self._remote = remote
         self.mtu = 1500
         self.header_length = 20
         self.interface = None
-        self.pseudo_sum = pseudo_sum(OURS[0], THEIRS[0], PROTO_TCP, 0)
+        self.pseudo_sum = pseudo_sum(OURS[0], remote, PROTO_TCP, 0)
         self.ttl = 64
         self.tos = 0
         self.suspected: list[float] = []
+        self.refuses = 0  # an errno: the Internet layer cannot send
         self.closed = False
 
     def send(self, parts: list[Buffer], length: int, now: float) -> None:
+        assert not self.closed, "sent over a path that was given back"
+        if self.refuses:
+            raise OSError(self.refuses, "as the test wants it")
         data = b"".join(parts)
         assert len(data) == length
         assert length + self.header_length <= self.mtu, "larger than the path MTU"
         padded = data + b"\0" * (len(data) & 1)
-        total = pseudo_sum(OURS[0], THEIRS[0], PROTO_TCP, length)
+        total = pseudo_sum(OURS[0], self._remote, PROTO_TCP, length)
         total += sum(int.from_bytes(padded[i : i + 2], "big") for i in range(0, len(padded), 2))
         assert total % 0xFFFF == 0, "wrong TCP checksum"
         self._world.sent.append(Sent(data))
@@ -70,7 +76,9 @@ class Sent:
     def __init__(self, data: bytes) -> None:
         header = TcpHeader.parse(data)
         self.seq, self.ack, self.flags, self.window = header.seq, header.ack, header.flags, header.window
+        self.raw_options = header.options
         self.options = parse_options(header.options)
+        self.urgent_pointer, self.reserved = header.urgent_pointer, header.reserved
         self.data = data[header.header_length :]
 
     def __repr__(self) -> str:
@@ -90,14 +98,19 @@ class World:
         self.closed: list[Tcb] = []
         self.services = Services(config, self.counters, lambda key, now: OUR_ISS)
         self.services.closed = self.closed.append
+        self.services.armed = self._armed
         self.connections: list[Connection] = []
         self.in_batch = False
+        self._edges: dict[int, int] = {}  # the right edge of each connection's receive window, by id
         World.live.append(self)
 
-    def new_connection(self) -> Connection:
-        connection = Connection(self.services, OURS, THEIRS, Wire(self))
+    def new_connection(self, remote: tuple[bytes, int] = THEIRS) -> Connection:
+        connection = Connection(self.services, OURS, remote, Wire(self, remote[0]))
         self.connections.append(connection)
         return connection
+
+    def _armed(self, tcb: Tcb) -> None:
+        assert not (tcb.state is State.CLOSED and tcb.deadline < inf), "a deadline for a connection that is over"
 
     def settle(self) -> None:
         """The end of a batch."""
@@ -106,38 +119,81 @@ class World:
             for tcb in touched:
                 tcb.untouch()
                 tcb.settle(self.now)
+        if not self.in_batch:
+            for connection in self.connections:
+                self.check(connection)
+
+    def check(self, conn: Connection) -> None:
+        """What holds after every event, whatever the peer has done."""
+        if conn.state <= State.LISTEN:
+            assert isinf(conn.deadline), "armed, though it is over"
+            return
+        flight = seq.sub(conn.snd_nxt, conn.snd_una)
+        # A probe of one octet, SYN and FIN may lie beyond the window.
+        assert flight <= max(conn.max_snd_wnd, 1) + 2, (
+            f"{flight} octets in flight, the largest window {conn.max_snd_wnd}"
+        )
+        assert 0 <= conn.snd_wnd <= 0xFFFF << 14
+        assert 0 <= conn.rcv_wnd <= 0xFFFF << 14
+        assert conn.congestion.cwnd >= 1
+        assert conn.congestion.ssthresh >= 2
+        assert conn.receive_buffer.size + conn.receive_buffer.held <= max(conn.rcvbuf, 0xFFFF) + 1
+        assert conn.deadline > self.now, "a deadline that is due at once, for ever"
+        if flight or conn.send_buffer.size or (conn.fin_queued and conn.fin_seq is None):
+            assert conn.deadline < inf, "something is to be sent, and nothing will ever send it"
+        if conn.state >= State.ESTABLISHED:
+            edge = seq.add(conn.rcv_nxt, conn.rcv_wnd)
+            before = self._edges.setdefault(id(conn), edge)
+            assert seq.ge(edge, before), f"the right edge of the receive window moved left by {seq.sub(before, edge)}"
+            self._edges[id(conn)] = edge
 
     def wait(self, seconds: float) -> None:
         """Let time pass; what becomes due on the way happens at its own time."""
         end = self.now + seconds
-        while True:
+        for _ in range(100_000):
             due = min((c.deadline for c in self.connections if c.state is not State.CLOSED), default=inf)
             if due > end:
-                break
+                self.now = end
+                return
             self.now = max(self.now, due)
             for connection in self.connections:
                 if connection.state is not State.CLOSED and connection.deadline <= self.now:
                     connection.deadline_reached(self.now)
             self.settle()
-        self.now = end
+        raise AssertionError("deadlines come faster than time passes")
 
     def check_over(self) -> None:
         """Nothing is left that the test did not claim."""
         assert not self.sent, f"sent, but not expected: {self.sent}"
         for connection in self.connections:
-            assert connection.deadline > self.now, "a deadline is overdue"
+            self.check(connection)
 
 
 class Peer:
     """The other end. Numbers default to what a well-behaved peer would send next; `window` is as in the header."""
 
-    def __init__(self, world: World, conn: Connection | None = None) -> None:
+    def __init__(self, world: World, conn: Connection | None = None, remote: tuple[bytes, int] = THEIRS) -> None:
         self.world = world
         self.conn = conn
+        self.remote = remote
         self.listener: Listener | None = None
         self.snd_nxt = PEER_ISS
         self.window = 0xFFFF
-        self.shift = 0  # what our side scaled its window by, once known
+
+    @property
+    def now(self) -> float:
+        """The test's clock."""
+        return self.world.now
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.wait(seconds)
+
+    def another(self, port: int) -> Peer:
+        """Another client of the same listener, at another port."""
+        peer = Peer(self.world, None, (THEIRS[0], port))
+        peer.listener = self.listener
+        return peer
 
     def sends(
         self,
@@ -181,10 +237,10 @@ class Peer:
         reset = reset_for(copy) if answer else None
         if reset is not None:
             number, ack, flags = reset
-            world.sent.append(Sent(TcpHeader(OURS[1], THEIRS[1], number, ack, flags, 0).build()))
+            world.sent.append(Sent(TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0).build()))
 
     def _birth(self) -> Connection:
-        self.conn = self.world.new_connection()
+        self.conn = self.world.new_connection(self.remote)
         return self.conn
 
     def expects(
@@ -233,6 +289,11 @@ def config(**changes: Any) -> TcpConfig:
     return replace(TcpConfig(), **{"window_scaling": False, "receive_buffer_bytes": 60000, **changes})
 
 
+def text(count: int, start: int = 0) -> bytes:
+    """`count` octets of which no two neighbourhoods are alike."""
+    return bytes((i * 7 + i // 251) & 0xFF for i in range(start, start + count))
+
+
 def closed(**changes: Any) -> tuple[Connection, Peer]:
     """A connection that was not opened."""
     world = World(config(**changes))
@@ -246,6 +307,18 @@ def syn_sent(**changes: Any) -> tuple[Connection, Peer]:
     conn.open(peer.world.now)
     peer.expects(SYN, seq=OUR_ISS)
     return conn, peer
+
+
+def two_connections(**changes: Any) -> tuple[Connection, Peer, Connection, Peer]:
+    """Two established connections of one host."""
+    conn, peer = established(**changes)
+    other = Peer(peer.world, peer.world.new_connection((THEIRS[0], THEIRS[1] + 1)), (THEIRS[0], THEIRS[1] + 1))
+    assert other.conn is not None
+    other.conn.open(peer.now)
+    other.expects(SYN)
+    other.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    other.expects(ACK)
+    return conn, peer, other.conn, other
 
 
 def listening(backlog: int = 5, options: dict[str, object] | None = None, **changes: Any) -> tuple[Listener, Peer]:
@@ -266,16 +339,21 @@ def syn_received(**changes: Any) -> tuple[Connection, Peer]:
 
 
 def established(
-    *, active: bool = True, window: int = 0xFFFF, mss: int = MSS, **changes: Any
+    *, active: bool = True, window: int = 0xFFFF, mss: int = MSS, scale: int | None = None, **changes: Any
 ) -> tuple[Connection, Peer]:
-    """A connection with nothing in flight: by our own OPEN, or (active=False) accepted from a listener."""
+    """A connection with nothing in flight: by our own OPEN, or (active=False) accepted from a listener.
+
+    `scale` is the peer's window scale option; ours is on with it.
+    """
+    options = TcpOptions(mss=mss, window_scale=scale)
+    changes = {"window_scaling": scale is not None, **changes}
     if active:
         conn, peer = syn_sent(**changes)
-        peer.sends(SYN | ACK, options=TcpOptions(mss=mss), window=window)
+        peer.sends(SYN | ACK, options=options, window=window)
         peer.expects(ACK, seq=conn.snd_nxt, ack=peer.snd_nxt)
     else:
         listener, peer = listening(**changes)
-        peer.sends(SYN, options=TcpOptions(mss=mss), window=window)
+        peer.sends(SYN, options=options, window=window)
         peer.expects(SYN | ACK, seq=OUR_ISS, ack=peer.snd_nxt)
         peer.sends(ACK)
         accepted = listener.accept()
@@ -292,8 +370,12 @@ def in_state(state: State, **changes: Any) -> tuple[Connection, Peer]:
     }  # fmt: skip
     if state in early:
         return early[state](**changes)
+    if state is State.LISTEN:
+        conn, peer = closed(**changes)
+        conn.enter(Event.PASSIVE_OPEN)
+        return conn, peer
     conn, peer = established(**changes)
-    now = peer.world.now
+    now = peer.now
     if state in (State.CLOSE_WAIT, State.LAST_ACK):
         peer.sends(FIN | ACK)
         peer.expects(ACK, ack=peer.snd_nxt)
@@ -313,5 +395,21 @@ def in_state(state: State, **changes: Any) -> tuple[Connection, Peer]:
 
 
 add = seq.add
+sub = seq.sub
 
-__all__ = ["ACK", "FIN", "MSS", "OUR_ISS", "PEER_ISS", "PSH", "RST", "SYN", "Peer", "Sent", "World", "add"]
+__all__ = [
+    "ACK",
+    "FIN",
+    "MSS",
+    "OUR_ISS",
+    "PEER_ISS",
+    "PSH",
+    "RST",
+    "SYN",
+    "URG",
+    "Peer",
+    "Sent",
+    "World",
+    "add",
+    "sub",
+]
