@@ -36,11 +36,15 @@ MOST_EVENTS_AT_ONCE = 1_000_000
 
 
 class Network:
-    """The clock and the heap. `now` is in seconds; `digest` sums up every frame any host has read, and when."""
+    """The clock and the heap. `now` is in seconds, `events` says how much has happened.
+
+    `digest` sums up every frame any host has read, and when.
+    """
 
     def __init__(self, seed: int = 0, *, start_s: float = 1000.0) -> None:
         self.seed = seed
         self.now = start_s
+        self.events = 0
         self.machines: list[Machine] = []
         self._heap: list[tuple[float, int, Action]] = []
         self._serial = 0
@@ -80,6 +84,7 @@ class Network:
             at_once = at_once + 1 if time == self.now else 0
             assert at_once < MOST_EVENTS_AT_ONCE, f"the clock stands still at {self.now}"
             self.now = time
+            self.events += 1
             action()
 
     # --- what was seen
@@ -183,6 +188,13 @@ class Machine:
         host.batch_end(now)
         assert host.deadline > now or len(host.ip.loopback), f"{self.name}: an expired deadline stays armed"
         self.arm()
+
+    def detach(self, interface: Interface) -> None:
+        """Take a link away."""
+        self._ports = [port for port in self._ports if port.interface is not interface]
+        self.host.detach(interface, self.network.now)
+        self.settle()
+        interface.link.close()
 
     def close(self) -> None:
         """Unplug everything; captures are complete then. The host is no longer of use."""
