@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stack.link.segment import Segment, SegmentPort
-from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
+from stack.wire.addresses import MAC_BROADCAST, format_ipv4, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.checksum import internet_checksum, pseudo_sum
 from stack.wire.ethernet import EthernetHeader, ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
-from stack.wire.tcp import TcpHeader
+from stack.wire.tcp import ACK, FIN, SYN, TcpHeader
 from tests.sim.network import Network
 
 
@@ -27,7 +27,7 @@ class Heard:
     @property
     def length(self) -> int:
         """SEG.LEN: SYN and FIN count."""
-        return len(self.data) + (self.tcp.flags & 1) + (self.tcp.flags >> 1 & 1)
+        return len(self.data) + bool(self.tcp.flags & FIN) + bool(self.tcp.flags & SYN)
 
     @property
     def next(self) -> int:
@@ -135,14 +135,13 @@ class Stranger:
         checksum = internet_checksum(bare, pseudo).to_bytes(2, "big")
         self.says_ip(PROTO_TCP, bare[:16] + checksum + bare[18:], destination, source=origin, mac=mac)
 
-    def answers(self, heard: Heard, flags: int, *, data: bytes = b"", window: int = 65535) -> None:
-        """A segment back to whoever sent `heard`, that acknowledges it and continues where it says we are.
+    def answers(self, heard: Heard, flags: int, *, data: bytes = b"", window: int = 65535, takes: bool = True) -> None:
+        """A segment back to whoever sent `heard`, which it acknowledges if it `takes` it; it continues what we said.
 
         A SYN is answered with the sequence number 5000.
         """
-        seq = heard.tcp.ack if heard.tcp.flags & 0x10 else 5000
-        address = ".".join(map(str, heard.ip.source))
+        address = format_ipv4(heard.ip.source)
         ports = heard.tcp.destination_port, heard.tcp.source_port
-        self.says_tcp(
-            address, ports, flags, seq=seq, ack=heard.next, data=data, window=window, source=heard.ip.destination
-        )
+        seq = heard.tcp.ack if heard.tcp.flags & ACK else 5000
+        ack = heard.next if takes else heard.tcp.seq
+        self.says_tcp(address, ports, flags, seq=seq, ack=ack, data=data, window=window, source=heard.ip.destination)
