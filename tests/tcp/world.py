@@ -109,6 +109,11 @@ class World:
         self.connections.append(connection)
         return connection
 
+    def wire(self, conn: Connection) -> Wire:
+        """The path of `conn`, for a test that changes something about it."""
+        assert isinstance(conn.path, Wire)
+        return conn.path
+
     def _armed(self, tcb: Tcb) -> None:
         assert not (tcb.state is State.CLOSED and tcb.deadline < inf), "a deadline for a connection that is over"
 

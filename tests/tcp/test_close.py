@@ -1,0 +1,447 @@
+"""CLOSE, FIN and TIME-WAIT: RFC 9293 sections 3.6, 3.10.4 and the eighth step of 3.10.7.4."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from stack.tcp.states import State
+from tests.requirements import rfc
+
+from .world import (
+    ACK,
+    FIN,
+    OUR_ISS,
+    PEER_ISS,
+    RST,
+    SYN,
+    add,
+    established,
+    in_state,
+    syn_received,
+    text,
+)
+
+# --- CLOSE in every state
+
+
+def test_close_of_what_was_never_opened_does_nothing() -> None:
+    conn, peer = in_state(State.CLOSED)
+    conn.shutdown_write(peer.now)
+    conn.close(peer.now)
+    assert conn.state is State.CLOSED
+
+
+@rfc("9293-3.10.4-a")
+@pytest.mark.parametrize("state", [State.LISTEN, State.SYN_SENT])
+def test_close_before_anything_came_deletes_the_connection(state: State) -> None:
+    conn, peer = in_state(state)
+    conn.close(peer.now)
+    assert conn.state is State.CLOSED
+    assert conn in peer.world.closed
+    peer.wait(1000)
+    peer.silent()
+
+
+@rfc("9293-3.10.4-b")
+def test_close_in_established_sends_fin_behind_the_data() -> None:
+    conn, peer = established()
+    conn.send(b"last words", peer.now)
+    peer.expects(ACK, b"last words")
+    conn.shutdown_write(peer.now)
+    assert conn.state is State.FIN_WAIT_1
+    peer.expects(FIN | ACK, seq=add(OUR_ISS, 11), ack=add(PEER_ISS, 1))
+
+
+@rfc("9293-3.10.4-b", "9293-3.6-a")
+def test_close_waits_for_what_does_not_fit_the_window() -> None:
+    """ "Queue this until all preceding SENDs have been segmentized ... In any case, enter FIN-WAIT-1 state." """
+    conn, peer = established(window=1000)
+    octets = text(2500)
+    conn.send(octets, peer.now)
+    conn.shutdown_write(peer.now)
+    assert conn.state is State.FIN_WAIT_1
+    peer.expects(ACK, octets[:1000])
+    peer.silent()
+    peer.sends(ACK)
+    peer.expects(ACK, octets[1000:2000])
+    peer.sends(ACK)
+    peer.expects(FIN | ACK, octets[2000:], seq=add(OUR_ISS, 2001))
+    peer.sends(ACK)
+    assert conn.state is State.FIN_WAIT_2
+
+
+def test_fin_needs_a_place_in_the_window() -> None:
+    conn, peer = established(window=1000)
+    conn.send(text(1000), peer.now)
+    conn.shutdown_write(peer.now)
+    peer.expects(ACK, 1000)
+    peer.silent()
+    peer.sends(ACK, window=1)
+    peer.expects(FIN | ACK, seq=add(OUR_ISS, 1001))
+
+
+@rfc("9293-3.10.4-d")
+def test_close_in_close_wait_sends_fin_behind_the_data() -> None:
+    conn, peer = in_state(State.CLOSE_WAIT)
+    peer.sends(ACK, window=1000)
+    conn.nodelay = True
+    conn.send(text(1460), peer.now)
+    conn.shutdown_write(peer.now)
+    peer.wait(0.25)
+    peer.expects(ACK, text(1000))  # the override timeout, for a window that was larger
+    assert conn.state is State.CLOSE_WAIT  # until the FIN is sent
+    peer.sends(ACK)
+    peer.expects(FIN | ACK, text(460, 1000))
+    assert conn.state is State.LAST_ACK
+
+
+@rfc("9293-3.10.4-e")
+@pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK, State.TIME_WAIT])
+def test_a_second_close_sends_no_second_fin(state: State) -> None:
+    conn, peer = in_state(state)
+    conn.shutdown_write(peer.now)
+    conn.close(peer.now)
+    peer.silent()
+    assert conn.state is state
+
+
+# --- half-close
+
+
+@rfc("9293-3.6-a")
+def test_after_close_the_user_goes_on_receiving() -> None:
+    conn, peer = in_state(State.FIN_WAIT_1)
+    peer.sends(ACK, b"more")
+    assert conn.state is State.FIN_WAIT_2
+    assert conn.receive(100, peer.now) == b"more"
+    peer.sends(ACK, b" and more")
+    assert conn.receive(100, peer.now) == b" and more"
+    assert conn.receive(100, peer.now) is None
+    peer.sends(FIN | ACK, b"!")
+    peer.expects(ACK, ack=add(PEER_ISS, 1 + 14 + 1))
+    assert conn.receive(100, peer.now) == b"!"
+    assert conn.receive(100, peer.now) == b""
+    assert conn.state is State.TIME_WAIT
+
+
+@rfc("9293-3.6-b")
+def test_a_fin_is_acknowledged_but_not_answered_by_ours() -> None:
+    conn, peer = established()
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, ack=add(PEER_ISS, 2))
+    assert conn.state is State.CLOSE_WAIT
+    peer.wait(10_000)
+    peer.silent()
+    for _ in range(3):  # and sending goes on
+        conn.send(b"reply", peer.now)
+        peer.expects(ACK, b"reply")
+        peer.sends(ACK)
+    assert conn.state is State.CLOSE_WAIT
+
+
+# --- the peer's FIN
+
+
+@rfc("9293-3.10.7.4-x")
+def test_fin_in_established() -> None:
+    conn, peer = established()
+    told: list[str] = []
+    conn.on_readable = lambda: told.append("readable")
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 2))
+    assert (conn.state, conn.rcv_nxt) == (State.CLOSE_WAIT, add(PEER_ISS, 2))
+    assert told == ["readable"]
+    assert conn.receive(1, peer.now) == b""
+
+
+@rfc("9293-3.10.7.4-y")
+def test_fin_in_fin_wait_1_before_ours_is_acknowledged() -> None:
+    conn, peer = in_state(State.FIN_WAIT_1)
+    peer.sends(FIN | ACK, ack=add(OUR_ISS, 1))
+    peer.expects(ACK, seq=add(OUR_ISS, 2), ack=add(PEER_ISS, 2))
+    assert conn.state is State.CLOSING
+
+
+@rfc("9293-3.10.7.4-y")
+def test_fin_in_fin_wait_1_that_acknowledges_ours() -> None:
+    conn, peer = in_state(State.FIN_WAIT_1)
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, seq=add(OUR_ISS, 2), ack=add(PEER_ISS, 2))
+    assert conn.state is State.TIME_WAIT
+
+
+@rfc("9293-3.10.7.4-y")
+def test_fin_in_fin_wait_2() -> None:
+    conn, peer = in_state(State.FIN_WAIT_2)
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, ack=add(PEER_ISS, 2))
+    assert conn.state is State.TIME_WAIT
+
+
+@rfc("9293-3.10.7.4-q")
+def test_ack_of_our_fin_in_fin_wait_1() -> None:
+    conn, peer = in_state(State.FIN_WAIT_1)
+    peer.sends(ACK, ack=add(OUR_ISS, 1))
+    assert conn.state is State.FIN_WAIT_1
+    peer.sends(ACK, ack=add(OUR_ISS, 2))
+    assert conn.state is State.FIN_WAIT_2
+
+
+@rfc("9293-3.10.7.4-r")
+def test_ack_of_our_fin_in_closing_and_last_ack() -> None:
+    conn, peer = in_state(State.CLOSING)
+    peer.sends(ACK, ack=add(OUR_ISS, 1))
+    assert conn.state is State.CLOSING
+    peer.sends(ACK, ack=add(OUR_ISS, 2))
+    assert conn.state is State.TIME_WAIT
+    conn, peer = in_state(State.LAST_ACK)
+    peer.sends(ACK, ack=add(OUR_ISS, 1))
+    assert conn.state is State.LAST_ACK
+    peer.sends(ACK, ack=add(OUR_ISS, 2))
+    assert conn.state is State.CLOSED
+    assert conn in peer.world.closed
+
+
+@rfc("9293-3.10.7.4-v")
+@pytest.mark.parametrize("state", [State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT])
+def test_text_behind_the_fin_is_ignored(state: State) -> None:
+    conn, peer = in_state(state)
+    before = conn.rcv_nxt
+    peer.sends(ACK, b"text", seq=before, ack=add(conn.snd_una, 0))
+    assert (conn.state, conn.rcv_nxt) == (state, before)
+    assert conn.receive_buffer.size == conn.receive_buffer.held == 0
+    peer.silent()
+
+
+@pytest.mark.parametrize("state", [State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT])
+def test_a_second_fin_changes_nothing(state: State) -> None:
+    """Neither the first one again, outside the window, nor another behind it."""
+    conn, peer = in_state(state)
+    before = conn.rcv_nxt
+    peer.sends(FIN | ACK, seq=add(before, -1), ack=conn.snd_una)
+    peer.expects(ACK, seq=conn.snd_nxt, ack=before)
+    peer.sends(FIN | ACK, seq=before, ack=conn.snd_una)
+    peer.expects(ACK, seq=conn.snd_nxt, ack=before)
+    assert (conn.state, conn.rcv_nxt) == (state, before)
+
+
+def test_fin_before_the_data_in_front_of_it() -> None:
+    conn, peer = established()
+    start = conn.rcv_nxt
+    peer.sends(FIN | ACK, seq=add(start, 8))
+    peer.expects(ACK, ack=start)
+    assert conn.state is State.ESTABLISHED
+    peer.sends(ACK, b"5678", seq=add(start, 4))
+    peer.expects(ACK, ack=start)
+    peer.sends(ACK, b"1234", seq=start)
+    peer.expects(ACK, ack=add(start, 9))
+    assert conn.state is State.CLOSE_WAIT
+    assert conn.receive(100, peer.now) == b"12345678"
+    assert conn.receive(100, peer.now) == b""
+
+
+@rfc("5681-4.2-e")
+def test_one_ack_for_a_fin_with_text_that_comes_too_early() -> None:
+    conn, peer = established()
+    start = conn.rcv_nxt
+    peer.sends(FIN | ACK, b"5678", seq=add(start, 4))
+    peer.expects(ACK, ack=start)
+    peer.silent()
+    peer.sends(ACK, b"1234", seq=start)
+    peer.expects(ACK, ack=add(start, 9))
+    assert conn.state is State.CLOSE_WAIT
+    assert conn.receive(100, peer.now) == b"12345678"
+
+
+def test_a_fin_takes_what_is_held_beyond_it() -> None:
+    """Only a liar sends text behind his FIN: nothing of it is kept."""
+    conn, peer = established()
+    peer.sends(ACK, b"beyond", seq=add(conn.rcv_nxt, 10))
+    peer.expects(ACK)
+    peer.sends(FIN | ACK)
+    peer.expects(ACK)
+    assert (conn.state, conn.receive_buffer.held) == (State.CLOSE_WAIT, 0)
+
+
+# --- TIME-WAIT
+
+
+@rfc("9293-3.10.7.4-s")
+def test_the_fin_again_in_time_wait_is_acknowledged_and_begins_2_msl_anew() -> None:
+    conn, peer = in_state(State.TIME_WAIT)
+    peer.wait(50)
+    peer.sends(FIN | ACK, seq=add(PEER_ISS, 1))
+    peer.expects(ACK, seq=add(OUR_ISS, 2), ack=add(PEER_ISS, 2))
+    peer.wait(59.9)
+    assert conn.state is State.TIME_WAIT
+    peer.wait(0.2)
+    assert conn.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("flags", "offset"), [(ACK, -1), (FIN | ACK, -5), (FIN | ACK, 1), (FIN | ACK, 100_000), (SYN, 0)]
+)
+def test_nothing_else_prolongs_time_wait(flags: int, offset: int) -> None:
+    conn, peer = in_state(State.TIME_WAIT)
+    for _ in range(6):
+        peer.wait(9.9)
+        peer.sends(flags, seq=add(conn.rcv_nxt, offset))
+        peer.expects(ACK)
+    peer.wait(0.7)
+    assert conn.state is State.CLOSED
+
+
+@rfc("9293-3.10.8-c")
+def test_time_wait_ends_and_the_connection_is_deleted() -> None:
+    conn, peer = in_state(State.TIME_WAIT)
+    told: list[str] = []
+    conn.on_readable = lambda: told.append("readable")
+    peer.wait(59.9)
+    assert peer.world.closed == []
+    peer.wait(0.2)
+    assert peer.world.closed == [conn]
+    assert (conn.error, told) == (0, ["readable"])
+    assert conn.receive(1, peer.now) == b""
+
+
+def test_time_wait_turns_the_other_timers_off() -> None:
+    conn, peer = in_state(State.FIN_WAIT_2, keepalive_idle_s=10.0)
+    conn.keepalive = True
+    conn.options_changed(peer.now)
+    peer.sends(FIN | ACK)
+    peer.expects(ACK)
+    assert conn.state is State.TIME_WAIT
+    peer.wait(59)
+    peer.silent()
+
+
+def test_msl_is_configured() -> None:
+    conn, peer = in_state(State.TIME_WAIT, msl_s=120.0)
+    peer.wait(239)
+    assert conn.state is State.TIME_WAIT
+    peer.wait(2)
+    assert conn.state is State.CLOSED
+
+
+# --- close: the user does not look again
+
+
+def test_lost_fin_is_sent_again() -> None:
+    conn, peer = established()
+    conn.close(peer.now)
+    peer.expects(FIN | ACK, seq=add(OUR_ISS, 1))  # lost
+    peer.wait(0.3)
+    peer.expects(FIN | ACK, seq=add(OUR_ISS, 1))
+    peer.sends(FIN | ACK)
+    peer.expects(ACK)
+    assert conn.state is State.TIME_WAIT
+
+
+def test_closed_user_is_not_told_anything_but_the_connection_is_deleted() -> None:
+    conn, peer = established()
+    peer.sends(FIN | ACK)
+    peer.expects(ACK)
+    conn.close(peer.now)
+    peer.expects(FIN | ACK)
+    peer.sends(ACK)
+    assert peer.world.closed == [conn]
+
+
+def test_fin_wait_2_of_a_closed_user_ends() -> None:
+    """The peer never closes: RFC 9293 knows no limit, every system has one (sockstress)."""
+    conn, peer = established()
+    conn.close(peer.now)
+    peer.expects(FIN | ACK)
+    peer.sends(ACK)
+    assert conn.state is State.FIN_WAIT_2
+    peer.wait(59.9)
+    assert conn.state is State.FIN_WAIT_2
+    peer.wait(0.2)
+    assert peer.world.closed == [conn]
+
+
+def test_fin_wait_2_of_a_user_who_still_reads_does_not_end() -> None:
+    conn, peer = in_state(State.FIN_WAIT_2)
+    peer.wait(100_000)
+    assert conn.state is State.FIN_WAIT_2
+    conn.close(peer.now)
+    peer.wait(61)
+    assert conn.state is State.CLOSED
+
+
+@pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK])
+def test_a_silent_peer_is_given_up(state: State) -> None:
+    """The last ACK is lost, and so is everything else: 1,000 such peers must not fill the tables."""
+    conn, peer = in_state(state)
+    conn.close(peer.now)
+    peer.wait(peer.world.services.config.orphan_timeout_s + 1)
+    assert conn.state is State.CLOSED
+    assert peer.world.counters["tcpTimeouts"] == 1
+    while len(peer.world.sent) > 1:
+        peer.expects(FIN | ACK)
+    peer.expects(RST | ACK)  # in case he lives
+
+
+def test_last_ack_is_not_left_by_anything_but_the_ack() -> None:
+    conn, peer = in_state(State.LAST_ACK)
+    for _ in range(3):
+        peer.sends(FIN | ACK, seq=add(conn.rcv_nxt, -1), ack=add(OUR_ISS, 1))
+        peer.expects(ACK)
+    assert conn.state is State.LAST_ACK
+
+
+# --- linger
+
+
+@pytest.mark.parametrize("state", [State.ESTABLISHED, State.CLOSE_WAIT])
+def test_linger_of_zero_makes_close_an_abort(state: State) -> None:
+    conn, peer = in_state(state)
+    conn.linger_s = 0
+    conn.send(b"lost", peer.now)
+    peer.expects(ACK, b"lost")
+    conn.close(peer.now)
+    peer.expects(RST | ACK, seq=conn.snd_nxt)
+    assert conn.state is State.CLOSED
+
+
+def test_linger_with_a_time_is_a_close() -> None:
+    conn, peer = established()
+    conn.linger_s = 5
+    conn.close(peer.now)
+    peer.expects(FIN | ACK)
+    assert conn.state is State.FIN_WAIT_1
+
+
+# --- shutdown of the reading side
+
+
+def test_what_comes_after_shutdown_read_is_acknowledged_and_thrown_away() -> None:
+    conn, peer = established()
+    peer.sends(ACK, b"before")
+    conn.shutdown_read(peer.now)
+    assert conn.receive(10, peer.now) == b""
+    for _ in range(100):  # more than the buffer would hold: the window stays open
+        peer.sends(ACK, text(1460))
+    peer.wait(0.5)
+    while peer.world.sent:
+        sent = peer.expects(ACK)
+    assert sent.ack == peer.snd_nxt
+    assert sent.window > 55_000
+    assert conn.receive(10, peer.now) == b""
+    peer.sends(FIN | ACK)
+    peer.expects(ACK)
+    assert conn.state is State.CLOSE_WAIT
+
+
+def test_syn_received_of_a_listener_that_is_not_acknowledged_ends() -> None:
+    conn, peer = syn_received()
+    peer.wait(62.9)
+    assert conn.state is State.SYN_RECEIVED
+    peer.wait(0.2)
+    assert conn.state is State.CLOSED
+    assert conn.error == errno.ETIMEDOUT
+    for _ in range(5):  # 1, 3, 7, 15 and 31 s after the first
+        peer.expects(SYN | ACK, seq=OUR_ISS)
+    assert peer.world.counters["tcpAttemptFails"] == 1
