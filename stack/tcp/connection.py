@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import user_calls
+from stack.tcp import urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window, sub
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.timers import on_deadline
 from stack.wire.checksum import Buffer
@@ -32,9 +32,9 @@ class Connection(Tcb):
         user_calls.open_active(self, now)
         self.settle(now)
 
-    def send(self, data: Buffer, now: float) -> int:
+    def send(self, data: Buffer, now: float, urgent: bool = False) -> int:
         """Take up to len(data) octets; 0 means that on_writable will tell when to try again."""
-        return user_calls.send(self, data, now)
+        return user_calls.send(self, data, now, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
         """What is here; b"" at the end of the stream; None when there is nothing yet."""
@@ -43,6 +43,15 @@ class Connection(Tcb):
     def receive_into(self, target: memoryview, now: float) -> int | None:
         """As `receive`, into a buffer of the caller's."""
         return user_calls.receive_into(self, target, now)
+
+    def receive_urgent(self, *, peek: bool = False) -> bytes | None:
+        """The last urgent octet, apart from the stream (`oobinline` off). See urgent.py."""
+        return urgent.receive_urgent(self, peek=peek)
+
+    @property
+    def urgent(self) -> int:
+        """How many octets there are up to the end of the urgent data; `on_urgent` tells when that has moved on."""
+        return urgent.unread_urgent(self)
 
     def shutdown_write(self, now: float) -> None:
         """CLOSE in the RFC's sense: FIN after what is queued; receiving goes on."""
@@ -82,7 +91,7 @@ class Connection(Tcb):
     def readable(self) -> bool:
         """A receive would not block (it may raise, or return the end of the stream)."""
         return (
-            self.receive_buffer.size > 0
+            (self.receive_buffer.size > 0 and (self.rcv_up is None or not urgent.only_the_urgent_octet(self)))
             or self.peer_fin
             or self.read_shutdown
             or self.error != 0
@@ -114,6 +123,8 @@ class Connection(Tcb):
         if self.state > State.LISTEN:
             output(self, now)
         wakes, self.wakes = self.wakes, 0
+        if wakes & WAKE_URGENT:
+            self.on_urgent()
         if wakes & WAKE_READABLE:
             self.on_readable()
         if wakes & WAKE_WRITABLE and self.writable:

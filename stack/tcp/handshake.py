@@ -59,7 +59,7 @@ def send_syn(tcb: Tcb, now: float) -> None:
 def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     """RCV.NXT <- SEG.SEQ+1, IRS <- SEG.SEQ, and what the options of a SYN settle for the whole connection."""
     tcb.irs = seg.seg_seq
-    tcb.rcv_nxt = tcb.rcv_up = seq.add(seg.seg_seq, 1)
+    tcb.rcv_nxt = seq.add(seg.seg_seq, 1)
     options = seg.options()
     tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)  # MUST-15, and a floor
     if tcb.maxseg:

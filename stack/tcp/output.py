@@ -12,9 +12,10 @@ from struct import Struct
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
+from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
@@ -47,12 +48,16 @@ def emit(  # hot
     if timestamps.agreed and not flags & SYN:  # the options of a SYN are complete
         timestamps.last_ack_sent = ack
         options = timestamps.option(now) + options
+    up = 0
+    if tcb.snd_up is not None and not flags & (SYN | RST):
+        up = urgent_pointer(tcb, seq)
+        if up:
+            flags |= URG
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
     header_length = TCP_HEADER_BYTES + len(options)
     offset_and_flags = header_length << 10 | flags
-    total = (
-        tcb.path.pseudo_sum + header_length + length + local_port + remote_port + seq + ack + offset_and_flags + window
-    )
+    total = tcb.path.pseudo_sum + header_length + length + local_port + remote_port
+    total += seq + ack + offset_and_flags + window + up
     if options:
         total += int.from_bytes(options, "big")
     if parts:
@@ -61,7 +66,7 @@ def emit(  # hot
             data = (data << 8 if len(part) & 1 else data) + int.from_bytes(part, "big")
         total += data << 8 if length & 1 else data
     checksum = 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
-    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, 0) + options
+    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
     tcb.services.counters["tcpOutSegs"] += 1
     try:
         tcb.path.send([header, *parts] if parts else [header], header_length + length, now)
@@ -123,7 +128,7 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
 
     The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4).
     """
-    if flight and not tcb.nodelay:
+    if flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
         return False
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 

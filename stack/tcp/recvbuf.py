@@ -145,6 +145,15 @@ class ReceiveBuffer:
         self.size -= done
         return done
 
+    def octet(self, offset: int) -> bytes:
+        """The one octet that `read` would return after `offset` others; it stays where it is."""
+        offset += self._head
+        for chunk in self._chunks:
+            if offset < len(chunk):
+                return chunk[offset : offset + 1]
+            offset -= len(chunk)
+        raise IndexError("it has not arrived")
+
     def runs(self) -> list[tuple[int, int]]:
         """The stream offsets (first, one past the last) of each run held behind a gap."""
         return [(start, start + len(run)) for start, run in zip(self._run_starts, self._runs, strict=True)]

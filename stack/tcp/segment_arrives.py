@@ -19,6 +19,7 @@ from stack.tcp.segment import Segment
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
+from stack.tcp.urgent import take_urgent
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, RST, SYN, URG
 
@@ -89,6 +90,7 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
         seg.seg_len -= 1
+        seg.seg_up -= 1
     length = 0 if seg.flags & RST else seg.seg_len  # a reset is judged by its number alone (SHLD-2)
     if tcb.rcv_wnd == 0:
         acceptable = seg.seg_seq == tcb.rcv_nxt  # "special allowance ... to accept valid ACKs, URGs, and RSTs"
@@ -155,6 +157,7 @@ def _trim(seg: Segment, front: int, end: int) -> None:
     if not front <= len(seg.text) < end:
         seg.flags &= ~FIN
     seg.seg_seq = seq.add(seg.seg_seq, front)
+    seg.seg_up -= front
     seg.text = seg.text[front:end]
     seg.seg_len = len(seg.text) + (1 if seg.flags & FIN else 0)
 
@@ -274,9 +277,9 @@ def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
 
 
 def sixth_check_urg(tcb: Tcb, seg: Segment, now: float) -> None:
-    """RCV.UP <- max(RCV.UP,SEG.UP). The urgent octets stay in the stream, where RFC 6093 wants them."""
-    if seg.flags & URG and not tcb.peer_fin:
-        tcb.rcv_up = seq.later(tcb.rcv_up, seq.add(seg.seg_seq, seg.seg_up))
+    """RCV.UP <- max(RCV.UP,SEG.UP), and tell the user. The urgent octets stay in the stream."""
+    if seg.flags & URG:
+        take_urgent(tcb, seg)
 
 
 def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:

@@ -111,13 +111,14 @@ class Tcb:
         "congestion", "deadline", "delack_deadline", "duplicate_acks", "error", "fin_queued", "fin_seq",
         "heap_entry", "irs", "iss", "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s",
         "keepalive_interval_s", "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "linger_s",
-        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_writable",
-        "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing", "progress_at",
-        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
+        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent",
+        "on_writable", "oobinline", "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline",
+        "probing", "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
+        "read_shutdown", "receive_buffer",
         "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end",
-        "rtx_nxt", "scaling", "send_buffer", "send_mss", "services", "snd_nxt", "snd_shift", "snd_una",
+        "rtx_nxt", "scaling", "send_buffer", "send_mss", "services", "snd_nxt", "snd_shift", "snd_una", "snd_up",
         "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
-        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "user_timeout_s", "wakes",
+        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "urgent_taken", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -149,8 +150,12 @@ class Tcb:
         self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer
         self.fin_seq: int | None = None  # the sequence number of our FIN once it is sent
 
+        self.snd_up: int | None = None  # SND.UP while urgent data is not acknowledged
+
         # Receive sequence variables
-        self.irs = self.rcv_nxt = self.rcv_wnd = self.rcv_up = 0
+        self.irs = self.rcv_nxt = self.rcv_wnd = 0
+        self.rcv_up: int | None = None  # RCV.UP while the user has not read up to it
+        self.urgent_taken = False  # he has read the last urgent octet apart
         self.rcv_fin_seq: int | None = None  # where the peer's FIN stands, when it came before what precedes it
         self.peer_fin = False  # the FIN was processed: no more data will come
 
@@ -204,6 +209,7 @@ class Tcb:
         self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes
         self.user_timeout_s: float | None = None
         self.linger_s: float | None = None
+        self.oobinline = True  # RFC 6093 section 6; BSD sockets switch it off
         self.keepalive = False
         self.keepalive_idle_s = config.keepalive_idle_s
         self.keepalive_interval_s = config.keepalive_interval_s
@@ -215,6 +221,7 @@ class Tcb:
         self.wakes = 0
         self.on_readable: Callable[[], None] = _nobody
         self.on_writable: Callable[[], None] = _nobody
+        self.on_urgent: Callable[[], None] = _nobody
         self._touched = False
 
     def enter(self, event: Event, to: State | None = None) -> None:
@@ -293,3 +300,4 @@ class Tcb:
 # What `Tcb.wakes` collects until the batch is over.
 WAKE_READABLE = 1
 WAKE_WRITABLE = 2
+WAKE_URGENT = 4

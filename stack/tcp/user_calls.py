@@ -15,6 +15,7 @@ from stack.tcp.output import output, send_ack
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
 from stack.tcp.teardown import finish, reset_connection
+from stack.tcp.urgent import begin_urgent, unread_urgent, up_to_mark
 from stack.tcp.window import update_is_due
 from stack.wire.checksum import Buffer
 
@@ -33,11 +34,12 @@ def open_active(tcb: Tcb, now: float) -> None:
     tcb.touch()
 
 
-def send(tcb: Tcb, data: Buffer, now: float) -> int:
+def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     """SEND: queue what fits and send what may go; returns how many octets were taken, 0 when none can be now.
 
     A send may start while less than `notsent_lowat` octets wait to be sent; it then takes what the buffer has room for,
-    at most `send_quantum_bytes`. Raises the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
+    at most `send_quantum_bytes`. With `urgent`, all that is queued becomes urgent, if all of `data` was taken. Raises
+    the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
     if tcb.error:
         raise take_error(tcb)
@@ -49,7 +51,11 @@ def send(tcb: Tcb, data: Buffer, now: float) -> int:
     taken = min(len(data), room)
     if taken:
         tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
+        if urgent and taken == len(data):
+            begin_urgent(tcb)
         output(tcb, now)
+        if urgent and tcb.unsent and tcb.synchronized:
+            send_ack(tcb, now)  # the pointer goes ahead of data that the window keeps back
     return taken
 
 
@@ -58,7 +64,7 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
 
     What arrived before an error is delivered before the error.
     """
-    if tcb.receive_buffer.size:
+    if tcb.receive_buffer.size and (tcb.rcv_up is None or (max_bytes := up_to_mark(tcb, max_bytes))):
         data = tcb.receive_buffer.read(max_bytes)
         after_read(tcb, now)
         return data
@@ -67,8 +73,9 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
 
 def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
     """RECEIVE into the user's own buffer: the number of octets, 0 at the end of the stream, None for nothing yet."""
-    if tcb.receive_buffer.size:
-        count = tcb.receive_buffer.read_into(target)
+    room = len(target)
+    if tcb.receive_buffer.size and (tcb.rcv_up is None or (room := up_to_mark(tcb, room))):
+        count = tcb.receive_buffer.read_into(target[:room])
         after_read(tcb, now)
         return count
     return 0 if _at_end(tcb) else None
@@ -167,6 +174,7 @@ class Status:
     unsent: int
     unread: int
     out_of_order: int
+    urgent: int
     mss: int
     srtt_s: float | None
     rto_s: float
@@ -188,6 +196,7 @@ def status(tcb: Tcb) -> Status:
         unsent=max(tcb.unsent, 0),
         unread=tcb.receive_buffer.size,
         out_of_order=tcb.receive_buffer.held,
+        urgent=unread_urgent(tcb),
         mss=tcb.mss,
         srtt_s=tcb.rtt.srtt_s,
         rto_s=tcb.rtt.timeout_s(),
