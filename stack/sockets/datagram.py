@@ -285,7 +285,6 @@ class DatagramSocket(Socket):
             self._send_buffer_bytes = self._runner.buffer_size(value)
         elif name == "ttl":
             endpoint.ttl = None if value is None else int(value)
-            endpoint.set_options(endpoint.options)  # paths that are ready have the old one
         elif name == "tos":
             endpoint.tos = int(value or 0)
 

@@ -246,17 +246,10 @@ async def open_host(
                 host.attach(link, addresses=[] if address is None else [address], gateway=gateway)
             yield host
         except BaseException as error:
-            # The program's own exception is not to come out wrapped in a group, only because we use a nursery.
-            if _is_cancellation(error):
-                raise
-            failure = error
+            if nursery.cancel_scope.cancel_called:
+                raise  # one of our tasks has failed: both come out, in a group
+            failure = error  # the program's own comes out as it is, although we use a nursery
         finally:
             runner.close()
     if failure is not None:
         raise failure
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(trio.Cancelled) is not None
-    return isinstance(error, trio.Cancelled)

@@ -190,8 +190,7 @@ class StreamSocket(Socket):
                 connection.shutdown_write(now)
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._runner.after_call(now)
-        self._reader.wake()
-        self._writer.wake()
+        self._writer.wake()  # to be told EPIPE
 
     @property
     def did_shutdown_SHUT_WR(self) -> bool:
@@ -457,10 +456,7 @@ def _give_back(
     if listener is not None:
         listener.close(now)
     if connection is not None:
-        if connection.linger_s == 0:
-            connection.abort(now)
-        else:
-            connection.close(now)
+        connection.close(now)  # which is an abort when SO_LINGER says 0 seconds
     if bound is not None:
         core.release_tcp(bound)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket as stdlib
 from random import Random
 from typing import Any
@@ -272,3 +273,97 @@ async def test_zero_as_a_destination_is_this_host() -> None:
             await datagrams.sendto(b"x", ("", 53))
             assert await datagrams.recvfrom(10) == (b"x", ("127.0.0.1", 53))
         await listener.aclose()
+
+
+@virtual
+async def test_ports_come_back_when_their_sockets_are_closed() -> None:
+    async with two_hosts() as (alice, bob):
+        (listener,) = await bob.open_tcp_listeners(80)
+        for _ in range(3):
+            for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM):
+                with alice.socket(type=kind) as sock:
+                    await sock.bind((ALICE, 1000))
+                with alice.socket(type=kind) as sock:
+                    await sock.bind(("", 1000))
+                    await sock.connect((BOB, 80))
+                    assert sock.getsockname() == (ALICE, 1000)
+            await trio.sleep(600)  # TIME-WAIT
+            with alice.socket() as sock:
+                await sock.bind(("", 1000))
+                sock.listen()
+        await listener.aclose()
+
+
+@virtual
+async def test_descriptors_come_back_too() -> None:
+    async with two_hosts() as (alice, _):
+        before = os.listdir("/proc/self/fd")
+        socks = [alice.socket(type=kind) for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM) for _ in range(10)]
+        numbers = [sock.fileno() for sock in socks]
+        assert len(set(numbers)) == 20
+        assert [sock.fileno() for sock in socks] == numbers
+        for sock in socks:
+            sock.close()
+        assert os.listdir("/proc/self/fd") == before
+
+
+@virtual
+async def test_ourselves_are_no_slower_than_anybody_else() -> None:
+    """A window update to ourselves arrives at once, too: nothing waits for a timer."""
+    async with two_hosts() as (alice, _):
+        client, server = await stream_pair(alice, alice, "127.0.0.1")
+        start = trio.current_time()
+        size = 3_000_000
+
+        async def send() -> None:
+            await client.send_all(bytes(size))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            buffer = bytearray(65536)
+            received = 0
+            while received < size:
+                received += await server.socket.recv_into(buffer)
+        assert trio.current_time() - start < 0.1
+
+
+@virtual
+async def test_trouble_on_the_way_is_told_to_who_asks_and_ends_nothing() -> None:
+    cut = Cut()
+    async with two_hosts(cut=cut) as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        cut.made = True
+        await client.send_all(b"patience")
+        await trio.sleep(40)
+        errors = [client.socket.getsockopt(SOL_SOCKET, stdlib.SO_ERROR) for _ in range(2)]
+        assert errors == [errno.EHOSTUNREACH, 0]
+        cut.made = False
+        assert await server.receive_some() == b"patience"
+
+
+@virtual
+async def test_listening_again_changes_the_backlog() -> None:
+    async with two_hosts() as (alice, bob):
+        with bob.socket() as listener:
+            await listener.bind(("", 80))
+            for backlog in (1, 3):
+                listener.listen(backlog)
+                streams = []
+                with trio.move_on_after(0.5):
+                    while True:
+                        streams.append(await alice.open_tcp_stream(BOB, 80))
+                assert len(streams) == backlog
+                for stream in streams:
+                    await stream.aclose()
+                    (await listener.accept())[0].close()
+                await trio.sleep(600)
+
+
+@virtual
+async def test_connecting_a_datagram_socket_may_be_cancelled() -> None:
+    async with two_hosts() as (alice, _):
+        sock = alice.socket(type=SOCK_DGRAM)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await sock.connect((BOB, 9))
+        assert sock.fileno() == -1  # as trio's

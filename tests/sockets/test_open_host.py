@@ -100,6 +100,18 @@ async def test_a_failing_link_ends_the_program_with_its_error() -> None:
             await bob.ping(ALICE)
     assert caught.group_contains(ZeroDivisionError)
 
+    async def program() -> None:
+        async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob, open_host(link, address=f"{ALICE}/24"):
+            try:
+                await bob.ping(ALICE)
+            finally:
+                raise KeyError("and what came of it")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await program()
+    assert caught.group_contains(ZeroDivisionError)
+    assert caught.group_contains(KeyError)
+
 
 @virtual
 async def test_ping_measures_the_round_trip() -> None:
@@ -138,6 +150,17 @@ async def test_ping_says_why_there_is_no_answer() -> None:
         with pytest.raises(TimeoutError):
             await alice.ping(BOB, timeout_s=0.5)
         assert trio.current_time() - start == 0.5
+
+
+@virtual
+async def test_pings_that_were_given_up_are_forgotten() -> None:
+    config = replace(Config(), icmp=replace(Config().icmp, echoes_max=3))
+    async with two_hosts(config) as (alice, _):
+        for _ in range(10):
+            with trio.move_on_after(0.01) as scope:
+                await alice.ping(NOBODY)
+            assert scope.cancelled_caught
+        await alice.ping(BOB)
 
 
 @virtual

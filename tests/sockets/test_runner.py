@@ -20,6 +20,18 @@ from stack.wire.checksum import Buffer
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
 
 
+def task_names() -> list[str]:
+    """The names of all tasks of this run."""
+    names: list[str] = []
+    root = trio.lowlevel.current_root_task()
+    waiting = [root] if root is not None else []
+    while waiting:
+        task = waiting.pop()
+        names.append(task.name)
+        waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return names
+
+
 class Steps(trio.abc.Instrument):
     """Counts how often tasks ran."""
 
@@ -242,14 +254,16 @@ def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_
                     octets += 4
                     while alice.counters()["ifInOctets"] < octets:
                         await trio.lowlevel.checkpoint()
+                    assert len([name for name in task_names() if "scripted" in name]) == 2
                     alice.detach(link)  # while its task waits for the descriptor
-                    theirs.send(b"for nobody")
-                    await trio.lowlevel.checkpoint()
+                    await wait_all_tasks_blocked()
+                    assert [name for name in task_names() if "scripted" in name] == []
                     assert not link.is_open
                     assert alice.interfaces() == []
-                # Nobody waits for the descriptor any more: it may be waited for by others.
-                await trio.lowlevel.wait_readable(ours)
-                assert ours.recv(100) == b"for nobody"
+                    theirs.send(b"for nobody")
+                    # Nobody waits for the descriptor any more: it may be waited for by others.
+                    await trio.lowlevel.wait_readable(ours)
+                    assert ours.recv(100) == b"for nobody"
 
     before = len(os.listdir("/proc/self/fd"))
     trio.run(main)
