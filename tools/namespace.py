@@ -36,6 +36,8 @@ BANS = {
         "user.max_user_namespaces=10000",
     ),
 }
+# Files that are there in a container made by Docker or Podman.
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 class Forbidden(Exception):
@@ -109,7 +111,7 @@ def why_forbidden(error: OSError) -> str:
             continue
     if error.errno == errno.ENOSPC:
         return "there are as many user namespaces as there may be: end some, or start it as root"
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+    if any(Path(mark).exists() for mark in CONTAINER_MARKS):
         return (
             "this container may make no namespaces: start it as root in a container that was started"
             " with --device /dev/net/tun --cap-add NET_ADMIN"

@@ -1,0 +1,98 @@
+"""What the programs print, and what they make of errors."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import cast
+
+import pytest
+import trio
+
+import stack
+from tools import cli, kernel, ping
+from tools.trace import Teller
+from tools.up import Failed
+
+
+def test_ping_sums_up_like_ping() -> None:
+    tally = ping.Tally(sent=4, times_s=[0.001, 0.002, 0.003])
+    assert tally.lines("10.9.0.1", 3.0031) == [
+        "--- 10.9.0.1 ping statistics ---",
+        "4 packets transmitted, 3 received, 25% packet loss, time 3003ms",
+        "rtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms",
+    ]
+    assert ping.Tally().lines("10.9.0.1", 0)[1:] == ["0 packets transmitted, 0 received, 0% packet loss, time 0ms"]
+
+
+@pytest.mark.parametrize("error", [OSError(113, "No route to host"), TimeoutError()])
+def test_ping_goes_on_when_no_answer_comes(error: OSError) -> None:
+    """An error is told; silence shows in the statistics alone."""
+
+    class Host:
+        async def echo(self, target: str, **wishes: object) -> object:
+            raise error
+
+    said: list[str] = []
+    tally = ping.Tally()
+    plan = ping.Plan("10.9.0.99", count=3, interval_s=0.001, size=56)
+    trio.run(ping.send, cast(stack.Host, Host()), plan, tally, said.append)
+    assert (tally.sent, tally.times_s) == (3, [])
+    assert len(said) == (0 if isinstance(error, TimeoutError) else 3)
+
+
+def test_a_trace_tells_frames_and_events_with_their_time() -> None:
+    said: list[str] = []
+    teller = Teller(said.append)
+    arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
+    teller.frame(100.0, "tap0", "in", arp)
+    teller.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto": 0.123456789})
+    assert said == [
+        "    0.000000 < " + stack.show(arp)[0],
+        *("               " + line for line in stack.show(arp)[1:]),
+        "    0.250000 * 10.9.0.2:7 - 10.9.0.1:9: state before=LISTEN rto=0.123457",
+    ]
+    assert len(said) >= 3
+
+
+def test_the_kernels_addresses_are_read() -> None:
+    loopback = kernel.KernelAddress("lo", ipaddress.IPv4Interface("127.0.0.1/8"))
+    assert loopback in kernel.addresses()
+
+
+def test_a_refusal_of_the_kernel_is_an_error() -> None:
+    with pytest.raises(OSError, match=r"not supported|Invalid"):
+        list(kernel.request(0xFFF, 0, b""))
+
+
+def test_netlink_that_makes_no_sense_is_an_error() -> None:
+    with pytest.raises(OSError, match="shorter"):
+        list(kernel.messages(bytes(16)))
+    assert list(kernel.attributes(b"\1\0\0\0")) == []
+
+
+def test_a_failure_is_found_in_what_ended_with_it() -> None:
+    failure = Failed("no")
+    assert cli.first_failure(failure) is failure
+    assert cli.first_failure(ExceptionGroup("", [ExceptionGroup("", [failure])])) is failure
+    bug = ValueError()
+    assert cli.first_failure(ExceptionGroup("", [failure, bug])) is None
+    assert cli.first_failure(ExceptionGroup("", [bug])) is None
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["up", "--help"], ["lab", "--help"], ["ping", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "usage: tapstack lab [options] [-- COMMAND ...]" in said
+    assert re.search(r"^tapstack \d+\.\d+", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
+def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "usage: tapstack" in capsys.readouterr().err
