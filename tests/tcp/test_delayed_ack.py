@@ -1,0 +1,129 @@
+"""When an acknowledgment is sent: RFC 9293 section 3.8.6.3, RFC 5681 section 4.2, MUST-58 and MUST-59."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.config import TcpConfig
+from tests.requirements import rfc
+
+from .world import ACK, FIN, MSS, PEER_ISS, add, established, text
+
+
+@rfc("9293 SHLD-18", "5681-4.2-a")
+def test_the_ack_of_a_small_segment_is_delayed() -> None:
+    _, peer = established()
+    peer.sends(ACK, b"small")
+    peer.silent()
+    peer.wait(0.039)
+    peer.silent()
+    peer.wait(0.002)
+    peer.expects(ACK, ack=add(PEER_ISS, 6))
+
+
+@rfc("9293 MUST-40", "5681-4.2-c")
+def test_an_ack_is_never_delayed_by_half_a_second() -> None:
+    """However many small segments come meanwhile."""
+    assert TcpConfig().delayed_ack_s < 0.5
+    _, peer = established()
+    first = peer.now
+    peer.sends(ACK, b"x")
+    while not peer.world.sent:
+        peer.wait(0.01)
+        peer.sends(ACK, b"x")
+        assert peer.now - first < 0.5
+    peer.expects(ACK)
+    peer.wait(0.5)
+    while peer.world.sent:
+        peer.expects(ACK)
+
+
+@rfc("9293 SHLD-19", "5681-4.2-b")
+def test_every_second_full_segment_is_acknowledged_at_once() -> None:
+    _, peer = established()
+    for _ in range(5):
+        peer.sends(ACK, text(MSS))
+        peer.silent()
+        peer.sends(ACK, text(MSS))
+        peer.expects(ACK, ack=peer.snd_nxt)
+
+
+@rfc("9293 SHLD-19")
+def test_so_are_two_full_segments_worth_of_small_ones() -> None:
+    _, peer = established(mss=500)
+    for _ in range(9):
+        peer.sends(ACK, text(100))
+        peer.silent()
+    peer.sends(ACK, text(100))
+    peer.expects(ACK, ack=peer.snd_nxt)
+
+
+@rfc("9293 MUST-58", "9293 MUST-59", "5681-4.2-e")
+@pytest.mark.parametrize("frames", [2, 10, 40])
+def test_a_batch_in_order_is_acknowledged_once(frames: int) -> None:
+    _, peer = established()
+    with peer.batch():
+        for _ in range(frames):
+            peer.sends(ACK, text(MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+    peer.silent()
+    peer.wait(1)
+
+
+@rfc("9293 MUST-58")
+def test_the_ack_rides_on_data() -> None:
+    conn, peer = established()
+    peer.sends(ACK, b"request")
+    conn.send(b"response", peer.now)
+    peer.expects(ACK, b"response", ack=add(PEER_ISS, 8))
+    peer.wait(0.1)
+    peer.silent()
+
+
+def test_the_ack_rides_on_what_an_ack_lets_go() -> None:
+    """In one batch: an acknowledgment that opens our window, and data that we owe an acknowledgment."""
+    conn, peer = established(window=1000)
+    conn.send(text(2000), peer.now)
+    peer.expects(ACK, 1000)
+    with peer.batch():
+        peer.sends(ACK, text(MSS), ack=conn.snd_nxt)
+        peer.sends(ACK, text(MSS), ack=conn.snd_nxt)
+    peer.expects(ACK, text(1000, 1000), ack=peer.snd_nxt)
+    peer.silent()
+
+
+def test_a_fin_is_acknowledged_at_once() -> None:
+    _, peer = established()
+    peer.sends(ACK, b"x")
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, ack=add(PEER_ISS, 3))
+    peer.wait(1)
+    peer.silent()
+
+
+def test_nothing_is_owed_for_a_bare_ack() -> None:
+    conn, peer = established()
+    conn.send(b"x", peer.now)
+    peer.expects(ACK, b"x")
+    peer.sends(ACK)
+    assert conn.deadline == float("inf")
+    peer.wait(1000)
+
+
+def test_the_delay_is_configured() -> None:
+    _, peer = established(delayed_ack_s=0.2)
+    peer.sends(ACK, b"x")
+    peer.wait(0.19)
+    peer.silent()
+    peer.wait(0.02)
+    peer.expects(ACK)
+
+
+def test_data_again_that_is_here_already_is_acknowledged_at_once() -> None:
+    """Its sender has not seen our ACK."""
+    _, peer = established()
+    peer.sends(ACK, b"data")
+    peer.wait(0.05)
+    peer.expects(ACK, ack=add(PEER_ISS, 5))
+    peer.sends(ACK, b"data", seq=add(PEER_ISS, 1))
+    peer.expects(ACK, ack=add(PEER_ISS, 5))
