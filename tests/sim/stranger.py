@@ -105,6 +105,11 @@ class Stranger:
         packet = ArpPacket(operation, self.mac, sender_ip, target_mac, target_ip)
         self.says(ethernet_ii(target_mac, self.mac, ETHERTYPE_ARP) + packet.build())
 
+    def asks(self, address: str) -> None:
+        """Learns the station of `address`, which learns ours by that."""
+        self.says_arp(REQUEST, self.address, parse_ipv4(address))
+        self.network.run(lambda: parse_ipv4(address) in self.stations, for_s=1.0)
+
     def says_ip(
         self, protocol: int, payload: bytes, destination: str, *, source: bytes | None = None, mac: bytes | None = None
     ) -> None:

@@ -1,0 +1,112 @@
+"""A flood of SYNs: memory stays flat, a real client gets in, an old connection goes on. See RFC 4987."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import pytest
+
+from stack.config import ArpConfig, TcpConfig
+from stack.link.impair import Impaired
+from stack.link.segment import Segment
+from stack.wire.addresses import parse_ipv4
+from stack.wire.tcp import SYN
+from tests.sim.network import Machine, Network
+from tests.sim.programs import Exchange, Requester, Server
+from tests.sim.stranger import Stranger
+
+SYNS = 10_000
+BACKLOG = TcpConfig().syn_backlog
+NEIGHBORS = ArpConfig().entries_max
+GROWTH_BYTES = 100_000  # by a thousand SYNs: a hundred bytes each, where a connection would take some thousands
+
+
+class World:
+    """A server with an old customer, a new customer 2 ms away, and a stranger who forges."""
+
+    def __init__(self) -> None:
+        self.network = Network(7)
+        self.segment = Segment()
+        self.server, self.old, self.new = (self._machine(number) for number in (1, 2, 3))
+        self.stranger = Stranger(self.network, self.segment, "10.0.0.66")
+        Server(self.server, 7)
+        self.customer = Requester(self.old, self.old.connect("10.0.0.1", 7), interval_s=0.01, times=100)
+        self.network.run(lambda: self.customer.answered == 1)
+        self.stranger.asks("10.0.0.1")
+        self.sent = 0
+
+    def _machine(self, number: int) -> Machine:
+        machine = self.network.machine(f"host{number}")
+        port = self.segment.attach()
+        link = Impaired(port, delay_s=0.001) if number == 1 else port
+        machine.attach(link, f"10.0.0.{number}/16", gateway="10.0.0.66")
+        return machine
+
+    def flood(self, count: int, network: str) -> None:
+        """`count` SYNs, ten in a millisecond, from as many addresses of a /16."""
+        first = parse_ipv4(network)[:2]
+        for number in range(count):
+            source = first + (0x0100 + self.sent).to_bytes(2, "big")
+            self.sent += 1
+            ports = 1024 + number % 60_000, 7
+            self.stranger.says_tcp("10.0.0.1", ports, SYN, seq=number, source=source)
+            if number % 10 == 9:
+                self.network.run(for_s=0.001)
+
+
+@pytest.mark.parametrize(
+    ("network", "answers_arp"),
+    [("10.0.0.0", False), ("10.0.0.0", True), ("192.0.0.0", True)],
+    ids=["neighbours that do not exist", "neighbours that fall silent", "from far away"],
+)
+def test_a_flood_of_10_000_syns(network: str, answers_arp: bool) -> None:
+    world = World()
+    if answers_arp:
+        world.stranger.owns = lambda address: address[:3] != b"\x0a\0\0" or address[3] == 66
+    world.flood(SYNS // 2, network)
+    assert world.server.host.tables()["half_open"] == BACKLOG
+    newcomer = Exchange(world.new, world.new.connect("10.0.0.1", 7), b"let me in")
+    world.flood(SYNS // 2, network)
+    assert newcomer.done
+    assert newcomer.received == b"let me in"
+    if network != "10.0.0.0" or not answers_arp:  # else everybody's place in the ARP cache is in demand
+        assert world.customer.answered > 70  # a round every 12 ms for the second that this took
+    tables = world.server.host.tables()
+    assert tables["half_open"] <= BACKLOG
+    assert tables["neighbors"] <= NEIGHBORS
+    assert tables["connections"] == tables["paths"] <= BACKLOG + 2
+    assert tables["deadlines"] <= 2 * tables["connections"]
+    world.network.run(for_s=TcpConfig().syn_received_timeout_s + 10)
+    assert world.server.host.tables()["half_open"] == 0
+    assert world.customer.answered == 100
+
+
+def test_memory_is_flat_while_a_flood_goes_on() -> None:
+    world = World()
+
+    def flooded() -> int:
+        world.flood(1000, "10.0.0.0")  # every table was full before half of them
+        world.stranger.frames.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = flooded()
+        growth = flooded() - before
+    finally:
+        tracemalloc.stop()
+    assert abs(growth) < GROWTH_BYTES
+
+
+def test_a_flood_of_segments_for_nobody_costs_nothing() -> None:
+    """Each is answered by a reset, and forgotten."""
+    world = World()
+    sizes = world.server.host.tables()
+    for number in range(2000):
+        world.stranger.says_tcp("10.0.0.1", (1024 + number, 4242), SYN, seq=number)
+        if number % 100 == 99:
+            world.network.run(for_s=0.01)
+    assert len(world.stranger.frames) == 2000
+    assert world.server.host.tables() == sizes
