@@ -6,29 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.net import Namespace, Program, need_root, up
+from tests.live.net import Namespace, Program, own_namespace, up
 
 
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
     """An empty network namespace for one test."""
-    need_root()
-    made = Namespace()
-    try:
+    with own_namespace() as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
 def module_namespace() -> Iterator[Namespace]:
     """One network namespace for all tests of a module."""
-    need_root()
-    made = Namespace()
-    try:
+    with own_namespace() as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -188,6 +188,17 @@ class Namespace:
         return ip("-n", self.name, "-o", "link")
 
 
+@contextmanager
+def own_namespace() -> Iterator[Namespace]:
+    """An empty network namespace, gone afterwards; skips where there can be none."""
+    need_root()
+    made = Namespace()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 def ip(*words: str) -> str:
     """The output of iproute2's `ip`."""
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20).stdout
