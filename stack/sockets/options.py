@@ -133,6 +133,7 @@ STREAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     # The two ECN bits of a connection belong to TCP (RFC 3168 section 6.1).
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFC, byte=True),
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline", _flag),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY): Option("nodelay", _flag),
     (socket.IPPROTO_TCP, socket.TCP_MAXSEG): Option("maxseg", _maximum_segment),
     (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT): Option(

@@ -29,6 +29,7 @@ from stack.sockets.socket import (
     scatter,
     writable_view,
 )
+from stack.sockets.waiter import Waiter
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.states import State
@@ -54,10 +55,12 @@ class StreamSocket(Socket):
         self._bound: tuple[bytes, int] | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
-        self._preset: dict[str, Any] = {}  # options set before there is a connection; a listener's go to its children
+        # Options set before there is a connection; a listener's go to its children.
+        self._preset: dict[str, Any] = {"oobinline": 0}
         self._reuse_address = self._broadcast = False
         self._peeked = b""  # read by MSG_PEEK
         self._write_shut_down = False
+        self._urgent = Waiter()
         self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
         if connection is not None:
             self._take(connection)
@@ -66,6 +69,12 @@ class StreamSocket(Socket):
         self._connection = connection
         connection.on_readable = self._reader.wake
         connection.on_writable = self._writer.wake
+        connection.on_urgent = self._urgent.wake
+
+    def close(self) -> None:
+        """As `Socket.close`."""
+        super().close()
+        self._urgent.fail(trio.ClosedResourceError("another task closed this socket"))
 
     def _end(self) -> Callable[[float], None] | None:
         if self._connection is None and self._listener is None and self._bound is None:
@@ -233,10 +242,38 @@ class StreamSocket(Socket):
             return self._listener.readable
         return bool(self._peeked) or self._connection is None or self._connection.readable
 
+    def _waiter(self, flags: int) -> Waiter:
+        """Where a receiving call waits. Urgent data has a place of its own, as it has in poll()."""
+        if not flags & stdlib.MSG_OOB:
+            return self._reader
+        if self._connection is not None:
+            self._connection.on_readable = self._wake_both  # the urgent octet itself, and the end
+        return self._urgent
+
+    def _wake_both(self) -> None:
+        self._reader.wake()
+        self._urgent.wake()
+
+    async def wait_urgent(self) -> None:
+        """Wait until the peer has announced urgent data that was not read yet: what poll() calls POLLPRI.
+
+        OSError(ENOTCONN) when there is no connection, or when it ends before that.
+        """
+        await self._until(self._waiter(stdlib.MSG_OOB), self._has_urgent)
+
+    def _has_urgent(self) -> bool | None:
+        self._check_open_for_waiting()
+        connection = self._connection
+        if connection is None or connection.state is State.CLOSED:
+            fail(errno.ENOTCONN)
+        if connection.urgent and not connection.urgent_taken:
+            return True
+        return fail(errno.ENOTCONN) if connection.peer_fin else None
+
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...)."""
         size = check_size(buflen, "recv")
-        return await self._until(self._reader, self._receive, size, flags)
+        return await self._until(self._waiter(flags), self._receive, size, flags)
 
     def _receive(self, size: int, flags: int) -> bytes | None:
         if not size:
@@ -255,12 +292,13 @@ class StreamSocket(Socket):
     def _receive_oddly(self, connection: Connection, size: int, flags: int) -> bytes | None:
         """Receive with flags, or what MSG_PEEK has read before."""
         if flags & stdlib.MSG_OOB:
-            fail(errno.EINVAL)  # urgent data is in the stream, as RFC 6093 section 6 wants it
+            return connection.receive_urgent(peek=bool(flags & stdlib.MSG_PEEK))
         if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK):
             fail(errno.EOPNOTSUPP)
         now = current_time()
         peek = flags & stdlib.MSG_PEEK
-        if peek and len(self._peeked) < size and (connection.readable or not self._peeked):
+        more_wanted = peek and len(self._peeked) < size and (connection.urgent != 1 or not self._peeked)
+        if more_wanted and (connection.readable or not self._peeked):
             try:
                 more = connection.receive(size - len(self._peeked), now)
             except OSError as error:
@@ -284,7 +322,7 @@ class StreamSocket(Socket):
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """Fill `buffer` with up to `nbytes` bytes (0: its length); how many there were, 0 at the end of the stream."""
         writable_view(buffer, nbytes, "recv_into").release()
-        return await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
+        return await self._until(self._waiter(flags), self._receive_into, buffer, nbytes, flags)
 
     def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> int | None:
         # The view is made anew each time, so that nobody's bytearray stays locked while we wait.
@@ -309,7 +347,7 @@ class StreamSocket(Socket):
     async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, None]:
         """(`recv`, None): the peer's address is `getpeername()`."""
         size = check_size(bufsize, "recvfrom")
-        return await self._until(self._reader, self._receive, size, flags), None
+        return await self._until(self._waiter(flags), self._receive, size, flags), None
 
     async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, None]:
         """(`recv_into`, None)."""
@@ -320,7 +358,7 @@ class StreamSocket(Socket):
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
         """(`recv`, no ancillary data, no flags, None)."""
         size = check_size(bufsize, "recvmsg")
-        return await self._until(self._reader, self._receive, size, flags), [], 0, None
+        return await self._until(self._waiter(flags), self._receive, size, flags), [], 0, None
 
     async def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
@@ -328,7 +366,7 @@ class StreamSocket(Socket):
         """(bytes put into `buffers`, no ancillary data, no flags, None)."""
         places = list(buffers)
         size = sum(memoryview(place).nbytes for place in places)
-        data = await self._until(self._reader, self._receive, size, flags)
+        data = await self._until(self._waiter(flags), self._receive, size, flags)
         scatter(data, places)
         return len(data), [], 0, None
 
@@ -346,17 +384,18 @@ class StreamSocket(Socket):
 
     def _send(self, data: Buffer, flags: int) -> int | None:
         self._check_open()
-        if flags & ~HARMLESS_FLAGS:
+        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
             fail(errno.EOPNOTSUPP)
         connection = self._connection
         if connection is None:
             fail(errno.EPIPE)
+        urgent = bool(flags & stdlib.MSG_OOB)
         now = current_time()
         if type(data) is bytes:
-            taken, length = connection.send(data, now), len(data)
+            taken, length = connection.send(data, now, urgent), len(data)
         else:
             with bytes_view(data) as view:
-                taken, length = connection.send(view, now), len(view)
+                taken, length = connection.send(view, now, urgent), len(view)
         self._runner.after_call(now)
         return taken if taken or not length else None
 

@@ -156,16 +156,44 @@ async def test_flags_that_mean_something_else_are_refused() -> None:
         client, _server = await stream_pair(alice, bob)
         with alice.socket(type=SOCK_DGRAM) as datagrams:
             await datagrams.connect((BOB, 9))
+            with pytest.raises(OSError) as caught:
+                await datagrams.send(b"x", MSG_OOB)
+            assert caught.value.errno == errno.EOPNOTSUPP
             for sock in (client.socket, datagrams):
-                with pytest.raises(OSError) as caught:
-                    await sock.send(b"x", MSG_OOB)
-                assert caught.value.errno == errno.EOPNOTSUPP
                 with pytest.raises(OSError) as caught:
                     await sock.recv(1, 1 << 30)
                 assert caught.value.errno == errno.EOPNOTSUPP
                 with pytest.raises(OSError) as caught:
                     await sock.sendmsg([b"x"], [(stdlib.SOL_SOCKET, stdlib.SCM_RIGHTS, b"\0\0\0\0")])
                 assert caught.value.errno == errno.EINVAL
+
+
+@virtual
+async def test_urgent_data_is_waited_for_apart_from_the_stream() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        heard: list[bytes] = []
+
+        async def listen_for_urgent() -> None:
+            await server.socket.wait_urgent()  # type: ignore[attr-defined]
+            heard.append(await server.socket.recv(1, MSG_OOB))
+            with pytest.raises(OSError, match="not connected"):
+                await server.socket.wait_urgent()  # type: ignore[attr-defined]
+
+        async def read() -> None:
+            while data := await server.receive_some():
+                heard.append(data)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen_for_urgent)
+            nursery.start_soon(read)
+            await wait_all_tasks_blocked()
+            await client.socket.send(b"!", MSG_OOB)
+            await wait_all_tasks_blocked()
+            assert heard == [b"!"]
+            await client.send_all(b"and on")
+            await client.send_eof()
+        assert heard == [b"!", b"and on"]
 
 
 @virtual

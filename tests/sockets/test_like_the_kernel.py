@@ -308,6 +308,43 @@ async def two_listeners(w: World) -> Any:
 
 
 @case
+async def urgent_data(w: World) -> Any:
+    client, server = await w.pair()
+    happened: list[Any] = [
+        server.getsockopt(SOL_SOCKET, stdlib.SO_OOBINLINE),
+        await aoutcome(server.recv, 1, stdlib.MSG_OOB),
+        await aoutcome(client.send, b"abc", stdlib.MSG_OOB),
+    ]
+    await until(server.is_readable)
+    happened += [
+        await aoutcome(server.recv, 1, stdlib.MSG_OOB | stdlib.MSG_PEEK),
+        await aoutcome(server.recv, 1, stdlib.MSG_OOB),
+        await aoutcome(server.recv, 1, stdlib.MSG_OOB),
+        await aoutcome(client.send, b"de"),
+        await aoutcome(server.recv, 10, stdlib.MSG_PEEK),
+        await aoutcome(server.recv, 10),
+    ]
+    await until(server.is_readable)
+    happened += [
+        await aoutcome(server.recv, 10),
+        await aoutcome(server.recv, 10, stdlib.MSG_OOB),
+        await aoutcome(client.send, b"!", stdlib.MSG_OOB),
+        server.is_readable(),  # the urgent octet alone is nothing to read
+        await aoutcome(server.recv, 10, stdlib.MSG_OOB),
+        await aoutcome(server.recv, 10),
+    ]
+    server.setsockopt(SOL_SOCKET, stdlib.SO_OOBINLINE, 1)
+    happened.append(await aoutcome(client.send, b"fgh", stdlib.MSG_OOB))
+    await until(server.is_readable)
+    happened += [await aoutcome(server.recv, 10, stdlib.MSG_OOB)]
+    happened += [await aoutcome(client.send, b"ij")]
+    happened += [await aoutcome(server.recv, 10), await aoutcome(server.recv, 10), await aoutcome(server.recv, 10)]
+    client.close()
+    server.close()
+    return happened
+
+
+@case
 async def connected_sockets(w: World) -> Any:
     client, server = await w.pair()
     happened: list[Any] = [
