@@ -61,7 +61,7 @@ class Wire:
         total = pseudo_sum(OURS[0], self._remote, PROTO_TCP, length)
         total += sum(int.from_bytes(padded[i : i + 2], "big") for i in range(0, len(padded), 2))
         assert total % 0xFFFF == 0, "wrong TCP checksum"
-        self._world.sent.append(Sent(data))
+        self._world.sent.append(Sent(data, now))
 
     def suspect(self, now: float) -> None:
         self.suspected.append(now)
@@ -73,7 +73,8 @@ class Wire:
 class Sent:
     """One segment of ours."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: float) -> None:
+        self.at = at
         header = TcpHeader.parse(data)
         self.seq, self.ack, self.flags, self.window = header.seq, header.ack, header.flags, header.window
         self.raw_options = header.options
@@ -194,6 +195,18 @@ class Peer:
         """Let time pass."""
         self.world.wait(seconds)
 
+    def times(self, seconds: float, flags: int, data: bytes | int | None = None) -> list[float]:
+        """Let time pass in which only segments of this kind are sent, and at the very end perhaps a reset.
+
+        Returns when they were, in seconds from now.
+        """
+        begun = self.now
+        self.wait(seconds)
+        times = []
+        while self.world.sent and (flags & RST or not self.world.sent[0].flags & RST):
+            times.append(round(self.expects(flags, data).at - begun, 3))
+        return times
+
     def another(self, port: int) -> Peer:
         """Another client of the same listener, at another port."""
         peer = Peer(self.world, None, (THEIRS[0], port))
@@ -242,7 +255,7 @@ class Peer:
         reset = reset_for(copy) if answer else None
         if reset is not None:
             number, ack, flags = reset
-            world.sent.append(Sent(TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0).build()))
+            world.sent.append(Sent(TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0).build(), world.now))
 
     def _birth(self) -> Connection:
         self.conn = self.world.new_connection(self.remote)
