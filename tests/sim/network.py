@@ -48,6 +48,7 @@ class Network:
         self.machines: list[Machine] = []
         self._heap: list[tuple[float, int, Action]] = []
         self._serial = 0
+        self._at_once = 0
         self._hash = hashlib.blake2b(digest_size=16)
 
     def machine(self, name: str, config: Config | None = None, **options: Any) -> Machine:
@@ -74,18 +75,21 @@ class Network:
         """
         end = self.now + for_s
         heap = self._heap
-        at_once = 0
         while until is None or not until():
             if not heap or heap[0][0] > end:
                 assert until is None, f"still not so after {for_s} s, at {self.now}"
                 self.now = max(self.now, end) if end < inf else self.now
                 return
-            time, _, action = heapq.heappop(heap)
-            at_once = at_once + 1 if time == self.now else 0
-            assert at_once < MOST_EVENTS_AT_ONCE, f"the clock stands still at {self.now}"
-            self.now = time
-            self.events += 1
-            action()
+            self.step()
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        time, _, action = heapq.heappop(self._heap)
+        self._at_once = self._at_once + 1 if time == self.now else 0
+        assert self._at_once < MOST_EVENTS_AT_ONCE, f"the clock stands still at {self.now}"
+        self.now = time
+        self.events += 1
+        action()
 
     # --- what was seen
 
@@ -220,11 +224,11 @@ class Machine:
         """Passive OPEN."""
         return self.host.listen((address, port), backlog, self.network.now, **options)
 
-    def udp(self, port: int = 0) -> Endpoint:
+    def udp(self, port: int = 0, *, address: bytes = ANY) -> Endpoint:
         """A UDP endpoint, bound to `port` unless that is 0."""
         endpoint = self.host.udp.open()
         if port:
-            endpoint.bind((ANY, port))
+            endpoint.bind((address, port))
         return endpoint
 
     def ping(self, address: str, data: bytes = b"", **options: Any) -> list[EchoResult]:
