@@ -119,6 +119,9 @@ class TcpConfig:
     msl_s: float = 30.0
     """The maximum segment lifetime: RFC 9293 section 3.4.2 suggests two minutes, "but this is an engineering choice"."""
 
+    protect_time_wait: bool = True
+    """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""
+
     # Acknowledgments
     delayed_ack_s: float = 0.04
     """MUST-40: below 0.5 s."""

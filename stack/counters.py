@@ -74,6 +74,7 @@ MIB: dict[str, str] = {
     "tcpRetransSegs": "segments sent again",
     "tcpInErrs": "segments received in error (a bad checksum, for example)",
     "tcpOutRsts": "segments sent with the RST flag",
+    "tcpWindowScaleTooLarge": "SYNs with a window scale over 14, which was taken as 14 (RFC 7323 section 2.3)",
     "tcpTimeouts": "connections given up because the peer did not answer",
 }
 
@@ -162,6 +163,7 @@ DROPS: dict[str, str] = {
     "tcp_paws": "a timestamp older than one that came before: an old duplicate (RFC 7323 section 5.3)",
     "tcp_window_closed": "data while the receive window is zero",
     "tcp_reset_not_exact": "a reset in the window but not at RCV.NXT: challenged",
+    "tcp_reset_in_time_wait": "a reset in TIME-WAIT, perhaps an old duplicate (RFC 1337)",
     "tcp_unexpected_syn": "a SYN on a connection that exists: challenged",
     "tcp_no_ack": "no ACK where every segment must have one",
     "tcp_bad_ack": "an acknowledgment that could not have been sent: challenged",

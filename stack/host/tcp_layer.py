@@ -21,14 +21,15 @@ from stack.internet.received import Received
 from stack.tcp.connection import Connection
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
-from stack.tcp.segment import Segment, reset_for
+from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.seq import in_window
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
+from stack.tcp.time_wait import make_way, may_begin_again
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import TcpHeader
+from stack.wire.tcp import SYN, TcpHeader
 
 Address = tuple[bytes, int]
 
@@ -215,17 +216,24 @@ class TcpLayer:
             return
         key = received.source + received.destination + bytes(payload[:4])
         connection = self.connections.get(key)
+        iss_after: int | None = None
         if connection is not None:
-            if connection.segment(segment, received.now):
-                self.reset(received.source, received.destination, payload, segment, received.now)
-            return
-        self._unclaimed(received, segment)
+            if segment.flags & SYN and self._listener(connection.local) and may_begin_again(connection, segment):
+                iss_after = make_way(connection, received.now)
+            else:
+                if connection.segment(segment, received.now):
+                    self.reset(received.source, received.destination, payload, segment, received.now)
+                return
+        self._unclaimed(received, segment, iss_after)
 
-    def _unclaimed(self, received: Received, segment: Segment) -> None:
-        """No connection has it: a listener, or CLOSED (3.10.7.1)."""
+    def _listener(self, local: Address) -> Listener | None:
+        return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
+
+    def _unclaimed(self, received: Received, segment: Segment, iss_after: int | None) -> None:
+        """No connection has it (any more): a listener, or CLOSED (3.10.7.1)."""
         payload, source, destination = received.payload, received.source, received.destination
         remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
-        listener = self.listeners.get((destination, local_port)) or self.listeners.get((ANY, local_port))
+        listener = self._listener((destination, local_port))
         if listener is None:
             self._counters.drop("tcp_no_connection")
             answer = True
@@ -233,7 +241,9 @@ class TcpLayer:
 
             def birth() -> Connection:
                 path = self._ip.path(destination, source, PROTO_TCP, df=True, now=received.now)
-                return self._birth((destination, local_port), (source, remote_port), path)
+                child = self._birth((destination, local_port), (source, remote_port), path)
+                child.iss_after = iss_after
+                return child
 
             try:
                 answer = listener.segment(segment, birth, received.now)
@@ -250,7 +260,7 @@ class TcpLayer:
             return
         seq, ack, flags = reset
         remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
-        bare = TcpHeader(local_port, remote_port, seq, ack, flags, 0).build()
+        bare = TcpHeader(local_port, remote_port, seq, ack, flags, 0, options=reset_options(segment)).build()
         checksum = internet_checksum(bare, pseudo_sum(destination, source, PROTO_TCP, len(bare)))
         self._counters["tcpOutSegs"] += 1
         self._counters["tcpOutRsts"] += 1

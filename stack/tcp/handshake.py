@@ -20,12 +20,15 @@ from stack.wire.tcp import ACK, FIN, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
+_ISS_GAP = 1 << 16  # beyond what the old connection could still be told to have received
 
 
 def begin(tcb: Tcb, now: float) -> None:
     """Select an ISS, offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out."""
     config = tcb.services.config
     tcb.iss = tcb.services.choose_iss(tcb.key, now)
+    if tcb.iss_after is not None and not seq.gt(tcb.iss, tcb.iss_after):
+        tcb.iss = seq.add(tcb.iss_after, _ISS_GAP)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = seq.add(tcb.iss, 1)
     tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.iss
@@ -69,6 +72,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.rcv_shift = 0
     else:
         tcb.snd_shift = min(options.window_scale, _MAX_SHIFT)
+        if options.window_scale > _MAX_SHIFT:
+            tcb.services.counters["tcpWindowScaleTooLarge"] += 1
     if options.timestamps is not None and tcb.timestamps.offered:  # RFC 7323 section 3.2: both or neither
         tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
     tcb.begin_congestion(tcb.mss)

@@ -184,6 +184,8 @@ def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
 def _retransmit_more(tcb: Tcb, now: float) -> None:
     """After a timeout: go back and send what was outstanding again, as fast as cwnd grows (RFC 5681 section 3.1)."""
     window = min(tcb.snd_wnd, tcb.congestion.cwnd)
+    if tcb.timeouts == 1:  # RFC 7323 section 2.4: "on first retransmission ... without regard to the receiver window"
+        window = max(window, tcb.mss)
     while tcb.rtx_nxt != tcb.rtx_end:
         ahead = (tcb.rtx_nxt - tcb.snd_una) & MASK
         limit = min(tcb.mss, window - ahead, (tcb.rtx_end - tcb.rtx_nxt) & MASK)
@@ -193,10 +195,14 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
 
 
 def probe_window(tcb: Tcb, now: float) -> None:
-    """Send one octet into the closed window (3.8.6.1): the first unacknowledged, or the first unsent, or FIN."""
+    """Send one octet into the closed window (3.8.6.1): the first unacknowledged, or the first unsent, or FIN.
+
+    What was sent before the window closed is sent again whole the first time (RFC 7323 section 2.4).
+    """
+    first = not tcb.probing and tcb.persist_backoff == 0 and tcb.timeouts == 0
     tcb.probing = True
     if tcb.snd_nxt != tcb.snd_una:
-        retransmit_front(tcb, now, 1)
+        retransmit_front(tcb, now, None if first else 1)
     elif tcb.unsent:
         _send_range(tcb, tcb.snd_nxt, 1, False, now)
     elif tcb.fin_queued:

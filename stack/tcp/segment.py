@@ -9,7 +9,7 @@ from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader, flag_names
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
-__all__ = ["Segment", "reset_for"]
+__all__ = ["Segment", "reset_for", "reset_options"]
 
 
 class Segment:
@@ -64,6 +64,12 @@ class Segment:
     def __repr__(self) -> str:
         control = flag_names(self.flags)
         return f"<SEQ={self.seg_seq}><ACK={self.seg_ack}><CTL={control}> {len(self.text)} octets, window {self.window}"
+
+
+def reset_options(segment: Segment) -> bytes:
+    """The options of that reset: what had timestamps gets its own back, with TSval 0 (RFC 7323 section 5.2)."""
+    stamps = segment.options().timestamps
+    return b"" if stamps is None else timestamps.option(0, stamps[0])
 
 
 def reset_for(segment: Segment) -> tuple[int, int, int] | None:

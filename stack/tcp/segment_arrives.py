@@ -186,6 +186,9 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_reset_not_exact")
         challenge_ack(tcb, now)
         return False
+    if tcb.state is State.TIME_WAIT and tcb.services.config.protect_time_wait:
+        tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
+        return False
     if tcb.state is State.SYN_RECEIVED:
         if tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
             finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
@@ -205,7 +208,10 @@ def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """A SYN in a synchronized state gets a challenge ACK whatever its number is (RFC 5961 section 4)."""
+    """A SYN in a synchronized state gets a challenge ACK whatever its number is (RFC 5961 section 4).
+
+    In TIME-WAIT it may be the beginning of a new connection: `time_wait.may_begin_again` was asked before this one was.
+    """
     if not seg.flags & SYN:
         return True
     tcb.services.counters.drop("tcp_unexpected_syn")

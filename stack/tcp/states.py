@@ -73,6 +73,8 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
     (_S.ESTABLISHED, _E.RCV_FIN): (_S.CLOSE_WAIT,),
     (_S.FIN_WAIT_1, _E.RCV_FIN): (_S.CLOSING,),
     (_S.FIN_WAIT_2, _E.RCV_FIN): (_S.TIME_WAIT,),
+    # RFC 6191: the peer begins again; the SYN is the listener's
+    (_S.TIME_WAIT, _E.RCV_SYN): (_S.CLOSED,),
     # 3.10.8
     (_S.TIME_WAIT, _E.TIME_WAIT_TIMEOUT): (_S.CLOSED,),
     # 3.9.2.2: only an open that has not succeeded yet gives in to a hard error (RFC 5927 section 5.2)

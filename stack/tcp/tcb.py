@@ -109,7 +109,7 @@ class Tcb:
     __slots__ = (
         "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end",
         "congestion", "deadline", "delack_deadline", "duplicate_acks", "error", "fin_queued", "fin_seq",
-        "heap_entry", "irs", "iss", "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s",
+        "heap_entry", "irs", "iss", "iss_after", "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s",
         "keepalive_interval_s", "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "linger_s",
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent",
         "on_writable", "oobinline", "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline",
@@ -139,6 +139,7 @@ class Tcb:
     def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
         self.iss = self.snd_una = self.snd_nxt = 0
+        self.iss_after: int | None = None  # SND.NXT of the connection that this one follows out of TIME-WAIT
         self.syn_acked = False
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1

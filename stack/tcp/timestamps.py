@@ -74,6 +74,11 @@ class Timestamps:
         return ticks / TICKS_PER_SECOND if ticks < 0x8000_0000 else 0.0
 
 
+def option(ts_val: int, ts_ecr: int) -> bytes:
+    """The option alone, padded to twelve octets."""
+    return _OPTION.pack(_LAYOUT, ts_val, ts_ecr)
+
+
 def read(options: Buffer) -> tuple[int, int] | None:
     """(TSval, TSecr) when the options are laid out as nearly everyone does it; None means: look closer."""
     if len(options) >= OPTION_BYTES:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stack.config import TcpConfig
+from stack.link.segment import Segment
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
-from stack.tcp.timestamps import TICKS_PER_SECOND
-from stack.wire.tcp_options import TcpOptions
+from stack.tcp.timestamps import TICKS_PER_SECOND, Timestamps
+from stack.wire.tcp_options import TcpOptions, parse_options
 from tests.requirements import rfc
+from tests.sim.network import Network
+from tests.sim.stranger import Stranger
 
-from .world import ACK, FIN, MSS, RST, SYN, Peer, Sent, add, closed, listening, syn_sent
+from .world import ACK, FIN, MSS, RST, SYN, Peer, Sent, add, closed, established, listening, syn_sent
 
 PEER_CLOCK = 0xFFFF_FF00  # the peer's timestamps cross the wrap, too
 OUR_CLOCK = 1000 * TICKS_PER_SECOND  # World begins at 1000 s, and its offset is 0
@@ -110,3 +114,165 @@ def test_a_full_segment_leaves_room_for_the_option() -> None:
     conn.send(bytes(2 * (MSS - 12)), peer.world.now)
     peer.expects(ACK, MSS - 12)
     peer.expects(ACK, MSS - 12)
+
+
+# --- what is not agreed
+
+
+@rfc("7323-3.2-k")
+def test_timestamps_nobody_agreed_on_are_ignored() -> None:
+    conn, peer = established(active=False)
+    peer.sends(ACK, b"first", options=stamp(100))
+    peer.sends(ACK, b"second", options=stamp(1))  # "older", but who cares
+    peer.world.wait(0.1)
+    assert peer.expects(ACK).options.timestamps is None
+    assert conn.receive(100, peer.world.now) == b"firstsecond"
+
+
+@rfc("7323-3.2-i", "7323-3.2-j")
+def test_a_segment_without_the_timestamps_agreed_on_is_dropped_in_silence() -> None:
+    conn, peer = agreed()
+    peer.sends(ACK, b"no timestamp", seq=conn.rcv_nxt)
+    peer.silent()
+    assert conn.receive(100, peer.world.now) is None
+    assert conn.state is State.ESTABLISHED
+    assert peer.world.counters["tcp_no_timestamp"] == 1
+
+
+def test_a_syn_without_timestamps_is_challenged_as_the_peer_may_have_forgotten_us() -> None:
+    conn, peer = agreed()
+    peer.sends(SYN, seq=5)
+    stamps(peer.expects(ACK, seq=conn.snd_nxt, ack=conn.rcv_nxt))
+
+
+# --- section 4.3: which timestamp is echoed
+
+
+def sends_letter(peer: Peer, letter: str, val: int) -> None:
+    """Segment A, B, C ... of section 4.3's figures: two hundred octets that begin 200 after the one before."""
+    first = add(peer.snd_nxt, 200 * (ord(letter) - ord("A")))
+    peer.sends(ACK, bytes(200), seq=first, options=stamp(val))
+
+
+@rfc("7323-4.3-a", "7323-3.2-c")
+def test_a_delayed_ack_echoes_the_earliest_segment_it_acknowledges() -> None:
+    _, peer = agreed()
+    sends_letter(peer, "A", 11)
+    sends_letter(peer, "B", 12)
+    sends_letter(peer, "C", 13)
+    peer.silent()
+    peer.world.wait(0.1)
+    assert stamps(peer.expects(ACK, ack=add(peer.snd_nxt, 600))) == (40, 11)
+
+
+@rfc("7323-4.3-b", "7323-4.3-c", "7323-4.3-d")
+def test_around_holes_what_advanced_the_window_is_echoed() -> None:
+    _, peer = agreed()
+    for letter, val, echoed in (("A", 11, 11), ("C", 13, 11), ("B", 12, 12), ("E", 15, 12), ("D", 14, 14)):
+        sends_letter(peer, letter, val)
+        peer.world.wait(0.1)
+        assert stamps(peer.expects(ACK))[1] == echoed, letter
+
+
+# --- section 4: round-trip time measurement
+
+
+@rfc("6298-3-b", "7323-3.2-d")
+def test_an_echo_tells_which_transmission_was_acknowledged() -> None:
+    """Retransmissions give measurements, and end the back-off."""
+    conn, peer = agreed()
+    world = peer.world
+    conn.send(b"lost and lost", world.now)
+    peer.expects(ACK, 13)
+    world.wait(0.2 + 0.4 + 0.8)
+    for _ in range(3):
+        last = stamps(peer.expects(ACK, 13))[0]
+    assert conn.rtt.timeout_s() == 1.6
+    world.wait(0.1)
+    peer.sends(ACK, options=stamp(2, OUR_CLOCK + last))
+    assert conn.rtt.srtt_s is not None and 0.0124 < conn.rtt.srtt_s < 0.0126  # an eighth of 0.1 s
+    assert conn.rtt.timeout_s() == conn.rtt.rto_s
+
+
+@rfc("7323-4.1-b")
+def test_only_what_advances_snd_una_is_measured() -> None:
+    conn, peer = agreed()
+    conn.send(b"data", peer.world.now)
+    peer.expects(ACK, 4)
+    peer.world.wait(0.2)
+    peer.expects(ACK, 4)  # from now on there is nothing but the echo to measure with
+    srtt = conn.rtt.srtt_s
+    peer.world.wait(0.1)
+    peer.sends(ACK, b"x", ack=conn.snd_una, options=stamp(2))
+    assert conn.rtt.srtt_s == srtt
+    conn.ack_now = False
+    peer.sends(ACK, options=stamp(2, OUR_CLOCK + 200))
+    assert conn.rtt.srtt_s != srtt
+
+
+def test_an_echo_from_the_future_is_no_negative_time() -> None:
+    conn, peer = agreed()
+    conn.send(b"data", peer.world.now)
+    peer.expects(ACK, 4)
+    peer.world.wait(0.2)
+    peer.expects(ACK, 4)
+    peer.sends(ACK, options=stamp(2, OUR_CLOCK + 100_000))
+    assert conn.rtt.srtt_s == 0
+
+
+@rfc("7323-4.2-a")
+def test_many_samples_a_round_trip_weigh_as_much_as_one() -> None:
+    """Appendix G: with eight segments in flight and an ACK for every second, each counts for a quarter."""
+    conn, peer = agreed()
+    world = peer.world
+    conn.send(bytes(8 * (MSS - 12)), world.now)
+    for _ in range(8):
+        peer.expects(ACK, MSS - 12)
+    world.wait(0.2)
+    peer.expects(ACK, MSS - 12)  # the timeout's, so that the timed segment is given up
+    world.wait(0.1)
+    peer.sends(ACK, ack=add(conn.snd_una, 2 * (MSS - 12)), options=stamp(2, OUR_CLOCK + 200))
+    assert conn.rtt.srtt_s is not None and 0.1 / 8 / 4 * 0.99 < conn.rtt.srtt_s < 0.1 / 8 / 4 * 1.01
+    world.sent.clear()
+
+
+# --- sections 5.4 and 7: the clock
+
+
+@rfc("7323-4.1-a", "7323-5.4-d")
+def test_the_clock_ticks_a_thousand_times_a_second() -> None:
+    clock = Timestamps(True, 0xFFFF_FF00)
+    before = clock.clock(5.0)
+    for seconds in (0.001, 1.0, 60.0, 86400.0):
+        assert abs((clock.clock(5.0 + seconds) - before & 0xFFFF_FFFF) - 1000 * seconds) <= 1
+
+
+@rfc("7323-5.4-a", "7323-5.4-b")
+def test_the_clock_ticks_while_a_window_is_sent() -> None:
+    """At a gigabit a second the largest window of all takes more than 8 s, and ours of 4 MiB more than 33 ms."""
+    clock = Timestamps(True, 0)
+    octets_per_second = 125_000_000
+    assert clock.clock((1 << 31) / octets_per_second) > clock.clock(0.0)
+    assert clock.clock(TcpConfig().max_receive_buffer_bytes / octets_per_second) > clock.clock(0.0)
+
+
+@rfc("7323-5.4-c")
+def test_the_clock_does_not_recycle_within_a_segments_life() -> None:
+    clock = Timestamps(True, 0)
+    seen = [clock.clock(float(s)) for s in range(0, int(255 + TcpConfig().msl_s))]
+    assert len(set(seen)) == len(seen)
+
+
+@rfc("7323-7-a", "7323-7.1-a")
+def test_each_connection_has_a_clock_of_its_own() -> None:
+    """As RFC 7323 section 5.4 suggests: the offset is a keyed hash of the addresses and ports."""
+    network = Network(1)
+    here = network.machine("here")
+    station = Stranger(network, segment := Segment())
+    here.attach(segment.attach(), "10.0.0.1/24")
+    for _ in range(8):
+        here.connect("10.0.0.66", 80)
+    network.run(for_s=0.01)
+    values = {read[0] for heard in station.segments() if (read := parse_options(heard.tcp.options).timestamps)}
+    assert len(values) == 8
+    assert max(values) - min(values) > 1_000_000
