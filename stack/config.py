@@ -86,7 +86,7 @@ class TcpConfig:
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
     window_scaling: bool = True
-    timestamps: bool = False
+    timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
 
     # Segments

@@ -276,3 +276,14 @@ def test_each_connection_has_a_clock_of_its_own() -> None:
     values = {read[0] for heard in station.segments() if (read := parse_options(heard.tcp.options).timestamps)}
     assert len(values) == 8
     assert max(values) - min(values) > 1_000_000
+
+
+@rfc("7323-5.2-c", "7323-5.2-d")
+def test_a_reset_that_answers_gives_the_timestamp_back() -> None:
+    conn, peer = closed()
+    peer.sends(ACK, b"who is there?", seq=5, ack=77, options=stamp(9))
+    sent = peer.expects(RST, seq=77)
+    assert sent.options.timestamps == (0, PEER_CLOCK + 9)
+    peer.sends(ACK, b"who is there?", seq=5, ack=77)
+    assert peer.expects(RST).options.timestamps is None
+    assert conn.state is State.CLOSED

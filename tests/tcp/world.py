@@ -18,9 +18,10 @@ from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
-from stack.tcp.segment import Segment, reset_for
+from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
+from stack.tcp.time_wait import make_way, may_begin_again
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, flag_names
@@ -246,19 +247,24 @@ class Peer:
         copy = Segment(
             segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.text, segment.raw_options
         )  # fmt: skip
+        iss_after = None
+        if self.conn is not None and self.listener is not None and may_begin_again(self.conn, segment):
+            iss_after = make_way(self.conn, world.now)
         if self.conn is not None and self.conn.state not in (State.CLOSED, State.LISTEN):
             answer = self.conn.segment(segment, world.now)
         elif self.listener is not None and not self.listener.closed:
-            answer = self.listener.segment(segment, self._birth, world.now)
+            answer = self.listener.segment(segment, lambda: self._birth(iss_after), world.now)
         else:
             answer = True
         reset = reset_for(copy) if answer else None
         if reset is not None:
             number, ack, flags = reset
-            world.sent.append(Sent(TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0).build(), world.now))
+            bare = TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0, options=reset_options(copy)).build()
+            world.sent.append(Sent(bare, world.now))
 
-    def _birth(self) -> Connection:
+    def _birth(self, iss_after: int | None) -> Connection:
         self.conn = self.world.new_connection(self.remote)
+        self.conn.iss_after = iss_after
         return self.conn
 
     def expects(
@@ -303,8 +309,9 @@ seq_mask = seq.MASK
 
 
 def config(**changes: Any) -> TcpConfig:
-    """The defaults, but without window scaling unless asked for: numbers in tests are then what the header says."""
-    return replace(TcpConfig(), **{"window_scaling": False, "receive_buffer_bytes": 60000, **changes})
+    """The defaults, but without extensions unless asked for: numbers in tests are then what the header says."""
+    base = {"window_scaling": False, "timestamps": False, "protect_time_wait": False, "receive_buffer_bytes": 60000}
+    return replace(TcpConfig(), **{**base, **changes})
 
 
 def text(count: int, start: int = 0) -> bytes:
