@@ -35,7 +35,7 @@ def test_the_diagram_has_every_arrow_but_the_sudden_ends() -> None:
     assert lines[0] == "stateDiagram-v2"
     assert "    LISTEN --> SYN_RECEIVED: RCV_SYN" in lines
     assert "    SYN_RECEIVED --> LISTEN: RCV_RST, RCV_SYN" in lines
-    assert "    TIME_WAIT --> CLOSED: TIME_WAIT_TIMEOUT" in lines
+    assert "    TIME_WAIT --> CLOSED: RCV_SYN, TIME_WAIT_TIMEOUT" in lines
     assert not any("ABORT" in line or "USER_TIMEOUT" in line for line in lines)
 
 
