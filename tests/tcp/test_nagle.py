@@ -249,6 +249,8 @@ def test_what_lies_inside_a_window_that_shrank_is_sent_again() -> None:
         peer.expects(ACK, MSS)
     peer.sends(ACK, ack=conn.snd_una, window=1000)
     peer.wait(0.21)
+    peer.expects(ACK, text(MSS), seq=add(OUR_ISS, 1))  # the first time "without regard to the window" (RFC 7323 2.4)
+    peer.wait(0.41)
     peer.expects(ACK, text(1000), seq=add(OUR_ISS, 1))
     peer.sends(ACK, ack=add(OUR_ISS, 1001), window=1000)
     peer.expects(ACK, text(1000, 1000), seq=add(OUR_ISS, 1001))
@@ -261,6 +263,8 @@ def test_a_window_that_shrank_to_nothing_does_not_time_the_connection_out() -> N
     for _ in range(3):
         peer.expects(ACK, MSS)
     peer.sends(ACK, ack=conn.snd_una, window=0)
+    peer.wait(0.21)
+    peer.expects(ACK, text(MSS), seq=conn.snd_una)  # the first time "without regard to the window" (RFC 7323 2.4)
     for _ in range(100):
         peer.wait(60)
         while peer.world.sent:
