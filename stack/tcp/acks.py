@@ -46,9 +46,11 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
     elif was_closed:
         tcb.persist_deadline = inf
         tcb.persist_backoff = 0
-        if tcb.probing and tcb.snd_nxt != tcb.snd_una:  # the probe's octet was not taken: it goes first now
-            tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
-        tcb.probing = False
+        if tcb.probing:
+            tcb.probing = False
+            tcb.timeouts = 0
+            if tcb.snd_nxt != tcb.snd_una:  # the probe's octet was not taken: it goes first now
+                tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
 
 
 def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:

@@ -90,12 +90,11 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
     """3.8.6.1: probe the closed window, at intervals that grow exponentially (SHLD-30)."""
     if _timed_out(tcb, now):
         return
+    unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
     probe_window(tcb, now)
     tcb.persist_backoff += 1
-    if (
-        tcb.persist_backoff == tcb.services.config.r1_retransmissions
-        and now - tcb.last_received_at > tcb.rtt.timeout_s()
-    ):
+    tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
+    if tcb.timeouts == tcb.services.config.r1_retransmissions:
         tcb.path.suspect(now)
     interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
     tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
