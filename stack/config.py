@@ -145,7 +145,12 @@ class TcpConfig:
 
     # Passive opens
     syn_backlog: int = 256
-    """Connections in SYN-RECEIVED for each listener; the oldest gives way (RFC 4987 section 3.4)."""
+    """Connections in SYN-RECEIVED for each listener (RFC 4987 section 3.2)."""
+    syn_cookies: bool = True
+    """What happens to a SYN when they are that many: a cookie is the answer (RFC 4987 section 3.6), or, without
+    cookies, the oldest gives way (section 3.4)."""
+    syn_cookie_period_s: float = 64.0
+    """A cookie counts in the period in which it was made and in the next."""
 
 
 @dataclass(frozen=True, slots=True)

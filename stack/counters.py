@@ -171,7 +171,8 @@ DROPS: dict[str, str] = {
     "tcp_too_many_runs": "out of order, with too many gaps before it already",
     "tcp_data_after_close": "data for a connection whose user has gone: answered by a reset",
     "tcp_accept_queue_full": "nobody accepts the connections that are waiting",
-    "tcp_syn_queue_full": "half-open connections given up for newer ones",
+    "tcp_syn_queue_full": "half-open connections given up for newer ones, or SYNs answered by a cookie instead",
+    "tcp_bad_cookie": "while SYN cookies are out, an acknowledgment that is none: answered by a reset",
     "tcp_icmp_not_in_flight": "an ICMP error about a segment that is not in flight",
     "tcp_not_sent": "a segment that the Internet layer could not send",
     # --- dhcp

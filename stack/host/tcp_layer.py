@@ -52,7 +52,7 @@ class TcpLayer:
     ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
-        secret, timestamp_secret = random(16), random(16)
+        secret, timestamp_secret, cookie_secret = random(16), random(16), random(16)
         self.services = Services(
             config,
             counters,
@@ -60,6 +60,7 @@ class TcpLayer:
             armed=deadlines.arm,
             closed=self._closed,
             timestamp_offset=lambda key: keyed_hash(timestamp_secret, key),
+            cookie_secret=cookie_secret,
         )
         self._deadlines = deadlines
         self._counters = counters

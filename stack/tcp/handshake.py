@@ -23,11 +23,11 @@ _MAX_SHIFT = 14  # RFC 7323 section 2.3
 _ISS_GAP = 1 << 16  # beyond what the old connection could still be told to have received
 
 
-def begin(tcb: Tcb, now: float) -> None:
-    """Select an ISS, offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out."""
+def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
+    """Select an ISS (unless it is given), offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out."""
     config = tcb.services.config
-    tcb.iss = tcb.services.choose_iss(tcb.key, now)
-    if tcb.iss_after is not None and not seq.gt(tcb.iss, tcb.iss_after):
+    tcb.iss = tcb.services.choose_iss(tcb.key, now) if iss is None else iss
+    if iss is None and tcb.iss_after is not None and not seq.gt(tcb.iss, tcb.iss_after):
         tcb.iss = seq.add(tcb.iss_after, _ISS_GAP)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = seq.add(tcb.iss, 1)

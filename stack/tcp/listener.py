@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
+from stack.tcp import cookies, seq
 from stack.tcp.connection import Connection
-from stack.tcp.handshake import listen_state
+from stack.tcp.handshake import begin, listen_state, send_syn, take_syn
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import Services, Tcb
+from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
 from stack.tcp.teardown import finish
 from stack.wire.tcp import ACK, RST, SYN
+from stack.wire.tcp_options import TcpOptions, build_options
 
 
 def _nobody() -> None:
@@ -28,8 +31,9 @@ def _no_owner(_: Listener) -> None:
 class Listener:
     """`backlog` bounds the connections that wait for `accept`, `config.syn_backlog` those in SYN-RECEIVED.
 
-    When the latter is full the oldest gives way: under a flood of SYNs that nobody completes, a real client, who
-    answers within a round trip, still gets in. `options` are the attributes that every connection starts with.
+    When the latter is full a SYN is answered by a cookie, and nothing is kept; without cookies the oldest gives way.
+    Under a flood of SYNs that nobody completes a real client, who answers within a round trip, gets in either way.
+    `options` are the attributes that every connection starts with.
     """
 
     def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: dict[str, object]) -> None:
@@ -43,12 +47,15 @@ class Listener:
         self.on_closed: Callable[[Listener], None] = _no_owner
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
+        self._cookies_until = -inf  # before this an ACK that nobody claims may bring a cookie back
 
     def segment(self, seg: Segment, birth: Callable[[], Connection], now: float) -> bool:
         """A segment for this port that no connection claims; `birth` makes the connection and makes it findable.
 
         Returns whether the segment is to be answered by a reset.
         """
+        if seg.flags & (SYN | ACK | RST) == ACK and now < self._cookies_until:
+            return self._cookie_returns(seg, birth, now)
         if seg.flags & (SYN | ACK | RST) != SYN:
             return bool(seg.flags & ACK and not seg.flags & RST)  # as listen_state would say, without a connection
         if not self.has_room():
@@ -56,15 +63,67 @@ class Listener:
             return False
         if len(self._half_open) >= self._services.config.syn_backlog:
             self._services.counters.drop("tcp_syn_queue_full")
+            if self._services.config.syn_cookies:
+                self._answer_by_cookie(seg, birth, now)
+                return False
             _forget(next(iter(self._half_open.values())), now)
+        child = self._child(birth)
+        self._adopt(child)
+        return listen_state(child, seg, now)
+
+    def _child(self, birth: Callable[[], Connection]) -> Connection:
         child = birth()
         for name, value in self.options.items():
             setattr(child, name, value)
         child.enter(Event.PASSIVE_OPEN)
+        return child
+
+    def _adopt(self, child: Connection) -> None:
         child.listener = self
         self._half_open[child.key] = child
         self._services.counters["tcpPassiveOpens"] += 1
-        return listen_state(child, seg, now)
+
+    def _answer_by_cookie(self, seg: Segment, birth: Callable[[], Connection], now: float) -> None:
+        """Send a SYN,ACK that says all we need to know, by a connection that lives no longer than that takes."""
+        services = self._services
+        period_s = services.config.syn_cookie_period_s
+        self._cookies_until = now + 2 * period_s
+        child = self._child(birth)
+        options = seg.options()
+        mss = options.mss or DEFAULT_SEND_MSS
+        begin(child, now, cookies.make(services.cookie_secret, child.key, seg.seg_seq, mss, int(now / period_s)))
+        take_syn(child, _syn(seg.seg_seq, options), now)
+        if child.timestamps.agreed:  # our clock is a little slow, to end in the right bits
+            ticks = seq.sub(child.timestamps.clock(now), child.timestamps.offset)
+            child.timestamps.offset -= ticks - cookies.hide(ticks, options)
+        send_syn(child, now)
+        finish(child, Event.CLOSE, 0, now)
+
+    def _cookie_returns(self, seg: Segment, birth: Callable[[], Connection], now: float) -> bool:
+        """If the ACK acknowledges a cookie, make the connection that the SYN asked for. As `segment` else."""
+        services = self._services
+        if not self.has_room():
+            services.counters.drop("tcp_accept_queue_full")
+            return False
+        child = self._child(birth)
+        irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
+        count = int(now / services.config.syn_cookie_period_s)
+        mss = cookies.read(services.cookie_secret, child.key, irs, iss, count)
+        if mss is None:
+            services.counters.drop("tcp_bad_cookie")
+            finish(child, Event.CLOSE, 0, now)
+            return True
+        stamps = seg.options().timestamps
+        options = TcpOptions(mss)
+        if stamps is not None and child.timestamps.offered:
+            scale, sack = cookies.reveal(seq.sub(stamps[1], child.timestamps.offset))
+            options = TcpOptions(mss, scale, sack, timestamps=stamps)
+        self._adopt(child)
+        begin(child, now, iss)
+        take_syn(child, _syn(irs, options), now)
+        child.came_from_listen = True
+        child.enter(Event.RCV_SYN)
+        return child.segment(seg, now)
 
     def has_room(self) -> bool:
         """Whether one more connection could wait to be accepted."""
@@ -110,6 +169,13 @@ class Listener:
             child.abort(now)
         self.on_closed(self)
         self.on_readable()
+
+
+def _syn(number: int, options: TcpOptions) -> Segment:
+    """The SYN as a cookie can hold it: without timestamps there is no place for more than the MSS."""
+    if options.timestamps is None:
+        options = TcpOptions(options.mss)
+    return Segment(number, 0, SYN, 0, options=build_options(options))
 
 
 def _forget(child: Connection, now: float) -> None:

@@ -80,9 +80,9 @@ def _no_offset(_: bytes) -> int:
 class Services:
     """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
 
-    `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `touched` collects
-    the connections that have something to do at the end of the batch; `armed(tcb)` is told after each change of
-    `tcb.deadline`, `closed(tcb)` when a connection is over.
+    `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `cookie_secret` is
+    what SYN cookies are made with; `touched` collects the connections that have something to do at the end of the
+    batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over.
     """
 
     config: TcpConfig
@@ -93,6 +93,7 @@ class Services:
     closed: Callable[[Tcb], None] = _ignore
     trace: Trace | None = None
     timestamp_offset: Callable[[bytes], int] = _no_offset
+    cookie_secret: bytes = bytes(16)
 
 
 def _nobody() -> None:

@@ -82,6 +82,19 @@ def test_a_flood_of_10_000_syns(network: str, answers_arp: bool) -> None:
     assert world.customer.answered == 100
 
 
+def test_a_client_too_far_away_for_the_queue_gets_in_by_a_cookie() -> None:
+    """At ten SYNs a millisecond a place in the queue would be taken away after 25 ms."""
+    world = World()
+    slow = world.network.machine("host4")
+    slow.attach(Impaired(world.segment.attach(), delay_s=0.2), "10.0.0.4/16")
+    world.flood(500, "192.0.0.0")
+    newcomer = Exchange(slow, slow.connect("10.0.0.1", 7), b"let me in" * 10_000)
+    world.flood(5_000, "192.0.0.0")
+    world.network.run(lambda: newcomer.done, for_s=30.0)
+    assert newcomer.received == b"let me in" * 10_000
+    assert world.server.host.tables()["half_open"] <= BACKLOG
+
+
 def test_memory_is_flat_while_a_flood_goes_on() -> None:
     world = World()
 

@@ -1,0 +1,70 @@
+"""SYN cookies: the state of a half-open connection put into the numbers of its SYN,ACK, so that nothing is kept here.
+
+See RFC 4987 section 3.6. The initial sequence number is
+
+      31    27 26  24 23                      0
+     +--------+------+-------------------------+
+     | count  | MSS  |          MAC            |   + a keyed hash of both addresses and ports
+     +--------+------+-------------------------+
+
+where count is the time in periods, MSS an index into a table, and the MAC covers both, the addresses and ports and the
+peer's own initial sequence number. What else the SYN said is lost, unless timestamps are agreed: then the lowest bits
+of our first one, which the peer's ACK echoes, hold window scale and SACK. Pure functions of their arguments.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+
+from stack.tcp.seq import MASK
+from stack.wire.tcp_options import TcpOptions
+
+MSS_TABLE = (88, 256, 536, 1220, 1300, 1380, 1440, 1460)
+"""What an MSS option says, rounded down: what IPv4 hosts have to take, the smallest path of IPv6, tunnels, Ethernet."""
+
+_MAC_BITS = 24
+_COUNTS = 32  # five bits
+_NO_SCALE = 15  # a shift count is 14 at the most
+_SACK = 16
+_OPTION_BITS = 5
+
+
+def make(secret: bytes, key: bytes, irs: int, mss: int, count: int) -> int:
+    """The ISS for the SYN,ACK that answers a SYN with sequence number `irs` and this MSS, in period `count`."""
+    index = max(i for i, size in enumerate(MSS_TABLE) if i == 0 or size <= mss)
+    return _number(secret, key, irs, index, count)
+
+
+def read(secret: bytes, key: bytes, irs: int, cookie: int, count: int) -> int | None:
+    """The MSS in a cookie of this period or of the one before; None when it is not one of ours."""
+    bits = (cookie - _veil(secret, key)) & MASK
+    index = bits >> _MAC_BITS & 7
+    for made in (count, count - 1):
+        if made % _COUNTS == bits >> 27 and _number(secret, key, irs, index, made) == cookie:
+            return MSS_TABLE[index]
+    return None
+
+
+def _number(secret: bytes, key: bytes, irs: int, index: int, count: int) -> int:
+    covered = b"%b%d %d %d" % (key, irs, index, count)
+    mac = int.from_bytes(blake2s(covered, key=secret, digest_size=3, person=b"cookie").digest(), "big")
+    return ((count % _COUNTS << 27 | index << _MAC_BITS | mac) + _veil(secret, key)) & MASK
+
+
+def _veil(secret: bytes, key: bytes) -> int:
+    """So that not even time and MSS are seen from outside, and numbers of one client say nothing about another's."""
+    return int.from_bytes(blake2s(key, key=secret, digest_size=4, person=b"veil").digest(), "big")
+
+
+def hide(ticks: int, options: TcpOptions) -> int:
+    """The latest timestamp not after `ticks` whose lowest bits hold window scale and SACK."""
+    shift = _NO_SCALE if options.window_scale is None else min(options.window_scale, _NO_SCALE - 1)
+    bits = shift | (_SACK if options.sack_permitted else 0)
+    hidden = ticks >> _OPTION_BITS << _OPTION_BITS | bits
+    return hidden if hidden <= ticks else hidden - (1 << _OPTION_BITS)
+
+
+def reveal(ticks: int) -> tuple[int | None, bool]:
+    """The window scale and whether SACK is permitted, from such a timestamp."""
+    shift = ticks & _NO_SCALE
+    return None if shift == _NO_SCALE else shift, bool(ticks & _SACK)
