@@ -49,6 +49,7 @@ class Wire:
         self.tos = 0
         self.suspected: list[float] = []
         self.refuses = 0  # an errno: the Internet layer cannot send
+        self.on_send: Callable[[], None] | None = None  # something happens in the midst of sending
         self.closed = False
 
     def send(self, parts: list[Buffer], length: int, now: float) -> None:
@@ -63,6 +64,8 @@ class Wire:
         total += sum(int.from_bytes(padded[i : i + 2], "big") for i in range(0, len(padded), 2))
         assert total % 0xFFFF == 0, "wrong TCP checksum"
         self._world.sent.append(Sent(data, now))
+        if self.on_send is not None:
+            self.on_send()
 
     def suspect(self, now: float) -> None:
         self.suspected.append(now)
