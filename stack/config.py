@@ -86,6 +86,10 @@ class TcpConfig:
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
     window_scaling: bool = True
+    sack: bool = True
+    """Offer and use selective acknowledgments (RFC 2018)."""
+    max_sacked_ranges: int = 512
+    """Ranges of SACKed octets remembered for each connection; what would make more is forgotten, and so sent again."""
     timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from stack.tcp.output import retransmit_front
+from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
@@ -20,10 +21,17 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
+    flight = tcb.flight
+    acked = 0
     if gt(seg.seg_ack, before):
+        acked = sub(seg.seg_ack, before)
         if seg.ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
             _measure_echo(tcb, seg.ts_ecr, now)
-        _new_data_acknowledged(tcb, seg.seg_ack, now)
+        _new_data_acknowledged(tcb, seg.seg_ack, acked, now)
+    if tcb.scoreboard is not None:
+        sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
+    elif acked:
+        _without_sack(tcb, seg.seg_ack, acked, flight, now)
     elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
         _duplicate_ack(tcb, now)
     if le(before, seg.seg_ack):
@@ -53,10 +61,8 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
                 tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
 
 
-def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
+def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, and everything that waited for it moves on."""
-    acked = sub(ack, tcb.snd_una)
-    flight = tcb.flight
     data = acked
     if not tcb.syn_acked:
         tcb.syn_acked = True
@@ -79,6 +85,12 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
             tcb.rtx_nxt = tcb.rtx_end = ack
         elif lt(tcb.rtx_nxt, ack):
             tcb.rtx_nxt = ack
+    tcb.wakes |= WAKE_WRITABLE
+
+
+def _without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> None:
+    """What `acked` new octets of `flight` mean to congestion control when the peer does not use SACK."""
+    tcb.beyond = 0
     if tcb.recovering:
         _recovery_ack(tcb, ack, acked, now)
     else:
@@ -87,7 +99,6 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, now: float) -> None:
             tcb.recover = add(ack, -1)
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now)
-    tcb.wakes |= WAKE_WRITABLE
 
 
 def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:
@@ -119,12 +130,19 @@ def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
 def _duplicate_ack(tcb: Tcb, now: float) -> None:
     """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
     tcb.duplicate_acks += 1
+    if tcb.duplicate_acks == 1:
+        tcb.limited_from = tcb.snd_nxt
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
+    elif tcb.duplicate_acks < _DUPLICATE_ACK_THRESHOLD:  # RFC 3042: one new segment for each of the first two
+        tcb.beyond = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == _DUPLICATE_ACK_THRESHOLD and gt(tcb.snd_una, tcb.recover):
         tcb.recovering = True
         tcb.recover = tcb.snd_nxt
-        tcb.congestion.on_loss(tcb.flight, now)
+        tcb.beyond = 0
+        tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)  # without what limited transmit sent
+        for _ in range(_DUPLICATE_ACK_THRESHOLD):
+            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments that caused the duplicates
         if tcb.services.trace is not None:
             tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
         retransmit_front(tcb, now)

@@ -11,6 +11,8 @@ from math import inf
 from stack.tcp import seq
 from stack.tcp.acks import update_send_window
 from stack.tcp.output import emit
+from stack.tcp.sack import SackReporter
+from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, TCP_HEADER_BYTES, WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -36,6 +38,7 @@ def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.rcv_wnd = min(tcb.rcvbuf, MAX_UNSCALED_WINDOW)  # the window field of a SYN is never scaled
     tcb.rcv_shift = 0
     tcb.scaling = config.window_scaling
+    tcb.sack = config.sack
     if tcb.scaling:
         while tcb.rcv_shift < _MAX_SHIFT and max(tcb.rcvbuf, config.max_receive_buffer_bytes) >> tcb.rcv_shift > 0xFFFF:
             tcb.rcv_shift += 1
@@ -53,7 +56,7 @@ def send_syn(tcb: Tcb, now: float) -> None:
     scale = tcb.rcv_shift if tcb.scaling else None
     ts = tcb.timestamps
     stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None
-    options = build_options(TcpOptions(mss=receive_mss(tcb), window_scale=scale, timestamps=stamps))
+    options = build_options(TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps))
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
     emit(tcb, tcb.iss, SYN | ACK if answering else SYN, now, options=options)
@@ -76,6 +79,10 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
             tcb.services.counters["tcpWindowScaleTooLarge"] += 1
     if options.timestamps is not None and tcb.timestamps.offered:  # RFC 7323 section 3.2: both or neither
         tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
+    tcb.sack = tcb.sack and options.sack_permitted
+    if tcb.sack:
+        tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
+        tcb.scoreboard = Scoreboard(tcb.services.config.max_sacked_ranges)
     tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
         tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN) and len(seg.text) < tcb.rcv_wnd)

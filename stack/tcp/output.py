@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 from struct import Struct
 
+from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
@@ -16,6 +17,7 @@ from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from stack.wire.tcp_options import MAX_LENGTH
 
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
@@ -53,6 +55,9 @@ def emit(  # hot
         up = urgent_pointer(tcb, seq)
         if up:
             flags |= URG
+    reporter = tcb.sack_reporter
+    if reporter is not None and reporter.waits and flags & (ACK | SYN) == ACK:
+        options += reporter.option((tcb.irs + 1) & MASK, MAX_LENGTH - len(options))
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
     header_length = TCP_HEADER_BYTES + len(options)
     offset_and_flags = header_length << 10 | flags
@@ -98,7 +103,9 @@ def output(tcb: Tcb, now: float) -> None:  # hot
     if state >= _ESTABLISHED:
         if tcb.rtx_nxt != tcb.rtx_end:
             _retransmit_more(tcb, now)
-        if tcb.send_buffer.size or tcb.fin_queued:
+        if tcb.recovering and tcb.scoreboard is not None:
+            _recover(tcb, tcb.scoreboard, now)
+        elif tcb.send_buffer.size or tcb.fin_queued:
             _send_new(tcb, now)
     if tcb.ack_now and tcb.state != _CLOSED:
         emit(tcb, tcb.snd_nxt, ACK, now)
@@ -113,7 +120,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     while tcb.fin_seq is None:
         flight = (tcb.snd_nxt - tcb.snd_una) & MASK
         unsent = tcb.send_buffer.size - ((tcb.snd_nxt - tcb.data_una) & MASK)
-        usable = min(tcb.snd_wnd, tcb.congestion.cwnd) - flight
+        usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.beyond) - flight
         length = min(unsent, usable, mss)
         if length < 0:
             length = 0
@@ -121,6 +128,40 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent, flight))):
             return
         _send_range(tcb, tcb.snd_nxt, length, with_fin, now)
+
+
+def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
+    """RFC 6675 section 5 (C): while the pipe has room, send what NextSeg says."""
+    smss = tcb.congestion.mss
+    pipe = board.set_pipe(board.high_ack + tcb.flight, smss)
+    recovery_point = board.number(tcb.recover, tcb.snd_una)
+    while tcb.congestion.cwnd - pipe >= smss:
+        mss = min(tcb.mss, smss)
+        length, with_fin = _new_segment(tcb, mss)
+        found = board.next_seg(board.high_ack + tcb.flight, mss, length + with_fin)
+        if found is None:
+            return
+        start, end, rule = found
+        if rule == NEW:
+            _send_range(tcb, tcb.snd_nxt, length, with_fin, now)
+        else:
+            seq = (tcb.snd_una + start - board.high_ack) & MASK
+            end = start + _retransmit_at(tcb, seq, end - start, now)
+            board.retransmitted(end, rule, recovery_point)
+        pipe += end - start
+
+
+def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
+    """The octets, and whether a FIN, that could go next for the first time, cwnd left aside; (0, False) for nothing."""
+    if tcb.fin_seq is not None:
+        return 0, False
+    flight, unsent = tcb.flight, tcb.unsent
+    usable = tcb.snd_wnd - flight
+    length = max(min(unsent, usable, mss), 0)
+    with_fin = tcb.fin_queued and length == unsent and usable > length
+    if not with_fin and length < mss and not (length and _worth_sending(tcb, length, unsent, flight)):
+        return 0, False
+    return length, with_fin
 
 
 def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
@@ -183,12 +224,21 @@ def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
 
 def _retransmit_more(tcb: Tcb, now: float) -> None:
     """After a timeout: go back and send what was outstanding again, as fast as cwnd grows (RFC 5681 section 3.1)."""
-    window = min(tcb.snd_wnd, tcb.congestion.cwnd)
-    if tcb.timeouts == 1:  # RFC 7323 section 2.4: "on first retransmission ... without regard to the receiver window"
-        window = max(window, tcb.mss)
+    board = tcb.scoreboard
     while tcb.rtx_nxt != tcb.rtx_end:
         ahead = (tcb.rtx_nxt - tcb.snd_una) & MASK
-        limit = min(tcb.mss, window - ahead, (tcb.rtx_end - tcb.rtx_nxt) & MASK)
+        left = (tcb.rtx_end - tcb.rtx_nxt) & MASK
+        window = min(tcb.snd_wnd, tcb.congestion.cwnd)
+        if board is not None and board.sacked:  # RFC 6675 section 5.1: what was SACKed since then is not sent again
+            start, end = board.unsacked_from(board.high_ack + ahead, board.high_ack + ahead + left)
+            tcb.rtx_nxt = (tcb.snd_una + start - board.high_ack) & MASK
+            ahead, left = start - board.high_ack, end - start
+            if not left:
+                continue
+            window = min(tcb.snd_wnd, tcb.congestion.cwnd + board.sacked_below(start))
+        if tcb.timeouts == 1:  # RFC 7323 section 2.4: "on first retransmission ... without regard to the receiver window"
+            window = max(window, tcb.mss)
+        limit = min(tcb.mss, window - ahead, left)
         if limit <= 0:
             return
         tcb.rtx_nxt = (tcb.rtx_nxt + _retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK

@@ -111,7 +111,7 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
     if seg.ts_val >= 0:  # RFC 7323 section 5.3 R3, with SEG.SEQ as it came
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
     if length and not seg.flags & SYN:  # a SYN is the fourth step's, whole
-        _cut_to_window(tcb, seg)
+        _cut_to_window(tcb, seg, now)
     return True
 
 
@@ -120,11 +120,14 @@ def _is_the_crossing_syn(tcb: Tcb, seg: Segment) -> bool:
     return seg.seg_seq == tcb.irs and not tcb.came_from_listen
 
 
-def _cut_to_window(tcb: Tcb, seg: Segment) -> None:
+def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
     """If the contents straddle the boundary between old and new, "only the new parts are processed"; nor what is
     beyond the window, of which a FIN is the last octet."""
     if seq.lt(seg.seg_seq, tcb.rcv_nxt):
-        _trim(seg, seq.sub(tcb.rcv_nxt, seg.seg_seq), seg.seg_len)
+        old = seq.sub(tcb.rcv_nxt, seg.seg_seq)
+        if seg.text:
+            _duplicate(tcb, seg.seg_seq, min(old, len(seg.text)), now)
+        _trim(seg, old, seg.seg_len)
     beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
     if beyond > 0:
         _trim(seg, 0, seg.seg_len - beyond)
@@ -147,9 +150,21 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     """What carries no data is answered a bounded number of times a second, or two confused ends would echo each other
     for ever; data is not, as its sender waits for the answer."""
     if len(seg.text) or seg.flags & FIN:
+        if seg.text and seq.le(seq.add(seg.seg_seq, len(seg.text)), tcb.rcv_nxt):
+            _duplicate(tcb, seg.seg_seq, len(seg.text), now)
         tcb.ack_now = True
     else:
         challenge_ack(tcb, now)
+
+
+def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
+    """These octets were acknowledged before: report them, each such segment in an ACK of its own (RFC 2883)."""
+    reporter = tcb.sack_reporter
+    if reporter is not None:
+        if reporter.duplicate_waits:
+            send_ack(tcb, now)
+        start = tcb.receive_buffer.next - seq.sub(tcb.rcv_nxt, first)
+        reporter.duplicate(start, start + length)
 
 
 def _trim(seg: Segment, front: int, end: int) -> None:
@@ -262,7 +277,7 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     queued = take_syn_text(tcb)
     if queued is not None:
         _process_content(tcb, queued, now)
-        _cut_to_window(tcb, seg)  # which may repeat it
+        _cut_to_window(tcb, seg, now)  # which may repeat it
     if tcb.fin_queued and tcb.state is State.ESTABLISHED:  # a CLOSE that waited for this (3.10.4)
         tcb.enter(Event.CLOSE)
     return tcb.state in SYNCHRONIZED
@@ -318,9 +333,13 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
     """Put `text` that begins `distance` octets after RCV.NXT into the buffer; return how far RCV.NXT can move."""
     buffer = tcb.receive_buffer
-    advance = buffer.insert(buffer.next + distance, text)
+    reporter, start, was_held = tcb.sack_reporter, buffer.next + distance, buffer.held
+    advance = buffer.insert(start, text)
     if advance < 0:
         tcb.services.counters.drop("tcp_too_many_runs")
+    elif reporter is not None and (was_held or distance):
+        reporter.arrived(start, start + len(text))
+        reporter.advance(buffer.next)
     if tcb.read_shutdown and buffer.size:  # SHUT_RD: taken and thrown away, as BSD and Linux do
         buffer.read(buffer.size)
     return advance
@@ -345,6 +364,8 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
         return
     tcb.peer_fin = True
     tcb.receive_buffer.forget_held()  # nothing can come after it
+    if tcb.sack_reporter is not None:
+        tcb.sack_reporter.forget_held()
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
     tcb.ack_now = True

@@ -24,11 +24,14 @@ from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
 from stack.tcp.recvbuf import ReceiveBuffer
 from stack.tcp.rtt import RttEstimator
+from stack.tcp.sack import SackReporter
+from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
 from stack.wire.checksum import Buffer
+from stack.wire.tcp_options import MAX_LENGTH
 
 # RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
 DEFAULT_SEND_MSS = 536
@@ -108,18 +111,19 @@ class Tcb:
     """
 
     __slots__ = (
-        "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end",
-        "congestion", "deadline", "delack_deadline", "duplicate_acks", "error", "fin_queued", "fin_seq",
-        "heap_entry", "irs", "iss", "iss_after", "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s",
-        "keepalive_interval_s", "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "linger_s",
-        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent",
-        "on_writable", "oobinline", "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline",
-        "probing", "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
-        "read_shutdown", "receive_buffer",
+        "_touched", "ack_due", "ack_now", "beyond", "came_from_listen", "challenge_budget",
+        "challenge_window_end", "congestion", "deadline", "delack_deadline", "duplicate_acks", "error",
+        "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after", "keepalive", "keepalive_count",
+        "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
+        "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener", "local", "max_snd_wnd",
+        "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent", "on_writable", "oobinline",
+        "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing", "progress_at",
+        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
         "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end",
-        "rtx_nxt", "scaling", "send_buffer", "send_mss", "services", "snd_nxt", "snd_shift", "snd_una", "snd_up",
-        "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
-        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "urgent_taken", "user_timeout_s", "wakes",
+        "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer", "send_mss", "services",
+        "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error",
+        "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline", "timeouts", "timestamps",
+        "urgent_taken", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -146,6 +150,9 @@ class Tcb:
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
         self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2
         self.scaling = False
+        self.sack = False  # RFC 2018 section 2: we offered it; once the peer's SYN is here, both did
+        self.sack_reporter: SackReporter | None = None
+        self.scoreboard: Scoreboard | None = None
         self.send_mss = DEFAULT_SEND_MSS
         services = self.services
         self.timestamps = Timestamps(services.config.timestamps, services.timestamp_offset(self.key))
@@ -179,6 +186,8 @@ class Tcb:
         self.duplicate_acks = 0
         self.recovering = False
         self.recover = 0
+        self.beyond = 0  # by so much the flight may exceed cwnd: what is SACKed, or limited transmit (RFC 3042)
+        self.limited_from = 0  # SND.NXT at the first duplicate ACK
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
 
@@ -296,7 +305,13 @@ class Tcb:
     def mss(self) -> int:
         """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
         mss = min(self.send_mss, self.path.mtu - self.path.header_length - TCP_HEADER_BYTES)
-        return max(mss - OPTION_BYTES if self.timestamps.agreed else mss, 1)
+        room = MAX_LENGTH
+        if self.timestamps.agreed:
+            mss -= OPTION_BYTES
+            room -= OPTION_BYTES
+        if self.sack_reporter is not None and self.sack_reporter.waits:
+            mss -= self.sack_reporter.length(room)
+        return max(mss, 1)
 
 
 # What `Tcb.wakes` collects until the batch is over.

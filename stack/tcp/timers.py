@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import teardown
+from stack.tcp import recovery, teardown
 from stack.tcp.handshake import send_syn
 from stack.tcp.output import (
     count_retransmission,
@@ -77,6 +77,9 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         send_syn(tcb, now)
     else:
         tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
+        if tcb.scoreboard is not None:
+            recovery.timed_out(tcb, tcb.scoreboard)
+        tcb.beyond = 0
         tcb.recovering = False
         tcb.duplicate_acks = 0
         tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4

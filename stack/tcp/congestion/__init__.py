@@ -25,16 +25,16 @@ class Congestion(Protocol):
         """`acked` new octets were acknowledged outside loss recovery, with the window in use."""
 
     def on_loss(self, flight: int, now: float) -> None:
-        """Three duplicate ACKs: a segment is lost. `flight` octets were outstanding."""
+        """A segment is lost, the first in this window. `flight` octets were outstanding."""
 
     def on_duplicate_ack(self) -> None:
-        """In recovery: one more segment has left the network."""
+        """In recovery without SACK: one more segment has left the network."""
 
     def on_partial_ack(self, acked: int) -> None:
-        """In recovery: `acked` octets were acknowledged, but not all that was outstanding at the loss."""
+        """In recovery without SACK: `acked` octets were acknowledged, but not all that was outstanding at the loss."""
 
     def on_recovered(self, flight: int, now: float) -> None:
-        """All that was outstanding at the loss is acknowledged."""
+        """Without SACK: all that was outstanding at the loss is acknowledged."""
 
     def on_rto(self, flight: int, first: bool, now: float) -> None:
         """The retransmission timer expired; `first` says whether for the first time for this segment."""

@@ -40,13 +40,13 @@ class Reno:
                 self.cwnd += self.mss
 
     def on_loss(self, flight: int, now: float) -> None:
-        """3.2 steps 2 and 3: halve, and count the three segments that caused the duplicate ACKs as gone."""
+        """3.1 equation (4): halve."""
         self.ssthresh = max(flight // 2, 2 * self.mss)
-        self.cwnd = self.ssthresh + 3 * self.mss
+        self.cwnd = self.ssthresh
         self._avoided = 0
 
     def on_duplicate_ack(self) -> None:
-        """3.2 step 4."""
+        """3.2 steps 3 and 4: "artificially inflate" cwnd, as nothing else says what has left the network."""
         self.cwnd += self.mss
 
     def on_partial_ack(self, acked: int) -> None:

@@ -1,0 +1,137 @@
+"""What the receiver reports beside the cumulative acknowledgment: the blocks behind gaps, and duplicates.
+
+See RFC 2018 sections 3 and 4, RFC 2883 section 4. Numbers are distances from the first octet of the peer's stream, as
+in `recvbuf.py`; only what goes into the option is a sequence number.
+
+                         +--------+--------+
+                         | Kind=5 | Length |
+       +--------+--------+--------+--------+
+       |      Left Edge of 1st Block       |
+       +--------+--------+--------+--------+
+       |      Right Edge of 1st Block      |
+       +--------+--------+--------+--------+
+       |                                   |
+       /            . . .                  /
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from struct import Struct
+
+from stack.tcp.segment import Segment
+from stack.tcp.seq import MASK
+from stack.wire.checksum import Buffer
+
+_PAIR = Struct("!II")
+_TIMESTAMPS_ONLY = b"\x01\x01\x08\x0a"  # RFC 7323 appendix A: how an ACK without SACK begins
+_REMEMBERED = 8  # blocks whose turn may come again: more than fit, as some merge
+
+
+def blocks_of(seg: Segment) -> tuple[tuple[int, int], ...]:
+    """The SACK blocks of an arriving segment, in its order."""
+    raw: Buffer = seg.raw_options
+    if not raw or (len(raw) == 12 and raw[:4] == _TIMESTAMPS_ONLY):
+        return ()
+    return seg.options().sack_blocks
+
+
+class SackReporter:
+    """The blocks to report, the most recently changed first.
+
+    It knows what `ReceiveBuffer` holds behind a gap, but joined: a thousand segments behind one hole are one block.
+    """
+
+    __slots__ = ("_duplicate", "_ends", "_most", "_recent", "_starts", "waits")
+
+    def __init__(self, most_blocks: int) -> None:
+        self._most = most_blocks
+        self.waits = False  # there is something to report
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._recent: list[int] = []  # an octet in each block, in the order in which the blocks are to be reported
+        self._duplicate: tuple[int, int] | None = None
+
+    def arrived(self, start: int, end: int) -> None:
+        """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4).
+
+        If part of it was here already the first such part is a duplicate to report (RFC 2883 section 4.2).
+        """
+        starts, ends = self._starts, self._ends
+        first = bisect_left(ends, start)  # the first block that touches it
+        last = bisect_right(starts, end)
+        for known_start, known_end in zip(starts[first:last], ends[first:last], strict=True):
+            if max(known_start, start) < min(known_end, end):
+                self._duplicate = max(known_start, start), min(known_end, end)
+                break
+        if first < last:
+            starts[first:last], ends[first:last] = [min(starts[first], start)], [max(ends[last - 1], end)]
+        elif len(starts) >= self._most:
+            return
+        else:
+            starts.insert(first, start)
+            ends.insert(first, end)
+        left, right = starts[first], ends[first]
+        self._recent = [start, *(octet for octet in self._recent if not left <= octet < right)][:_REMEMBERED]
+        self.waits = True
+
+    def duplicate(self, start: int, end: int) -> None:
+        """What lies from `start` up to `end` came again after it was acknowledged: to be reported once (RFC 2883)."""
+        self._duplicate = start, end
+        self.waits = True
+
+    @property
+    def duplicate_waits(self) -> bool:
+        """A duplicate was noted and not reported yet."""
+        return self._duplicate is not None
+
+    def advance(self, next_: int) -> None:
+        """RCV.NXT stands at `next_` now: what lies before it is acknowledged the ordinary way."""
+        starts, ends = self._starts, self._ends
+        gone = bisect_right(ends, next_)
+        if gone:
+            del starts[:gone], ends[:gone]
+            self._recent = [octet for octet in self._recent if octet >= next_]
+            self.waits = bool(starts) or self._duplicate is not None
+
+    def forget_held(self) -> None:
+        """Nothing is held any more."""
+        self._starts.clear()
+        self._ends.clear()
+        self._recent.clear()
+        self.waits = self._duplicate is not None
+
+    def length(self, room: int) -> int:
+        """How many octets `option` would return."""
+        count = min(len(self._starts) + (self._duplicate is not None), (room - 4) // 8)
+        return 4 + 8 * count if count else 0
+
+    def option(self, base: int, room: int) -> bytes:
+        """The SACK option in at most `room` octets, two no-ops before it; empty when there is nothing to report.
+
+        `base` is the sequence number of the stream's first octet. A duplicate is reported in the first block and only
+        in one acknowledgment; the block that encloses it follows, as the most recent one.
+        """
+        blocks: list[tuple[int, int]] = []
+        most = (room - 4) // 8
+        if self._duplicate is not None:
+            blocks.append(self._duplicate)
+            self._duplicate = None
+            self.waits = bool(self._starts)
+        reported = len(blocks)
+        for octet in self._recent:
+            if len(blocks) == most:
+                break
+            index = bisect_right(self._starts, octet) - 1
+            blocks.append((self._starts[index], self._ends[index]))
+        if len(blocks) < most and len(blocks) - reported < len(self._starts):  # more blocks than are remembered
+            known = set(blocks[reported:])
+            for pair in zip(self._starts, self._ends, strict=True):
+                if len(blocks) == most:
+                    break
+                if pair not in known:
+                    blocks.append(pair)
+        if not blocks:
+            return b""
+        edges = b"".join(_PAIR.pack((base + start) & MASK, (base + end) & MASK) for start, end in blocks)
+        return bytes((1, 1, 5, len(edges) + 2)) + edges
