@@ -75,6 +75,7 @@ MIB: dict[str, str] = {
     "tcpInErrs": "segments received in error (a bad checksum, for example)",
     "tcpOutRsts": "segments sent with the RST flag",
     "tcpWindowScaleTooLarge": "SYNs with a window scale over 14, which was taken as 14 (RFC 7323 section 2.3)",
+    "tcpInDsacks": "segments received that report a duplicate (RFC 2883)",
     "tcpTimeouts": "connections given up because the peer did not answer",
 }
 

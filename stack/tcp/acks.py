@@ -79,7 +79,8 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     tcb.timeouts = 0
     tcb.soft_error = 0
     tcb.progress_at = now
-    tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
+    if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):  # RFC 6582 3.2: not by later partial ones
+        tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
     if tcb.rtx_nxt != tcb.rtx_end:
         if ge(ack, tcb.rtx_end):
             tcb.rtx_nxt = tcb.rtx_end = ack
@@ -118,6 +119,7 @@ def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
         tcb.duplicate_acks = 0
         tcb.congestion.on_recovered(tcb.flight, now)
     else:
+        tcb.partial_acks = True
         tcb.congestion.on_partial_ack(acked)
         retransmit_front(tcb, now)
 
@@ -138,6 +140,7 @@ def _duplicate_ack(tcb: Tcb, now: float) -> None:
         tcb.beyond = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == _DUPLICATE_ACK_THRESHOLD and gt(tcb.snd_una, tcb.recover):
         tcb.recovering = True
+        tcb.partial_acks = False
         tcb.recover = tcb.snd_nxt
         tcb.beyond = 0
         tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)  # without what limited transmit sent

@@ -23,6 +23,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     if blocks:
         numbers = [(board.number(left, tcb.snd_una), board.number(right, tcb.snd_una)) for left, right in blocks]
         if is_dsack(numbers, board.number(seg.seg_ack, tcb.snd_una)):
+            tcb.services.counters["tcpInDsacks"] += 1
             del numbers[0]
         news = bool(board.update(numbers, board.high_ack + tcb.flight))
     if acked:

@@ -117,13 +117,13 @@ class Tcb:
         "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
         "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener", "local", "max_snd_wnd",
         "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent", "on_writable", "oobinline",
-        "orphaned", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing", "progress_at",
-        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
-        "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end",
-        "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer", "send_mss", "services",
-        "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error",
-        "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline", "timeouts", "timestamps",
-        "urgent_taken", "user_timeout_s", "wakes",
+        "orphaned", "partial_acks", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing",
+        "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
+        "receive_buffer", "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at",
+        "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer", "send_mss",
+        "services", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf",
+        "soft_error", "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline", "timeouts",
+        "timestamps", "urgent_taken", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -186,6 +186,7 @@ class Tcb:
         self.duplicate_acks = 0
         self.recovering = False
         self.recover = 0
+        self.partial_acks = False  # there was one in this recovery, without SACK
         self.beyond = 0  # by so much the flight may exceed cwnd: what is SACKed, or limited transmit (RFC 3042)
         self.limited_from = 0  # SND.NXT at the first duplicate ACK
         self.congestion: Congestion
