@@ -236,7 +236,7 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
             if not left:
                 continue
             window = min(tcb.snd_wnd, tcb.congestion.cwnd + board.sacked_below(start))
-        if tcb.timeouts == 1:  # RFC 7323 section 2.4: "on first retransmission ... without regard to the receiver window"
+        if tcb.timeouts == 1:  # RFC 7323 section 2.4: on first retransmission "without regard to the receiver window"
             window = max(window, tcb.mss)
         limit = min(tcb.mss, window - ahead, left)
         if limit <= 0:

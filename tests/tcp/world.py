@@ -312,14 +312,9 @@ seq_mask = seq.MASK
 
 
 def config(**changes: Any) -> TcpConfig:
-<<<<<<< HEAD
     """The defaults, but without extensions unless asked for: numbers in tests are then what the header says."""
-    base = {"window_scaling": False, "timestamps": False, "protect_time_wait": False, "receive_buffer_bytes": 60000}
-    return replace(TcpConfig(), **{**base, **changes})
-=======
-    """The defaults, but without window scaling unless asked for: numbers in tests are then what the header says."""
-    return replace(TcpConfig(), **{"window_scaling": False, "sack": False, "receive_buffer_bytes": 60000, **changes})
->>>>>>> a2775f2 (Tests, mutants and places for SACK, RFC 6675, NewReno and limited transmit; later partial ACKs leave the timer)
+    base = dict.fromkeys(("window_scaling", "timestamps", "protect_time_wait", "sack"), False)
+    return replace(TcpConfig(), **{**base, "receive_buffer_bytes": 60000, **changes})
 
 
 def text(count: int, start: int = 0) -> bytes:
