@@ -102,7 +102,7 @@ class World:
         self.counters = Counters()
         self.closed: list[Tcb] = []
         self.services = Services(config, self.counters, lambda key, now: OUR_ISS)
-        self.services.closed = self.closed.append
+        self.services.closed = self._closed
         self.services.armed = self._armed
         self.connections: list[Connection] = []
         self.in_batch = False
@@ -119,8 +119,13 @@ class World:
         assert isinstance(conn.path, Wire)
         return conn.path
 
+    def _closed(self, tcb: Tcb) -> None:
+        self.closed.append(tcb)
+        assert isinstance(tcb, Connection)
+        self.connections.remove(tcb)
+
     def _armed(self, tcb: Tcb) -> None:
-        assert not (tcb.state is State.CLOSED and tcb.deadline < inf), "a deadline for a connection that is over"
+        assert tcb.state > State.LISTEN or isinf(tcb.deadline), "a deadline for a connection that is over"
 
     def settle(self) -> None:
         """The end of a batch."""
@@ -166,7 +171,7 @@ class World:
                 self.now = end
                 return
             self.now = max(self.now, due)
-            for connection in self.connections:
+            for connection in list(self.connections):
                 if connection.state is not State.CLOSED and connection.deadline <= self.now:
                     connection.deadline_reached(self.now)
             self.settle()
