@@ -164,8 +164,13 @@ class HostConfig:
     batch_frames: int = 64  # taken from a link at a time, before what they changed is sent and waiting tasks are woken
     smallest_socket_buffer_bytes: int = 2304  # what SO_RCVBUF and SO_SNDBUF can be set to; Linux: SOCK_MIN_RCVBUF
     largest_socket_buffer_bytes: int = 8 << 20
-    ephemeral_first: int = 32768  # RFC 6056 section 3.2: the range should be large
+    ephemeral_first: int = 1024  # RFC 6056 section 3.2: the whole range, the larger the better
     ephemeral_last: int = 65535
+    service_ports: tuple[int, ...] = (
+        1080, 1194, 1433, 1521, 1723, 1883, 2049, 2375, 3000, 3128, 3306, 3389, 4433, 5000, 5060, 5432, 5672, 5900,
+        6000, 6379, 6667, 8000, 8080, 8081, 8443, 8888, 9000, 9090, 9092, 9200, 11211, 27017,
+    )  # fmt: skip
+    """Never ephemeral: services are likely to want them here one day (RFC 6056 section 3.2)."""
     loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
 
 

@@ -82,7 +82,7 @@ class TcpLayer:
         if address != ANY and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
-            chosen = self._ports.choose(address, lambda p: p in self._reserved or p in self._local_ports)
+            chosen = self._ports.choose(address, lambda p: self._is_for_a_service(p) or p in self._local_ports)
             if chosen is None:
                 raise os_error(errno.EADDRINUSE)
             port = chosen
@@ -90,6 +90,10 @@ class TcpLayer:
             raise os_error(errno.EADDRINUSE)
         self._reserved.setdefault(port, []).append((address, reuse_address))
         return port
+
+    def _is_for_a_service(self, port: int) -> bool:
+        """Somebody listens on it, or is about to (RFC 6056 section 3.1): no ephemeral port."""
+        return port in self._reserved or any(other[1] == port for other in self.listeners)
 
     def _is_taken(self, address: bytes, port: int, reuse_address: bool) -> bool:
         if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):
@@ -133,7 +137,7 @@ class TcpLayer:
                 tail = remote[1].to_bytes(2, "big")
                 chosen = self._ports.choose(
                     path.source + remote[0] + tail,
-                    lambda p: p in self._reserved or _key(path.source, p, *remote) in self.connections,
+                    lambda p: self._is_for_a_service(p) or _key(path.source, p, *remote) in self.connections,
                 )
                 if chosen is None:
                     raise os_error(errno.EADDRNOTAVAIL)
