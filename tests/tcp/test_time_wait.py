@@ -41,7 +41,9 @@ def begins_again(old: Connection, peer: Peer, seq: int, options: TcpOptions) -> 
     end = old.time_wait_deadline
     peer.sends(SYN, seq=seq, options=replace(options, mss=MSS))
     if old.state is State.CLOSED:
-        assert peer.conn is not old and peer.conn is not None and peer.conn.state is State.SYN_RECEIVED
+        assert peer.conn is not old
+        assert peer.conn is not None
+        assert peer.conn.state is State.SYN_RECEIVED
         sent = peer.expects(SYN | ACK, ack=add(seq, 1))
         assert gt(sent.seq, old.snd_nxt)
         assert (sent.options.timestamps is not None) == (options.timestamps is not None)
@@ -57,7 +59,8 @@ def test_a_newer_timestamp_begins_a_new_connection_whatever_its_number() -> None
     old, peer = time_wait(timestamps=True)
     assert begins_again(old, peer, add(old.rcv_nxt, -5000), stamp(11, 0))
     new = peer.conn
-    assert new is not None and peer.listener is not None
+    assert new is not None
+    assert peer.listener is not None
     peer.snd_nxt = new.rcv_nxt
     peer.sends(ACK, b"again", options=stamp(12))
     assert peer.listener.accept() is new

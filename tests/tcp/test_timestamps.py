@@ -54,7 +54,8 @@ def test_a_syn_with_timestamps_is_answered_with_them() -> None:
     peer.sends(SYN, options=stamp(7, 0))
     assert stamps(peer.expects(SYN | ACK)) == (0, 7)
     peer.sends(ACK, options=stamp(8))
-    assert peer.conn is not None and peer.conn.timestamps.agreed
+    assert peer.conn is not None
+    assert peer.conn.timestamps.agreed
 
 
 @rfc("7323-3.2-e")
@@ -190,7 +191,8 @@ def test_an_echo_tells_which_transmission_was_acknowledged() -> None:
     assert conn.rtt.timeout_s() == 1.6
     world.wait(0.1)
     peer.sends(ACK, options=stamp(2, OUR_CLOCK + last))
-    assert conn.rtt.srtt_s is not None and 0.0124 < conn.rtt.srtt_s < 0.0126  # an eighth of 0.1 s
+    assert conn.rtt.srtt_s is not None
+    assert 0.0124 < conn.rtt.srtt_s < 0.0126
     assert conn.rtt.timeout_s() == conn.rtt.rto_s
 
 
@@ -232,7 +234,8 @@ def test_many_samples_a_round_trip_weigh_as_much_as_one() -> None:
     peer.expects(ACK, MSS - 12)  # the timeout's, so that the timed segment is given up
     world.wait(0.1)
     peer.sends(ACK, ack=add(conn.snd_una, 2 * (MSS - 12)), options=stamp(2, OUR_CLOCK + 200))
-    assert conn.rtt.srtt_s is not None and 0.1 / 8 / 4 * 0.99 < conn.rtt.srtt_s < 0.1 / 8 / 4 * 1.01
+    assert conn.rtt.srtt_s is not None
+    assert 0.1 / 8 / 4 * 0.99 < conn.rtt.srtt_s < 0.1 / 8 / 4 * 1.01
     world.sent.clear()
 
 
@@ -259,7 +262,7 @@ def test_the_clock_ticks_while_a_window_is_sent() -> None:
 @rfc("7323-5.4-c")
 def test_the_clock_does_not_recycle_within_a_segments_life() -> None:
     clock = Timestamps(True, 0)
-    seen = [clock.clock(float(s)) for s in range(0, int(255 + TcpConfig().msl_s))]
+    seen = [clock.clock(float(s)) for s in range(int(255 + TcpConfig().msl_s))]
     assert len(set(seen)) == len(seen)
 
 
