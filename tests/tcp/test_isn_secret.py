@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections import Counter
-from itertools import pairwise
 from random import Random
 
 from stack.config import Config
 from stack.host.host import Host
 from stack.sockets.host import open_host
 from stack.tcp.isn import initial_sequence_number
-from stack.tcp.seq import sub
 from tests.requirements import rfc
 
 SECRET = bytes(range(16))
 KEY = bytes((10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 200, 0))
-
-
-@rfc("6528-3-a")
-def test_m_ticks_every_four_microseconds() -> None:
-    start = initial_sequence_number(SECRET, KEY, 1000.0)
-    assert sub(initial_sequence_number(SECRET, KEY, 1001.0), start) == 250_000
-    assert sub(initial_sequence_number(SECRET, KEY, 1000.0 + 2**32 * 4e-6), start) == 0
 
 
 @rfc("6528-3-a")
@@ -37,16 +27,6 @@ def test_f_depends_on_each_of_its_arguments() -> None:
         changed = SECRET[:i] + bytes((SECRET[i] ^ 1,)) + SECRET[i + 1 :]
         isns.add(initial_sequence_number(changed, KEY, 0.0))
     assert len(isns) == 1 + len(KEY) + len(SECRET)
-
-
-@rfc("6528-3-b")
-def test_one_connections_isn_says_nothing_about_the_next() -> None:
-    """10,000 ports in a row, at one moment: no step between neighbours comes twice but by chance."""
-    isns = [initial_sequence_number(SECRET, KEY[:10] + port.to_bytes(2, "big"), 5.0) for port in range(10_000)]
-    steps = Counter(sub(after, before) for before, after in pairwise(isns))
-    assert max(steps.values()) <= 2
-    for bit in range(32):
-        assert 4700 < sum(isn >> bit & 1 for isn in isns) < 5300
 
 
 @rfc("6528-3-c", "6528-4-a")
