@@ -467,6 +467,28 @@ def test_a_suspect_entry_is_asked_for_by_unicast_then_by_broadcast_and_heals() -
     assert frame[:6] == PEER_MAC
 
 
+def test_advice_right_after_an_answer_waits_for_its_second() -> None:
+    station = Station()
+    path = path_to(station)
+    send(station, path)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    station.frames()
+    station.at(0.25)
+    path.suspect(station.now)
+    station.at(0.5)
+    assert station.silent()
+    station.at(0.5)
+    assert [target for target, _ in station.arps()] == [PEER_MAC]
+
+
+def test_a_suspect_is_asked_for_three_times_in_all() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.eth.cache.suspect(PEER, station.now)
+    station.at(20.0)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, MAC_BROADCAST, MAC_BROADCAST]
+
+
 def test_a_suspect_gateway_is_meant_when_the_destination_is_far() -> None:
     station = Station()
     station.knows(PEER)
@@ -574,6 +596,7 @@ def test_flush_forgets_everything() -> None:
     station.eth.cache.flush()
     assert len(station.eth.cache) == 0
     assert station.eth.cache.waiting_bytes == 0
+    assert station.counters["arp_unresolved"] == 1
 
 
 def test_an_earlier_deadline_is_announced() -> None:

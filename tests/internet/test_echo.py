@@ -45,6 +45,7 @@ def test_a_request_goes_out_and_its_reply_is_matched() -> None:
         ping.sequence,
         b"abc",
     )
+    assert client.station.counters["icmpOutMsgs"] == client.station.counters["icmpOutEchos"] == 1
     client.station.at(0.25)
     client.station.receives_icmp(echo_reply(ping.identifier, ping.sequence, b"abc"), ttl=61, tos=4)
     assert client.results == [EchoReply(PEER, ping.identifier, ping.sequence, 0.25, 61, 4, b"abc")]

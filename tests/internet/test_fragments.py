@@ -114,6 +114,12 @@ def test_options_with_the_copied_flag_are_in_all_pieces_and_the_others_in_the_fi
     assert b"".join(payload for _, payload in pieces) == bytes_of(200)
 
 
+def test_what_fits_beside_the_options_is_not_cut_further() -> None:
+    route = pad(join([Route(LOOSE_SOURCE_ROUTE, (FAR,)).option()]))
+    assert [len(payload) for _, payload in cut(48 + 47, 20 + len(route) + 48, route)] == [48, 47]
+    assert [len(payload) for _, payload in cut(48 + 48, 20 + len(route) + 47, route)] == [40, 40, 16]
+
+
 def test_a_fragment_can_be_cut_again() -> None:
     pieces = cut(96, 68, fragment_offset=800, more_fragments=True)
     assert [(header.fragment_offset, header.more_fragments) for header, _ in pieces] == [(800, True), (848, True)]
@@ -311,6 +317,13 @@ def test_memory_is_bounded_and_given_back() -> None:
     bench.reassembler.on_deadline(1000.0)
     assert (len(bench.reassembler), bench.reassembler.charged) == (0, 0)
     assert bench.counters["ipv4_reassembly_full"] > 900
+
+
+def test_every_fragment_and_every_datagram_is_charged_its_overhead() -> None:
+    bench = Bench(reassembly_overhead_bytes=100)
+    bench.add(piece(0, b"A" * 8))
+    bench.add(piece(16, b"A" * 8))
+    assert bench.reassembler.charged == 16 + 3 * 100
 
 
 def test_one_datagram_alone_cannot_exceed_the_memory() -> None:

@@ -189,6 +189,19 @@ def test_every_form_of_broadcast_is_taken(station: Station, taken: Taken, destin
     assert (received.destination, received.local) == (destination, US)
 
 
+@pytest.mark.parametrize(
+    ("address", "broadcast"),
+    [("10.9.0.2/24", "10.255.255.255"), ("172.16.5.2/24", "172.16.255.255"), ("192.168.1.2/26", "192.168.1.255")],
+)
+def test_a_broadcast_to_the_network_of_old_is_taken(address: str, broadcast: str) -> None:
+    station = Station(address, gateway=None)
+    taken = Taken()
+    station.ipv4.handlers[PROTOCOL] = taken
+    [own] = station.eth.addresses
+    station.raw(packet(source=FAR, destination=parse_ipv4(broadcast)), link_broadcast=True)
+    assert [received.local for received in taken.all] == [own.address]
+
+
 def test_the_all_hosts_group_is_taken(station: Station, taken: Taken) -> None:
     station.raw(packet(destination=ALL_HOSTS), link_broadcast=True)
     [received] = taken.all
@@ -377,6 +390,7 @@ def test_a_whole_datagram_releases_the_fragments_under_its_identification(statio
     station.raw(packet(b"whole", identification=7))
     assert [received.payload for received in taken.all] == [b"whole"]
     assert len(station.ipv4.input.reassembler) == 0
+    assert station.counters["ipSystemStatsReasmFails"] == 1
 
 
 def test_the_identification_of_an_atomic_datagram_means_nothing(station: Station, taken: Taken) -> None:

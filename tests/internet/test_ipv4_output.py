@@ -120,6 +120,25 @@ def test_mib_counters_of_what_goes_out() -> None:
     assert station.counters["ifOutDiscards"] == 1
 
 
+def test_every_frame_is_counted_fragments_and_arp_too() -> None:
+    station = ready()
+    names = ("ifOutUcastPkts", "ifOutNUcastPkts", "ifOutOctets", "ifOutDiscards")
+    before = [station.counters[name] for name in names]
+    station.ipv4.path(None, PEER, UDP).send([bytes(2000)], 2000, station.now)
+    station.ipv4.path(None, OTHER, UDP).send([b"x"], 1, station.now)  # which ARP asks for, by broadcast
+    assert [station.counters[name] - old for name, old in zip(names, before, strict=True)] == [2, 1, 2068 + 42, 0]
+    station.eth.link.full = True
+    station.ipv4.path(None, PEER, UDP).send([bytes(2000)], 2000, station.now)
+    assert station.counters["ifOutDiscards"] == 2
+
+
+def test_broadcasts_on_a_bare_ip_link_are_counted_as_such() -> None:
+    station = Station(mac=None)
+    for destination in (BROADCAST, SUBNET_BROADCAST, parse_ipv4("224.0.0.9"), PEER):
+        station.ipv4.path(None, destination, UDP).send([b"x"], 1, station.now)
+    assert (station.counters["ifOutNUcastPkts"], station.counters["ifOutUcastPkts"]) == (3, 1)
+
+
 def test_a_bare_ip_link_gets_bare_packets() -> None:
     station = Station(mac=None)
     station.ipv4.path(None, PEER, TCP, df=True).send([b"x"], 1, station.now)
@@ -268,6 +287,18 @@ def test_a_path_follows_the_routes() -> None:
     assert frame[:6] == OTHER_MAC
 
 
+def test_a_path_moves_to_a_better_route() -> None:
+    station = ready()
+    station.arp(REQUEST, OTHER_MAC, OTHER, US)
+    path = station.ipv4.path(None, FAR, TCP, now=station.now)
+    path.send([b"x"], 1, station.now)
+    station.ipv4.routes.add(Prefix(FAR, 24), station.eth, OTHER)
+    station.frames()
+    path.send([b"x"], 1, station.now)
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+
+
 def test_a_gateway_that_does_not_answer_gives_way_to_another() -> None:
     station = ready(gateway=None)
     dead = parse_ipv4("10.9.0.66")
@@ -285,12 +316,13 @@ def test_a_gateway_that_does_not_answer_gives_way_to_another() -> None:
 def test_a_path_out_of_an_interface_that_is_gone() -> None:
     station = ready()
     path = station.ipv4.path(None, PEER, TCP)
-    pinned = station.ipv4.path(None, BROADCAST, UDP, interface=station.eth)
+    pinned = station.ipv4.path(ANY, BROADCAST, UDP, interface=station.eth)
     station.ipv4.remove_interface(station.eth)
-    for gone in (path, pinned):
+    for gone, number in ((path, errno.EADDRNOTAVAIL), (pinned, errno.ENETUNREACH)):
         with pytest.raises(OSError) as caught:
             gone.send([b"x"], 1, station.now)
-        assert caught.value.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
+        assert caught.value.errno == number
+    assert station.silent()
 
 
 def test_closing_a_path_leaves_nothing_behind() -> None:
@@ -343,6 +375,9 @@ def test_a_super_frame_goes_to_the_link_whole() -> None:
     path.send([bytes(60000)], 60000, station.now, b"\1" * 10)
     [frame] = station.frames()
     assert len(frame) == 14 + 20 + 60000
+    with pytest.raises(OSError) as caught:
+        path.send([bytes(65516)], 65516, station.now, b"\1" * 10)
+    assert caught.value.errno == errno.EMSGSIZE
 
 
 # --- path MTU
@@ -354,7 +389,10 @@ def test_a_learned_path_mtu_holds_for_every_path_to_the_destination() -> None:
     other = station.ipv4.path(None, OTHER, TCP)
     told: list[float] = []
     one.on_mtu = told.append
+    deadlines: list[float] = []
+    station.ipv4.reschedule = lambda: deadlines.append(station.ipv4.deadline)
     station.ipv4.output.lower_mtu(FAR, 1400, station.now)
+    assert deadlines == [station.now + 600.0]
     assert (one.mtu, two.mtu, other.mtu) == (1400, 1400, 1500)
     assert station.ipv4.path(None, FAR, TCP).mtu == 1400
     assert told == [station.now]

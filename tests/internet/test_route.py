@@ -221,9 +221,12 @@ def test_redirects_are_bounded_and_the_oldest_makes_room() -> None:
 def test_an_address_that_goes_takes_the_routes_that_need_it() -> None:
     table = Table()
     table.add(DEFAULT, table.a, PEER)
+    table.redirect(FAR, OTHER, PEER, table.a, NOW)
     [own] = table.a.addresses
     table.a.addresses.clear()
+    table.changes.clear()
     table.remove_address(table.a, own)
+    assert None in table.changes
     assert table.lookup(FAR, NOW) is None
     assert table.lookup(PEER, NOW) is None
 

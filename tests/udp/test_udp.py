@@ -357,6 +357,13 @@ def test_binding_twice(station: Station) -> None:
     assert caught.value.errno == errno.EINVAL
 
 
+def test_an_ephemeral_port_is_free_for_the_address_that_asks(station: Station) -> None:
+    first = bound(station, US, 0)
+    assert bound(station, LOOPBACK, 0).local[1] == first.local[1], "another address"
+    assert bound(station, US, 0).local[1] != first.local[1]
+    assert bound(station, ANY, 0).local[1] not in (first.local[1], first.local[1] + 1)
+
+
 # --- who gets a datagram
 
 
@@ -379,6 +386,10 @@ def test_an_endpoint_bound_to_the_broadcast_address_hears_nothing_else(station: 
     assert received(endpoint) == [b"all"]
     station.frames()
     endpoint.send_to(b"x", (PEER, 9), station.now)
+    header, _, _ = one_datagram(station)
+    assert header.source == US
+    endpoint.connect((PEER, 9), station.now)
+    endpoint.send(b"y", station.now)
     header, _, _ = one_datagram(station)
     assert header.source == US
 
@@ -439,6 +450,13 @@ def test_connect_again_and_disconnect(station: Station) -> None:
     assert (endpoint.local, endpoint.remote) == ((ANY, 7), None)
     station.receives_udp(5, 7, b"anyone")
     assert received(endpoint) == [b"anyone"]
+
+
+def test_connecting_gives_back_the_paths_used_before(station: Station) -> None:
+    endpoint = bound(station)
+    endpoint.send_to(b"x", (OTHER, 9), station.now)
+    endpoint.connect((PEER, 9), station.now)
+    assert station.ipv4.output.open_paths == 0
 
 
 def test_a_bound_address_stays_through_connect_and_disconnect(station: Station) -> None:
