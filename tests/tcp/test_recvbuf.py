@@ -1,0 +1,161 @@
+"""The receive buffer against a plain model: a dictionary from stream offset to octet."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from stack.tcp.recvbuf import ReceiveBuffer
+
+from .world import text
+
+SPAN = 4000  # how far ahead the model's peer may send
+
+
+class Model(RuleBasedStateMachine):
+    """Octet by octet; the first copy of each counts."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.buffer = ReceiveBuffer(1 << 30)
+        self.next = 0
+        self.held: dict[int, int] = {}
+        self.unread = b""
+
+    def _arrived(self, offset: int, data: bytes) -> None:
+        for index, octet in enumerate(data, offset):
+            if index >= self.next:
+                self.held.setdefault(index, octet)
+        ready = bytearray()
+        while self.next in self.held:
+            ready.append(self.held.pop(self.next))
+            self.next += 1
+        self.unread += bytes(ready)
+
+    @rule(back=st.integers(-50, SPAN), size=st.sampled_from([1, 2, 5, 20, 100, 1024, 1500]), fill=st.integers(0, 255))
+    def insert(self, back: int, size: int, fill: int) -> None:
+        """Anywhere, with whatever in it: the octets of different copies differ."""
+        offset = max(self.next + back, 0)
+        data = bytes((fill + index) & 0xFF for index in range(size))
+        before = self.next
+        self._arrived(offset, data)
+        array = bytearray(data)
+        assert self.buffer.insert(offset, memoryview(array)) == self.next - before
+        array[:] = b"\xdb" * size  # the frame's buffer is used again
+
+    @rule(size=st.sampled_from([1, 100, 1023, 1024, 20_000]), fill=st.integers(0, 255))
+    def in_order(self, size: int, fill: int) -> None:
+        data = bytes((fill * 3 + index) & 0xFF for index in range(size))
+        self.buffer.insert(self.next, data)
+        self._arrived(self.next, data)
+
+    @rule(count=st.sampled_from([0, 1, 7, 1000, 1024, 65536]))
+    def read(self, count: int) -> None:
+        got = self.buffer.read(count)
+        assert got == self.unread[: len(got)]
+        assert len(got) <= count
+        assert bool(got) == bool(count and self.unread)
+        self.unread = self.unread[len(got) :]
+
+    @rule(count=st.sampled_from([1, 7, 1000, 65536]))
+    def read_into(self, count: int) -> None:
+        target = bytearray(count)
+        done = self.buffer.read_into(memoryview(target))
+        assert done == min(count, len(self.unread))
+        assert target[:done] == self.unread[:done]
+        self.unread = self.unread[done:]
+
+    @rule()
+    def forget_held(self) -> None:
+        self.buffer.forget_held()
+        self.held.clear()
+
+    @precondition(lambda self: not self.held)
+    @rule()
+    def clear(self) -> None:
+        self.buffer.clear()
+        self.unread = b""
+
+    @invariant()
+    def agree(self) -> None:
+        assert (self.buffer.next, self.buffer.size) == (self.next, len(self.unread))
+        assert self.buffer.held == len(self.held)
+        runs = self.buffer.runs()
+        assert [index for first, end in runs for index in range(first, end)] == sorted(self.held)
+
+
+Model.TestCase.settings = settings(derandomize=True, max_examples=60, stateful_step_count=30, deadline=None)
+TestReceiveBufferIsWhatItsModelIs = Model.TestCase
+
+
+def test_a_large_chunk_is_handed_out_as_it_is() -> None:
+    """bytes() of bytes is no copy, so that what was put in is what comes out."""
+    buffer = ReceiveBuffer(4)
+    chunk = text(20_000)
+    buffer.insert(0, chunk)
+    buffer.insert(20_000, b"tail")
+    assert buffer.read(65536) is chunk
+    assert buffer.read(65536) == b"tail"
+
+
+def test_small_chunks_are_joined_for_one_read() -> None:
+    buffer = ReceiveBuffer(4)
+    for start in range(0, 14_600, 1460):
+        buffer.insert(start, text(1460, start))
+    assert buffer.read(65536) == text(14_600)
+
+
+@pytest.mark.parametrize("count", [1, 1459, 1460, 1461, 2920, 14_600])
+def test_a_read_gives_what_was_asked_for_when_it_is_there(count: int) -> None:
+    buffer = ReceiveBuffer(4)
+    for start in range(0, 14_600, 1460):
+        buffer.insert(start, text(1460, start))
+    got = b""
+    while buffer.size:
+        piece = buffer.read(count)
+        assert len(piece) == min(count, 14_600 - len(got))
+        got += piece
+    assert got == text(14_600)
+
+
+def test_tiny_segments_cost_no_object_each() -> None:
+    buffer = ReceiveBuffer(4)
+    for number in range(10_000):
+        buffer.insert(number, bytes((number & 0xFF,)))
+    chunks = 0
+    while buffer.size:
+        buffer.read(1024)
+        chunks += 1
+    assert chunks <= 10
+
+
+def test_what_a_reader_has_is_not_changed_by_what_is_joined() -> None:
+    buffer = ReceiveBuffer(4)
+    buffer.insert(0, b"abc")
+    got = buffer.read(2)
+    buffer.insert(3, b"def")
+    assert (got, buffer.read(10)) == (b"ab", b"cdef")
+
+
+@given(st.permutations(range(12)), st.integers(1, 12))
+@settings(derandomize=True)
+def test_more_runs_than_allowed_are_refused_and_come_again(order: list[int], limit: int) -> None:
+    """As a sender retransmits what was not acknowledged, the stream is complete in the end."""
+    buffer = ReceiveBuffer(limit)
+    octets = text(24)
+    for _ in range(12):
+        for index in order:
+            buffer.insert(2 * index, octets[2 * index : 2 * index + 2])
+            assert len(buffer.runs()) <= limit
+    assert buffer.read(100) == octets
+
+
+def test_nothing_is_read_from_nothing() -> None:
+    buffer = ReceiveBuffer(4)
+    assert buffer.read(10) == b""
+    assert buffer.read_into(memoryview(bytearray(3))) == 0
+    buffer.insert(0, b"x")
+    assert buffer.read(0) == b""
+    assert buffer.read_into(memoryview(bytearray())) == 0
