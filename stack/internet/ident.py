@@ -6,6 +6,9 @@ may fragment, need none and carry 0 (RFC 6864 section 4.1).
 
 As in RFC 7739 section 5.3, a keyed hash of addresses and protocol picks a counter out of a fixed table and an offset
 to add to it: a flow sees its own steps, and learns nothing about those of others.
+
+The rate is not limited to 65,536 datagrams per lifetime, as RFC 6864 section 5.2 would have it: what may be fragmented
+here is UDP and ICMP, whose checksums are always on, which the same section takes as leave to reuse values sooner.
 """
 
 from __future__ import annotations
