@@ -142,7 +142,7 @@ class TcpConfig:
     keepalive_count: int = 9
 
     # Congestion control
-    congestion: str = "reno"
+    congestion: str = "cubic"
     """A key of stack.tcp.congestion.POLICIES."""
     initial_window_segments: int = 10
     """RFC 6928 section 2."""

@@ -99,7 +99,7 @@ def _without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> No
         if gt(ack, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
             tcb.recover = add(ack, -1)
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
-            tcb.congestion.on_ack(acked, now)
+            tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
 
 
 def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:

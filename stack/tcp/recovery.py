@@ -35,7 +35,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
         if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
             tcb.recover = add(tcb.snd_una, -1)
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
-            tcb.congestion.on_ack(acked, now)
+            tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
     tcb.beyond = board.sacked
 
 

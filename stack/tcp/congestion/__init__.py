@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from .cubic import Cubic
 from .reno import Reno
 
 
@@ -21,8 +22,8 @@ class Congestion(Protocol):
     def set_mss(self, mss: int) -> None:
         """SMSS has changed: the path takes smaller or larger packets."""
 
-    def on_ack(self, acked: int, now: float) -> None:
-        """`acked` new octets were acknowledged outside loss recovery, with the window in use."""
+    def on_ack(self, acked: int, now: float, rtt_s: float) -> None:
+        """`acked` new octets were acknowledged outside loss recovery, with the window in use. `rtt_s` is SRTT."""
 
     def on_loss(self, flight: int, now: float) -> None:
         """A segment is lost, the first in this window. `flight` octets were outstanding."""
@@ -39,6 +40,9 @@ class Congestion(Protocol):
     def on_rto(self, flight: int, first: bool, now: float) -> None:
         """The retransmission timer expired; `first` says whether for the first time for this segment."""
 
+    def on_spurious(self) -> None:
+        """What the last on_loss or on_rto was about did not happen: nothing was lost."""
+
     def on_handshake_loss(self) -> None:
         """A SYN or SYN,ACK had to be sent again: the data phase begins with one segment."""
 
@@ -46,4 +50,4 @@ class Congestion(Protocol):
         """Nothing was sent for longer than the retransmission timeout."""
 
 
-POLICIES: dict[str, Callable[[int, int], Congestion]] = {"reno": Reno}
+POLICIES: dict[str, Callable[[int, int], Congestion]] = {"cubic": Cubic, "reno": Reno}

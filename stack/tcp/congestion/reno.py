@@ -9,7 +9,7 @@ from __future__ import annotations
 class Reno:
     """The standard's own congestion control, in octets."""
 
-    __slots__ = ("_avoided", "_initial_segments", "cwnd", "mss", "ssthresh")
+    __slots__ = ("_avoided", "_initial_segments", "_prior", "cwnd", "mss", "ssthresh")
 
     def __init__(self, mss: int, initial_segments: int) -> None:
         self.mss = mss
@@ -17,6 +17,7 @@ class Reno:
         self.cwnd = self._initial_window()
         self.ssthresh = 1 << 30  # 3.1: "arbitrarily high"
         self._avoided = 0  # octets acknowledged in congestion avoidance since cwnd last grew
+        self._prior = (self.cwnd, self.ssthresh)  # before the last reduction
 
     def _initial_window(self) -> int:
         """RFC 6928 section 2: min (10*MSS, max (2*MSS, 14600))."""
@@ -29,18 +30,22 @@ class Reno:
         self.cwnd = max(self.cwnd, mss)
         self.mss = mss
 
-    def on_ack(self, acked: int, now: float) -> None:
+    def on_ack(self, acked: int, now: float, rtt_s: float) -> None:
         """3.1: in slow start equation (2), by what was acknowledged but at most SMSS; then by SMSS a window."""
         if self.cwnd < self.ssthresh:
-            self.cwnd += min(acked, self.mss)
+            self._slow_start(acked)
         else:
             self._avoided += acked
             if self._avoided >= self.cwnd:
                 self._avoided -= self.cwnd
                 self.cwnd += self.mss
 
+    def _slow_start(self, acked: int) -> None:
+        self.cwnd += min(acked, self.mss)
+
     def on_loss(self, flight: int, now: float) -> None:
         """3.1 equation (4): halve."""
+        self._remember()
         self.ssthresh = max(flight // 2, 2 * self.mss)
         self.cwnd = self.ssthresh
         self._avoided = 0
@@ -61,9 +66,18 @@ class Reno:
     def on_rto(self, flight: int, first: bool, now: float) -> None:
         """3.1 equation 4; ssthresh is held constant when the same segment times out again."""
         if first:
+            self._remember()
             self.ssthresh = max(flight // 2, 2 * self.mss)
         self.cwnd = self.mss  # the loss window
         self._avoided = 0
+
+    def on_spurious(self) -> None:
+        """Nothing was lost: as if the last reduction had not been (RFC 4015 section 3.2 has it in steps)."""
+        self.cwnd = max(self.cwnd, self._prior[0])
+        self.ssthresh = max(self.ssthresh, self._prior[1])
+
+    def _remember(self) -> None:
+        self._prior = self.cwnd, self.ssthresh
 
     def on_handshake_loss(self) -> None:
         """3.1: "the initial window ... MUST be one segment of at most SMSS bytes"."""
