@@ -1,0 +1,336 @@
+"""The ARP cache over time: ageing, polls, negative advice, limits (RFC 1122 section 2.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stack.config import ArpConfig, Config
+from stack.internet.neighbor import INCOMPLETE, PROBING, STALE
+from stack.internet.path import Path
+from tests.internet.station import (
+    FAR,
+    MAC_BROADCAST,
+    OTHER,
+    OTHER_MAC,
+    OUR_MAC,
+    PEER,
+    PEER_MAC,
+    REACHABLE,
+    REPLY,
+    REQUEST,
+    US,
+    Station,
+    state_of,
+)
+
+
+def path_to(station: Station, address: bytes = PEER) -> Path:
+    return station.ipv4.path(None, address, 6, df=True, now=station.now)
+
+
+def send(station: Station, path: Path, data: bytes = b"x") -> None:
+    path.send([data], len(data), station.now)
+
+
+def numbered(address: int) -> bytes:
+    """One of many neighbours."""
+    return bytes((10, 9, 4 + address // 200, 1 + address % 200))
+
+
+# --- ageing
+
+
+def test_an_entry_nobody_uses_becomes_stale_and_is_forgotten_without_traffic() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(59.0)
+    assert state_of(station, PEER) == REACHABLE
+    station.at(2.0)
+    assert state_of(station, PEER) == STALE
+    station.at(600.0)
+    assert state_of(station, PEER) is None
+    assert station.silent()
+    assert station.eth.cache.deadline == float("inf")
+
+
+def test_a_stale_entry_is_used_at_once_and_polled() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(60.5)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    station.at(100.0)
+    assert state_of(station, PEER) == STALE
+    station.frames()
+    for number in range(20):
+        send(station, path, b"%d" % number)
+    poll, *frames = station.frames()
+    assert (poll[:6], poll[12:14]) == (PEER_MAC, b"\x08\x06")
+    assert [frame[14 + 20 :] for frame in frames] == [b"%d" % number for number in range(20)]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    assert state_of(station, PEER) == REACHABLE
+
+
+def test_a_stale_entry_that_is_no_longer_true_is_flushed() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    path = path_to(station)
+    send(station, path)
+    station.at(3.0)
+    assert state_of(station, PEER) is None
+    station.frames()
+    send(station, path)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+
+
+def test_a_stale_entry_heals_by_what_its_station_sends() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    station.arp(REQUEST, OTHER_MAC, PEER, OTHER)
+    assert state_of(station, PEER) == REACHABLE
+    send(station, path_to(station))
+    [frame] = station.frames()
+    assert frame[:6] == OTHER_MAC
+
+
+def test_a_stale_entry_can_be_suspected() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(61.0)
+    station.eth.cache.suspect(PEER, station.now)
+    station.at(1.1)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, MAC_BROADCAST]
+
+
+def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(60.5)
+    [(target, packet)] = station.arps()
+    assert (target, packet.operation, packet.target_ip) == (PEER_MAC, REQUEST, PEER)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    send(station, path, b"on")
+    station.at(50.0)
+    [(_, payload)] = station.packets()
+    assert payload == b"on"
+
+
+def test_packets_flow_on_while_a_poll_is_out() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(60.5)
+    station.frames()
+    assert state_of(station, PEER) == PROBING
+    send(station, path)
+    assert len(station.packets()) == 1
+
+
+def test_an_entry_whose_polls_go_unanswered_is_flushed_and_asked_for_by_broadcast() -> None:
+    station = Station()
+    station.knows(PEER, PEER_MAC)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(63.0)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, PEER_MAC]
+    assert state_of(station, PEER) is None
+    send(station, path)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+    assert state_of(station, PEER) == INCOMPLETE
+
+
+def test_hearing_from_a_station_restarts_its_timeout() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.at(50.0)
+    station.arp(REQUEST, PEER_MAC, PEER, OTHER)
+    station.at(50.0)
+    assert state_of(station, PEER) == REACHABLE
+
+
+def test_the_timeout_is_configurable() -> None:
+    station = Station(config=replace(Config(), arp=ArpConfig(reachable_s=5.0, stale_s=1.0)))
+    station.knows(PEER)
+    station.at(7.0)
+    assert state_of(station, PEER) is None
+
+
+# --- negative advice
+
+
+def test_a_suspect_entry_is_asked_for_by_unicast_then_by_broadcast_and_heals() -> None:
+    station = Station()
+    station.knows(PEER, OTHER_MAC)  # poisoned
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    station.at(5.0)
+    path.suspect(station.now)
+    assert [target for target, _ in station.arps()] == [OTHER_MAC]
+    send(station, path)
+    assert len(station.packets()) == 1, "meanwhile the entry is used"
+    station.at(1.1)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    send(station, path)
+    [frame] = station.frames()
+    assert frame[:6] == PEER_MAC
+
+
+def test_advice_right_after_an_answer_waits_for_its_second() -> None:
+    station = Station()
+    path = path_to(station)
+    send(station, path)
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    station.frames()
+    station.at(0.25)
+    path.suspect(station.now)
+    station.at(0.5)
+    assert station.silent()
+    station.at(0.5)
+    assert [target for target, _ in station.arps()] == [PEER_MAC]
+
+
+def test_a_suspect_is_asked_for_three_times_in_all() -> None:
+    station = Station()
+    station.knows(PEER)
+    station.eth.cache.suspect(PEER, station.now)
+    station.at(20.0)
+    assert [target for target, _ in station.arps()] == [PEER_MAC, MAC_BROADCAST, MAC_BROADCAST]
+
+
+def test_a_suspect_gateway_is_meant_when_the_destination_is_far() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station, FAR)
+    send(station, path)
+    station.frames()
+    station.at(2.0)
+    path.suspect(station.now)
+    [(_, packet)] = station.arps()
+    assert packet.target_ip == PEER
+
+
+def test_advice_repeated_makes_no_more_requests() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.frames()
+    for _ in range(100):
+        path.suspect(station.now)
+        station.at(0.01)
+    assert len(station.arps()) <= 2  # in one second
+
+
+def test_advice_during_a_routine_poll_adds_broadcasts() -> None:
+    station = Station()
+    station.knows(PEER, OTHER_MAC)
+    path = path_to(station)
+    send(station, path)
+    station.at(60.5)
+    path.suspect(station.now)
+    station.frames()
+    station.at(1.0)
+    assert [target for target, _ in station.arps()] == [MAC_BROADCAST]
+
+
+def test_a_suspect_that_never_answers_is_flushed() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    path.suspect(station.now)
+    station.at(5.0)
+    assert state_of(station, PEER) is None
+
+
+def test_advice_about_the_unknown_does_nothing() -> None:
+    station = Station()
+    station.eth.cache.suspect(PEER, station.now)
+    assert station.silent()
+
+
+# --- limits
+
+
+def test_a_flood_of_senders_keeps_the_cache_bounded_and_the_used_entries_in_it() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=64))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    for number in range(5000):
+        station.arp(REQUEST, OTHER_MAC, numbered(number), US)
+        assert len(station.eth.cache) <= 64
+    station.frames()
+    send(station, path)
+    assert len(station.packets()) == 1, "the neighbour in use is still known"
+    assert station.counters["arp_cache_full"] > 0
+
+
+def test_a_flood_of_unresolvable_destinations_keeps_the_cache_bounded() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=64))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    for number in range(2000):
+        send(station, path_to(station, numbered(number)))
+        assert len(station.eth.cache) <= 64
+    assert state_of(station, PEER) == REACHABLE, "what is resolved outlives what may never be"
+
+
+def test_a_path_survives_the_eviction_of_its_entry() -> None:
+    config = replace(Config(), arp=ArpConfig(entries_max=2))
+    station = Station("10.9.0.2/16", config=config)
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(1.0)
+    for number in range(8):
+        station.arp(REQUEST, OTHER_MAC, numbered(number), US)
+        send(station, path_to(station, numbered(number)))
+        station.at(1.0)
+    assert state_of(station, PEER) is None
+    station.frames()
+    send(station, path, b"again")
+    assert [packet.target_ip for _, packet in station.arps()] == [PEER]
+    station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
+    [frame] = station.frames()
+    assert frame.endswith(b"again")
+
+
+def test_flush_forgets_everything() -> None:
+    station = Station()
+    station.knows(PEER)
+    send(station, path_to(station, OTHER))
+    station.eth.cache.flush()
+    assert len(station.eth.cache) == 0
+    assert station.eth.cache.waiting_bytes == 0
+    assert station.counters["arp_unresolved"] == 1
+
+
+def test_an_earlier_deadline_is_announced() -> None:
+    station = Station()
+    told: list[float] = []
+    station.eth.cache.reschedule = lambda: told.append(station.eth.cache.deadline)
+    send(station, path_to(station))
+    assert told == [station.now + 1.0]
+
+
+def test_records_are_readable() -> None:
+    station = Station()
+    station.knows(PEER)
+    send(station, path_to(station, OTHER))
+    station.at(0.5)
+    known, asked = station.eth.cache.records(station.now)
+    assert (known.address, known.mac, known.state, known.age_s) == ("10.9.0.1", "02:00:00:00:bb:01", REACHABLE, 0.5)
+    assert (asked.address, asked.mac, asked.state, asked.waiting) == ("10.9.0.3", None, INCOMPLETE, 1)
