@@ -360,6 +360,14 @@ def test_dont_fragment_is_honoured() -> None:
     assert station.counters["ipSystemStatsOutFragFails"] == 1
 
 
+def test_a_datagram_as_large_as_the_mtu_may_wait_for_arp_with_dont_fragment() -> None:
+    station = ready()
+    path = station.ipv4.path(None, OTHER, UDP, df=True)
+    path.send([bytes(1480)], 1480, station.now)
+    station.arp(REQUEST, OTHER_MAC, OTHER, US)
+    assert [len(frame) for frame in station.frames()] == [42, 1514, 42]
+
+
 def test_more_than_65535_bytes_are_refused() -> None:
     station = ready()
     path = station.ipv4.path(None, PEER, UDP)
