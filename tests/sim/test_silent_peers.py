@@ -126,3 +126,16 @@ def test_a_zero_window_that_is_kept_open_by_the_user_is_not_given_up() -> None:
     stranger.on_tcp = None  # now it is gone for good
     network.run(lambda: connection.state is State.CLOSED, for_s=CONFIG.user_timeout_s + CONFIG.rto_max_s)
     assert host.host.tables()["connections"] == host.host.tables()["deadlines"] == 0
+
+
+def test_the_end_comes_whatever_the_clock_reads() -> None:
+    """A deadline is the sum of two times; at that very moment their difference may round to less, and so loop."""
+    for tenth in range(300):
+        network = Network(6, start_s=1000.0 + tenth / 10)
+        segment = Segment()
+        host = network.machine("host")
+        host.attach(segment.attach(), "10.0.0.1/24")
+        stranger = Stranger(network, segment)
+        connection = host.connect("10.0.0.66", 80)
+        network.run(lambda connection=connection: connection.state is State.CLOSED, for_s=200.0)  # type: ignore[misc]
+        assert len(stranger.frames) < 10
