@@ -93,6 +93,10 @@ class TcpConfig:
     timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
 
+    ecn: str = "accept"
+    """Explicit Congestion Notification: "off", "accept" (when the peer asks for it) or "on" (ask, too). RFC 3168; like
+    Linux we do not ask unless told to, since not every box on the way lets such a SYN pass."""
+
     # Segments
     min_send_mss: int = 88
     """A peer's smaller MSS is taken as this: one octet a segment is an attack (RFC 9293 section 3.7.1 has no floor)."""

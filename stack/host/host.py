@@ -211,6 +211,8 @@ class Host:
             counters["tcpInErrs"] += 1
             counters.drop(bad.reason)
             return
+        if connection.ecn is not None:
+            segment.ce = packet[1] & 3 == 3
         if connection.segment(segment, now):
             self.tcp.reset(connection.remote[0], connection.local[0], data, segment, now)
 

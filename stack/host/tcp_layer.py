@@ -19,6 +19,7 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.tcp.connection import Connection
+from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for, reset_options
@@ -219,6 +220,7 @@ class TcpLayer:
             counters["tcpInErrs"] += 1
             counters.drop(bad.reason)
             return
+        segment.ce = received.tos & CE == CE
         key = received.source + received.destination + bytes(payload[:4])
         connection = self.connections.get(key)
         iss_after: int | None = None

@@ -11,7 +11,7 @@ section 4 prescribes for IPv6 (RFC 791 would let the later copy win, which RFC 1
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stack.config import IpConfig
 from stack.counters import Counters
@@ -24,6 +24,9 @@ from stack.wire.numbers import PROTO_TCP
 
 _INFINITY = 1 << 20
 """Past the last byte any datagram can have: the end of the hole RFC 815 starts with."""
+
+
+_NOT_ECT, _ECT_0, _CE = 0b00, 0b10, 0b11  # RFC 3168 section 5
 
 
 def fragment(header: Ipv4Header, payload: Buffer, mtu: int) -> list[bytes]:
@@ -76,7 +79,7 @@ FlowKey = tuple[bytes, bytes, int, int]
 class Flow:
     """One datagram while it is being put together."""
 
-    __slots__ = ("charged", "deadline", "first", "holes", "interface", "key", "pieces", "quote", "refused")
+    __slots__ = ("charged", "deadline", "ecn", "first", "holes", "interface", "key", "pieces", "quote", "refused")
 
     def __init__(self, key: FlowKey, interface: Interface, deadline: float) -> None:
         self.key = key
@@ -88,6 +91,7 @@ class Flow:
         self.quote = b""  # the first fragment as it came, as far as an ICMP error will quote it
         self.charged = 0  # bytes counted against the memory limit
         self.refused = False  # given up: what is still to come is dropped
+        self.ecn = 0  # one bit for each ECN codepoint that a fragment had
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class Reassembler:
         if len(flow.holes) > self.config.reassembly_holes_max:
             self._refuse(flow, "ipv4_fragment_holes")
         flow.pieces[first] = piece
+        flow.ecn |= 1 << (header.tos & _CE)
         self._charge(flow, len(payload) + self.config.reassembly_overhead_bytes)
         if first == 0:
             flow.first = header
@@ -235,8 +240,19 @@ class Reassembler:
         if header is None or header.header_length + len(payload) > MAX_LENGTH:
             self.counters["ipSystemStatsReasmFails"] += 1
             raise BadPacket("ipv4_fragment_too_long")
+        if flow.ecn != 1 << (header.tos & _CE):
+            header = replace(header, tos=header.tos & ~_CE | self._codepoint(flow))
         self.counters["ipSystemStatsReasmOKs"] += 1
         return Reassembled(header, flow.quote, payload)
+
+    def _codepoint(self, flow: Flow) -> int:
+        """RFC 3168 section 5.3, for fragments that differ: CE is neither lost nor made out of nothing."""
+        if not flow.ecn & 1 << _CE:
+            return _NOT_ECT if flow.ecn & 1 << _NOT_ECT else _ECT_0
+        if flow.ecn & 1 << _NOT_ECT:
+            self.counters["ipSystemStatsReasmFails"] += 1
+            raise BadPacket("ipv4_fragment_ecn")
+        return _CE
 
     def _open(self, key: FlowKey, interface: Interface, now: float) -> Flow:
         source = key[0]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from math import inf
 
+from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import retransmit_front
 from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
+from stack.wire.tcp import ECE
 
 _DUPLICATE_ACK_THRESHOLD = 3  # RFC 5681 section 3.2
 
@@ -21,7 +23,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    flight = tcb.flight
+    cwnd, flight = tcb.congestion.cwnd, tcb.flight
     acked = 0
     if gt(seg.seg_ack, before):
         acked = sub(seg.seg_ack, before)
@@ -36,6 +38,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
         _duplicate_ack(tcb, now)
     if le(before, seg.seg_ack):
         update_send_window(tcb, seg, window, now)
+    if tcb.ecn is not None and tcb.ecn.ect and seg.flags & ECE:
+        echo_arrived(tcb, tcb.ecn, cwnd, flight, now)
 
 
 def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
@@ -144,6 +148,8 @@ def _duplicate_ack(tcb: Tcb, now: float) -> None:
         tcb.recover = tcb.snd_nxt
         tcb.beyond = 0
         tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)  # without what limited transmit sent
+        if tcb.ecn is not None:
+            tcb.ecn.reduced(tcb.snd_nxt)
         for _ in range(_DUPLICATE_ACK_THRESHOLD):
             tcb.congestion.on_duplicate_ack()  # "inflate" by the segments that caused the duplicates
         if tcb.services.trace is not None:

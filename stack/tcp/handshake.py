@@ -10,6 +10,7 @@ from math import inf
 
 from stack.tcp import seq
 from stack.tcp.acks import update_send_window
+from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
 from stack.tcp.sack import SackReporter
 from stack.tcp.scoreboard import Scoreboard
@@ -59,7 +60,7 @@ def send_syn(tcb: Tcb, now: float) -> None:
     options = build_options(TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps))
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
-    emit(tcb, tcb.iss, SYN | ACK if answering else SYN, now, options=options)
+    emit(tcb, tcb.iss, (SYN | ACK if answering else SYN) | syn_flags(tcb), now, options=options)
 
 
 def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -83,6 +84,7 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.sack:
         tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
         tcb.scoreboard = Scoreboard(tcb.services.config.max_sacked_ranges)
+    take_syn_flags(tcb, seg.flags)
     tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
         tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN) and len(seg.text) < tcb.rcv_wnd)

@@ -16,7 +16,7 @@ from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from stack.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
 _HEADER = Struct(">HHIIHHHH")
@@ -44,6 +44,8 @@ def emit(  # hot
         tcb.ack_now = False
         tcb.ack_due = 0
         tcb.delack_deadline = inf
+        if tcb.ecn is not None and tcb.ecn.echo and not flags & (SYN | RST):
+            flags |= ECE
     else:
         ack = 0
     timestamps = tcb.timestamps
@@ -114,6 +116,8 @@ def output(tcb: Tcb, now: float) -> None:  # hot
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot
     """Send data for the first time, and the FIN behind it, as far as windows and rules allow."""
+    if tcb.ecn is not None and now < tcb.ecn.hold_until:
+        return
     if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
@@ -177,7 +181,7 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
 def send_regardless(tcb: Tcb, now: float) -> None:
     """Rule (4), the override timeout: send what the window takes, however little (MUST-60)."""
     length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
-    if length > 0:
+    if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
         _send_range(tcb, tcb.snd_nxt, length, False, now)
 
 
@@ -196,8 +200,12 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
         end = (end + 1) & MASK
     if length and offset + length == tcb.send_buffer.size:
         flags |= PSH  # MUST-61: the last octet that is buffered
+    ecn = None
     if seq == tcb.snd_nxt:
         tcb.snd_nxt = end
+        if tcb.ecn is not None and length and not tcb.probing:
+            ecn = tcb.ecn
+            flags |= ecn.mark(tcb.path, tcb.snd_una)
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
     else:
@@ -206,6 +214,8 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
         if tcb.services.trace is not None:
             tcb.trace("retransmit", seq=seq, length=length)
     emit(tcb, seq, flags, now, tcb.send_buffer.parts(offset, length), length)
+    if ecn is not None:
+        ecn.unmark(tcb.path)
 
 
 def retransmit_front(tcb: Tcb, now: float, limit: int | None = None) -> None:
@@ -292,6 +302,8 @@ def set_timers(tcb: Tcb, now: float) -> None:
         tcb.rto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
+    if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:
+        tcb.deadline = tcb.ecn.hold_until
     tcb.services.armed(tcb)
 
 

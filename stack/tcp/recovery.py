@@ -60,6 +60,8 @@ def _enter_if_due(tcb: Tcb, board: Scoreboard, news: bool, now: float) -> bool:
     tcb.recovering = True  # (4.1) to (4.3)
     tcb.recover = tcb.snd_nxt
     tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)
+    if tcb.ecn is not None:
+        tcb.ecn.reduced(tcb.snd_nxt)
     if tcb.services.trace is not None:
         tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
     _, end = board.unsacked_from(board.high_ack, board.highest)

@@ -17,11 +17,12 @@ class Segment:
 
     SEG.LEN counts SYN and FIN (section 3.4); what lies outside the receive window is cut off the segment, but not from
     `whole_len`. `window` is as it stands in the header, not scaled. SEG.TSval and SEG.TSecr are -1 until
-    `read_timestamps` has found them, which is asked only where they were agreed on.
+    `read_timestamps` has found them, which is asked only where they were agreed on. `ce` says that the packet has met
+    congestion (RFC 3168); it is looked at only where ECN is in use.
     """
 
     __slots__ = (
-        "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val", "whole_len",
+        "ce", "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val", "whole_len",
         "window",
     )  # fmt: skip
 
@@ -33,6 +34,7 @@ class Segment:
         self.seg_up = up
         self.raw_options = options
         self.ts_val = self.ts_ecr = -1
+        self.ce = False
         self.seg_len = self.whole_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
     @classmethod

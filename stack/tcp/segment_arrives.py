@@ -13,6 +13,7 @@ from math import inf
 
 from stack.tcp import seq
 from stack.tcp.acks import process_ack
+from stack.tcp.ecn import take_marks
 from stack.tcp.handshake import established, syn_sent_state, take_syn_text
 from stack.tcp.output import send_ack
 from stack.tcp.segment import Segment
@@ -58,6 +59,8 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
+    if tcb.ecn is not None:
+        take_marks(tcb, tcb.ecn, seg)
     sixth_check_urg(tcb, seg, now)
     if seventh_process_text(tcb, seg, now):
         eighth_check_fin(tcb, seg, now)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stack.config import TcpConfig
 from stack.counters import Counters
@@ -32,6 +32,9 @@ from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
 from stack.wire.checksum import Buffer
 from stack.wire.tcp_options import MAX_LENGTH
+
+if TYPE_CHECKING:
+    from stack.tcp.ecn import Ecn
 
 # RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
 DEFAULT_SEND_MSS = 536
@@ -112,7 +115,7 @@ class Tcb:
 
     __slots__ = (
         "_touched", "ack_due", "ack_now", "beyond", "came_from_listen", "challenge_budget",
-        "challenge_window_end", "congestion", "deadline", "delack_deadline", "duplicate_acks", "error",
+        "challenge_window_end", "congestion", "deadline", "delack_deadline", "duplicate_acks", "ecn", "error",
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after", "keepalive", "keepalive_count",
         "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
         "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener", "local", "max_snd_wnd",
@@ -146,6 +149,7 @@ class Tcb:
         self.iss = self.snd_una = self.snd_nxt = 0
         self.iss_after: int | None = None  # SND.NXT of the connection that this one follows out of TIME-WAIT
         self.syn_acked = False
+        self.ecn: Ecn | None = None  # RFC 3168, when both ends use it
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
         self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2

@@ -77,6 +77,8 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         send_syn(tcb, now)
     else:
         tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
+        if tcb.ecn is not None:
+            tcb.ecn.reduced(tcb.snd_nxt)
         if tcb.scoreboard is not None:
             recovery.timed_out(tcb, tcb.scoreboard)
         tcb.beyond = 0

@@ -18,6 +18,7 @@ from stack.wire.addresses import BROADCAST
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import LOOSE_SOURCE_ROUTE, RECORD_ROUTE, Ipv4Option, Route, join, pad
 from tests.internet.station import FAR, OTHER, PEER, US, FakeInterface, Station
+from tests.requirements import rfc
 
 PROTOCOL = 253
 TCP = 6
@@ -427,3 +428,54 @@ def test_an_option_of_the_first_fragment_alone_is_kept() -> None:
     assert isinstance(result, Reassembled)
     assert result.header.options == option
     assert result.payload == b"A" * 8 + b"B"
+
+
+# --- ECN: RFC 3168 section 5.3
+
+NOT_ECT, ECT_1, ECT_0, CE = range(4)
+
+
+def reassembled(*codepoints: int) -> Reassembled | str | None:
+    """What comes of fragments with these ECN bits, and a Diffserv field of 0xB8."""
+    bench, result = Bench(), None
+    for index, codepoint in enumerate(codepoints):
+        more = index < len(codepoints) - 1
+        header = Ipv4Header(
+            PEER, US, PROTOCOL, 28, 1, more_fragments=more, fragment_offset=8 * index, tos=0xB8 | codepoint
+        )
+        result = bench.add(header.build() + bytes(8))
+    return result
+
+
+@rfc("3168-5.3-c")
+@pytest.mark.parametrize("codepoint", range(4))
+def test_a_codepoint_that_all_fragments_have_is_kept(codepoint: int) -> None:
+    result = reassembled(codepoint, codepoint, codepoint)
+    assert isinstance(result, Reassembled)
+    assert result.header.tos == 0xB8 | codepoint
+
+
+@rfc("3168-5.3-a")
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("others", [ECT_0, ECT_1])
+def test_congestion_of_one_fragment_is_that_of_the_datagram(place: int, others: int) -> None:
+    codepoints = [others] * 3
+    codepoints[place] = CE
+    result = reassembled(*codepoints)
+    assert isinstance(result, Reassembled)
+    assert result.header.tos == 0xB8 | CE
+
+
+@rfc("3168-5.3-b")
+@pytest.mark.parametrize("codepoints", [(CE, NOT_ECT), (NOT_ECT, CE), (ECT_0, CE, NOT_ECT), (NOT_ECT, ECT_1, CE)])
+def test_congestion_beside_a_fragment_that_is_not_ecn_capable_loses_the_datagram(codepoints: tuple[int, ...]) -> None:
+    assert reassembled(*codepoints) == "ipv4_fragment_ecn"
+
+
+@pytest.mark.parametrize(
+    ("codepoints", "result"), [((ECT_0, ECT_1), ECT_0), ((ECT_0, NOT_ECT), NOT_ECT), ((NOT_ECT, ECT_1), NOT_ECT)]
+)
+def test_other_mixtures_claim_no_more_than_all_of_them_do(codepoints: tuple[int, ...], result: int) -> None:
+    whole = reassembled(*codepoints)
+    assert isinstance(whole, Reassembled)
+    assert whole.header.tos == 0xB8 | result

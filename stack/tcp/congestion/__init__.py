@@ -28,6 +28,9 @@ class Congestion(Protocol):
     def on_loss(self, flight: int, now: float) -> None:
         """A segment is lost, the first in this window. `flight` octets were outstanding."""
 
+    def on_ecn(self, flight: int, now: float) -> None:
+        """A router has marked a packet instead of losing it. `flight` octets were outstanding."""
+
     def on_duplicate_ack(self) -> None:
         """In recovery without SACK: one more segment has left the network."""
 

@@ -50,6 +50,12 @@ class Reno:
         self.cwnd = self.ssthresh
         self._avoided = 0
 
+    def on_ecn(self, flight: int, now: float) -> None:
+        """RFC 3168 section 6.1.2: as for a loss, only that nothing is missing."""
+        cwnd = self.cwnd
+        self.on_loss(flight, now)
+        self.cwnd = min(cwnd, self.ssthresh)
+
     def on_duplicate_ack(self) -> None:
         """3.2 steps 3 and 4: "artificially inflate" cwnd, as nothing else says what has left the network."""
         self.cwnd += self.mss
