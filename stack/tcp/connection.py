@@ -84,8 +84,12 @@ class Connection(Tcb):
         self.keepalive_deadline = float("inf")
         if self.rto_deadline < inf:
             self.rto_deadline = min(self.rto_deadline, give_up_at(self))
+        if self.persist_deadline < inf:
+            self.persist_deadline = min(self.persist_deadline, give_up_at(self))
         self.wakes |= WAKE_WRITABLE  # there may be more room
         self.settle(now)
+        if self.deadline <= now:  # a user timeout shorter than the wait has been
+            self.deadline_reached(now)
 
     @property
     def readable(self) -> bool:

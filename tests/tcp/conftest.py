@@ -19,7 +19,7 @@ THE_TEST_OF_ALL = "test_every_legal_transition_was_seen"
 _next_state = states.next_state
 
 
-def _noting(state: State, event: Event, to: State | None = None) -> State:
+def noting(state: State, event: Event, to: State | None = None) -> State:
     after = _next_state(state, event, to)
     SEEN.add((state, event, after))
     return after
@@ -27,7 +27,7 @@ def _noting(state: State, event: Event, to: State | None = None) -> State:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(states, "next_state", _noting)
+    monkeypatch.setattr(states, "next_state", noting)
     World.live.clear()
     yield
     for world in World.live:
