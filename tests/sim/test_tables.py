@@ -100,6 +100,32 @@ def test_after_closes_and_a_zero_window_no_expired_deadline_stays_armed() -> Non
     assert network.events - before < 20  # ARP forgetting its entries
 
 
+def test_idle_hosts_have_nothing_to_wake_up_for() -> None:
+    """Connections, listeners and sockets that are quiet arm no timer: once ARP has forgotten, nothing happens again."""
+    network, here, there = pair(4, delay_s=0.001)
+    Server(there, 7)
+    there.udp(9)
+    clients = [here.connect("10.0.0.2", 7) for _ in range(50)]
+    network.run(lambda: all(client.synchronized for client in clients))
+    network.run()  # until nothing is left to happen, however long that takes
+    assert here.host.deadline == there.host.deadline == float("inf")
+    assert here.host.tables()["connections"] == there.host.tables()["connections"] == 50
+    clients[0].send(b"still here", network.now)
+    here.settle()
+    network.run(lambda: clients[0].receive_buffer.size == 10, for_s=1.0)
+
+
+def test_a_thousand_connections_at_once_all_come_about() -> None:
+    """More than the SYN queue holds, all in the same moment: nobody is refused, reset or forgotten."""
+    network, here, there = pair(4)
+    server = Server(there, 7, backlog=2000)
+    clients = [Exchange(here, here.connect("10.0.0.2", 7), b"hello") for _ in range(900)]
+    network.run(lambda: all(client.done or client.error for client in clients), for_s=60.0)
+    assert {client.error for client in clients} == {None}
+    assert {bytes(client.received) for client in clients} == {b"hello"}
+    assert server.accepted == 900
+
+
 @pytest.mark.long
 def test_an_hour_of_a_request_a_second_keeps_two_deadlines_at_the_most() -> None:
     network, here, there = pair(4)
