@@ -6,6 +6,7 @@ is called (once a batch) when it is worth trying again.
 
 from __future__ import annotations
 
+from errno import errorcode
 from math import inf
 
 from stack.tcp import urgent, user_calls
@@ -127,6 +128,11 @@ class Connection(Tcb):
         if self.state > State.LISTEN:
             output(self, now)
         wakes, self.wakes = self.wakes, 0
+        if self.reports:
+            reports, self.reports = self.reports, ()
+            for number, text in reports:
+                if self.on_error is not None:
+                    self.on_error(number, text)
         if wakes & WAKE_URGENT:
             self.on_urgent()
         if wakes & WAKE_READABLE:
@@ -136,7 +142,7 @@ class Connection(Tcb):
 
     def unreachable(self, errno: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
-        self.soft_error = errno
+        self.report(errno, f"not delivered: {errorcode.get(errno, errno)}")
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
             finish(self, Event.HARD_ERROR, errno, now)
             self.settle(now)
@@ -153,7 +159,7 @@ class Connection(Tcb):
         if hard:
             self.unreachable(errno, now)
         else:
-            self.soft_error = errno
+            self.report(errno, f"ICMP: {errorcode.get(errno, errno)}")
 
     def path_mtu_changed(self, now: float) -> None:
         """The path takes other packets than before; what was too large for it is sent again (RFC 1191 section 6.5)."""

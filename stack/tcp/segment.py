@@ -22,8 +22,8 @@ class Segment:
     """
 
     __slots__ = (
-        "ce", "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val", "whole_len",
-        "window",
+        "ce", "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val",
+        "whole_len", "window",
     )  # fmt: skip
 
     def __init__(

@@ -119,11 +119,11 @@ class Tcb:
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after", "keepalive", "keepalive_count",
         "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
         "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener", "local", "max_snd_wnd",
-        "maxseg", "nodelay", "notsent_lowat", "on_readable", "on_urgent", "on_writable", "oobinline",
+        "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable", "oobinline",
         "orphaned", "partial_acks", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing",
         "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
-        "receive_buffer", "recover", "recovering", "remote", "rto_deadline", "rtt", "rtt_seq", "rtt_started_at",
-        "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer", "send_mss",
+        "receive_buffer", "recover", "recovering", "remote", "reports", "rto_deadline", "rtt", "rtt_seq",
+        "rtt_started_at", "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer", "send_mss",
         "services", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf",
         "soft_error", "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline", "timeouts",
         "timestamps", "urgent_taken", "user_timeout_s", "wakes",
@@ -238,6 +238,8 @@ class Tcb:
         self.on_readable: Callable[[], None] = _nobody
         self.on_writable: Callable[[], None] = _nobody
         self.on_urgent: Callable[[], None] = _nobody
+        self.on_error: Callable[[int, str], None] | None = None  # error reports: None wants none (SHLD-20)
+        self.reports: tuple[tuple[int, str], ...] = ()  # which the user has not been told of yet
         self._touched = False
 
     def enter(self, event: Event, to: State | None = None) -> None:
@@ -251,6 +253,13 @@ class Tcb:
         """Tell whoever looks. Call it only behind `if services.trace is not None`."""
         if self.services.trace is not None:
             self.services.trace(self, what, details)
+
+    def report(self, number: int, text: str) -> None:
+        """A soft error (3.9.1.8): the connection goes on, but the user may want to know. `number` is an errno."""
+        self.soft_error = number
+        if self.on_error is not None:
+            self.reports += ((number, text),)
+            self.touch()
 
     def touch(self) -> None:
         """There is something to do for this connection when the batch is over."""

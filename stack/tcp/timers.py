@@ -68,6 +68,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     tcb.timeouts += 1
     if tcb.timeouts == tcb.services.config.r1_retransmissions:  # MUST-20: negative advice to IP
         tcb.path.suspect(now)
+        tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
     tcb.rtt.back_off()
     tcb.rtt_seq = None
     if tcb.services.trace is not None:

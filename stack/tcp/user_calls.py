@@ -161,7 +161,11 @@ def abort(tcb: Tcb, now: float, number: int = 0) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON. Addresses are the Internet layer's bytes."""
+    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON. Addresses are the Internet layer's bytes.
+
+    `urgent` is how much there is to read until no more urgent data is known; `soft_error` the errno that the network
+    complained of last; `extensions` are the options both ends agreed on. Of security there is nothing to tell.
+    """
 
     state: str
     local: tuple[bytes, int]
@@ -179,6 +183,10 @@ class Status:
     srtt_s: float | None
     rto_s: float
     user_timeout_s: float
+    tos: int
+    ttl: int
+    soft_error: int
+    extensions: tuple[str, ...]
 
 
 def status(tcb: Tcb) -> Status:
@@ -201,4 +209,18 @@ def status(tcb: Tcb) -> Status:
         srtt_s=tcb.rtt.srtt_s,
         rto_s=tcb.rtt.timeout_s(),
         user_timeout_s=timeout_s,
+        tos=tcb.tos,
+        ttl=tcb.ttl,
+        soft_error=tcb.soft_error,
+        extensions=_extensions(tcb),
     )
+
+
+def _extensions(tcb: Tcb) -> tuple[str, ...]:
+    agreed = {
+        "timestamps": tcb.timestamps.agreed,
+        "sack": tcb.sack,
+        "window scale": tcb.scaling,
+        "ecn": tcb.ecn is not None and tcb.ecn.ect,
+    }
+    return tuple(name for name, is_agreed in agreed.items() if is_agreed)

@@ -50,7 +50,7 @@ class Marker:
         return self._link.write([frame[:14] + header.build() + payload], now)
 
 
-@rfc("9293 SHLD-8", "3168-5-b", "3168-5.3-d")
+@rfc("9293 SHLD-8", "9293 MUST-50", "3168-5.3-d")
 @pytest.mark.parametrize("option", [b"", b"\x01\x01\x01\x00"], ids=["the short way in", "the long way in"])
 def test_a_mark_slows_the_sender_down_and_costs_no_packet(option: bytes) -> None:
     network, segment = Network(3), Segment()
