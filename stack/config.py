@@ -78,7 +78,11 @@ class TcpConfig:
     send_buffer_bytes: int = 1 << 20
     receive_buffer_bytes: int = 1 << 18
     max_receive_buffer_bytes: int = 1 << 22
-    """The largest SO_RCVBUF; the window scale offered in a SYN must do for it (RFC 7323 section 2.2)."""
+    """How far the receive buffer grows by itself; the window scale offered in a SYN must do for it (RFC 7323 section 2.2)."""
+    max_send_buffer_bytes: int = 1 << 23
+    """How far the send buffer grows by itself."""
+    auto_tuning: bool = True
+    """Both buffers grow, up to their maximum, with what passes through them, unless the user has set their size."""
     send_quantum_bytes: int = 1 << 16
     """What one send takes at the most: a super-frame's worth."""
     notsent_lowat_bytes: int = 1 << 30

@@ -470,6 +470,7 @@ class StreamSocket(Socket):
         else:
             if name in ("rcvbuf", "sndbuf"):
                 value = self._runner.buffer_size(value)
+                self._set_option(f"auto_{name}", 0)  # from now on it stays as it was set
             elif name == "ttl" and value is None:
                 value = self._runner.core.config.ip.ttl
             connection = self._connection

@@ -10,6 +10,7 @@ import errno
 from dataclasses import dataclass
 
 from stack.errors import os_error
+from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin, send_syn
 from stack.tcp.output import output, send_ack
 from stack.tcp.states import Event, State
@@ -45,6 +46,8 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
         raise take_error(tcb)
     if tcb.fin_queued or tcb.state not in _MAY_SEND:
         raise os_error(errno.ENOTCONN if tcb.state is State.LISTEN else errno.EPIPE)
+    if tcb.auto_sndbuf and tcb.sndbuf - tcb.send_buffer.size < tcb.services.config.send_quantum_bytes:
+        grow_send_buffer(tcb)
     room = min(tcb.sndbuf - tcb.send_buffer.size, tcb.services.config.send_quantum_bytes)
     if room <= 0 or tcb.unsent >= tcb.notsent_lowat:
         return 0
@@ -66,6 +69,8 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
     """
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (max_bytes := up_to_mark(tcb, max_bytes))):
         data = tcb.receive_buffer.read(max_bytes)
+        if tcb.auto_rcvbuf:
+            note_read(tcb, len(data), now)
         after_read(tcb, now)
         return data
     return b"" if _at_end(tcb) else None
@@ -76,6 +81,8 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
     room = len(target)
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (room := up_to_mark(tcb, room))):
         count = tcb.receive_buffer.read_into(target[:room])
+        if tcb.auto_rcvbuf:
+            note_read(tcb, count, now)
         after_read(tcb, now)
         return count
     return 0 if _at_end(tcb) else None

@@ -243,3 +243,22 @@ async def test_a_user_timeout_ends_a_connection_that_gets_no_answer() -> None:
             await client.socket.recv(1)
         assert caught.value.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH)
         assert 9 <= trio.current_time() - start <= 15
+
+
+@virtual
+async def test_a_buffer_size_that_was_set_is_not_tuned() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        for stream, size in ((client, 50_000), (server, 60_000)):
+            stream.setsockopt(SOL_SOCKET, stdlib.SO_RCVBUF, size)
+            stream.setsockopt(SOL_SOCKET, stdlib.SO_SNDBUF, size)
+            connection = stream.socket._connection  # type: ignore[attr-defined]
+            assert (connection.auto_rcvbuf, connection.auto_sndbuf) == (0, 0)
+            assert stream.getsockopt(SOL_SOCKET, stdlib.SO_RCVBUF) == size
+        with alice.socket() as sock:
+            sock.setsockopt(SOL_SOCKET, stdlib.SO_RCVBUF, 50_000)
+            (listener,) = await bob.open_tcp_listeners(81)
+            await sock.connect((BOB, 81))
+            connection = sock._connection  # type: ignore[attr-defined]
+            assert (connection.auto_rcvbuf, connection.auto_sndbuf) == (0, True)
+            await listener.aclose()

@@ -318,7 +318,7 @@ seq_mask = seq.MASK
 
 def config(**changes: Any) -> TcpConfig:
     """The defaults, but without extensions unless asked for: numbers in tests are then what the header says."""
-    base = dict.fromkeys(("window_scaling", "timestamps", "protect_time_wait", "sack"), False)
+    base = dict.fromkeys(("window_scaling", "timestamps", "protect_time_wait", "sack", "auto_tuning"), False)
     return replace(TcpConfig(), **{**base, "receive_buffer_bytes": 60000, **changes})
 
 
