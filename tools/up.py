@@ -71,7 +71,7 @@ async def serving(
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
         ready(f"ready: {options.address.ip} on {tap.name} ({mac}), offload {offload_name(tap)}")
         task_status.started()
-        await trio.sleep_forever()
+        raise Failed(f"{await host.wait_link_lost()} has gone: somebody deleted it")
 
 
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:

@@ -23,6 +23,7 @@ from stack.sockets.socket import (
     python_address,
     scatter,
     writable_view,
+    writable_views,
 )
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, LOOPBACK
@@ -177,10 +178,24 @@ class DatagramSocket(Socket):
         if not size:
             await checkpoint()
             return 0, None
-        taken = await self._until(self._reader, self._receive, size, flags)
-        with writable_view(buffer, nbytes, "recvfrom_into") as view:
-            view[: len(taken.data)] = taken.data
+        taken = await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
         return (taken.length if flags & stdlib.MSG_TRUNC else len(taken.data)), taken.remote
+
+    # The views are made anew for each try, before a datagram is taken: a buffer that is too small by then costs none.
+
+    def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> Taken | None:
+        with writable_view(buffer, nbytes, "recvfrom_into") as view:
+            taken = self._receive(len(view), flags)
+            if taken is not None:
+                view[: len(taken.data)] = taken.data
+            return taken
+
+    def _receive_scattered(self, buffers: list[Buffer], flags: int) -> Taken | None:
+        with writable_views(buffers) as views:
+            taken = self._receive(sum(map(len, views)), flags)
+            if taken is not None:
+                scatter(taken.data, views)
+            return taken
 
     async def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
@@ -194,9 +209,7 @@ class DatagramSocket(Socket):
     ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:
         """(bytes put into `buffers`, no ancillary data, MSG_TRUNC when it was cut, the sender's address)."""
         places = list(buffers)
-        size = sum(memoryview(place).nbytes for place in places)
-        taken = await self._until(self._reader, self._receive, size, flags)
-        scatter(taken.data, places)
+        taken = await self._until(self._reader, self._receive_scattered, places, flags)
         return len(taken.data), [], _cut(taken), taken.remote
 
     # --- sending

@@ -61,6 +61,13 @@ class Host:
         """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""
         self._runner.detach(link)
 
+    async def wait_link_lost(self) -> str:
+        """Wait until a link fails by itself (its TAP was deleted, say), and return its name.
+
+        Connections over it have ended with ENETDOWN by then; the host goes on with its other links.
+        """
+        return await self._runner.wait_link_lost()
+
     # --- sockets
 
     def socket(

@@ -49,6 +49,8 @@ class Runner:
         self._batch = range(batch_frames)
         self._ports: list[Port] = []
         self._timer = trio.CancelScope()
+        self.lost: list[str] = []  # names of links that failed by themselves
+        self._loss = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         core.wake_timer = self._arm
         nursery.start_soon(self._run_timer, name="stack timer")
@@ -86,6 +88,11 @@ class Runner:
             self._token.run_sync_soon(self.give_back, end)
         except trio.RunFinishedError:
             pass
+
+    async def wait_link_lost(self) -> str:
+        """Wait until a link fails by itself; its name."""
+        await self._loss.wait()
+        return self.lost[0]
 
     # --- links
 
@@ -184,6 +191,8 @@ class Runner:
                 view = read(now)
             except OSError:
                 self._drop(port)
+                self.lost.append(port.link.name)
+                self._loss.set()
                 return False
             if view is None:
                 more = False

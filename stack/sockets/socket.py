@@ -10,7 +10,8 @@ import errno
 import os
 import socket as stdlib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
@@ -283,13 +284,17 @@ def bytes_view(data: Buffer) -> memoryview:
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
-def scatter(data: bytes, buffers: Iterable[Buffer]) -> None:
-    """Copy `data` into `buffers`, one after another."""
+@contextmanager
+def writable_views(buffers: Iterable[Buffer]) -> Iterator[list[memoryview]]:
+    """The bytes of all buffers, checked before anything is taken from a queue for them."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(writable_view(buffer, 0, "recvmsg_into")) for buffer in buffers]
+
+
+def scatter(data: bytes, views: Iterable[memoryview]) -> None:
+    """Copy `data` into `views`, one after another."""
     rest = memoryview(data)
-    for buffer in buffers:
-        with memoryview(buffer).cast("B") as view:
-            count = min(len(view), len(rest))
-            view[:count] = rest[:count]
-            rest = rest[count:]
-        if not rest:
-            return
+    for view in views:
+        count = min(len(view), len(rest))
+        view[:count] = rest[:count]
+        rest = rest[count:]

@@ -28,6 +28,7 @@ from stack.sockets.socket import (
     python_address,
     scatter,
     writable_view,
+    writable_views,
 )
 from stack.sockets.waiter import Waiter
 from stack.tcp.connection import Connection
@@ -58,7 +59,6 @@ class StreamSocket(Socket):
         # Options set before there is a connection; a listener's go to its children.
         self._preset: dict[str, Any] = {"oobinline": 0}
         self._reuse_address = self._broadcast = False
-        self._peeked = b""  # read by MSG_PEEK
         self._write_shut_down = False
         self._urgent = Waiter()
         self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
@@ -240,7 +240,7 @@ class StreamSocket(Socket):
             raise ValueError("file descriptor cannot be a negative integer (-1)")
         if self._listener is not None:
             return self._listener.readable
-        return bool(self._peeked) or self._connection is None or self._connection.readable
+        return self._connection is None or self._connection.readable
 
     def _waiter(self, flags: int) -> Waiter:
         """Where a receiving call waits. Urgent data has a place of its own, as it has in poll()."""
@@ -282,7 +282,7 @@ class StreamSocket(Socket):
         connection = self._connection
         if connection is None:
             fail(errno.ENOTCONN)
-        if flags or self._peeked:
+        if flags:
             return self._receive_oddly(connection, size, flags)
         now = current_time()
         data = connection.receive(size, now)
@@ -290,33 +290,16 @@ class StreamSocket(Socket):
         return data
 
     def _receive_oddly(self, connection: Connection, size: int, flags: int) -> bytes | None:
-        """Receive with flags, or what MSG_PEEK has read before."""
+        """Receive with flags."""
         if flags & stdlib.MSG_OOB:
             return connection.receive_urgent(peek=bool(flags & stdlib.MSG_PEEK))
         if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK):
             fail(errno.EOPNOTSUPP)
+        if flags & stdlib.MSG_PEEK:
+            return connection.peek(size)
         now = current_time()
-        peek = flags & stdlib.MSG_PEEK
-        more_wanted = peek and len(self._peeked) < size and (connection.urgent != 1 or not self._peeked)
-        if more_wanted and (connection.readable or not self._peeked):
-            try:
-                more = connection.receive(size - len(self._peeked), now)
-            except OSError as error:
-                if not self._peeked:
-                    raise
-                connection.error = error.errno or 0  # not seen yet: what is before it comes first
-                more = None
-            self._runner.after_call(now)
-            if more is None and not self._peeked:
-                return None
-            self._peeked += more or b""
-        if not self._peeked:
-            data = connection.receive(size, now)
-            self._runner.after_call(now)
-            return data
-        data = self._peeked[:size]
-        if not peek:
-            self._peeked = self._peeked[size:]
+        data = connection.receive(size, now)
+        self._runner.after_call(now)
         return data
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
@@ -333,7 +316,7 @@ class StreamSocket(Socket):
             connection = self._connection
             if connection is None:
                 fail(errno.ENOTCONN)
-            if flags or self._peeked:
+            if flags:
                 data = self._receive_oddly(connection, len(view), flags)
                 if data is None:
                     return None
@@ -365,10 +348,15 @@ class StreamSocket(Socket):
     ) -> tuple[int, list[tuple[int, int, bytes]], int, None]:
         """(bytes put into `buffers`, no ancillary data, no flags, None)."""
         places = list(buffers)
-        size = sum(memoryview(place).nbytes for place in places)
-        data = await self._until(self._waiter(flags), self._receive, size, flags)
-        scatter(data, places)
-        return len(data), [], 0, None
+        return await self._until(self._waiter(flags), self._receive_scattered, places, flags), [], 0, None
+
+    def _receive_scattered(self, buffers: list[Buffer], flags: int) -> int | None:
+        with writable_views(buffers) as views:  # checked before anything is taken
+            data = self._receive(sum(map(len, views)), flags)
+            if data is None:
+                return None
+            scatter(data, views)
+            return len(data)
 
     # --- sending
 

@@ -41,6 +41,10 @@ class Connection(Tcb):
         """What is here; b"" at the end of the stream; None when there is nothing yet."""
         return user_calls.receive(self, max_bytes, now)
 
+    def peek(self, max_bytes: int) -> bytes | None:
+        """What `receive` would return, without taking it."""
+        return user_calls.peek(self, max_bytes)
+
     def receive_into(self, target: memoryview, now: float) -> int | None:
         """As `receive`, into a buffer of the caller's."""
         return user_calls.receive_into(self, target, now)

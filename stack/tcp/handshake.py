@@ -87,7 +87,9 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     take_syn_flags(tcb, seg.flags)
     tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
-        tcb.syn_text = (bytes(seg.text[: tcb.rcv_wnd]), bool(seg.flags & FIN) and len(seg.text) < tcb.rcv_wnd)
+        # One segment's worth: a flood of SYNs with reassembled text must not fill the memory. The rest is sent again.
+        limit = min(receive_mss(tcb), tcb.rcv_wnd)
+        tcb.syn_text = (bytes(seg.text[:limit]), bool(seg.flags & FIN) and len(seg.text) < limit)
 
 
 def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:

@@ -129,6 +129,19 @@ class ReceiveBuffer:
             result = b"".join(parts)
         return result
 
+    def peek(self, max_bytes: int, skip: int = 0) -> bytes:
+        """A copy of up to `max_bytes`, from `skip` octets on; nothing is taken."""
+        parts: list[memoryview] = []
+        skip += self._head
+        for chunk in self._chunks:
+            if max_bytes <= 0:
+                break
+            piece = memoryview(chunk)[skip : skip + max_bytes]
+            skip = max(skip - len(chunk), 0)
+            max_bytes -= len(piece)
+            parts.append(piece)
+        return b"".join(parts)
+
     def read_into(self, target: memoryview) -> int:
         """Fill `target` as far as there is data; return the number of octets."""
         chunks = self._chunks

@@ -76,6 +76,21 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
     return b"" if _at_end(tcb) else None
 
 
+def peek(tcb: Tcb, max_bytes: int) -> bytes | None:
+    """What `receive` would return now; the data stays, and so does its place in the window."""
+    buffer = tcb.receive_buffer
+    skip = 0
+    if buffer.size and tcb.rcv_up is not None:
+        before = unread_urgent(tcb) - 1
+        if before > 0:
+            max_bytes = min(max_bytes, before)
+        elif before == 0 and not tcb.oobinline:
+            skip = 1  # the last urgent octet is asked for apart
+    if buffer.size > skip:
+        return buffer.peek(max_bytes, skip)
+    return b"" if _at_end(tcb) else None
+
+
 def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
     """RECEIVE into the user's own buffer: the number of octets, 0 at the end of the stream, None for nothing yet."""
     room = len(target)

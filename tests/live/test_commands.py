@@ -33,6 +33,14 @@ def refusal(command: list[str], status: int = 1) -> str:
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 
+def test_up_ends_when_its_tap_is_deleted(namespace: Namespace) -> None:
+    with namespace.start(*COMMAND, "up") as program:
+        program.wait_for(b"ready: ")
+        namespace.run("ip", "link", "del", "tap0")
+        status, _, errors = program.wait()
+    assert (status, errors) == (1, b"tapstack up: tap0 has gone: somebody deleted it\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_cleanly_by_a_signal(namespace: Namespace, tmp_path: Path, number: int) -> None:
     """The TAP is gone, and the capture complete to the last frame."""

@@ -135,6 +135,51 @@ async def test_a_program_may_peek_for_more_until_it_is_there() -> None:
 
 
 @virtual
+async def test_peeking_takes_nothing_and_opens_no_window() -> None:
+    """However often a program looks, the peer may send no more than SO_RCVBUF has room for."""
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        ours = server.socket
+        room = ours.getsockopt(SOL_SOCKET, SO_RCVBUF)
+        with trio.move_on_after(60):
+            while True:
+                await client.send_all(bytes(65536))
+        for _ in range(5):
+            seen = await ours.recv(1 << 30, MSG_PEEK)
+            await trio.sleep(10)
+        assert 0 < len(seen) <= room
+        assert len(await ours.recv(1 << 30)) == len(seen)
+
+
+@virtual
+async def test_a_buffer_that_cannot_be_filled_costs_no_data() -> None:
+    async with two_hosts() as (alice, bob):
+        client, server = await stream_pair(alice, bob)
+        await client.send_all(b"precious")
+        with pytest.raises(TypeError):
+            await server.socket.recvmsg_into([b"read-only"])
+        assert await server.socket.recv(100) == b"precious"
+        with alice.socket(type=SOCK_DGRAM) as here, bob.socket(type=SOCK_DGRAM) as there:
+            await there.bind((BOB, 5))
+            await here.sendto(b"datagram", (BOB, 5))
+            with pytest.raises(TypeError):
+                await there.recvmsg_into([b"read-only"])
+            buffer = bytearray(10)
+            assert (await there.recvfrom_into(buffer))[0] == 8
+
+            async def shrink() -> None:
+                await wait_all_tasks_blocked()
+                del buffer[2:]
+                await here.sendto(b"another", (BOB, 5))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(shrink)
+                with pytest.raises(ValueError, match="too small"):
+                    await there.recvfrom_into(buffer, 8)
+            assert await there.recv(100) == b"another"
+
+
+@virtual
 async def test_what_was_peeked_at_before_a_reset_is_not_lost() -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)

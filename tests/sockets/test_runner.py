@@ -201,6 +201,7 @@ async def test_a_link_that_fails_costs_the_interface_and_not_the_host() -> None:
                 link.wake()
             assert [error.errno for error in errors] == [errno.ENETDOWN]
         assert not link.is_open
+        assert await alice.wait_link_lost() == link.name
         assert [interface.name for interface in alice.interfaces()] == ["wire"]
         await alice.ping(BOB)
 

@@ -26,6 +26,19 @@ def simultaneous(**changes: object) -> tuple[Connection, Peer]:
 # --- data and FIN with a SYN
 
 
+def test_a_syn_holds_no_more_than_one_segment_of_text() -> None:
+    """A flood of SYNs with text in fragments must not fill the memory; what was not kept is sent again."""
+    _, peer = listening()
+    peer.sends(SYN | FIN, bytes(20_000))
+    peer.expects(SYN | ACK, ack=add(PEER_ISS, 1))
+    conn = peer.conn
+    assert conn is not None
+    peer.sends(ACK, seq=add(PEER_ISS, 20_002))
+    peer.expects(ACK, ack=add(PEER_ISS, 1 + 1460))
+    assert conn.receive(60_000, peer.now) == bytes(1460)
+    assert conn.state is State.ESTABLISHED
+
+
 @rfc("9293-3.5-a", "9293-3.4-d")
 def test_data_with_a_syn_waits_for_established() -> None:
     listener, peer = listening()
