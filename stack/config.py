@@ -131,6 +131,13 @@ class TcpConfig:
     msl_s: float = 30.0
     """The maximum segment lifetime: RFC 9293 section 3.4.2 suggests two minutes, "but this is an engineering choice"."""
 
+    # Paths whose routers drop what is too large in silence: RFC 4821
+    black_hole_detection: bool = True
+    black_hole_timeouts: int = 3
+    """Section 7.7, R1: so many timeouts of a large segment in a row without a word from a router."""
+    black_hole_mtu: int = 1024
+    """Section 7.2: nearly every path takes it. Below it the MTU is halved, down to `IpConfig.path_mtu_floor`."""
+
     protect_time_wait: bool = True
     """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""
 

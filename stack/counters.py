@@ -140,7 +140,7 @@ DROPS: dict[str, str] = {
     "icmp_bad_redirect": "a Redirect that is not legal, or not from the current first hop (RFC 1122 section 3.2.2.2)",
     "icmp_error_broadcast": "an error that was broadcast",
     "icmp_not_our_datagram": "an error about a datagram that is not ours",
-    "icmp_error_unmatched": "an error about nothing we know to have sent",
+    "icmp_error_unmatched": "an error about nothing we know to have sent, or one not believed",
     "icmp_error_rate_limited": "an error not sent, because too many were",
     # --- udp
     "udp_truncated": "the datagram ends inside its header",
@@ -177,6 +177,8 @@ DROPS: dict[str, str] = {
     "tcp_syn_queue_full": "half-open connections given up for newer ones, or SYNs answered by a cookie instead",
     "tcp_bad_cookie": "while SYN cookies are out, an acknowledgment that is none: answered by a reset",
     "tcp_icmp_not_in_flight": "an ICMP error about a segment that is not in flight",
+    "tcp_too_big_not_sent": "a Packet Too Big with an MTU that no segment in flight exceeds",
+    "tcp_too_big_delayed": "a Packet Too Big about a size that did arrive, kept until a timeout (RFC 5927 section 7.2)",
     "tcp_not_sent": "a segment that the Internet layer could not send",
     # --- dhcp
     "dhcp_truncated": "the message ends inside its fixed BOOTP header",

@@ -278,7 +278,7 @@ class TcpLayer:
             self._counters.drop("tcp_not_sent")
 
     def icmp_error(self, error: IcmpError, now: float) -> bool:
-        """An ICMP error that quotes a segment of ours; whether that segment is in flight (RFC 5927 section 4)."""
+        """An ICMP error that quotes a segment of ours; whether to believe it (RFC 5927 sections 4 and 7.2)."""
         quoted = error.quoted
         key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]
         connection = self.connections.get(key)
@@ -288,6 +288,8 @@ class TcpLayer:
         if not in_window(seq, connection.snd_una, max(connection.flight, 1)):
             self._counters.drop("tcp_icmp_not_in_flight")
             return False
+        if error.next_hop_mtu:
+            return connection.packet_too_big(error.next_hop_mtu, seq)
         connection.icmp_error(error.errno, error.hard, seq, now)
         return True
 

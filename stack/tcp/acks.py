@@ -10,6 +10,7 @@ from math import inf
 
 from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import retransmit_front
+from stack.tcp.path_mtu import note_acknowledged
 from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, le, lt, sub
@@ -80,6 +81,8 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
         tcb.rtt_seq = None
         if tcb.services.trace is not None:
             tcb.trace("rtt", srtt=tcb.rtt.srtt_s, rto=tcb.rtt.rto_s)
+    if tcb.sizes.watching:
+        note_acknowledged(tcb, ack)
     tcb.timeouts = 0
     tcb.soft_error = 0
     tcb.progress_at = now

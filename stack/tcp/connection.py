@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import errorcode
 from math import inf
 
-from stack.tcp import urgent, user_calls
+from stack.tcp import path_mtu, urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
@@ -151,6 +151,10 @@ class Connection(Tcb):
             finish(self, Event.HARD_ERROR, errno, now)
             self.settle(now)
 
+    def packet_too_big(self, mtu: int, quoted_seq: int) -> bool:
+        """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered."""
+        return self.synchronized and path_mtu.packet_too_big(self, mtu, quoted_seq)
+
     def icmp_error(self, errno: int, hard: bool, quoted_seq: int, now: float) -> None:
         """An ICMP error about a segment of ours (3.9.2.2). RFC 5927 section 4: it must be in flight.
 
@@ -166,9 +170,9 @@ class Connection(Tcb):
             self.report(errno, f"ICMP: {errorcode.get(errno, errno)}")
 
     def path_mtu_changed(self, now: float) -> None:
-        """The path takes other packets than before; what was too large for it is sent again (RFC 1191 section 6.5)."""
-        before, mss = self.congestion.mss, self.mss
-        self.congestion.set_mss(mss)
-        if mss < before and self.syn_acked and self.flight > mss:
-            self.rtx_nxt, self.rtx_end = self.snd_una, self.snd_nxt
+        """The path takes other packets than before (RFC 1191 section 6.2). Nothing is sent again because of that alone:
+
+        only the connection that a router names does so (section 6.4), and none when the MTU rises (section 6.3).
+        """
+        self.congestion.set_mss(self.mss)
         self.touch()

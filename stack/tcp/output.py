@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 from struct import Struct
 
+from stack.tcp.path_mtu import note_sent
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
@@ -208,7 +209,10 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
             flags |= ecn.mark(tcb.path, tcb.snd_una)
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
+        if length > tcb.sizes.acked:
+            note_sent(tcb, length, end)
     else:
+        tcb.sizes.measured = 0
         count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
         if tcb.services.trace is not None:
@@ -249,7 +253,7 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
         if tcb.timeouts == 1:  # RFC 7323 section 2.4: on first retransmission "without regard to the receiver window"
             window = max(window, tcb.mss)
         limit = min(tcb.mss, window - ahead, left)
-        if limit <= 0:
+        if limit <= 0 or (ahead and tcb.sizes.holding):
             return
         tcb.rtx_nxt = (tcb.rtx_nxt + _retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK
 

@@ -22,6 +22,7 @@ from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
+from stack.tcp.path_mtu import Sizes
 from stack.tcp.recvbuf import ReceiveBuffer
 from stack.tcp.rtt import RttEstimator
 from stack.tcp.sack import SackReporter
@@ -66,6 +67,7 @@ class Path(Protocol):
     def interface(self) -> object: ...
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
     def suspect(self, now: float) -> None: ...
+    def lower_mtu(self, mtu: int, now: float) -> None: ...
     def close(self) -> None: ...
 
 
@@ -124,9 +126,9 @@ class Tcb:
         "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
         "receive_buffer", "recover", "recovering", "remote", "reports", "rto_deadline", "rtt", "rtt_seq",
         "rtt_started_at", "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer",
-        "send_mss", "services", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd",
-        "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline", "timeouts",
-        "timestamps", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout_s", "wakes",
+        "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2",
+        "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline",
+        "timeouts", "timestamps", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -158,6 +160,7 @@ class Tcb:
         self.sack_reporter: SackReporter | None = None
         self.scoreboard: Scoreboard | None = None
         self.send_mss = DEFAULT_SEND_MSS
+        self.sizes = Sizes()
         services = self.services
         self.timestamps = Timestamps(services.config.timestamps, services.timestamp_offset(self.key))
         self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import recovery, teardown
+from stack.tcp import path_mtu, recovery, teardown
 from stack.tcp.handshake import send_syn
 from stack.tcp.output import (
     count_retransmission,
@@ -87,6 +87,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         tcb.duplicate_acks = 0
         tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
         tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+        path_mtu.on_timeout(tcb, now)
         output(tcb, now)
     tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))
     set_timers(tcb, now)

@@ -67,6 +67,13 @@ class Wire:
         if self.on_send is not None:
             self.on_send()
 
+    def lower_mtu(self, mtu: int, now: float) -> None:
+        if mtu < self.mtu:
+            self.mtu = max(mtu, 552)
+            for connection in self._world.connections:
+                if connection.path is self:
+                    connection.path_mtu_changed(now)
+
     def suspect(self, now: float) -> None:
         self.suspected.append(now)
 
@@ -118,6 +125,14 @@ class World:
         """The path of `conn`, for a test that changes something about it."""
         assert isinstance(conn.path, Wire)
         return conn.path
+
+    def too_big(self, conn: Connection, mtu: int, seq: int | None = None) -> bool:
+        """A router says so of the segment at `seq`, by default the first in flight; as the Internet layer acts."""
+        believed = conn.packet_too_big(mtu, conn.snd_una if seq is None else seq)
+        if believed:
+            self.wire(conn).lower_mtu(mtu, self.now)
+        self.settle()
+        return believed
 
     def _closed(self, tcb: Tcb) -> None:
         self.closed.append(tcb)
@@ -318,7 +333,8 @@ seq_mask = seq.MASK
 
 def config(**changes: Any) -> TcpConfig:
     """The defaults, but without extensions unless asked for: numbers in tests are then what the header says."""
-    base = dict.fromkeys(("window_scaling", "timestamps", "protect_time_wait", "sack", "auto_tuning"), False)
+    off = ("window_scaling", "timestamps", "protect_time_wait", "black_hole_detection", "sack", "auto_tuning")
+    base = dict.fromkeys(off, False)
     return replace(TcpConfig(), **{**base, "receive_buffer_bytes": 60000, **changes})
 
 

@@ -1,0 +1,238 @@
+"""Path MTU discovery of a whole host, router included: RFC 1191, RFC 5927 section 7.2, RFC 4821."""
+
+from __future__ import annotations
+
+from stack.link.segment import Segment
+from stack.tcp.connection import Connection
+from stack.wire import icmp
+from stack.wire.addresses import parse_ipv4
+from stack.wire.numbers import PROTO_ICMP
+from stack.wire.tcp import ACK, SYN
+from stack.wire.tcp_options import parse_options
+from tests.requirements import rfc
+from tests.sim.network import Network
+from tests.sim.stranger import Heard, Stranger
+
+FAR = ("192.0.2.7", "192.0.2.8")
+MSS_1460 = bytes((2, 4, 5, 180))
+
+
+class World:
+    """A host, and a stranger who is its router and the servers behind it. `narrow` is the MTU of his other link."""
+
+    def __init__(self) -> None:
+        self.network = Network(1)
+        segment = Segment()
+        self.here = self.network.machine("here")
+        self.router = Stranger(self.network, segment)
+        self.here.attach(segment.attach(), "10.0.0.1/24", gateway="10.0.0.66")
+        self.narrow = 1500
+        self.tells = True  # whether it says Packet Too Big
+        self.old_style = False  # without the MTU
+        self.acknowledges = True
+        self.messages = 0
+        self.sizes: list[int] = []  # of the packets that came, headers included
+        self.options: list[bytes] = []  # of the SYNs
+        self.received: dict[int, int] = {}  # what the servers have in order, by the host's port
+        self.router.owns = lambda address: True
+        self.router.on_tcp = self._segment
+
+    def connect(self, server: str = FAR[0]) -> Connection:
+        connection = self.here.connect(server, 80)
+        self.network.run(for_s=0.01)
+        assert connection.synchronized
+        return connection
+
+    def send(self, connection: Connection, count: int, for_s: float = 0.1) -> list[int]:
+        """The sizes of the packets that come of it."""
+        self.sizes.clear()
+        taken = connection.send(bytes(count), self.network.now)
+        assert taken == count
+        self.network.run(for_s=for_s)
+        return list(self.sizes)
+
+    def _segment(self, heard: Heard) -> None:
+        if heard.tcp.flags & SYN:
+            self.options.append(heard.tcp.options)
+            self.received[heard.tcp.source_port] = heard.next
+            self._say(heard, SYN | ACK, 5000, heard.next, MSS_1460)
+            return
+        if not heard.data:
+            return
+        self.sizes.append(heard.ip.total_length)
+        if heard.ip.total_length > self.narrow:
+            assert heard.ip.dont_fragment
+            if self.tells:
+                self.says_too_big(heard, 0 if self.old_style else self.narrow)
+            return
+        if not self.acknowledges:
+            return
+        port = heard.tcp.source_port
+        if heard.tcp.seq == self.received[port]:
+            self.received[port] = heard.next
+        self._say(heard, ACK, 5001, self.received[port])
+
+    def _say(self, heard: Heard, flags: int, seq: int, ack: int, options: bytes = b"") -> None:
+        ports, source = (heard.tcp.destination_port, heard.tcp.source_port), heard.ip.destination
+        self.router.says_tcp("10.0.0.1", ports, flags, seq=seq, ack=ack, options=options, source=source)
+
+    def says_too_big(self, heard: Heard, mtu: int) -> None:
+        self.messages += 1
+        quoted = heard.ip.build() + heard.tcp.build()[:8]
+        self.router.says_ip(PROTO_ICMP, icmp.unreachable(icmp.FRAGMENTATION_NEEDED, quoted, mtu).build(), "10.0.0.1")
+
+
+@rfc("1191-2-a", "1191-3.1-a", "1191-3.1-b")
+def test_it_begins_with_the_mtu_of_the_first_link() -> None:
+    """And says so in its MSS option, though the server is far away; `World` asserts DF."""
+    world = World()
+    connection = world.connect()
+    assert parse_options(world.options[0]).mss == 1460
+    assert world.send(connection, 1460) == [1500]
+    world.narrow = 1499
+    world.send(connection, 1460)
+
+
+@rfc("1191-3-a", "1191-3-b", "1191-3-d")
+def test_a_router_lowers_it_and_is_not_bothered_again() -> None:
+    world = World()
+    world.narrow = 1300
+    connection = world.connect()
+    assert world.send(connection, 20_000)[-1] <= 1300
+    assert connection.flight == 0
+    assert world.messages <= 10  # the first window's
+    before = world.messages
+    assert max(world.send(connection, 20_000)) == 1300
+    assert world.messages == before
+
+
+@rfc("1191-3-g", "1191-5-a", "1191-3-c")
+def test_an_old_router_that_tells_no_mtu_has_it_found_by_the_plateaus() -> None:
+    world = World()
+    world.narrow, world.old_style = 1000, True
+    connection = world.connect()
+    sizes = world.send(connection, 1460)
+    assert sizes[:2] == [1500, 1492]
+    assert sizes[2] == 1006
+    assert connection.path.mtu == 552  # 508 is below the floor
+    assert connection.flight == 0
+
+
+@rfc("1191-3-h")
+def test_it_never_falls_below_the_floor() -> None:
+    world = World()
+    world.narrow = 68
+    connection = world.connect()
+    world.send(connection, 1460)
+    assert connection.path.mtu == world.here.host.config.ip.path_mtu_floor >= 68
+    assert min(world.sizes) > 68
+
+
+@rfc("1191-3-i")
+def test_no_message_raises_it() -> None:
+    world = World()
+    world.narrow = 1300
+    connection = world.connect()
+    world.send(connection, 5000)
+    world.tells = False
+    world.acknowledges = False
+    world.narrow = 1500
+    connection.send(bytes(100), world.network.now)
+    heard: list[Heard] = []
+    world.router.on_tcp = heard.append
+    world.network.run(for_s=0.5)
+    world.says_too_big(heard[0], 1400)
+    world.network.run(for_s=0.01)
+    assert connection.path.mtu == 1300
+
+
+@rfc("1191-6.2-a", "4821-4-g", "4821-5.2-a")
+def test_every_connection_to_that_destination_learns_of_it_and_no_other() -> None:
+    world = World()
+    one, two, other = world.connect(), world.connect(), world.connect(FAR[1])
+    world.narrow = 1300
+    world.send(one, 1460)
+    assert (one.mss, two.mss, other.mss) == (1260, 1260, 1460)
+    assert world.send(two, 1260) == [1300]
+    assert world.connect().mss == 1260
+
+
+@rfc("5927-5.2-b")
+def test_an_error_concerns_the_connection_that_it_quotes() -> None:
+    world = World()
+    one, two = world.connect(), world.connect()
+    world.acknowledges = False
+    heard: list[Heard] = []
+    world.router.on_tcp = heard.append
+    one.send(b"x", world.network.now)
+    two.send(b"x", world.network.now)
+    world.network.run(for_s=0.01)
+    quoted = heard[0].ip.build() + heard[0].tcp.build()[:8]
+    world.router.says_ip(PROTO_ICMP, icmp.unreachable(icmp.HOST_UNREACHABLE, quoted).build(), "10.0.0.1")
+    world.network.run(for_s=0.01)
+    assert one.soft_error
+    assert not two.soft_error
+
+
+@rfc("5927-6.2-a")
+def test_source_quench_changes_nothing() -> None:
+    world = World()
+    connection = world.connect()
+    heard: list[Heard] = []
+    world.router.on_tcp = heard.append
+    cwnd = connection.congestion.cwnd
+    connection.send(b"x", world.network.now)
+    world.network.run(for_s=0.01)
+    quoted = heard[0].ip.build() + heard[0].tcp.build()[:8]
+    world.router.says_ip(PROTO_ICMP, icmp.IcmpMessage(icmp.SOURCE_QUENCH, 0, bytes(4), quoted).build(), "10.0.0.1")
+    world.network.run(for_s=0.01)
+    assert world.here.host.counters["icmpInSrcQuenchs"] == 1
+    assert (connection.congestion.cwnd, connection.soft_error, connection.flight) == (cwnd, 0, 1)
+
+
+@rfc("1191-6.3-a", "1191-3-e", "1191-3-f")
+def test_after_ten_minutes_and_not_before_five_a_larger_one_is_tried() -> None:
+    world = World()
+    connection = world.connect()
+    world.narrow = 1300
+    world.send(connection, 1460)
+    world.network.run(for_s=301)
+    assert connection.path.mtu == 1300
+    world.network.run(for_s=300)
+    assert connection.path.mtu == 1500
+    world.narrow = 1500
+    assert world.send(connection, 1460) == [1500]
+
+
+@rfc("7323-5.7-a")
+def test_a_connection_with_paws_discovers_its_path_mtu() -> None:
+    world = World()
+    world.narrow = 1300
+    options = MSS_1460 + bytes((1, 1, 8, 10)) + bytes(8)
+    world.router.on_tcp = None
+    connection = world.here.connect(FAR[0], 80)
+    world.network.run(for_s=0.01)
+    syn = world.router.segments()[0]
+    source = parse_ipv4(FAR[0])
+    ports = (80, syn.tcp.source_port)
+    world.router.says_tcp("10.0.0.1", ports, SYN | ACK, seq=5000, ack=syn.next, options=options, source=source)
+    world.network.run(for_s=0.01)
+    assert connection.timestamps.agreed
+    world.router.segments()
+    connection.send(bytes(1448), world.network.now)
+    world.network.run(for_s=0.01)
+    large = world.router.segments()[0]
+    assert (large.ip.total_length, large.ip.dont_fragment) == (1500, True)
+    world.says_too_big(large, 1300)
+    world.network.run(for_s=0.01)
+    assert [heard.ip.total_length for heard in world.router.segments()] == [1300]
+    assert len(large.data) == 1448
+
+
+@rfc("4821-7.7-a")
+def test_a_path_whose_routers_are_silent_is_found_out() -> None:
+    world = World()
+    world.narrow, world.tells = 1100, False
+    connection = world.connect()
+    assert world.send(connection, 50_000, for_s=10)[-1] <= 1024
+    assert connection.flight == 0
