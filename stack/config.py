@@ -78,7 +78,7 @@ class TcpConfig:
     send_buffer_bytes: int = 1 << 20
     receive_buffer_bytes: int = 1 << 18
     max_receive_buffer_bytes: int = 1 << 22
-    """How far the receive buffer grows by itself; the window scale offered in a SYN must do for it (RFC 7323 section 2.2)."""
+    """How far the receive buffer grows by itself; the window scale of a SYN must do for it (RFC 7323 section 2.2)."""
     max_send_buffer_bytes: int = 1 << 23
     """How far the send buffer grows by itself."""
     auto_tuning: bool = True
@@ -129,7 +129,7 @@ class TcpConfig:
     fin_wait_2_timeout_s: float = 60.0
     """How long a closed connection waits for the peer's FIN."""
     msl_s: float = 30.0
-    """The maximum segment lifetime: RFC 9293 section 3.4.2 suggests two minutes, "but this is an engineering choice"."""
+    """The maximum segment lifetime: RFC 9293 section 3.4.2 suggests two minutes, "an engineering choice"."""
 
     # Paths whose routers drop what is too large in silence: RFC 4821
     black_hole_detection: bool = True

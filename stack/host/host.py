@@ -423,7 +423,7 @@ class Host:
         return [*listening, *tcp, *udp]
 
     def tables(self) -> dict[str, int]:
-        """How many entries every table has that grows with use: all but the listeners and what is bound can be empty."""
+        """How many entries every table has that grows with use: all but listeners and what is bound can be empty."""
         neighbors = [interface.neighbors for interface in self._interfaces if interface.neighbors is not None]
         return {
             **self.tcp.tables(),
