@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -257,8 +258,10 @@ def python_address(address: tuple[bytes, int]) -> tuple[str, int]:
 
 
 def check_size(size: int, call: str) -> int:
-    """The buffer size given to a receiving call; TypeError and ValueError as the standard library raises them."""
+    """The buffer size given to a receiving call; TypeError, OverflowError and ValueError as the standard library's."""
     size = index(size)
+    if size > sys.maxsize:
+        raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     return size

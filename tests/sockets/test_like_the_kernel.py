@@ -120,6 +120,7 @@ async def fresh_sockets(w: World) -> Any:
             ("recv", (1,)),
             ("recv", (0,)),
             ("recv", (-1,)),
+            ("recv", (2**70,)),
             ("recv", (1.5,)),
             ("recv_into", (bytearray(3),)),
             ("recvfrom", (1,)),
