@@ -120,6 +120,11 @@ class TcpConfig:
     """R1: from here on IP is told that the next hop may be dead. RFC 9293 SHLD-10."""
     user_timeout_s: float = 300.0
     """R2 for data, and RFC 9293 section 3.9.1.1's global default of five minutes (SHLD-11: at least 100 s)."""
+    user_timeout_option: bool = False
+    """Tell the peer our user timeout, and adopt the longer one of both (RFC 5482); hardly anybody does."""
+    user_timeout_lower_s: float = 100.0
+    user_timeout_upper_s: float = 3600.0
+    """What may be adopted (RFC 5482 section 3.1: L_LIMIT, at least 100 s, and U_LIMIT)."""
     syn_timeout_s: float = 185.0
     """R2 for a SYN: it is retransmitted for at least three minutes (MUST-23)."""
     syn_received_timeout_s: float = 63.0

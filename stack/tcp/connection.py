@@ -87,6 +87,8 @@ class Connection(Tcb):
     def options_changed(self, now: float) -> None:
         """An option was set: nodelay sends what was held back, keepalive and timeouts start counting now."""
         self.keepalive_deadline = float("inf")
+        if self.user_timeout is not None:
+            self.user_timeout.due = True
         if self.rto_deadline < inf:
             self.rto_deadline = min(self.rto_deadline, give_up_at(self))
         if self.persist_deadline < inf:

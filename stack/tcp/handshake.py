@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import seq
+from stack.tcp import seq, user_timeout
 from stack.tcp.acks import update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
@@ -57,7 +57,8 @@ def send_syn(tcb: Tcb, now: float) -> None:
     scale = tcb.rcv_shift if tcb.scaling else None
     ts = tcb.timestamps
     stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None
-    options = build_options(TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps))
+    more = () if tcb.user_timeout is None else ((user_timeout.KIND, user_timeout.advertised(tcb)),)
+    options = build_options(TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, unknown=more))
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
     emit(tcb, tcb.iss, (SYN | ACK if answering else SYN) | syn_flags(tcb), now, options=options)
@@ -85,6 +86,7 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
         tcb.scoreboard = Scoreboard(tcb.services.config.max_sacked_ranges)
     take_syn_flags(tcb, seg.flags)
+    user_timeout.take_user_timeout(tcb, options)
     tcb.begin_congestion(tcb.mss)
     if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
         # One segment's worth: a flood of SYNs with reassembled text must not fill the memory. The rest is sent again.

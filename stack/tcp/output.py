@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 from struct import Struct
 
+from stack.tcp import user_timeout
 from stack.tcp.path_mtu import note_sent
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
@@ -61,6 +62,8 @@ def emit(  # hot
     reporter = tcb.sack_reporter
     if reporter is not None and reporter.waits and flags & (ACK | SYN) == ACK:
         options += reporter.option((tcb.irs + 1) & MASK, MAX_LENGTH - len(options))
+    if tcb.user_timeout is not None and tcb.user_timeout.due and not flags & (SYN | RST):
+        options += user_timeout.option_if_it_fits(tcb, tcb.user_timeout, len(options), length)
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
     header_length = TCP_HEADER_BYTES + len(options)
     offset_and_flags = header_length << 10 | flags
@@ -301,7 +304,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
         elif tcb.sws_deadline == inf:  # a small window, and nothing in flight that would bring an ACK: rule (4)
             tcb.sws_deadline = now + tcb.services.config.sws_override_s
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
-        tcb.keepalive_deadline = now + tcb.keepalive_idle_s
+        tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     tcb.deadline = min(
         tcb.rto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
@@ -323,7 +326,7 @@ def give_up_at(tcb: Tcb) -> float:
     elif tcb.orphaned:
         limit_s = min(config.orphan_timeout_s, config.user_timeout_s)
     else:
-        limit_s = config.user_timeout_s
+        limit_s = user_timeout.adopted_s(tcb)
     return tcb.progress_at + limit_s
 
 

@@ -21,6 +21,7 @@ from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
 from stack.tcp.urgent import take_urgent
+from stack.tcp.user_timeout import take_user_timeout
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, RST, SYN, URG
 
@@ -54,6 +55,8 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
             tcb.services.counters.drop("tcp_syn_received_bad_ack")
             return True  # <SEQ=SEG.ACK><CTL=RST>
         if fifth_check_ack(tcb, seg, now):
+            if tcb.user_timeout is not None and seg.raw_options:
+                take_user_timeout(tcb, seg.options())
             _process_content(tcb, seg, now)
     return False
 

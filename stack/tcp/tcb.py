@@ -31,6 +31,7 @@ from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
+from stack.tcp.user_timeout import UserTimeout
 from stack.wire.checksum import Buffer
 from stack.wire.tcp_options import MAX_LENGTH
 
@@ -119,16 +120,17 @@ class Tcb:
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
         "challenge_budget", "challenge_window_end", "congestion", "deadline", "delack_deadline", "duplicate_acks",
         "ecn", "error", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after", "keepalive",
-        "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent",
-        "key", "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener", "local", "max_snd_wnd",
-        "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable", "oobinline",
-        "orphaned", "partial_acks", "path", "peer_fin", "persist_backoff", "persist_deadline", "probing",
-        "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
-        "receive_buffer", "recover", "recovering", "remote", "reports", "rto_deadline", "rtt", "rtt_seq",
-        "rtt_started_at", "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard", "send_buffer",
-        "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1", "snd_wl2",
-        "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked", "syn_text", "time_wait_deadline",
-        "timeouts", "timestamps", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout_s", "wakes",
+        "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
+        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener",
+        "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent",
+        "on_writable", "oobinline", "orphaned", "partial_acks", "path", "peer_fin", "persist_backoff",
+        "persist_deadline", "probing", "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd",
+        "rcvbuf", "read_shutdown", "receive_buffer", "recover", "recovering", "remote", "reports", "rto_deadline",
+        "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard",
+        "send_buffer", "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1",
+        "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked", "syn_text",
+        "time_wait_deadline", "timeouts", "timestamps", "trip_began_at", "trip_octets", "urgent_taken",
+        "user_timeout", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -230,6 +232,7 @@ class Tcb:
         self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes
         self.auto_sndbuf = self.auto_rcvbuf = config.auto_tuning
         self.user_timeout_s: float | None = None
+        self.user_timeout = UserTimeout() if config.user_timeout_option else None
         self.linger_s: float | None = None
         self.oobinline = True  # RFC 6093 section 6; BSD sockets switch it off
         self.keepalive = False

@@ -22,6 +22,7 @@ from stack.tcp.output import (
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
+from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.tcp import ACK
 
 
@@ -116,7 +117,7 @@ def _keepalive_timeout(tcb: Tcb, now: float) -> None:
     """3.8.4: ask an idle peer whether it is there; only its silence to several probes ends the connection (MUST-29)."""
     if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         return
-    idle_until = tcb.last_received_at + tcb.keepalive_idle_s
+    idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
     if now < idle_until:
         tcb.keepalive_deadline = idle_until
         return

@@ -17,6 +17,7 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
 from stack.tcp.teardown import finish, reset_connection
 from stack.tcp.urgent import begin_urgent, unread_urgent, up_to_mark
+from stack.tcp.user_timeout import adopted_s
 from stack.tcp.window import update_is_due
 from stack.wire.checksum import Buffer
 
@@ -205,6 +206,7 @@ class Status:
     srtt_s: float | None
     rto_s: float
     user_timeout_s: float
+    remote_user_timeout_s: float | None
     tos: int
     ttl: int
     soft_error: int
@@ -213,7 +215,6 @@ class Status:
 
 def status(tcb: Tcb) -> Status:
     """STATUS (3.10.6)."""
-    timeout_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
     return Status(
         state=tcb.state.name.replace("_", "-"),
         local=tcb.local,
@@ -230,7 +231,8 @@ def status(tcb: Tcb) -> Status:
         mss=tcb.mss,
         srtt_s=tcb.rtt.srtt_s,
         rto_s=tcb.rtt.timeout_s(),
-        user_timeout_s=timeout_s,
+        user_timeout_s=adopted_s(tcb),
+        remote_user_timeout_s=None if tcb.user_timeout is None else tcb.user_timeout.remote_s,
         tos=tcb.tos,
         ttl=tcb.ttl,
         soft_error=tcb.soft_error,

@@ -1,0 +1,86 @@
+"""The User Timeout option: both ends say how long they would wait for an acknowledgment, and wait for the longer time.
+
+See RFC 5482. It is off unless `config.user_timeout_option` is set.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |   Kind = 28   |   Length = 4  |G|        User Timeout         |   G: in minutes, not in seconds
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stack.wire.tcp import HEADER_LENGTH as TCP_HEADER
+from stack.wire.tcp_options import MAX_LENGTH, TcpOptions
+
+if TYPE_CHECKING:
+    from stack.tcp.tcb import Tcb
+
+KIND = 28
+LENGTH = 4
+_MINUTES = 0x8000
+_MOST = 0x7FFF
+
+
+class UserTimeout:
+    """`remote_s`: REMOTE_UTO, None until there is one. `due`: the next segment with room carries ours."""
+
+    __slots__ = ("due", "remote_s")
+
+    def __init__(self) -> None:
+        self.remote_s: float | None = None
+        self.due = True  # section 3: the first segment without SYN has it, too
+
+
+def advertised(tcb: Tcb) -> bytes:
+    """The option's value, ADV_UTO: never zero, and in minutes only what seconds cannot say (section 3.3)."""
+    wanted_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
+    seconds = max(1, round(min(wanted_s, _MOST * 60)))
+    value = seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
+    return value.to_bytes(2, "big")
+
+
+def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) -> bytes:
+    """The option for a segment without SYN that has so many octets of options and data already.
+
+    It may be lost, which is nobody's concern (section 3.2).
+    """
+    room = tcb.path.mtu - tcb.path.header_length - TCP_HEADER - options - length
+    if room < LENGTH or options + LENGTH > MAX_LENGTH:
+        return b""
+    agreed.due = False
+    return bytes((KIND, LENGTH)) + advertised(tcb)
+
+
+def take_user_timeout(tcb: Tcb, options: TcpOptions) -> None:
+    """Remember the peer's value; zero, and what has another length, is ignored (sections 3.3 and 3.4)."""
+    if tcb.user_timeout is None:
+        return
+    for kind, data in options.unknown:
+        if kind == KIND and len(data) == LENGTH - 2:
+            value = int.from_bytes(data, "big")
+            seconds = (value & _MOST) * (60 if value & _MINUTES else 1)
+            if seconds:
+                tcb.user_timeout.remote_s = float(seconds)
+
+
+def adopted_s(tcb: Tcb) -> float:
+    """USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) (section 3.1), unless the user has set his own."""
+    config = tcb.services.config
+    if tcb.user_timeout_s is not None:
+        return tcb.user_timeout_s
+    agreed = tcb.user_timeout
+    if agreed is None or agreed.remote_s is None or not tcb.synchronized:
+        return config.user_timeout_s
+    lower_s = max(config.user_timeout_lower_s, tcb.rtt.timeout_s() + config.clock_granularity_s)
+    return min(config.user_timeout_upper_s, max(config.user_timeout_s, agreed.remote_s, lower_s))
+
+
+def keepalive_idle_s(tcb: Tcb) -> float:
+    """With keep-alives: no sooner than the user timeout that was agreed on (section 4.2)."""
+    if tcb.user_timeout is None or tcb.user_timeout.remote_s is None:
+        return tcb.keepalive_idle_s
+    return max(tcb.keepalive_idle_s, adopted_s(tcb) + 1)
