@@ -14,6 +14,7 @@ import time
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
@@ -23,18 +24,24 @@ import h11
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
-from .page import host_page
+from .page import Kept, host_page
 
 if TYPE_CHECKING:
     from stack import Host
 
 HEADER_BYTES = 16384  # request line and headers together
-CHUNK_BYTES = 262144  # of a file, read and sent at a time
-IDLE_S = 30.0  # for a request's headers, and for each part of its body
+CHUNK_BYTES = 65536  # of a file, read and sent at a time: what a client that does not read costs
+BODY_BYTES = 65536  # of a request, read in order to find the next request behind it
+MOST_CONNECTIONS = 2000  # at a time; who comes later is told to come back
+MOST_FILES = 256  # open at a time, far below the 1,024 descriptors a process has by default
+MOST_ENTRIES = 1000  # of a folder's listing
+IDLE_S = 30.0  # for a request's headers
+BODY_S = 10.0  # for a request's body
 SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is gone
 GOODBYE_S = 2.0  # for the client to hang up, too
 
 Headers = list[tuple[str, str]]
+CLOSE = ("Connection", "close")
 
 
 class Refused(Exception):
@@ -57,21 +64,32 @@ class Content:
     modified: float | None = None
 
 
-Find = Callable[[str], Content]
+Find = Callable[[str], Awaitable[Content]]
 
 
 def handler(host: Host, root: Path | None) -> Callable[[Stream], Awaitable[None]]:
     """A handler for `host.serve_tcp` that serves `root`, or the page about `host` when there is none."""
+    kept = Kept(partial(host_page, host))
+    files = trio.CapacityLimiter(MOST_FILES)
+    connections = 0
 
-    def find(path: str) -> Content:
+    async def find(path: str) -> Content:
         if root is not None:
-            return find_file(root, path)
+            return find_file(root, path, files)
         if path == "/":
-            return whole("text/html; charset=utf-8", host_page(host).encode())
+            return whole("text/html; charset=utf-8", await kept.get())
         raise Refused(HTTPStatus.NOT_FOUND, "there is only the page /")
 
     async def serve(stream: Stream) -> None:
-        await serve_connection(stream, find)
+        nonlocal connections
+        connections += 1
+        try:
+            if connections > MOST_CONNECTIONS:
+                await turn_away(stream)
+            else:
+                await serve_connection(stream, find)
+        finally:
+            connections -= 1
 
     return serve
 
@@ -80,21 +98,19 @@ def handler(host: Host, root: Path | None) -> Callable[[Stream], Awaitable[None]
 
 
 async def serve_connection(stream: Stream, find: Find) -> None:
-    """Answer requests one after another until one side has had enough."""
+    """Answer requests one after another until one side has had enough. TooSlowError: the client does not read."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
     try:
         while True:
-            with trio.fail_after(IDLE_S):
+            request = None
+            with trio.move_on_after(IDLE_S):
                 request = await next_event(connection, stream)
             if not isinstance(request, h11.Request):
                 return
-            await skip_body(connection, stream)
             await respond(connection, stream, request, find)
-            if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+            if connection.our_state is not h11.DONE or not await skip_body(connection, stream):
                 break
             connection.start_next_cycle()
-    except trio.TooSlowError:
-        return
     except h11.RemoteProtocolError as error:
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             refusal = Refused(HTTPStatus(error.error_status_hint), str(error))
@@ -102,12 +118,25 @@ async def serve_connection(stream: Stream, find: Find) -> None:
     await hang_up(stream)
 
 
-async def skip_body(connection: h11.Connection, stream: Stream) -> None:
-    """Read a request's body and throw it away, so that the next request can be found behind it."""
-    while True:
-        with trio.fail_after(IDLE_S):
-            if not isinstance(await next_event(connection, stream), h11.Data):
-                return
+async def turn_away(stream: Stream) -> None:
+    """Say 503 to whoever comes when there are too many, whatever the request."""
+    refusal = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", [CLOSE, ("Retry-After", "5")])
+    await send_refusal(h11.Connection(h11.SERVER), stream, refusal, head=False)
+    await hang_up(stream)
+
+
+async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
+    """Read a request's body, which nobody wants, to find the next request; whether there may be one.
+
+    A body that is large or slow is not read to its end.
+    """
+    left = BODY_BYTES
+    with trio.move_on_after(BODY_S):
+        while left > 0 and connection.their_state is h11.SEND_BODY:
+            event = await next_event(connection, stream)
+            if isinstance(event, h11.Data):
+                left -= len(event.data)
+    return connection.their_state is h11.DONE
 
 
 async def hang_up(stream: Stream) -> None:
@@ -118,11 +147,11 @@ async def hang_up(stream: Stream) -> None:
     await stream.send_eof()
     with trio.move_on_after(GOODBYE_S):
         while await stream.receive_some(CHUNK_BYTES):
-            pass
+            pass  # the time is what ends it
 
 
 async def send(stream: Stream, data: bytes | None) -> None:
-    """Send all of it, or give up on a client that does not read."""
+    """Send all of it; TooSlowError for a client that does not read."""
     with trio.fail_after(SEND_S):
         await stream.send_all(data or b"")
 
@@ -133,32 +162,38 @@ async def next_event(connection: h11.Connection, stream: Stream) -> object:
         event = connection.next_event()
         if event is not h11.NEED_DATA:
             return event
-        if connection.they_are_waiting_for_100_continue:
-            await send(stream, connection.send(h11.InformationalResponse(status_code=100, headers=[])))
         connection.receive_data(bytes(await stream.receive_some(HEADER_BYTES)))
 
 
 async def respond(connection: h11.Connection, stream: Stream, request: h11.Request, find: Find) -> None:
-    """Send what the request asks for, or why not."""
+    """Send what the request asks for, or why not. Its body has not been read, and need not be."""
     head = request.method == b"HEAD"
+    length = int(dict(request.headers).get(b"content-length", 0))
+    # Who waits to be told to go on (RFC 9110 section 10.1.1) sends no body to be skipped; a large one is not worth it.
+    ending = [CLOSE] if connection.they_are_waiting_for_100_continue or length > BODY_BYTES else []
     try:
         if request.method not in (b"GET", b"HEAD"):
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", [("Allow", "GET, HEAD")])
-        content = find(path_of(request.target))
+        if length > BODY_BYTES:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request here needs no body")
+        content = await find(path_of(request.target))
     except Refused as refusal:
+        refusal.headers += ending
         await send_refusal(connection, stream, refusal, head)
         return
     except OSError as error:
         status = HTTPStatus.FORBIDDEN if isinstance(error, PermissionError) else HTTPStatus.INTERNAL_SERVER_ERROR
-        await send_refusal(connection, stream, Refused(status, "it cannot be read"), head)
+        await send_refusal(connection, stream, Refused(status, "it cannot be read", ending), head)
         return
     with content.file as file:
-        headers = [("Content-Type", content.kind), ("Content-Length", str(content.length))]
+        headers = [("Content-Type", content.kind), ("Content-Length", str(content.length)), *ending]
         if content.modified is not None:
             headers.append(("Last-Modified", email.utils.formatdate(content.modified, usegmt=True)))
         await send_head(connection, stream, HTTPStatus.OK, headers)
         left = 0 if head else content.length
         while left:
+            with trio.fail_after(SEND_S):
+                await stream.wait_send_all_might_not_block()  # a chunk is read when it can go out
             chunk = file.read(min(CHUNK_BYTES, left))
             if not chunk:
                 raise trio.BrokenResourceError("the file became shorter while it was sent")
@@ -198,7 +233,7 @@ async def send_refusal(connection: h11.Connection, stream: Stream, refusal: Refu
 def path_of(target: bytes) -> str:
     """The decoded path of a request target; Refused when it is none."""
     text = target.decode("ascii", "replace")
-    if "://" in text.split("?")[0]:  # the absolute form, as proxies send it: RFC 9112 section 3.2.2
+    if not text.startswith("/") and "://" in text:  # the absolute form, as proxies send it: RFC 9112 section 3.2.2
         text = "/" + text.partition("://")[2].partition("/")[2]
     path = urllib.parse.unquote(text.partition("?")[0], errors="surrogateescape")
     if not path.startswith("/") or "\0" in path:
@@ -211,7 +246,22 @@ def whole(kind: str, body: bytes) -> Content:
     return Content(kind, len(body), io.BytesIO(body))
 
 
-def find_file(root: Path, path: str) -> Content:
+class Served(io.FileIO):
+    """A file that counts as open, among those that may be, until it is closed."""
+
+    def __init__(self, descriptor: int, files: trio.CapacityLimiter) -> None:
+        super().__init__(descriptor)
+        self._files = files
+        files.acquire_on_behalf_of_nowait(self)
+
+    def close(self) -> None:
+        """Close it and give its place to another."""
+        if not self.closed:
+            self._files.release_on_behalf_of(self)
+        super().close()
+
+
+def find_file(root: Path, path: str, files: trio.CapacityLimiter) -> Content:
     """The file or folder that `path` names below `root`; nothing outside it, by whatever links."""
     place = resolve_below(root, path)
     if place.is_dir():
@@ -223,7 +273,9 @@ def find_file(root: Path, path: str) -> Content:
         if not index.is_file() or not index.resolve().is_relative_to(root):
             return whole("text/html; charset=utf-8", listing(place, path).encode(errors="surrogateescape"))
         place = index.resolve()
-    file = io.FileIO(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW))
+    if not files.available_tokens:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many files are being read", [("Retry-After", "5")])
+    file = Served(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW), files)
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
@@ -249,9 +301,12 @@ def resolve_below(root: Path, path: str) -> Path:
 def listing(folder: Path, path: str) -> str:
     """A page with a link to everything in a folder."""
     rows = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    for entry in entries[:MOST_ENTRIES]:
         name = entry.name + ("/" if os.path.isdir(entry.path) else "")
         link = urllib.parse.quote(name, errors="surrogateescape")
         rows.append(f'<li><a href="./{escape(link)}">{escape(name)}</a></li>')
+    if len(entries) > MOST_ENTRIES:
+        rows.append(f"<li>and {len(entries) - MOST_ENTRIES} more</li>")
     title = f"Contents of {escape(path)}"
     return f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><ul>{''.join(rows)}</ul>\n"

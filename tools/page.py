@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
+from time import perf_counter
 from typing import TYPE_CHECKING
+
+import trio
 
 if TYPE_CHECKING:
     from stack import Host
@@ -18,32 +21,62 @@ STYLE = (
 )
 
 
-def host_page(host: Host) -> str:
-    """The page as HTML; whatever came from the network is escaped."""
-    counters = {name: count for name, count in host.counters().items() if count}
+FRESH_S = 1.0  # how long a page that was made is good enough for whoever asks
+LARGEST_SHARE = 0.05  # of the time may go into making it: a host with more to show shows it less often
+MOST_ROWS = 200  # of a table
+
+
+class Kept:
+    """A page that many ask for and that is made once a second at most; while one task makes it, the others wait."""
+
+    def __init__(self, make: Callable[[], Awaitable[bytes]]) -> None:
+        self._make = make
+        self._page = b""
+        self._stale_at = float("-inf")
+        self._lock = trio.Lock()
+
+    async def get(self) -> bytes:
+        """The page as it was `FRESH_S` ago at most, or, where it is dear, a little longer."""
+        async with self._lock:
+            if trio.current_time() >= self._stale_at:
+                began = perf_counter()
+                self._page = await self._make()
+                self._stale_at = trio.current_time() + max(FRESH_S, (perf_counter() - began) / LARGEST_SHARE)
+            return self._page
+
+
+async def host_page(host: Host) -> bytes:
+    """The page as HTML; whatever came from the network is escaped. Others run between its parts."""
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>tapstack</title>",
         f"<style>{STYLE}</style>",
         "<h1>A host in one Python process</h1>",
         "<p>Its Ethernet, ARP, IPv4, ICMP, UDP and TCP brought you this page. Load it again to see it move.</p>",
-        section("Interfaces and addresses", host.interfaces()),
-        section("Neighbours (ARP)", host.neighbors()),
-        section("Routes", host.routes()),
-        section("Connections", host.connections()),
-        "<h2>Counters that are not zero</h2>",
-        table(["counter", "value"], [[name, str(count)] for name, count in counters.items()]),
-        "</html>\n",
     ]
-    return "\n".join(parts)
+    sections: dict[str, Callable[[], Sequence[object]]] = {
+        "Interfaces and addresses": host.interfaces,
+        "Neighbours (ARP)": host.neighbors,
+        "Routes": host.routes,
+        "Connections": host.connections,
+    }
+    for title, records in sections.items():
+        parts.append(section(title, records()))
+        await trio.lowlevel.checkpoint()
+    counters = {name: count for name, count in host.counters().items() if count}
+    parts.append("<h2>Counters that are not zero</h2>")
+    parts.append(table(["counter", "value"], [[name, str(count)] for name, count in counters.items()]))
+    parts.append("</html>\n")
+    return "\n".join(parts).encode()
 
 
-def section(title: str, records: Iterable[object]) -> str:
-    """A heading and a table with a row for each record."""
-    rows = [fields(record) for record in records]
+def section(title: str, records: Sequence[object]) -> str:
+    """A heading and a table with a row for each record, up to `MOST_ROWS`."""
+    rows = [fields(record) for record in records[:MOST_ROWS]]
     if not rows:
         return f"<h2>{escape(title)}</h2><p>none</p>"
     heads = list(rows[0])
-    return f"<h2>{escape(title)}</h2>" + table(heads, [[text(row.get(head)) for head in heads] for row in rows])
+    shown = f"<h2>{escape(title)}</h2>" + table(heads, [[text(row.get(head)) for head in heads] for row in rows])
+    return shown + (f"<p>and {len(records) - MOST_ROWS} more</p>" if len(records) > MOST_ROWS else "")
 
 
 def fields(record: object) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 86
 from __future__ import annotations
 
 import errno
+import struct
 import sys
 import time
 import traceback
@@ -27,6 +28,10 @@ DATAGRAM_BYTES = 65535
 ONE_ASKERS_TROUBLE = frozenset(
     (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
 )
+SEND_BYTES = 65536  # as much as must be taken within SEND_S
+SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
+# A client that vanished is found out after 60 + 8 * 15 s of silence.
+KEEPALIVE = {trio.socket.TCP_KEEPIDLE: 60, trio.socket.TCP_KEEPINTVL: 15, trio.socket.TCP_KEEPCNT: 8}
 GOODBYE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
 QUOTE = b"Be liberal in what you accept, and conservative in what you send. (RFC 1122 section 1.2.2)\r\n"
 EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to 1970
@@ -35,10 +40,21 @@ EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to
 # --- TCP --------------------------------------------------------------------------------------------------------------
 
 
+async def send(stream: Stream, data: bytes | bytearray) -> None:
+    """Send all of it; TooSlowError when the other end takes next to nothing for `SEND_S`.
+
+    TCP alone would wait for ever for whoever says that there is no room: RFC 9293 section 3.8.6.1.
+    """
+    with memoryview(data) as view:
+        for start in range(0, len(view), SEND_BYTES):
+            with trio.fail_after(SEND_S):
+                await stream.send_all(view[start : start + SEND_BYTES])
+
+
 async def echo(stream: Stream) -> None:
     """Send back whatever comes, until the other end has no more."""
     while data := await stream.receive_some(RECEIVE_BYTES):
-        await stream.send_all(data)
+        await send(stream, data)
 
 
 async def discard(stream: Stream) -> None:
@@ -52,14 +68,14 @@ async def chargen(stream: Stream) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(discard, stream)
         while True:
-            await stream.send_all(PATTERN_CHUNK)
+            await send(stream, PATTERN_CHUNK)
 
 
 def once(answer: Answer) -> Handler:
     """A handler that sends one message, ends its direction and waits a little for the other end to do the same."""
 
     async def handler(stream: Stream) -> None:
-        await stream.send_all(answer(b"") or b"")
+        await send(stream, answer(b"") or b"")
         await stream.send_eof()
         with trio.move_on_after(GOODBYE_S):
             await discard(stream)
@@ -175,17 +191,37 @@ async def answer_datagrams(
 
 
 def guarded(name: str, handler: Handler) -> Handler:
-    """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection."""
+    """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection.
+
+    A client that vanished or does not read is not waited for any longer than the constants above say.
+    """
 
     async def wrapper(stream: Stream) -> None:
         try:
+            watch(stream)
             await handler(stream)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+        except* trio.TooSlowError:
+            give_up(stream)
         except* Exception:
             print(f"tapstack: {name} failed:\n{traceback.format_exc()}", file=sys.stderr)
 
     return wrapper
+
+
+def watch(stream: Stream) -> None:
+    """Have TCP find out when the client is gone: RFC 9293 section 3.8.4."""
+    if isinstance(stream, trio.SocketStream):
+        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE.items():
+            stream.setsockopt(trio.socket.IPPROTO_TCP, option, value)
+
+
+def give_up(stream: Stream) -> None:
+    """Have the close that follows reset the connection: what was not taken by now never will be."""
+    if isinstance(stream, trio.SocketStream):
+        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:

@@ -192,11 +192,127 @@ def test_requests_follow_one_another_on_a_connection(root: Path) -> None:
     assert answer.endswith(b"text of a")
 
 
-def test_a_client_that_waits_for_100_continue_gets_it(root: Path) -> None:
-    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
-    answer = exchange(httpd.handler(host(), root), head, b"hello")
-    assert answer.startswith(b"HTTP/1.1 100 ")
-    assert b"HTTP/1.1 405 " in answer
+def test_a_body_that_nobody_wants_is_not_waited_for(root: Path) -> None:
+    """The answer comes before the body, to who waits to be told to go on, too; and the connection ends."""
+    for field in ("Content-Length: 99999999999", "Content-Length: 5\r\nExpect: 100-continue"):
+        head = f"POST / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n".encode()
+        answer = exchange(httpd.handler(host(), root), head, finish=False)
+        assert answer.startswith(b"HTTP/1.1 405 ")
+        assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_a_large_body_is_too_large(root: Path) -> None:
+    head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"
+    answer = exchange(httpd.handler(host(), root), head, finish=False)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"text of a" not in answer
+
+
+@pytest.mark.parametrize("parts", [[b"1\r\na\r\n"] * 1000, [b"%x\r\n%b\r\n" % (httpd.BODY_BYTES, bytes(65536))]])
+def test_a_body_without_end_is_cut_short(root: Path, parts: list[bytes]) -> None:
+    """Slow or large, a chunked body is not read to its end."""
+
+    async def main() -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                await httpd.handler(host(), root)(ours)
+                await ours.aclose()
+
+            nursery.start_soon(serve)
+            await theirs.send_all(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            assert (await theirs.receive_some()).startswith(b"HTTP/1.1 405 ")
+            for part in parts:
+                try:
+                    await theirs.send_all(part)
+                except trio.BrokenResourceError:
+                    break
+                await trio.sleep(3)
+            with trio.fail_after(httpd.BODY_S + httpd.GOODBYE_S):
+                while await theirs.receive_some():
+                    pass
+            assert trio.current_time() - began < httpd.BODY_S + httpd.GOODBYE_S + 4
+
+    began = 0.0
+
+    async def timed() -> None:
+        nonlocal began
+        began = trio.current_time()
+        await main()
+
+    trio.run(timed, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_a_target_that_starts_with_a_slash_is_a_path(root: Path) -> None:
+    assert get(root, "/y://zz/a.txt")[0] == 404
+    assert get(root, "http://h/a.txt?x=://")[2] == b"text of a"
+    assert httpd.path_of(b"/y://zz/x/") == "/y://zz/x/"
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+
+def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes]]:
+    """The descriptors that so many clients cost who ask and do not read, and the first part each got in the end."""
+
+    async def main() -> tuple[int, list[bytes]]:
+        before = len(os.listdir("/proc/self/fd"))
+        starts = []
+        async with trio.open_nursery() as nursery:
+            ends = [trio.testing.lockstep_stream_pair() for _ in range(count)]
+            for ours, theirs in ends:
+                nursery.start_soon(handler, ours)
+                nursery.start_soon(theirs.send_all, request)
+            await trio.testing.wait_all_tasks_blocked()
+            cost = len(os.listdir("/proc/self/fd")) - before
+            for _, theirs in ends:
+                part = bytes(await theirs.receive_some())
+                starts.append(part)
+            nursery.cancel_scope.cancel()
+        return cost, starts
+
+    return trio.run(main, clock=trio.testing.MockClock())
+
+
+def test_who_comes_when_there_are_too_many_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
+    _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2
+
+
+def test_no_more_files_are_open_than_may_be(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "MOST_FILES", 5)
+    handler = httpd.handler(host(), root)
+    for _ in range(2):  # those that were open have been given back
+        cost, starts = stuck(handler, 9, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert cost == 5
+        assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 4
+
+
+def test_a_file_is_read_when_there_is_room_for_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that does not read costs no chunk of the file."""
+    sizes: list[int] = []
+
+    class Noted(httpd.Served):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sizes.append(size or 0)
+            return super().read(size) or b""
+
+    monkeypatch.setattr(httpd, "Served", Noted)
+    stuck(httpd.handler(host(), root), 3, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert sizes == []
+    assert get(root, "/big.bin")[0] == 200
+    assert max(sizes) <= 65536
+
+
+def test_a_long_listing_is_cut(root: Path) -> None:
+    for number in range(httpd.MOST_ENTRIES + 7):
+        (root / "site" / f"f{number}").touch()
+    (root / "site" / "index.html").unlink()
+    body = get(root, "/site/")[2]
+    assert body.count(b"<li>") == httpd.MOST_ENTRIES + 1
+    assert b"and 7 more" in body
 
 
 def test_what_is_no_http_is_told_so(root: Path) -> None:
@@ -222,6 +338,56 @@ def test_without_a_folder_there_is_the_page() -> None:
     assert "<tap0>" not in answer
     assert "never" not in answer
     assert exchange(handler, b"GET /else HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+
+
+def crowded(count: int) -> tuple[Host, list[int]]:
+    """A host with so many connections, and a list that grows with each time somebody asks for them."""
+    asked: list[int] = []
+    records = [Record(f"c{number}", (), 0.0) for number in range(count)]
+
+    def nothing() -> list[object]:
+        return []
+
+    def connections() -> list[Record]:
+        asked.append(1)
+        return records
+
+    fake = SimpleNamespace(
+        interfaces=nothing, neighbors=nothing, routes=nothing, connections=connections, counters=dict[str, int]
+    )
+    return cast(Host, fake), asked
+
+
+def test_the_page_is_made_once_a_second_whoever_asks() -> None:
+    crowd, asked = crowded(3)
+    kept = page.Kept(lambda: page.host_page(crowd))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(600):
+                nursery.start_soon(kept.get)
+        assert len(asked) == 1
+        await trio.sleep(page.FRESH_S + 5)
+        await kept.get()
+        assert len(asked) == 2
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_a_request_for_the_page_uses_the_one_that_is_there() -> None:
+    crowd, asked = crowded(3)
+    handler = httpd.handler(crowd, None)
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert exchange(handler, request * 20).count(b"HTTP/1.1 200 OK") == 20
+    assert len(asked) == 1
+
+
+def test_the_page_shows_so_many_rows_and_counts_the_rest() -> None:
+    crowd, _ = crowded(page.MOST_ROWS + 34)
+    shown = trio.run(page.host_page, crowd)
+    assert b">c199<" in shown
+    assert b">c200<" not in shown
+    assert b"and 34 more" in shown
 
 
 @pytest.mark.parametrize(
