@@ -31,6 +31,7 @@ from tests.internet.station import (
     FakeInterface,
     Station,
 )
+from tests.requirements import rfc
 
 TCP, UDP, PROTOCOL = 6, 17, 253
 
@@ -406,6 +407,7 @@ def test_a_learned_path_mtu_holds_for_every_path_to_the_destination() -> None:
     assert told == [station.now]
 
 
+@rfc("1191-3-h", "1191-3-i")
 def test_a_path_mtu_never_rises_by_a_message_nor_falls_below_the_floor() -> None:
     station = ready()
     path = station.ipv4.path(None, FAR, TCP)

@@ -12,6 +12,8 @@ from stack.config import TcpConfig
 from stack.tcp.rtt import RttEstimator
 from tests.requirements import rfc
 
+from .world import ACK, MSS, established
+
 # Without a floor, so that every term shows; G is 100 ms where it is to show, too.
 PLAIN = TcpConfig(rto_min_s=0.0, clock_granularity_s=0.0)
 ALPHA, BETA = Fraction(1, 8), Fraction(1, 4)
@@ -51,3 +53,33 @@ def test_later_samples(samples: list[float]) -> None:
 def test_rttvar_is_made_with_the_old_srtt() -> None:
     rtt = estimator([1.0, 2.0])
     assert rtt.rttvar_s == 0.75 * 0.5 + 0.25 * 1.0  # with the new SRTT of 1.125 the last term would be 0.875 / 4
+
+
+@rfc("6298-5-a")
+def test_nothing_is_sent_again_before_its_timeout() -> None:
+    conn, peer = established()
+    conn.rtt.sample(0.3)
+    rto = conn.rtt.timeout_s()
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, b"data")
+    for factor in (1, 2, 4):
+        peer.wait(factor * rto - 0.001)
+        peer.silent()
+        peer.wait(0.001)
+        peer.expects(ACK, b"data")
+    peer.sends(ACK)
+
+
+@rfc("6298-3-b")
+def test_what_fast_retransmit_sent_again_is_not_measured() -> None:
+    conn, peer = established()
+    conn.send(bytes(4 * MSS), peer.now)
+    for _ in range(4):
+        peer.expects(ACK, MSS)
+    before = conn.rtt.srtt_s
+    for _ in range(3):
+        peer.sends(ACK, ack=conn.snd_una)
+    peer.expects(ACK, MSS, seq=conn.snd_una)
+    peer.wait(0.1)
+    peer.sends(ACK)
+    assert conn.rtt.srtt_s == before

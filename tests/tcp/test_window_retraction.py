@@ -34,7 +34,7 @@ def acknowledges(peer: Peer, data: bytes) -> int:
     return peer.expects(ACK, ack=peer.snd_nxt).window
 
 
-@rfc("7323-2.3-f")
+@rfc("7323-2.3-f", "7323-2.2-a")
 def test_we_never_shift_by_more_than_14() -> None:
     conn, peer = closed(window_scaling=True, max_receive_buffer_bytes=1 << 40)
     conn.open(peer.world.now)
