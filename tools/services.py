@@ -10,6 +10,7 @@ import struct
 import sys
 import time
 import traceback
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,22 @@ class Budget:
         return True
 
 
+class Askers:
+    """A budget for each of those who ask, as far as they fit in: the one who asked longest ago makes room."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._budgets: OrderedDict[tuple[str, int], Budget] = OrderedDict()
+
+    def take(self, asker: tuple[str, int], now: float) -> bool:
+        """Whether this one may get one more answer at `now` (seconds)."""
+        budget = self._budgets.pop(asker, None) or Budget(self._per_second)
+        self._budgets[asker] = budget
+        if len(self._budgets) > MOST_ASKERS:
+            self._budgets.popitem(last=False)
+        return budget.take(now)
+
+
 def chargen_answer(_: bytes) -> bytes:
     """A part of the pattern, under RFC 864's 512 characters."""
     return PATTERN[: 6 * 74]
@@ -140,6 +157,10 @@ def chargen_answer(_: bytes) -> bytes:
 # Answers a second over UDP. All but echo may send more than they got, to whoever the source address names.
 ECHO_BUDGET = 100_000.0
 SMALL_BUDGET = 1_000.0
+# The same, to each asker (address and port) of a service that does not have its usual port; and how many are told apart.
+CLIENT_BUDGET = 20.0
+MOST_ASKERS = 1024
+PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients
 UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
     "echo": (lambda data: data, ECHO_BUDGET),
     "discard": (lambda data: None, ECHO_BUDGET),
@@ -160,27 +181,41 @@ TCP_HANDLERS: dict[str, Handler] = {
 
 async def answer_datagrams(
     host: Host,
-    port: int,
+    local: tuple[str, int],
     answer: Answer,
     per_second: float,
     refused: frozenset[int],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer every datagram to `port`, but none from a port that would answer the answer, and so on for ever.
+    """Answer the datagrams to `local`, an address of our own and a port.
 
-    These are the ports in `refused` (our own services') and all below 1024, where other hosts have theirs.
+    Bound to an address the socket hears no broadcasts and no multicasts: one of those, under somebody else's name,
+    would bring that somebody an answer from every host (RFC 1122 section 3.2.1.3 on what may be answered).
+
+    Two services that answer each other's answers would go on for ever after one forged datagram. What is done:
+
+    - A datagram from a port below 1024, where other hosts have their services, or from one of our own services'
+      (`refused`) gets no answer. That ends every loop between services on their usual ports, and between hosts that
+      serve on the same ports.
+    - A service of ours on a port from 1024 on, which a host like this one would take for a client's, gives each asker
+      `CLIENT_BUDGET` answers a second at most: a loop that is faster ends, since what is over is not answered; one
+      that is slower goes on.
+    - A service on its usual port can loop at full speed, within `per_second`, with a foreign program that answers
+      whatever comes, from a port from 1024 on: nothing tells that one from a client that asks fast.
     """
     budget = Budget(per_second)
+    askers = Askers(CLIENT_BUDGET) if local[1] >= PRIVILEGED_PORTS else None
     with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
-        await sock.bind(("", port))
+        await sock.bind(local)
         task_status.started()
         while True:
             try:
                 data, address = await sock.recvfrom(DATAGRAM_BYTES)
                 reply = answer(data)
-                if reply is None or address[1] < 1024 or address[1] in refused:
+                if reply is None or address[1] < PRIVILEGED_PORTS or address[1] in refused:
                     continue
-                if budget.take(trio.current_time()):
+                now = trio.current_time()
+                if (askers is None or askers.take(address, now)) and budget.take(now):
                     await sock.sendto(reply, address)
             except OSError as error:
                 if error.errno not in ONE_ASKERS_TROUBLE:
@@ -225,11 +260,13 @@ def give_up(stream: Stream) -> None:
 
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
-    """Start the services named in `ports`; returns when all of them listen."""
+    """Start the services named in `ports` on all the host's addresses; returns when all of them listen."""
     refused = frozenset(ports.values())
+    own = [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
     for name, port in ports.items():
         if name in TCP_HANDLERS:
             await nursery.start(host.serve_tcp, guarded(name, TCP_HANDLERS[name]), port)
         if name in UDP_ANSWERS:
             answer, per_second = UDP_ANSWERS[name]
-            await nursery.start(answer_datagrams, host, port, answer, per_second, refused)
+            for address in own:
+                await nursery.start(answer_datagrams, host, (address, port), answer, per_second, refused)

@@ -13,6 +13,7 @@ import trio.testing
 from trio.abc import HalfCloseableStream
 
 from stack import Host
+from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
 from tools import services
 
 Address = tuple[str, int]
@@ -171,17 +172,21 @@ class FakeHost:
         return self.sock
 
 
-def answered(name: str, sock: FakeSocket, *, per_second: float | None = None) -> list[tuple[bytes, Address]]:
+def answered(
+    name: str, sock: FakeSocket, *, per_second: float | None = None, port: int = 7
+) -> list[tuple[bytes, Address]]:
     """What a UDP service sends for the arrivals of `sock`."""
     answer, budget = services.UDP_ANSWERS[name]
     ports = frozenset({7, 9, 13, 17, 19, 37, 5007})
 
+    local = ("10.9.0.2", port)
+
     async def main() -> None:
         with trio.move_on_after(5):
-            await services.answer_datagrams(cast(Host, FakeHost(sock)), 7, answer, per_second or budget, ports)
+            await services.answer_datagrams(cast(Host, FakeHost(sock)), local, answer, per_second or budget, ports)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert sock.bound == ("", 7)
+    assert sock.bound == local
     return sock.sent
 
 
@@ -208,6 +213,55 @@ def test_udp_text_services_stay_below_512_bytes(name: str) -> None:
 @pytest.mark.parametrize("port", [0, 7, 19, 53, 123, 1023, 5007])
 def test_what_may_be_another_service_gets_no_answer(name: str, port: int) -> None:
     assert answered(name, FakeSocket((b"loop", ("10.9.0.1", port)))) == []
+
+
+def test_on_an_unusual_port_each_asker_is_rationed() -> None:
+    loop: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 8007))] * 1000
+    others: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 40_000 + n)) for n in range(30)]
+    assert len(answered("echo", FakeSocket(*loop, *others), port=7007)) == services.CLIENT_BUDGET + 30
+    assert len(answered("echo", FakeSocket(*loop, *others), port=7)) == 1030
+
+
+def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_ASKERS", 2)
+    askers = services.Askers(per_second=1)
+    one, two, three = (("10.9.0.1", 40_000 + n) for n in range(3))
+    assert [askers.take(asker, 5.0) for asker in (one, one, two, one, two)] == [True, False, True, False, False]
+    assert askers.take(three, 5.0)  # and `one`, who asked longest ago, is forgotten
+    assert [askers.take(asker, 5.0) for asker in (two, one)] == [False, True]
+
+
+@virtual
+async def test_a_loop_between_unusual_ports_ends() -> None:
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await services.serve(alice, {"echo": 7007}, nursery)
+        # A program in place of bob's service, which answers whatever comes: the worst case.
+        with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+            await sock.bind((BOB, 8007))
+            await sock.sendto(b"x", (ALICE, 7007))
+            rounds = 0
+            with trio.move_on_after(100):
+                while True:
+                    data, address = await sock.recvfrom(100)
+                    rounds += 1
+                    await sock.sendto(data, address)
+        assert 0 < rounds <= services.CLIENT_BUDGET + 1
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_broadcast_gets_no_answer() -> None:
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await services.serve(alice, {"echo": 7}, nursery)
+        with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_BROADCAST, 1)
+            for address in ("10.9.0.255", "255.255.255.255", ALICE):
+                await sock.sendto(address.encode(), (address, 7))
+            data, source = await sock.recvfrom(100)
+            assert (data, source) == (ALICE.encode(), (ALICE, 7))
+            with trio.move_on_after(10):
+                pytest.fail(f"{await sock.recvfrom(100)} came, too")
+        nursery.cancel_scope.cancel()
 
 
 def test_an_error_about_one_asker_does_not_end_the_service() -> None:
