@@ -92,6 +92,18 @@ class TcpConfig:
     window_scaling: bool = True
     sack: bool = True
     """Offer and use selective acknowledgments (RFC 2018)."""
+    rack: bool = True
+    """Find losses by time, and probe for them at the tail: RFC 8985 in place of RFC 6675, where SACK is in use."""
+    min_rtt_window_s: float = 300.0
+    """RFC 8985 section 6.2 step 1: of which time the shortest round trip counts."""
+    tlp_max_ack_delay_s: float = 0.05
+    """RFC 8985 section 7.2, TLP.max_ack_delay: how long a peer may hold back the ACK of a single segment."""
+    pto_min_s: float = 0.01
+    """No probe sooner than this after the last segment: peers, too, need a moment."""
+    prr: bool = True
+    """Proportional rate reduction: RFC 6937."""
+    undo: bool = True
+    """Take back what a spurious retransmission did to cwnd, by timestamps: RFC 3522, RFC 4015."""
     max_sacked_ranges: int = 512
     """Ranges of SACKed octets remembered for each connection; what would make more is forgotten, and so sent again."""
     timestamps: bool = True

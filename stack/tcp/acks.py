@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
+from stack.tcp import undo
 from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
@@ -31,6 +32,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
         if seg.ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
             _measure_echo(tcb, seg.ts_ecr, now)
         _new_data_acknowledged(tcb, seg.seg_ack, acked, now)
+        if tcb.rtx_stamp is not None:
+            undo.first_answer(tcb, seg)
     if tcb.scoreboard is not None:
         sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
     elif acked:
@@ -78,6 +81,8 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         tcb.rtt.sample(now - tcb.rtt_started_at)
+        if tcb.rack is not None:
+            tcb.rack.measured(now - tcb.rtt_started_at, now)
         tcb.rtt_seq = None
         if tcb.services.trace is not None:
             tcb.trace("rtt", srtt=tcb.rtt.srtt_s, rto=tcb.rtt.rto_s)
@@ -88,6 +93,7 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     tcb.progress_at = now
     if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):  # RFC 6582 3.2: not by later partial ones
         tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
+    tcb.pto_deadline = inf
     if tcb.rtx_nxt != tcb.rtx_end:
         if ge(ack, tcb.rtx_end):
             tcb.rtx_nxt = tcb.rtx_end = ack
@@ -147,6 +153,7 @@ def _duplicate_ack(tcb: Tcb, now: float) -> None:
         tcb.beyond = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == _DUPLICATE_ACK_THRESHOLD and gt(tcb.snd_una, tcb.recover):
         tcb.recovering = True
+        undo.loss_assumed(tcb, now)
         tcb.partial_acks = False
         tcb.recover = tcb.snd_nxt
         tcb.beyond = 0

@@ -12,6 +12,8 @@ from stack.tcp import seq, user_timeout
 from stack.tcp.acks import update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
+from stack.tcp.prr import Prr
+from stack.tcp.rack import Rack
 from stack.tcp.sack import SackReporter
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
@@ -84,7 +86,10 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.sack = tcb.sack and options.sack_permitted
     if tcb.sack:
         tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
-        tcb.scoreboard = Scoreboard(tcb.services.config.max_sacked_ranges)
+        config = tcb.services.config
+        tcb.scoreboard = Scoreboard(config.max_sacked_ranges)
+        tcb.rack = Rack(config.min_rtt_window_s) if config.rack else None
+        tcb.prr = Prr() if config.prr else None
     take_syn_flags(tcb, seg.flags)
     user_timeout.take_user_timeout(tcb, options)
     tcb.begin_congestion(tcb.mss)
@@ -160,6 +165,8 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA > ISS: ESTABLISHED, and <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> goes out, with data if there is some."""
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
         tcb.rtt.sample(now - tcb.rtt_started_at)
+        if tcb.rack is not None:
+            tcb.rack.measured(now - tcb.rtt_started_at, now)
     tcb.rtt_seq = None
     tcb.snd_una = seg.seg_ack
     tcb.syn_acked = True

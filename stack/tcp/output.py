@@ -11,6 +11,8 @@ from struct import Struct
 
 from stack.tcp import user_timeout
 from stack.tcp.path_mtu import note_sent
+from stack.tcp import tlp
+from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
@@ -109,8 +111,11 @@ def output(tcb: Tcb, now: float) -> None:  # hot
     if state >= _ESTABLISHED:
         if tcb.rtx_nxt != tcb.rtx_end:
             _retransmit_more(tcb, now)
-        if tcb.recovering and tcb.scoreboard is not None:
-            _recover(tcb, tcb.scoreboard, now)
+        rack, board = tcb.rack, tcb.scoreboard
+        if rack is None and board is not None and tcb.recovering:
+            _recover(tcb, board, now)
+        elif rack is not None and rack.lost and not _resend_lost(tcb, rack, now):
+            pass  # what is lost goes before anything new
         elif tcb.send_buffer.size or tcb.fin_queued:
             _send_new(tcb, now)
     if tcb.ack_now and tcb.state != _CLOSED:
@@ -125,10 +130,14 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
+    prr = tcb.prr if tcb.recovering else None
     while tcb.fin_seq is None:
         flight = (tcb.snd_nxt - tcb.snd_una) & MASK
         unsent = tcb.send_buffer.size - ((tcb.snd_nxt - tcb.data_una) & MASK)
-        usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.beyond) - flight
+        if prr is not None:
+            usable = min(tcb.snd_wnd - flight, prr.allowance)
+        else:
+            usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.beyond) - flight
         length = min(unsent, usable, mss)
         if length < 0:
             length = 0
@@ -143,7 +152,7 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
     smss = tcb.congestion.mss
     pipe = board.set_pipe(board.high_ack + tcb.flight, smss)
     recovery_point = board.number(tcb.recover, tcb.snd_una)
-    while tcb.congestion.cwnd - pipe >= smss:
+    while (tcb.congestion.cwnd - pipe if tcb.prr is None else tcb.prr.allowance) >= smss:
         mss = min(tcb.mss, smss)
         length, with_fin = _new_segment(tcb, mss)
         found = board.next_seg(board.high_ack + tcb.flight, mss, length + with_fin)
@@ -157,6 +166,25 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
             end = start + _retransmit_at(tcb, seq, end - start, now)
             board.retransmitted(end, rule, recovery_point)
         pipe += end - start
+
+
+def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
+    """Send what RACK found lost as far as congestion control allows; return whether nothing is left of it."""
+    board = tcb.scoreboard
+    assert board is not None
+    while True:
+        found = rack.next_lost(tcb.mss)
+        if found is None:
+            return True
+        start, end = found
+        if tcb.recovering and tcb.prr is not None:
+            room = tcb.prr.allowance
+        else:
+            room = tcb.congestion.cwnd + tcb.beyond - tcb.flight
+        if room < end - start or (end - board.high_ack > tcb.snd_wnd and start > board.high_ack):
+            return False
+        _retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
+        tcb.beyond = board.sacked + rack.lost
 
 
 def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
@@ -204,9 +232,15 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
         end = (end + 1) & MASK
     if length and offset + length == tcb.send_buffer.size:
         flags |= PSH  # MUST-61: the last octet that is buffered
+    if tcb.rack is not None and tcb.scoreboard is not None:
+        start = tcb.scoreboard.high_ack + ((seq - tcb.snd_una) & MASK)
+        tcb.rack.transmitted(start, start + ((end - seq) & MASK), now)
+    if tcb.recovering and tcb.prr is not None:
+        tcb.prr.sent(length)
     ecn = None
     if seq == tcb.snd_nxt:
         tcb.snd_nxt = end
+        tcb.pto_deadline = inf  # RFC 8985 section 7.2: restarted by set_timers
         if tcb.ecn is not None and length and not tcb.probing:
             ecn = tcb.ecn
             flags |= ecn.mark(tcb.path, tcb.snd_una)
@@ -277,6 +311,22 @@ def probe_window(tcb: Tcb, now: float) -> None:
     tcb.rtt_seq = None  # the answer to a probe measures the peer's reader, not the network
 
 
+def send_loss_probe(tcb: Tcb, now: float) -> None:
+    """RFC 8985 section 7.3: new data if there is some and the peer takes it, cwnd left aside; else the last again."""
+    board = tcb.scoreboard
+    assert board is not None
+    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
+    tcb.tlp_is_retrans = length <= 0
+    if length > 0:
+        _send_range(tcb, tcb.snd_nxt, length, False, now)
+    else:
+        length = min(tcb.flight, tcb.mss)
+        _retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
+    tcb.tlp_end = board.high_ack + tcb.flight
+    tcb.tlp_samples = tcb.rtt.samples
+    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))  # the last resort if this is lost, too
+
+
 def set_timers(tcb: Tcb, now: float) -> None:
     """Arm what must be armed and disarm what is over; then derive the one deadline (RFC 6298 section 5)."""
     state = tcb.state
@@ -286,7 +336,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
     in_flight = tcb.snd_nxt != tcb.snd_una
     waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
     if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed: persist
-        tcb.rto_deadline = tcb.sws_deadline = inf
+        tcb.rto_deadline = tcb.sws_deadline = tcb.reo_deadline = tcb.pto_deadline = inf
         if tcb.persist_deadline == inf:
             _waiting_begins(tcb, now)
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
@@ -297,8 +347,11 @@ def set_timers(tcb: Tcb, now: float) -> None:
             tcb.rto_deadline = now + tcb.rtt.timeout_s()
             if tcb.user_timeout_s is not None:
                 tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
+        if tcb.rack is not None:
+            probe_at = tlp.probe_at(tcb, now)
+            tcb.pto_deadline = min(probe_at, tcb.pto_deadline) if probe_at < inf else inf
     else:
-        tcb.rto_deadline = tcb.persist_deadline = inf  # 5.2
+        tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
         if not waiting:
             tcb.sws_deadline = inf
         elif tcb.sws_deadline == inf:  # a small window, and nothing in flight that would bring an ACK: rule (4)
@@ -306,7 +359,8 @@ def set_timers(tcb: Tcb, now: float) -> None:
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     tcb.deadline = min(
-        tcb.rto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
+        tcb.rto_deadline if tcb.reo_deadline == inf else tcb.reo_deadline, tcb.pto_deadline,
+        tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
     if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:

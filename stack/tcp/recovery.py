@@ -1,42 +1,69 @@
 """Loss recovery for connections that use SACK: when it begins, what each acknowledgment does to it, when it ends.
 
-See RFC 6675 section 5, RFC 2883 section 5. What is sent meanwhile is chosen in `output.py`, when the batch is over.
+See RFC 6675 section 5, RFC 2883 section 5 and RFC 8985, which replaces the first where it is in use. What is sent
+meanwhile is chosen in `output.py`, when the batch is over.
 """
 
 from __future__ import annotations
 
 from math import inf
 
+from stack.tcp import tlp, undo
 from stack.tcp.output import retransmit_front
+from stack.tcp.rack import Rack
 from stack.tcp.sack import blocks_of
 from stack.tcp.scoreboard import DUP_THRESH, Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, sub
 from stack.tcp.tcb import Tcb
+from stack.tcp.timestamps import TICKS_PER_SECOND
 
 
 def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int, now: float) -> None:
     """One ACK: `acked` octets were acknowledged cumulatively, of `flight` that were outstanding before it."""
+    sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     blocks = blocks_of(seg)
-    news = False
+    dsack = False
+    news: list[tuple[int, int]] = []
     if blocks:
         numbers = [(board.number(left, tcb.snd_una), board.number(right, tcb.snd_una)) for left, right in blocks]
-        if is_dsack(numbers, board.number(seg.seg_ack, tcb.snd_una)):
+        dsack = is_dsack(numbers, board.number(seg.seg_ack, tcb.snd_una))
+        if dsack:
             tcb.services.counters["tcpInDsacks"] += 1
             del numbers[0]
-        news = bool(board.update(numbers, board.high_ack + tcb.flight))
+        news = board.update(numbers, board.high_ack + tcb.flight)
     if acked:
         tcb.duplicate_acks = 0
-    if tcb.recovering:
-        if ge(tcb.snd_una, tcb.recover):  # (A)
-            _leave(tcb)
-    elif not _enter_if_due(tcb, board, news, now) and acked:
+    if news:
+        tcb.duplicate_acks += 1
+        if tcb.duplicate_acks == 1:
+            tcb.limited_from = tcb.snd_nxt
+    if tcb.tlp_end is not None:
+        duplicate = dsack or not (acked or blocks or seg.whole_len)
+        tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
+    rack = tcb.rack
+    if rack is not None:
+        _rack(tcb, board, rack, seg, news, dsack, now)
+    in_recovery = tcb.recovering
+    if (in_recovery or tcb.rto_recovery) and ge(tcb.snd_una, tcb.recover):  # (A)
+        _leave(tcb)
+    if not tcb.recovering and (news or rack is not None) and _loss_is_seen(tcb, board):
+        _enter(tcb, board, now)
+        if rack is not None:  # the reordering window is another one in recovery
+            tcb.reo_deadline = _detect(tcb, board, rack, now)
+    if acked and not in_recovery and not tcb.recovering:
         if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
             tcb.recover = add(tcb.snd_una, -1)
         if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
-    tcb.beyond = board.sacked
+    tcb.beyond = board.sacked + rack.lost if rack is not None else board.sacked
+    if tcb.recovering and tcb.prr is not None:
+        delivered = acked + board.sacked - sacked_before
+        if delivered > 0:
+            tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
+        if not in_recovery and rack is not None:  # the first retransmission is not made to wait
+            tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
 
 
 def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
@@ -46,39 +73,97 @@ def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
     return right <= seg_ack or (len(blocks) > 1 and blocks[1][0] <= left and right <= blocks[1][1])
 
 
-def _enter_if_due(tcb: Tcb, board: Scoreboard, news: bool, now: float) -> bool:
-    """Section 5: three ACKs with news, or IsLost(HighACK + 1), but not before what a timeout resent is acknowledged."""
-    if not news:
+def _pipe(tcb: Tcb, board: Scoreboard) -> int:
+    """What is in the network: RFC 6675's estimate, or RACK's."""
+    if tcb.rack is not None:
+        return tcb.flight - tcb.beyond
+    return board.set_pipe(board.high_ack + tcb.flight, tcb.congestion.mss)
+
+
+def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
+    """RFC 6675: three ACKs with news, or IsLost(HighACK + 1). RFC 8985: some segment is marked lost.
+
+    Not before what was outstanding at the last timeout is acknowledged (RFC 6675 section 5.1).
+    """
+    if tcb.rto_recovery or not ge(tcb.snd_una, tcb.recover):
         return False
-    tcb.duplicate_acks += 1
-    if tcb.duplicate_acks == 1:
-        tcb.limited_from = tcb.snd_nxt
-    if tcb.duplicate_acks < DUP_THRESH and not board.is_lost(board.high_ack, tcb.congestion.mss):
-        return False
-    if not ge(tcb.snd_una, tcb.recover):
-        return False
-    tcb.recovering = True  # (4.1) to (4.3)
+    if tcb.rack is not None:
+        return tcb.rack.lost > 0
+    return tcb.duplicate_acks >= DUP_THRESH or board.is_lost(board.high_ack, tcb.congestion.mss)
+
+
+def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
+    """RFC 6675 (4.1) to (4.3): the window is reduced once for all that is lost of what is outstanding now."""
+    flight = sub(tcb.limited_from, tcb.snd_una) if tcb.duplicate_acks else tcb.flight
+    tcb.recovering = True
     tcb.recover = tcb.snd_nxt
-    tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)
+    tcb.tlp_end = None
+    tcb.congestion.on_loss(flight, now)
+    undo.loss_assumed(tcb, now)
     if tcb.ecn is not None:
         tcb.ecn.reduced(tcb.snd_nxt)
     if tcb.services.trace is not None:
         tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
-    _, end = board.unsacked_from(board.high_ack, board.highest)
-    length = min(end - board.high_ack, tcb.mss)
-    retransmit_front(tcb, now, length)
-    board.enter_recovery(board.high_ack + length)
+    if tcb.prr is not None:
+        tcb.prr.begin(tcb.flight, tcb.mss)
+    if tcb.rack is None:
+        _, end = board.unsacked_from(board.high_ack, board.highest)
+        length = min(end - board.high_ack, tcb.mss)
+        retransmit_front(tcb, now, length)
+        board.enter_recovery(board.high_ack + length)
     tcb.rto_deadline = inf  # restarted by set_timers
-    return True
 
 
 def _leave(tcb: Tcb) -> None:
     """All that was outstanding at the loss is acknowledged; what was SACKed beyond stays on the scoreboard."""
-    tcb.recovering = False
+    tcb.recovering = tcb.rto_recovery = False
+    if tcb.rack is not None:
+        tcb.rack.recovered()
     if tcb.services.trace is not None:
         tcb.trace("recovered", cwnd=tcb.congestion.cwnd)
 
 
-def timed_out(tcb: Tcb, board: Scoreboard) -> None:
+def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """Section 5.1, RFC 2018 section 5: after a timeout what the receiver said before counts no more."""
     board.clear()
+    tcb.tlp_end = None
+    tcb.beyond = 0
+    tcb.reo_deadline = tcb.pto_deadline = inf
+    if tcb.rack is not None:
+        tcb.rto_recovery = True
+        tcb.rack.timed_out(now)
+
+
+def _rack(
+    tcb: Tcb, board: Scoreboard, rack: Rack, seg: Segment, news: list[tuple[int, int]], dsack: bool, now: float
+) -> None:
+    """RFC 8985 section 6.2."""
+    echo_at = inf
+    if seg.ts_ecr > 0:  # the tick may have begun later than the segment was sent
+        echo_at = now - tcb.timestamps.elapsed_s(seg.ts_ecr, now) + 1 / TICKS_PER_SECOND
+    rack.delivered(board.high_ack, news, now, echo_at)
+    rack.round_trip(board.high_ack)
+    if dsack:
+        rack.dsack(board.high_ack + tcb.flight)
+    tcb.reo_deadline = _detect(tcb, board, rack, now)
+
+
+def _detect(tcb: Tcb, board: Scoreboard, rack: Rack, now: float) -> float:
+    """Steps 4 and 5; return when to look again."""
+    srtt_s = tcb.rtt.srtt_s
+    rack.update_reo_wnd(
+        tcb.recovering or tcb.rto_recovery, board.sacked // tcb.congestion.mss, inf if srtt_s is None else srtt_s
+    )
+    return rack.detect_loss(now)
+
+
+def reordering_timeout(tcb: Tcb, now: float) -> None:
+    """RACK_detect_loss_and_arm_timer: no ACK came, but time has passed."""
+    board, rack = tcb.scoreboard, tcb.rack
+    assert board is not None
+    assert rack is not None
+    tcb.reo_deadline = _detect(tcb, board, rack, now)
+    if not tcb.recovering and _loss_is_seen(tcb, board):
+        _enter(tcb, board, now)
+        tcb.reo_deadline = _detect(tcb, board, rack, now)
+    tcb.beyond = board.sacked + rack.lost

@@ -8,7 +8,7 @@ from stack.config import TcpConfig
 class RttEstimator:
     """SRTT, RTTVAR and RTO of one connection, in seconds. RFC 6298 section 2."""
 
-    __slots__ = ("_backoff", "_config", "rto_s", "rttvar_s", "srtt_s")
+    __slots__ = ("_backoff", "_config", "rto_s", "rttvar_s", "samples", "srtt_s")
 
     def __init__(self, config: TcpConfig) -> None:
         self._config = config
@@ -16,6 +16,7 @@ class RttEstimator:
         self.rttvar_s = 0.0
         self.rto_s = config.rto_initial_s  # 2.1: until a measurement has been made
         self._backoff = 1
+        self.samples = 0
 
     def sample(self, measured_s: float, expected_samples: int = 1) -> None:
         """Take one round-trip measurement into SRTT, RTTVAR and RTO.
@@ -24,6 +25,7 @@ class RttEstimator:
         tell which transmission was answered. RFC 6298 sections 2.2 and 2.3; the clock granularity G is
         `config.clock_granularity_s`. `expected_samples` a round trip share the weight of one (RFC 7323 appendix G).
         """
+        self.samples += 1
         if self.srtt_s is None:  # 2.2: the first measurement
             self.srtt_s, self.rttvar_s = measured_s, measured_s / 2
         else:  # 2.3: RTTVAR before SRTT, with the old SRTT

@@ -23,6 +23,8 @@ from stack.counters import Counters
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
 from stack.tcp.path_mtu import Sizes
+from stack.tcp.prr import Prr
+from stack.tcp.rack import Rack
 from stack.tcp.recvbuf import ReceiveBuffer
 from stack.tcp.rtt import RttEstimator
 from stack.tcp.sack import SackReporter
@@ -118,19 +120,20 @@ class Tcb:
 
     __slots__ = (
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
-        "challenge_budget", "challenge_window_end", "congestion", "deadline", "delack_deadline", "duplicate_acks",
-        "ecn", "error", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after", "keepalive",
-        "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
-        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s", "listener",
-        "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent",
-        "on_writable", "oobinline", "orphaned", "partial_acks", "path", "peer_fin", "persist_backoff",
-        "persist_deadline", "probing", "progress_at", "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd",
-        "rcvbuf", "read_shutdown", "receive_buffer", "recover", "recovering", "remote", "reports", "rto_deadline",
-        "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "sack", "sack_reporter", "scaling", "scoreboard",
-        "send_buffer", "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una", "snd_up", "snd_wl1",
-        "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked", "syn_text",
-        "time_wait_deadline", "timeouts", "timestamps", "trip_began_at", "trip_octets", "urgent_taken",
-        "user_timeout", "user_timeout_s", "wakes",
+        "challenge_budget", "challenge_window_end", "congestion", "deadline", "delack_deadline",
+        "duplicate_acks", "ecn", "error", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after",
+        "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
+        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s",
+        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
+        "on_urgent", "on_writable", "oobinline", "orphaned", "partial_acks", "path", "peer_fin",
+        "persist_backoff", "persist_deadline", "probing", "progress_at", "prr", "pto_deadline", "rack",
+        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
+        "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline", "rto_recovery", "rtt",
+        "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling",
+        "scoreboard", "send_buffer", "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una",
+        "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
+        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans", "tlp_samples",
+        "trip_began_at", "trip_octets", "urgent_taken", "user_timeout", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -198,7 +201,14 @@ class Tcb:
         self.recovering = False
         self.recover = 0
         self.partial_acks = False  # there was one in this recovery, without SACK
-        self.beyond = 0  # by so much the flight may exceed cwnd: what is SACKed, or limited transmit (RFC 3042)
+        self.beyond = 0  # by so much the flight may exceed cwnd: what is SACKed or lost, or limited transmit (RFC 3042)
+        self.rack: Rack | None = None
+        self.prr: Prr | None = None
+        self.rto_recovery = False  # a timeout is being repaired, up to `recover`
+        self.rtx_stamp: int | None = None  # our timestamp clock when loss was first assumed: Eifel's RetransmitTS
+        self.tlp_end: int | None = None  # the scoreboard's number behind the loss probe that is in flight
+        self.tlp_is_retrans = False
+        self.tlp_samples = -1  # how many round trips had been measured when it was sent
         self.limited_from = 0  # SND.NXT at the first duplicate ACK
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
@@ -215,6 +225,7 @@ class Tcb:
     def _init_deadlines(self, config: TcpConfig) -> None:
         self.deadline = inf  # the earliest of those below; inf is not armed
         self.heap_entry: object | None = None  # host/deadlines.py's
+        self.reo_deadline = self.pto_deadline = inf  # RFC 8985: reordering timer and probe timeout
         self.rto_deadline = self.persist_deadline = self.sws_deadline = self.delack_deadline = inf
         self.keepalive_deadline = self.time_wait_deadline = inf
         self.persist_backoff = 0

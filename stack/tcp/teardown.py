@@ -27,7 +27,7 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     if tcb.orphaned:
         tcb.receive_buffer.clear()
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
-    tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = inf
+    tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
     tcb.ack_now = False
     tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
     parent, tcb.listener = tcb.listener, None
@@ -49,6 +49,7 @@ def enter_time_wait(tcb: Tcb, event: Event, now: float) -> None:
     """Start the time-wait timer, turn off the other timers (3.10.7.4); keep no more than TIME-WAIT needs."""
     tcb.enter(event)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.keepalive_deadline = inf
+    tcb.reo_deadline = tcb.pto_deadline = inf
     restart_time_wait(tcb, now)
 
 

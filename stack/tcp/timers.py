@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import path_mtu, recovery, teardown
+from stack.tcp import path_mtu, recovery, teardown, undo
 from stack.tcp.handshake import send_syn
 from stack.tcp.output import (
     count_retransmission,
@@ -16,6 +16,8 @@ from stack.tcp.output import (
     give_up_at,
     output,
     probe_window,
+    retransmit_front,
+    send_loss_probe,
     send_regardless,
     set_timers,
 )
@@ -31,7 +33,13 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     if tcb.delack_deadline <= now:
         tcb.delack_deadline = inf
         tcb.ack_now = True
-    if tcb.rto_deadline <= now:
+    if tcb.reo_deadline <= now:
+        tcb.reo_deadline = inf
+        recovery.reordering_timeout(tcb, now)
+    elif tcb.pto_deadline <= now:
+        tcb.pto_deadline = inf
+        send_loss_probe(tcb, now)
+    elif tcb.rto_deadline <= now:
         tcb.rto_deadline = inf
         _retransmission_timeout(tcb, now)
     if tcb.persist_deadline <= now:
@@ -82,13 +90,21 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         if tcb.ecn is not None:
             tcb.ecn.reduced(tcb.snd_nxt)
         if tcb.scoreboard is not None:
-            recovery.timed_out(tcb, tcb.scoreboard)
-        tcb.beyond = 0
+            recovery.timed_out(tcb, tcb.scoreboard, now)
+        else:
+            tcb.beyond = 0
         tcb.recovering = False
         tcb.duplicate_acks = 0
         tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
-        tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
         path_mtu.on_timeout(tcb, now)
+        if tcb.timeouts == 1:
+            undo.loss_assumed(tcb, now)
+        if tcb.rack is not None:
+            tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
+            retransmit_front(tcb, now)
+            tcb.beyond = tcb.rack.lost
+        else:
+            tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
         output(tcb, now)
     tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))
     set_timers(tcb, now)

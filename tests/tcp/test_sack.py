@@ -144,10 +144,12 @@ def test_data_of_ours_carries_the_report_as_well() -> None:
 @rfc("2018-8-c")
 def test_what_is_not_held_is_not_reported() -> None:
     _, peer = agreed(max_out_of_order_runs=2)
-    for first in (100, 300, 500):  # there is no room for the third
+    for first in (100, 300, 600):  # there is no room for the third
         comes(peer, first, first + 100)
     peer.expects(ACK)
     peer.expects(ACK)
+    assert report(peer, 0) == [(300, 400), (100, 200)]
+    comes(peer, 400, 500)  # nor for what lies beside it
     assert report(peer, 0) == [(300, 400), (100, 200)]
     comes(peer, 0, 100)
     assert report(peer, 200) == [(300, 400)]

@@ -333,7 +333,7 @@ seq_mask = seq.MASK
 
 def config(**changes: Any) -> TcpConfig:
     """The defaults, but without extensions unless asked for: numbers in tests are then what the header says."""
-    off = ("window_scaling", "timestamps", "protect_time_wait", "black_hole_detection", "sack", "auto_tuning")
+    off = ("window_scaling", "timestamps", "protect_time_wait", "black_hole_detection", "auto_tuning", "sack", "rack", "prr")
     base = dict.fromkeys(off, False)
     return replace(TcpConfig(), **{**base, "receive_buffer_bytes": 60000, **changes})
 

@@ -1,0 +1,61 @@
+"""Tail loss probes: when nothing comes after the last segment that could show its loss, ask sooner than the RTO would.
+
+See RFC 8985 section 7. `output.send_loss_probe` sends the probe.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from stack.tcp.scoreboard import Scoreboard
+from stack.tcp.tcb import Tcb
+
+_PTO_WITHOUT_SRTT_S = 1.0  # section 7.2
+
+
+def probe_at(tcb: Tcb, now: float) -> float:
+    """TLP_calc_PTO, something being in flight: when to send a probe, inf for not at all.
+
+    Not in recovery nor while something is SACKed (section 7.2), where the reordering timer watches; not before the
+    last probe is answered and a round trip was measured since (section 7.3). Then the RTO is what is left.
+    """
+    if (
+        tcb.recovering
+        or tcb.rto_recovery
+        or tcb.timeouts
+        or tcb.reo_deadline < inf
+        or tcb.tlp_end is not None
+        or tcb.tlp_samples == tcb.rtt.samples
+        or not tcb.syn_acked
+        or (tcb.scoreboard is not None and tcb.scoreboard.sacked)
+    ):
+        return inf
+    config = tcb.services.config
+    if tcb.rtt.srtt_s is None:
+        pto_s = _PTO_WITHOUT_SRTT_S
+    else:
+        pto_s = max(2 * tcb.rtt.srtt_s, config.pto_min_s)
+        if tcb.flight <= tcb.mss:
+            pto_s += config.tlp_max_ack_delay_s
+    return min(now + pto_s, tcb.rto_deadline)
+
+
+def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flight: int, now: float) -> None:
+    """TLP_process_ack: find out whether the probe repaired a loss that nothing else would show.
+
+    `seg_ack` is SEG.ACK as the scoreboard numbers it; `duplicate` says that this ACK reports a duplicate, by DSACK or
+    by repeating itself without SACK.
+    """
+    end = tcb.tlp_end
+    if end is None or seg_ack < end:
+        return
+    if not tcb.tlp_is_retrans or duplicate:
+        tcb.tlp_end = None
+    elif seg_ack > end:
+        tcb.tlp_end = None
+        if not tcb.recovering:
+            tcb.congestion.on_loss(flight, now)
+            if tcb.ecn is not None:
+                tcb.ecn.reduced(tcb.snd_nxt)
+            if tcb.services.trace is not None:
+                tcb.trace("loss repaired by a probe", cwnd=tcb.congestion.cwnd)

@@ -1,0 +1,31 @@
+"""Eifel: a retransmission was for nothing when the first answer is to what was sent before it; then nothing was lost.
+
+See RFC 3522 section 3.2 (detection, by timestamps) and RFC 4015 section 3.2 (response).
+"""
+
+from __future__ import annotations
+
+from stack.tcp.segment import Segment
+from stack.tcp.seq import lt
+from stack.tcp.tcb import Tcb
+
+
+def loss_assumed(tcb: Tcb, now: float) -> None:
+    """Steps 1 to 3: loss recovery begins, by duplicate ACKs or by a timeout; remember when."""
+    if tcb.timestamps.agreed and tcb.services.config.undo:
+        tcb.rtx_stamp = tcb.timestamps.clock(now)
+
+
+def first_answer(tcb: Tcb, seg: Segment) -> None:
+    """Steps 4 and 5: an ACK of new data; if it echoes an older timestamp than RetransmitTS, all was as before."""
+    stamp, tcb.rtx_stamp = tcb.rtx_stamp, None
+    if stamp is None or seg.ts_ecr < 0 or not lt(seg.ts_ecr, stamp):
+        return
+    tcb.recovering = tcb.rto_recovery = False
+    tcb.duplicate_acks = 0
+    tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
+    tcb.congestion.on_spurious()
+    if tcb.rack is not None:
+        tcb.rack.forgive()
+    if tcb.services.trace is not None:
+        tcb.trace("spurious retransmission", cwnd=tcb.congestion.cwnd)
