@@ -9,9 +9,8 @@ from __future__ import annotations
 from math import inf
 from struct import Struct
 
-from stack.tcp import user_timeout
+from stack.tcp import tlp, user_timeout
 from stack.tcp.path_mtu import note_sent
-from stack.tcp import tlp
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
