@@ -73,7 +73,7 @@ def complaints(table: list[Row]) -> list[str]:
         if row.where:
             file, _, name = row.where.partition(":")
             path = FOLDER.parent.parent / "stack" / file
-            if not path.is_file() or (name and f"{name}" not in path.read_text(encoding="utf-8")):
+            if not path.is_file() or (name.rpartition(".")[2] not in path.read_text(encoding="utf-8")):
                 found.append(f"{requirement.id}: there is no {row.where}")
     for id in (*exceptions(), *where()):
         if id not in known:
