@@ -157,7 +157,7 @@ def chargen_answer(_: bytes) -> bytes:
 # Answers a second over UDP. All but echo may send more than they got, to whoever the source address names.
 ECHO_BUDGET = 100_000.0
 SMALL_BUDGET = 1_000.0
-# The same, to each asker (address and port) of a service that does not have its usual port; and how many are told apart.
+# The same, to each asker (address and port) of a service on an unusual port; and how many askers are told apart.
 CLIENT_BUDGET = 20.0
 MOST_ASKERS = 1024
 PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients

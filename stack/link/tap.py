@@ -238,11 +238,18 @@ def stable_mac(name: str) -> bytes:
 
 
 def check_interface_name(name: str) -> None:
-    """ValueError unless Linux allows `name` for an interface; `%`, which would make it a pattern, is not allowed."""
+    """ValueError unless Linux allows `name` for an interface and people can read it.
+
+    `%` would make it a pattern.
+    """
     if not name or len(os.fsencode(name)) > LONGEST_NAME:
         raise ValueError(f"an interface name has 1 to {LONGEST_NAME} bytes, {name!r} does not")
     if name in (".", "..") or any(c in "/:%\0" or c.isspace() for c in name):
         raise ValueError(f"{name!r} is no interface name: it holds a slash, a colon, a percent sign or white space")
+    if name in ("all", "default"):
+        raise ValueError(f"{name!r} is no interface name: in the kernel's settings it stands for others")
+    if not name.isprintable():
+        raise ValueError(f"{name!r} is no interface name for us: it holds what cannot be printed")
 
 
 def _has_address(device: Any) -> bool:

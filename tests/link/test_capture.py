@@ -238,6 +238,33 @@ def test_a_file_that_cannot_be_made_is_an_error_of_open(tmp_path: Path) -> None:
     assert wire.wake is None, "the link below is closed again"
 
 
+@pytest.mark.parametrize("kind", ["pipe", "pipe with a reader", "device"])
+def test_what_is_no_regular_file_is_refused_at_once(path: Path, kind: str) -> None:
+    """A pipe nobody reads would keep whoever opens it, and one that is read slowly whoever writes to it."""
+    if kind == "device":
+        path.symlink_to("/dev/null")
+    else:
+        os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if kind == "pipe with a reader" else -1
+    before = sorted(os.listdir("/proc/self/fd"))
+    wire = Wire()
+    with pytest.raises(OSError, match="it is no regular file") as caught:
+        Capture(wire, path).open(Wakes())
+    assert (caught.value.errno, caught.value.filename) == (errno.EINVAL, str(path))
+    assert wire.wake is None, "the link below is closed again"
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    if reader >= 0:
+        os.close(reader)
+
+
+def test_a_longer_file_that_was_there_is_overwritten(path: Path) -> None:
+    path.write_bytes(b"x" * 10_000)
+    link = Capture(Wire(), path)
+    link.open(Wakes())
+    link.close()
+    assert path.read_bytes() == SECTION_HEADER + INTERFACE
+
+
 def test_a_full_disk_ends_the_capture_after_a_whole_block_and_not_the_link(
     dumped: tuple[Capture, Wire], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

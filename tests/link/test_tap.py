@@ -394,8 +394,27 @@ def test_cost_of_a_frame_out(device: FakeDevice, benchmark: BenchmarkFixture) ->
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["", "a" * 16, "ä" * 8, "a/b", "a b", "a\tb", "a:b", "tap%d", ".", "..", "a\0b"])
-def test_names_the_kernel_does_not_allow(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a" * 16,
+        "ä" * 8,
+        "a/b",
+        "a b",
+        "a\tb",
+        "a:b",
+        "tap%d",
+        ".",
+        "..",
+        "a\0b",
+        "all",
+        "default",
+        "\udcff",
+        "a\x1b",
+    ],
+)
+def test_names_that_are_not_allowed(name: str) -> None:
     with pytest.raises(ValueError, match="interface name"):
         Tap(name)
 
