@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -49,9 +48,9 @@ def first_failure(error: BaseException) -> up.Failed | None:
     return error if isinstance(error, up.Failed) else None
 
 
-def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
     """The parser of the command, and those of its programs by name."""
-    parser = argparse.ArgumentParser(prog="tapstack", description=DESCRIPTION)
+    parser = options.Parser(prog="tapstack", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"tapstack {own_version()}")
     programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
     add = programs.add_parser

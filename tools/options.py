@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from stack import Tap
 
@@ -36,9 +37,9 @@ class Options:
 def interface_address(text: str) -> ipaddress.IPv4Interface:
     """An address with its prefix length, fit for a host: "10.9.0.2/24"."""
     address, slash, length = text.partition("/")
+    ip = host_address(address)
     if not slash:
         raise argparse.ArgumentTypeError(f"{text!r} has no prefix length: write it as {text}/24")
-    ip = host_address(address)
     if not length.isascii() or not length.isdigit() or not 1 <= int(length) <= 30:
         raise argparse.ArgumentTypeError(f"{length!r} is no prefix length: a whole number from 1 to 30")
     interface = ipaddress.IPv4Interface(f"{ip}/{int(length)}")
@@ -136,13 +137,32 @@ def folder(text: str) -> Path:
 
 
 def capture_file(text: str) -> Path:
-    """A file that can be written; it is not touched yet."""
+    """A regular file that can be written, or made; it is not touched yet."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no file: give it a name")
     holder = os.path.dirname(text) or "."
-    if os.path.isdir(text) or not os.path.isdir(holder):
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder, not a file")
+    if not os.path.isdir(holder):
         raise argparse.ArgumentTypeError(f"{text!r} is no file that you could write: its folder must exist")
+    longest = os.pathconf(holder, "PC_NAME_MAX")
+    if len(os.fsencode(os.path.basename(text))) > longest:
+        raise argparse.ArgumentTypeError(f"a name of more than {longest} bytes is no file's there")
+    if os.path.exists(text) and not os.path.isfile(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular file: a pipe or a device could hold the host up")
     if not os.access(text if os.path.exists(text) else holder, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text!r} may not be written by you")
     return Path(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, which names the argument and the rule, without the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with status 2."""
+        # What was typed may hold anything, and is shown as one line nevertheless.
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
 
 def add_link_options(parser: argparse.ArgumentParser) -> None:
@@ -195,6 +215,8 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     """What was asked for, as one record; ends the program where two options contradict each other."""
     if arguments.dhcp:
         parser.error("argument --dhcp: the DHCP client is not there yet: give the address with --address")
+    if arguments.offload:
+        parser.error("argument --offload: it is not there yet: leave it out")
     own: ipaddress.IPv4Interface = arguments.address
     kernel: ipaddress.IPv4Interface | None = arguments.host_address
     gateway: ipaddress.IPv4Address | None = arguments.gateway

@@ -90,6 +90,7 @@ def main(options: Options, arguments: argparse.Namespace) -> int:
             raise Failed(str(error)) from None
     plan = Plan(str(arguments.target), arguments.count, arguments.interval, arguments.size)
     tally: Tally = trio.run(run, options, plan)
+    say.check()
     return 0 if tally.times_s else 1
 
 

@@ -34,6 +34,7 @@ class Failed(Exception):
 def main(options: Options) -> int:
     """Run until a signal ends it; the exit status."""
     trio.run(until_signal, options)
+    say.check()
     return 0
 
 
@@ -46,13 +47,29 @@ async def until_signal(options: Options) -> None:
             nursery.cancel_scope.cancel()
 
 
-def say(line: str) -> None:
-    """One line on standard output, at once. When nobody reads it any more (`| head`), that is the end."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        os.kill(os.getpid(), signal.SIGTERM)
+class Voice:
+    """What a program says on standard output; when that cannot be written any more, it asks the program to end."""
+
+    def __init__(self) -> None:
+        self._failure: OSError | None = None
+
+    def __call__(self, line: str) -> None:
+        """Say one line, at once. May be called from within the protocol code: does not raise."""
+        try:
+            print(line, flush=True)
+        except OSError as error:
+            self._failure = error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what print still holds
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def check(self) -> None:
+        """Raise Failed if something could not be said, and not because its reader had seen enough (`| head`)."""
+        failure, self._failure = self._failure, None
+        if failure is not None and not isinstance(failure, BrokenPipeError):
+            raise Failed(f"standard output cannot be written: {failure.strerror}")
+
+
+say = Voice()
 
 
 def report(text: str) -> None:
@@ -115,7 +132,8 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
     except OSError as error:
         if running:
             raise
-        raise Failed(why_not(error)) from None
+        culprit = "--pcap: " if options.pcap is not None and error.filename == os.fspath(options.pcap) else ""
+        raise Failed(culprit + why_not(error)) from None
     finally:
         if running and capture is not None and capture.error:
             report(capture.error)
@@ -136,7 +154,7 @@ def check_addresses(options: Options) -> None:
 
 def why_not(error: OSError) -> str:
     """The error's own text, or better where this program knows more."""
-    if error.errno in (errno.EPERM, errno.EACCES) and not os.access(NODE, os.R_OK | os.W_OK):
+    if error.filename is None and error.errno in (errno.EPERM, errno.EACCES) and not os.access(NODE, os.R_OK | os.W_OK):
         return (
             f"{NODE} may not be opened by you: start this as root, or have root run `chmod 0666 {NODE}`"
             " (usual and safe: to make an interface with it takes further privilege)"

@@ -180,9 +180,18 @@ def test_without_dev_net_tun_it_says_how_to_get_it(namespace: Namespace, program
 
 
 def test_a_capture_that_cannot_be_written_is_refused(namespace: Namespace) -> None:
-    said = refusal(namespace.command(*COMMAND, "up", "--pcap", "/dev/full"))
-    assert "--pcap: the capture /dev/full ended after 0 bytes: No space left on device" in said
+    said = refusal(namespace.command(*COMMAND, "up", "--pcap", "/proc/no-such-file"))
+    assert said == "tapstack up: --pcap: cannot write the capture /proc/no-such-file: No such file or directory\n"
     assert "tap0" not in namespace.links()
+
+
+@pytest.mark.parametrize("words", [["up"], ["ping", "-c", "1", "10.9.0.1"]])
+def test_when_the_output_cannot_be_written_one_line_says_so(namespace: Namespace, words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = namespace.command(*COMMAND, *words)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"tapstack {words[0]}: standard output cannot be written: No space left on device\n"
 
 
 def test_a_bad_argument_is_refused_before_anything_is_touched(namespace: Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,15 @@ REFUSED = [
     ("--services", "http=7,echo", "one port"),
     ("--http-root", "/no/such/folder", "no folder"),
     ("--pcap", "/no/such/folder/x.pcapng", "folder must exist"),
-    ("--pcap", "/", "no file"),
+    ("--pcap", "/", "folder, not a file"),
+    ("--pcap", "", "give it a name"),
+    ("--pcap", "a" * 256, "more than 255 bytes"),
+    ("--pcap", "/dev/full", "no regular file"),
+    ("--address", "", "four numbers"),
+    ("--host-address", "None", "four numbers"),
+    ("--tap", "all", "no interface name"),
+    ("--tap", "default", "no interface name"),
+    ("--tap", "\udcff", "cannot be printed"),
 ]
 
 
@@ -123,13 +132,28 @@ def test_what_cannot_be_is_refused_by_name_and_rule(
     assert ended.value.code == 2
     assert f"argument {argument}: " in said
     assert rule in said
-    assert len(said.splitlines()[-1]) < 250
+    assert said.startswith(f"tapstack up: argument {argument}: ")
+    assert said.count("\n") == 1
+    assert len(said) < 300
 
 
 def test_dhcp_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--dhcp")
     assert "argument --dhcp" in capsys.readouterr().err
+
+
+def test_offload_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--offload")
+    assert "argument --offload: it is not there yet" in capsys.readouterr().err
+
+
+def test_a_pipe_is_no_file_for_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SystemExit):
+        parse("--pcap", str(tmp_path / "pipe"))
+    assert "no regular file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["-i", "0"], ["-i", "x"], ["-s", "65508"], ["-c", "0"], ["-c", "-1"]])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import signal
 from typing import cast
 
 import pytest
 import trio
 
 import stack
-from tools import cli, kernel, ping
+from tools import cli, kernel, ping, up
 from tools.trace import Teller
 from tools.up import Failed
 
@@ -95,4 +97,42 @@ def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as ended:
         cli.main(words)
     assert ended.value.code == 2
-    assert "usage: tapstack" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("tapstack")
+    assert said.count("\n") == 1
+
+
+def test_whatever_was_typed_one_line_says_that_it_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["up", "a\nb\x1b[31m"], ["up", "--address", "\n"], ["a\nb"], ["up", "--services", "\udcff"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert said.startswith("tapstack")
+        assert said[:-1].isprintable()
+
+
+@pytest.mark.parametrize(("target", "told"), [("/dev/full", "No space left on device"), ("pipe", None)])
+def test_what_cannot_be_said_ends_the_program(target: str, told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of protocol code, say: by a signal, and not by an exception."""
+    if target == "pipe":
+        end, writer = os.pipe()
+        os.close(end)
+    else:
+        writer = os.open(target, os.O_WRONLY)
+    got: list[int] = []
+    say = up.Voice()
+    old = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
+    try:
+        with open(writer, "w") as out:
+            monkeypatch.setattr("sys.stdout", out)
+            say("hello")
+            say("hello again")
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert got == [signal.SIGTERM]
+    if told is None:
+        say.check()
+    else:
+        with pytest.raises(Failed, match=f"standard output cannot be written: {told}"):
+            say.check()
