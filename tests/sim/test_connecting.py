@@ -16,6 +16,7 @@ from stack.wire import icmp
 from stack.wire.addresses import ANY, parse_ipv4
 from stack.wire.numbers import PROTO_ICMP
 from stack.wire.tcp import RST, SYN
+from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Exchange, Server
 from tests.sim.stranger import Stranger
@@ -54,6 +55,7 @@ def test_unreachable_when_nobody_answers_arp() -> None:
     assert nothing_is_left(here)
 
 
+@rfc("9293 MUST-46")
 def test_no_route_is_said_by_the_call_itself() -> None:
     _, here, _ = pair(10)
     for address in ("192.0.2.1", "240.0.0.1", "224.0.0.5", "255.255.255.255", "10.0.0.255", "10.0.0.0", "0.0.0.0"):

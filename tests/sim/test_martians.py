@@ -16,6 +16,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, FIN, RST, SYN
 from stack.wire.udp import build_datagram
+from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.programs import Echo, Exchange, Server
 from tests.sim.stranger import Stranger
@@ -119,6 +120,7 @@ def resets(flags: int) -> Callable[[World], None]:
     return say
 
 
+@rfc("9293 MUST-57", "9293 MUST-63")
 @pytest.mark.parametrize(
     ("say", "reason"),
     [

@@ -81,6 +81,17 @@ def test_data_sent_before_the_connection_stands_goes_with_the_ack_of_the_syn_ack
     peer.expects(ACK, b"early", seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
 
 
+@rfc("9293-3.10.7.3-b")
+def test_an_ack_of_the_syn_alone_is_acceptable_though_data_went_with_it() -> None:
+    conn, peer = syn_sent()
+    conn.send(b"early", peer.now)
+    conn.snd_nxt = add(OUR_ISS, 6)  # as if the data had gone with the SYN
+    peer.sends(SYN | ACK, ack=add(OUR_ISS, 1))
+    assert conn.state is State.ESTABLISHED
+    peer.expects(ACK, seq=add(OUR_ISS, 6), ack=add(PEER_ISS, 1))
+    assert conn.flight == 5
+
+
 @rfc("9293-3.10.7.3-a", "9293-3.5.2-c")
 @pytest.mark.parametrize("ack", [-1, 0, 2, 1000, 1 << 31])
 @pytest.mark.parametrize("flags", [ACK, SYN | ACK, FIN | ACK])

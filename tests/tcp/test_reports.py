@@ -46,7 +46,7 @@ def test_an_icmp_error_is_reported_and_the_connection_goes_on(hard: bool) -> Non
     assert told == [errno.EHOSTUNREACH]
 
 
-@rfc("9293 MUST-47", "9293-3.9.1.8-a")
+@rfc("9293 MUST-47", "9293-3.9.1.8-a", "9293 SHLD-9")
 def test_excessive_retransmissions_are_reported_once() -> None:
     conn, peer = established()
     told = reports(conn)

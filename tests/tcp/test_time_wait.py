@@ -54,7 +54,7 @@ def begins_again(old: Connection, peer: Peer, seq: int, options: TcpOptions) -> 
     return False
 
 
-@rfc("6191-2-a", "6191-2-b")
+@rfc("6191-2-a", "6191-2-b", "9293 SHLD-4")
 def test_a_newer_timestamp_begins_a_new_connection_whatever_its_number() -> None:
     old, peer = time_wait(timestamps=True)
     assert begins_again(old, peer, add(old.rcv_nxt, -5000), stamp(11, 0))
