@@ -36,6 +36,8 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     if tcb.reo_deadline <= now:
         tcb.reo_deadline = inf
         recovery.reordering_timeout(tcb, now)
+        if tcb.rto_deadline <= now:  # it was hidden by this one: it starts afresh (RFC 8985 section 8)
+            tcb.rto_deadline = inf
     elif tcb.pto_deadline <= now:
         tcb.pto_deadline = inf
         send_loss_probe(tcb, now)
