@@ -293,6 +293,31 @@ def test_sigterm_ends_the_command_and_the_lab(open_folder: Path) -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["8", "0"] * 2
 
 
+def test_a_lab_that_is_killed_takes_the_command_with_it(open_folder: Path) -> None:
+    """A lab's command without its host is in a network where nothing answers; and an empty log helps nobody."""
+
+    def runs(process: int) -> bool:
+        try:
+            return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    environment = {**os.environ, "TMPDIR": str(open_folder)}
+    script = "trap '' HUP INT TERM; echo running $$; while :; do read -t 100 x; done"
+    with Program(lab("--", "bash", "-c", script), env=environment, stdin=subprocess.PIPE) as program:
+        child = int(program.wait_for(b"running").split()[1])
+        assert runs(child)
+        program.process.kill()
+        program.process.wait(20)
+        wait_until(lambda: not runs(child), "the command has ended, too")
+    assert list(open_folder.iterdir()) == []
+
+
+def test_a_command_in_a_lab_outlives_the_threads_of_the_lab() -> None:
+    """The kernel would otherwise take a thread of the lab that is done for the parent that ended."""
+    assert in_lab("sleep 12; echo still here") == "still here\n"
+
+
 def test_the_keyboard_belongs_to_the_command() -> None:
     """In a terminal: interrupt ends what runs in the shell, and neither the host nor the lab."""
     need("bash", "ping", "setsid")
