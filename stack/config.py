@@ -154,6 +154,8 @@ class TcpConfig:
     """Section 7.7, R1: so many timeouts of a large segment in a row without a word from a router."""
     black_hole_mtu: int = 1024
     """Section 7.2: nearly every path takes it. Below it the MTU is halved, down to `IpConfig.path_mtu_floor`."""
+    black_hole_retry_s: float = 30.0
+    """Then the larger size is tried again, in case it was an outage; it stays small for longer if that fails."""
 
     protect_time_wait: bool = True
     """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""

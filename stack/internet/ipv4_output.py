@@ -294,11 +294,11 @@ class Ipv4Output:
 
     # --- path MTU
 
-    def lower_mtu(self, destination: bytes, mtu: int, now: float) -> None:
-        """A router says that only `mtu` bytes pass on the way to `destination` (RFC 1191 section 6.2)."""
-        idle = not len(self.path_mtus)
-        if self.path_mtus.lower(destination, mtu, now):
-            if idle:
+    def lower_mtu(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> None:
+        """Only `mtu` bytes pass on the way to `destination`, as long as configured or for `for_s` (RFC 1191 6.2)."""
+        before = self.path_mtus.deadline
+        if self.path_mtus.lower(destination, mtu, now, for_s):
+            if self.path_mtus.deadline < before:
                 self.reschedule()
             self._mtu_changed(destination, now)
 

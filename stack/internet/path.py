@@ -158,9 +158,12 @@ class Path:
         if neighbors is not None:
             neighbors.suspect(self.next_hop, now)
 
-    def lower_mtu(self, mtu: int, now: float) -> None:
-        """Packets of more than `mtu` bytes do not arrive: every path to this destination learns of it."""
-        self._output.lower_mtu(self.destination, mtu, now)
+    def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
+        """Packets of more than `mtu` bytes do not arrive: every path to this destination learns of it.
+
+        It is forgotten after `for_s` seconds, or after the configured time.
+        """
+        self._output.lower_mtu(self.destination, mtu, now, for_s)
 
     def close(self) -> None:
         """Forget the path; closing twice is fine. What waits for its next hop is still sent, but nobody is told."""

@@ -36,8 +36,8 @@ class PathMtus:
         known = self._known.get(destination)
         return mtu if known is None else min(mtu, known[0])
 
-    def lower(self, destination: bytes, mtu: int, now: float) -> bool:
-        """A router says that only `mtu` bytes pass; False when that changes nothing.
+    def lower(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> bool:
+        """Only `mtu` bytes pass, for `for_s` seconds or as long as configured; False when that changes nothing.
 
         Never below the configured floor (RFC 1191 section 3 has 68; attackers would like that), never up.
         """
@@ -48,7 +48,9 @@ class PathMtus:
         self._known.pop(destination, None)
         while len(self._known) >= self.config.path_mtus_max:
             del self._known[next(iter(self._known))]
-        self._known[destination] = (mtu, now + self.config.path_mtu_timeout_s)
+        self._known[destination] = (mtu, now + (self.config.path_mtu_timeout_s if for_s is None else for_s))
+        if for_s is not None:
+            self._known = dict(sorted(self._known.items(), key=lambda item: item[1][1]))
         return True
 
     @property

@@ -102,11 +102,12 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2
         if front > _text(tcb, mtu):
             sizes.passes_mtu = mtu
-            _lower(tcb, mtu, now)
+            # It may have been an outage: the larger size is tried again soon, and to blame if it is lost again.
+            _lower(tcb, mtu, now, config.black_hole_retry_s)
 
 
-def _lower(tcb: Tcb, mtu: int, now: float) -> None:
-    tcb.path.lower_mtu(mtu, now)  # which calls `path_mtu_changed` on every connection that it concerns
+def _lower(tcb: Tcb, mtu: int, now: float, for_s: float | None = None) -> None:
+    tcb.path.lower_mtu(mtu, now, for_s)  # which calls `path_mtu_changed` on every connection that it concerns
     _sizes_have_changed(tcb, tcb.mss)
 
 

@@ -236,3 +236,29 @@ def test_a_path_whose_routers_are_silent_is_found_out() -> None:
     connection = world.connect()
     assert world.send(connection, 50_000, for_s=10)[-1] <= 1024
     assert connection.flight == 0
+
+
+@rfc("4821-7.8-a")
+def test_after_an_outage_the_full_size_is_back_soon() -> None:
+    world = World()
+    connection = world.connect()
+    world.narrow, world.tells = 0, False
+    world.send(connection, 1460, for_s=2)
+    assert connection.path.mtu == 1024
+    world.narrow = 1500
+    world.network.run(for_s=35)
+    assert connection.flight == 0
+    assert world.send(connection, 1460) == [1500]
+    assert connection.flight == 0
+
+
+@rfc("4821-7.8-b")
+def test_a_black_hole_that_is_still_there_is_believed_for_ten_minutes() -> None:
+    world = World()
+    world.narrow, world.tells = 1100, False
+    connection = world.connect()
+    world.send(connection, 1460, for_s=35)
+    assert connection.path.mtu == 1500
+    assert world.send(connection, 1460, for_s=5) == [1500, 1024, 516]
+    world.network.run(for_s=500)
+    assert world.send(connection, 1460) == [1024, 516]

@@ -67,7 +67,7 @@ class Wire:
         if self.on_send is not None:
             self.on_send()
 
-    def lower_mtu(self, mtu: int, now: float) -> None:
+    def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
         if mtu < self.mtu:
             self.mtu = max(mtu, 552)
             for connection in self._world.connections:
