@@ -20,7 +20,7 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.icmp import PORT_UNREACHABLE, SOURCE_QUENCH, IcmpMessage, unreachable
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP
-from stack.wire.tcp import ACK, SYN, TcpHeader, build_segment
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.stranger import Heard, Stranger
@@ -204,3 +204,24 @@ def test_the_diffserv_value_reaches_ip_unchanged(world: World, tos: int) -> None
     connection.send(b"data", world.network.now)
     [segment] = world.hears()
     assert (last.ip.tos, segment.ip.tos) == (tos, tos)
+
+
+@pytest.mark.parametrize("flags", [0, FIN, FIN | PSH | URG, PSH, URG], ids=["none", "FIN", "FIN,PSH,URG", "PSH", "URG"])
+def test_odd_segments_without_ack(world: World, flags: int) -> None:
+    """What port scanners send. In CLOSED: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; in LISTEN: silence."""
+    world.machine.host.listen((ANY, 7), 5, world.network.now)
+    world.stranger.says_tcp(FIRST, (5000, 8), flags, seq=100)
+    [reset] = world.hears()
+    assert (reset.tcp.flags, reset.tcp.seq, reset.tcp.ack) == (RST | ACK, 0, 100 + bool(flags & FIN))
+    world.stranger.says_tcp(FIRST, (5000, 7), flags, seq=100)
+    assert world.hears() == []
+
+
+@pytest.mark.parametrize("port", [7, 8], ids=["LISTEN", "CLOSED"])
+@pytest.mark.parametrize("flags", [ACK, ACK | FIN, ACK | SYN, ACK | FIN | PSH | URG])
+def test_odd_segments_with_ack_are_reset(world: World, flags: int, port: int) -> None:
+    """<SEQ=SEG.ACK><CTL=RST>, in CLOSED and in LISTEN."""
+    world.machine.host.listen((ANY, 7), 5, world.network.now)
+    world.stranger.says_tcp(FIRST, (5000, port), flags, seq=100, ack=4242)
+    [reset] = world.hears()
+    assert (reset.tcp.flags, reset.tcp.seq) == (RST, 4242)

@@ -313,11 +313,6 @@ def test_a_lab_that_is_killed_takes_the_command_with_it(open_folder: Path) -> No
     assert list(open_folder.iterdir()) == []
 
 
-def test_a_command_in_a_lab_outlives_the_threads_of_the_lab() -> None:
-    """The kernel would otherwise take a thread of the lab that is done for the parent that ended."""
-    assert in_lab("sleep 12; echo still here") == "still here\n"
-
-
 def test_the_keyboard_belongs_to_the_command() -> None:
     """In a terminal: interrupt ends what runs in the shell, and neither the host nor the lab."""
     need("bash", "ping", "setsid")

@@ -150,6 +150,17 @@ def test_a_closed_tcp_port_answers_with_a_reset(module_namespace: Namespace) -> 
         assert time.monotonic() - started < 0.9  # by the answer to the first SYN
 
 
+@pytest.mark.parametrize(
+    "scan", ["-sN", "-sF", "-sX", "-sM"], ids=["no flag", "FIN", "FIN, PSH and URG", "FIN and ACK"]
+)
+def test_odd_segments_are_answered_by_the_rules(module_namespace: Namespace, scan: str) -> None:
+    """RFC 9293 section 3.10.7: a closed port resets them; one that listens drops them, but resets what has an ACK."""
+    need("nmap")
+    said = module_namespace.run("nmap", "-n", "-Pn", scan, "-p", "7,8", "-T4", "-oG", "-", OURS).decode()
+    assert "8/closed/tcp" in said
+    assert ("7/closed/tcp" if scan == "-sM" else "7/open|filtered/tcp") in said
+
+
 def test_nmap_finds_our_services_and_no_more(module_namespace: Namespace) -> None:
     need("nmap")
     said = module_namespace.run("nmap", "-n", "-Pn", "-sS", "-p", "1-200", "-T4", "-oG", "-", OURS).decode()
