@@ -232,6 +232,27 @@ class StreamSocket(Socket):
             text += " remote {}:{} {}".format(*python_address(self._connection.remote), self._connection.state.name)
         return text + " listening" if self._listener is not None else text
 
+    @property
+    def on_error(self) -> Callable[[int, str], None] | None:
+        """Called with an errno and a text when the network complains but the connection goes on; None: never.
+
+        RFC 9293 section 3.9.1.8: an ICMP error has come, or too many retransmissions go without an answer. It is called
+        from the midst of the host's work, so it must neither raise nor wait. What is set on a listener, or before
+        `connect`, is what connections begin with.
+        """
+        found: Callable[[int, str], None] | None
+        found = self._preset.get("on_error") if self._connection is None else self._connection.on_error
+        return found
+
+    @on_error.setter
+    def on_error(self, value: Callable[[int, str], None] | None) -> None:
+        if self._connection is not None:
+            self._connection.on_error = value
+        else:
+            self._preset["on_error"] = value
+            if self._listener is not None:
+                self._listener.options["on_error"] = value
+
     # --- receiving
 
     def is_readable(self) -> bool:
@@ -247,12 +268,8 @@ class StreamSocket(Socket):
         if not flags & stdlib.MSG_OOB:
             return self._reader
         if self._connection is not None:
-            self._connection.on_readable = self._wake_both  # the urgent octet itself, and the end
+            self._connection.on_readable = _both(self._reader, self._urgent)  # the urgent octet itself, and the end
         return self._urgent
-
-    def _wake_both(self) -> None:
-        self._reader.wake()
-        self._urgent.wake()
 
     async def wait_urgent(self) -> None:
         """Wait until the peer has announced urgent data that was not read yet: what poll() calls POLLPRI.
@@ -471,6 +488,16 @@ class StreamSocket(Socket):
                 setattr(connection, name, value)
                 connection.options_changed(now)
                 self._runner.after_call(now)
+
+
+def _both(reader: Waiter, urgent: Waiter) -> Callable[[], None]:
+    """Wake whoever waits for data, and for urgent data; without a reference to the socket, which may be forgotten."""
+
+    def wake() -> None:
+        reader.wake()
+        urgent.wake()
+
+    return wake
 
 
 def _give_back(

@@ -14,6 +14,7 @@ from trio.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK, SO_RCVBUF, SOCK_DGRAM, 
 from trio.testing import wait_all_tasks_blocked
 
 from stack import Impaired, Segment
+from tests.requirements import rfc
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
 
 
@@ -239,6 +240,29 @@ async def test_urgent_data_is_waited_for_apart_from_the_stream() -> None:
             await client.send_all(b"and on")
             await client.send_eof()
         assert heard == [b"!", b"and on"]
+
+
+@rfc("9293 MUST-47", "9293 SHLD-20")
+@virtual
+async def test_errors_the_connection_survives_are_reported_to_who_wants_them() -> None:
+    cut = Cut()
+    async with two_hosts(cut=cut) as (alice, bob):
+        told: list[int] = []
+        (listener,) = await bob.open_tcp_listeners(80)
+        with alice.socket() as wants, alice.socket() as does_not:
+            wants.on_error = lambda number, text: told.append(number)  # type: ignore[attr-defined]
+            for sock in (wants, does_not):
+                await sock.connect((BOB, 80))
+            cut.made = True
+            await does_not.send(b"nobody hears this")
+            await trio.sleep(30)
+            assert told == []
+            await wants.send(b"nor this")
+            await trio.sleep(30)
+            assert len(told) >= 1
+            assert set(told) <= {errno.ETIMEDOUT, errno.EHOSTUNREACH}
+            await wants.send(b"nor that")
+        await listener.aclose()
 
 
 @virtual
