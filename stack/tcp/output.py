@@ -341,7 +341,9 @@ def set_timers(tcb: Tcb, now: float) -> None:
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
-        if tcb.rto_deadline == inf:  # 5.1
+        if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two at a time; the RTO begins anew after it
+            tcb.rto_deadline = inf
+        elif tcb.rto_deadline == inf:  # 5.1
             _waiting_begins(tcb, now)
             tcb.rto_deadline = now + tcb.rtt.timeout_s()
             if tcb.user_timeout_s is not None:
@@ -358,8 +360,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     tcb.deadline = min(
-        tcb.rto_deadline if tcb.reo_deadline == inf else tcb.reo_deadline, tcb.pto_deadline,
-        tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
+        tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
     if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:

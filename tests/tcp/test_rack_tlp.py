@@ -388,3 +388,23 @@ def test_a_fast_retransmit_that_was_for_nothing_is_taken_back() -> None:
     assert conn.rack is not None
     assert conn.rack.reordering_seen
     peer.world.sent.clear()
+
+
+@rfc("8985-8-a")
+def test_a_timeout_that_falls_due_while_the_reordering_timer_runs_begins_anew() -> None:
+    conn, peer = sending()
+    assert conn.rack is not None
+    conn.rack.reordering_seen = True
+    peer.wait(RTT)
+    sack(conn, peer, 0, (2, 5))
+    peer.wait(RTT / 4)
+    assert conn.recovering
+    due = conn.rto_deadline
+    peer.wait(due - peer.now - 0.01)
+    sack(conn, peer, 0, (7, 8), (2, 5))
+    assert conn.reo_deadline > due
+    peer.world.sent.clear()
+    peer.wait(0.05)
+    assert conn.timeouts == 0
+    assert conn.rto_deadline > peer.now + 0.9
+    peer.world.sent.clear()
