@@ -265,11 +265,14 @@ def _explained(error: OSError, name: str) -> OSError:
     """Why a TAP could not be had, and what to do about it, in one line."""
     number = error.errno or errno.EINVAL
     if number in (errno.EPERM, errno.EACCES):
-        text = f"a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab` ({DOCKER_HINT})"
+        text = (
+            "a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`, or start your own program with"
+            f" `unshare --map-root-user --net` ({DOCKER_HINT})"
+        )
     elif number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         text = f"{NODE} is missing: load its module with `modprobe tun` ({DOCKER_HINT})"
     elif number == errno.EBUSY:
-        text = "another program is using this TAP: end it, or choose another name"
+        text = "another program is using this TAP (in a lab, the lab's own host): end it, or choose another name"
     elif number == errno.EINVAL:
         text = "there is an interface of this name that is not a TAP with one queue: choose another name"
     else:

@@ -205,9 +205,10 @@ def test_a_tap_whose_offloads_cannot_be_set_is_not_used(device: FakeDevice, cont
     [
         (errno.EPERM, "tap7: a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`"),
         (errno.EACCES, "tap7: a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`"),
+        (errno.EPERM, "tap7: .* or start your own program with `unshare --map-root-user --net`"),
         (errno.ENOENT, "tap7: /dev/net/tun is missing: load its module with `modprobe tun` \\(in Docker: --device"),
         (errno.ENODEV, "tap7: /dev/net/tun is missing: load its module"),
-        (errno.EBUSY, "tap7: another program is using this TAP"),
+        (errno.EBUSY, r"tap7: another program is using this TAP \(in a lab, the lab's own host\)"),
         (errno.EINVAL, "tap7: there is an interface of this name that is not a TAP"),
         (errno.EMFILE, "tap7: cannot open this TAP: Too many open files"),
     ],
