@@ -19,6 +19,7 @@ from typing import TypedDict, Unpack
 from stack.errors import BadPacket
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
 from stack.link.loan import Loan
+from stack.link.segment import refuse_segment
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
@@ -208,6 +209,7 @@ class Impaired:
         seed: int = 0,
         **both: Unpack[Fields],
     ) -> None:
+        refuse_segment(link)
         if both and (outgoing is not None or incoming is not None):
             raise ValueError("give the fields of an Impairment for both directions, or `outgoing` and `incoming`")
         if link.offload != NO_OFFLOAD:

@@ -161,6 +161,12 @@ class Segment:
                 port.arrive(frame)
 
 
+def refuse_segment(link: object) -> None:
+    """TypeError for a whole `Segment` where one host's link is wanted."""
+    if isinstance(link, Segment):
+        raise TypeError("a Segment is a wire, not a link: give each host segment.attach()")
+
+
 class IpPipe(MemoryPort):
     """One of the two ends that `ip_pair` makes: bare IP packets, no addresses, no ARP, no padding."""
 

@@ -23,6 +23,7 @@ from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
+from stack.link.segment import refuse_segment
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import Runner
@@ -51,8 +52,9 @@ class Host:
     ) -> InterfaceRecord:
         """Open `link` and use it as an interface with these addresses; `gateway` becomes the default route.
 
-        ValueError for what is no address, OSError when the link does not open.
+        ValueError for what is no address, TypeError for a whole `Segment`, OSError when the link does not open.
         """
+        refuse_segment(link)
         prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in addresses]
         self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway))
         return self.interfaces()[-1]

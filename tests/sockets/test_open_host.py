@@ -322,3 +322,15 @@ async def test_the_configuration_reaches_the_sockets() -> None:
     async with two_hosts(config) as (alice, _):
         with alice.socket() as sock:
             assert sock.getsockopt(stdlib.SOL_SOCKET, stdlib.SO_RCVBUF) == 123_456
+
+
+@virtual
+async def test_a_whole_segment_is_no_link() -> None:
+    """What is wrong and what to do, wherever a link is wanted."""
+    segment: Any = Segment()
+    for wants_a_link in (Impaired, lambda link: stack.Capture(link, "never made")):
+        with pytest.raises(TypeError, match=r"give each host segment\.attach\(\)"):
+            wants_a_link(segment)
+    with pytest.raises(TypeError, match=r"a Segment is a wire, not a link: give each host segment\.attach\(\)"):
+        async with open_host(segment, address="10.9.0.1/24"):
+            raise AssertionError
