@@ -6,23 +6,28 @@ The command owns the terminal: what the host has to say goes to a file, and the 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import io
 import os
 import pwd
+import secrets
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import IO
 
 import trio
 
 from . import namespace
 from .options import Options
-from .up import Failed, serving
+from .up import Failed, say, serving
 
 KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 2.0  # from asking the command to end to making it
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(options: Options, command: Sequence[str]) -> int:
@@ -32,15 +37,50 @@ def main(options: Options, command: Sequence[str]) -> int:
     except namespace.Forbidden as error:
         raise Failed(str(error)) from None
     terminal = sys.stderr
-    with tempfile.NamedTemporaryFile("w", prefix="tapstack-lab-", suffix=".log", buffering=1, delete=False) as log:
+    with Log(os.path.join(tempfile.gettempdir(), f"tapstack-lab-{secrets.token_hex(4)}.log")) as log:
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-                return trio.run(run, options, list(command), terminal, log.name)
+                status = trio.run(run, options, list(command), terminal, log.path)
         finally:
-            if log.tell() == 0:
-                os.unlink(log.name)
-            else:
-                print(f"lab: what the host had to say is in {log.name}", file=terminal)
+            if log.made:
+                print(f"lab: what the host had to say is in {log.path}", file=terminal)
+    say.check()
+    return status
+
+
+class Log(io.TextIOBase):
+    """A text file, its owner's only, made when there is something to write: nobody is to find an empty one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+
+    @property
+    def made(self) -> bool:
+        """Whether there is such a file."""
+        return self._file is not None
+
+    def write(self, text: str) -> int:
+        """As of any text file; an empty text makes no file. OSError."""
+        if self._file is None and text:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._file = os.fdopen(descriptor, "w", buffering=1, errors="backslashreplace")
+        return 0 if self._file is None else self._file.write(text)
+
+    def flush(self) -> None:
+        """As of any file. OSError."""
+        if self._file is not None:
+            self._file.flush()
+
+    def fileno(self) -> int:
+        """The descriptor; OSError before there is one."""
+        return super().fileno() if self._file is None else self._file.fileno()
+
+    def close(self) -> None:
+        """As of any file."""
+        super().close()
+        if self._file is not None:
+            self._file.close()
 
 
 async def run(options: Options, command: list[str], terminal: IO[str], log: str) -> int:
@@ -61,12 +101,17 @@ async def run(options: Options, command: list[str], terminal: IO[str], log: str)
 
 
 async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
-    """Run it with our terminal until it ends or we are asked to end; the exit status that tells which."""
+    """Run it with our terminal until it ends or we are asked to end; the exit status that tells which.
+
+    However we end, it ends: without the host there is no network to be in.
+    """
     environment = dict(os.environ)
     # What one uses here (ip, tcpdump, traceroute) may lie where an ordinary user does not look.
     environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     try:
-        process = await trio.lowlevel.open_process(command, env=environment)
+        # From this thread, which lasts: the kernel takes the end of the thread that made a process for its parent's.
+        # There are no other threads that what runs in between could wait for.
+        process = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent())  # noqa: PLW1509
     except FileNotFoundError:
         raise Failed(f"{command[0]}: there is no such command", status=127) from None
     except OSError as error:
@@ -81,7 +126,7 @@ async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_when_asked)
-            status = await process.wait()
+            status = await ended(process)
             nursery.cancel_scope.cancel()
     finally:
         await end(process)
@@ -90,15 +135,39 @@ async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
     return status if status >= 0 else 128 - status
 
 
-async def end(process: trio.Process) -> None:
+def end_with_parent() -> Callable[[], None]:
+    """What a new process does to be killed when this one ends, even where this one is killed: see prctl(2)."""
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def prepare() -> None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:  # it has ended already
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return prepare
+
+
+async def ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait until it has ended; its status, negative for a signal."""
+    if process.poll() is not None:
+        return process.returncode
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
+    return process.wait()
+
+
+async def end(process: subprocess.Popen[bytes]) -> None:
     """Have the command end, kindly first. An interactive shell ends by SIGHUP alone, a stopped one needs SIGCONT."""
     with trio.CancelScope(shield=True):
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
             process.send_signal(number)  # does nothing once it has ended
         with trio.move_on_after(GRACE_S):
-            await process.wait()
+            await ended(process)
         process.kill()
-        await process.wait()
+        process.wait()
 
 
 def shell() -> str:

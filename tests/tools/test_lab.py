@@ -1,0 +1,90 @@
+"""The parts of `tapstack lab` that need no network: its log, and how it waits for its command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from tools import lab
+
+
+def test_there_is_a_log_when_there_is_something_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    with lab.Log(str(path)) as log:
+        print("", end="", file=log, flush=True)
+        assert not path.exists()
+        assert not log.made
+        print("first \udcff", file=log)
+        assert path.read_text() == "first \\udcff\n"
+        print("second", file=log)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert not os.get_inheritable(log.fileno())
+    assert log.made
+    assert path.read_text() == "first \\udcff\nsecond\n"
+
+
+def test_a_file_that_was_there_is_not_taken_for_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.symlink_to(tmp_path / "somewhere else")
+    log = lab.Log(str(path))
+    with pytest.raises(FileExistsError):
+        log.write("x")
+
+
+def test_the_end_of_a_process_is_told_more_than_once() -> None:
+    async def main() -> tuple[int, int]:
+        process = subprocess.Popen(["sh", "-c", "exit 7"], preexec_fn=lab.end_with_parent())  # noqa: PLW1509
+        return await lab.ended(process), await lab.ended(process)
+
+    assert trio.run(main) == (7, 7)
+
+
+def test_the_command_is_started_by_the_thread_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the kernel would take the end of a thread that is done for that of the parent."""
+    threads: list[threading.Thread] = []
+    real = subprocess.Popen
+
+    def noted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        threads.append(threading.current_thread())
+        return real(*arguments, **options)
+
+    async def main() -> int:
+        with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+            return await lab.run_command(["sh", "-c", "exit 7"], signals)
+
+    monkeypatch.setattr("tools.lab.subprocess.Popen", noted)
+    assert trio.run(main) == 7
+    assert threads == [threading.main_thread()]
+
+
+PARENT = """
+import os, subprocess, sys
+from tools.lab import end_with_parent
+child = subprocess.Popen(["sleep", "1000"], preexec_fn=end_with_parent())
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_ends_with_a_parent_that_is_killed() -> None:
+    top = Path(__file__).parents[2]
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, cwd=top, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        parent.send_signal(signal.SIGKILL)
+
+        async def ends() -> None:
+            with trio.fail_after(20):
+                await trio.lowlevel.wait_readable(child)
+
+        trio.run(ends)
+        os.close(child)
