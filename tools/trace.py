@@ -10,11 +10,18 @@ ARROWS = {"in": "<", "out": ">"}
 
 
 class Teller:
-    """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds."""
+    """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds.
 
-    def __init__(self, say: Callable[[str], None], *, offload: bool = False) -> None:
+    The time is the `clock`'s at the moment of telling; without one it is what the host goes by, which is the same for
+    all frames that it takes in at once.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, offload: bool = False, clock: Callable[[], float] | None = None
+    ) -> None:
         self._say = say
         self._offload = offload
+        self._clock = clock
         self._first: float | None = None
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
@@ -32,6 +39,8 @@ class Teller:
         self._say(f"{self._time(now)} * {subject}: {name} {told}")
 
     def _time(self, now: float) -> str:
+        if self._clock is not None:
+            now = self._clock()
         if self._first is None:
             self._first = now
         return f"{now - self._first:12.6f}"

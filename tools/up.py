@@ -117,9 +117,10 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, host_address=kernels)
     capture = None
     if options.pcap is not None:
-        capture = stack.Capture(tap, options.pcap, epoch_s=time.time() - trio.current_time())
+        epoch_s = time.time() - trio.current_time()
+        capture = stack.Capture(tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = Teller(say) if options.trace else None
+    trace = Teller(say, clock=trio.current_time) if options.trace else None
     running = False
     try:
         async with stack.open_host(

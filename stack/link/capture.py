@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable
 
 from stack.link.device import Link
+from stack.link.segment import refuse_segment
 from stack.wire.checksum import Buffer
 
 LINKTYPE_ETHERNET = 1
@@ -50,6 +51,9 @@ class Capture:
 
     epoch_s: the wall-clock time, in seconds since 1970, at which `now` is 0; with the default the timestamps are `now`
       itself, so that the same run gives the same bytes. May be changed while frames pass.
+    clock: gives the time of a frame, in seconds on the scale of `now` (`trio.current_time`); with the default it is the
+      `now` of the call, which a host reads once for a batch of frames: right in simulations, too early for the later
+      frames of a batch on a real wire.
     limit_bytes: the capture ends before the file grows beyond this; None for no limit.
 
     The file can be read at any time: it trails the link by 0.1 s at most, by less when there is much to write, and is
@@ -59,8 +63,15 @@ class Capture:
     """
 
     def __init__(
-        self, link: Link, path: str | os.PathLike[str], *, epoch_s: float = 0.0, limit_bytes: int | None = None
+        self,
+        link: Link,
+        path: str | os.PathLike[str],
+        *,
+        epoch_s: float = 0.0,
+        limit_bytes: int | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        refuse_segment(link)
         self.path = os.fspath(path)
         self.epoch_s = epoch_s
         self.error: str | None = None
@@ -73,6 +84,7 @@ class Capture:
         self.deadline = math.inf
         self._link = link
         self._limit_bytes = limit_bytes
+        self._clock = clock
         self._wake: Callable[[], None] | None = None
         self._file = -1
         self._written_bytes = 0
@@ -170,7 +182,7 @@ class Capture:
             self._flush_at = now + FLUSH_S
         # Whole nanoseconds are added: a float that holds the years since 1970 has no room for them.
         epoch_ns = math.floor(self.epoch_s) * 1_000_000_000 + round(self.epoch_s % 1 * 1e9)
-        timestamp_ns = epoch_ns + round(now * 1e9)
+        timestamp_ns = epoch_ns + round((now if self._clock is None else self._clock()) * 1e9)
         self._records.append(Record(timestamp_ns, direction, frame))
         self._unwritten_bytes += len(frame) + 64
 

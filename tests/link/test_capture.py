@@ -124,6 +124,19 @@ def test_timestamps_are_exact_nanoseconds_since_the_epoch_given(path: Path) -> N
     ]
 
 
+def test_a_clock_gives_each_frame_of_a_batch_its_own_time(path: Path) -> None:
+    """Both were read in one batch, and so with one `now`; what is written out follows the clock, too."""
+    times = iter([5.5, 5.75, 6.0])
+    link = Capture(Wire([b"x" * 60] * 2), path, epoch_s=100.0, clock=lambda: next(times))
+    link.open(Wakes())
+    link.read(5.0)
+    link.read(5.0)
+    link.write([b"y" * 60], 5.0)
+    assert link.deadline == 5.0 + FLUSH_S  # deadlines are the host's, and stay with its `now`
+    link.close()
+    assert [timestamp / 1e9 for timestamp, *_ in packets(path.read_bytes())] == [105.5, 105.75, 106.0]
+
+
 def test_frames_longer_than_the_snapshot_are_cut(dumped: tuple[Capture, Wire], path: Path) -> None:
     link, _ = dumped
     link.write([b"y" * 262_144, b"zz"], 0.0)

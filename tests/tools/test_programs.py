@@ -57,6 +57,16 @@ def test_a_trace_tells_frames_and_events_with_their_time() -> None:
     assert len(said) >= 3
 
 
+def test_a_trace_with_a_clock_tells_the_time_of_each_line() -> None:
+    """One batch has one `now`; the lines about it do not."""
+    said: list[str] = []
+    times = iter([100.5, 100.501])
+    teller = Teller(said.append, clock=lambda: next(times))
+    for _ in range(2):
+        teller.event(100.0, "state", "10.9.0.2:7 - 10.9.0.1:9", {})
+    assert [line.split()[0] for line in said] == ["0.000000", "0.001000"]
+
+
 def test_the_kernels_addresses_are_read() -> None:
     loopback = kernel.KernelAddress("lo", ipaddress.IPv4Interface("127.0.0.1/8"))
     assert loopback in kernel.addresses()
