@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from math import inf
 
 import pytest
 
@@ -227,6 +228,15 @@ def test_a_second_fin_changes_nothing(state: State) -> None:
     assert (conn.state, conn.rcv_nxt) == (state, before)
 
 
+def test_the_fin_again_is_answered_however_often_it_comes() -> None:
+    """Its sender waits for the answer, so the limit on challenge ACKs is not for him."""
+    conn, peer = in_state(State.CLOSE_WAIT)
+    for _ in range(20):
+        peer.sends(FIN | ACK, seq=add(conn.rcv_nxt, -1))
+        peer.expects(ACK, ack=conn.rcv_nxt)
+    assert conn.deadline == inf  # and it arms nothing
+
+
 def test_fin_before_the_data_in_front_of_it() -> None:
     conn, peer = established()
     start = conn.rcv_nxt
@@ -281,13 +291,21 @@ def test_the_fin_again_in_time_wait_is_acknowledged_and_begins_2_msl_anew() -> N
 
 
 @pytest.mark.parametrize(
-    ("flags", "offset"), [(ACK, -1), (FIN | ACK, -5), (FIN | ACK, 1), (FIN | ACK, 100_000), (SYN, 0)]
+    ("flags", "offset", "data"),
+    [
+        (ACK, -1, b""),
+        (ACK, -1, b"x"),
+        (FIN | ACK, -5, b""),
+        (FIN | ACK, 1, b""),
+        (FIN | ACK, 100_000, b""),
+        (SYN, 0, b""),
+    ],
 )
-def test_nothing_else_prolongs_time_wait(flags: int, offset: int) -> None:
+def test_nothing_else_prolongs_time_wait(flags: int, offset: int, data: bytes) -> None:
     conn, peer = in_state(State.TIME_WAIT)
     for _ in range(6):
         peer.wait(9.9)
-        peer.sends(flags, seq=add(conn.rcv_nxt, offset))
+        peer.sends(flags, data, seq=add(conn.rcv_nxt, offset))
         peer.expects(ACK)
     peer.wait(0.7)
     assert conn.state is State.CLOSED

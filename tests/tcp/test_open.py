@@ -177,6 +177,36 @@ def test_simultaneous_open_when_our_syn_ack_is_lost() -> None:
     peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
 
 
+@pytest.mark.parametrize("flags", [ACK, SYN])
+def test_only_syn_and_ack_together_repeat_a_syn_and_bring_news(flags: int) -> None:
+    """With the number of the SYN we know, an ACK alone or the SYN alone is what it is: outside the window."""
+    conn, peer = syn_sent()
+    peer.sends(SYN)
+    peer.expects(SYN | ACK)
+    peer.sends(flags, seq=PEER_ISS, ack=add(OUR_ISS, 1))
+    peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
+    assert conn.state is State.SYN_RECEIVED
+
+
+def test_only_the_syn_we_know_may_come_again() -> None:
+    conn, peer = syn_sent()
+    peer.sends(SYN)
+    peer.expects(SYN | ACK)
+    peer.sends(SYN | ACK, seq=add(PEER_ISS, 5), ack=add(OUR_ISS, 1))
+    peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
+    assert conn.state is State.SYN_RECEIVED
+
+
+def test_data_with_the_crossing_syn_ack_may_fill_the_window() -> None:
+    """The SYN before it is not in it."""
+    conn, peer = syn_sent(receive_buffer_bytes=5)
+    peer.sends(SYN)
+    peer.expects(SYN | ACK)
+    peer.sends(SYN | ACK, b"hello", seq=PEER_ISS, ack=add(OUR_ISS, 1))
+    assert conn.receive(100, peer.now) == b"hello"
+    peer.expects(ACK, ack=add(PEER_ISS, 6), window=5)
+
+
 def test_data_with_the_crossing_syn_ack_is_taken() -> None:
     conn, peer = syn_sent()
     peer.sends(SYN)

@@ -54,6 +54,19 @@ def test_with_a_fin_wherever_it_comes() -> None:
         assert sent.ack == add(start, 41)
 
 
+def test_the_reader_is_not_woken_for_what_he_cannot_read() -> None:
+    conn, peer = established()
+    told: list[int] = []
+    conn.on_readable = lambda: told.append(conn.receive_buffer.size)
+    start = conn.rcv_nxt
+    peer.sends(ACK, STREAM[10:20], seq=add(start, 10))
+    peer.expects(ACK)
+    assert told == []
+    peer.sends(ACK, STREAM[:10], seq=start)
+    peer.expects(ACK)
+    assert told == [20]
+
+
 @rfc("9293 MAY-13", "5681-3.2-a")
 def test_each_segment_that_comes_too_early_is_acknowledged_at_once() -> None:
     conn, peer = established()

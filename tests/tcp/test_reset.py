@@ -211,6 +211,8 @@ def test_syn_in_a_synchronized_state_gets_a_challenge_whatever_its_number(
     peer.expects(ACK, seq=conn.snd_nxt, ack=rcv_nxt)
     assert (conn.state, conn.rcv_nxt) == (state, rcv_nxt)
     peer.silent()
+    counters = peer.world.counters
+    assert counters["tcp_unexpected_syn"] + counters["tcp_unacceptable"] == 1
 
 
 @rfc("5961-4.2-d")
