@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from stack.tcp.states import diagram
 from tools import cli, options
 
@@ -26,6 +28,12 @@ def test_the_diagram_is_drawn_from_the_table() -> None:
 
 def test_the_example_is_python() -> None:
     compile(block("example", "python"), "README.md", "exec")
+
+
+def test_two_hosts_on_a_segment_do_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("segment", "python"), "README.md", "exec"), {})
+    printed = capsys.readouterr().out.strip()
+    assert f"prints `{printed}`:" in README
 
 
 def test_the_folders_named_are_there() -> None:
