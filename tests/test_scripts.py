@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from stack.link.tap import Tap
 
 TOP = Path(__file__).resolve().parent.parent
 PLAIN = "sh cat cksum dirname grep tail env id flock".split()  # what any Debian has, but no Python
@@ -90,6 +93,23 @@ def test_without_a_package_index(checkout: Path, programs: Path) -> None:
     assert "can it reach the package index?" in refused(done)
     assert (checkout / ".venv" / "install.log").is_file()
     assert not (checkout / ".venv" / ".made-for-run").exists()
+
+
+def test_with_a_python_named_that_is_none(checkout: Path, programs: Path) -> None:
+    """It is not passed over for another one, nor when everything is there already."""
+    made(checkout, "run")
+    said = refused(setup(checkout, programs, "run", PYTHON="/nope"))
+    assert said == "tapstack: PYTHON=/nope is no Python 3.11 or newer that you can run"
+
+
+def test_run_says_what_the_host_would_say_without_the_tun_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refuse)
+    with pytest.raises(OSError, match="missing") as caught:
+        Tap("tap0").open(lambda: None)
+    assert str(caught.value.strerror) in (TOP / "scripts" / "run").read_text().replace("\\`", "`")
 
 
 def test_with_a_wrong_word(checkout: Path, programs: Path) -> None:
