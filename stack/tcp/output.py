@@ -360,7 +360,8 @@ def set_timers(tcb: Tcb, now: float) -> None:
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     tcb.deadline = min(
-        tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline, tcb.persist_deadline, tcb.sws_deadline, tcb.delack_deadline,
+        tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline, tcb.persist_deadline, tcb.sws_deadline,
+        tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
     if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:
