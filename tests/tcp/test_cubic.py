@@ -38,6 +38,7 @@ def grow(policy: Cubic, seconds: float, rtt_s: float, begin: float = 0.0) -> flo
     return now
 
 
+@rfc("9293 MAY-18")
 def test_it_is_the_default_and_reno_has_a_name() -> None:
     assert TcpConfig().congestion == "cubic"
     assert POLICIES["cubic"] is Cubic

@@ -45,7 +45,7 @@ def test_the_default_interval_is_two_hours() -> None:
     peer.expects(ACK, seq=add(conn.snd_nxt, -1))
 
 
-@rfc("9293 MUST-24", "9293 MUST-27")
+@rfc("9293 MUST-24", "9293 MUST-27", "9293 MAY-5")
 def test_it_is_switched_on_and_off_and_timed_for_each_connection() -> None:
     conn, peer = kept_alive()
     peer.wait(IDLE + 1)

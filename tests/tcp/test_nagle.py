@@ -15,7 +15,7 @@ from .world import ACK, FIN, MSS, OUR_ISS, PSH, add, established, text
 # --- Nagle
 
 
-@rfc("9293 SHLD-7")
+@rfc("9293 SHLD-7", "9293 MAY-16")
 def test_a_small_segment_waits_for_the_ack_of_what_is_in_flight() -> None:
     conn, peer = established()
     conn.send(b"a", peer.now)

@@ -228,7 +228,7 @@ def test_reset_that_answers_the_challenge_ends_the_connection() -> None:
 # --- data for somebody who has gone
 
 
-@rfc("9293 SHLD-3")
+@rfc("9293 SHLD-3", "9293 MAY-1")
 def test_data_after_close_is_answered_by_a_reset() -> None:
     conn, peer = established()
     conn.close(peer.now)

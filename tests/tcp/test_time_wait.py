@@ -75,7 +75,7 @@ def test_an_older_timestamp_does_not() -> None:
     assert not begins_again(old, peer, add(old.rcv_nxt, 5000), stamp(9, 0))
 
 
-@rfc("6191-2-c")
+@rfc("6191-2-c", "9293 MAY-2")
 def test_with_the_same_timestamp_the_sequence_number_decides() -> None:
     old, peer = time_wait(timestamps=True)
     assert not begins_again(old, peer, add(old.rcv_nxt, -1), stamp(10, 0))  # the FIN's

@@ -65,7 +65,7 @@ def test_new_data_stays_within_the_newest_window() -> None:
     peer.expects(RST | ACK)
 
 
-@rfc("7323-2.4-a", "7323-2.4-e")
+@rfc("7323-2.4-a", "7323-2.4-e", "9293 MAY-7")
 @pytest.mark.parametrize("window", [0, 10, 40])
 def test_the_first_retransmission_does_not_care_for_the_window(window: int) -> None:
     conn, peer = scaled(shift=5, window=3000)
