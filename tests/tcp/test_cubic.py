@@ -69,7 +69,7 @@ def test_below_the_old_maximum_the_window_follows_the_concave_curve() -> None:
         policy = avoiding(1000)
         grow(policy, t, 0.1)
         wanted = C * (t - k) ** 3 + 1000
-        assert abs(policy.cwnd / MSS - wanted) < 0.02 * wanted
+        assert abs(policy.cwnd / MSS - wanted) < 0.007 * wanted
 
 
 @rfc("8312-4.4-a")

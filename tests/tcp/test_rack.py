@@ -67,7 +67,7 @@ class Model:
         self.rack.delivered(high_ack, fresh, self.now, inf)
 
     def look(self) -> None:
-        self.rack.update_reo_wnd(True, 0, 0.0)
+        self.rack.update_reo_wnd(True, 0, inf)
         window = self.rack.reo_wnd
         self.rack.detect_loss(self.now)
         for octet in range(self.high_ack, self.sent):
