@@ -25,9 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", type=Path, metavar="FILE", help="write which test names which clause, and its end"
     )
-    parser.addoption(
-        "--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer"
-    )
+    parser.addoption("--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer")
 
 
 def pytest_configure(config: pytest.Config) -> None:
