@@ -29,11 +29,11 @@ NICENESS = -15  # a wire does not wait for its turn, nor does a kernel
 
 # Many flows where losses are random, each far from filling the wire, so that the mean is about TCP and not about luck.
 CELLS = [
-    (Cell(0.01, 0.1, 1.0), 16),
     (Cell(0.05, 0.1, 1.0), 16),
     (Cell(0.0, 0.02, 1.0, rate_bps=20e6), 1),
 ]
 MORE = [
+    (Cell(0.01, 0.1, 1.0), 16),
     (Cell(0.001, 0.1, 1.0), 4),
     (Cell(0.01, 0.02, 1.0), 4),
     (Cell(0.05, 0.02, 1.0), 8),
