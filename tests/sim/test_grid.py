@@ -14,6 +14,8 @@ import pytest
 
 from tests.sim.bottleneck import FRAME, RATE_BPS, Bottleneck, Cell, goodput, jain
 
+pytestmark = pytest.mark.long
+
 SEEDS = range(1, 6)
 LOSSES = (0.0, 0.001, 0.01, 0.05)
 RTTS_S = (0.001, 0.02, 0.1)
