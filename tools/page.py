@@ -82,10 +82,18 @@ def section(title: str, records: Sequence[object]) -> str:
 def fields(record: object) -> Mapping[str, object]:
     """A record's names and values."""
     if dataclasses.is_dataclass(record):
-        return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+        named = ((field.name, getattr(record, field.name)) for field in dataclasses.fields(record))
+        return dict(in_milliseconds(name, value) for name, value in named)
     if isinstance(record, Mapping):
         return record
     return {"": record}
+
+
+def in_milliseconds(name: str, value: object) -> tuple[str, object]:
+    """Round-trip times are told in ms, where three digits behind the point say something."""
+    if name not in ("srtt_s", "rto_s"):
+        return name, value
+    return f"{name[:-2]} in ms", 1000 * value if isinstance(value, float) else value
 
 
 def text(value: object) -> str:

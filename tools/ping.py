@@ -139,6 +139,10 @@ async def ask(host: stack.Host, plan: Plan, number: int, tally: Tally, say: Call
         return
     tally.times_s.append(reply.rtt_s)
     source = ipaddress.IPv4Address(reply.source)
-    say(
-        f"{len(reply.data) + 8} bytes from {source}: icmp_seq={number} ttl={reply.ttl} time={1000 * reply.rtt_s:.3g} ms"
-    )
+    time_ms = digits(1000 * reply.rtt_s)
+    say(f"{len(reply.data) + 8} bytes from {source}: icmp_seq={number} ttl={reply.ttl} time={time_ms} ms")
+
+
+def digits(time_ms: float) -> str:
+    """A time in milliseconds with as many digits as ping(8) gives it: three, and no more than three decimals."""
+    return f"{time_ms:.{3 if time_ms < 1 else 2 if time_ms < 10 else 1 if time_ms < 100 else 0}f}"

@@ -12,7 +12,8 @@ import pytest
 import trio
 
 import stack
-from tools import cli, kernel, ping, up
+from stack.host.records import ConnectionRecord
+from tools import cli, kernel, page, ping, up
 from tools.trace import Teller
 from tools.up import Failed
 
@@ -25,6 +26,11 @@ def test_ping_sums_up_like_ping() -> None:
         "rtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms",
     ]
     assert ping.Tally().lines("10.9.0.1", 0)[1:] == ["0 packets transmitted, 0 received, 0% packet loss, time 0ms"]
+
+
+def test_ping_gives_times_the_digits_of_ping() -> None:
+    times_ms = (0.0456, 0.38, 1.234, 23.45678, 345.6, 2345.6)
+    assert [ping.digits(time) for time in times_ms] == ["0.046", "0.380", "1.23", "23.5", "346", "2346"]
 
 
 @pytest.mark.parametrize("error", [OSError(113, "No route to host"), TimeoutError()])
@@ -100,6 +106,40 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "usage: tapstack lab [options] [-- COMMAND ...]" in said
     assert re.search(r"^tapstack \d+\.\d+", said, re.MULTILINE)
+
+
+def test_the_page_tells_round_trips_in_milliseconds() -> None:
+    record = ConnectionRecord("tcp", "ESTABLISHED", "10.9.0.2:7", "10.9.0.1:9", srtt_s=0.0004567, rto_s=0.2)
+    shown = page.section("Connections", [record, ConnectionRecord("tcp", "LISTEN", "0.0.0.0:7", None)])
+    assert "<th>srtt in ms<th>rto in ms" in shown
+    assert "<td>0.457<td>200.000" in shown
+    assert "<td>-<td>-" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--", "ping", "10.9.0.2"], "tapstack up: `up` takes no COMMAND; `.venv/bin/tapstack lab -- CMD` does"),
+        (["up", "--adress", "10.9.0.2/24"], "tapstack up: there is no --adress: did you mean --address?"),
+        (["lab", "--trac=1"], "tapstack lab: "),
+        (["ping", "--zzz", "10.9.0.1"], "tapstack ping: there is no --zzz (see"),
+        (["ping", "localhost"], "names are not looked up"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_not_there_yet_is_not_offered() -> None:
+    _, parsers = cli.make_parser()
+    for parser in parsers.values():
+        assert "--dhcp" not in parser.format_help()
+        assert "offload" not in parser.format_help()
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
