@@ -19,7 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         at = words.index("--")
         words, command = words[:at], words[at + 1 :]
     parser, parsers = make_parser()
-    arguments = parser.parse_args(words)
+    if words[:1] == ["up"] and "--" in words:
+        parsers["up"].error("`up` takes no COMMAND; `.venv/bin/tapstack lab -- CMD` does")
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        parsers[arguments.program].refuse_unknown(unknown)
     chosen = options.from_arguments(arguments, parsers[arguments.program])
     failure: up.Failed | None = None
     try:

@@ -7,8 +7,9 @@ import argparse
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,6 +57,7 @@ def host_address(text: str) -> ipaddress.IPv4Address:
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no IPv4 address: four numbers from 0 to 255, without leading zeros, with dots between"
+            " (names are not looked up)"
         ) from None
     first = address.packed[0]
     if first in (0, 127) or first >= 224:
@@ -164,6 +166,15 @@ class Parser(argparse.ArgumentParser):
         line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
+    def refuse_unknown(self, words: Sequence[str]) -> NoReturn:
+        """End the program because of words it does not know, with the option that was meant if one is like it."""
+        first = words[0].partition("=")[0]
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        close = get_close_matches(first, known, 1) if first.startswith("-") else []
+        if not first.startswith("-"):
+            self.error(f"unrecognized arguments: {' '.join(words)}")
+        self.error(f"there is no {first}" + (f": did you mean {close[0]}?" if close else ""))
+
 
 def add_link_options(parser: argparse.ArgumentParser) -> None:
     """The options that say where the host is."""
@@ -177,7 +188,11 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDR/LEN",
         help="the host's own address (default: %(default)s)",
     )
-    where.add_argument("--dhcp", action="store_true", help="ask a DHCP server for the address (not there yet)")
+    where.add_argument(
+        "--dhcp",
+        action="store_true",
+        help=argparse.SUPPRESS,  # not there yet
+    )
     add("--gateway", type=host_address, metavar="ADDR", help="the router to all other networks (default: none)")
     add(
         "--host-address",
@@ -192,7 +207,7 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
         "--offload",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="leave checksums and segmentation to the kernel (not there yet)",
+        help=argparse.SUPPRESS,
     )
     add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
     add("--trace", action="store_true", help="print every frame, a line for each layer")
