@@ -167,7 +167,10 @@ class NeighborCache:
     # --- packets in
 
     def receive(self, data: Buffer, now: float) -> None:
-        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet Reception"."""
+        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet Reception".
+
+        Except that only a request for one of our addresses makes an entry, see the head of this file.
+        """
         try:
             packet = ArpPacket.parse(data)
         except BadPacket as bad:
