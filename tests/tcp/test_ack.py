@@ -105,7 +105,10 @@ def test_window_is_taken_from_the_newest_segment_only() -> None:
 @rfc("9293 MUST-1")
 @pytest.mark.parametrize("window", [32767, 32768, 65535])
 def test_the_window_is_unsigned(window: int) -> None:
-    conn, _ = established(window=window)
+    conn, peer = established(window=window)
+    assert conn.snd_wnd == window
+    peer.sends(ACK, window=1000)
+    peer.sends(ACK, window=window)
     assert conn.snd_wnd == window
 
 

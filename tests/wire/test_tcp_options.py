@@ -6,6 +6,7 @@ import pytest
 
 from stack.errors import BadPacket
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, build_options, join, parse_options, split
+from tests.requirements import rfc
 
 LINUX_SYN = bytes.fromhex("020405b4 0402 080a 00000001 00000000 01 030307")
 
@@ -28,6 +29,11 @@ def test_four_sack_blocks_are_all_there_is_room_for() -> None:
     assert len(build_options(TcpOptions(sack_blocks=((1, 2),) * 3, timestamps=(1, 2)))) == 40
     with pytest.raises(ValueError, match="at most 40"):
         build_options(TcpOptions(sack_blocks=((1, 2),) * 4, timestamps=(1, 2)))
+
+
+@rfc("9293 MUST-69")
+def test_the_padding_is_of_zeros() -> None:
+    assert build_options(TcpOptions(unknown=((253, b"abc"),))) == bytes((253, 5)) + b"abc" + bytes(3)
 
 
 def test_each_alone_is_aligned_and_padded() -> None:
