@@ -23,7 +23,7 @@ def test_the_initial_window(mss: int, window: int) -> None:
     assert Reno(mss, 10).cwnd == window
 
 
-@rfc("5681-3.1-i", "5681-3.1-j")
+@rfc("9293 MUST-19", "5681-3.1-i", "5681-3.1-j")
 @pytest.mark.parametrize(("acked", "growth"), [(1, 1), (999, 999), (1000, 1000), (5000, 1000)])
 def test_slow_start_adds_what_was_acknowledged_at_most_smss(acked: int, growth: int) -> None:
     policy = reno()
@@ -31,7 +31,7 @@ def test_slow_start_adds_what_was_acknowledged_at_most_smss(acked: int, growth: 
     assert policy.cwnd == 10_000 + growth
 
 
-@rfc("5681-3.1-k", "5681-3.1-l")
+@rfc("9293 MUST-19", "5681-3.1-k", "5681-3.1-l")
 def test_congestion_avoidance_adds_smss_for_each_window_acknowledged() -> None:
     policy = reno(cwnd=10_000, ssthresh=10_000)
     for _ in range(9):
