@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
@@ -36,6 +37,12 @@ LARGEST_PORT = 0xFFFF
 HARMLESS_FLAGS = stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0)
 
 
+@cache
+def _event_that_never_happens() -> int:
+    """A descriptor for as long as the process lives, so that it is never somebody else's."""
+    return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+
 class Socket(trio.socket.SocketType):
     """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` what the program asked for."""
 
@@ -47,7 +54,6 @@ class Socket(trio.socket.SocketType):
         self._kind = kind
         self._proto = proto
         self._closed = False
-        self._descriptor = -1
         self._reader = Waiter()
         self._writer = Waiter()
 
@@ -73,7 +79,6 @@ class Socket(trio.socket.SocketType):
         closed = trio.ClosedResourceError("another task closed this socket")
         self._reader.fail(closed)
         self._writer.fail(closed)
-        self._close_descriptor()
         end = self._end()
         if end is not None:
             self._runner.give_back(end)
@@ -87,12 +92,6 @@ class Socket(trio.socket.SocketType):
             if end is not None:
                 self._runner.give_back_soon(end)
         self._closed = True
-        self._close_descriptor()
-
-    def _close_descriptor(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
     def _check_open(self) -> None:
         if self._closed:
@@ -119,13 +118,12 @@ class Socket(trio.socket.SocketType):
         return "local " + "{}:{}".format(*self.getsockname())
 
     def fileno(self) -> int:
-        """A number to tell this socket by: -1 when it is closed, and only then.
+        """-1 when the socket is closed, and only then; else the descriptor of an event that never happens.
 
-        It is a descriptor of an event that never happens: programs ask for one to see whether a socket is open.
+        Programs ask to see whether a socket is open. All sockets share the one descriptor: a thousand connections
+        must not use up what a process may open.
         """
-        if not self._closed and self._descriptor < 0:
-            self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        return self._descriptor
+        return -1 if self._closed else _event_that_never_happens()
 
     def detach(self) -> int:
         """OSError(EOPNOTSUPP): there is no descriptor that could take the connection with it. -1 when closed."""
