@@ -56,3 +56,11 @@ def test_the_options_named_are_taken() -> None:
 def test_the_services_named_are_served() -> None:
     rows = re.findall(r"^\| ([a-z]+) \| (\d+)[ |]", README, re.MULTILINE)
     assert {name: int(port) for name, port in rows} == options.PORTS
+
+
+def test_the_totals_of_the_clauses_are_those_of_the_table() -> None:
+    table = (TOP / "tests/requirements/CONFORMANCE.md").read_text()
+    totals = table[table.index("| core clauses of") : table.index("\n\n## ")]
+    assert totals in README
+    counts = [int(number) for row in totals.splitlines()[2:] for number in re.findall(r"(?<=\| )\d+(?= \|)", row)]
+    assert f"{sum(counts)} clauses" in README
