@@ -64,6 +64,7 @@ def test_text_is_not_acceptable_in_a_window_of_zero_but_is_answered(count: int) 
     peer.sends(ACK, text(count), seq=before)
     peer.expects(ACK, ack=before, window=0)
     assert (conn.rcv_nxt, conn.receive_buffer.size, conn.receive_buffer.held) == (before, WINDOW, 0)
+    assert peer.world.counters["tcp_window_closed"] == 1
 
 
 @rfc("9293-3.4-e", "9293-3.10.7.4-b")

@@ -100,6 +100,7 @@ def test_a_queue_that_fills_meanwhile_leaves_the_handshake_open() -> None:
     assert waiting is not None
     assert waiting.state is State.SYN_RECEIVED
     assert waiting.receive_buffer.size == 0
+    assert peer.world.counters["tcp_accept_queue_full"] == 1
     peer.silent()
     assert listener.accept() is first.conn
     peer.wait(1)

@@ -325,6 +325,7 @@ def test_bad_ack_in_syn_received_is_answered_by_a_reset(ack: int) -> None:
     peer.sends(ACK, ack=add(OUR_ISS, ack))
     peer.expects(RST, seq=add(OUR_ISS, ack), ack=0)
     assert conn.state is State.SYN_RECEIVED
+    assert peer.world.counters["tcp_syn_received_bad_ack"] == 1
 
 
 @rfc("9293-3.10.7.4-n")

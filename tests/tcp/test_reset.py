@@ -67,6 +67,14 @@ def test_segment_without_ack_to_no_connection(flags: int, text: bytes, length: i
     peer.expects(RST | ACK, seq=0, ack=add(0xFFFFFFFE, length), window=0)
 
 
+@pytest.mark.parametrize("state", [State.CLOSED, State.LISTEN])
+def test_a_connection_that_is_over_answers_as_if_it_were_not_there(state: State) -> None:
+    """Until the layer above has let go of it."""
+    conn, peer = in_state(state)
+    assert conn.segment(Segment(1, 2, ACK, 3, b"text"), peer.now)
+    assert conn.state is state
+
+
 @rfc("9293-3.5.2-a")
 def test_no_reset_answers_a_reset() -> None:
     for flags in range(256):

@@ -322,6 +322,8 @@ def test_the_user_timeout_ends_a_connection_in_any_state(state: State) -> None:
 def test_a_syn_is_sent_for_three_minutes() -> None:
     conn, peer = syn_sent()
     times = peer.times(400, SYN)
+    assert peer.world.counters["tcpRetransSegs"] == len(times)
+    assert peer.world.counters["tcpOutSegs"] == 1
     assert times == [1, 3, 7, 15, 31, 63, 123, 183]
     assert conn.state is State.CLOSED
     assert conn.error == errno.ETIMEDOUT
@@ -396,6 +398,20 @@ def test_progress_begins_r2_anew() -> None:
     peer.wait(2)
     assert conn.state is State.CLOSED
     peer.world.sent.clear()
+
+
+@rfc("9293 SHLD-11")
+def test_close_begins_r2_anew() -> None:
+    """What the user sent before he left is still to be delivered, however long it has waited already."""
+    conn, peer = with_rtt(0.1)
+    conn.send(b"data", peer.now)
+    peer.wait(250)
+    conn.close(peer.now)
+    peer.wait(119)
+    assert conn.state is State.FIN_WAIT_1
+    peer.world.sent.clear()
+    peer.sends(ACK)
+    assert conn.state is State.FIN_WAIT_2
 
 
 def test_a_timeout_reports_what_the_network_complained_of() -> None:

@@ -60,6 +60,26 @@ def test_send_takes_at_most_one_super_frame() -> None:
     assert conn.send(bytes(1_000_000), peer.now) == 65536
 
 
+def test_send_after_close_is_refused_while_the_fin_waits() -> None:
+    """CLOSE-WAIT and SYN-RECEIVED last until the FIN can be sent."""
+    conn, peer = in_state(State.CLOSE_WAIT)
+    peer.sends(ACK, window=0)
+    conn.send(b"x", peer.now)
+    conn.shutdown_write(peer.now)
+    assert conn.state is State.CLOSE_WAIT
+    with pytest.raises(BrokenPipeError):
+        conn.send(b"y", peer.now)
+    assert conn.send_buffer.size == 1
+
+
+def test_a_send_buffer_made_smaller_than_what_it_holds_takes_nothing() -> None:
+    conn, peer = established(window=0)
+    conn.send(text(5000), peer.now)
+    conn.sndbuf = 3000
+    assert conn.send(text(100), peer.now) == 0
+    assert conn.send_buffer.size == 5000
+
+
 def test_an_empty_send_takes_nothing_and_sends_nothing() -> None:
     conn, peer = established()
     assert conn.send(b"", peer.now) == 0
@@ -159,6 +179,16 @@ def test_an_error_is_reported_once_then_the_end() -> None:
     with pytest.raises(BrokenPipeError):
         conn.send(b"x", peer.now)
     assert conn.receive(1, peer.now) == b""
+
+
+def test_reading_what_came_before_a_reset_tells_nobody() -> None:
+    """The buffer has room again, but there is no connection any more to announce it on."""
+    conn, peer = established(receive_buffer_bytes=3000)
+    peer.sends(ACK, text(2999))
+    peer.expects(ACK)
+    peer.sends(RST, seq=conn.rcv_nxt)
+    assert conn.receive(10_000, peer.now) == text(2999)
+    peer.silent()
 
 
 def test_callables_are_called_once_a_batch_after_it() -> None:
