@@ -85,6 +85,14 @@ def test_a_soft_error_is_forgotten_when_the_peer_acknowledges_something() -> Non
     assert conn.soft_error == 0
 
 
+def test_a_soft_error_about_the_syn_is_forgotten_when_the_connection_stands() -> None:
+    conn, peer = syn_sent()
+    conn.icmp_error(errno.EHOSTUNREACH, False, OUR_ISS, peer.now)
+    peer.sends(SYN | ACK)
+    peer.expects(ACK)
+    assert conn.soft_error == 0
+
+
 @rfc("5927-4.1-a")
 @pytest.mark.parametrize(("offset", "in_flight"), [(-1, False), (0, True), (3, True), (4, False), (1 << 31, False)])
 def test_an_error_must_quote_what_is_in_flight(offset: int, in_flight: bool) -> None:

@@ -135,6 +135,7 @@ def test_neither_syn_nor_rst_in_syn_sent_is_dropped(flags: int) -> None:
     conn, peer = syn_sent()
     peer.sends(flags, b"text", ack=add(OUR_ISS, 1))
     assert conn.state is State.SYN_SENT
+    assert peer.world.counters["tcp_syn_sent_no_syn"] == 1
     peer.silent()
 
 

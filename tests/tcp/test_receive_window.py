@@ -92,10 +92,10 @@ def test_a_reader_in_small_sips_is_told_of_in_large_steps() -> None:
 def test_no_update_while_the_peer_sees_much_of_the_window_open() -> None:
     conn, peer = established(receive_buffer_bytes=60000)
     for _ in range(10):
-        peer.sends(ACK, text(MSS))
-        peer.wait(0.1)
+        for _ in range(4):
+            peer.sends(ACK, text(MSS))
         acks(peer)
-        conn.receive(MSS, peer.now)
+        conn.receive(4 * MSS, peer.now)  # worth a packet if the peer were waiting for it
         peer.silent()
 
 

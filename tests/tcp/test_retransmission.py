@@ -240,6 +240,33 @@ def test_after_a_lost_syn_rto_begins_at_three_seconds(active: bool) -> None:
     assert peer.times(10, ACK, b"data") == [3.0, 9.0]
 
 
+@rfc("6298-5-a")
+def test_the_timer_of_the_syn_does_not_run_on_for_the_data() -> None:
+    conn, peer = closed()
+    conn.open(peer.now)
+    peer.expects(SYN)
+    conn.send(b"early", peer.now)
+    peer.wait(0.9)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    peer.expects(ACK, b"early")
+    assert peer.times(3, ACK, b"early") == [2.7]  # 0.9 + 4 * 0.45
+
+
+@rfc("5681-3.1-o")
+def test_the_timeouts_of_the_syn_are_not_those_of_the_data() -> None:
+    """The first timeout of the first segment lowers ssthresh, though the SYN was lost before."""
+    conn, peer = syn_sent()
+    peer.wait(1.1)
+    peer.expects(SYN)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    peer.expects(ACK)
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, b"data")
+    peer.wait(3.1)
+    peer.expects(ACK, b"data")
+    assert conn.congestion.ssthresh == 2 * MSS
+
+
 # --- R1 and R2
 
 

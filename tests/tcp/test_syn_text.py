@@ -87,17 +87,18 @@ def test_whatever_part_of_the_syn_text_is_repeated(repeated: bytes) -> None:
     assert conn.rcv_nxt == add(PEER_ISS, 11)
 
 
-def test_fin_with_a_syn_waits_for_established() -> None:
+@pytest.mark.parametrize("data", [b"", b"all"])
+def test_fin_with_a_syn_waits_for_established(data: bytes) -> None:
     _, peer = listening()
-    peer.sends(SYN | FIN, b"all")
+    peer.sends(SYN | FIN, data)
     peer.expects(SYN | ACK, ack=add(PEER_ISS, 1))
     conn = peer.conn
     assert conn is not None
     assert conn.state is State.SYN_RECEIVED
     peer.sends(ACK)
     assert conn.state is State.CLOSE_WAIT
-    peer.expects(ACK, ack=add(PEER_ISS, 5))
-    assert conn.receive(100, peer.now) == b"all"
+    peer.expects(ACK, ack=add(PEER_ISS, 2 + len(data)))
+    assert conn.receive(100, peer.now) == data
     assert conn.receive(100, peer.now) == b""
 
 
