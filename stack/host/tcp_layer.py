@@ -61,13 +61,13 @@ class TcpLayer:
             armed=deadlines.arm,
             closed=self._closed,
             timestamp_offset=lambda key: keyed_hash(timestamp_secret, key),
+            clock=clock,
             cookie_secret=cookie_secret,
         )
         self._deadlines = deadlines
         self._counters = counters
         self._ip = ip
         self._ports = ports
-        self._clock = clock
         self._reserved: dict[int, list[tuple[bytes, bool]]] = {}
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
 
@@ -156,7 +156,7 @@ class TcpLayer:
 
     def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
         connection = Connection(self.services, local, remote, path)
-        path.on_error = lambda number: connection.unreachable(number, self._clock())
+        path.on_error = connection.path_failed
         path.on_mtu = connection.path_mtu_changed
         self.connections[connection.key] = connection
         self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1

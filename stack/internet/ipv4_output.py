@@ -142,7 +142,6 @@ class Ipv4Output:
             source = chosen
         path = Path(self, self.counters, source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options)
         path.pinned = interface is not None
-        path.flow = self.idents.flow(source, destination, protocol)
         self._attach(path, out, next_hop)
         return path
 
@@ -259,7 +258,7 @@ class Ipv4Output:
             path.destination,
             path.protocol,
             total,
-            0 if path.df else self.idents.next(path.flow),
+            0 if path.df else path.identification(),
             dont_fragment=path.df,
             ttl=path.ttl,
             tos=path.tos,

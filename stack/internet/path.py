@@ -100,7 +100,7 @@ class Path:
         self.pinned = False  # bound to one interface by the caller, whatever the routes say
         self.neighbor = UNBOUND
         self.next_hop = destination
-        self.flow = (0, 0)
+        self.flow: tuple[int, int] | None = None  # of the identification: what is never fragmented needs none
         self._addresses = source + destination
         self.pseudo_sum = ones_sum(self._addresses) + protocol
         self._base_sum = ones_sum(self._addresses) + 0x4500 + protocol
@@ -129,7 +129,7 @@ class Path:
         if self.df:
             flags, ident = _DONT_FRAGMENT, 0
         else:
-            flags, ident = 0, self._output.idents.next(self.flow)
+            flags, ident = 0, self.identification()
         tos = self.tos
         ttl = self.ttl
         checksum = -(self._base_sum + tos + total + ident + flags + (ttl << 8)) % 65535
@@ -143,6 +143,13 @@ class Path:
             counters[neighbor.out_counter] += 1
         else:
             counters["ifOutDiscards"] += 1
+
+    def identification(self) -> int:
+        """The Identification of the next datagram that may be fragmented."""
+        idents = self._output.idents
+        if self.flow is None:
+            self.flow = idents.flow(self.source, self.destination, self.protocol)
+        return idents.next(self.flow)
 
     def failed(self, number: int) -> None:
         """The next hop did not answer: tell whoever uses the path now."""

@@ -46,6 +46,8 @@ def _event_that_never_happens() -> int:
 class Socket(trio.socket.SocketType):
     """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` what the program asked for."""
 
+    __slots__ = ("_closed", "_kind", "_proto", "_reader", "_runner", "_writer")
+
     _option_table: dict[tuple[int, int], Option]
 
     def __init__(self, runner: Runner, kind: stdlib.SocketKind, proto: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import index
 from typing import TYPE_CHECKING, Any, overload
@@ -44,10 +44,16 @@ if TYPE_CHECKING:
 
 CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 OVER = frozenset({State.CLOSED, State.TIME_WAIT})
+PRESET: Mapping[str, Any] = {"oobinline": 0}  # what BSD sockets have otherwise than TCP
 
 
 class StreamSocket(Socket):
     """A TCP socket: fresh, bound, listening, connecting or connected."""
+
+    __slots__ = (
+        "_bound", "_broadcast", "_connect_failed", "_connection", "_listener", "_preset", "_reuse_address", "_urgent",
+        "_write_shut_down",
+    )  # fmt: skip
 
     _option_table = options.STREAM
 
@@ -57,24 +63,26 @@ class StreamSocket(Socket):
         self._listener: Listener | None = None
         self._connection: Connection | None = None
         # Options set before there is a connection; a listener's go to its children.
-        self._preset: dict[str, Any] = {"oobinline": 0}
+        self._preset: Mapping[str, Any] = PRESET
         self._reuse_address = self._broadcast = False
         self._write_shut_down = False
-        self._urgent = Waiter()
+        self._urgent: Waiter | None = None  # made for whoever waits for urgent data first
         self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
         if connection is not None:
             self._take(connection)
 
     def _take(self, connection: Connection) -> None:
         self._connection = connection
-        connection.on_readable = self._reader.wake
-        connection.on_writable = self._writer.wake
-        connection.on_urgent = self._urgent.wake
+        connection.on_readable = self._reader
+        connection.on_writable = self._writer
+        if self._urgent is not None:
+            connection.on_urgent = self._urgent
 
     def close(self) -> None:
         """As `Socket.close`."""
         super().close()
-        self._urgent.fail(trio.ClosedResourceError("another task closed this socket"))
+        if self._urgent is not None:
+            self._urgent.fail(trio.ClosedResourceError("another task closed this socket"))
 
     def _end(self) -> Callable[[float], None] | None:
         if self._connection is None and self._listener is None and self._bound is None:
@@ -113,7 +121,7 @@ class StreamSocket(Socket):
         now = self._runner.now()
         local = self._bound or self._bind((ANY, 0))
         self._listener = self._runner.core.listen(local, backlog, now, **self._preset)
-        self._listener.on_readable = self._reader.wake
+        self._listener.on_readable = self._reader
         self._runner.after_call(now)
 
     async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
@@ -249,7 +257,7 @@ class StreamSocket(Socket):
         if self._connection is not None:
             self._connection.on_error = value
         else:
-            self._preset["on_error"] = value
+            self._preset = {**self._preset, "on_error": value}
             if self._listener is not None:
                 self._listener.options["on_error"] = value
 
@@ -267,7 +275,10 @@ class StreamSocket(Socket):
         """Where a receiving call waits. Urgent data has a place of its own, as it has in poll()."""
         if not flags & stdlib.MSG_OOB:
             return self._reader
+        if self._urgent is None:
+            self._urgent = Waiter()
         if self._connection is not None:
+            self._connection.on_urgent = self._urgent
             self._connection.on_readable = _both(self._reader, self._urgent)  # the urgent octet itself, and the end
         return self._urgent
 
@@ -480,7 +491,7 @@ class StreamSocket(Socket):
                 value = self._runner.core.config.ip.ttl
             connection = self._connection
             if connection is None or self._connect_failed:
-                self._preset[name] = value
+                self._preset = {**self._preset, name: value}
                 if self._listener is not None:
                     self._listener.options[name] = value
             if connection is not None:

@@ -11,7 +11,7 @@ class Waiter:
 
     Protocol code calls `wake` when the wait may be over; whoever was parked looks again and parks again if it was
     not. Waking nobody is fine, and is no promise for whoever parks next: look first, then park, without awaiting in
-    between.
+    between. A waiter may be given as a callback as it is, which spares each connection some bound methods.
     """
 
     __slots__ = ("_task",)
@@ -36,6 +36,8 @@ class Waiter:
         if task is not None:
             self._task = None
             trio.lowlevel.reschedule(task)
+
+    __call__ = wake
 
     def fail(self, error: Exception) -> None:
         """End the parked task's wait by `error`."""

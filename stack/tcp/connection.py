@@ -153,6 +153,10 @@ class Connection(Tcb):
             finish(self, Event.HARD_ERROR, errno, now)
             self.settle(now)
 
+    def path_failed(self, number: int) -> None:
+        """As `unreachable`, told by the path from the midst of something."""
+        self.unreachable(number, self.services.clock())
+
     def packet_too_big(self, mtu: int, quoted_seq: int) -> bool:
         """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered."""
         return self.synchronized and path_mtu.packet_too_big(self, mtu, quoted_seq)

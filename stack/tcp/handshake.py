@@ -12,9 +12,7 @@ from stack.tcp import seq, user_timeout
 from stack.tcp.acks import update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
-from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
-from stack.tcp.sack import SackReporter
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
@@ -85,11 +83,9 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
     tcb.sack = tcb.sack and options.sack_permitted
     if tcb.sack:
-        tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
         config = tcb.services.config
         tcb.scoreboard = Scoreboard(config.max_sacked_ranges)
         tcb.rack = Rack(config.min_rtt_window_s) if config.rack else None
-        tcb.prr = Prr() if config.prr else None
     take_syn_flags(tcb, seg.flags)
     user_timeout.take_user_timeout(tcb, options)
     tcb.begin_congestion(tcb.mss)

@@ -11,11 +11,7 @@ class Prr:
 
     __slots__ = ("allowance", "delivered", "out", "recover_fs")
 
-    def __init__(self) -> None:
-        self.delivered = self.out = self.allowance = 0
-        self.recover_fs = 1
-
-    def begin(self, flight: int, mss: int) -> None:
+    def __init__(self, flight: int, mss: int) -> None:
         """Recovery begins with `flight` octets outstanding. Its first retransmission is not made to wait."""
         self.delivered = self.out = 0
         self.recover_fs = max(flight, 1)

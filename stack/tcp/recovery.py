@@ -10,6 +10,7 @@ from math import inf
 
 from stack.tcp import tlp, undo
 from stack.tcp.output import retransmit_front
+from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.sack import blocks_of
 from stack.tcp.scoreboard import DUP_THRESH, Scoreboard
@@ -104,8 +105,7 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
         tcb.ecn.reduced(tcb.snd_nxt)
     if tcb.services.trace is not None:
         tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
-    if tcb.prr is not None:
-        tcb.prr.begin(tcb.flight, tcb.mss)
+    tcb.prr = Prr(tcb.flight, tcb.mss) if tcb.services.config.prr else None
     if tcb.rack is None:
         _, end = board.unsacked_from(board.high_ack, board.highest)
         length = min(end - board.high_ack, tcb.mss)
@@ -117,6 +117,7 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
 def _leave(tcb: Tcb) -> None:
     """All that was outstanding at the loss is acknowledged; what was SACKed beyond stays on the scoreboard."""
     tcb.recovering = tcb.rto_recovery = False
+    tcb.prr = None
     if tcb.rack is not None:
         tcb.rack.recovered()
     if tcb.services.trace is not None:

@@ -7,7 +7,8 @@ processing" (SHLD-31). Octets are addressed by their distance from the first one
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from itertools import islice
+from operator import itemgetter
 
 from stack.wire.checksum import Buffer
 
@@ -16,22 +17,25 @@ _JOIN_BELOW = 1024
 # A chunk this large is handed to the reader as it is; smaller ones are worth joining to save calls.
 _WHOLE_FROM = 16384
 
+_start_of = itemgetter(0)
+
 
 class ReceiveBuffer:
     """In-order data as a queue of immutable chunks, out-of-order data as a sorted list of disjoint runs.
 
     `next` is the stream offset of RCV.NXT, `size` the number of octets a reader could have now, `held` the number of
     octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
+
+    The queue is a list, not a deque, for `SendBuffer`'s reason.
     """
 
-    __slots__ = ("_chunks", "_head", "_max_runs", "_run_starts", "_runs", "held", "next", "size")
+    __slots__ = ("_chunks", "_head", "_max_runs", "_runs", "held", "next", "size")
 
     def __init__(self, max_runs: int) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self._head = 0
         self._max_runs = max_runs
-        self._run_starts: list[int] = []
-        self._runs: list[bytes] = []
+        self._runs: list[tuple[int, bytes]] = []  # where each begins
         self.next = 0
         self.size = 0
         self.held = 0
@@ -69,22 +73,21 @@ class ReceiveBuffer:
 
     def _hold(self, offset: int, end: int, data: Buffer) -> bool:
         """Store the parts of `data` that fall between the runs held already."""
-        starts, runs = self._run_starts, self._runs
-        index = bisect_left(starts, offset)
-        if index and starts[index - 1] + len(runs[index - 1]) > offset:
+        runs = self._runs
+        index = bisect_left(runs, offset, key=_start_of)
+        if index and _end_of(runs[index - 1]) > offset:
             index -= 1
         position = offset
         while position < end:
-            if index < len(starts) and starts[index] <= position:  # covered here: go on behind this run
-                position = max(position, starts[index] + len(runs[index]))
+            if index < len(runs) and runs[index][0] <= position:  # covered here: go on behind this run
+                position = max(position, _end_of(runs[index]))
                 index += 1
                 continue
-            stop = min(end, starts[index]) if index < len(starts) else end
+            stop = min(end, runs[index][0]) if index < len(runs) else end
             # What fills the gap at RCV.NXT is never refused: it makes runs fewer, not more.
             if len(runs) >= self._max_runs and offset != self.next:
                 return False
-            starts.insert(index, position)
-            runs.insert(index, bytes(data[position - offset : stop - offset]))
+            runs.insert(index, (position, bytes(data[position - offset : stop - offset])))
             self.held += stop - position
             position = stop
             index += 1
@@ -92,13 +95,14 @@ class ReceiveBuffer:
 
     def _drain(self) -> None:
         """Move the runs that have become in-order to the readable side."""
-        starts, runs = self._run_starts, self._runs
         moved = 0
-        while moved < len(starts) and starts[moved] == self.next:
-            self.held -= len(runs[moved])
-            self.append(runs[moved])
+        for start, run in self._runs:
+            if start != self.next:
+                break
+            self.held -= len(run)
+            self.append(run)
             moved += 1
-        del starts[:moved], runs[:moved]
+        del self._runs[:moved]
 
     def read(self, max_bytes: int) -> bytes:
         """Take up to `max_bytes`; a large chunk is returned without a copy."""
@@ -112,21 +116,23 @@ class ReceiveBuffer:
             self.size -= max_bytes
             return first[self._head - max_bytes : self._head]
         result = first[self._head :] if self._head else first
-        chunks.popleft()
+        taken = 1
         self._head = 0
-        self.size -= available
-        if available < _WHOLE_FROM and chunks and available < max_bytes:
+        if available < _WHOLE_FROM and len(chunks) > 1 and available < max_bytes:
             parts = [result]
             room = max_bytes - available
-            while chunks and len(chunks[0]) <= room:
-                room -= len(chunks[0])
-                parts.append(chunks.popleft())
-            if chunks and room:
-                parts.append(chunks[0][:room])
-                self._head = room
-                room = 0
-            self.size -= max_bytes - available - room
+            for chunk in islice(chunks, 1, None):
+                if len(chunk) > room:
+                    if room:
+                        parts.append(chunk[:room])
+                        self._head = room
+                    break
+                room -= len(chunk)
+                parts.append(chunk)
+                taken += 1
             result = b"".join(parts)
+        del chunks[:taken]
+        self.size -= len(result)
         return result
 
     def peek(self, max_bytes: int, skip: int = 0) -> bytes:
@@ -145,16 +151,18 @@ class ReceiveBuffer:
     def read_into(self, target: memoryview) -> int:
         """Fill `target` as far as there is data; return the number of octets."""
         chunks = self._chunks
-        done = 0
-        while chunks and done < len(target):
-            first = chunks[0]
-            piece = memoryview(first)[self._head : self._head + len(target) - done]
+        done = taken = 0
+        for chunk in chunks:
+            if done == len(target):
+                break
+            piece = memoryview(chunk)[self._head : self._head + len(target) - done]
             target[done : done + len(piece)] = piece
             done += len(piece)
             self._head += len(piece)
-            if self._head == len(first):
-                chunks.popleft()
+            if self._head == len(chunk):
+                taken += 1
                 self._head = 0
+        del chunks[:taken]
         self.size -= done
         return done
 
@@ -169,11 +177,10 @@ class ReceiveBuffer:
 
     def runs(self) -> list[tuple[int, int]]:
         """The stream offsets (first, one past the last) of each run held behind a gap."""
-        return [(start, start + len(run)) for start, run in zip(self._run_starts, self._runs, strict=True)]
+        return [(run[0], _end_of(run)) for run in self._runs]
 
     def forget_held(self) -> None:
         """Forget what waits behind a gap: nothing will fill it."""
-        self._run_starts.clear()
         self._runs.clear()
         self.held = 0
 
@@ -182,3 +189,7 @@ class ReceiveBuffer:
         self.forget_held()
         self._chunks.clear()
         self._head = self.size = 0
+
+
+def _end_of(run: tuple[int, bytes]) -> int:
+    return run[0] + len(run[1])

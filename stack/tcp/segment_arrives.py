@@ -16,6 +16,7 @@ from stack.tcp.acks import process_ack
 from stack.tcp.ecn import take_marks
 from stack.tcp.handshake import established, syn_sent_state, take_syn_text
 from stack.tcp.output import send_ack
+from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -165,12 +166,19 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
 
 def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
     """These octets were acknowledged before: report them, each such segment in an ACK of its own (RFC 2883)."""
-    reporter = tcb.sack_reporter
+    reporter = _reporter(tcb)
     if reporter is not None:
         if reporter.duplicate_waits:
             send_ack(tcb, now)
         start = tcb.receive_buffer.next - seq.sub(tcb.rcv_nxt, first)
         reporter.duplicate(start, start + length)
+
+
+def _reporter(tcb: Tcb) -> SackReporter | None:
+    """Who reports to a peer that uses SACK; made when there is something to report, which is seldom."""
+    if tcb.sack_reporter is None and tcb.sack:
+        tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
+    return tcb.sack_reporter
 
 
 def _trim(seg: Segment, front: int, end: int) -> None:
@@ -339,11 +347,11 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
     """Put `text` that begins `distance` octets after RCV.NXT into the buffer; return how far RCV.NXT can move."""
     buffer = tcb.receive_buffer
-    reporter, start, was_held = tcb.sack_reporter, buffer.next + distance, buffer.held
+    start, was_held = buffer.next + distance, buffer.held
     advance = buffer.insert(start, text)
     if advance < 0:
         tcb.services.counters.drop("tcp_too_many_runs")
-    elif reporter is not None and (was_held or distance):
+    elif (was_held or distance) and (reporter := _reporter(tcb)) is not None:
         reporter.arrived(start, start + len(text))
         reporter.advance(buffer.next)
     if tcb.read_shutdown and buffer.size:  # SHUT_RD: taken and thrown away, as BSD and Linux do

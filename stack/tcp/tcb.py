@@ -87,13 +87,19 @@ def _no_offset(_: bytes) -> int:
     return 0
 
 
+def _no_clock() -> float:
+    """Nothing comes from the midst of a call that does not give the time."""
+    raise NotImplementedError
+
+
 @dataclass(slots=True)
 class Services:
     """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
 
     `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `cookie_secret` is
     what SYN cookies are made with; `touched` collects the connections that have something to do at the end of the
-    batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over.
+    batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()`
+    is the time of the call, frame or deadline in progress.
     """
 
     config: TcpConfig
@@ -104,6 +110,7 @@ class Services:
     closed: Callable[[Tcb], None] = _ignore
     trace: Trace | None = None
     timestamp_offset: Callable[[bytes], int] = _no_offset
+    clock: Callable[[], float] = _no_clock
     cookie_secret: bytes = bytes(16)
 
 

@@ -257,8 +257,7 @@ def test_what_is_forgiven_is_not_lost() -> None:
 
 def recovery(flight: int, ssthresh: int, acks: list[tuple[int, int]]) -> list[int]:
     """What PRR lets out for each ACK, in segments; an ACK is (segments delivered, segments lost that it shows)."""
-    prr = Prr()
-    prr.begin(flight, 1)
+    prr = Prr(flight, 1)
     prr.allowance = 0
     pipe = flight
     sent: list[int] = []
