@@ -192,6 +192,69 @@ class TcpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DhcpConfig:
+    """The DHCP client: RFC 2131, RFC 2132, RFC 3396, RFC 3442, RFC 4361."""
+
+    # What is said and asked
+    parameters: tuple[int, ...] = (1, 121, 3, 33, 6, 15, 119, 12, 26, 28, 42, 51, 58, 59)
+    """Option codes of the parameter request list, most wanted first (RFC 2132 9.8); whatever the order here, 121 is
+    asked for before 3 and 33 (RFC 3442)."""
+    client_identifier: str = "duid"
+    """"duid" (RFC 4361 section 6.1) or "mac" (type 1 and the station address, RFC 2132 section 9.14)."""
+    host_name: str = ""
+    """Our name, told to the server where not empty (RFC 2132 section 3.14)."""
+    vendor_class: str = ""
+    """What kind of client we are, told to the server where not empty (RFC 2132 section 9.13)."""
+    lease_wish_s: int | None = None
+    """The lease time suggested to the server (RFC 2131 section 4.4.1)."""
+    broadcast_flag: bool = False
+    """Ask for answers by broadcast. We take unicast before we have an address (RFC 2131 section 4.1), but not every
+    network gets it here."""
+
+    # When: RFC 2131 section 4.1
+    startup_delay_s: tuple[float, float] = (0.0, 0.0)
+    """Shortest and longest random wait before the first DHCPDISCOVER; RFC 2131 section 4.4.1 suggests 1 to 10."""
+    first_retransmission_s: float = 4.0
+    last_retransmission_s: float = 64.0
+    """The waits for an answer double from the first to the last..."""
+    retransmission_jitter_s: float = 1.0
+    """... each with so much of chance to either side."""
+    request_attempts: int = 4
+    """DHCPREQUESTs for an offer, and DHCPINFORMs, before they are given up: section 3.1 step 5 has four, in 60 s."""
+    reboot_attempts: int = 2
+    """DHCPREQUESTs for the old address: a server that does not know us stays silent (section 4.3.2), so only few."""
+    renew_retransmission_min_s: float = 60.0
+    """Section 4.4.5: half of the time that is left, but not under this."""
+    renew_fuzz: float = 0.1
+    """Section 4.4.5: how far chance moves T1 and T2, as a fraction of the distance to their nearest neighbour."""
+    offer_window_s: float = 0.25
+    """How long further offers are waited for after the first (section 4.4.1 leaves it to us)."""
+    silent_after_attempts: int = 2
+    """Unanswered DHCPDISCOVERs after which the host is told that there seems to be no server."""
+    decline_wait_s: float = 10.0
+    """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
+    nak_wait_s: float = 1.0
+    """Before a new start after a second refusal in a row, doubled with each further one up to last_retransmission_s."""
+    conflicts_max: int = 10
+    conflict_wait_s: float = 60.0
+    """RFC 5227 section 2.1.1: after so many conflicts in a row, one address in so many seconds."""
+
+    # What is believed
+    classless_routes: bool = True
+    """Ask for and take routes from option 121. Whoever runs the server can then take any traffic, not only what the
+    default route has; without, the option is ignored (RFC 3442)."""
+    message_bytes_max: int = 576
+    """The longest message taken where the link's MTU is not larger: RFC 2131 section 2."""
+    offers_max: int = 8  # collected at a time
+    lease_min_s: float = 5.0  # a shorter one is refused, 0 among them
+    renew_min_s: float = 2.0  # a T1 under this counts as contradictory
+    mtu_min: int = 68  # RFC 2132 section 5.1
+    routes_max: int = 64  # taken from option 121 or 33
+    servers_max: int = 16  # addresses taken from any list: routers, name servers, NTP servers
+    search_max: int = 32  # domains taken from option 119
+
+
+@dataclass(frozen=True, slots=True)
 class HostConfig:
     """The host and its loop."""
 
@@ -217,4 +280,5 @@ class Config:
     icmp: IcmpConfig = field(default_factory=IcmpConfig)
     udp: UdpConfig = field(default_factory=UdpConfig)
     tcp: TcpConfig = field(default_factory=TcpConfig)
+    dhcp: DhcpConfig = field(default_factory=DhcpConfig)
     host: HostConfig = field(default_factory=HostConfig)

@@ -182,9 +182,23 @@ DROPS: dict[str, str] = {
     "tcp_not_sent": "a segment that the Internet layer could not send",
     # --- dhcp
     "dhcp_truncated": "the message ends inside its fixed BOOTP header",
-    "dhcp_bad_hardware": "the hardware address is longer than its 16-byte field",
+    "dhcp_bad_hardware": "the hardware address is longer than its 16-byte field, or not an Ethernet station's",
     "dhcp_bad_cookie": "the options do not start with the magic cookie of RFC 2131",
     "dhcp_bad_options": "an option reaches past the field it stands in",
+    "dhcp_too_long": "longer than the size that the client said it takes",
+    "dhcp_not_a_reply": "its op field does not say BOOTREPLY",
+    "dhcp_other_client": "the hardware address is another client's: an answer to it that was broadcast",
+    "dhcp_bad_type": "no message type, as in BOOTP, or one that is not a server's answer to a client",
+    "dhcp_unexpected": "a message that the client's state has no use for (RFC 2131 figure 5)",
+    "dhcp_other_transaction": "its xid is not that of the request in flight",
+    "dhcp_other_identifier": "it carries another client identifier than ours (RFC 6842 section 3)",
+    "dhcp_no_server": "no server identifier, or one that is no host's address (RFC 2131 table 3)",
+    "dhcp_other_server": "from a server that was not asked",
+    "dhcp_bad_address": "the address given cannot be a host's",
+    "dhcp_other_address": "it acknowledges another address than the one requested",
+    "dhcp_bad_lease_time": "no lease time, or one too short to be used",
+    "dhcp_lease_over": "the lease it acknowledges has run out since it was requested",
+    "dhcp_too_many_offers": "an offer beyond those that are compared",
 }
 
 

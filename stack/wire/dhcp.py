@@ -39,6 +39,8 @@ HOST_NAME = 12
 DOMAIN_NAME = 15
 INTERFACE_MTU = 26
 BROADCAST_ADDRESS = 28
+STATIC_ROUTE = 33
+NTP_SERVERS = 42
 REQUESTED_ADDRESS = 50
 LEASE_TIME = 51
 OVERLOAD = 52
@@ -49,7 +51,9 @@ MESSAGE = 56
 MAXIMUM_SIZE = 57
 RENEWAL_TIME = 58
 REBINDING_TIME = 59
+VENDOR_CLASS = 60
 CLIENT_IDENTIFIER = 61
+DOMAIN_SEARCH = 119
 CLASSLESS_STATIC_ROUTE = 121
 END = 255
 
@@ -207,11 +211,11 @@ class DhcpMessage:
             pieces += split(self.file)
         if overload and overload[0] & OVERLOAD_SNAME:
             pieces += split(self.sname)
-        values: dict[int, bytes] = {}
+        parts: dict[int, list[bytes]] = {}
         for code, data in pieces:
             if code not in (PAD, END):
-                values[code] = values.get(code, b"") + data
-        return values
+                parts.setdefault(code, []).append(data)
+        return {code: b"".join(data) for code, data in parts.items()}
 
     @property
     def message_type(self) -> int:
