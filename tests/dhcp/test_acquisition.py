@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stack.dhcp.states import State
 from stack.wire import dhcp
-from stack.wire.addresses import ANY, BROADCAST, parse_ipv4
-from tests.dhcp.world import ADDRESS, EXACT, MAC, OTHER_MAC, SECOND, SERVER, World, seconds
-from tests.requirements import rfc
+from tests.dhcp.world import ADDRESS, SERVER, World
 
 
 def test_discover_offer_request_acknowledge(world: World) -> None:
