@@ -89,6 +89,8 @@ class TcpConfig:
     """A send may start while less than this waits unsent; a stream over our sockets sets 16 KiB."""
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
+    prediction: bool = True
+    """Process the segments that are just the next ones in the short way (predict.py); the outcome is the same."""
     window_scaling: bool = True
     sack: bool = True
     """Offer and use selective acknowledgments (RFC 2018)."""

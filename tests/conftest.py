@@ -6,12 +6,14 @@ failure, and so is a full run with another number of passed checks than tests/li
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from stack.config import TcpConfig
 from tests.marks import Conformance
 
 pytest.register_assert_rewrite("tests.live.net")
@@ -25,10 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", type=Path, metavar="FILE", help="write which test names which clause, and its end"
     )
+    parser.addoption("--plain", action="store_true", help="without what only makes it fast: header prediction, offload")
     parser.addoption("--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("plain"):
+        # The default itself, so that it holds for every test, wherever that makes its configuration.
+        names = list(inspect.signature(TcpConfig).parameters)
+        defaults = list(TcpConfig.__init__.__defaults__ or ())
+        defaults[names.index("prediction")] = False
+        TcpConfig.__init__.__defaults__ = tuple(defaults)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
 
 

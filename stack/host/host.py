@@ -29,6 +29,7 @@ from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.predict import predicted
 from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
 from stack.udp.below import Received as UdpReceived
@@ -82,6 +83,7 @@ class Host:
         self._deadlines = Deadlines(self._moved)
         self.tcp = TcpLayer(self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now)
         self._connections = self.tcp.connections
+        self._predict = self.config.tcp.prediction
         self._services = self.tcp.services
         if trace is not None:
             self._services.trace = self._tcp_event
@@ -205,6 +207,8 @@ class Host:
                 counters["tcpInErrs"] += 1
                 counters.drop("tcp_bad_checksum")
                 return
+        if self._predict and predicted(connection, data, now):
+            return
         try:
             segment = Segment.parse(data)
         except BadPacket as bad:

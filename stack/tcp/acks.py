@@ -29,15 +29,13 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     acked = 0
     if gt(seg.seg_ack, before):
         acked = sub(seg.seg_ack, before)
-        if seg.ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
-            _measure_echo(tcb, seg.ts_ecr, now)
-        _new_data_acknowledged(tcb, seg.seg_ack, acked, now)
+        new_data_acknowledged(tcb, seg.seg_ack, acked, seg.ts_ecr, now)
         if tcb.rtx_stamp is not None:
             undo.first_answer(tcb, seg)
     if tcb.scoreboard is not None:
         sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
     elif acked:
-        _without_sack(tcb, seg.seg_ack, acked, flight, now)
+        without_sack(tcb, seg.seg_ack, acked, flight, now)
     elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
         _duplicate_ack(tcb, now)
     if le(before, seg.seg_ack):
@@ -69,8 +67,13 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
                 tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
 
 
-def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
-    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, and everything that waited for it moves on."""
+def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: float) -> None:  # hot
+    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, and everything that waited for it moves on.
+
+    `ts_ecr` is SEG.TSecr, or -1.
+    """
+    if ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
+        _measure_echo(tcb, ts_ecr, now)
     data = acked
     if not tcb.syn_acked:
         tcb.syn_acked = True
@@ -102,7 +105,7 @@ def _new_data_acknowledged(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     tcb.wakes |= WAKE_WRITABLE
 
 
-def _without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> None:
+def without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> None:
     """What `acked` new octets of `flight` mean to congestion control when the peer does not use SACK."""
     tcb.beyond = 0
     if tcb.recovering:

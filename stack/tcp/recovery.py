@@ -22,9 +22,11 @@ from stack.tcp.timestamps import TICKS_PER_SECOND
 
 def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int, now: float) -> None:
     """One ACK: `acked` octets were acknowledged cumulatively, of `flight` that were outstanding before it."""
+    blocks = blocks_of(seg)
+    if not acked and not blocks and tcb.tlp_end is None:
+        return  # it says nothing of what is in flight; what time alone says, the reordering timer will
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
-    blocks = blocks_of(seg)
     dsack = False
     news: list[tuple[int, int]] = []
     if blocks:
@@ -43,9 +45,33 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     if tcb.tlp_end is not None:
         duplicate = dsack or not (acked or blocks or seg.whole_len)
         tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
+    _act(tcb, board, acked, news, dsack, seg.ts_ecr, flight, acked + board.sacked - sacked_before, now)
+
+
+def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, flight: int, now: float) -> None:
+    """As `sack_ack`, for an ACK of `acked` new octets without SACK blocks, while no loss probe is in flight."""
+    sacked_before = board.sacked
+    board.advance(board.high_ack + acked)
+    tcb.duplicate_acks = 0
+    _act(tcb, board, acked, [], False, ts_ecr, flight, acked + board.sacked - sacked_before, now)
+
+
+def _act(
+    tcb: Tcb,
+    board: Scoreboard,
+    acked: int,
+    news: list[tuple[int, int]],
+    dsack: bool,
+    ts_ecr: int,
+    flight: int,
+    delivered: int,
+    now: float,
+) -> None:
+    """What follows from an ACK that the scoreboard has taken: `news` was SACKed for the first time, `delivered` octets
+    arrived as far as this ACK tells."""
     rack = tcb.rack
     if rack is not None:
-        _rack(tcb, board, rack, seg, news, dsack, now)
+        _rack(tcb, board, rack, ts_ecr, news, dsack, now)
     in_recovery = tcb.recovering
     if (in_recovery or tcb.rto_recovery) and ge(tcb.snd_una, tcb.recover):  # (A)
         _leave(tcb)
@@ -60,7 +86,6 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
             tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
     tcb.beyond = board.sacked + rack.lost if rack is not None else board.sacked
     if tcb.recovering and tcb.prr is not None:
-        delivered = acked + board.sacked - sacked_before
         if delivered > 0:
             tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
         if not in_recovery and rack is not None:  # the first retransmission is not made to wait
@@ -136,12 +161,12 @@ def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
 
 
 def _rack(
-    tcb: Tcb, board: Scoreboard, rack: Rack, seg: Segment, news: list[tuple[int, int]], dsack: bool, now: float
+    tcb: Tcb, board: Scoreboard, rack: Rack, ts_ecr: int, news: list[tuple[int, int]], dsack: bool, now: float
 ) -> None:
     """RFC 8985 section 6.2."""
     echo_at = inf
-    if seg.ts_ecr > 0:  # the tick may have begun later than the segment was sent
-        echo_at = now - tcb.timestamps.elapsed_s(seg.ts_ecr, now) + 1 / TICKS_PER_SECOND
+    if ts_ecr > 0:  # the tick may have begun later than the segment was sent
+        echo_at = now - tcb.timestamps.elapsed_s(ts_ecr, now) + 1 / TICKS_PER_SECOND
     rack.delivered(board.high_ack, news, now, echo_at)
     rack.round_trip(board.high_ack)
     if dsack:

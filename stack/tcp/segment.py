@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 from stack.errors import BadPacket
 from stack.tcp import timestamps
 from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, FIN, RST, SYN, TcpHeader, flag_names
+from stack.wire.tcp import ACK, FIN, HEADER_LENGTH, RST, SYN, flag_names
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
+
+# `wire.tcp.TcpHeader` without the ports and the checksum, which have been used by now.
+_FIXED = Struct(">4xIIBBH2xH")
 
 __all__ = ["Segment", "reset_for", "reset_options"]
 
@@ -40,9 +45,13 @@ class Segment:
     @classmethod
     def parse(cls, data: memoryview) -> Segment:
         """From the bytes of a segment whose checksum was verified; BadPacket when the header lies."""
-        header = TcpHeader.parse(data)
-        text = data[header.header_length :]
-        return cls(header.seq, header.ack, header.flags, header.window, text, header.options, header.urgent_pointer)
+        if len(data) < HEADER_LENGTH:
+            raise BadPacket("tcp_truncated")
+        seq, ack, offset, flags, window, up = _FIXED.unpack_from(data)
+        length = (offset >> 4) * 4
+        if not HEADER_LENGTH <= length <= len(data):
+            raise BadPacket("tcp_bad_data_offset")
+        return cls(seq, ack, flags, window, data[length:], bytes(data[HEADER_LENGTH:length]), up)
 
     def read_timestamps(self) -> bool:
         """Find SEG.TSval and SEG.TSecr; whether they are there. Without ACK, TSecr means nothing (RFC 7323 3.2)."""

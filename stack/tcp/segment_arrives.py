@@ -330,6 +330,9 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     in_order = seg.seg_seq == tcb.rcv_nxt
     was_held = tcb.receive_buffer.held
+    if in_order and not was_held and not tcb.read_shutdown:
+        take_next(tcb, text, now)
+        return True
     advance = _store(tcb, seq.sub(seg.seg_seq, tcb.rcv_nxt), text)
     if advance > 0:
         tcb.rcv_nxt = seq.add(tcb.rcv_nxt, advance)
@@ -342,6 +345,16 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
     else:
         _owe_ack(tcb, len(text), now)
     return True
+
+
+def take_next(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
+    """The seventh step for text that begins at RCV.NXT while nothing is held: into the receive buffer with it."""
+    count = len(text)
+    tcb.receive_buffer.append(text)
+    tcb.rcv_nxt = (tcb.rcv_nxt + count) & seq.MASK
+    tcb.rcv_wnd = max(tcb.rcv_wnd - count, 0)
+    tcb.wakes |= WAKE_READABLE
+    _owe_ack(tcb, count, now)
 
 
 def _store(tcb: Tcb, distance: int, text: Buffer) -> int:

@@ -24,7 +24,7 @@ TICKS_PER_SECOND = 1000
 """Section 5.4: "1 ms to 1 sec per tick"; at 1 ms the sign bit wraps in 24.8 days."""
 
 _OUTDATED_S = 24 * 86400.0  # section 5.5
-_LAYOUT = 0x0101_080A  # no-op, no-op, kind 8, length 10
+LAYOUT = 0x0101_080A  # no-op, no-op, kind 8, length 10
 _OPTION = Struct(">III")
 
 
@@ -57,7 +57,7 @@ class Timestamps:
 
     def option(self, now: float) -> bytes:
         """The option as every segment with ACK carries it: TSecr is TS.Recent (section 4.3 rule 3)."""
-        return _OPTION.pack(_LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
+        return _OPTION.pack(LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
 
     def is_old(self, ts_val: int, now: float) -> bool:
         """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is too old to be compared with (section 5.5)."""
@@ -76,13 +76,13 @@ class Timestamps:
 
 def option(ts_val: int, ts_ecr: int) -> bytes:
     """The option alone, padded to twelve octets."""
-    return _OPTION.pack(_LAYOUT, ts_val, ts_ecr)
+    return _OPTION.pack(LAYOUT, ts_val, ts_ecr)
 
 
 def read(options: Buffer) -> tuple[int, int] | None:
     """(TSval, TSecr) when the options are laid out as nearly everyone does it; None means: look closer."""
     if len(options) >= OPTION_BYTES:
         layout, ts_val, ts_ecr = _OPTION.unpack_from(options)
-        if layout == _LAYOUT:
+        if layout == LAYOUT:
             return ts_val, ts_ecr
     return None

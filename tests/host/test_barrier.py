@@ -14,6 +14,7 @@ from stack.internet.arp import NeighborCache
 from stack.internet.echo import EchoReply
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
+from stack.tcp.predict import predicted
 from stack.tcp.states import State
 from stack.wire.addresses import ANY
 from tests.sim.network import Machine, Network
@@ -167,7 +168,11 @@ def connections_can_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     class Patchable(Connection):
         pass
 
+    def predicted_unless_planted(connection: Connection, data: memoryview, now: float) -> bool:
+        return "segment" not in vars(connection) and predicted(connection, data, now)
+
     monkeypatch.setattr("stack.host.tcp_layer.Connection", Patchable)
+    monkeypatch.setattr("stack.host.host.predicted", predicted_unless_planted)
 
 
 def test_the_end_of_a_batch_that_raises_costs_its_connection(world: World) -> None:

@@ -18,6 +18,7 @@ from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.predict import predicted
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
@@ -274,7 +275,7 @@ class Peer:
         if self.conn is not None and self.listener is not None and may_begin_again(self.conn, segment):
             iss_after = make_way(self.conn, world.now)
         if self.conn is not None and self.conn.state not in (State.CLOSED, State.LISTEN):
-            answer = self.conn.segment(segment, world.now)
+            answer = not self._predicted(segment) and self.conn.segment(segment, world.now)
         elif self.listener is not None and not self.listener.closed:
             answer = self.listener.segment(segment, lambda: self._birth(iss_after), world.now)
         else:
@@ -284,6 +285,15 @@ class Peer:
             number, ack, flags = reset
             bare = TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0, options=reset_options(copy)).build()
             world.sent.append(Sent(bare, world.now))
+
+    def _predicted(self, segment: Segment) -> bool:
+        """Header prediction comes first, as in a host; it wants the bytes."""
+        options = bytes(segment.raw_options)
+        if self.conn is None or not self.world.services.config.prediction or len(options) % 4 or len(options) > 40:
+            return False
+        numbers = segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.seg_up
+        raw = TcpHeader(self.remote[1], OURS[1], *numbers, options).build() + segment.text
+        return predicted(self.conn, memoryview(bytearray(raw)), self.world.now)
 
     def _birth(self, iss_after: int | None) -> Connection:
         self.conn = self.world.new_connection(self.remote)
