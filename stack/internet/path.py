@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNBOUND = Neighbor(bytes(4), GONE)
 """What a path holds when its route has to be looked up again."""
 
-_PACKERS = {offset: Struct(f"!{offset}sBBHHHBBH8s") for offset in (0, 14)}
+_PACK = {offset: Struct(f"!{offset}sBBHHHBBH8s").pack for offset in (0, 14)}
 _DONT_FRAGMENT = 0x4000
 
 
@@ -47,9 +47,9 @@ class Path:
         "_addresses",
         "_base_sum",
         "_counters",
+        "_link",
         "_output",
         "_pack",
-        "_write",
         "broadcast",
         "destination",
         "df",
@@ -111,8 +111,8 @@ class Path:
         self.next_hop = next_hop
         self.neighbor = neighbor
         self.mtu = mtu
-        self._write = interface.link.write
-        self._pack = _PACKERS[interface.link.ip_offset].pack
+        self._link = interface.link
+        self._pack = _PACK[interface.link.ip_offset]
 
     def send(self, parts: list[Buffer], length: int, now: float, offload: bytes = b"") -> None:  # hot
         """Send one datagram whose payload is `parts`, `length` bytes in all. Never waits.
@@ -138,7 +138,7 @@ class Path:
         counters = self._counters
         counters["ipSystemStatsOutRequests"] += 1
         counters["ipSystemStatsOutTransmits"] += 1
-        if self._write([header, *parts], now, offload):
+        if self._link.write([header, *parts], now, offload):
             counters["ifOutOctets"] += len(header) + length
             counters[neighbor.out_counter] += 1
         else:

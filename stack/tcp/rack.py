@@ -20,6 +20,7 @@ Record = list[float]
 _XMIT_TS, _END, _START, _STATE = range(4)
 _SACKED, _LOST, _RETRANSMITTED, _GONE = 1, 2, 4, 8
 _start_of = itemgetter(_START)
+_NOTHING_LOST: list[tuple[float, Record]] = []  # on nearly every connection: never written to
 
 
 class Rack:
@@ -29,20 +30,20 @@ class Rack:
     """
 
     __slots__ = (
-        "_fack", "_lost_heap", "_min_rtts", "_order", "_reo_wnd_mult", "_reo_wnd_persist", "_segments", "_sent",
-        "_window_ends", "_window_s", "dsack_round", "end_seq", "lost", "reo_wnd", "reordering_seen", "rtt",
-        "sacked_records", "xmit_ts",
+        "_fack", "_lost_heap", "_min_rtt", "_min_rtt_before", "_order", "_reo_wnd_mult", "_reo_wnd_persist",
+        "_segments", "_sent", "_window_ends", "_window_s", "dsack_round", "end_seq", "lost", "reo_wnd",
+        "reordering_seen", "rtt", "sacked_records", "xmit_ts",
     )  # fmt: skip
 
     def __init__(self, min_rtt_window_s: float) -> None:
         self._segments: list[Record] = []  # every octet that is not acknowledged, by number
         self._order: list[Record] = []  # those that may still turn out to be lost, and some that may not any more
-        self._lost_heap: list[tuple[float, Record]] = []
+        self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
         self._fack: float = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
-        self._min_rtts = (inf, inf)  # in this window of time and in the one before
+        self._min_rtt = self._min_rtt_before = inf  # in this window of time and in the one before
         self.xmit_ts: float = -inf
         self.end_seq: float = 0
         self.rtt = 0.0
@@ -57,7 +58,7 @@ class Rack:
     @property
     def min_rtt(self) -> float:
         """The shortest round trip lately (6.2 step 1): of one to two windows of time."""
-        return min(self._min_rtts)
+        return min(self._min_rtt, self._min_rtt_before)
 
     # --- 6.1: upon transmitting a data segment
 
@@ -146,10 +147,10 @@ class Rack:
     def measured(self, rtt: float, now: float) -> None:
         """Step 1: a round trip was measured."""
         if now >= self._window_ends:
-            self._min_rtts = (inf, self._min_rtts[0])
+            self._min_rtt, self._min_rtt_before = inf, self._min_rtt
             self._window_ends = now + self._window_s
-        if rtt < self._min_rtts[0]:
-            self._min_rtts = (rtt, self._min_rtts[1])
+        if rtt < self._min_rtt:
+            self._min_rtt = rtt
 
     def dsack(self, snd_nxt: int) -> None:
         """Step 4: a DSACK came, so the window was too small; it grows once a round trip."""
@@ -203,6 +204,8 @@ class Rack:
     def _mark_lost(self, record: Record) -> None:
         record[_STATE] = int(record[_STATE]) | _LOST
         self.lost += int(record[_END] - record[_START])
+        if self._lost_heap is _NOTHING_LOST:
+            self._lost_heap = []
         heappush(self._lost_heap, (record[_START], record))
 
     def _not_lost(self, record: Record) -> None:

@@ -17,6 +17,8 @@ _JOIN_BELOW = 1024
 # A chunk this large is handed to the reader as it is; smaller ones are worth joining to save calls.
 _WHOLE_FROM = 16384
 
+_NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
+
 _start_of = itemgetter(0)
 
 
@@ -35,7 +37,7 @@ class ReceiveBuffer:
         self._chunks: list[bytes] = []
         self._head = 0
         self._max_runs = max_runs
-        self._runs: list[tuple[int, bytes]] = []  # where each begins
+        self._runs = _NO_RUNS  # where each begins, and what it is
         self.next = 0
         self.size = 0
         self.held = 0
@@ -73,6 +75,8 @@ class ReceiveBuffer:
 
     def _hold(self, offset: int, end: int, data: Buffer) -> bool:
         """Store the parts of `data` that fall between the runs held already."""
+        if self._runs is _NO_RUNS:
+            self._runs = []
         runs = self._runs
         index = bisect_left(runs, offset, key=_start_of)
         if index and _end_of(runs[index - 1]) > offset:
@@ -102,7 +106,8 @@ class ReceiveBuffer:
             self.held -= len(run)
             self.append(run)
             moved += 1
-        del self._runs[:moved]
+        if moved:
+            del self._runs[:moved]
 
     def read(self, max_bytes: int) -> bytes:
         """Take up to `max_bytes`; a large chunk is returned without a copy."""
@@ -181,7 +186,7 @@ class ReceiveBuffer:
 
     def forget_held(self) -> None:
         """Forget what waits behind a gap: nothing will fill it."""
-        self._runs.clear()
+        self._runs = _NO_RUNS
         self.held = 0
 
     def clear(self) -> None:

@@ -19,6 +19,7 @@ from stack.tcp.seq import MASK
 
 DUP_THRESH = 3  # RFC 6675 section 2
 _HALF = 0x8000_0000
+_NO_RANGES: list[int] = []  # of every connection from which nothing is missing, nearly always all: never written to
 
 # The rules of NextSeg
 LOST, NEW, MAYBE_LOST, RESCUE = 1, 2, 3, 4
@@ -31,8 +32,7 @@ class Scoreboard:
 
     def __init__(self, most_ranges: int) -> None:
         self._most = most_ranges
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+        self._starts = self._ends = _NO_RANGES
         self.sacked = 0  # octets in all ranges
         self.high_ack = 0
         self.high_rxt = 0
@@ -92,6 +92,8 @@ class Scoreboard:
                 self.sacked += (right - left) - (sum(ends[first:last]) - sum(starts[first:last]))
                 starts[first:last], ends[first:last] = [left], [right]
             elif len(starts) < self._most:
+                if starts is _NO_RANGES:
+                    starts, ends = self._starts, self._ends = [], []
                 starts.insert(first, start)
                 ends.insert(first, end)
                 self.sacked += end - start
@@ -180,8 +182,7 @@ class Scoreboard:
 
     def clear(self) -> None:
         """After a timeout: the receiver may have reneged, so forget what it said (RFC 2018 section 5)."""
-        self._starts.clear()
-        self._ends.clear()
+        self._starts = self._ends = _NO_RANGES
         self.sacked = 0
         self.high_rxt = self.high_ack
         self.rescue_rxt = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 class Reno:
     """The standard's own congestion control, in octets."""
 
-    __slots__ = ("_avoided", "_initial_segments", "_prior", "cwnd", "mss", "ssthresh")
+    __slots__ = ("_avoided", "_initial_segments", "_prior_cwnd", "_prior_ssthresh", "cwnd", "mss", "ssthresh")
 
     def __init__(self, mss: int, initial_segments: int) -> None:
         self.mss = mss
@@ -17,7 +17,7 @@ class Reno:
         self.cwnd = self._initial_window()
         self.ssthresh = 1 << 30  # 3.1: "arbitrarily high"
         self._avoided = 0  # octets acknowledged in congestion avoidance since cwnd last grew
-        self._prior = (self.cwnd, self.ssthresh)  # before the last reduction
+        self._prior_cwnd, self._prior_ssthresh = self.cwnd, self.ssthresh  # before the last reduction
 
     def _initial_window(self) -> int:
         """RFC 6928 section 2: min (10*MSS, max (2*MSS, 14600))."""
@@ -79,11 +79,11 @@ class Reno:
 
     def on_spurious(self) -> None:
         """Nothing was lost: as if the last reduction had not been (RFC 4015 section 3.2 has it in steps)."""
-        self.cwnd = max(self.cwnd, self._prior[0])
-        self.ssthresh = max(self.ssthresh, self._prior[1])
+        self.cwnd = max(self.cwnd, self._prior_cwnd)
+        self.ssthresh = max(self.ssthresh, self._prior_ssthresh)
 
     def _remember(self) -> None:
-        self._prior = self.cwnd, self.ssthresh
+        self._prior_cwnd, self._prior_ssthresh = self.cwnd, self.ssthresh
 
     def on_handshake_loss(self) -> None:
         """3.1: "the initial window ... MUST be one segment of at most SMSS bytes"."""
