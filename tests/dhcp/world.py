@@ -7,7 +7,7 @@ said to its host, `World.after` lets time pass. Whatever is left over at the end
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -56,7 +56,8 @@ def seconds(value: int) -> bytes:
 class World:
     """The client, its host as far as it sees it, and the clock. Times are relative to the start of the test.
 
-    Chance moves no time unless `config` says so; `chance` replaces the seeded bytes. `probing`: what `Below.probe` is
+    Chance moves no time unless `config` says so; `chance` is the byte that
+    then takes the place of all random ones. `probing`: what `Below.probe` is
     answered at once; "later" leaves it to the test, which then calls `client.probed`.
     """
 
@@ -64,7 +65,7 @@ class World:
         self,
         config: DhcpConfig | None = None,
         *,
-        chance: Callable[[int], bytes] | None = None,
+        chance: int | None = None,
         mtu: int = 1500,
         probing: bytes | str | None = None,
         duid: bytes | None = None,
@@ -122,7 +123,7 @@ class World:
     def _random(self, count: int) -> bytes:
         self._drawn += 1
         if self._chance is not None:
-            return self._chance(count)
+            return bytes((self._chance,)) * count
         return hashlib.sha256(b"%d" % self._drawn).digest()[:count]
 
     def _trace(self, event: str, fields: dict[str, object]) -> None:

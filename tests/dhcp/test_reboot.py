@@ -1,0 +1,210 @@
+"""The address of old: RFC 2131 sections 3.2, 3.7 and 4.4.2, the states INIT-REBOOT and REBOOTING."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.dhcp.lease import Lease
+from stack.dhcp.states import State
+from stack.wire import dhcp
+from stack.wire.addresses import ANY, BROADCAST
+from tests.dhcp.world import ADDRESS, MAC, OTHER_MAC, SECOND, SERVER, World, seconds
+from tests.requirements import rfc
+
+
+def remembered(world: World, left_s: float = 3000) -> Lease:
+    """A lease of an hour that has so much left."""
+    return Lease(ADDRESS, 24, SERVER, 3600, 1800, 3150, world.now + left_s - 3600)
+
+
+@rfc("2131-4.4.2-a", "2131-4.4.2-b", "2131-3.2-a")
+def test_the_old_address_is_asked_for_without_naming_a_server(world: World) -> None:
+    world.begin(remembered(world))
+    request = world.expects(dhcp.REQUEST, to=BROADCAST, source=ANY, at=0)
+    assert world.client.state is State.REBOOTING
+    assert request.values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
+    assert dhcp.SERVER_IDENTIFIER not in request.values()
+    assert request.ciaddr == ANY
+
+
+@rfc("2131-4.3.2-c", "2131-4.3.2-d", "2131-3.2-b")
+def test_the_old_address_is_asked_for_under_the_same_identifier(world: World) -> None:
+    world.become_bound()
+    world.client.stop(world.now)
+    world.begin(world.client.remembered)
+    values = world.expects(dhcp.REQUEST).values()
+    assert values[dhcp.CLIENT_IDENTIFIER] == bytes((255,)) + MAC[-4:] + bytes((0, 3, 0, 1)) + MAC
+    assert values[dhcp.REQUESTED_ADDRESS] == ADDRESS
+    assert dhcp.SERVER_IDENTIFIER not in values
+
+
+@rfc("2131-4.4.2-c")
+@pytest.mark.parametrize("server", [SERVER, SECOND])
+def test_any_server_may_acknowledge_it(world: World, server: bytes) -> None:
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.after(2)
+    world.sends(dhcp.ACK, {dhcp.SERVER_IDENTIFIER: server})
+    lease, previous = world.told("bound")
+    assert previous is None
+    assert (lease.server, lease.requested_at) == (server, world.start)
+    assert world.probes == [ADDRESS]
+    world.sends(dhcp.ACK)  # "subsequent DHCPACKs ignored"
+    world.refused("dhcp_unexpected")
+
+
+def test_an_acknowledgment_of_another_address_or_request_is_not_one(world: World) -> None:
+    world.begin(remembered(world))
+    request = world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK, yiaddr=SECOND)
+    world.refused("dhcp_other_address")
+    world.sends(dhcp.ACK, xid=request.xid ^ 0x80000000)
+    world.refused("dhcp_other_transaction")
+    assert world.client.state is State.REBOOTING
+
+
+@rfc("2131-3.2-d", "2131-3.1-i")
+def test_a_refusal_means_that_it_is_gone(world: World) -> None:
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    discover = world.expects(dhcp.DISCOVER, at=0)
+    assert dhcp.REQUESTED_ADDRESS not in discover.values()
+    assert world.client.remembered is None
+
+
+@rfc("2131-3.2-c")
+def test_if_another_host_has_it_now_it_is_declined() -> None:
+    world = World(probing=OTHER_MAC)
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK)
+    decline = world.expects(dhcp.DECLINE, to=BROADCAST, source=ANY)
+    assert decline.values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
+    assert world.client.state is State.INIT
+    world.due()
+    discover = world.expects(dhcp.DISCOVER, at=10)
+    assert dhcp.REQUESTED_ADDRESS not in discover.values()
+    world.finish()
+
+
+def test_if_nobody_knows_it_any_is_asked_for_after_two_tries(world: World) -> None:
+    world.begin(remembered(world))
+    world.after(12)
+    assert [sent.at for sent in world.sent] == [0, 4, 12]
+    world.expects(dhcp.REQUEST)
+    assert world.expects(dhcp.REQUEST).secs == 4
+    discover = world.expects(dhcp.DISCOVER)
+    assert (discover.secs, discover.values()[dhcp.REQUESTED_ADDRESS]) == (12, ADDRESS)
+
+
+def test_a_lease_that_is_over_is_a_wish_and_no_more(world: World) -> None:
+    world.begin(remembered(world, left_s=0))
+    assert world.expects(dhcp.DISCOVER).values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
+
+
+def test_the_users_wish_comes_before_what_is_remembered(world: World) -> None:
+    world.begin(remembered(world), wish=SECOND)
+    assert world.expects(dhcp.DISCOVER).values()[dhcp.REQUESTED_ADDRESS] == SECOND
+
+
+@rfc("2131-3.7-a")
+@pytest.mark.parametrize("at", [100, 1900, 3200])
+def test_after_the_link_was_away_the_address_is_verified_and_stays_in_use(world: World, at: float) -> None:
+    old = world.become_bound()
+    world.after(at)
+    world.sent.clear()
+    world.client.link_changed(world.now)
+    request = world.expects(dhcp.REQUEST, to=BROADCAST, source=ANY)
+    assert request.values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
+    assert (request.secs, request.ciaddr) == (0, ANY)
+    assert world.client.lease is old
+    world.sends(dhcp.ACK)
+    lease, previous = world.told("bound")
+    assert previous is old
+    assert world.probes == [ADDRESS]  # RFC 5227 section 2.1: also when the link comes back
+    assert lease.requested_at == world.now
+
+
+def test_in_a_network_without_our_server_the_address_may_be_used_to_its_end(world: World) -> None:
+    lease = world.become_bound()
+    world.after(100)
+    world.client.link_changed(world.now)
+    world.after(12)
+    assert [sent.message.message_type for sent in world.sent] == [dhcp.REQUEST] * 2
+    world.sent.clear()
+    assert world.client.state is State.BOUND
+    assert world.client.deadline == lease.renew_at
+
+
+def test_a_lease_that_ends_while_it_is_verified_has_ended(world: World) -> None:
+    lease = world.become_bound({dhcp.LEASE_TIME: seconds(100)})
+    world.after(98)
+    world.sent.clear()
+    world.client.link_changed(world.now)
+    world.expects(dhcp.REQUEST)
+    world.after(2)
+    assert world.told("unbound") == (lease, "expired")
+    world.expects(dhcp.DISCOVER, at=100.25)
+
+
+def test_a_refusal_in_the_new_network_ends_the_lease(world: World) -> None:
+    lease = world.become_bound()
+    world.client.link_changed(world.now)
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    assert world.told("unbound") == (lease, "nak")
+    world.expects(dhcp.DISCOVER)
+
+
+def test_another_host_that_has_our_address_in_the_new_network_keeps_it(world: World) -> None:
+    lease = world.become_bound()
+    world.probing = OTHER_MAC
+    world.client.link_changed(world.now)
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK)
+    assert world.told("unbound") == (lease, "conflict")
+    world.expects(dhcp.DECLINE)
+    assert world.client.state is State.INIT
+
+
+def test_the_link_may_go_again_while_the_address_is_verified() -> None:
+    world = World(probing="later")
+    world.begin(remembered(world))
+    first = world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK)
+    world.client.link_changed(world.now)
+    assert world.told("cancel_probe") == (ADDRESS,)
+    assert world.expects(dhcp.REQUEST).xid != first.xid
+    world.client.probed(ADDRESS, None, world.now)
+    assert world.client.state is State.REBOOTING
+    world.finish()
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_an_acquisition_begins_again_when_the_link_comes_back(world: World, offered: bool) -> None:
+    world.begin()
+    first = world.expects(dhcp.DISCOVER)
+    world.after(1)
+    if offered:
+        world.sends(dhcp.OFFER)
+        world.due()
+        world.expects(dhcp.REQUEST)
+    world.client.link_changed(world.now)
+    discover = world.expects(dhcp.DISCOVER)
+    assert (discover.secs, discover.xid != first.xid) == (0, True)
+    assert world.client.state is State.SELECTING
+
+
+def test_a_lease_that_is_shorter_than_its_probe_takes_the_old_one_with_it() -> None:
+    world = World()
+    lease = world.become_bound()
+    world.probing = "later"
+    world.client.link_changed(world.now)
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK, {dhcp.LEASE_TIME: seconds(6)})
+    world.after(6)
+    world.told("cancel_probe")
+    assert world.told("unbound") == (lease, "expired")
+    world.expects(dhcp.DISCOVER)
+    world.finish()
