@@ -88,7 +88,7 @@ def _act(
     if tcb.recovering and tcb.prr is not None:
         if delivered > 0:
             tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
-        if not in_recovery and rack is not None:  # the first retransmission is not made to wait
+        if rack is not None and not tcb.prr.out:  # the first retransmission is not made to wait for another ACK
             tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
 
 
@@ -192,4 +192,12 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     if not tcb.recovering and _loss_is_seen(tcb, board):
         _enter(tcb, board, now)
         tcb.reo_deadline = _detect(tcb, board, rack, now)
+        tcb.beyond = board.sacked + rack.lost
+        if tcb.prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
+            # No ACK says that anything has left the network, which is as full as when it lost the segment: sent now,
+            # it would be lost again. What is in flight brings ACKs within a round trip, or all of it is lost, too.
+            tcb.prr.allowance = 0
+            tcb.reo_deadline = min(tcb.reo_deadline, now + rack.rtt)
+    elif tcb.prr is not None and tcb.recovering and not tcb.prr.out:
+        tcb.prr.allowance = tcb.mss
     tcb.beyond = board.sacked + rack.lost

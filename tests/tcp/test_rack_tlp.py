@@ -92,6 +92,35 @@ def test_the_reordering_timer_finds_the_loss_when_no_ack_comes() -> None:
     assert conn.recovering
 
 
+def test_what_time_shows_lost_waits_for_an_ack_while_the_network_is_full() -> None:
+    """It is as full as when it lost the segment, so that the retransmission would be lost, too."""
+    conn, peer = sending()
+    peer.wait(RTT)
+    sack(conn, peer, 0, (1, 2))
+    resends(conn, peer, 10)
+    peer.wait(RTT / 4)
+    assert conn.recovering
+    peer.silent()
+    sack(conn, peer, 0, (1, 3))
+    resends(conn, peer, 0)
+    assert conn.prr is not None
+    assert conn.prr.out == MSS
+
+
+def test_but_not_for_longer_than_a_round_trip() -> None:
+    conn, peer = sending()
+    peer.wait(RTT)
+    sack(conn, peer, 0, (1, 2))
+    resends(conn, peer, 10)
+    peer.wait(RTT / 4)
+    peer.wait(RTT - 0.001)
+    peer.silent()
+    peer.wait(0.002)
+    resends(conn, peer, 0)
+    peer.wait(RTT)
+    peer.silent()
+
+
 @rfc("8985-3.3.2-a")
 def test_three_segments_sacked_are_enough_when_nothing_was_reordered() -> None:
     conn, peer = sending()
@@ -399,7 +428,7 @@ def test_a_timeout_that_falls_due_while_the_reordering_timer_runs_begins_anew() 
     conn.rack.reordering_seen = True
     peer.wait(RTT)
     sack(conn, peer, 0, (2, 5))
-    peer.wait(RTT / 4)
+    peer.wait(RTT / 4 + RTT)
     assert conn.recovering
     due = conn.rto_deadline
     peer.wait(due - peer.now - 0.01)
