@@ -10,7 +10,7 @@ from math import inf
 
 from stack.tcp import undo
 from stack.tcp.ecn import echo_arrived
-from stack.tcp.output import retransmit_front
+from stack.tcp.output import output, retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
 from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
@@ -25,6 +25,9 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
+    if tcb.flight < tcb.settled_flight and ((seg.seg_ack == before and not seg.whole_len) or seg.flags & ECE):
+        # It may reduce the window in proportion to the flight: what the ACKs before it in this batch let go is first.
+        output(tcb, now)
     cwnd, flight = tcb.congestion.cwnd, tcb.flight
     acked = 0
     if gt(seg.seg_ack, before):
@@ -35,7 +38,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.scoreboard is not None:
         sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
     elif acked:
-        without_sack(tcb, seg.seg_ack, acked, flight, now)
+        without_sack(tcb, seg.seg_ack, acked, now)
     elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
         _duplicate_ack(tcb, now)
     if le(before, seg.seg_ack):
@@ -105,8 +108,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     tcb.wakes |= WAKE_WRITABLE
 
 
-def without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> None:
-    """What `acked` new octets of `flight` mean to congestion control when the peer does not use SACK."""
+def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
+    """What `acked` new octets mean to congestion control when the peer does not use SACK."""
     tcb.beyond = 0
     if tcb.recovering:
         _recovery_ack(tcb, ack, acked, now)
@@ -114,7 +117,7 @@ def without_sack(tcb: Tcb, ack: int, acked: int, flight: int, now: float) -> Non
         tcb.duplicate_acks = 0
         if gt(ack, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
             tcb.recover = add(ack, -1)
-        if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
+        if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
 
 

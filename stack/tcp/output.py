@@ -119,6 +119,7 @@ def output(tcb: Tcb, now: float) -> None:  # hot
             _send_new(tcb, now)
     if tcb.ack_now and tcb.state != _CLOSED:
         emit(tcb, tcb.snd_nxt, ACK, now)
+    tcb.settled_flight = (tcb.snd_nxt - tcb.snd_una) & MASK
     set_timers(tcb, now)
 
 

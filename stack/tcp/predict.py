@@ -72,9 +72,9 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
     if acked:
         new_data_acknowledged(tcb, ack, acked, ts_ecr, now)
         if tcb.scoreboard is not None:
-            cumulative_ack(tcb, tcb.scoreboard, acked, ts_ecr, flight, now)
+            cumulative_ack(tcb, tcb.scoreboard, acked, ts_ecr, now)
         else:
-            without_sack(tcb, ack, acked, flight, now)
+            without_sack(tcb, ack, acked, now)
     window <<= tcb.snd_shift
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seq, ack
     if window > tcb.max_snd_wnd:

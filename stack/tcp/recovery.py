@@ -45,15 +45,15 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     if tcb.tlp_end is not None:
         duplicate = dsack or not (acked or blocks or seg.whole_len)
         tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
-    _act(tcb, board, acked, news, dsack, seg.ts_ecr, flight, acked + board.sacked - sacked_before, now)
+    _act(tcb, board, acked, news, dsack, seg.ts_ecr, acked + board.sacked - sacked_before, now)
 
 
-def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, flight: int, now: float) -> None:
+def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: float) -> None:
     """As `sack_ack`, for an ACK of `acked` new octets without SACK blocks, while no loss probe is in flight."""
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     tcb.duplicate_acks = 0
-    _act(tcb, board, acked, [], False, ts_ecr, flight, acked + board.sacked - sacked_before, now)
+    _act(tcb, board, acked, [], False, ts_ecr, acked + board.sacked - sacked_before, now)
 
 
 def _act(
@@ -63,7 +63,6 @@ def _act(
     news: list[tuple[int, int]],
     dsack: bool,
     ts_ecr: int,
-    flight: int,
     delivered: int,
     now: float,
 ) -> None:
@@ -82,7 +81,7 @@ def _act(
     if acked and not in_recovery and not tcb.recovering:
         if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
             tcb.recover = add(tcb.snd_una, -1)
-        if 2 * flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
+        if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
             tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
     tcb.beyond = board.sacked + rack.lost if rack is not None else board.sacked
     if tcb.recovering and tcb.prr is not None:

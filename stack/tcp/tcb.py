@@ -137,10 +137,10 @@ class Tcb:
         "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
         "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline", "rto_recovery", "rtt",
         "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling",
-        "scoreboard", "send_buffer", "send_mss", "services", "sizes", "snd_nxt", "snd_shift", "snd_una",
-        "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline", "syn_acked",
-        "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans", "tlp_samples",
-        "trip_began_at", "trip_octets", "urgent_taken", "user_timeout", "user_timeout_s", "wakes",
+        "scoreboard", "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift",
+        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
+        "syn_acked", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans",
+        "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout", "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -217,6 +217,7 @@ class Tcb:
         self.tlp_is_retrans = False
         self.tlp_samples = -1  # how many round trips had been measured when it was sent
         self.limited_from = 0  # SND.NXT at the first duplicate ACK
+        self.settled_flight = 0  # what was in flight when the last batch was over: all that might be
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
 

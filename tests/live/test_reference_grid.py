@@ -90,8 +90,8 @@ def theirs(cell: Cell, flows: int) -> float:
 def ours(cell: Cell, flows: int) -> float:
     """Our goodput."""
 
-    async def flow(host: stack.Host) -> None:
-        async with await host.open_tcp_stream(THEIRS, PORT) as stream:
+    async def flow(stream: trio.SocketStream) -> None:
+        async with stream:
             while True:
                 await stream.send_all(CHUNK)
 
@@ -104,8 +104,9 @@ def ours(cell: Cell, flows: int) -> float:
         ):
             ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
             with sink(namespace, flows) as receiver:
-                for _ in range(flows):
-                    nursery.start_soon(flow, host)
+                streams = [await host.open_tcp_stream(THEIRS, PORT) for _ in range(flows)]
+                for stream in streams:  # all together, as the kernel's: until then nobody reads
+                    nursery.start_soon(flow, stream)
                 measured = await trio.to_thread.run_sync(result, receiver)
                 nursery.cancel_scope.cancel()
         return measured

@@ -118,12 +118,31 @@ def test_slow_start_up_to_ssthresh() -> None:
     policy = Cubic(MSS, 10)
     policy.ssthresh = 20 * MSS
     for _ in range(10):
-        policy.on_ack(2 * MSS, 0.0, 0.1)
+        policy.on_ack(MSS, 0.0, 0.1)
     assert policy.cwnd == 20 * MSS
     policy.on_ack(MSS, 0.0, 0.1)
     assert policy.cwnd == 21 * MSS
     policy.on_ack(MSS, 0.1, 0.1)
     assert policy.cwnd < 21.2 * MSS
+
+
+def test_slow_start_doubles_the_window_though_acks_are_delayed_but_not_after_a_timeout() -> None:
+    """RFC 3465 section 2.3."""
+    policy = Cubic(MSS, 10)
+    for _ in range(5):
+        policy.on_ack(2 * MSS, 0.0, 0.1)
+    assert policy.cwnd == 20 * MSS
+    policy.on_ack(10 * MSS, 0.0, 0.1)  # L = 2*SMSS
+    assert policy.cwnd == 22 * MSS
+    policy.on_ack(100, 0.0, 0.1)
+    assert policy.cwnd == 22 * MSS + 100
+    policy.on_rto(20 * MSS, True, 0.0)
+    policy.on_ack(2 * MSS, 0.0, 0.1)
+    assert policy.cwnd == 2 * MSS
+    policy.on_spurious()
+    before = policy.cwnd
+    policy.on_ack(2 * MSS, 0.0, 0.1)
+    assert policy.cwnd == before + 2 * MSS
 
 
 @rfc("8312-5.8-a")

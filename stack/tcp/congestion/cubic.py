@@ -1,6 +1,7 @@
 """CUBIC: the window grows by the time since the last loss, not by round trips; slowest near where that loss was.
 
-See RFC 8312. Slow start, idle restart and recovery without SACK are Reno's; beta and the curve are CUBIC's own.
+See RFC 8312. Idle restart and recovery without SACK are Reno's; beta and the curve are CUBIC's own. Slow start doubles
+the window in a round trip, whether or not the peer delays its ACKs: appropriate byte counting, RFC 3465.
 
     W_cubic(t) = C*(t-K)^3 + W_max                      (Eq. 1)
     K          = cubic_root(W_max*(1-beta_cubic)/C)     (Eq. 2)
@@ -13,6 +14,7 @@ from .reno import Reno
 _C = 0.4  # section 5.1: segments per second cubed
 _BETA = 0.7  # section 4.5
 _ALPHA = 3 * (1 - _BETA) / (1 + _BETA)  # section 4.2
+_LIMIT = 2  # RFC 3465 section 2.3: "MAY use L=2*SMSS bytes and MUST NOT use L > 2*SMSS bytes"
 _SHORTEST_RTT_S = 0.001  # in the same room; no network is so fast that dividing by less makes sense
 
 
@@ -25,6 +27,7 @@ class Cubic(Reno):
         "_growth",
         "_k",
         "_last_ack_at",
+        "_limit",
         "_origin",
         "_w_last_max",
         "_w_max",
@@ -33,6 +36,7 @@ class Cubic(Reno):
 
     def __init__(self, mss: int, initial_segments: int) -> None:
         super().__init__(mss, initial_segments)
+        self._limit = _LIMIT  # L, in segments
         self._w_max = self._w_last_max = 0.0
         self._before = (0.0, 0.0)  # those two, before the last reduction
         self._epoch_start: float | None = None  # when this congestion avoidance began
@@ -67,6 +71,10 @@ class Cubic(Reno):
         self._growth -= whole
         self.cwnd += whole
 
+    def _slow_start(self, acked: int) -> None:
+        """RFC 3465 section 2.2; after a timeout an ACK may cover what left the network long ago (2.3), so L is 1."""
+        self.cwnd += min(acked, self._limit * self.mss)
+
     def _begin_epoch(self, cwnd: float, now: float) -> None:
         """4.1: K is how long the curve takes from cwnd back to W_max, which is Eq. 2 where cwnd = W_max*beta_cubic.
 
@@ -86,6 +94,7 @@ class Cubic(Reno):
         self._remember()
         self._reduce(flight)
         self.cwnd = self.ssthresh
+        self._limit = _LIMIT
 
     def on_rto(self, flight: int, first: bool, now: float) -> None:
         """4.7: as Reno, with CUBIC's beta; the next curve begins at its plateau."""
@@ -93,6 +102,7 @@ class Cubic(Reno):
             self._remember()
             self._reduce(flight)
         self.cwnd = self.mss
+        self._limit = 1
         self._w_max = 0.0
         self._epoch_start = None
 
@@ -104,6 +114,7 @@ class Cubic(Reno):
     def on_spurious(self) -> None:
         """The reduction was for nothing: the curve is what it was, though a new epoch begins on it."""
         super().on_spurious()
+        self._limit = _LIMIT
         self._w_max, self._w_last_max = self._before
         self._epoch_start = None
 
