@@ -4,6 +4,7 @@ Times are in seconds, sizes in bytes. `Config()` is a well-behaved Internet host
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,26 @@ class ArpConfig:
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcdConfig:
+    """Address conflict detection: RFC 5227. Section 1.1 forbids to make its constants a matter of choice."""
+
+    mode: str = "strict"
+    """What is done with an address given by hand. "strict": it is probed for before it is used (section 2.1);
+    "optimistic": it is used at once, and given up if the probes find another host with it; "off": neither."""
+
+    PROBE_WAIT_S: ClassVar[float] = 1.0  # the longest random wait before the first probe
+    PROBE_NUM: ClassVar[int] = 3
+    PROBE_MIN_S: ClassVar[float] = 1.0  # between probes, at least
+    PROBE_MAX_S: ClassVar[float] = 2.0  # and at most
+    ANNOUNCE_WAIT_S: ClassVar[float] = 2.0  # after the last probe
+    ANNOUNCE_NUM: ClassVar[int] = 2
+    ANNOUNCE_INTERVAL_S: ClassVar[float] = 2.0
+    MAX_CONFLICTS: ClassVar[int] = 10
+    RATE_LIMIT_INTERVAL_S: ClassVar[float] = 60.0  # between beginnings of probing after so many conflicts
+    DEFEND_INTERVAL_S: ClassVar[float] = 10.0  # a second conflict within this costs us the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +299,7 @@ class Config:
     """Everything, layer by layer."""
 
     arp: ArpConfig = field(default_factory=ArpConfig)
+    acd: AcdConfig = field(default_factory=AcdConfig)
     ip: IpConfig = field(default_factory=IpConfig)
     icmp: IcmpConfig = field(default_factory=IcmpConfig)
     udp: UdpConfig = field(default_factory=UdpConfig)

@@ -18,6 +18,9 @@ MIB: dict[str, str] = {
     "ifOutDiscards": "frames the link did not take",
     # --- ARP
     "arpOutRequests": "requests sent for an address, polls of known stations included",
+    "arpOutProbes": "requests sent to find out whether an address is free (RFC 5227)",
+    "arpOutAnnouncements": "requests sent to tell that an address is ours, in defence too (RFC 5227)",
+    "arpInConflicts": "packets received by which another host claims an address of ours, or one we wanted (RFC 5227)",
     # --- IPv4 (RFC 4293)
     "ipSystemStatsInReceives": "packets received, wrong ones included",
     "ipSystemStatsInHdrErrors": "packets dropped because something in their header was wrong",
@@ -96,6 +99,7 @@ DROPS: dict[str, str] = {
     "arp_bad_protocol": "the protocol type or address length is not IPv4's",
     "arp_bad_sender": "the sender claims a group address, or none, as its station address (RFC 1812 section 3.3.2)",
     "arp_from_ourselves": "one of our own packets came back",
+    "arp_conflict": "the sender has one of our addresses",
     "arp_not_for_us": "the target is another host, and the sender is nobody we know",
     "arp_unsolicited": "a reply from someone we did not ask",
     "arp_cache_full": "a neighbour forgotten to make room for a new one",

@@ -218,7 +218,9 @@ async def answer_datagrams(
                 if (askers is None or askers.take(address, now)) and budget.take(now):
                     await sock.sendto(reply, address)
             except OSError as error:
-                if error.errno not in ONE_ASKERS_TROUBLE:
+                if error.errno == errno.ENETDOWN:
+                    return  # the link has gone, and with it whoever could ask
+                if error.errno not in (*ONE_ASKERS_TROUBLE, errno.EADDRNOTAVAIL):  # our address may come back
                     raise
 
 

@@ -88,7 +88,14 @@ async def serving(
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
         ready(f"ready: {options.address.ip} on {tap.name} ({mac}), offload {offload_name(tap)}")
         task_status.started()
+        nursery.start_soon(yielding, host)
         raise Failed(f"{await host.wait_link_lost()} has gone: somebody deleted it")
+
+
+async def yielding(host: stack.Host) -> None:
+    """Wait until another host takes the address, by which this one has lost its sense. Raises Failed."""
+    lost = await host.wait_address_lost()
+    raise Failed(f"{lost.address} is another host's, too: {lost.mac} on {lost.interface} has it, and this one yields")
 
 
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
@@ -124,7 +131,12 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
     running = False
     try:
         async with stack.open_host(
-            capture or tap, address=str(options.address), gateway=gateway, report=report, trace=trace
+            capture or tap,
+            address=str(options.address),
+            gateway=gateway,
+            acd="optimistic",
+            report=report,
+            trace=trace,
         ) as host:
             if capture is not None and capture.error:
                 raise Failed(f"--pcap: {capture.error}")

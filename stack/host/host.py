@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
+from functools import partial
 from struct import Struct
-from typing import cast
+from typing import Protocol, cast
 
 from stack.config import Config
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
+from stack.host.addresses import Addresses
 from stack.host.deadlines import Deadlines
 from stack.host.interface import Interface, make_interface
 from stack.host.ports import EphemeralPorts
@@ -34,7 +36,7 @@ from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
 from stack.udp.below import Received as UdpReceived
 from stack.udp.ports import UdpPorts
-from stack.wire.addresses import ANY, BROADCAST, MAC_BROADCAST, Prefix
+from stack.wire.addresses import BROADCAST, MAC_BROADCAST, Prefix
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
 
@@ -50,11 +52,26 @@ def _nothing() -> None:
     """Nobody sleeps on our deadlines."""
 
 
+class Part(Protocol):
+    """What has deadlines of its own, beside connections and the internet layer."""
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due; inf for never."""
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due, which may be nothing."""
+
+
+def _parts(interface: Interface) -> list[Part]:
+    return [part for part in (interface.neighbors, interface.conflicts) if part is not None]
+
+
 class Host:
     """Give it at birth: `random(n)`, n bytes nobody can guess; `report(text)`, told once of each bug of ours.
 
     `raise_errors` lets such a bug out instead of costing one packet; tests want that. `wake_timer`, to be set by
-    whoever runs the host, is called when `deadline` has moved earlier.
+    whoever runs the host, is called when `deadline` has moved earlier. `parts` are served when their deadlines come.
     """
 
     def __init__(
@@ -68,6 +85,7 @@ class Host:
     ) -> None:
         self.config = config if config is not None else Config()
         self.counters = Counters()
+        self._random = random
         self.now = 0.0
         self.down = False
         self.wake_timer: Callable[[], None] = _nothing
@@ -77,6 +95,7 @@ class Host:
         self._trace = trace
         self._next_index = 1
         self._interfaces: list[Interface] = []
+        self.parts: list[Part] = []
         self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
@@ -88,6 +107,7 @@ class Host:
         if trace is not None:
             self._services.trace = self._tcp_event
         self.udp = self._make_udp(ports)
+        self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.handlers[PROTO_TCP] = self.tcp.receive
         self.ip.handlers[PROTO_UDP] = self.udp.receive
         self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error
@@ -118,31 +138,110 @@ class Host:
 
     # --- links
 
-    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None, now: float) -> Interface:
-        """Take in a link that is open. OSError ENETUNREACH when the gateway is on none of the networks."""
+    def attach(
+        self,
+        link: Link,
+        addresses: list[Prefix],
+        gateway: bytes | None,
+        now: float,
+        *,
+        acd: str | None = None,
+        ready: Callable[[bytes, bool, float], None] | None = None,
+        on_conflict: Callable[[bytes, bytes, float], None] | None = None,
+    ) -> Interface:
+        """Take in a link that is open, and its addresses; `acd`, `ready` and `on_conflict` as for `add_address`.
+
+        But `ready` and `on_conflict` are told the address first. OSError: ENETUNREACH when the gateway is on none of
+        the networks, EEXIST when an address is ours already; ValueError for one that no host can have.
+        """
         self._check_up()
-        if self._trace is not None:
-            link = TracedLink(link, self._trace)  # type: ignore[assignment]
-        interface = make_interface(
-            link, self._next_index, list(addresses), self.config.arp, self.counters, self._moved
-        )  # fmt: skip
+        self.now = now
+        for number, prefix in enumerate(addresses):
+            self.addresses.check(prefix, acd)
+            if any(prefix.address == other.address for other in addresses[:number]):
+                raise ValueError(f"{prefix} is given twice")
         if gateway is not None and not any(prefix.contains(gateway) for prefix in addresses):
             raise OSError(errno.ENETUNREACH, "the gateway must be on one of the interface's own networks")
+        if self._trace is not None:
+            link = TracedLink(link, self._trace)  # type: ignore[assignment]
+        interface = make_interface(link, self._next_index, self.config, self.counters, self._random, self._moved)
         self._next_index += 1
         self._interfaces.append(interface)
         self.ip.add_interface(interface)
-        if gateway is not None:
-            self.ip.routes.add(Prefix(ANY, 0), interface, gateway)
+        if interface.conflicts is not None:
+            interface.conflicts.is_ours = self._is_our_mac
+        self.parts.extend(_parts(interface))
+        for prefix in addresses:
+            self.addresses.add(
+                interface,
+                prefix,
+                now,
+                acd=acd,
+                gateway=gateway if gateway is not None and prefix.contains(gateway) else None,
+                ready=None if ready is None else partial(ready, prefix.address),
+                on_conflict=None if on_conflict is None else partial(on_conflict, prefix.address),
+            )
         return interface
 
     def detach(self, interface: Interface, now: float) -> None:
-        """The link has gone: connections over it end with ENETDOWN."""
+        """The link has gone: what depends on it ends with ENETDOWN."""
         if interface not in self._interfaces:
             return
         self.now = now
         self._interfaces.remove(interface)
         self.tcp.end_on(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
+        self.addresses.remove_all(interface, now, errno.ENETDOWN)
         self.ip.remove_interface(interface)
+        for part in _parts(interface):
+            self.parts.remove(part)
+
+    def _is_our_mac(self, mac: bytes) -> bool:
+        return any(interface.mac == mac for interface in self._interfaces)
+
+    # --- addresses
+
+    def add_address(
+        self,
+        interface: Interface,
+        prefix: Prefix,
+        now: float,
+        *,
+        acd: str | None = None,
+        ready: Callable[[bool, float], None] | None = None,
+        on_conflict: Callable[[bytes, float], None] | None = None,
+    ) -> None:
+        """Give an interface one more address, and the route to its network.
+
+        `acd` says how it begins: "strict": it is probed for before it is used, then announced and defended (RFC 5227
+        sections 2.1 to 2.4); "optimistic": the same, but it is used at once; "probed": for who has probed for it
+        himself, it is used, announced and defended; "off": it is used, and no more. None is the configuration's.
+
+        `ready(ok, now)` is called once: at once, unless "strict"; `ok` is false when probing has found another host
+        with the address, or the address was taken back meanwhile. `on_conflict(station address, now)` is called when
+        another host has it, in use or not; we have given it up by then, see `remove_address`.
+
+        OSError EEXIST when it is ours already, ValueError for one that no host can have.
+        """
+        self._check_up()
+        self.now = now
+        self.addresses.add(interface, prefix, now, acd=acd, ready=ready, on_conflict=on_conflict)
+
+    def remove_address(
+        self, interface: Interface, address: bytes, now: float, number: int = errno.EADDRNOTAVAIL
+    ) -> None:
+        """Take an address back; what depends on it ends with the errno `number`.
+
+        Its connections are reset, UDP endpoints bound to it report the error with their next call, and so do pings;
+        routes that send from it and gateways no longer on any network go, and so do neighbours. Listeners and bound
+        endpoints stay, in case the address comes back. OSError EADDRNOTAVAIL when it is not there.
+        """
+        self.now = now
+        self.addresses.remove(interface, address, now, number)
+
+    def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
+        """Send packets of at most `mtu` bytes out of an interface. OSError EINVAL: under 68, or over the link's own."""
+        self.now = now
+        self.addresses.set_mtu(interface, mtu, now)
 
     def shutdown(self, now: float) -> None:
         """End everything: connections are reset, whoever waits is told ENETDOWN, and later calls too."""
@@ -290,9 +389,9 @@ class Host:
     def deadline(self) -> float:
         """When `on_deadline` is due; inf for never."""
         earliest = min(self._deadlines.earliest, self.ip.deadline)
-        for interface in self._interfaces:
-            if interface.neighbors is not None and interface.neighbors.deadline < earliest:
-                earliest = interface.neighbors.deadline
+        for part in self.parts:
+            if part.deadline < earliest:
+                earliest = part.deadline
         return self.now if len(self.ip.loopback) else earliest
 
     def on_deadline(self, now: float) -> None:
@@ -303,17 +402,11 @@ class Host:
                 connection.deadline_reached(now)
             except Exception as error:
                 self._failed(error, connection)
-        for due in self._other_deadlines():
+        for part in [self.ip, *self.parts]:
             try:
-                due(now)
+                part.on_deadline(now)
             except Exception as error:
                 self._failed(error, None)
-
-    def _other_deadlines(self) -> list[Callable[[float], None]]:
-        neighbors = [
-            interface.neighbors.on_deadline for interface in self._interfaces if interface.neighbors is not None
-        ]
-        return [self.ip.on_deadline, *neighbors]
 
     def _moved(self) -> None:
         self.wake_timer()
@@ -392,7 +485,7 @@ class Host:
 
     def interfaces(self) -> list[InterfaceRecord]:
         """Every interface but the loopback."""
-        return [interface_record(interface) for interface in self._interfaces]
+        return [interface_record(interface, self.addresses.tentative(interface)) for interface in self._interfaces]
 
     def neighbors(self) -> list[NeighborRecord]:
         """The ARP caches."""
@@ -438,6 +531,7 @@ class Host:
             "echo_requests": len(self.ip.icmp.echo),
             "loopback_packets": len(self.ip.loopback),
             "neighbors": sum(map(len, neighbors)),
+            "tentative_addresses": len(self.addresses),
             "neighbor_queue_bytes": sum(cache.waiting_bytes for cache in neighbors),
         }
 

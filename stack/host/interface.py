@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stack.config import ArpConfig
+from stack.config import Config
 from stack.counters import Counters
 from stack.internet.arp import NeighborCache
+from stack.internet.conflict import Conflicts
 from stack.internet.interface import send_frame
 from stack.link.device import Link
 from stack.wire.addresses import Prefix
@@ -27,18 +28,27 @@ class Interface:
     mtu: int = 0
     mac: bytes | None = None
     ip_offset: int = 0
+    conflicts: Conflicts | None = None
 
 
 def make_interface(
-    link: Link, index: int, addresses: list[Prefix], config: ArpConfig, counters: Counters, moved: Callable[[], None]
+    link: Link,
+    index: int,
+    config: Config,
+    counters: Counters,
+    random: Callable[[int], bytes],
+    moved: Callable[[], None],
 ) -> Interface:
-    """An interface for an open link; `moved` is called when its neighbour cache has an earlier deadline."""
-    interface = Interface(link.name, index, link, addresses, None, False, link.mtu, link.mac, link.ip_offset)
+    """An interface without addresses, for an open link; `moved` is called when one of its deadlines comes earlier."""
+    interface = Interface(link.name, index, link, [], None, False, link.mtu, link.mac, link.ip_offset)
     if link.mac is not None:
 
         def transmit(parts: list[Buffer], now: float, offload: bytes) -> bool:
             return send_frame(counters, link, parts, now, offload)
 
-        interface.neighbors = NeighborCache(config, counters, link.mac, addresses, transmit)
-        interface.neighbors.reschedule = moved
+        neighbors = NeighborCache(config.arp, counters, link.mac, interface.addresses, transmit)
+        conflicts = Conflicts(config.acd, counters, link.mac, random, neighbors.transmit_arp)
+        neighbors.observe = conflicts.receive
+        neighbors.reschedule = conflicts.reschedule = moved
+        interface.neighbors, interface.conflicts = neighbors, conflicts
     return interface

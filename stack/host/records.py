@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from stack.host.interface import Interface
 from stack.tcp.tcb import Tcb
 from stack.tcp.user_calls import status
-from stack.wire.addresses import format_ipv4, format_mac
+from stack.wire.addresses import Prefix, format_ipv4, format_mac
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceRecord:
-    """`addresses` as "10.9.0.2/24"; `mtu` in bytes; `mac` is None on a link that carries bare IP packets."""
+    """`addresses` as "10.9.0.2/24"; `mtu` in bytes; `mac` is None on a link that carries bare IP packets.
+
+    `tentative` addresses are not used yet, but probed for (RFC 5227).
+    """
 
     name: str
     mac: str | None
     mtu: int
     addresses: tuple[str, ...]
+    tentative: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,14 @@ def endpoint(address: tuple[bytes, int]) -> str:
     return f"{format_ipv4(address[0])}:{address[1]}"
 
 
-def interface_record(interface: Interface) -> InterfaceRecord:
-    """The record of one interface."""
+def interface_record(interface: Interface, tentative: list[Prefix]) -> InterfaceRecord:
+    """The record of one interface, and of its addresses that are not used yet."""
     return InterfaceRecord(
         interface.name,
         None if interface.mac is None else format_mac(interface.mac),
         interface.mtu,
         tuple(str(prefix) for prefix in interface.addresses),
+        tuple(str(prefix) for prefix in tentative),
     )
 
 

@@ -38,6 +38,7 @@ from stack.wire.addresses import (
     format_ipv4,
     format_mac,
     is_group_mac,
+    is_link_local,
     is_loopback,
     is_multicast,
     is_this_network,
@@ -184,9 +185,11 @@ class NeighborCache:
             return
         if self.observe is not None:
             self.observe(packet, now)
+        if packet.sender_ip != ANY and self._is_ours(packet.sender_ip):  # RFC 5227 2.5: it gets no ordinary answer
+            self.counters.drop("arp_conflict")
+            return
         merged = self._merge(packet, now)
-        ours = any(prefix.address == packet.target_ip for prefix in self.addresses)
-        if not ours or packet.target_ip == ANY:
+        if packet.target_ip == ANY or not self._is_ours(packet.target_ip):
             if not merged:
                 self.counters.drop("arp_not_for_us")
             return
@@ -194,24 +197,30 @@ class NeighborCache:
             if not merged:
                 self.counters.drop("arp_unsolicited")
             return
-        if not merged and self._may_learn(packet):
+        if not merged and self._can_be_another(packet.sender_ip) and self._is_on_link(packet.sender_ip):
             self._confirm(self._create(packet.sender_ip), packet.sender_mac, now)
         self._reply(packet, now)
+
+    def _is_ours(self, address: bytes) -> bool:
+        return any(prefix.address == address for prefix in self.addresses)
 
     def _merge(self, packet: ArpPacket, now: float) -> bool:
         """Update the entry of the sender if there is one; a new station address supersedes the old one."""
         neighbor = self._entries.get(packet.sender_ip)
-        if neighbor is None or not self._may_learn(packet):
+        if neighbor is None or not self._can_be_another(packet.sender_ip):
             return False
         self._confirm(neighbor, packet.sender_mac, now)
         return True
 
-    def _may_learn(self, packet: ArpPacket) -> bool:
-        """Whether the sender's address can be that of another host: a probe's 0.0.0.0 or our own cannot."""
-        address = packet.sender_ip
+    def _can_be_another(self, address: bytes) -> bool:
+        """Whether it can be the address of another host: a probe's 0.0.0.0 or our own cannot."""
         if is_this_network(address) or is_loopback(address) or address[0] >= 224:
             return False
         return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
+
+    def _is_on_link(self, address: bytes) -> bool:
+        """Whether it belongs to one of our networks, or to the one that every link has (RFC 3927 section 2.6.2)."""
+        return is_link_local(address) or any(prefix.contains(address) for prefix in self.addresses)
 
     def _confirm(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
         asked = neighbor.state in (INCOMPLETE, PROBING)
@@ -231,7 +240,7 @@ class NeighborCache:
     def _reply(self, request: ArpPacket, now: float) -> None:
         """Swap the fields, put our own in the sender's place, and send it by unicast (RFC 826, RFC 5227 2.5, 2.6)."""
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
-        self._transmit(request.sender_mac, reply, now)
+        self.transmit_arp(reply, request.sender_mac, now)
 
     # --- asking
 
@@ -241,7 +250,7 @@ class NeighborCache:
         neighbor.requested_at = now
         packet = ArpPacket(REQUEST, self.mac, self._source_for(neighbor.address), MAC_ZERO, neighbor.address)
         self.counters["arpOutRequests"] += 1
-        self._transmit(target, packet, now)
+        self.transmit_arp(packet, target, now)
 
     def _source_for(self, address: bytes) -> bytes:
         for prefix in self.addresses:
@@ -249,7 +258,8 @@ class NeighborCache:
                 return prefix.address
         return self.addresses[0].address if self.addresses else ANY
 
-    def _transmit(self, target: bytes, packet: ArpPacket, now: float) -> None:
+    def transmit_arp(self, packet: ArpPacket, target: bytes, now: float) -> None:
+        """Send an ARP packet to the station address `target`."""
         self.transmit([ethernet_ii(target, self.mac, ETHERTYPE_ARP), packet.build()], now, b"")
 
     def _poll(self, neighbor: Neighbor, now: float) -> None:
@@ -357,6 +367,23 @@ class NeighborCache:
                 self.counters.drop("arp_unresolved")
             self._remove(neighbor)
         self.deadline = math.inf
+
+    def addresses_changed(self, gone: bytes | None = None) -> None:
+        """Our addresses are others now: forget who is no longer on any of our networks, or has become ourselves.
+
+        What waits to be sent from the address that has `gone` is not sent any more.
+        """
+        for neighbor in list(self._entries.values()):
+            if gone is not None:
+                kept = [datagram for datagram in neighbor.waiting if datagram.packets[0][12:16] != gone]
+                for _ in range(len(neighbor.waiting) - len(kept)):
+                    self.counters.drop("arp_unresolved")
+                neighbor.waiting = kept
+            if not (self._can_be_another(neighbor.address) and self._is_on_link(neighbor.address)):
+                for _ in self._take_waiting(neighbor):
+                    self.counters.drop("arp_unresolved")
+                self._remove(neighbor)
+        self.waiting_bytes = sum(datagram.size for entry in self._entries.values() for datagram in entry.waiting)
 
     def records(self, now: float) -> list[NeighborRecord]:
         """The cache as it is now."""

@@ -197,6 +197,12 @@ class EchoClient:
         for ping in list(self._waiting.values()):
             self._fail(ping, number)
 
+    def source_gone(self, address: bytes, number: int) -> None:
+        """An address of ours has gone, and no answer will come to what was sent from it."""
+        for ping in list(self._waiting.values()):
+            if ping.path.source == address:
+                self._fail(ping, number)
+
     def forget(self, ping: Ping) -> None:
         """No result is wanted any more."""
         key = (ping.identifier, ping.sequence)

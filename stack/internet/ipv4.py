@@ -92,11 +92,19 @@ class Ipv4:
         if prefix not in interface.addresses:
             interface.addresses.append(prefix)
             self.routes.add(prefix, interface, source=prefix.address)
+            if interface.neighbors is not None:
+                interface.neighbors.addresses_changed()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
-        """Take an address back, and the routes that needed it."""
+        """Take an address back, and the routes and neighbours that needed it."""
         interface.addresses.remove(prefix)
         self.routes.remove_address(interface, prefix)
+        if interface.neighbors is not None:
+            interface.neighbors.addresses_changed(gone=prefix.address)
+
+    def mtu_changed(self, interface: Interface, now: float) -> None:
+        """The interface takes packets of another size from now on: paths out of it learn of it."""
+        self.output.interface_mtu_changed(interface, now)
 
     def owner(self, address: bytes) -> Interface | None:
         """The interface that has this address of ours, None when it is not ours."""

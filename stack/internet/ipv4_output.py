@@ -301,6 +301,12 @@ class Ipv4Output:
                 self.reschedule()
             self._mtu_changed(destination, now)
 
+    def interface_mtu_changed(self, interface: Interface, now: float) -> None:
+        """An interface takes packets of another size from now on."""
+        for destination, siblings in list(self._paths.items()):
+            if any(path.interface is interface for path in siblings if path.neighbor is not UNBOUND):
+                self._mtu_changed(destination, now)
+
     def on_deadline(self, now: float) -> None:
         """Forget old path MTUs (RFC 1191 section 6.3)."""
         for destination in self.path_mtus.on_deadline(now):

@@ -26,7 +26,7 @@ from stack.link.device import Link
 from stack.link.segment import refuse_segment
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.resolver import check_kind, in_thread, installed
-from stack.sockets.runner import Runner
+from stack.sockets.runner import AddressLost, Runner
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, parse_ipv4
@@ -48,16 +48,56 @@ class Host:
     # --- interfaces
 
     def attach(
-        self, link: Link, *, addresses: Iterable[str | Prefix] = (), gateway: str | None = None
+        self,
+        link: Link,
+        *,
+        addresses: Iterable[str | Prefix] = (),
+        gateway: str | None = None,
+        acd: str | None = None,
     ) -> InterfaceRecord:
         """Open `link` and use it as an interface with these addresses; `gateway` becomes the default route.
+
+        On Ethernet each address is first probed for, so that no two hosts use it (RFC 5227): that takes 4 to 7 seconds,
+        and `wait_ready` waits for it (`open_host` does so itself). With `acd="optimistic"` the address is used
+        meanwhile, and with "off" there is no probing at all; None is what `Config.acd` says.
 
         ValueError for what is no address, TypeError for a whole `Segment`, OSError when the link does not open.
         """
         refuse_segment(link)
         prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in addresses]
-        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway))
+        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd)
         return self.interfaces()[-1]
+
+    async def wait_ready(self, link: Link) -> None:
+        """Wait until the addresses given with `attach` may be used.
+
+        OSError EADDRINUSE, naming its station address, when another host has one of them.
+        """
+        port = self._runner.port(link)
+        for address in list(port.verdicts):
+            await self._runner.wait_ready(port, address)
+
+    async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:
+        """Give an attached link one more address ("10.9.0.3/24"); returns when it may be used. `acd` as for `attach`.
+
+        OSError: EADDRINUSE when another host has it, EEXIST when it is ours already. ValueError for what is no address.
+        """
+        await self._runner.add_address(link, Prefix.parse(address), acd)
+
+    def remove_address(self, link: Link, address: str) -> None:
+        """Take an address ("10.9.0.3") from a link; what depends on it ends with EADDRNOTAVAIL.
+
+        Connections from it are reset, routes by way of its network go. OSError EADDRNOTAVAIL when it is not there.
+        """
+        self._runner.remove_address(link, parse_ipv4(address))
+
+    async def wait_address_lost(self) -> AddressLost:
+        """Wait until another host takes an address of ours: `address`, `interface` and `mac`, as text.
+
+        We defend it once; when the other insists we yield (RFC 5227 section 2.4 b), and its connections have ended with
+        EADDRNOTAVAIL by then. Each loss is told once.
+        """
+        return await self._runner.wait_address_lost()
 
     def detach(self, link: Link) -> None:
         """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""
@@ -224,6 +264,7 @@ async def open_host(
     *,
     address: str | None = None,
     gateway: str | None = None,
+    acd: str | None = None,
     config: Config = DEFAULT,
     random: Callable[[int], bytes] = os.urandom,
     raise_errors: bool = False,
@@ -233,8 +274,11 @@ async def open_host(
     """Run a host for as long as the block lasts.
 
     `link` with `address` ("10.9.0.2/24") and perhaps a `gateway` is short for `host.attach(link, addresses=[address],
-    gateway=gateway)`. When the block is left, everything of the host's ends: connections are reset, tasks that wait for
-    them are woken with an error, the links are closed.
+    gateway=gateway, acd=acd)` and `host.wait_ready(link)`: unless `acd` or `Config.acd` says otherwise, some seconds go
+    by in which the address is probed for, and OSError EADDRINUSE tells of another host that has it.
+
+    When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
+    with an error, the links are closed.
 
     For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
     the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event.
@@ -252,7 +296,8 @@ async def open_host(
         try:
             host = Host(runner)
             if link is not None:
-                host.attach(link, addresses=[] if address is None else [address], gateway=gateway)
+                host.attach(link, addresses=[] if address is None else [address], gateway=gateway, acd=acd)
+                await host.wait_ready(link)
             yield host
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:

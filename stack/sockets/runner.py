@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import trio
 from trio.lowlevel import wait_readable
@@ -18,13 +21,36 @@ from stack.host.host import Host as Core
 from stack.host.interface import Interface
 from stack.link.device import Link
 from stack.sockets.waiter import Waiter
-from stack.wire.addresses import Prefix
+from stack.wire.addresses import Prefix, format_ipv4, format_mac
+
+MOST_LOST_ADDRESSES = 100
+"""Losses that nobody has asked for yet; the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLost:
+    """`address` was ours on the link called `interface` until the station `mac` claimed it."""
+
+    address: str
+    interface: str
+    mac: str
+
+
+class Verdict:
+    """What has become of an address that was wanted: whether it may be used, or who has it."""
+
+    __slots__ = ("known", "mac", "ok")
+
+    def __init__(self) -> None:
+        self.known = trio.Event()
+        self.ok = False
+        self.mac: bytes | None = None
 
 
 class Port:
     """One link and its place in the host. `bell` is where its task waits for the link's `wake`."""
 
-    __slots__ = ("bell", "interface", "link", "open", "rung")
+    __slots__ = ("bell", "interface", "link", "open", "rung", "verdicts")
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -32,11 +58,18 @@ class Port:
         self.bell = Waiter()
         self.rung = False
         self.open = True
+        self.verdicts: dict[bytes, Verdict] = {}
 
     def ring(self) -> None:
         """The link has something to read or an earlier deadline. Does not look: this may be in the midst of a write."""
         self.rung = True
         self.bell.wake()
+
+    def settle(self, address: bytes, ok: bool, now: float) -> None:
+        """An address may be used, or will not be."""
+        verdict = self.verdicts[address]
+        verdict.ok = ok
+        verdict.known.set()
 
 
 class Runner:
@@ -51,6 +84,8 @@ class Runner:
         self._timer = trio.CancelScope()
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
+        self._lost_addresses: deque[AddressLost] = deque(maxlen=MOST_LOST_ADDRESSES)
+        self._address_loss = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         core.wake_timer = self._arm
         nursery.start_soon(self._run_timer, name="stack timer")
@@ -96,13 +131,22 @@ class Runner:
 
     # --- links
 
-    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None) -> None:
+    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None) -> Port:
         """Open the link and take it in as an interface; OSError when the link does not open."""
         now = self.now()
         port = Port(link)
         link.open(port.ring)
         try:
-            port.interface = self.core.attach(link, addresses, gateway, now)
+            port.verdicts = {prefix.address: Verdict() for prefix in addresses}
+            port.interface = self.core.attach(
+                link,
+                addresses,
+                gateway,
+                now,
+                acd=acd,
+                ready=port.settle,
+                on_conflict=partial(self._conflict, port),
+            )
         except BaseException:
             link.close()
             raise
@@ -112,14 +156,78 @@ class Runner:
         self._nursery.start_soon(self._run_bell, port, name=f"stack {link.name} bell")
         self.after_call(now)
         self._arm()
+        return port
+
+    def port(self, link: Link) -> Port:
+        """The port of a link of ours. ValueError for a stranger's."""
+        for port in self._ports:
+            if port.link is link:
+                return port
+        raise ValueError(f"{link.name} is not attached to this host")
 
     def detach(self, link: Link) -> None:
         """Give the interface up: what depends on it ends with ENETDOWN. ValueError for a link that is not ours."""
-        for port in self._ports:
-            if port.link is link:
-                self._drop(port)
-                return
-        raise ValueError(f"{link.name} is not attached to this host")
+        self._drop(self.port(link))
+
+    # --- addresses
+
+    async def add_address(self, link: Link, prefix: Prefix, acd: str | None) -> None:
+        """Give an interface an address, and wait until it may be used. OSError EADDRINUSE when another host has it."""
+        now = self.now()
+        port = self.port(link)
+        assert port.interface is not None
+        verdict = port.verdicts[prefix.address] = Verdict()
+        self.core.add_address(
+            port.interface,
+            prefix,
+            now,
+            acd=acd,
+            ready=partial(port.settle, prefix.address),
+            on_conflict=partial(self._conflict, port, prefix.address),
+        )
+        self.after_call(now)
+        try:
+            await self.wait_ready(port, prefix.address)
+        except trio.Cancelled:
+            if port.open and not verdict.known.is_set():
+                self.remove_address(link, prefix.address)
+            raise
+
+    def remove_address(self, link: Link, address: bytes) -> None:
+        """Take an address back. OSError EADDRNOTAVAIL when it is not there."""
+        now = self.now()
+        port = self.port(link)
+        assert port.interface is not None
+        self.core.remove_address(port.interface, address, now)
+        self.after_call(now)
+
+    async def wait_ready(self, port: Port, address: bytes) -> None:
+        """Wait until an address of a port may be used. OSError EADDRINUSE when another host has it."""
+        verdict = port.verdicts[address]
+        await verdict.known.wait()
+        if verdict.ok:
+            return
+        name = format_ipv4(address)
+        if verdict.mac is not None:
+            raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(verdict.mac)} has it")
+        if not port.open:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        raise OSError(errno.EADDRNOTAVAIL, f"{name} was taken back before it could be used")
+
+    async def wait_address_lost(self) -> AddressLost:
+        """Wait until an address in use is lost to another host; each loss is told once."""
+        while not self._lost_addresses:
+            await self._address_loss.wait()
+            self._address_loss = trio.Event()
+        return self._lost_addresses.popleft()
+
+    def _conflict(self, port: Port, address: bytes, mac: bytes, now: float) -> None:
+        """Another host has an address of ours, or one that we wanted."""
+        verdict = port.verdicts[address]
+        verdict.mac = mac
+        if verdict.ok:
+            self._lost_addresses.append(AddressLost(format_ipv4(address), port.link.name, format_mac(mac)))
+            self._address_loss.set()
 
     def close(self) -> None:
         """End everything: connections are reset, whoever waits is woken, links are closed."""

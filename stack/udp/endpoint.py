@@ -271,8 +271,20 @@ class Endpoint:
 
         On an unconnected one nobody could say which destination the error is about.
         """
-        if self.remote is None or self.closed:
-            return
+        if self.remote is not None and not self.closed:
+            self._fail(number)
+
+    def address_gone(self, address: bytes, number: int) -> None:
+        """An address is no longer ours. One bound to it is told; for others a new source will be chosen.
+
+        The address may come back, so the endpoint stays bound.
+        """
+        for key in [key for key, path in self._paths.items() if path.source == address]:
+            self._paths.pop(key).close()
+        if self.local[0] == address:
+            self._fail(number)
+
+    def _fail(self, number: int) -> None:
         was_readable = self.readable
         self.error = number
         if not was_readable:

@@ -111,6 +111,11 @@ class UdpPorts:
         for endpoint in waiting:
             endpoint.on_readable()
 
+    def address_gone(self, address: bytes, number: int) -> None:
+        """An address is no longer ours: endpoints bound to it report `number` with their next call."""
+        for endpoint in list(self._open):
+            endpoint.address_gone(address, number)
+
     # --- datagrams in
 
     def receive(self, received: Received) -> None:

@@ -49,7 +49,11 @@ def on_tap(
     async def body() -> None:
         with trio.fail_after(120):
             async with stack.open_host(
-                through(stack.Tap("tap0")), address=f"{OURS}/24", raise_errors=True, config=config or stack.Config()
+                through(stack.Tap("tap0")),
+                address=f"{OURS}/24",
+                acd="off",
+                raise_errors=True,
+                config=config or stack.Config(),
             ) as host:
                 ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
                 await test(host)

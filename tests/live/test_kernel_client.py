@@ -41,7 +41,9 @@ def run(
         tap = stack.Tap("tap0")
         link = tap if capture is None else stack.Capture(tap, capture)
         with trio.fail_after(60):
-            async with stack.open_host(link, address=f"{OURS}/24", gateway=gateway, raise_errors=True) as host:
+            async with stack.open_host(
+                link, address=f"{OURS}/24", gateway=gateway, acd="off", raise_errors=True
+            ) as host:
                 ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
                 return await main(host)
 

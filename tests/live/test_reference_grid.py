@@ -99,7 +99,7 @@ def ours(cell: Cell, flows: int) -> float:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)  # of this thread, which ends with the host
         wire = stack.Impaired(stack.Tap("tap0"), outgoing=cell.impairment, seed=SEED)
         async with (
-            stack.open_host(wire, address=f"{OURS}/24", raise_errors=True) as host,
+            stack.open_host(wire, address=f"{OURS}/24", acd="off", raise_errors=True) as host,
             trio.open_nursery() as nursery,
         ):
             ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")

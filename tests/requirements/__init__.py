@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc2131")
+LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc826-5227", "rfc2131")
 MOST_MARKS = 3
 
 # RFC 9293 3.9.2.1, IP source routing: a host may leave it out, so these rows are optional here.

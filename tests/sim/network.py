@@ -157,13 +157,13 @@ class Machine:
         self._ports: list[Port] = []
         self._timer_at = inf
 
-    def attach(self, link: Link, *addresses: str, gateway: str | None = None) -> Interface:
-        """Open the link and take it in, with addresses such as "10.0.0.1/24"."""
+    def attach(self, link: Link, *addresses: str, gateway: str | None = None, acd: str | None = "off") -> Interface:
+        """Open the link and take it in, with addresses such as "10.0.0.1/24", which are ours without being probed."""
         port = Port(self, link)
         link.open(port.ring)
         prefixes = [Prefix.parse(address) for address in addresses]
         via = None if gateway is None else parse_ipv4(gateway)
-        port.interface = self.host.attach(link, prefixes, via, self.network.now)
+        port.interface = self.host.attach(link, prefixes, via, self.network.now, acd=acd)
         self._ports.append(port)
         return port.interface
 

@@ -30,13 +30,20 @@ def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
 @asynccontextmanager
 async def host_on(
-    link: Link | None, address: str | None, *, seed: int = 1, config: Config | None = None, gateway: str | None = None
+    link: Link | None,
+    address: str | None,
+    *,
+    seed: int = 1,
+    config: Config | None = None,
+    gateway: str | None = None,
+    acd: str | None = "off",
 ) -> AsyncIterator[Host]:
-    """A host whose failures end the test, and whose secrets are the same every time."""
+    """A host whose failures end the test, and whose secrets are the same every time; its address is not probed for."""
     async with open_host(
         link,
         address=address,
         gateway=gateway,
+        acd=acd,
         config=Config() if config is None else config,
         random=Random(seed).randbytes,
         raise_errors=True,

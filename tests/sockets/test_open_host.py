@@ -171,8 +171,8 @@ async def test_a_host_with_two_segments_uses_the_right_one() -> None:
         host_on(left.attach(), "10.1.0.2/24", seed=2) as west,
         host_on(right.attach(), "10.2.0.2/24", seed=3) as east,
     ):
-        middle.attach(left.attach("left"), addresses=["10.1.0.1/24"])
-        middle.attach(right.attach("right"), addresses=["10.2.0.1/24"])
+        middle.attach(left.attach("left"), addresses=["10.1.0.1/24"], acd="off")
+        middle.attach(right.attach("right"), addresses=["10.2.0.1/24"], acd="off")
         for host, theirs, ours in ((west, "10.1.0.2", "10.1.0.1"), (east, "10.2.0.2", "10.2.0.1")):
             await middle.ping(theirs)
             await host.ping(ours)
@@ -260,7 +260,7 @@ async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
             with pytest.raises(OSError):
                 await opening
         with pytest.raises(OSError) as caught:
-            alice.attach(segment.attach(), addresses=["10.9.0.7/24"])
+            alice.attach(segment.attach(), addresses=["10.9.0.7/24"], acd="off")
         assert caught.value.errno == errno.ENETDOWN
         for sock in (ours.socket, datagrams, fresh, listener.socket):
             sock.close()
@@ -278,7 +278,7 @@ async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
 async def test_the_peers_of_a_host_that_ends_are_told() -> None:
     async with two_hosts() as (_, bob):
         segment = Segment()
-        bob.attach(segment.attach(), addresses=["10.8.0.1/24"])
+        bob.attach(segment.attach(), addresses=["10.8.0.1/24"], acd="off")
         async with host_on(segment.attach(), "10.8.0.2/24", seed=3) as carol:
             streams = [await stream_pair(carol, bob, "10.8.0.1") for _ in range(20)]
         for _, theirs in streams:

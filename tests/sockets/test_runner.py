@@ -185,7 +185,7 @@ async def test_a_link_that_fails_costs_the_interface_and_not_the_host() -> None:
     link = ScriptedLink()
     segment = Segment()
     async with host_on(link, "192.0.2.1/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2):
-        alice.attach(segment.attach("wire"), addresses=[f"{ALICE}/24"])
+        alice.attach(segment.attach("wire"), addresses=[f"{ALICE}/24"], acd="off")
         with alice.socket() as sock:
             errors: list[OSError] = []
 

@@ -248,7 +248,7 @@ async def test_the_end_of_the_interface_ends_the_wait(wait: Wait) -> None:
     segment = Segment()
     async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob, host_on(None, None) as alice:
         link = segment.attach("pulled")
-        alice.attach(link, addresses=[f"{ALICE}/24"])
+        alice.attach(link, addresses=[f"{ALICE}/24"], acd="off")
 
         async def pull() -> None:
             alice.detach(link)

@@ -271,10 +271,16 @@ def test_an_error_about_one_asker_does_not_end_the_service() -> None:
     assert answered("echo", sock) == [(b"b", CLIENT)]
 
 
-def test_an_error_of_the_host_ends_the_service() -> None:
-    with pytest.raises(OSError, match="down") as caught:
-        answered("echo", FakeSocket(OSError(errno.ENETDOWN, "down")))
-    assert caught.value.errno == errno.ENETDOWN
+def test_an_error_nobody_expects_ends_the_service() -> None:
+    with pytest.raises(OSError, match="broken") as caught:
+        answered("echo", FakeSocket(OSError(errno.EIO, "broken")))
+    assert caught.value.errno == errno.EIO
+
+
+def test_a_link_that_has_gone_ends_the_service_and_an_address_that_has_gone_does_not() -> None:
+    lost, down = OSError(errno.EADDRNOTAVAIL, "lost"), OSError(errno.ENETDOWN, "down")
+    sock = FakeSocket((b"a", CLIENT), lost, (b"b", CLIENT), down, (b"c", CLIENT))
+    assert answered("echo", sock) == [(b"a", CLIENT), (b"b", CLIENT)]
 
 
 def test_answers_that_are_larger_than_the_question_are_rationed() -> None:

@@ -1,0 +1,184 @@
+"""The life of the host's addresses: probed for, taken, announced, defended, lost, and what ends with them.
+
+See RFC 5227 for how an address begins and ends; its section 2.4 asks that connections be reset before it is abandoned.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import AcdConfig
+from stack.errors import os_error
+from stack.host.interface import Interface
+from stack.host.tcp_layer import TcpLayer
+from stack.internet.conflict import Conflicts
+from stack.internet.ipv4 import Ipv4
+from stack.udp.ports import UdpPorts
+from stack.wire.addresses import (
+    ANY,
+    BROADCAST,
+    Prefix,
+    format_ipv4,
+    is_class_e,
+    is_loopback,
+    is_multicast,
+    is_this_network,
+)
+
+STRICT, OPTIMISTIC, OFF, PROBED = "strict", "optimistic", "off", "probed"
+MODES = (STRICT, OPTIMISTIC, OFF, PROBED)
+
+Ready = Callable[[bool, float], None]
+OnConflict = Callable[[bytes, float], None]
+
+SMALLEST_MTU = 68
+"""RFC 791 section 3.2: every link carries this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An address that is to be, or is, on an interface, and who wants to know what becomes of it."""
+
+    interface: Interface
+    prefix: Prefix
+    gateway: bytes | None
+    ready: Ready | None
+    on_conflict: OnConflict | None
+
+
+class Addresses:
+    """Give it at birth: `Config.acd` and the layers that depend on addresses."""
+
+    def __init__(self, config: AcdConfig, ip: Ipv4, tcp: TcpLayer, udp: UdpPorts) -> None:
+        self._config = config
+        self._ip = ip
+        self._tcp = tcp
+        self._udp = udp
+        self._tentative: dict[bytes, _Wanted] = {}
+
+    def tentative(self, interface: Interface) -> list[Prefix]:
+        """The addresses that are still being probed for and not used yet."""
+        return [wanted.prefix for wanted in self._tentative.values() if wanted.interface is interface]
+
+    def __len__(self) -> int:
+        return len(self._tentative)
+
+    # --- beginning
+
+    def check(self, prefix: Prefix, acd: str | None) -> None:
+        """Raise what `add` raises, before anything is done."""
+        address = prefix.address
+        if acd is not None and acd not in MODES:
+            raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
+        special = is_this_network(address) or is_loopback(address) or is_multicast(address) or is_class_e(address)
+        if special or address == BROADCAST:
+            raise ValueError(f"{prefix} is no address that a host can have on a link (RFC 1122 section 3.2.1.3)")
+        if self._ip.owner(address) is not None or address in self._tentative:
+            raise OSError(errno.EEXIST, f"{format_ipv4(address)} is this host's own already")
+
+    def add(
+        self,
+        interface: Interface,
+        prefix: Prefix,
+        now: float,
+        *,
+        acd: str | None = None,
+        gateway: bytes | None = None,
+        ready: Ready | None = None,
+        on_conflict: OnConflict | None = None,
+    ) -> None:
+        """See `Host.add_address`. `gateway` becomes the default route as soon as the address is there."""
+        self.check(prefix, acd)
+        wanted = _Wanted(interface, prefix, gateway, ready, on_conflict)
+        conflicts = interface.conflicts
+        if acd is None:
+            acd = self._config.mode
+        if conflicts is None or acd == OFF:
+            self._take(wanted, now)
+        elif acd == PROBED:
+            self._take_and_announce(wanted, conflicts, now)
+        elif acd == OPTIMISTIC:
+            self._take(wanted, now)
+
+            def probed_late(mac: bytes | None, later: float) -> None:
+                if mac is None:
+                    self._announce(wanted, conflicts, later)
+                else:
+                    self._lost(wanted, mac, later)
+
+            conflicts.probe(prefix.address, now, probed_late, in_use=True)
+        else:
+            self._tentative[prefix.address] = wanted
+
+            def probed(mac: bytes | None, later: float) -> None:
+                del self._tentative[prefix.address]
+                if mac is None:
+                    self._take_and_announce(wanted, conflicts, later)
+                    return
+                if on_conflict is not None:
+                    on_conflict(mac, later)
+                if ready is not None:
+                    ready(False, later)
+
+            conflicts.probe(prefix.address, now, probed)
+
+    def _take(self, wanted: _Wanted, now: float) -> None:
+        """From now on the address is ours."""
+        self._ip.add_address(wanted.interface, wanted.prefix)
+        if wanted.gateway is not None:
+            self._ip.routes.add(Prefix(ANY, 0), wanted.interface, wanted.gateway)
+        if wanted.ready is not None:
+            wanted.ready(True, now)
+
+    def _take_and_announce(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+        self._announce(wanted, conflicts, now)
+        self._take(wanted, now)
+
+    def _announce(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+        conflicts.announce(wanted.prefix.address, now)
+        conflicts.watch(wanted.prefix.address, lambda mac, later: self._lost(wanted, mac, later))
+
+    # --- ending
+
+    def _lost(self, wanted: _Wanted, mac: bytes, now: float) -> None:
+        """Another host has the address, and we yield."""
+        self.remove(wanted.interface, wanted.prefix.address, now, errno.EADDRNOTAVAIL)
+        if wanted.on_conflict is not None:
+            wanted.on_conflict(mac, now)
+
+    def remove(self, interface: Interface, address: bytes, now: float, number: int) -> None:
+        """See `Host.remove_address`."""
+        if interface.conflicts is not None:
+            interface.conflicts.cancel(address)
+            interface.conflicts.unwatch(address)
+        wanted = self._tentative.get(address)
+        if wanted is not None and wanted.interface is interface:
+            del self._tentative[address]
+            if wanted.ready is not None:
+                wanted.ready(False, now)
+            return
+        for prefix in interface.addresses:
+            if prefix.address == address:
+                break
+        else:
+            raise os_error(errno.EADDRNOTAVAIL)
+        self._tcp.end_on(lambda connection: connection.local[0] == address, now, number)
+        self._ip.icmp.echo.source_gone(address, number)
+        self._ip.remove_address(interface, prefix)
+        self._udp.address_gone(address, number)
+
+    def remove_all(self, interface: Interface, now: float, number: int) -> None:
+        """The interface goes away, and with it what depends on any of its addresses."""
+        for prefix in [*self.tentative(interface), *interface.addresses]:
+            self.remove(interface, prefix.address, now, number)
+
+    # --- the link's MTU
+
+    def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
+        """See `Host.set_mtu`."""
+        if not SMALLEST_MTU <= mtu <= interface.link.mtu:
+            raise OSError(errno.EINVAL, f"an MTU on {interface.name} is {SMALLEST_MTU} to {interface.link.mtu} bytes")
+        interface.mtu = mtu
+        self._ip.mtu_changed(interface, now)

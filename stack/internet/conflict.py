@@ -1,0 +1,218 @@
+"""Address conflict detection on one Ethernet interface: probe, announce, watch, and defend once.
+
+See RFC 5227: section 2.1.1 (probing), 2.3 (announcing), 2.4 (ongoing detection; of its three answers this is (b)).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.config import AcdConfig
+from stack.counters import Counters
+from stack.wire.addresses import ANY, MAC_BROADCAST, MAC_ZERO
+from stack.wire.arp import REQUEST, ArpPacket
+
+Done = Callable[[bytes | None, float], None]
+OnConflict = Callable[[bytes, float], None]
+
+
+@dataclass(slots=True)
+class _Probe:
+    """An address being asked for. `in_use`: it is used already, and whoever else probes for it is answered."""
+
+    done: Done
+    due: float
+    in_use: bool
+    sent: int = 0
+
+
+@dataclass(slots=True)
+class _Announcement:
+    """An address of ours that the others are being told of."""
+
+    due: float
+    sent: int = 0
+
+
+@dataclass(slots=True)
+class _Watch:
+    """An address in use, and when somebody else last claimed it."""
+
+    on_conflict: OnConflict
+    conflict_at: float = -math.inf
+
+
+def _nothing() -> None:
+    pass
+
+
+class Conflicts:
+    """Give it at birth:
+
+      config, counters: `Config.acd` and the host's counters.
+      mac: the interface's 6-byte station address.
+      random: `(n)` gives n bytes.
+      transmit: `(packet, station address, now)` sends one ARP packet.
+
+    Set afterwards, where wanted:
+      reschedule: called when `deadline` has moved earlier.
+      is_ours: `(mac)`: whether a station address is one of this host's, on any of its interfaces.
+
+    `receive` is to see every ARP packet of the interface, `on_deadline` to be called when `deadline` is reached.
+    `conflicts` is how many there have been.
+    """
+
+    def __init__(
+        self,
+        config: AcdConfig,
+        counters: Counters,
+        mac: bytes,
+        random: Callable[[int], bytes],
+        transmit: Callable[[ArpPacket, bytes, float], None],
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self.mac = mac
+        self.reschedule: Callable[[], None] = _nothing
+        self.is_ours: Callable[[bytes], bool] = lambda station: station == mac
+        self.deadline = math.inf
+        self.conflicts = 0
+        self._random = random
+        self._transmit = transmit
+        self._began_at = -math.inf  # the last probing
+        self._probes: dict[bytes, _Probe] = {}
+        self._announcements: dict[bytes, _Announcement] = {}
+        self._watched: dict[bytes, _Watch] = {}
+
+    def __len__(self) -> int:
+        """How many addresses are being probed, announced or watched."""
+        return len(self._probes) + len(self._announcements) + len(self._watched)
+
+    # --- what the host wants
+
+    def probe(self, address: bytes, now: float, done: Done, *, in_use: bool = False) -> None:
+        """Find out whether another host has `address`: `done(its station address or None, now)` is called once.
+
+        That takes 4 to 7 seconds when nobody has it. After MAX_CONFLICTS conflicts one probing begins per
+        RATE_LIMIT_INTERVAL (section 2.1.1). A second probing of the same address replaces the first.
+
+        With `in_use` the address is used meanwhile: another host's probe is then no conflict, since ARP tells that
+        host that the address is taken.
+        """
+        probe = self._probes[address] = _Probe(done, now + self._uniform(0.0, self.config.PROBE_WAIT_S), in_use)
+        self._due_at(probe.due)
+
+    def cancel(self, address: bytes) -> None:
+        """Stop probing for `address`, if that goes on; `done` is not called."""
+        self._probes.pop(address, None)
+
+    def announce(self, address: bytes, now: float) -> None:
+        """Tell everybody that `address` is ours: at once, and again after ANNOUNCE_INTERVAL (section 2.3)."""
+        announcement = self._announcements[address] = _Announcement(now)
+        self._announce_next(address, announcement, now)
+
+    def watch(self, address: bytes, on_conflict: OnConflict) -> None:
+        """Defend `address`, which is in use, as section 2.4 (b) says.
+
+        The first other host that claims it is answered by one announcement. A second claim within DEFEND_INTERVAL
+        means that the address has to be given up at once: `on_conflict(station address, now)`, and no more watching.
+        """
+        self._watched[address] = _Watch(on_conflict)
+
+    def unwatch(self, address: bytes) -> None:
+        """The address is no longer in use: neither watched nor announced."""
+        self._watched.pop(address, None)
+        self._announcements.pop(address, None)
+
+    # --- packets in
+
+    def receive(self, packet: ArpPacket, now: float) -> None:
+        """Look at an ARP packet, request or reply alike (sections 2.1.1 and 2.4)."""
+        if self.is_ours(packet.sender_mac):
+            return  # an echo of ours, from a hub or an access point
+        probe = self._probes.get(packet.sender_ip)
+        wanted = packet.sender_ip
+        if packet.sender_ip == ANY and packet.operation == REQUEST:  # a probe: somebody is about to take the address
+            wanted = packet.target_ip
+            probe = self._probes.get(wanted)
+            if probe is not None and probe.in_use:
+                return
+        if probe is not None:
+            self._count()
+            del self._probes[wanted]
+            probe.done(packet.sender_mac, now)
+            return
+        watch = self._watched.get(packet.sender_ip)
+        if watch is not None:
+            self._defend(packet.sender_ip, watch, packet.sender_mac, now)
+
+    def _defend(self, address: bytes, watch: _Watch, mac: bytes, now: float) -> None:
+        self._count()
+        last, watch.conflict_at = watch.conflict_at, now
+        if now - last <= self.config.DEFEND_INTERVAL_S:
+            self.unwatch(address)
+            watch.on_conflict(mac, now)
+        else:
+            self._send(address, address, now)
+
+    def _count(self) -> None:
+        self.conflicts += 1
+        self.counters["arpInConflicts"] += 1
+
+    # --- time
+
+    def on_deadline(self, now: float) -> None:
+        """Send the next probe or announcement, or say that nobody objected."""
+        for address, probe in list(self._probes.items()):
+            if probe.due <= now and self._probes.get(address) is probe:
+                self._probe_next(address, probe, now)
+        for address, announcement in list(self._announcements.items()):
+            if announcement.due <= now and self._announcements.get(address) is announcement:
+                self._announce_next(address, announcement, now)
+        dues = [probe.due for probe in self._probes.values()]
+        dues.extend(announcement.due for announcement in self._announcements.values())
+        self.deadline = min(dues, default=math.inf)
+
+    def _probe_next(self, address: bytes, probe: _Probe, now: float) -> None:
+        config = self.config
+        if probe.sent == config.PROBE_NUM:
+            del self._probes[address]
+            probe.done(None, now)
+            return
+        if probe.sent == 0:
+            may_begin_at = self._began_at + config.RATE_LIMIT_INTERVAL_S
+            if self.conflicts >= config.MAX_CONFLICTS and now < may_begin_at:
+                probe.due = may_begin_at + self._uniform(0.0, config.PROBE_WAIT_S)
+                return
+            self._began_at = now
+        probe.sent += 1
+        self._send(ANY, address, now)
+        if probe.sent < config.PROBE_NUM:
+            probe.due = now + self._uniform(config.PROBE_MIN_S, config.PROBE_MAX_S)
+        else:
+            probe.due = now + config.ANNOUNCE_WAIT_S
+        self._due_at(probe.due)
+
+    def _announce_next(self, address: bytes, announcement: _Announcement, now: float) -> None:
+        announcement.sent += 1
+        self._send(address, address, now)
+        if announcement.sent == self.config.ANNOUNCE_NUM:
+            del self._announcements[address]
+            return
+        announcement.due = now + self.config.ANNOUNCE_INTERVAL_S
+        self._due_at(announcement.due)
+
+    def _due_at(self, due: float) -> None:
+        if due < self.deadline:
+            self.deadline = due
+            self.reschedule()
+
+    def _uniform(self, low: float, high: float) -> float:
+        return low + (high - low) * int.from_bytes(self._random(4), "big") / 2**32
+
+    def _send(self, sender: bytes, target: bytes, now: float) -> None:
+        """A probe (sender ANY) or an announcement (sender and target are the address): section 1.1."""
+        self.counters["arpOutProbes" if sender == ANY else "arpOutAnnouncements"] += 1
+        self._transmit(ArpPacket(REQUEST, self.mac, sender, MAC_ZERO, target), MAC_BROADCAST, now)

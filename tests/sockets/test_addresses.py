@@ -1,0 +1,148 @@
+"""Addresses as programs meet them: waiting for one, being refused, losing it."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import trio
+
+from stack import Segment, open_host
+from stack.link.segment import SegmentPort
+from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
+from stack.wire.arp import REQUEST, ArpPacket
+from stack.wire.ethernet import ethernet_ii
+from stack.wire.numbers import ETHERTYPE_ARP
+from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, virtual
+
+SPY = bytes.fromhex("020000000066")
+
+
+@virtual
+async def test_a_host_opens_when_its_address_is_known_to_be_free() -> None:
+    segment = Segment()
+    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        before = trio.current_time()
+        async with host_on(segment.attach(), f"{ALICE}/24", acd=None) as alice:
+            assert 4.0 <= trio.current_time() - before <= 7.0
+            assert await alice.ping(BOB) >= 0
+            assert bob.counters()["arp_not_for_us"] > 0
+
+
+@virtual
+async def test_an_address_that_another_host_has_is_refused_and_the_host_named() -> None:
+    segment = Segment()
+    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        [there] = bob.interfaces()
+        link = segment.attach()
+        with pytest.raises(OSError, match=f"{BOB}.*{there.mac}") as caught:
+            async with host_on(link, f"{BOB}/24", acd="strict"):
+                raise AssertionError("taken")
+        assert caught.value.errno == errno.EADDRINUSE
+        assert not link.is_open
+        assert bob.counters()["arpInConflicts"] == 0
+
+
+@virtual
+async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> None:
+    segment = Segment()
+    async with host_on(segment.attach("wire"), f"{ALICE}/24", acd="optimistic") as alice:
+        assert trio.current_time() == 0
+        async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+            ours, theirs = await stream_pair(alice, bob)
+            await trio.sleep(20)
+            spy = segment.attach("spy", SPY)
+            spy.open(lambda: None)
+            for _ in range(2):
+                claim(spy, ALICE)
+            with trio.fail_after(1):
+                lost = await alice.wait_address_lost()
+            assert (lost.address, lost.interface, lost.mac) == (ALICE, "wire", SPY.hex(":"))
+            with pytest.raises(OSError) as caught:
+                await ours.socket.recv(1)
+            assert caught.value.errno == errno.EADDRNOTAVAIL
+            ours.socket.close()
+            theirs.socket.close()
+            with trio.move_on_after(100) as scope:
+                await alice.wait_address_lost()
+            assert scope.cancelled_caught  # each loss is told once
+
+
+def claim(spy: SegmentPort, address: str) -> None:
+    """Somebody says that it has the address."""
+    ip = parse_ipv4(address)
+    packet = ArpPacket(REQUEST, SPY, ip, bytes(6), ip).build()
+    assert spy.write([ethernet_ii(MAC_BROADCAST, SPY, ETHERTYPE_ARP), packet], trio.current_time())
+
+
+@virtual
+async def test_addresses_come_and_go() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(link, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        await alice.add_address(link, "10.9.0.7/24")
+        assert alice.interfaces()[0].addresses == (f"{ALICE}/24", "10.9.0.7/24")
+        await bob.ping("10.9.0.7")
+        alice.remove_address(link, "10.9.0.7")
+        with pytest.raises(TimeoutError):
+            await bob.ping("10.9.0.7", timeout_s=3)
+        with pytest.raises(OSError) as caught:
+            alice.remove_address(link, "10.9.0.7")
+        assert caught.value.errno == errno.EADDRNOTAVAIL
+        with pytest.raises(OSError, match="has it") as caught:
+            await alice.add_address(link, f"{BOB}/24", acd="strict")
+        assert caught.value.errno == errno.EADDRINUSE
+        with pytest.raises(ValueError, match="not attached"):
+            await alice.add_address(segment.attach(), "10.9.0.8/24")
+
+
+@virtual
+async def test_who_does_not_wait_for_an_address_does_not_get_it() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(link, None) as alice:
+        with trio.move_on_after(2):
+            await alice.add_address(link, "10.9.0.7/24", acd="strict")
+        await trio.sleep(20)
+        assert alice.interfaces()[0].addresses == alice.interfaces()[0].tentative == ()
+
+
+@virtual
+async def test_attach_tells_by_wait_ready_what_has_become_of_it() -> None:
+    segment = Segment()
+    async with host_on(None, None) as alice, host_on(segment.attach(), f"{BOB}/24", seed=2):
+        link = segment.attach()
+        record = alice.attach(link, addresses=["10.9.0.7/24"], gateway=BOB, acd="strict")
+        assert (record.addresses, record.tentative) == ((), ("10.9.0.7/24",))
+        await alice.wait_ready(link)
+        assert [route.gateway for route in alice.routes()] == [None, BOB]
+        other = segment.attach()
+        alice.attach(other, addresses=[f"{BOB}/24"], acd="strict")
+        with pytest.raises(OSError, match="has it"):
+            await alice.wait_ready(other)
+
+
+@virtual
+async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(None, None) as alice, trio.open_nursery() as nursery:
+        alice.attach(link, addresses=["10.9.0.7/24"], acd="strict")
+
+        async def wait() -> None:
+            with pytest.raises(OSError) as caught:
+                await alice.wait_ready(link)
+            assert caught.value.errno == errno.ENETDOWN
+
+        nursery.start_soon(wait)
+        await trio.sleep(1)
+        alice.detach(link)
+
+
+@virtual
+async def test_a_word_that_is_no_way_is_refused() -> None:
+    link = Segment().attach()
+    with pytest.raises(ValueError, match="acd"):
+        async with open_host(link, address="10.9.0.1/24", acd="loose"):
+            raise AssertionError("taken")
+    assert not link.is_open
