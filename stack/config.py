@@ -60,6 +60,7 @@ class IpConfig:
     path_mtus_max: int = 1024  # destinations whose path MTU is remembered
     redirects_max: int = 256  # hosts for which a Redirect is remembered (RFC 1122 3.3.1.2)
     dead_gateway_s: float = 60.0  # how long others are preferred to a gateway that did not answer (RFC 1122 3.3.1.4)
+    super_frame_datagrams_max: int = 128  # in one frame from a link with USO; Linux: UDP_MAX_SEGMENTS
     loopback_mtu: int = 65535  # bytes
     loopback_queue_max: int = 1024  # packets from ourselves to ourselves
 

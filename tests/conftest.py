@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from stack.config import TcpConfig
+from tests import modes
 from tests.marks import Conformance
 
 pytest.register_assert_rewrite("tests.live.net")
@@ -33,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("plain"):
+        modes.set_plain()
         # The default itself, so that it holds for every test, wherever that makes its configuration.
         names = list(inspect.signature(TcpConfig).parameters)
         defaults = list(TcpConfig.__init__.__defaults__ or ())

@@ -42,7 +42,7 @@ OUTSIDE = frozenset(
 # The links are where frames come from: they open devices and files, and draw from a seeded generator they are given.
 # An error carries the text the system has for its number.
 GRANTED = {
-    "stack.link": frozenset({"os", "fcntl", "pytun", "random", "io", "pathlib"}),
+    "stack.link": frozenset({"os", "fcntl", "pytun", "random", "socket", "io", "pathlib"}),
     "stack.errors": frozenset({"os"}),
 }
 PURE = ("stack.wire", "stack.link", *PROTOCOLS, "stack.host", "stack.errors", "stack.counters", "stack.config")

@@ -28,7 +28,7 @@ class Options:
     host_address: ipaddress.IPv4Interface | None
     mac: bytes | None
     mtu: int | None
-    offload: bool | None
+    offload: bool | str
     services: dict[str, int]
     http_root: Path | None
     pcap: Path | None
@@ -92,6 +92,13 @@ def mtu(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no MTU: a whole number of bytes")
     checked(lambda: Tap(mtu=int(text)))
     return int(text)
+
+
+def offload(text: str) -> str:
+    """How much is left to the kernel."""
+    if text != "checksum":
+        raise argparse.ArgumentTypeError(f"{text!r} is no part of it: `--offload` alone is all, or --offload=checksum")
+    return text
 
 
 def checked(make_link: Callable[[], object]) -> None:
@@ -205,10 +212,14 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
     add("--mtu", type=mtu, metavar="N", help="the largest IP packet, in bytes (default: the TAP's; 1500 for a new one)")
     add(
         "--offload",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help=argparse.SUPPRESS,
+        type=offload,
+        nargs="?",
+        const=True,
+        default=True,
+        metavar="checksum",
+        help="have the kernel compute checksums and cut segments up, as far as it can (default); or checksums alone",
     )
+    add("--no-offload", dest="offload", action="store_false", help="nothing of the kind")
     add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
     add("--trace", action="store_true", help="print every frame, a line for each layer")
 
@@ -230,8 +241,6 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     """What was asked for, as one record; ends the program where two options contradict each other."""
     if arguments.dhcp:
         parser.error("argument --dhcp: the DHCP client is not there yet: give the address with --address")
-    if arguments.offload:
-        parser.error("argument --offload: it is not there yet: leave it out")
     own: ipaddress.IPv4Interface = arguments.address
     kernel: ipaddress.IPv4Interface | None = arguments.host_address
     gateway: ipaddress.IPv4Address | None = arguments.gateway

@@ -13,7 +13,7 @@ class Teller:
     """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds.
 
     The time is the `clock`'s at the moment of telling; without one it is what the host goes by, which is the same for
-    all frames that it takes in at once.
+    all frames that it takes in at once. `offload` says that partial checksums are to be expected.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Teller:
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
         """A frame came "in" or went "out"."""
-        lines = stack.show(frame, offload=self._offload and direction == "out")
+        lines = stack.show(frame, offload=self._offload)
         self._say(f"{self._time(now)} {ARROWS.get(direction, '?')} {lines[0] if lines else ''}")
         for line in lines[1:]:
             self._say(f"{'':12}   {line}")

@@ -110,10 +110,10 @@ async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) 
 
 
 def offload_name(tap: stack.Tap) -> str:
-    """What is left to the kernel, in a word or two."""
-    if tap.offload.gso_max_bytes:
-        return "checksum and segmentation"
-    return "checksum" if tap.offload.checksum else "none"
+    """What is left to the kernel: "checksum+TSO4+USO4", or what there is of it."""
+    offload = tap.offload
+    parts = [(offload.checksum, "checksum"), (offload.gso_max_bytes, "TSO4"), (offload.uso, "USO4")]
+    return "+".join(name for there, name in parts if there) or "none"
 
 
 @asynccontextmanager
@@ -121,13 +121,13 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
     """A host on the TAP, with the kernel's side of it set up. Raises Failed."""
     check_addresses(options)
     kernels = None if options.host_address is None else str(options.host_address)
-    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, host_address=kernels)
+    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
     capture = None
     if options.pcap is not None:
         epoch_s = time.time() - trio.current_time()
         capture = stack.Capture(tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = Teller(say, clock=trio.current_time) if options.trace else None
+    trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else None
     running = False
     try:
         async with stack.open_host(

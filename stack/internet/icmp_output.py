@@ -14,13 +14,16 @@ from stack.internet.rate import RateLimit
 from stack.internet.received import Received
 from stack.wire import icmp
 from stack.wire.addresses import BROADCAST, is_class_e, is_loopback, is_multicast, is_this_network
-from stack.wire.checksum import Buffer
+from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
 from stack.wire.icmp import IcmpMessage
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import PROTO_ICMP
+from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
+from stack.wire.virtio import TCP_CHECKSUM, UDP_CHECKSUM
 
 _HEADERS = 28
 """Of the message that quotes: IP and ICMP."""
+
+_CHECKSUM_AT = {PROTO_TCP: TCP_CHECKSUM, PROTO_UDP: UDP_CHECKSUM}
 
 OUT_COUNTERS: dict[int, str] = {
     icmp.ECHO_REPLY: "icmpOutEchoReps",
@@ -67,19 +70,19 @@ class IcmpOutput:
 
     def protocol_unreachable(self, received: Received) -> None:
         """There is no handler for the protocol (RFC 1122 section 3.2.2.1)."""
-        self._about(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received.quote)))
+        self._about(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)))
 
     def port_unreachable(self, received: Received) -> None:
         """Nobody listens on the port (RFC 1122 section 4.1.3.1)."""
-        self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received.quote)))
+        self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
 
     def source_route_failed(self, received: Received) -> None:
         """We are a stop on its route and no router (RFC 1122 section 3.3.5)."""
-        self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received.quote)))
+        self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
 
     def parameter_problem(self, received: Received, pointer: int) -> None:
         """The byte at `pointer` of its header is wrong (RFC 1122 section 3.2.2.5)."""
-        self._about(received, icmp.parameter_problem(pointer, self._quote(received.quote)))
+        self._about(received, icmp.parameter_problem(pointer, self._quote(received)))
 
     def reassembly_exceeded(self, expired: Expired, now: float) -> None:
         """Some of its fragments did not come in time; told only if the first did (RFC 1122 section 3.3.2)."""
@@ -103,10 +106,10 @@ class IcmpOutput:
             False,
             now,
         )
-        self._about(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(expired.quote)))
+        self._about(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)))
 
-    def _quote(self, packet: Buffer) -> bytes:
-        return bytes(packet[: self.config.error_bytes_max - _HEADERS])
+    def _quote(self, received: Received) -> bytes:
+        return bytes(_as_on_a_wire(received)[: self.config.error_bytes_max - _HEADERS])
 
     def _about(self, received: Received, message: IcmpMessage) -> None:
         if not self.may_answer(received):
@@ -132,3 +135,20 @@ class IcmpOutput:
             first = received.quote[header.header_length : header.header_length + 1]
             return len(first) == 1 and first[0] not in icmp.ERRORS
         return True
+
+
+def _as_on_a_wire(received: Received) -> Buffer:
+    """The datagram, with its checksum where the link vouched for one that may be partial: senders compare the quote."""
+    at = _CHECKSUM_AT.get(received.protocol)
+    if not received.checksum_ok or at is None or len(received.payload) < at + 2:
+        return received.quote
+    segment = bytearray(received.payload)
+    if received.protocol == PROTO_UDP and segment[at : at + 2] == b"\0\0":
+        return received.quote  # none was computed
+    segment[at : at + 2] = b"\0\0"
+    pseudo = pseudo_sum(received.source, received.destination, received.protocol, len(segment))
+    checksum = internet_checksum(segment, pseudo)
+    if received.protocol == PROTO_UDP:
+        checksum = checksum or 0xFFFF
+    segment[at : at + 2] = checksum.to_bytes(2, "big")
+    return bytes(received.quote[: -len(segment)]) + segment

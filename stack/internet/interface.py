@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from stack.internet.arp import NeighborCache
 
 
-class OutLink(Protocol):
-    """As much of a link as sending needs (`stack.link.device.Link` has it)."""
+class IpLink(Protocol):
+    """As much of a link as the internet layer needs (`stack.link.device.Link` has it)."""
 
     @property
     def ip_offset(self) -> int: ...
+
+    @property
+    def rx_gso_size(self) -> int: ...
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool: ...
 
@@ -47,7 +50,7 @@ class Interface(Protocol):
     def index(self) -> int: ...
 
     @property
-    def link(self) -> OutLink: ...
+    def link(self) -> IpLink: ...
 
     @property
     def mtu(self) -> int: ...
@@ -65,7 +68,7 @@ class Interface(Protocol):
     def loopback(self) -> bool: ...
 
 
-def send_frame(counters: Counters, link: OutLink, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
+def send_frame(counters: Counters, link: IpLink, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
     """Write one frame and count it (RFC 1213, ifTable); False when the link dropped it."""
     if not link.write(parts, now, offload):
         counters["ifOutDiscards"] += 1

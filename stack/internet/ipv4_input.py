@@ -14,6 +14,7 @@ from stack.errors import BadPacket
 from stack.internet.fragments import Reassembler
 from stack.internet.interface import Interface, has_address, is_broadcast_to, is_subnet_broadcast
 from stack.internet.received import Received
+from stack.internet.superframe import datagrams
 from stack.wire.addresses import (
     ALL_HOSTS,
     ANY,
@@ -27,6 +28,7 @@ from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import SOURCE_ROUTES, Route, find_error, split
 from stack.wire.numbers import PROTO_UDP
+from stack.wire.udp import HEADER_LENGTH as UDP_HEADER_LENGTH
 
 Handler = Callable[[Received], None]
 
@@ -73,18 +75,24 @@ class Ipv4Input:
         """Take one packet, from its IP header on; what follows its total length is padding.
 
         `link_broadcast`: the frame was addressed to a group or to all. `checksum_ok`: the link has verified the
-        transport checksum.
+        transport checksum, or there is only a partial one. A super-frame of UDP datagrams counts as what it is made of.
         """
         counters = self.counters
-        counters["ipSystemStatsInReceives"] += 1
         try:
             header = Ipv4Header.parse(packet)
         except BadPacket as bad:
+            counters["ipSystemStatsInReceives"] += 1
             truncated = bad.reason in ("ipv4_truncated", "ipv4_bad_total_length")
             counters["ipSystemStatsInTruncatedPkts" if truncated else "ipSystemStatsInHdrErrors"] += 1
             counters.drop(bad.reason)
             return
         packet = packet[: header.total_length]
+        if checksum_ok and header.protocol == PROTO_UDP and interface.link.rx_gso_size:
+            size = interface.link.rx_gso_size
+            if size < header.total_length - header.header_length - UDP_HEADER_LENGTH and not header.is_fragment:
+                self._take_apart(interface, header, packet, size, now, link_broadcast)
+                return
+        counters["ipSystemStatsInReceives"] += 1
         try:
             broadcast = self._check_addresses(interface, header, link_broadcast)
         except BadPacket as bad:
@@ -114,6 +122,17 @@ class Ipv4Input:
         elif len(self.reassembler) and not header.dont_fragment:  # RFC 6864 4.1: an atomic datagram's ID means nothing
             self.reassembler.discard(header)
         self._deliver(received)
+
+    def _take_apart(
+        self, interface: Interface, header: Ipv4Header, packet: Buffer, size: int, now: float, link_broadcast: bool
+    ) -> None:
+        """A super-frame of UDP datagrams with `size` bytes of data each."""
+        if len(packet) > size * self.config.super_frame_datagrams_max:
+            self.counters["ipSystemStatsInReceives"] += 1
+            self._drop_header("ipv4_super_frame")
+            return
+        for datagram in datagrams(header, packet, size):
+            self.receive(interface, datagram, now, link_broadcast, True)
 
     def _deliver(self, received: Received) -> None:
         handler = self.handlers.get(received.protocol)
@@ -188,7 +207,7 @@ class Ipv4Input:
         """
         wrong = find_error(received.options)
         if wrong is not None:
-            self._drop_header(received, "ipv4_bad_option")
+            self._drop_header("ipv4_bad_option")
             if header.fragment_offset == 0:
                 self._parameter_problem(received, _FIRST_OPTION + wrong)
             return False
@@ -196,16 +215,16 @@ class Ipv4Input:
         if not routes:
             return True
         if not self.config.accept_source_route or len(routes) > 1:
-            self._drop_header(received, "ipv4_source_route")
+            self._drop_header("ipv4_source_route")
             return False
         if not Route.from_option(routes[0]).exhausted:
-            self._drop_header(received, "ipv4_source_route")
+            self._drop_header("ipv4_source_route")
             if header.fragment_offset == 0:
                 self._source_route_failed(received)
             return False
         return True
 
-    def _drop_header(self, received: Received, reason: str) -> None:
+    def _drop_header(self, reason: str) -> None:
         self.counters["ipSystemStatsInHdrErrors"] += 1
         self.counters.drop(reason)
 

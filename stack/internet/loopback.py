@@ -29,6 +29,7 @@ class Loopback:
     neighbors = None
     loopback = True
     rx_checksum_ok = False
+    rx_gso_size = 0
     deadline = math.inf
 
     def __init__(self, config: IpConfig) -> None:

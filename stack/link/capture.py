@@ -59,7 +59,8 @@ class Capture:
     The file can be read at any time: it trails the link by 0.1 s at most, by less when there is much to write, and is
     complete after `close`. Only its owner may read it: it holds what people say to each other. An existing file is
     overwritten. When it cannot be written any more (the disk is full), the capture ends, `error` says why, and the
-    link goes on.
+    link goes on. With an offload below, the file shows what tcpdump would: super-frames whole, and checksums as partial
+    as they were.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Capture:
         self.ip_offset = link.ip_offset
         self.offload = link.offload
         self.rx_checksum_ok = False
+        self.queue_frames = link.queue_frames
         self.deadline = math.inf
         self._link = link
         self._limit_bytes = limit_bytes
@@ -91,6 +93,20 @@ class Capture:
         self._records: list[Record] = []
         self._unwritten_bytes = 0
         self._flush_at = math.inf
+
+    @property
+    def rx_gso_size(self) -> int:
+        """That of the link below."""
+        return self._link.rx_gso_size
+
+    @property
+    def may_offload(self) -> bool:
+        """Whether the link below may offload."""
+        return self._link.may_offload
+
+    @may_offload.setter
+    def may_offload(self, value: bool) -> None:
+        self._link.may_offload = value
 
     def open(self, wake: Callable[[], None]) -> None:
         """Open the link below and make the file.
@@ -109,6 +125,7 @@ class Capture:
         self._wake = wake
         self.error = None
         self.name, self.mtu, self.mac, self.offload = link.name, link.mtu, link.mac, link.offload
+        self.queue_frames = link.queue_frames
         self._written_bytes = 0
         self._write([section_header(), interface_description(link.name, link.ip_offset)])
         self._rearm()

@@ -20,12 +20,16 @@ ETHERNET_HEADER = 14  # bytes before the IP header on an Ethernet link; a bare-I
 class Offload:
     """What may be left to the link.
 
-    `checksum`: transport checksums may be left partial (pseudo-header sum only) on frames written with offload data.
-    `gso_max_bytes`: the largest super-frame payload taken, 0 when frames must fit the MTU.
+    `checksum`: transport checksums may be left partial (pseudo-header sum only) on frames written with offload data,
+      and frames that are read may come with one.
+    `gso_max_bytes`: the largest TCP payload taken in one super-frame, 0 when frames must fit the MTU. Super-frames may
+      come in as well.
+    `uso`: super-frames of UDP datagrams may come in.
     """
 
     checksum: bool = False
     gso_max_bytes: int = 0
+    uso: bool = False
 
 
 NO_OFFLOAD = Offload()
@@ -40,7 +44,13 @@ class Link(Protocol):
       mac: this host's 6-byte station address, or None on a bare-IP link (which has no ARP).
       ip_offset: where the IP header starts in a frame: 14 on Ethernet, 0 on a bare-IP link.
       offload: what the link can do for us.
-      rx_checksum_ok: changes with every `read`: the transport checksum of the last frame needs no verification.
+      rx_checksum_ok: changes with every `read`: the transport checksum of the last frame needs no verification. It may
+        be partial: whoever passes the packet on, or quotes it, completes it first.
+      rx_gso_size: changes with every `read`: how many bytes of payload each packet had that the last frame is made of,
+        when it is a super-frame, which may be larger than the MTU; else 0.
+      queue_frames: how many frames the link keeps for us until we read them; more than that are lost. 0: nobody knows.
+      may_offload: whether `open` may look for offload. To be cleared before, by a link around this one that needs
+        frames which fit the MTU, with their checksums. Means nothing to a link that never offloads.
       deadline: changes: when `poll` wants to be called next; math.inf for never.
     """
 
@@ -50,7 +60,12 @@ class Link(Protocol):
     ip_offset: int
     offload: Offload
     rx_checksum_ok: bool
+    queue_frames: int
+    may_offload: bool
     deadline: float
+
+    @property
+    def rx_gso_size(self) -> int: ...
 
     def open(self, wake: Callable[[], None]) -> None:
         """Start carrying frames; OSError when that is not possible.
@@ -72,8 +87,8 @@ class Link(Protocol):
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         """Send one frame, given in parts that are written one after another; False when it was dropped. Never raises.
 
-        `offload` is a virtio_net_hdr for links that announce an offload, and empty otherwise. The parts may be
-        reused by the caller as soon as this returns.
+        `offload` is a virtio_net_hdr (`stack.wire.virtio`) for links that announce an offload, and empty otherwise.
+        The parts may be reused by the caller as soon as this returns.
         """
 
     def poll(self, now: float) -> None:

@@ -196,8 +196,9 @@ class Impaired:
     own; a predicate that counts, given in the shorthand, counts both directions together.
 
     The attributes `outgoing` and `incoming` are `Direction`s: they tell what happened, and their `impairment` may be
-    replaced at any time. `write` is True for a frame the wire lost, since no sender can know. Announces no offload: it
-    works on frames that fit the MTU. ValueError when the link below announces one, or when the arguments contradict.
+    replaced at any time. `write` is True for a frame the wire lost, since no sender can know. Announces no offload, and
+    has the link below open without: it works on frames that fit the MTU. ValueError when the arguments contradict, or
+    for a link that is open and offloads.
     """
 
     def __init__(
@@ -213,7 +214,8 @@ class Impaired:
         if both and (outgoing is not None or incoming is not None):
             raise ValueError("give the fields of an Impairment for both directions, or `outgoing` and `incoming`")
         if link.offload != NO_OFFLOAD:
-            raise ValueError(f"{link.name} offloads: open it with offload=False, so that frames fit the MTU")
+            raise ValueError(f"{link.name} offloads: impair it before it is open, so that frames fit the MTU")
+        link.may_offload = False
         # Text seeds a generator in the same way whatever PYTHONHASHSEED is.
         self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{seed} outgoing"))
         self.incoming = Direction(incoming or Impairment(**both), Random(f"{seed} incoming"))
@@ -223,6 +225,9 @@ class Impaired:
         self.ip_offset = link.ip_offset
         self.offload = NO_OFFLOAD
         self.rx_checksum_ok = False
+        self.rx_gso_size = 0
+        self.queue_frames = link.queue_frames
+        self.may_offload = False
         self.deadline = math.inf
         self._link = link
         self._loan = Loan()
@@ -233,6 +238,7 @@ class Impaired:
         self._link.open(wake)
         self._wake = wake
         self.name, self.mtu, self.mac = self._link.name, self._link.mtu, self._link.mac
+        self.queue_frames = self._link.queue_frames
         self._rearm()
 
     def fileno(self) -> int:

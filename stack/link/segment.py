@@ -41,6 +41,9 @@ class MemoryPort:
         self.ip_offset = ip_offset
         self.offload = NO_OFFLOAD
         self.rx_checksum_ok = False
+        self.rx_gso_size = 0
+        self.queue_frames = queue_limit
+        self.may_offload = True
         self.deadline = math.inf
         self.received = 0
         self.queue_dropped = 0

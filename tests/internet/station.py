@@ -44,6 +44,7 @@ class FakeLink:
         self.frames: list[bytes] = []
         self.writes: list[list[bytes]] = []
         self.full = False
+        self.rx_gso_size = 0
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         if self.full:

@@ -37,6 +37,9 @@ class Wire:
         self.ip_offset = ip_offset
         self.offload: Offload = NO_OFFLOAD
         self.rx_checksum_ok = False
+        self.rx_gso_size = 0
+        self.queue_frames = 0
+        self.may_offload = True
         self.deadline = math.inf
         self.incoming = deque(incoming or [])
         self.sent: list[tuple[float, bytes]] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,122 +14,41 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from stack.link import tap as tap_module
 from stack.link.tap import (
     MOST_PARTS,
-    TUNGETIFF,
+    QUEUE_FRAMES,
+    SIOCSIFTXQLEN,
     TUNSETOFFLOAD,
     TUNSETTXFILTER,
     TUNSETVNETHDRSZ,
+    TUNSETVNETLE,
     Tap,
     check_interface_name,
     stable_mac,
 )
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
+from tests.link.fake_tap import IFF_NO_PI, IFF_TAP, FakeControl, FakeDevice, fakes
 from tests.link.frames import Wakes, udp_frame
-
-IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
-
-
-class FakeDevice:
-    """What pytun gives us, on one end of a pair of sockets whose other end plays the kernel."""
-
-    def __init__(self) -> None:
-        ours, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        os.set_inheritable(ours.fileno(), True)
-        self.descriptor = ours.detach()
-        self.arguments: dict[str, object] = {}
-        self.hwaddr = b"\x0a\1\2\3\4\5"
-        self.did: list[tuple[str, object]] = []
-        self.refuses: dict[str, int] = {}
-        self.current: dict[str, object] = {"mtu": 1500, "addr": None}
-        self.closed = 0
-
-    def fileno(self) -> int:
-        return self.descriptor
-
-    def close(self) -> None:
-        self.closed += 1
-        if self.closed == 1:
-            os.close(self.descriptor)
-
-    def act(self, what: str, value: object = None) -> None:
-        if what in self.refuses:
-            raise OSError(self.refuses[what], os.strerror(self.refuses[what]))
-        self.did.append((what, value))
-        self.current[what] = value
-
-    def up(self) -> None:
-        self.act("up")
-
-    @property
-    def mtu(self) -> object:
-        return self.current["mtu"]
-
-    @mtu.setter
-    def mtu(self, value: int) -> None:
-        self.act("mtu", value)
-
-    @property
-    def addr(self) -> object:
-        if self.current["addr"] is None:
-            raise OSError(errno.EADDRNOTAVAIL, "none")
-        return self.current["addr"]
-
-    @addr.setter
-    def addr(self, value: str) -> None:
-        self.act("addr", value)
-
-    @property
-    def netmask(self) -> object:
-        raise NotImplementedError
-
-    @netmask.setter
-    def netmask(self, value: str) -> None:
-        self.act("netmask", value)
-
-
-class FakeControl:
-    """fcntl.ioctl for it: remembers the requests."""
-
-    def __init__(self) -> None:
-        self.requests: dict[int, int | bytes] = {}
-        self.order: list[int] = []
-        self.flags = IFF_TAP | IFF_NO_PI
-        self.refuses: dict[int, int] = {}
-
-    def ioctl(self, descriptor: int, request: int, argument: int | bytes = 0) -> int | bytes:
-        self.order.append(request)
-        if request in self.refuses:
-            raise OSError(self.refuses[request], os.strerror(self.refuses[request]))
-        if request == TUNGETIFF:
-            assert isinstance(argument, bytes)
-            return argument[:16] + struct.pack("=H", self.flags) + argument[18:]
-        self.requests[request] = argument
-        return argument
 
 
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDevice]:
-    fake = FakeDevice()
-
-    def create(**arguments: object) -> FakeDevice:
-        fake.arguments = arguments
-        return fake
-
-    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", create)
-    yield fake
-    fake.kernel.close()
-    fake.close()
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeDevice, FakeControl]]:
+    with fakes(monkeypatch) as both:
+        yield both
 
 
-@pytest.fixture(autouse=True)
-def control(monkeypatch: pytest.MonkeyPatch) -> FakeControl:
-    fake = FakeControl()
-    monkeypatch.setattr("stack.link.tap.fcntl.ioctl", fake.ioctl)
-    return fake
+@pytest.fixture
+def device(fake: tuple[FakeDevice, FakeControl]) -> FakeDevice:
+    return fake[0]
+
+
+@pytest.fixture
+def control(fake: tuple[FakeDevice, FakeControl]) -> FakeControl:
+    return fake[1]
 
 
 def opened(**arguments: object) -> Tap:
-    tap = Tap("tap7", **arguments)  # type: ignore[arg-type]
+    """One without offload: tests/link/test_tap_offload.py has the others."""
+    tap = Tap("tap7", **{"offload": False, **arguments})  # type: ignore[arg-type]
     tap.open(Wakes())
     return tap
 
@@ -169,6 +87,7 @@ def test_what_a_persistent_tap_remembers_is_reset(device: FakeDevice, control: F
     assert control.requests == {
         TUNSETOFFLOAD: 0,
         TUNSETVNETHDRSZ: (10).to_bytes(4, "little"),
+        TUNSETVNETLE: (1).to_bytes(4, "little"),
         TUNSETTXFILTER: bytes(4),
     }
     assert tap.persistent
@@ -187,8 +106,24 @@ def test_frames_of_the_time_before_are_thrown_away(device: FakeDevice) -> None:
     assert view.tobytes() == b"fresh"
 
 
+def test_a_tap_of_our_making_queues_a_receive_window(device: FakeDevice, control: FakeControl) -> None:
+    tap = opened()
+    assert control.queue_frames == tap.queue_frames == QUEUE_FRAMES
+
+
+def test_the_queue_of_somebody_elses_tap_is_left_alone_but_known(device: FakeDevice, control: FakeControl) -> None:
+    control.flags = 0x0800
+    tap = opened()
+    assert control.queue_frames == tap.queue_frames == 1000
+
+
+def test_a_queue_that_is_not_ours_to_set_is_no_obstacle(device: FakeDevice, control: FakeControl) -> None:
+    control.refuses = {SIOCSIFTXQLEN: errno.EPERM}
+    assert opened().queue_frames == 0
+
+
 def test_a_kernel_without_the_lesser_requests_will_do(device: FakeDevice, control: FakeControl) -> None:
-    control.refuses = {TUNSETVNETHDRSZ: errno.EINVAL, TUNSETTXFILTER: errno.ENOTTY}
+    control.refuses = {TUNSETVNETHDRSZ: errno.EINVAL, TUNSETVNETLE: errno.ENOTTY, TUNSETTXFILTER: errno.ENOTTY}
     opened()
     assert control.requests == {TUNSETOFFLOAD: 0}
 
@@ -432,8 +367,8 @@ def test_mtus_a_tap_cannot_have(mtu: int) -> None:
 
 
 def test_other_arguments_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="offload"):
-        Tap(offload=True)
+    with pytest.raises(ValueError, match="True, False or 'checksum', not 'tso'"):
+        Tap(offload="tso")
     with pytest.raises(ValueError, match="group"):
         Tap(mac=b"\xff" * 6)
     with pytest.raises(ValueError, match="6 bytes"):

@@ -33,7 +33,7 @@ def run(first: str, second: str, impairment: Impairment, seed: int) -> None:
     left = Impaired(Tap("tap0"), incoming=impairment, seed=seed)
     left.open(lambda: None)
     enter(second)
-    right = Tap("tap0")
+    right = Tap("tap0", offload=False)
     right.open(lambda: None)
     print("ready", flush=True)
     descriptors = [left.fileno(), right.fileno()]

@@ -25,6 +25,8 @@ from typing import Self, TypeVar
 
 import pytest
 
+from tests import modes
+
 T = TypeVar("T")
 
 OURS, THEIRS = "10.9.0.2", "10.9.0.1"
@@ -207,7 +209,7 @@ def ip(*words: str) -> str:
 @contextmanager
 def up(namespace: Namespace, *options: str) -> Iterator[Program]:
     """`tapstack up` in a namespace, ready. It must end cleanly, and must not have had anything to complain of."""
-    with namespace.start(*COMMAND, "up", *options) as program:
+    with namespace.start(*COMMAND, "up", *modes.up_options(), *options) as program:
         program.wait_for(b"ready: ")
         yield program
         status, _, errors = program.stop()

@@ -10,6 +10,7 @@ import trio
 
 import stack
 from stack.link.device import Link
+from tests import modes
 from tests.live.net import OURS, THEIRS, Namespace, ip
 
 TCP_INFO_OPTIONS = 5  # the place of tcpi_options in struct tcp_info
@@ -49,7 +50,7 @@ def on_tap(
     async def body() -> None:
         with trio.fail_after(120):
             async with stack.open_host(
-                through(stack.Tap("tap0")),
+                through(stack.Tap("tap0", offload=modes.offload())),
                 address=f"{OURS}/24",
                 acd="off",
                 raise_errors=True,

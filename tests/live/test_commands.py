@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import modes
 from tests.live.net import COMMAND, OURS, Namespace, Program, ip, need, need_root, up, wait_until
 from tests.live.ordinary import UID, ordinary
 
-READY = re.compile(r"ready: 10\.9\.0\.2 on tap0 \([0-9a-f]{2}(:[0-9a-f]{2}){5}\), offload \w+")
+READY = re.compile(r"ready: 10\.9\.0\.2 on tap0 \([0-9a-f]{2}(:[0-9a-f]{2}){5}\), offload [\w+]+")
 
 
 def refusal(command: list[str], status: int = 1) -> str:
@@ -34,7 +35,7 @@ def refusal(command: list[str], status: int = 1) -> str:
 
 
 def test_up_ends_when_its_tap_is_deleted(namespace: Namespace) -> None:
-    with namespace.start(*COMMAND, "up") as program:
+    with namespace.start(*COMMAND, "up", *modes.up_options()) as program:
         program.wait_for(b"ready: ")
         namespace.run("ip", "link", "del", "tap0")
         status, _, errors = program.wait()
@@ -46,7 +47,7 @@ def test_up_ends_cleanly_by_a_signal(namespace: Namespace, tmp_path: Path, numbe
     """The TAP is gone, and the capture complete to the last frame."""
     need("ping", "tshark")
     capture = tmp_path / "all.pcapng"
-    with namespace.start(*COMMAND, "up", "--pcap", str(capture)) as program:
+    with namespace.start(*COMMAND, "up", *modes.up_options(), "--pcap", str(capture)) as program:
         assert READY.fullmatch(program.wait_for(b"ready: "))
         assert "tap0" in namespace.links()
         namespace.run("ping", "-q", "-c", "5", "-i", "0.01", OURS)
@@ -80,7 +81,7 @@ def test_trace_prints_a_line_for_each_layer(namespace: Namespace) -> None:
 
 def test_trace_ends_when_nobody_reads_it(namespace: Namespace) -> None:
     need("ping")
-    with namespace.start(*COMMAND, "up", "--trace") as program:
+    with namespace.start(*COMMAND, "up", *modes.up_options(), "--trace") as program:
         program.wait_for(b"ready: ")
         assert program.process.stdout is not None
         program.process.stdout.close()
@@ -93,7 +94,7 @@ def test_a_tap_that_was_there_stays(namespace: Namespace) -> None:
     need("ping")
     ip("-n", namespace.name, "tuntap", "add", "mode", "tap", "tap0")
     ip("-n", namespace.name, "addr", "add", "10.9.0.7/24", "dev", "tap0")
-    with namespace.start(*COMMAND, "up") as program:
+    with namespace.start(*COMMAND, "up", *modes.up_options()) as program:
         program.wait_for(b"ready: ")
         namespace.run("ping", "-q", "-c", "1", OURS)
         # It had an address, and so is given no other.

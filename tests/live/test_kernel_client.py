@@ -19,6 +19,7 @@ import pytest
 import trio
 
 import stack
+from tests import modes
 from tests.live.net import OURS, THEIRS, Namespace, ip, need, need_root, wait_for_listener, wait_until
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def run(
     """The result of `main` on a host of ours on tap0, whose other side is the kernel at 10.9.0.1. A bug fails it."""
 
     async def body() -> T:
-        tap = stack.Tap("tap0")
+        tap = stack.Tap("tap0", offload=modes.offload())
         link = tap if capture is None else stack.Capture(tap, capture)
         with trio.fail_after(60):
             async with stack.open_host(

@@ -82,6 +82,9 @@ class ScriptedLink:
         self.ip_offset = 0
         self.offload = NO_OFFLOAD
         self.rx_checksum_ok = False
+        self.rx_gso_size = 0
+        self.queue_frames = 0
+        self.may_offload = True
         self.deadline = math.inf
         self.frames: deque[bytes | OSError] = deque()
         self.endless: bytes | None = None

@@ -101,6 +101,7 @@ REFUSED = [
     ("--tap", "a b", "white space"),
     ("--tap", "", "1 to 15"),
     ("--tap", "tap%d", "percent"),
+    ("--offload", "tso", "`--offload` alone is all"),
     ("--services", "echo,telnet", "echo, discard, daytime"),
     ("--services", "", "choose from"),
     ("--services", "echo,echo", "twice"),
@@ -143,10 +144,12 @@ def test_dhcp_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
     assert "argument --dhcp" in capsys.readouterr().err
 
 
-def test_offload_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse("--offload")
-    assert "argument --offload: it is not there yet" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [([], True), (["--offload"], True), (["--offload=checksum"], "checksum"), (["--no-offload"], False)],
+)
+def test_how_much_is_left_to_the_kernel(words: list[str], meant: bool | str) -> None:
+    assert parse(*words).offload == meant
 
 
 def test_a_pipe_is_no_file_for_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

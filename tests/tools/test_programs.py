@@ -139,7 +139,6 @@ def test_what_is_not_there_yet_is_not_offered() -> None:
     _, parsers = cli.make_parser()
     for parser in parsers.values():
         assert "--dhcp" not in parser.format_help()
-        assert "offload" not in parser.format_help()
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
