@@ -42,6 +42,15 @@ class AcdConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkLocalConfig:
+    """Addresses of 169.254/16, for when there is no DHCP server: RFC 3927."""
+
+    enabled: bool = True
+    leave_check_s: float = 5.0
+    """How often is asked, once there is a routable address, whether anything under way still needs the other one."""
+
+
+@dataclass(frozen=True, slots=True)
 class IpConfig:
     """IPv4: RFC 791, RFC 815, RFC 1122 section 3."""
 
@@ -301,6 +310,7 @@ class Config:
 
     arp: ArpConfig = field(default_factory=ArpConfig)
     acd: AcdConfig = field(default_factory=AcdConfig)
+    link_local: LinkLocalConfig = field(default_factory=LinkLocalConfig)
     ip: IpConfig = field(default_factory=IpConfig)
     icmp: IcmpConfig = field(default_factory=IcmpConfig)
     udp: UdpConfig = field(default_factory=UdpConfig)
