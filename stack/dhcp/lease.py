@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from math import inf, isfinite
 
-from stack.wire.addresses import ANY, Prefix, format_ipv4, parse_ipv4
+from stack.wire.addresses import ANY, Prefix, can_be_host, format_ipv4, is_link_local, parse_ipv4
+
+
+def can_be_leased(address: bytes) -> bool:
+    """Whether a server may give it away: a host's, and not link-local (RFC 3927 section 1.6)."""
+    return can_be_host(address) and not is_link_local(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,8 @@ class Lease:
             message=read.text("message"),
             options=read.options("options"),
         )
+        if not can_be_leased(lease.address) or not can_be_host(lease.server):
+            raise ValueError("the address and the server of a lease are those of hosts")
         if lease.t1_s > lease.t2_s or lease.t2_s > lease.lease_s:
             raise ValueError("the times of a lease come in the order t1_s, t2_s, lease_s")
         unknown = [name for name in data if name not in {field.name for field in fields(cls)}]

@@ -10,37 +10,17 @@ from __future__ import annotations
 from stack.dhcp.lease import Route
 from stack.wire.addresses import (
     Prefix,
-    is_class_e,
-    is_limited_broadcast,
-    is_link_local,
+    can_be_host,
     is_loopback,
-    is_multicast,
-    is_this_network,
 )
 
 _NAME_MAX = 255  # RFC 1035 section 2.3.4, length octets included
 _LABEL_MAX = 63
 
 
-def is_host(address: bytes) -> bool:
-    """Whether these 4 bytes can be the address of one station on some network (RFC 1122 section 3.2.1.3)."""
-    return not (
-        is_this_network(address)
-        or is_loopback(address)
-        or is_multicast(address)
-        or is_class_e(address)
-        or is_limited_broadcast(address)
-    )
-
-
-def can_be_leased(address: bytes) -> bool:
-    """Whether a server may give it away: a host's, and not link-local (RFC 3927 section 1.6)."""
-    return is_host(address) and not is_link_local(address)
-
-
 def host(data: bytes) -> bytes | None:
     """The one address of an option such as the server identifier."""
-    return data if len(data) == 4 and is_host(data) else None
+    return data if len(data) == 4 and can_be_host(data) else None
 
 
 def hosts(data: bytes, most: int) -> tuple[bytes, ...]:
@@ -51,7 +31,7 @@ def hosts(data: bytes, most: int) -> tuple[bytes, ...]:
     if len(data) % 4:
         return ()
     found = dict.fromkeys(data[start : start + 4] for start in range(0, len(data), 4))
-    return tuple(address for address in found if is_host(address))[:most]
+    return tuple(address for address in found if can_be_host(address))[:most]
 
 
 def seconds(data: bytes) -> int | None:
@@ -155,7 +135,7 @@ def classless_routes(data: bytes, most: int) -> tuple[Route, ...] | None:
         router = data[router_at : router_at + 4]
         offset = router_at + 4
         route = Route(Prefix(subnet.network, width), router if any(router) else None)
-        if _is_destination(route.destination) and (route.router is None or is_host(router)):
+        if _is_destination(route.destination) and (route.router is None or can_be_host(router)):
             found[route] = None
     return tuple(found)[:most] if data else None
 
@@ -177,6 +157,6 @@ def static_routes(data: bytes, most: int) -> tuple[Route, ...]:
         address, router = data[start : start + 4], data[start + 4 : start + 8]
         network = Prefix(address, classful_length(address))
         destination = network if network.network == address else Prefix(address, 32)
-        if is_host(address) and is_host(router):
+        if can_be_host(address) and can_be_host(router):
             found[Route(destination, router)] = None
     return tuple(found)[:most]

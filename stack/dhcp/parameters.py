@@ -27,7 +27,7 @@ from math import inf
 
 from stack.config import DhcpConfig
 from stack.dhcp import options
-from stack.dhcp.lease import Lease, Route
+from stack.dhcp.lease import Lease, Route, can_be_leased
 from stack.errors import BadPacket
 from stack.wire import dhcp
 from stack.wire.addresses import Prefix, format_ipv4
@@ -59,7 +59,7 @@ class Parameters:
         """
         values = message.values()
         server, address = server_of(values), message.yiaddr
-        if not options.can_be_leased(address) or address == server:
+        if not can_be_leased(address) or address == server:
             raise BadPacket("dhcp_bad_address")
         length = self._prefix_length(address, values)
         prefix = Prefix(address, length)

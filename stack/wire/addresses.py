@@ -95,6 +95,11 @@ def is_limited_broadcast(address: Buffer) -> bool:
     return address == BROADCAST
 
 
+def can_be_host(address: Buffer) -> bool:
+    """Whether it can be the address of one station on some network (RFC 1122 3.2.1.3): unicast, and on a wire."""
+    return 0 < address[0] < 224 and not is_loopback(address)
+
+
 def is_group_mac(mac: Buffer) -> bool:
     """Whether a station address names a group (broadcast included): the first bit on the wire is set (IEEE 802)."""
     return bool(mac[0] & 1)

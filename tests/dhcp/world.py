@@ -34,9 +34,6 @@ MASK = parse_ipv4("255.255.255.0")
 EXACT = DhcpConfig(retransmission_jitter_s=0.0, renew_fuzz=0.0)
 """Every time as it would be without chance."""
 
-SEEN: dict[tuple[State, Event, State], None] = {}
-"""Every transition that any client of any test made."""
-
 
 @dataclass(frozen=True)
 class Sent:
@@ -78,6 +75,7 @@ class World:
         self.trace: list[tuple[str, dict[str, object]]] = []
         self.probing = probing
         self.counters = Counters()
+        self.seen: dict[tuple[State, Event, State], None] = {}  # transitions
         self._chance = chance
         self._drawn = 0
         self.config = EXACT if config is None else config
@@ -130,7 +128,7 @@ class World:
         self.trace.append((event, fields))
         if event == "state":
             names = str(fields["from"]), str(fields["event"]), str(fields["to"])
-            SEEN[State[names[0]], Event[names[1]], State[names[2]]] = None
+            self.seen[State[names[0]], Event[names[1]], State[names[2]]] = None
 
     # --- what a test says
 
