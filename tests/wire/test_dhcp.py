@@ -7,6 +7,7 @@ import pytest
 from stack.errors import BadPacket
 from stack.wire import dhcp
 from stack.wire.dhcp import DhcpMessage
+from tests.requirements import rfc
 from tests.wire.samples import DISCOVER, MAC_A, OVERLOADED
 
 
@@ -54,12 +55,14 @@ def test_a_discover_is_as_long_as_a_bootp_message() -> None:
     assert not message.broadcast
 
 
+@rfc("2131-4.1-i", "2131-4.1-j", "3396-5-a")
 def test_overloaded_fields_come_after_the_options_file_before_sname() -> None:
     message = DhcpMessage.parse(OVERLOADED.build())
     assert message.values() == {53: b"\x05", 52: b"\x03", 121: b"\x00\x0a\x09\x00\x01", 51: b"\x00\x00\x0e\x10"}
     assert list(message.values()) == [53, 52, 121, 51]
 
 
+@rfc("2132-9.3-a", "2131-4.1-e", "3396-5-b")
 @pytest.mark.parametrize(("overload", "codes"), [(0, [53, 52]), (1, [53, 52, 121]), (2, [53, 52, 51])])
 def test_only_the_fields_that_are_overloaded_are_read(overload: int, codes: list[int]) -> None:
     message = DhcpMessage(
@@ -71,6 +74,45 @@ def test_only_the_fields_that_are_overloaded_are_read(overload: int, codes: list
         sname=bytes((51, 1, 0, 255)),
     )
     assert list(DhcpMessage.parse(message.build()).values()) == codes
+
+
+@rfc("3396-4-a", "3396-7-b")
+def test_the_parts_of_an_option_are_put_together_in_the_order_of_the_fields() -> None:
+    message = DhcpMessage(
+        2,
+        1,
+        MAC_A,
+        ((121, b"a"), (53, b"\x05"), (52, b"\x03"), (121, b"b"), (255, b"")),
+        file=bytes((121, 1)) + b"c" + bytes((121, 1)) + b"d" + b"\xff",
+        sname=bytes((121, 1)) + b"e" + b"\xff",
+    )
+    assert DhcpMessage.parse(message.build()).values()[121] == b"abcde"
+
+
+@rfc("2131-4.1-f", "2131-4.1-g")
+def test_each_field_ends_with_its_end_option_and_padding() -> None:
+    """What follows the end of a field is not read, and the next field is, from its first octet on."""
+    message = DhcpMessage(
+        2,
+        1,
+        MAC_A,
+        ((53, b"\x05"), (52, b"\x03"), (255, bytes((0, 0, 12, 1, 65)))),
+        file=bytes((15, 1, 66, 255, 12, 1, 67)),
+        sname=bytes((0, 0, 12, 1, 68, 0, 255)),
+    )
+    assert DhcpMessage.parse(message.build()).values() == {53: b"\x05", 52: b"\x03", 15: b"B", 12: b"D"}
+
+
+@rfc("2131-4.1-h")
+@pytest.mark.parametrize(("file", "sname"), [(bytes(125) + b"\x0c\x02A", b""), (b"", bytes(62) + b"\x0c\x01")])
+def test_no_option_reaches_into_the_next_field(file: bytes, sname: bytes) -> None:
+    message = DhcpMessage(2, 1, MAC_A, ((53, b"\x05"), (52, b"\x03"), (255, b"")), file=file, sname=sname)
+    assert reason(message.build()) == "dhcp_bad_options"
+
+
+def test_a_field_full_of_pieces_is_put_together_in_one_go() -> None:
+    data = DhcpMessage(2, 1, MAC_A, ((12, b"x"),) * 20000).build()
+    assert DhcpMessage.parse(data).values() == {12: b"x" * 20000}
 
 
 def test_long_values_are_cut_and_put_together() -> None:
