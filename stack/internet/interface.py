@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from stack.internet.arp import NeighborCache
 
 
+class Offload(Protocol):
+    """What a link can do for us (`stack.link.device.Offload` has it)."""
+
+    @property
+    def checksum(self) -> bool: ...
+
+    @property
+    def gso_max_bytes(self) -> int: ...
+
+
 class IpLink(Protocol):
     """As much of a link as the internet layer needs (`stack.link.device.Link` has it)."""
 
@@ -24,6 +34,9 @@ class IpLink(Protocol):
 
     @property
     def rx_gso_size(self) -> int: ...
+
+    @property
+    def offload(self) -> Offload: ...
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool: ...
 

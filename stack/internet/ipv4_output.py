@@ -247,6 +247,8 @@ class Ipv4Output:
         counters["ipSystemStatsOutRequests"] += 1
         if path.neighbor is UNBOUND:
             self._rebind(path, now)
+            if offload and not path.checksum_offload:
+                raise os_error(errno.EMSGSIZE)  # by another link now, which cannot finish it: it is made anew
         total = path.header_length + length
         if total > MAX_LENGTH:
             raise os_error(errno.EMSGSIZE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from stack.config import IpConfig
 from stack.wire.addresses import LOOPBACK, Prefix
@@ -17,6 +18,14 @@ from stack.wire.checksum import Buffer
 
 def _nothing() -> None:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class _NoOffload:
+    """Nothing of it goes over a wire: there is nothing to leave to anybody."""
+
+    checksum: bool = False
+    gso_max_bytes: int = 0
 
 
 class Loopback:
@@ -30,6 +39,7 @@ class Loopback:
     loopback = True
     rx_checksum_ok = False
     rx_gso_size = 0
+    offload = _NoOffload()
     deadline = math.inf
 
     def __init__(self, config: IpConfig) -> None:

@@ -14,6 +14,7 @@ from stack.counters import Counters
 from stack.internet.interface import Interface
 from stack.internet.neighbor import GONE, Neighbor
 from stack.wire.checksum import Buffer, ones_sum
+from stack.wire.virtio import TCP_CHECKSUM, checksum_header, tcp_header
 
 if TYPE_CHECKING:
     from stack.internet.ipv4_output import Ipv4Output
@@ -35,6 +36,7 @@ class Path:
       header_length: of the IP header, options included: a transport message of `mtu - header_length` bytes fits.
       pseudo_sum: the sum of the pseudo-header without its length (`stack.wire.checksum`).
       broadcast, multicast: whether the destination is more than one host.
+      checksum_offload, gso_max_bytes: what the link can do (`stack.link.device.Offload`), see `send_offloaded`.
 
     Attributes to set:
       ttl, tos: for the packets to come.
@@ -48,12 +50,16 @@ class Path:
         "_base_sum",
         "_counters",
         "_link",
+        "_offload",
+        "_offload_of",
         "_output",
         "_pack",
         "broadcast",
+        "checksum_offload",
         "destination",
         "df",
         "flow",
+        "gso_max_bytes",
         "header_length",
         "interface",
         "mtu",
@@ -101,6 +107,9 @@ class Path:
         self.neighbor = UNBOUND
         self.next_hop = destination
         self.flow: tuple[int, int] | None = None  # of the identification: what is never fragmented needs none
+        self.checksum_offload = False
+        self.gso_max_bytes = 0
+        self._offload, self._offload_of = b"", (-1, -1, False)
         self._addresses = source + destination
         self.pseudo_sum = ones_sum(self._addresses) + protocol
         self._base_sum = ones_sum(self._addresses) + 0x4500 + protocol
@@ -113,6 +122,10 @@ class Path:
         self.mtu = mtu
         self._link = interface.link
         self._pack = _PACK[interface.link.ip_offset]
+        offload = interface.link.offload
+        self.checksum_offload = offload.checksum
+        self.gso_max_bytes = offload.gso_max_bytes
+        self._offload_of = (-1, -1, False)
 
     def send(self, parts: list[Buffer], length: int, now: float, offload: bytes = b"") -> None:  # hot
         """Send one datagram whose payload is `parts`, `length` bytes in all. Never waits.
@@ -150,6 +163,25 @@ class Path:
         if self.flow is None:
             self.flow = idents.flow(self.source, self.destination, self.protocol)
         return idents.next(self.flow)
+
+    def send_offloaded(
+        self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
+    ) -> None:  # hot
+        """As `send`, for a TCP segment whose checksum is only the pseudo-header's sum: the link completes it.
+
+        `header_bytes` is the length of the TCP header. With `segment_bytes` it is a super-frame, and the link makes
+        segments of it that carry so many bytes of data each; `cwr` says that their CWR flag is set. The link must have
+        said that it can: `checksum_offload`, `gso_max_bytes`.
+        """
+        kind = (header_bytes, segment_bytes, cwr)
+        if kind != self._offload_of:  # nearly always the same as the last time
+            start = self.interface.link.ip_offset + self.header_length
+            if segment_bytes:
+                self._offload = tcp_header(start, header_bytes, segment_bytes, cwr=cwr)
+            else:
+                self._offload = checksum_header(start, TCP_CHECKSUM)
+            self._offload_of = kind
+        self.send(parts, length, now, self._offload)
 
     def failed(self, number: int) -> None:
         """The next hop did not answer: tell whoever uses the path now."""

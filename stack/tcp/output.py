@@ -19,7 +19,7 @@ from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
+from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
 _HEADER = Struct(">HHIIHHHH")
@@ -34,11 +34,12 @@ def emit(  # hot
     parts: list[Buffer] | None = None,
     length: int = 0,
     options: bytes = b"",
+    segment_bytes: int = 0,
 ) -> None:
     """Form one segment and send it: `length` octets of data in `parts`, options padded to a multiple of four.
 
-    The checksum needs no pass over the header: modulo 65535 a 32-bit field weighs as much as its two halves
-    (RFC 1071 section 2), and a part that begins at an odd octet weighs 256 times itself.
+    With `segment_bytes` it is a super-frame: the link makes segments of it, with so many octets each. What a link
+    completes (`checksum_offload`) goes out with the pseudo-header's sum in place of the checksum.
     """
     local_port, remote_port = tcb.local[1], tcb.remote[1]
     if flags & ACK:
@@ -70,6 +71,31 @@ def emit(  # hot
     offset_and_flags = header_length << 10 | flags
     total = tcb.path.pseudo_sum + header_length + length + local_port + remote_port
     total += seq + ack + offset_and_flags + window + up
+    offloaded = tcb.path.checksum_offload and length > 0
+    if offloaded:
+        checksum = (tcb.path.pseudo_sum + header_length + length) % 0xFFFF
+    else:
+        checksum = _checksum(total, options, parts, length)
+    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
+    tcb.services.counters["tcpOutSegs"] += -(-length // segment_bytes) if segment_bytes else 1
+    length += header_length
+    whole: list[Buffer] = [header, *parts] if parts else [header]
+    try:
+        if offloaded:
+            tcb.path.send_offloaded(whole, length, now, header_length, segment_bytes, flags & CWR != 0)
+        else:
+            tcb.path.send(whole, length, now)
+    except OSError as error:  # no route any more, say: as if the network had lost it (RFC 9293 section 3.9.2.2)
+        tcb.soft_error = error.errno or 0
+        tcb.services.counters.drop("tcp_not_sent")
+
+
+def _checksum(total: int, options: bytes, parts: list[Buffer] | None, length: int) -> int:
+    """The checksum of a segment: `total` is the sum of the pseudo-header and of the header without its options.
+
+    The checksum needs no pass over the header: modulo 65535 a 32-bit field weighs as much as its two halves
+    (RFC 1071 section 2), and a part that begins at an odd octet weighs 256 times itself.
+    """
     if options:
         total += int.from_bytes(options, "big")
     if parts:
@@ -77,14 +103,7 @@ def emit(  # hot
         for part in parts:
             data = (data << 8 if len(part) & 1 else data) + int.from_bytes(part, "big")
         total += data << 8 if length & 1 else data
-    checksum = 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
-    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
-    tcb.services.counters["tcpOutSegs"] += 1
-    try:
-        tcb.path.send([header, *parts] if parts else [header], header_length + length, now)
-    except OSError as error:  # no route any more, say: as if the network had lost it (RFC 9293 section 3.9.2.2)
-        tcb.soft_error = error.errno or 0
-        tcb.services.counters.drop("tcp_not_sent")
+    return 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
 
 
 def count_retransmission(tcb: Tcb) -> None:
@@ -130,6 +149,9 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
+    most = mss
+    if tcb.path.gso_max_bytes > mss and tcb.snd_up is None:  # several segments at a time, which the link cuts
+        most = tcb.path.gso_max_bytes // mss * mss
     prr = tcb.prr if tcb.recovering else None
     while tcb.fin_seq is None:
         flight = (tcb.snd_nxt - tcb.snd_una) & MASK
@@ -138,13 +160,17 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
             usable = min(tcb.snd_wnd - flight, prr.allowance)
         else:
             usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.beyond) - flight
-        length = min(unsent, usable, mss)
+        length = min(unsent, usable, most)
         if length < 0:
             length = 0
         with_fin = tcb.fin_queued and length == unsent and usable > length
+        if length > mss and not with_fin and (tail := length % mss):  # the windows need not let whole segments through
+            length -= tail
+            if _worth_sending(tcb, tail, unsent - length, flight + length):
+                length += tail
         if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent, flight))):
             return
-        _send_range(tcb, tcb.snd_nxt, length, with_fin, now)
+        _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
 
 
 def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
@@ -217,8 +243,11 @@ def send_regardless(tcb: Tcb, now: float) -> None:
         _send_range(tcb, tcb.snd_nxt, length, False, now)
 
 
-def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> None:  # hot
-    """Send `length` octets that begin at `seq`, and a FIN behind them; advance SND.NXT if this is new."""
+def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0) -> None:  # hot
+    """Send `length` octets that begin at `seq`, and a FIN behind them; advance SND.NXT if this is new.
+
+    `mss`, where it is given, is how much one segment takes: more octets than that make a super-frame.
+    """
     tcb.last_sent_at = now
     end = (seq + length) & MASK
     offset = (seq - tcb.data_una) & MASK
@@ -246,15 +275,17 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float) -> 
             flags |= ecn.mark(tcb.path, tcb.snd_una)
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
-        if length > tcb.sizes.acked:
-            note_sent(tcb, length, end)
+        size = mss if 0 < mss < length else length
+        if size > tcb.sizes.acked:
+            note_sent(tcb, size, end)
     else:
         tcb.sizes.measured = 0
         count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
         if tcb.services.trace is not None:
             tcb.trace("retransmit", seq=seq, length=length)
-    emit(tcb, seq, flags, now, tcb.send_buffer.parts(offset, length), length)
+    segment_bytes = mss if 0 < mss < length else 0
+    emit(tcb, seq, flags, now, tcb.send_buffer.parts(offset, length), length, b"", segment_bytes)
     if ecn is not None:
         ecn.unmark(tcb.path)
 

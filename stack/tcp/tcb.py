@@ -57,7 +57,9 @@ class Path(Protocol):
     """The way to the peer, as the Internet layer offers it. TCP never looks inside an address.
 
     A segment of `mtu - header_length` octets, its own header included, goes unfragmented; `pseudo_sum` is the one's
-    complement sum of the pseudo-header without the length.
+    complement sum of the pseudo-header without the length. What `send_offloaded` is given has a partial checksum (the
+    pseudo-header's sum) for the link to complete, possible when `checksum_offload`; with `segment_bytes` it is a
+    super-frame of at most `gso_max_bytes` octets of text, which the link cuts into segments of so many.
     """
 
     mtu: int
@@ -65,10 +67,15 @@ class Path(Protocol):
     pseudo_sum: int
     ttl: int
     tos: int
+    checksum_offload: bool
+    gso_max_bytes: int
 
     @property
     def interface(self) -> object: ...
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
+    def send_offloaded(
+        self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
+    ) -> None: ...
     def suspect(self, now: float) -> None: ...
     def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None: ...
     def close(self) -> None: ...

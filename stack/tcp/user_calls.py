@@ -39,28 +39,36 @@ def open_active(tcb: Tcb, now: float) -> None:
 def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     """SEND: queue what fits and send what may go; returns how many octets were taken, 0 when none can be now.
 
-    A send may start while less than `notsent_lowat` octets wait to be sent; it then takes what the buffer has room for,
-    at most `send_quantum_bytes`. With `urgent`, all that is queued becomes urgent, if all of `data` was taken. Raises
-    the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
+    As in Linux, while less than `notsent_lowat` octets wait to be sent it takes a super-frame's worth more, as far as
+    the buffer has room. With `urgent`, all that is queued becomes urgent, if all of `data` was taken. Raises the
+    connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
     if tcb.error:
         raise take_error(tcb)
     if tcb.fin_queued or tcb.state not in _MAY_SEND:
         raise os_error(errno.ENOTCONN if tcb.state is State.LISTEN else errno.EPIPE)
-    if tcb.auto_sndbuf and tcb.sndbuf - tcb.send_buffer.size < tcb.services.config.send_quantum_bytes:
-        grow_send_buffer(tcb)
-    room = min(tcb.sndbuf - tcb.send_buffer.size, tcb.services.config.send_quantum_bytes)
-    if room <= 0 or tcb.unsent >= tcb.notsent_lowat:
-        return 0
-    taken = min(len(data), room)
-    if taken:
-        tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
-        if urgent and taken == len(data):
+    taken, length = 0, len(data)
+    buffer, quantum = tcb.send_buffer, _quantum(tcb)
+    while taken < length:
+        if tcb.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
+            grow_send_buffer(tcb)
+        count = min(length - taken, tcb.sndbuf - buffer.size, quantum)
+        if count <= 0 or tcb.unsent >= tcb.notsent_lowat:
+            break
+        buffer.append(data if count == length else memoryview(data)[taken : taken + count])
+        taken += count
+        if urgent and taken == length:
             begin_urgent(tcb)
         output(tcb, now)
-        if urgent and tcb.unsent and tcb.synchronized:
-            send_ack(tcb, now)  # the pointer goes ahead of data that the window keeps back
+    if urgent and taken == length and tcb.unsent and tcb.synchronized:
+        send_ack(tcb, now)  # the pointer goes ahead of data that the window keeps back
     return taken
+
+
+def _quantum(tcb: Tcb) -> int:
+    """How many octets are taken before it is asked again whether there is room: a super-frame of whole segments."""
+    quantum, mss = tcb.path.gso_max_bytes or tcb.services.config.send_quantum_bytes, tcb.mss
+    return max(quantum // mss * mss, mss)
 
 
 def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:

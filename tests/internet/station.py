@@ -16,6 +16,7 @@ from stack.internet.interface import send_frame
 from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import REACHABLE
 from stack.internet.received import Received
+from stack.link.device import NO_OFFLOAD
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
@@ -45,10 +46,13 @@ class FakeLink:
         self.writes: list[list[bytes]] = []
         self.full = False
         self.rx_gso_size = 0
+        self.offload = NO_OFFLOAD
+        self.offloads: list[bytes] = []
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         if self.full:
             return False
+        self.offloads.append(offload)
         self.writes.append([bytes(part) for part in parts])
         self.frames.append(b"".join(parts))
         return True

@@ -14,10 +14,12 @@ from stack.config import Config, IpConfig
 from stack.internet.ident import Identifications
 from stack.internet.path_mtu import plateau_below
 from stack.internet.received import Received
+from stack.link.device import NO_OFFLOAD, Offload
 from stack.wire.addresses import ANY, BROADCAST, LOOPBACK, MAC_BROADCAST, Prefix, parse_ipv4
 from stack.wire.checksum import ones_sum
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import LOOSE_SOURCE_ROUTE, RECORD_ROUTE, Route, join, pad
+from stack.wire.virtio import TCP_CHECKSUM, checksum_header, tcp_header
 from tests.internet.station import (
     FAR,
     OTHER,
@@ -515,3 +517,35 @@ def test_a_stranger_on_the_loopback_is_not_for_us() -> None:
     packet = Ipv4Header(US, OTHER, PROTOCOL, 20).build()
     station.ipv4.receive(station.ipv4.loopback, packet, station.now)
     assert station.counters.drops() == {"ipv4_not_for_us": 1}
+
+
+@pytest.mark.parametrize("options", [b"", b"\1\1\1\0"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_super_frame_is_one_frame_with_a_header_that_says_how_to_cut_it(options: bytes, known: bool) -> None:
+    station = ready() if known else Station()
+    station.eth.link.offload = Offload(checksum=True, gso_max_bytes=65000)
+    station.eth.link.offloads.clear()
+    path = station.ipv4.path(None, PEER, TCP, df=True, options=options)
+    assert path.checksum_offload
+    assert path.gso_max_bytes == 65000
+    path.send_offloaded([bytes(32), bytes(5000)], 5032, station.now, 32, 1448, cwr=False)
+    path.send_offloaded([bytes(20), b"one"], 23, station.now, 20, 0, cwr=False)
+    if not known:
+        station.arp(REQUEST, PEER_MAC, PEER, US)
+    start = 34 + len(options)
+    sent = [(o, len(f)) for o, f in zip(station.eth.link.offloads, station.eth.link.frames, strict=True) if o]
+    assert sent == [
+        (tcp_header(start, 32, 1448), start + 5032),
+        (checksum_header(start, TCP_CHECKSUM), start + 23),
+    ]
+
+
+def test_what_a_link_should_complete_does_not_leave_by_one_that_cannot() -> None:
+    station = ready()
+    station.eth.link.offload = Offload(checksum=True, gso_max_bytes=65000)
+    path = station.ipv4.path(None, PEER, TCP, df=True)
+    station.eth.link.offload = NO_OFFLOAD
+    station.ipv4.routes.add(Prefix(parse_ipv4("10.77.0.0"), 16), station.eth, PEER)  # every path is looked up again
+    with pytest.raises(OSError, match="Message too long"):
+        path.send_offloaded([bytes(20), bytes(5000)], 5020, station.now, 20, 1460, cwr=False)
+    assert not station.frames()

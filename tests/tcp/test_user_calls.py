@@ -55,9 +55,23 @@ def test_send_takes_what_the_buffer_has_room_for() -> None:
     peer.silent()
 
 
-def test_send_takes_at_most_one_super_frame() -> None:
+def test_with_a_mark_a_send_takes_one_super_frame_more_than_the_mark_wants() -> None:
     conn, peer = established(window=0)
-    assert conn.send(bytes(1_000_000), peer.now) == 65536
+    conn.notsent_lowat = 1000
+    assert conn.send(bytes(999), peer.now) == 999
+    assert conn.send(bytes(1_000_000), peer.now) == 65536 // 1460 * 1460
+    assert conn.send(b"x", peer.now) == 0
+
+
+def test_what_the_windows_let_through_does_not_count_against_the_mark() -> None:
+    conn, peer = established(window=0xFFFF)
+    conn.congestion.cwnd, conn.last_sent_at = 1 << 20, peer.now
+    conn.notsent_lowat = 1000
+    quantum = 65536 // 1460 * 1460
+    assert conn.send(text(1_000_000), peer.now) == 2 * quantum  # of which one is on its way
+    for _ in range(44):
+        peer.expects(ACK, 1460)
+    assert conn.unsent == 2 * quantum - 44 * 1460
 
 
 def test_send_after_close_is_refused_while_the_fin_waits() -> None:

@@ -25,7 +25,7 @@ from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import make_way, may_begin_again
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, flag_names
+from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
 
 OURS = (bytes((10, 9, 0, 2)), 7)
@@ -48,6 +48,9 @@ class Wire:
         self.pseudo_sum = pseudo_sum(OURS[0], remote, PROTO_TCP, 0)
         self.ttl = 64
         self.tos = 0
+        self.checksum_offload = False
+        self.gso_max_bytes = 0
+        self.super_frames = 0
         self.suspected: list[float] = []
         self.refuses = 0  # an errno: the Internet layer cannot send
         self.on_send: Callable[[], None] | None = None  # something happens in the midst of sending
@@ -67,6 +70,33 @@ class Wire:
         self._world.sent.append(Sent(data, now))
         if self.on_send is not None:
             self.on_send()
+
+    def send_offloaded(
+        self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
+    ) -> None:
+        """What a link with offload does: complete the checksum, and cut a super-frame into segments."""
+        assert self.checksum_offload
+        data = b"".join(parts)
+        assert len(data) == length
+        header, content = data[:header_bytes], data[header_bytes:]
+        partial = (pseudo_sum(OURS[0], self._remote, PROTO_TCP, length) - int.from_bytes(header[16:18], "big")) % 0xFFFF
+        assert partial == 0, "the checksum is not the sum of the pseudo-header"
+        whole = TcpHeader.parse(header)
+        assert whole.header_length == header_bytes
+        if segment_bytes:
+            assert segment_bytes < len(content) <= self.gso_max_bytes, "no super-frame"
+            self.super_frames += 1
+        for start in range(0, len(content), segment_bytes or len(content)):
+            piece = content[start : start + (segment_bytes or len(content))]
+            flags = whole.flags
+            if start + len(piece) < len(content):
+                flags &= ~(FIN | PSH)
+            if start and cwr:
+                flags &= ~CWR
+            numbers = (whole.seq + start) & seq_mask, whole.ack, flags, whole.window, whole.urgent_pointer
+            one = TcpHeader(whole.source_port, whole.destination_port, *numbers, whole.options)
+            pseudo = pseudo_sum(OURS[0], self._remote, PROTO_TCP, header_bytes + len(piece))
+            self.send([build_segment(one, piece, pseudo)], header_bytes + len(piece), now)
 
     def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
         if mtu < self.mtu:

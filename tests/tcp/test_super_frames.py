@@ -1,0 +1,148 @@
+"""Super-frames: where the link cuts segments, what reaches the wire is what we would have sent without its help.
+
+See stack/link/device.py (Offload), and the Linux kernel's Documentation/networking/segmentation-offloads.rst for TSO.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.tcp.connection import Connection
+from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, URG
+
+from .test_ecn import capable
+from .world import MSS, Peer, add, established, text
+
+SUPER = 65536 - 60
+
+
+def offloading(
+    window: int = 0xFFFF, *, gso: bool = True, cwnd: int = 1 << 20, **changes: object
+) -> tuple[Connection, Peer]:
+    """An established connection over a link that completes checksums and, with `gso`, cuts super-frames."""
+    conn, peer = established(window=window, **changes)  # type: ignore[arg-type]
+    offload(conn, peer, SUPER if gso else 0)
+    conn.congestion.cwnd, conn.last_sent_at = cwnd, peer.now  # it was not idle: RFC 5681 section 4.1
+    return conn, peer
+
+
+def offload(conn: Connection, peer: Peer, gso_max_bytes: int = SUPER) -> None:
+    wire = peer.world.wire(conn)
+    wire.checksum_offload, wire.gso_max_bytes = True, gso_max_bytes
+    conn.nodelay = True
+
+
+@pytest.mark.parametrize("size", [1, MSS - 1, MSS, MSS + 1, 2 * MSS, 10 * MSS + 7, 44 * MSS])
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_the_wire_carries_the_same_with_and_without(size: int, timestamps: bool) -> None:
+    seen = []
+    for gso in (True, False):
+        conn, peer = offloading(gso=gso, timestamps=timestamps)
+        conn.send(text(size), peer.now)
+        seen.append([(sent.seq, sent.ack, sent.flags, sent.window, sent.data) for sent in peer.world.sent])
+        assert peer.world.wire(conn).super_frames == (gso and size > MSS)
+        assert peer.world.counters["tcpOutSegs"] == 2 + len(peer.world.sent)
+        peer.world.sent.clear()
+    assert seen[0] == seen[1]
+    assert seen[0][-1][2] == ACK | PSH
+
+
+def test_a_super_frame_is_cut_to_the_window_and_does_not_wait_for_more() -> None:
+    conn, peer = offloading(window=3 * MSS + 100)
+    conn.send(text(20 * MSS), peer.now)
+    for _ in range(3):
+        peer.expects(ACK, MSS)
+    peer.silent()  # 100 octets of window are a silly window: 3.8.6.2.1
+    peer.sends(ACK, ack=add(conn.snd_una, 3 * MSS), window=0xFFFF)
+    for _ in range(17):
+        peer.expects(ACK, MSS)
+    assert peer.world.wire(conn).super_frames == 2
+
+
+def test_a_super_frame_is_cut_to_the_congestion_window() -> None:
+    conn, peer = offloading(cwnd=4 * MSS)
+    conn.send(text(20 * MSS), peer.now)
+    for _ in range(4):
+        peer.expects(ACK, MSS)
+    peer.silent()
+
+
+def test_nagle_keeps_the_tail_of_a_super_frame_back() -> None:
+    conn, peer = offloading()
+    conn.nodelay = False
+    conn.send(text(2 * MSS + 5), peer.now)
+    peer.expects(ACK, MSS)
+    peer.expects(ACK, MSS)
+    peer.silent()
+    peer.sends(ACK, ack=conn.snd_nxt)
+    peer.expects(ACK | PSH, 5)
+
+
+def test_the_fin_is_on_the_last_segment_of_the_super_frame() -> None:
+    conn, peer = offloading(window=0)
+    conn.send(text(2 * MSS + 5), peer.now)
+    conn.shutdown_write(peer.now)
+    peer.sends(ACK, window=0xFFFF)
+    peer.expects(ACK, MSS)
+    peer.expects(ACK, MSS)
+    peer.expects(FIN | ACK | PSH, 5)
+
+
+def test_urgent_data_goes_in_segments_of_its_own() -> None:
+    """The link would repeat the urgent pointer, which counts from each segment's own number."""
+    conn, peer = offloading()
+    conn.send(text(3 * MSS), peer.now, urgent=True)
+    for count in (3, 2, 1):
+        assert peer.expects(ACK | URG, MSS).urgent_pointer in (count * MSS, count * MSS - 1)
+    assert peer.world.wire(conn).super_frames == 0
+
+
+def test_a_lost_segment_of_a_super_frame_is_sent_again_alone() -> None:
+    conn, peer = offloading(sack=False)
+    conn.send(text(6 * MSS), peer.now)
+    peer.world.sent.clear()
+    for _ in range(3):
+        peer.sends(ACK, ack=add(conn.snd_una, 0))
+    assert peer.expects(ACK, MSS).seq == conn.snd_una
+
+
+def test_what_was_a_bytearray_at_send_is_sent_again_as_it_was() -> None:
+    conn, peer = offloading()
+    data = bytearray(text(3 * MSS))
+    conn.send(data, peer.now)
+    first = [peer.expects(ACK, MSS).data for _ in range(3)]
+    data[:] = bytes(3 * MSS)
+    peer.wait(0.3)  # the timeout
+    again = peer.expects(ACK, MSS).data
+    assert again == first[0] == text(3 * MSS)[:MSS]
+
+
+def test_retransmissions_fit_the_mtu_and_leave_their_checksum_to_the_link() -> None:
+    conn, peer = offloading()
+    conn.send(text(30 * MSS), peer.now)
+    peer.world.sent.clear()
+    peer.wait(0.3)
+    assert peer.expects(ACK, MSS).seq == conn.snd_una
+    assert peer.world.wire(conn).super_frames == 1
+
+
+def test_the_largest_segment_that_arrived_is_no_super_frame() -> None:
+    """RFC 5927 section 7.2's maxsizesent and maxsizeacked are sizes of packets."""
+    conn, peer = offloading()
+    conn.send(text(30 * MSS), peer.now)
+    peer.world.sent.clear()
+    peer.sends(ACK, ack=conn.snd_nxt)
+    assert conn.sizes.sent == conn.sizes.acked == MSS
+
+
+def test_only_the_first_segment_of_a_super_frame_says_that_the_window_was_reduced() -> None:
+    """RFC 3168 section 6.1.2: CWR on the first new data packet."""
+    conn, peer, _ = capable()
+    offload(conn, peer)
+    conn.send(text(MSS), peer.now)
+    peer.world.sent.clear()
+    peer.sends(ACK | ECE, ack=conn.snd_nxt)
+    conn.send(text(4 * MSS), peer.now)
+    assert [bool(sent.flags & CWR) for sent in peer.world.sent] == [True, False]
+    assert peer.world.wire(conn).super_frames == 1
+    peer.world.sent.clear()
