@@ -72,11 +72,11 @@ class RoutingTable:
     ) -> Route:
         """Add a route and return it. Adding what is there already changes nothing.
 
-        ValueError when the gateway is not on a network this interface is connected to (RFC 1122 section 3.3.1.1).
+        ValueError when the gateway is not on a network this interface is connected to (RFC 1122 section 3.3.1.1),
+        be it by an address of ours or by a route without gateway (RFC 3442).
         """
-        if gateway is not None and interface.mac is not None:
-            if not any(own.contains(gateway) for own in interface.addresses):
-                raise ValueError(f"gateway {format_ipv4(gateway)} is on no network of {interface.name}")
+        if gateway is not None and interface.mac is not None and not self._on_link(gateway, interface):
+            raise ValueError(f"gateway {format_ipv4(gateway)} is on no network of {interface.name}")
         route = Route(Prefix(prefix.network, prefix.length), interface, gateway, source, metric)
         routes = self._by_length.setdefault(prefix.length, {}).setdefault(route.prefix.network, [])
         if route not in routes:
@@ -100,30 +100,39 @@ class RoutingTable:
 
     def remove_interface(self, interface: Interface) -> None:
         """Forget every route out of an interface that is going away."""
-        for length, networks in list(self._by_length.items()):
-            for network, routes in list(networks.items()):
-                self._replace(length, network, [route for route in routes if route.interface is not interface])
-        self._redirects = {host: route for host, route in self._redirects.items() if route.interface is not interface}
+        self._drop_if(lambda route: route.interface is interface)
         self._changed()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """An address of ours has gone: so do the routes that send from it and gateways no longer on any network."""
-        for length, networks in list(self._by_length.items()):
-            for network, routes in list(networks.items()):
-                kept = [route for route in routes if not self._needs(route, interface, prefix)]
-                self._replace(length, network, kept)
-        self._redirects = {
-            host: route for host, route in self._redirects.items() if not self._needs(route, interface, prefix)
-        }
+        self._drop_if(lambda route: route.interface is interface and route.source == prefix.address)
+        self._drop_if(
+            lambda route: route.interface is interface
+            and route.gateway is not None
+            and not self._on_link(route.gateway, interface)
+        )
         self._changed()
 
-    @staticmethod
-    def _needs(route: Route, interface: Interface, prefix: Prefix) -> bool:
-        if route.interface is not interface:
-            return False
-        if route.source == prefix.address:
+    def _drop_if(self, gone: Callable[[Route], bool]) -> None:
+        for length, networks in list(self._by_length.items()):
+            for network, routes in list(networks.items()):
+                self._replace(length, network, [route for route in routes if not gone(route)])
+        self._redirects = {host: route for host, route in self._redirects.items() if not gone(route)}
+
+    def _on_link(self, address: bytes, interface: Interface) -> bool:
+        """Whether `address` is a neighbour on this interface: on a network of ours, or on one a route says is there.
+
+        A default route without gateway says so of nobody: everything would be a neighbour.
+        """
+        if any(own.contains(address) for own in interface.addresses):
             return True
-        return route.gateway is not None and not any(own.contains(route.gateway) for own in interface.addresses)
+        number = int.from_bytes(address, "big")
+        for length, networks in self._by_length.items():
+            network = (number >> (32 - length) << (32 - length)).to_bytes(4, "big")
+            for route in networks.get(network, ()) if length else ():
+                if route.interface is interface and route.gateway is None:
+                    return True
+        return False
 
     def lookup(self, destination: bytes, now: float = 0.0, interface: Interface | None = None) -> Route | None:
         """The route for `destination`, None when there is none.

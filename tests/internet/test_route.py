@@ -242,3 +242,45 @@ def test_records_are_readable() -> None:
         3,
         True,
     )
+
+
+def test_a_route_without_gateway_makes_neighbours_of_gateways() -> None:
+    """RFC 3442: a router outside our prefix is reached once a route says that it is on the link."""
+    table = Table()
+    with pytest.raises(ValueError, match="on no network"):
+        table.add(DEFAULT, table.a, FAR)
+    table.add(Prefix(FAR, 32), table.a)
+    table.add(DEFAULT, table.a, FAR)
+    assert table.gateway(parse_ipv4("8.8.8.8")) == FAR
+    with pytest.raises(ValueError, match="on no network"):
+        table.add(DEFAULT, table.b, FAR)
+
+
+def test_a_default_route_without_gateway_makes_no_neighbours() -> None:
+    table = Table()
+    table.add(DEFAULT, table.a)
+    with pytest.raises(ValueError, match="on no network"):
+        table.add(Prefix.parse("192.0.2.0/24"), table.a, FAR)
+
+
+def test_a_gateway_on_the_link_by_a_route_outlives_an_address_that_is_not_the_routes() -> None:
+    table = Table()
+    table.add(Prefix(FAR, 32), table.a, source=US)
+    table.add(DEFAULT, table.a, FAR)
+    other = Prefix.parse("169.254.1.1/16")
+    table.remove_address(table.a, other)
+    assert table.gateway(parse_ipv4("8.8.8.8")) == FAR
+    own = table.a.addresses.pop()
+    table.remove_address(table.a, own)
+    assert table.lookup(parse_ipv4("8.8.8.8")) is None
+    assert table.lookup(FAR) is None
+
+
+def test_the_route_to_a_gateway_goes_first_whatever_was_added_first() -> None:
+    table = Table()
+    table.add(DEFAULT, table.b, parse_ipv4("172.16.0.1"))  # so that length 0 comes first
+    table.add(Prefix(FAR, 32), table.a, source=US)
+    table.add(DEFAULT, table.a, FAR, metric=1)
+    own = table.a.addresses.pop()
+    table.remove_address(table.a, own)
+    assert table.remove(DEFAULT, table.a) == 0
