@@ -29,6 +29,7 @@ class Interface:
     mac: bytes | None = None
     ip_offset: int = 0
     conflicts: Conflicts | None = None
+    awaited_port: int = 0
 
 
 def make_interface(

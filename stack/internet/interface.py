@@ -54,6 +54,8 @@ class Interface(Protocol):
         changed in place, by way of `Ipv4.add_address` and `Ipv4.remove_address`.
       neighbors: the ARP cache; None on a link that carries bare IP packets.
       loopback: whether what is sent here comes back to ourselves.
+      awaited_port: UDP datagrams to this port are taken whatever address they are for, since one of ours is not known
+        yet (RFC 2131 section 4.1); 0 for none.
     """
 
     @property
@@ -79,6 +81,9 @@ class Interface(Protocol):
 
     @property
     def loopback(self) -> bool: ...
+
+    @property
+    def awaited_port(self) -> int: ...
 
 
 def send_frame(counters: Counters, link: IpLink, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:

@@ -94,7 +94,7 @@ class Ipv4Input:
                 return
         counters["ipSystemStatsInReceives"] += 1
         try:
-            broadcast = self._check_addresses(interface, header, link_broadcast)
+            broadcast = self._check_addresses(interface, header, link_broadcast, packet)
         except BadPacket as bad:
             counters["ipSystemStatsInAddrErrors"] += 1
             counters.drop(bad.reason)
@@ -146,7 +146,7 @@ class Ipv4Input:
 
     # --- addresses
 
-    def _check_addresses(self, interface: Interface, header: Ipv4Header, link_broadcast: bool) -> bool:
+    def _check_addresses(self, interface: Interface, header: Ipv4Header, link_broadcast: bool, packet: Buffer) -> bool:
         """Whether the datagram was broadcast or multicast. Raises BadPacket when it is not for us to take."""
         source, destination = header.source, header.destination
         self._check_source(interface, header)
@@ -168,10 +168,11 @@ class Ipv4Input:
         if is_broadcast_to(interface, destination):
             self.counters["ipSystemStatsInBcastPkts"] += 1
             return True
-        if not interface.addresses and header.protocol == PROTO_UDP and source != ANY:
+        if header.protocol == PROTO_UDP and source != ANY:
             # RFC 2131 section 4.1: a client without an address takes the server's unicast answers. As nobody has told
             # it that the address is its own, it handles them like a broadcast: it answers nothing.
-            return True
+            if not interface.addresses or _is_to_port(interface.awaited_port, header, packet):
+                return True
         raise BadPacket("ipv4_not_for_us")
 
     def _check_source(self, interface: Interface, header: Ipv4Header) -> None:
@@ -248,3 +249,9 @@ class Ipv4Input:
         received.quote = whole.quote
         received.checksum_ok = False
         return True
+
+
+def _is_to_port(port: int, header: Ipv4Header, packet: Buffer) -> bool:
+    """Whether a UDP datagram, whole, is to this port; to port 0 there is none."""
+    start = header.header_length + 2
+    return bool(port) and not header.is_fragment and packet[start : start + 2] == port.to_bytes(2, "big")

@@ -37,6 +37,7 @@ class Loopback:
     ip_offset = 0
     neighbors = None
     loopback = True
+    awaited_port = 0
     rx_checksum_ok = False
     rx_gso_size = 0
     offload = _NoOffload()

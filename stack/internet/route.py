@@ -107,9 +107,11 @@ class RoutingTable:
         """An address of ours has gone: so do the routes that send from it and gateways no longer on any network."""
         self._drop_if(lambda route: route.interface is interface and route.source == prefix.address)
         self._drop_if(
-            lambda route: route.interface is interface
-            and route.gateway is not None
-            and not self._on_link(route.gateway, interface)
+            lambda route: (
+                route.interface is interface
+                and route.gateway is not None
+                and not self._on_link(route.gateway, interface)
+            )
         )
         self._changed()
 

@@ -12,8 +12,11 @@ from stack.errors import BadPacket, os_error
 from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Received
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
-from stack.wire.checksum import pseudo_sum
+from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.udp import UdpHeader, checksum_ok
+
+Claim = Callable[[Received, int, Buffer], None]
+"""`(received, source port, payload)`: takes the datagrams of a port; the payload is valid until it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class UdpPorts:
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
         self.down = 0  # the errno that every call raises once the host has ended
+        self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
         self._bound: dict[int, list[Endpoint]] = {}
 
@@ -69,6 +73,16 @@ class UdpPorts:
 
     # --- who has which port
 
+    def claim(self, port: int, take: Claim) -> None:
+        """Have `take` get all datagrams to a port: it is the host's own. OSError EADDRINUSE when somebody has it."""
+        if port in self._bound or port in self._claimed:
+            raise os_error(errno.EADDRINUSE)
+        self._claimed[port] = take
+
+    def disclaim(self, port: int) -> None:
+        """Give a claimed port back."""
+        del self._claimed[port]
+
     def bind(self, endpoint: Endpoint, local: Address, remote: Address | None) -> None:
         """Give an endpoint a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
         address, port = local
@@ -76,13 +90,14 @@ class UdpPorts:
             raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
             port = self._ephemeral_port(address, remote, lambda wanted: not self._taken(address, wanted))
-        elif any(self._conflict(endpoint, other, address) for other in self._bound.get(port, ())):
+        elif port in self._claimed or any(self._conflict(endpoint, o, address) for o in self._bound.get(port, ())):
             raise os_error(errno.EADDRINUSE)
         endpoint.local = (address, port)
         self._bound.setdefault(port, []).append(endpoint)
 
     def _taken(self, address: bytes, port: int) -> bool:
-        return any(ANY in (address, other.local[0]) or address == other.local[0] for other in self._bound.get(port, ()))
+        others = self._bound.get(port, ())
+        return port in self._claimed or any(ANY in (address, o.local[0]) or address == o.local[0] for o in others)
 
     @staticmethod
     def _conflict(endpoint: Endpoint, other: Endpoint, address: bytes) -> bool:
@@ -125,6 +140,11 @@ class UdpPorts:
         except BadPacket as bad:
             self.counters["udpInErrors"] += 1
             self.counters.drop(bad.reason)
+            return
+        claim = self._claimed.get(header.destination_port)
+        if claim is not None:
+            self.counters["udpInDatagrams"] += 1
+            claim(received, header.source_port, received.payload[8 : header.length])
             return
         takers = self._find(received, header)
         if not takers:

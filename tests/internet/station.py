@@ -62,6 +62,7 @@ class FakeInterface:
     """An attachment to a network, as `stack.host.interface` makes them."""
 
     loopback = False
+    awaited_port = 0
 
     def __init__(
         self,

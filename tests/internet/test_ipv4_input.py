@@ -236,6 +236,21 @@ def test_an_interface_without_address_takes_udp_unicast_and_answers_nothing() ->
     assert station.silent()
 
 
+def test_a_port_that_is_awaited_takes_udp_for_an_address_that_may_become_ours(station: Station) -> None:
+    taken = Taken()
+    station.ipv4.handlers[17] = taken
+    station.eth.awaited_port = 68
+    station.receives_udp(67, 68, b"offer", destination=OTHER)
+    station.receives_udp(67, 69, b"other port", destination=OTHER)
+    station.receives(17, bytes.fromhex("00430044"), destination=OTHER, more_fragments=True)
+    [received] = taken.all
+    assert (received.broadcast, received.payload[8:]) == (True, b"offer")
+    station.eth.awaited_port = 0
+    station.receives(17, bytes(8), destination=OTHER)
+    assert len(taken.all) == 1
+    assert station.silent()
+
+
 def test_an_address_is_taken_on_its_own_interface_only(station: Station, taken: Taken) -> None:
     second = FakeInterface(station.config, station.counters, [Prefix.parse("172.16.0.2/16")], index=2)
     station.ipv4.add_interface(second)

@@ -312,3 +312,27 @@ def test_an_ephemeral_port_is_free_for_the_address_that_asks(station: Station) -
     assert bound(station, LOOPBACK, 0).local[1] == first.local[1], "another address"
     assert bound(station, US, 0).local[1] != first.local[1]
     assert bound(station, ANY, 0).local[1] not in (first.local[1], first.local[1] + 1)
+
+
+def test_a_claimed_port_is_nobody_elses(station: Station) -> None:
+    taken: list[tuple[bytes, int, bytes]] = []
+    station.udp.claim(68, lambda received, port, payload: taken.append((received.source, port, bytes(payload))))
+    with pytest.raises(OSError) as refused:
+        bound(station, port=68, reuse_address=True)
+    assert refused.value.errno == errno.EADDRINUSE
+    station.receives_udp(67, 68, b"offer")
+    assert taken == [(PEER, 67, b"offer")]
+    assert station.counters["udpInDatagrams"] == 1
+    station.udp.disclaim(68)
+    endpoint = bound(station, port=68)
+    station.receives_udp(67, 68, b"mine")
+    assert received(endpoint) == [b"mine"]
+    with pytest.raises(OSError) as taken_already:
+        station.udp.claim(68, lambda received, port, payload: None)
+    assert taken_already.value.errno == errno.EADDRINUSE
+    assert len(taken) == 1
+
+
+def test_a_claimed_port_is_never_ephemeral(station: Station) -> None:
+    station.udp.claim(49152, lambda received, port, payload: None)
+    assert bound(station, port=0).local[1] == 49153
