@@ -6,11 +6,13 @@ async with stack.open_host(stack.Tap("tap0"), address="10.9.0.2/24") as host:
 """
 
 from stack.config import Config
+from stack.host.lease_record import LeaseRecord
 from stack.link.capture import Capture
 from stack.link.impair import Impaired
 from stack.link.segment import Segment
 from stack.link.tap import Tap
+from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
 from stack.wire.show import show
 
-__all__ = ["open_host", "Host", "Config", "Tap", "Segment", "Impaired", "Capture", "show"]
+__all__ = ["open_host", "Host", "Config", "Dhcp", "LeaseRecord", "Tap", "Segment", "Impaired", "Capture", "show"]

@@ -203,6 +203,9 @@ DROPS: dict[str, str] = {
     "dhcp_other_address": "it acknowledges another address than the one requested",
     "dhcp_bad_lease_time": "no lease time, or one too short to be used",
     "dhcp_lease_over": "the lease it acknowledges has run out since it was requested",
+    "dhcp_no_client": "to the client's port on an interface without DHCP",
+    "dhcp_not_sent": "a message that the Internet layer could not send",
+    "dhcp_bad_route": "a route of a lease by way of a router that cannot be reached",
     "dhcp_too_many_offers": "an offer beyond those that are compared",
 }
 

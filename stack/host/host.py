@@ -18,7 +18,9 @@ from stack.counters import Counters
 from stack.errors import BadPacket, os_error
 from stack.host.addresses import Addresses
 from stack.host.deadlines import Deadlines
+from stack.host.dhcp_layer import DhcpLayer
 from stack.host.interface import Interface, make_interface
+from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
 from stack.host.records import ConnectionRecord, InterfaceRecord, connection_record, endpoint, interface_record
 from stack.host.tcp_layer import TcpLayer
@@ -71,7 +73,8 @@ class Host:
     """Give it at birth: `random(n)`, n bytes nobody can guess; `report(text)`, told once of each bug of ours.
 
     `raise_errors` lets such a bug out instead of costing one packet; tests want that. `wake_timer`, to be set by
-    whoever runs the host, is called when `deadline` has moved earlier. `parts` are served when their deadlines come.
+    whoever runs the host, is called when `deadline` has moved earlier; `on_change` when interfaces, their addresses or
+    leases may be others now. `parts` are served when their deadlines come.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Host:
         self.now = 0.0
         self.down = False
         self.wake_timer: Callable[[], None] = _nothing
+        self.on_change: Callable[[], None] = _nothing
         self._raise_errors = raise_errors
         self._report = report
         self._reported: dict[str, None] = {}
@@ -108,6 +112,8 @@ class Host:
             self._services.trace = self._tcp_event
         self.udp = self._make_udp(ports)
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
+        self.ip.on_addresses = self._changed
+        self.dhcp = DhcpLayer(self, random, self._moved, self._changed, None if trace is None else self._dhcp_event)
         self.ip.handlers[PROTO_TCP] = self.tcp.receive
         self.ip.handlers[PROTO_UDP] = self.udp.receive
         self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error
@@ -181,6 +187,7 @@ class Host:
                 ready=None if ready is None else partial(ready, prefix.address),
                 on_conflict=None if on_conflict is None else partial(on_conflict, prefix.address),
             )
+        self._changed()
         return interface
 
     def detach(self, interface: Interface, now: float) -> None:
@@ -188,12 +195,14 @@ class Host:
         if interface not in self._interfaces:
             return
         self.now = now
-        self._interfaces.remove(interface)
         self.tcp.end_on(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
+        self.dhcp.end(interface, now)
+        self._interfaces.remove(interface)
         self.addresses.remove_all(interface, now, errno.ENETDOWN)
         self.ip.remove_interface(interface)
         for part in _parts(interface):
             self.parts.remove(part)
+        self._changed()
 
     def _is_our_mac(self, mac: bytes) -> bool:
         return any(interface.mac == mac for interface in self._interfaces)
@@ -252,6 +261,7 @@ class Host:
         self.udp.shutdown(errno.ENETDOWN)
         self.ip.icmp.echo.shutdown(errno.ENETDOWN)
         self.batch_end(now)
+        self.dhcp.shutdown(now)
         self.down = True
 
     def _check_up(self) -> None:
@@ -411,6 +421,9 @@ class Host:
     def _moved(self) -> None:
         self.wake_timer()
 
+    def _changed(self) -> None:
+        self.on_change()
+
     # --- the barrier
 
     def _failed(self, error: Exception, connection: Tcb | None) -> None:
@@ -500,6 +513,10 @@ class Host:
         """The routing table, the most specific first."""
         return self.ip.routes.records(self.now)
 
+    def leases(self) -> list[LeaseRecord]:
+        """What DHCP servers have lent us."""
+        return self.dhcp.leases()
+
     def connections(self) -> list[ConnectionRecord]:
         """TCP listeners and connections, then UDP endpoints."""
         listening = [
@@ -534,6 +551,10 @@ class Host:
             "tentative_addresses": len(self.addresses),
             "neighbor_queue_bytes": sum(cache.waiting_bytes for cache in neighbors),
         }
+
+    def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:
+        if self._trace is not None:
+            self._trace.event(self.now, name, subject, details)
 
     def _tcp_event(self, tcb: Tcb, name: str, details: dict[str, object]) -> None:
         if self._trace is not None:

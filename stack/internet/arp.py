@@ -150,6 +150,19 @@ class NeighborCache:
             self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
         return neighbor
 
+    def resolve(self, address: bytes, now: float) -> bool:
+        """Whether what is sent to `address` would leave at once; if not it is asked for, with nothing to send yet."""
+        neighbor = self.neighbor(address)
+        if neighbor.ethernet is not None:
+            return True
+        if neighbor.state == GONE:
+            neighbor = self._create(address)
+        if neighbor.state == STALE:
+            self._poll(neighbor, now)
+        elif neighbor.deadline == math.inf:
+            self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
+        return neighbor.ethernet is not None
+
     def suspect(self, address: bytes, now: float) -> None:
         """Negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do not seem to arrive.
 

@@ -30,7 +30,8 @@ class Ipv4:
 
     Then register protocols in `handlers` and `icmp.error_handlers`, add interfaces, and:
       - call `receive` for every IP packet, `on_deadline(now)` when `deadline` is reached;
-      - set `reschedule`, called when `deadline` has moved earlier;
+      - set `reschedule`, called when `deadline` has moved earlier, and `on_addresses`, called when an interface has
+        other addresses or another MTU;
       - read `loopback` like any other link (`open` it with a `wake`) and `receive` what it gives.
     """
 
@@ -53,6 +54,7 @@ class Ipv4:
         )
         self.input.handlers[PROTO_ICMP] = self.icmp.receive
         self.reschedule: Callable[[], None] = _nothing
+        self.on_addresses: Callable[[], None] = _nothing
         self.icmp.echo.reschedule = self.input.reschedule = self.output.reschedule = self._deadline_moved
 
     def _deadline_moved(self) -> None:
@@ -94,6 +96,7 @@ class Ipv4:
             self.routes.add(prefix, interface, source=prefix.address)
             if interface.neighbors is not None:
                 interface.neighbors.addresses_changed()
+            self.on_addresses()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """Take an address back, and the routes and neighbours that needed it."""
@@ -101,10 +104,12 @@ class Ipv4:
         self.routes.remove_address(interface, prefix)
         if interface.neighbors is not None:
             interface.neighbors.addresses_changed(gone=prefix.address)
+        self.on_addresses()
 
     def mtu_changed(self, interface: Interface, now: float) -> None:
         """The interface takes packets of another size from now on: paths out of it learn of it."""
         self.output.interface_mtu_changed(interface, now)
+        self.on_addresses()
 
     def owner(self, address: bytes) -> Interface | None:
         """The interface that has this address of ours, None when it is not ours."""

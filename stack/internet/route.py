@@ -98,6 +98,11 @@ class RoutingTable:
         ]
         return self._replace(prefix.length, prefix.network, kept)
 
+    def discard(self, route: Route) -> None:
+        """Remove exactly this route, as `add` returned it; fine when it has gone already."""
+        routes = self._by_length.get(route.prefix.length, {}).get(route.prefix.network, [])
+        self._replace(route.prefix.length, route.prefix.network, [known for known in routes if known != route])
+
     def remove_interface(self, interface: Interface) -> None:
         """Forget every route out of an interface that is going away."""
         self._drop_if(lambda route: route.interface is interface)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ import trio
 
 from stack.config import Config
 from stack.host.host import Host as Core
+from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
 from stack.host.trace import Trace
 from stack.internet.arp import NeighborRecord
@@ -25,13 +26,15 @@ from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.segment import refuse_segment
 from stack.sockets.datagram import DatagramSocket
+from stack.sockets.dhcp import Dhcp
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressLost, Runner
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
-from stack.wire.addresses import Prefix, parse_ipv4
+from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4
 
 DEFAULT = Config()
+DHCP = "dhcp"
 ECHO_HEADER_BYTES = 8
 LONGEST_ECHO_BYTES = 65535 - 20 - ECHO_HEADER_BYTES
 
@@ -54,8 +57,11 @@ class Host:
         addresses: Iterable[str | Prefix] = (),
         gateway: str | None = None,
         acd: str | None = None,
+        dhcp: Dhcp | None = None,
     ) -> InterfaceRecord:
         """Open `link` and use it as an interface with these addresses; `gateway` becomes the default route.
+
+        One of the addresses may be "dhcp": then servers are asked for one, as `dhcp` says.
 
         On Ethernet each address is first probed for, so that no two hosts use it (RFC 5227): that takes 4 to 7 seconds,
         and `wait_ready` waits for it (`open_host` does so itself). With `acd="optimistic"` the address is used
@@ -64,18 +70,26 @@ class Host:
         ValueError for what is no address, TypeError for a whole `Segment`, OSError when the link does not open.
         """
         refuse_segment(link)
-        prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in addresses]
-        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd)
+        wanted = list(addresses)
+        if DHCP in wanted:
+            dhcp = Dhcp() if dhcp is None else dhcp
+            wanted.remove(DHCP)
+        elif dhcp is not None:
+            raise ValueError("dhcp: goes with the address 'dhcp'")
+        prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in wanted]
+        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd, dhcp)
         return self.interfaces()[-1]
 
     async def wait_ready(self, link: Link) -> None:
-        """Wait until the addresses given with `attach` may be used.
+        """Wait until the addresses given with `attach` may be used, and for what `Dhcp.wait` says.
 
-        OSError EADDRINUSE, naming its station address, when another host has one of them.
+        OSError EADDRINUSE, naming its station address, when another host has one of them; TimeoutError when no server
+        has given one in time.
         """
         port = self._runner.port(link)
         for address in list(port.verdicts):
             await self._runner.wait_ready(port, address)
+        await self._runner.wait_lease(port)
 
     async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:
         """Give an attached link one more address ("10.9.0.3/24"); returns when it may be used. `acd` as for `attach`.
@@ -109,6 +123,37 @@ class Host:
         Connections over it have ended with ENETDOWN by then; the host goes on with its other links.
         """
         return await self._runner.wait_link_lost()
+
+    # --- DHCP
+
+    @property
+    def lease(self) -> LeaseRecord | None:
+        """What a DHCP server has lent us; None while there is nothing. With several interfaces see `leases`."""
+        leases = self.leases()
+        return leases[0] if leases else None
+
+    def leases(self) -> list[LeaseRecord]:
+        """What DHCP servers have lent us, in the order in which the interfaces were attached."""
+        return self._runner.core.leases()
+
+    @property
+    def name_servers(self) -> list[str]:
+        """The name servers that the leases tell of, the preferred one first."""
+        return [format_ipv4(server) for server in self._runner.core.dhcp.name_servers()]
+
+    async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
+        """Wait until `lease` is no longer what was `seen`, and return it: got, extended, or ended (None)."""
+        while (lease := self.lease) == seen:
+            await self._runner.wait_change()
+        await trio.lowlevel.checkpoint()
+        return lease
+
+    async def wait_interfaces_change(self, seen: Sequence[InterfaceRecord]) -> list[InterfaceRecord]:
+        """Wait until `interfaces()` are no longer what was `seen`, and return them: addresses come and go."""
+        while (interfaces := self.interfaces()) == list(seen):
+            await self._runner.wait_change()
+        await trio.lowlevel.checkpoint()
+        return interfaces
 
     # --- sockets
 
@@ -265,6 +310,7 @@ async def open_host(
     address: str | None = None,
     gateway: str | None = None,
     acd: str | None = None,
+    dhcp: Dhcp | None = None,
     config: Config = DEFAULT,
     random: Callable[[int], bytes] = os.urandom,
     raise_errors: bool = False,
@@ -277,6 +323,9 @@ async def open_host(
     gateway=gateway, acd=acd)` and `host.wait_ready(link)`: unless `acd` or `Config.acd` says otherwise, some seconds go
     by in which the address is probed for, and OSError EADDRINUSE tells of another host that has it.
 
+    With `address="dhcp"` a DHCP server gives the address, and routes, MTU and name servers with it; what is waited for,
+    and how long, says `dhcp`: by default a lease, or a link-local address where no server answers. `host.lease` has it.
+
     When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
     with an error, the links are closed.
 
@@ -285,8 +334,6 @@ async def open_host(
 
     ValueError for an address that is none, OSError when the link does not open.
     """
-    if address == "dhcp":
-        raise ValueError("address: 'dhcp' is not known yet; give an address with its prefix length, like '10.9.0.2/24'")
     if link is None and (address is not None or gateway is not None):
         raise ValueError("an address or a gateway needs a link to go with")
     failure: BaseException | None = None
@@ -295,8 +342,11 @@ async def open_host(
         runner = Runner(core, nursery, config.host.batch_frames)
         try:
             host = Host(runner)
+            if report is not None:
+                runner.lease_files.report = report
             if link is not None:
-                host.attach(link, addresses=[] if address is None else [address], gateway=gateway, acd=acd)
+                addresses = [] if address is None else [address]
+                host.attach(link, addresses=addresses, gateway=gateway, acd=acd, dhcp=dhcp)
                 await host.wait_ready(link)
             yield host
         except BaseException as error:
@@ -304,6 +354,7 @@ async def open_host(
                 raise  # one of our tasks has failed: both come out, in a group
             failure = error  # the program's own comes out as it is, although we use a nursery
         finally:
+            await runner.end_kindly()
             runner.close()
     if failure is not None:
         raise failure

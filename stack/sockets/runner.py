@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 import trio
 from trio.lowlevel import wait_readable
@@ -20,9 +21,12 @@ from trio.lowlevel import wait_readable
 from stack.host.host import Host as Core
 from stack.host.interface import Interface
 from stack.link.device import Link
+from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
 from stack.sockets.waiter import Waiter
-from stack.wire.addresses import Prefix, format_ipv4, format_mac
+from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
+FAREWELL_S = 1.0
+"""How long the end waits for ARP to find a DHCP server that is to be told: what a request may take."""
 MOST_LOST_ADDRESSES = 100
 """Losses that nobody has asked for yet; the oldest are forgotten."""
 
@@ -50,7 +54,7 @@ class Verdict:
 class Port:
     """One link and its place in the host. `bell` is where its task waits for the link's `wake`."""
 
-    __slots__ = ("bell", "interface", "link", "open", "rung", "verdicts")
+    __slots__ = ("bell", "dhcp", "interface", "link", "open", "rung", "verdicts")
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -59,6 +63,7 @@ class Port:
         self.rung = False
         self.open = True
         self.verdicts: dict[bytes, Verdict] = {}
+        self.dhcp: Dhcp | None = None
 
     def ring(self) -> None:
         """The link has something to read or an earlier deadline. Does not look: this may be in the midst of a write."""
@@ -84,10 +89,13 @@ class Runner:
         self._timer = trio.CancelScope()
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
+        self._change = trio.Event()
+        self.lease_files = LeaseFiles(core)
         self._lost_addresses: deque[AddressLost] = deque(maxlen=MOST_LOST_ADDRESSES)
         self._address_loss = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         core.wake_timer = self._arm
+        core.on_change = self._changed
         nursery.start_soon(self._run_timer, name="stack timer")
 
     # --- user calls
@@ -129,9 +137,23 @@ class Runner:
         await self._loss.wait()
         return self.lost[0]
 
+    # --- what changes by itself
+
+    def _changed(self) -> None:
+        self._change.set()
+        self._change = trio.Event()
+
+    async def wait_change(self) -> None:
+        """Wait until interfaces, their addresses or leases may be others. OSError(ENETDOWN) when the host has ended."""
+        self.now()
+        await self._change.wait()
+        self.now()
+
     # --- links
 
-    def attach(self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None) -> Port:
+    def attach(
+        self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None, dhcp: Dhcp | None
+    ) -> Port:
         """Open the link and take it in as an interface; OSError when the link does not open."""
         now = self.now()
         port = Port(link)
@@ -147,7 +169,12 @@ class Runner:
                 ready=port.settle,
                 on_conflict=partial(self._conflict, port),
             )
+            if dhcp is not None:
+                port.dhcp = dhcp
+                self._begin_dhcp(port.interface, dhcp, acd, now)
         except BaseException:
+            if port.interface is not None:
+                self.core.detach(port.interface, now)
             link.close()
             raise
         self._ports.append(port)
@@ -157,6 +184,33 @@ class Runner:
         self.after_call(now)
         self._arm()
         return port
+
+    def _begin_dhcp(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
+        tenant = self.core.dhcp.prepare(interface, acd)
+        tenant.release = dhcp.releases
+        tenant.link_local_allowed = dhcp.wait != BOUND
+        remembered = self.lease_files.open(interface, dhcp.lease_file, now)
+        wish = None if dhcp.request_address is None else parse_ipv4(dhcp.request_address)
+        tenant.begin(now, remembered, wish)
+
+    async def wait_lease(self, port: Port) -> None:
+        """Wait for what `Dhcp.wait` says, if anything. TimeoutError when that takes too long."""
+        dhcp, interface = port.dhcp, port.interface
+        if dhcp is None or interface is None or dhcp.wait not in (BOUND, LINK_LOCAL):
+            return
+        with trio.move_on_after(inf if dhcp.wait_s is None else dhcp.wait_s):
+            while not self.core.dhcp.has_address(interface, link_local=dhcp.wait == LINK_LOCAL):
+                await self.wait_change()
+                if not port.open:
+                    raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+            return
+        raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
+
+    async def end_kindly(self) -> None:
+        """Before `close`: find out how to reach the servers that are to be told of the end."""
+        with trio.move_on_after(FAREWELL_S, shield=True):
+            while not self.down and not self.core.dhcp.may_end(trio.current_time()):
+                await trio.sleep(FAREWELL_S / 100)
 
     def port(self, link: Link) -> Port:
         """The port of a link of ours. ValueError for a stranger's."""
@@ -239,6 +293,7 @@ class Runner:
         for port in list(self._ports):
             self._drop(port)
         self.down = True
+        self._changed()
         self._nursery.cancel_scope.cancel()
 
     def _drop(self, port: Port) -> None:

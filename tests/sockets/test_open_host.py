@@ -51,7 +51,7 @@ async def test_the_example_of_the_design() -> None:
         ({"address": "10.9.0.2/33"}, "33"),
         ({"address": "10.9.0.256/24"}, "256"),
         ({"address": "10.9.0.2/24", "gateway": "10.9.0"}, "10.9.0"),
-        ({"address": "dhcp"}, "dhcp"),
+        ({"address": "DHCP"}, "DHCP"),
     ],
 )
 @virtual

@@ -1,0 +1,346 @@
+"""Servers as they are: silent, slow, two at a time, wrong in every field, and what a host makes of each."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import trio
+
+from stack import Dhcp, Segment
+from stack.wire import dhcp
+from stack.wire.addresses import parse_ipv4
+from stack.wire.dhcp import DhcpMessage
+from tests.dhcp.server import Server, addresses, with_options
+from tests.sockets.hosts import host_on, stream_pair, until, virtual
+from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
+
+SECOND = "10.9.0.51"
+QUIET = Dhcp(wait="nothing")
+LONG = 1 << 31  # more than a signed number holds
+
+
+def seconds(value: int) -> bytes:
+    """The value of an option that is a time."""
+    return value.to_bytes(4, "big")
+
+
+@virtual
+async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
+    segment = Segment()
+    async with serving(segment, Server(silent=(dhcp.DISCOVER,))) as there, client(segment.attach(), QUIET) as host:
+        await trio.sleep(260)
+        assert there.times() == [0, 4, 12, 28, 60, 124, 188, 252]  # RFC 2131 section 4.1: 4, 8, 16, 32, 64, 64, ...
+        assert {heard.kind for heard in there.heard} == {"DISCOVER"}
+        assert {heard.source for heard in there.heard} == {"0.0.0.0"}
+        assert host.lease is None
+
+
+@virtual
+async def test_the_times_have_something_of_chance() -> None:
+    segment = Segment()
+    config = replace(HASTY, dhcp=replace(HASTY.dhcp, retransmission_jitter_s=1.0))
+    async with serving(segment, Server(silent=(dhcp.DISCOVER,))) as there:
+        async with client(segment.attach(), QUIET, config=config, seed=5):
+            await trio.sleep(130)
+        times = there.times()
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert all(abs(wait - exact) <= 1 for wait, exact in zip(waits, (4, 8, 16, 32, 64), strict=False))
+    assert all(wait != exact for wait, exact in zip(waits, (4, 8, 16, 32, 64), strict=False))
+
+
+@virtual
+async def test_who_waits_for_a_silent_server_is_told_in_the_end() -> None:
+    segment = Segment()
+    async with serving(segment, Server(silent=(dhcp.DISCOVER,))):
+        began = trio.current_time()
+        with pytest.raises(TimeoutError, match="within 30 s") as ended:
+            async with client(segment.attach(), Dhcp(wait="bound", wait_s=30)):
+                pass
+        assert ended.value.errno == errno.ETIMEDOUT
+        assert trio.current_time() - began == pytest.approx(30)
+
+
+@virtual
+async def test_a_slow_server_is_waited_for() -> None:
+    """Its answers come when the request has been sent again: the xid is the same."""
+    segment = Segment()
+    async with serving(segment, Server(delay_s=6)) as there, client(segment.attach()) as host:
+        assert host.lease is not None
+        assert host.lease.address == FIRST
+        assert [heard.kind for heard in there.heard].count("DISCOVER") == 2
+
+
+@virtual
+async def test_a_request_that_nobody_answers_is_given_up_for_a_new_beginning() -> None:
+    segment = Segment()
+    async with serving(segment, Server(silent=(dhcp.REQUEST,))) as there, client(segment.attach(), QUIET) as host:
+        await trio.sleep(60.4)
+        kinds = [heard.kind.split()[0] for heard in there.heard]
+        assert kinds == ["DISCOVER", *["REQUEST"] * 4, "DISCOVER"]
+        assert host.lease is None
+
+
+def spoiled(**changes: object) -> Callable[[DhcpMessage], list[bytes]]:
+    """The server's answer with other fields, which comes before the right one."""
+    return lambda answer: [replace(answer, **changes).build()]  # type: ignore[arg-type]
+
+
+def other_options(changes: dict[int, bytes | None]) -> Callable[[DhcpMessage], list[bytes]]:
+    """The same for options."""
+    return lambda answer: [with_options(answer, changes).build()]
+
+
+def refused_by_another(answer: DhcpMessage) -> list[bytes]:
+    """A DHCPNAK of a server that nobody has asked."""
+    if answer.message_type != dhcp.ACK:
+        return []
+    return [with_options(answer, {dhcp.MESSAGE_TYPE: b"\x06", dhcp.SERVER_IDENTIFIER: b"\x0a\x09\x00\x63"}).build()]
+
+
+NOISE = [
+    pytest.param(spoiled(xid=0x12345678), "dhcp_other_transaction", id="wrong xid"),
+    pytest.param(spoiled(chaddr=bytes.fromhex("02000000ff01")), "dhcp_other_client", id="wrong chaddr"),
+    pytest.param(spoiled(op=1), "dhcp_not_a_reply", id="a request"),
+    pytest.param(refused_by_another, "dhcp_other_server", id="NAK from another server"),
+    pytest.param(other_options({dhcp.SERVER_IDENTIFIER: None}), "dhcp_no_server", id="no server identifier"),
+    pytest.param(other_options({dhcp.MESSAGE_TYPE: b"\x09"}), "dhcp_bad_type", id="unknown type"),
+    pytest.param(other_options({dhcp.LEASE_TIME: seconds(0)}), "dhcp_bad_lease_time", id="a lease of nothing"),
+    pytest.param(spoiled(yiaddr=parse_ipv4("255.255.255.255")), "dhcp_bad_address", id="the broadcast as address"),
+    pytest.param(lambda answer: [answer.build()[:235]], "dhcp_truncated", id="truncated"),
+    pytest.param(
+        lambda answer: [answer.build()[:-1].rstrip(b"\0\xff") + b"\x06\xff"], "dhcp_bad_options", id="cut off"
+    ),
+    pytest.param(lambda answer: [answer.build() + bytes(1500)], "dhcp_too_long", id="overlong"),
+    pytest.param(lambda answer: [answer.build()[:236] + b"\xde\xad\xbe\xef"], "dhcp_bad_cookie", id="no cookie"),
+]
+
+
+@pytest.mark.parametrize(("noise", "reason"), NOISE)
+@virtual
+async def test_what_is_wrong_is_counted_and_changes_nothing(
+    noise: Callable[[DhcpMessage], list[bytes]], reason: str
+) -> None:
+    segment = Segment()
+    async with serving(segment) as there:
+        there.noise = noise
+        async with client(segment.attach()) as host:
+            assert host.counters()[reason] >= 1
+            assert host.lease is not None
+            assert host.lease.address == FIRST
+        assert there.server.log[:4] == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
+
+
+@virtual
+async def test_a_nak_of_the_server_that_was_asked_is_believed() -> None:
+    segment = Segment()
+    async with serving(segment) as there, client(segment.attach()) as host:
+        there.server.refuse = True
+        seen = host.lease
+        assert seen is not None
+        assert await host.wait_lease_change(seen) is None
+        assert trio.current_time() == pytest.approx(1800, abs=1)  # T1, when it asked for more
+        assert [interface.addresses for interface in host.interfaces()] == [()]
+        there.server.refuse = False
+        lease = await host.wait_lease_change(None)
+        assert lease is not None
+
+
+@virtual
+async def test_of_two_servers_one_is_chosen_and_both_hear_of_it() -> None:
+    segment = Segment()
+    slow = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
+    both = (serving(segment), serving(segment, slow, seed=91))
+    async with both[0] as there, both[1] as other, client(segment.attach()) as host:
+        assert host.lease is not None
+        assert host.lease.server == SERVER
+        assert there.server.log[:4] == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
+        assert other.server.log == ["DISCOVER", "OFFER 10.9.0.150", f"REQUEST {FIRST}"]
+
+
+@virtual
+async def test_a_server_that_leads_out_is_preferred() -> None:
+    segment = Segment()
+    no_way_out = Server(options={dhcp.ROUTER: None})
+    router = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
+    async with serving(segment, no_way_out), serving(segment, router, seed=91), client(segment.attach()) as host:
+        assert host.lease is not None
+        assert host.lease.server == "10.9.0.2"
+
+
+@virtual
+async def test_a_lease_for_ever_is_never_renewed() -> None:
+    segment = Segment()
+    async with serving(segment, Server(lease_s=0xFFFFFFFF)) as there, client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        assert (lease.lease_s, lease.renew_at, lease.expires_at) == (None, None, None)
+        await trio.sleep(10 * 86400)
+        assert len(there.heard) == 2
+        assert host.lease == lease
+
+
+@virtual
+async def test_t1_after_t2_is_put_right() -> None:
+    segment = Segment()
+    async with serving(segment, Server(lease_s=1000, t1_s=900, t2_s=100)), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        assert lease.renew_at is not None
+        assert lease.rebind_at is not None
+        assert lease.expires_at is not None
+        assert 0 < lease.renew_at <= lease.rebind_at < lease.expires_at
+
+
+async def with_network(
+    mask: str | None, router: str | None, **options: bytes
+) -> tuple[str, list[tuple[str, str | None]]]:
+    """The address with its prefix, and the routes, of a host whose server says this of the network."""
+    segment = Segment()
+    given = {
+        dhcp.SUBNET_MASK: None if mask is None else addresses(mask),
+        dhcp.ROUTER: None if router is None else addresses(router),
+        **{int(code.removeprefix("option")): value for code, value in options.items()},
+    }
+    async with serving(segment, Server(options=given)), client(segment.attach()) as host:
+        [interface] = host.interfaces()
+        [address] = interface.addresses
+        routes = [(route.destination, route.gateway) for route in host.routes() if route.interface == interface.name]
+        return address, routes
+
+
+@virtual
+async def test_a_mask_of_zero_is_no_mask() -> None:
+    address, routes = await with_network("0.0.0.0", SERVER)
+    assert address == f"{FIRST}/8"  # the class of the address (RFC 950)
+    assert routes == [("10.0.0.0/8", None), ("0.0.0.0/0", SERVER)]
+
+
+@virtual
+async def test_a_mask_of_all_ones_leaves_the_router_as_the_only_neighbour() -> None:
+    address, routes = await with_network("255.255.255.255", SERVER)
+    assert address == f"{FIRST}/32"
+    assert routes == [(f"{FIRST}/32", None), (f"{SERVER}/32", None), ("0.0.0.0/0", SERVER)]
+
+
+@virtual
+async def test_a_router_outside_the_prefix_is_left_out() -> None:
+    address, routes = await with_network("255.255.255.0", "192.0.2.1")
+    assert address == f"{FIRST}/24"
+    assert routes == [("10.9.0.0/24", None)]
+
+
+@virtual
+async def test_classless_routes_are_used_instead_of_the_router() -> None:
+    """RFC 3442: 192.0.2.0/24 by 10.9.0.7, a neighbour outside the prefix, and the default route by that."""
+    value = bytes.fromhex("18c00002 0a090007 20c6336401 00000000 00c6336401")
+    _, routes = await with_network("255.255.255.0", SERVER, option121=value)
+    assert routes == [
+        ("198.51.100.1/32", None),
+        ("10.9.0.0/24", None),
+        ("192.0.2.0/24", "10.9.0.7"),
+        ("0.0.0.0/0", "198.51.100.1"),
+    ]
+
+
+@virtual
+async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None:
+    """A search list whose compression points at itself, an MTU of 1, routes without end, a name that is none."""
+    segment = Segment()
+    options: dict[int, bytes | None] = {
+        119: b"\xc0\x00",
+        26: b"\x00\x01",
+        121: b"\x21" * 255,
+        15: b"\xff\xfe",
+        6: b"\x0a\x09",
+        58: seconds(LONG),
+    }
+    async with serving(segment, Server(options=options)), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        assert (lease.search, lease.mtu, lease.domain, lease.name_servers) == ((), None, "", ())
+        assert host.interfaces()[0].mtu == 1500
+
+
+@virtual
+async def test_an_address_that_somebody_has_is_declined() -> None:
+    segment = Segment()
+    async with serving(segment) as there, host_on(segment.attach(), f"{FIRST}/24", seed=7) as squatter:
+        async with client(segment.attach(), config=CAREFUL) as host:
+            assert host.lease is not None
+            assert host.lease.address == SECOND
+            assert await host.ping(SERVER) >= 0
+        assert there.server.declined == [parse_ipv4(FIRST)]
+        assert f"DECLINE {FIRST}" in there.server.log
+        assert squatter.counters()["arpInConflicts"] == 0  # a probe claims nothing
+
+
+@virtual
+async def test_a_station_that_takes_the_address_later_gets_it() -> None:
+    """RFC 5227 section 2.4 (b): one defence, then it is given up, and another one is asked for (RFC 2131 4.4.4)."""
+    segment = Segment()
+    async with serving(segment) as there, client(segment.attach(), config=CAREFUL) as host:
+        seen = host.lease
+        ours, _ = await stream_pair(host, there.host, SERVER)
+        async with host_on(segment.attach(), f"{FIRST}/24", seed=7) as thief:
+            with trio.move_on_after(2.5):  # three ARP requests that say they come from our address
+                await thief.ping("10.9.0.77")
+            assert await host.wait_lease_change(seen) is None
+            with pytest.raises(trio.BrokenResourceError) as ended:
+                await ours.receive_some()
+            assert isinstance(ended.value.__cause__, OSError)
+            assert ended.value.__cause__.errno == errno.EADDRNOTAVAIL
+            lease = await host.wait_lease_change(None)
+            assert lease is not None
+            assert lease.address == SECOND
+            assert there.server.declined == [parse_ipv4(FIRST)]
+
+
+@virtual
+async def test_an_address_that_is_ours_by_other_means_is_declined() -> None:
+    segment = Segment()
+    async with serving(segment) as there, client(segment.attach(), QUIET, config=CAREFUL) as host:
+        other = segment.attach()
+        host.attach(other, addresses=[f"{FIRST}/24"], acd="off")
+        lease = await host.wait_lease_change(None)
+        assert lease is not None
+        assert lease.address == SECOND
+        assert there.server.declined == [parse_ipv4(FIRST)]
+
+
+# --- what the host counts, below the client
+
+
+@virtual
+async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end() -> None:
+    """Its identifier is outside our network, and there is no router."""
+    segment = Segment()
+    far = Server(address=parse_ipv4("192.0.2.1"), options={dhcp.ROUTER: None}, lease_s=600)
+    async with serving(segment, far) as there, client(segment.attach()) as host:
+        await trio.sleep(1000)
+        assert host.counters()["dhcp_not_sent"] >= 1
+        assert host.lease is not None
+        assert there.times()[2] == pytest.approx(525, abs=1)  # T2
+    assert host.lease is None
+
+
+@virtual
+async def test_a_router_that_only_a_route_to_everywhere_reaches_is_left_out() -> None:
+    segment = Segment()
+    routes = bytes.fromhex("00 00000000 18c00002 c6336401")  # all on the link; 192.0.2.0/24 by 198.51.100.1
+    async with serving(segment, Server(options={121: routes})), client(segment.attach()) as host:
+        assert host.counters()["dhcp_bad_route"] == 1
+        assert [route.destination for route in host.routes()] == ["10.9.0.0/24", "0.0.0.0/0"]
+
+
+@virtual
+async def test_an_interface_without_dhcp_takes_no_answer() -> None:
+    one, two = Segment(), Segment()
+    async with serving(one), serving(two) as other, client(one.attach()) as host:
+        host.attach(two.attach(), addresses=["10.8.0.9/24"], acd="off")
+        other.voice.say(bytes(300))
+        await until(lambda: host.counters()["dhcp_no_client"] == 1)
+        assert host.counters()["dhcp_no_client"] == 1
