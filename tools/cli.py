@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from . import lab, options, ping, up
+from . import dhcp, lab, options, ping, up
 
 DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return lab.main(chosen, command)
         if arguments.program == "ping":
             return ping.main(chosen, arguments)
+        if arguments.program == "dhcp":
+            return dhcp.main(chosen, arguments)
         return up.main(chosen)
     except KeyboardInterrupt:
         return 130
@@ -67,12 +69,17 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
             epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP; its exit status is the lab's.",
         ),
         "ping": add("ping", help="send ICMP echo requests from a host of our own"),
+        "dhcp": add("dhcp", help="get a lease from a DHCP server and print it"),
     }
     for name, program in parsers.items():
+        if name != "dhcp":
+            options.add_address_options(program)
         options.add_link_options(program)
         if name in ("up", "lab"):
             options.add_service_options(program)
     ping.add_options(parsers["ping"])
+    dhcp.add_options(parsers["dhcp"])
+    parsers["dhcp"].set_defaults(dhcp=True, gateway=None)
     return parser, parsers
 
 

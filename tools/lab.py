@@ -88,13 +88,20 @@ async def run(options: Options, command: list[str], terminal: IO[str], log: str)
 
     def ready(line: str) -> None:
         print(line, file=terminal, flush=True)
-        if not command:
-            print(f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}", file=terminal)
 
     # Python handlers, not SIG_IGN, which the command would inherit.
     with trio.open_signal_receiver(*KEYBOARD), trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(serving, options, ready)
+            if options.address is None:
+                print(
+                    f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it",
+                    file=terminal,
+                )
+            if not command:
+                print(
+                    f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}", file=terminal
+                )
             status = await run_command(command or [shell()], signals)
             nursery.cancel_scope.cancel()
     return status

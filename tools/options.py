@@ -5,6 +5,7 @@ A value that cannot be is refused with the argument's name and the rule it break
 
 import argparse
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -20,10 +21,10 @@ PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "tim
 
 @dataclass(frozen=True)
 class Options:
-    """What the host of one command is to be; addresses as text, checked."""
+    """What the host of one command is to be. `address` is None where a DHCP server is to give one."""
 
     tap: str
-    address: ipaddress.IPv4Interface
+    address: ipaddress.IPv4Interface | None
     gateway: ipaddress.IPv4Address | None
     host_address: ipaddress.IPv4Interface | None
     mac: bytes | None
@@ -33,6 +34,7 @@ class Options:
     http_root: Path | None
     pcap: Path | None
     trace: bool
+    lease_file: Path | None = None
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -164,6 +166,14 @@ def capture_file(text: str) -> Path:
     return Path(text)
 
 
+def lease_file(text: str) -> Path:
+    """A regular file, or the name of one to be made in a folder that can be written: it is replaced, not changed."""
+    path = capture_file(text)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} may not be replaced by you: its folder is not yours to write")
+    return path
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, which names the argument and the rule, without the usage above it."""
 
@@ -183,10 +193,20 @@ class Parser(argparse.ArgumentParser):
         self.error(f"there is no {first}" + (f": did you mean {close[0]}?" if close else ""))
 
 
-def add_link_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say where the host is."""
+def seconds(text: str) -> float:
+    """How long something may take."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.1 <= number <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to wait: seconds, from 0.1 to 86400")
+    return number
+
+
+def add_address_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which address the host has."""
     add = parser.add_argument
-    add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--address",
@@ -198,15 +218,23 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--dhcp",
         action="store_true",
-        help=argparse.SUPPRESS,  # not there yet
+        help="have a DHCP server give the address; if none answers, take one of 169.254.0.0/16 meanwhile",
     )
     add("--gateway", type=host_address, metavar="ADDR", help="the router to all other networks (default: none)")
+
+
+def add_link_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the host is."""
+    add = parser.add_argument
+    add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
+    add("--lease-file", type=lease_file, metavar="FILE", help="keep the lease (of --dhcp) here, to ask for it again")
     add(
         "--host-address",
         type=kernel_address,
         default=interface_address("10.9.0.1/24"),
         metavar="ADDR/LEN",
-        help="the kernel's address on the TAP, set where it has none; 'none' leaves it alone (default: %(default)s)",
+        help="the kernel's address on the TAP, set where it has none; 'none' leaves it alone (default: %(default)s;"
+        " none with --dhcp, but in a lab)",
     )
     add("--mac", type=mac_address, metavar="MAC", help="the host's station address (default: made from the machine)")
     add("--mtu", type=mtu, metavar="N", help="the largest IP packet, in bytes (default: the TAP's; 1500 for a new one)")
@@ -239,24 +267,17 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
 
 def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Options:
     """What was asked for, as one record; ends the program where two options contradict each other."""
-    if arguments.dhcp:
-        parser.error("argument --dhcp: the DHCP client is not there yet: give the address with --address")
-    own: ipaddress.IPv4Interface = arguments.address
-    kernel: ipaddress.IPv4Interface | None = arguments.host_address
+    own: ipaddress.IPv4Interface | None = None if arguments.dhcp else arguments.address
     gateway: ipaddress.IPv4Address | None = arguments.gateway
-    if kernel is not None and kernel == parser.get_default("host_address") and kernel.ip not in own.network:
-        kernel = neighbour(own)  # --address alone moves the kernel's side with it
-    if kernel is not None and (kernel.ip == own.ip or kernel.network != own.network):
-        parser.error(f"argument --host-address: {kernel} must be another address on the network of {own}")
-    if gateway is not None and (gateway == own.ip or gateway not in own.network):
-        parser.error(f"argument --gateway: {gateway} must be another address on the network of {own}")
-    if gateway in (own.network.network_address, own.network.broadcast_address):
-        parser.error(f"argument --gateway: {gateway} is no host of {own.network}")
+    if own is None and gateway is not None:
+        parser.error("argument --gateway: not with --dhcp: the DHCP server names the routers")
+    if own is not None and arguments.lease_file is not None:
+        parser.error("argument --lease-file: only with --dhcp")
     return Options(
         tap=arguments.tap,
         address=own,
         gateway=gateway,
-        host_address=kernel,
+        host_address=kernels(arguments, parser, own),
         mac=arguments.mac,
         mtu=arguments.mtu,
         offload=arguments.offload,
@@ -264,7 +285,28 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         http_root=getattr(arguments, "http_root", None),
         pcap=arguments.pcap,
         trace=arguments.trace,
+        lease_file=arguments.lease_file,
     )
+
+
+def kernels(
+    arguments: argparse.Namespace, parser: argparse.ArgumentParser, own: ipaddress.IPv4Interface | None
+) -> ipaddress.IPv4Interface | None:
+    """The kernel's address beside `own`, None for none; ends the program where they do not go together."""
+    kernel: ipaddress.IPv4Interface | None = arguments.host_address
+    gateway: ipaddress.IPv4Address | None = arguments.gateway
+    unasked = kernel is parser.get_default("host_address")
+    if own is None:
+        return None if unasked and arguments.program != "lab" else kernel
+    if kernel is not None and unasked and kernel.ip not in own.network:
+        kernel = neighbour(own)  # --address alone moves the kernel's side with it
+    if kernel is not None and (kernel.ip == own.ip or kernel.network != own.network):
+        parser.error(f"argument --host-address: {kernel} must be another address on the network of {own}")
+    if gateway is not None and (gateway == own.ip or gateway not in own.network):
+        parser.error(f"argument --gateway: {gateway} must be another address on the network of {own}")
+    if gateway in (own.network.network_address, own.network.broadcast_address):
+        parser.error(f"argument --gateway: {gateway} is no host of {own.network}")
+    return kernel
 
 
 def neighbour(own: ipaddress.IPv4Interface) -> ipaddress.IPv4Interface:

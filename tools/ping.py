@@ -14,7 +14,7 @@ import stack
 
 from . import namespace
 from .options import Options, host_address, whole_number
-from .up import ENDING, Failed, on_tap, say
+from .up import ENDING, Failed, address, on_tap, say
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
 ANSWER_S = 10.0  # how long an answer is waited for
@@ -105,7 +105,7 @@ async def run(options: Options, plan: Plan) -> Tally:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(end_when_asked)
-            say(f"PING {plan.target} from {options.address.ip}: {plan.size} data bytes")
+            say(f"PING {plan.target} from {address(host)}: {plan.size} data bytes")
             started = trio.current_time()
             try:
                 await send(host, plan, tally, say)

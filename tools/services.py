@@ -29,6 +29,7 @@ DATAGRAM_BYTES = 65535
 ONE_ASKERS_TROUBLE = frozenset(
     (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
 )
+ADDRESS_GONE = (errno.EADDRNOTAVAIL, errno.ENETDOWN)  # a lease that ended, say: nothing is left to answer from
 SEND_BYTES = 65536  # as much as must be taken within SEND_S
 SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
 # A client that vanished is found out after 60 + 8 * 15 s of silence.
@@ -263,12 +264,48 @@ def give_up(stream: Stream) -> None:
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
     """Start the services named in `ports` on all the host's addresses; returns when all of them listen."""
-    refused = frozenset(ports.values())
-    own = [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
     for name, port in ports.items():
         if name in TCP_HANDLERS:
             await nursery.start(host.serve_tcp, guarded(name, TCP_HANDLERS[name]), port)
-        if name in UDP_ANSWERS:
-            answer, per_second = UDP_ANSWERS[name]
+    await nursery.start(answer_everywhere, host, ports)
+
+
+async def answer_everywhere(
+    host: Host, ports: dict[str, int], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Answer datagrams on every address of the host's own, those that come later included."""
+    serving: dict[str, trio.CancelScope] = {}
+    async with trio.open_nursery() as nursery:
+        seen = host.interfaces()
+        while True:
+            own = [address.partition("/")[0] for interface in seen for address in interface.addresses]
+            for gone in [address for address in serving if address not in own]:
+                serving.pop(gone).cancel()
             for address in own:
-                await nursery.start(answer_datagrams, host, (address, port), answer, per_second, refused)
+                if address not in serving:
+                    serving[address] = await nursery.start(answer_on, host, address, ports)
+            task_status.started()
+            task_status = trio.TASK_STATUS_IGNORED
+            seen = await host.wait_interfaces_change(seen)
+
+
+async def answer_on(
+    host: Host, address: str, ports: dict[str, int], task_status: trio.TaskStatus[trio.CancelScope]
+) -> None:
+    """Answer datagrams on one address for as long as the host has it, or the scope it gives is cancelled."""
+    refused = frozenset(ports.values())
+    all_bound = False
+    with trio.CancelScope() as scope:
+        try:
+            async with trio.open_nursery() as nursery:
+                for name in [name for name in ports if name in UDP_ANSWERS]:
+                    answer, per_second = UDP_ANSWERS[name]
+                    local = (address, ports[name])
+                    await nursery.start(answer_datagrams, host, local, answer, per_second, refused)
+                all_bound = True
+                task_status.started(scope)
+        except* OSError as errors:
+            if errors.subgroup(lambda error: isinstance(error, OSError) and error.errno not in ADDRESS_GONE):
+                raise
+            if not all_bound:
+                task_status.started(scope)  # the address has gone already

@@ -16,6 +16,7 @@ import trio
 import stack
 
 from . import kernel, services
+from .exchange import Narrator
 from .options import Options
 from .trace import Teller
 
@@ -42,7 +43,7 @@ async def until_signal(options: Options) -> None:
     """Serve until one of the signals that end a program."""
     with trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
-            await nursery.start(serving, options, say)
+            nursery.start_soon(serving, options, say)
             await anext(signals)
             nursery.cancel_scope.cancel()
 
@@ -80,16 +81,73 @@ def report(text: str) -> None:
 async def serving(
     options: Options, ready: Callable[[str], None], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Run the host and its services until cancelled; calls `ready` with one line when they answer."""
-    async with on_tap(options) as (host, tap), trio.open_nursery() as nursery:
+    """Run the host and its services until cancelled; calls `ready` with one line when they answer.
+
+    It counts as started then, or, where a DHCP server has yet to give it an address, before.
+    """
+    dhcp = stack.Dhcp(wait="nothing", lease_file=options.lease_file) if options.address is None else None
+    async with on_tap(options, dhcp) as (host, tap), trio.open_nursery() as nursery:
+        nursery.start_soon(ending_with_link, host)
+        nursery.start_soon(yielding, host)
         await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
         if "http" in options.services:
             await start_http(host, options, nursery)
+        if dhcp is not None:
+            task_status.started()
+            task_status = trio.TASK_STATUS_IGNORED
+            await first_address(host)
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
-        ready(f"ready: {options.address.ip} on {tap.name} ({mac}), offload {offload_name(tap)}")
+        ready(f"ready: {address(host)} on {tap.name} ({mac}), offload {offload_name(tap)}")
         task_status.started()
-        nursery.start_soon(yielding, host)
-        raise Failed(f"{await host.wait_link_lost()} has gone: somebody deleted it")
+        if dhcp is not None:
+            nursery.start_soon(telling_leases, host)
+            nursery.start_soon(telling_addresses, host)
+
+
+def address(host: stack.Host) -> str:
+    """The host's address; "no address" while it has none."""
+    own = [text for interface in host.interfaces() for text in interface.addresses]
+    return own[0].partition("/")[0] if own else "no address"
+
+
+async def first_address(host: stack.Host) -> None:
+    """Wait until there is one."""
+    interfaces = host.interfaces()
+    while not any(interface.addresses for interface in interfaces):
+        interfaces = await host.wait_interfaces_change(interfaces)
+
+
+async def telling_leases(host: stack.Host) -> None:
+    """Say what becomes of the lease."""
+    lease = host.lease
+    while True:
+        if lease is not None:
+            until = local_time(lease.expires_at, time.time() - trio.current_time())
+            say(f"lease: {lease.address}/{lease.prefix_length} from {lease.server}, until {until}")
+        lease = await host.wait_lease_change(lease)
+        if lease is None:
+            say("lease: it has ended, and others are asked for")
+
+
+async def telling_addresses(host: stack.Host) -> None:
+    """Say which address there is when it is another one."""
+    told = address(host)
+    interfaces = host.interfaces()
+    while True:
+        interfaces = await host.wait_interfaces_change(interfaces)
+        if address(host) != told:
+            told = address(host)
+            say(f"address: {told}")
+
+
+def local_time(at: float | None, epoch_s: float) -> str:
+    """A time of the host's clock as a local one, "Thu Feb  1 10:17:57 2001"; `epoch_s` is what it is behind it."""
+    return "never" if at is None else time.ctime(at + epoch_s)
+
+
+async def ending_with_link(host: stack.Host) -> None:
+    """Wait until the TAP is gone. Raises Failed."""
+    raise Failed(f"{await host.wait_link_lost()} has gone: somebody deleted it")
 
 
 async def yielding(host: stack.Host) -> None:
@@ -117,8 +175,13 @@ def offload_name(tap: stack.Tap) -> str:
 
 
 @asynccontextmanager
-async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
-    """A host on the TAP, with the kernel's side of it set up. Raises Failed."""
+async def on_tap(
+    options: Options, dhcp: stack.Dhcp | None = None, watcher: Narrator | None = None
+) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
+    """A host on the TAP, with the kernel's side of it set up. Raises Failed.
+
+    Where the address comes by DHCP, `dhcp` says how; `watcher` is told of it.
+    """
     check_addresses(options)
     kernels = None if options.host_address is None else str(options.host_address)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
@@ -127,14 +190,15 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
         epoch_s = time.time() - trio.current_time()
         capture = stack.Capture(tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else None
+    trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
     running = False
     try:
         async with stack.open_host(
             capture or tap,
-            address=str(options.address),
+            address="dhcp" if options.address is None else str(options.address),
             gateway=gateway,
-            acd="optimistic",
+            acd=None if options.address is None else "optimistic",
+            dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
             report=report,
             trace=trace,
         ) as host:
@@ -155,6 +219,8 @@ async def on_tap(options: Options) -> AsyncIterator[tuple[stack.Host, stack.Tap]
 def check_addresses(options: Options) -> None:
     """Refuse an address or a network that this machine has elsewhere. Raises Failed."""
     own = options.address
+    if own is None:
+        return
     for known in kernel.addresses():
         if known.address.ip == own.ip:
             raise Failed(f"--address: {own.ip} is this machine's own, on {known.interface}: choose another")

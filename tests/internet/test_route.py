@@ -284,3 +284,13 @@ def test_the_route_to_a_gateway_goes_first_whatever_was_added_first() -> None:
     own = table.a.addresses.pop()
     table.remove_address(table.a, own)
     assert table.remove(DEFAULT, table.a) == 0
+
+
+def test_one_route_is_taken_back_and_the_others_for_its_prefix_stay() -> None:
+    table = Table()
+    own = table.add(Prefix.parse("10.9.0.0/24"), table.a, source=OTHER)
+    table.discard(own)
+    table.discard(own)
+    route = table.lookup(PEER, NOW)
+    assert route is not None
+    assert route.source == US

@@ -138,10 +138,52 @@ def test_what_cannot_be_is_refused_by_name_and_rule(
     assert len(said) < 300
 
 
-def test_dhcp_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_may_be_left_to_a_server(tmp_path: Path) -> None:
+    chosen = parse("--dhcp", "--lease-file", f"{tmp_path}/lease")
+    assert chosen.address is None
+    assert chosen.lease_file == tmp_path / "lease"
+    assert (
+        chosen.host_address is None
+    )  # which network it will be is not known
+    assert str(parse("--dhcp", "--host-address", "10.9.0.1/24").host_address) == "10.9.0.1/24"
+
+
+def test_in_a_lab_the_kernel_has_its_address_for_a_server_there() -> None:
+    parser, parsers = cli.make_parser()
+    chosen = options.from_arguments(parser.parse_args(["lab", "--dhcp"]), parsers["lab"])
+    assert chosen.address is None
+    assert str(chosen.host_address) == "10.9.0.1/24"
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ("--dhcp --address 10.9.0.2/24", "not allowed with"),
+        ("--dhcp --gateway 10.9.0.1", "argument --gateway: not with --dhcp"),
+        ("--lease-file lease", "argument --lease-file: only with --dhcp"),
+        ("--dhcp --lease-file /", "argument --lease-file: '/' is a folder"),
+        ("--dhcp --lease-file /no/such/folder/lease", "folder must exist"),
+    ],
+)
+def test_what_does_not_go_with_dhcp_is_refused(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse("--dhcp")
-    assert "argument --dhcp" in capsys.readouterr().err
+        parse(*words.split())
+    assert rule in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ("--request-address 10.9.0", "four numbers"),
+        ("--timeout 0", "0.1 to 86400"),
+        ("--timeout soon", "no time to wait"),
+        ("--address 10.9.0.2/24", "there is no --address"),
+    ],
+)
+def test_the_dhcp_program_refuses_what_it_cannot_ask(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["dhcp", *words.split()])
+    assert rule in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

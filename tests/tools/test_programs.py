@@ -135,12 +135,6 @@ def test_a_mistake_is_answered_with_what_to_do(words: list[str], said: str, caps
     assert error.count("\n") == 1
 
 
-def test_what_is_not_there_yet_is_not_offered() -> None:
-    _, parsers = cli.make_parser()
-    for parser in parsers.values():
-        assert "--dhcp" not in parser.format_help()
-
-
 @pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
 def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

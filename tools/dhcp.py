@@ -1,0 +1,113 @@
+"""`tapstack dhcp`: get a lease from a DHCP server and print it, in the manner of pump(8)."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from datetime import datetime
+
+import trio
+
+import stack
+
+from . import namespace
+from .exchange import Narrator, duration
+from .options import Options, host_address, seconds
+from .up import Failed, local_time, on_tap, say
+
+TIMEOUT_S = 60.0
+
+
+@dataclasses.dataclass
+class Plan:
+    """What to do about the lease."""
+
+    as_json: bool
+    release: bool
+    request_address: str | None
+    timeout_s: float
+    verbose: bool
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of this program alone."""
+    add = parser.add_argument
+    add("--json", action="store_true", help="print the lease as JSON, with all options of the message")
+    add("--release", action="store_true", help="give the address back at once (else the server keeps it for us)")
+    add("--request-address", type=host_address, metavar="ADDR", help="ask for this address")
+    add(
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_S,
+        metavar="S",
+        help="how long to wait for a lease, in seconds (default: %(default)g)",
+    )
+    add("-v", "--verbose", action="store_true", help="tell the exchange, message by message, on standard error")
+
+
+def main(options: Options, arguments: argparse.Namespace) -> int:
+    """Get a lease and print it; 0 when there was one."""
+    if not namespace.has_capability(namespace.CAP_NET_ADMIN):
+        raise Failed("a server can be asked on the machine's own networks or in a lab only: start this as root")
+    wish = None if arguments.request_address is None else str(arguments.request_address)
+    trio.run(run, options, Plan(arguments.json, arguments.release, wish, arguments.timeout, arguments.verbose))
+    say.check()
+    return 0
+
+
+def whisper(line: str) -> None:
+    """Say something beside the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+async def run(options: Options, plan: Plan) -> None:
+    """Get a lease and print it."""
+    dhcp = stack.Dhcp(
+        wait="bound",
+        wait_s=plan.timeout_s,
+        request_address=plan.request_address,
+        lease_file=options.lease_file,
+        release=plan.release,
+    )
+    narrator = Narrator(whisper, trio.current_time) if plan.verbose else None
+    async with on_tap(options, dhcp, narrator) as (host, tap):
+        lease = host.lease
+        if lease is None:
+            raise Failed("the lease was lost again as soon as it was there")
+        epoch_s = time.time() - trio.current_time()
+        for line in [as_json(lease, epoch_s)] if plan.as_json else as_text(lease, tap.name, epoch_s):
+            say(line)
+
+
+def as_text(lease: stack.LeaseRecord, device: str, epoch_s: float) -> list[str]:
+    """The lease in lines; `epoch_s` is what the wall clock is ahead of the host's."""
+    rows = [
+        ("IP", lease.address),
+        ("Netmask", lease.netmask),
+        ("Broadcast", lease.broadcast or "none"),
+        ("Network", lease.network),
+        ("Server", lease.server),
+        ("Router", " ".join(router for _, router in lease.routes if router is not None) or "none"),
+        ("Name servers", " ".join(lease.name_servers) or "none"),
+        ("Domain", lease.domain),
+        ("Search", " ".join(lease.search)),
+        ("Host name", lease.host_name),
+        ("Time servers", " ".join(lease.ntp_servers)),
+        ("MTU", "" if lease.mtu is None else str(lease.mtu)),
+        ("Lease time", duration("for ever" if lease.lease_s is None else lease.lease_s)),
+        ("Renewal time", local_time(lease.renew_at, epoch_s)),
+        ("Expiration time", local_time(lease.expires_at, epoch_s)),
+    ]
+    return [f"Device {device}", *(f"    {name}: {value}" for name, value in rows if value)]
+
+
+def as_json(lease: stack.LeaseRecord, epoch_s: float) -> str:
+    """All of the lease; its times as local ones in the form of ISO 8601."""
+    told = dataclasses.asdict(lease)
+    for name, value in told.items():
+        if name.endswith("_at") and value is not None:
+            told[name] = datetime.fromtimestamp(value + epoch_s).astimezone().isoformat(timespec="seconds")
+    return json.dumps(told, indent=2)

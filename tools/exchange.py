@@ -1,0 +1,131 @@
+"""A DHCP exchange told message by message, in words: what `tapstack dhcp -v` prints. See RFC 2131 sections 3 and 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Details = dict[str, object]
+
+STATES = {
+    "SELECTING": "we look for servers",
+    "REQUESTING": "we have chosen an offer and wait for its server's word",
+    "REBOOTING": "we ask for the address we had before",
+    "BOUND": "the address is ours",
+    "RENEWING": "half of the time is over: we ask our server for more",
+    "REBINDING": "our server is silent: we ask any server for more",
+    "INIT": "we begin from the beginning",
+}
+ENDS = {
+    "expired": "its time is over, and nobody has given us more",
+    "nak": "a server denies it",
+    "conflict": "another host has it",
+    "released": "we have given it back",
+}
+
+
+class Narrator:
+    """Told by the host what happens (it is a `trace`), it tells the DHCP part of it to `say`, with the seconds."""
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._say = say
+        self._clock = clock
+        self._began: float | None = None
+
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        """Frames are `--trace`'s business."""
+
+    def event(self, now: float, name: str, subject: str, details: Details) -> None:
+        """Something happened."""
+        words = WORDS.get(name)
+        text = "" if words is None else words(details)
+        if not text:
+            return
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+        first, *others = text.split("\n")
+        self._say(f"{now - self._began:8.3f} {first}")
+        for line in others:
+            self._say(f"{'':8} {line}")
+
+
+def duration(seconds: object) -> str:
+    """A time span for people: "1 h 30 min"."""
+    if not isinstance(seconds, int | float):
+        return str(seconds)
+    parts = []
+    left = round(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def sent(details: Details) -> str:
+    """A message of ours."""
+    kind, to = details.get("kind"), details.get("to")
+    wanted, own = details.get("requested"), details.get("ciaddr")
+    said = {
+        "DISCOVER": "is there a DHCP server? I need an address" + (f", {wanted} if possible" if wanted else ""),
+        "REQUEST": request(details),
+        "DECLINE": f"{wanted} is of no use: another host has it",
+        "RELEASE": f"I need {own} no longer",
+        "INFORM": f"I have {own}: what else should I know?",
+    }.get(str(kind), "")
+    attempt = details.get("attempt")
+    again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 and kind != "RELEASE" else ""
+    return f"we -> {to}: {kind} (xid {details.get('xid')}{again})\n    {said}"
+
+
+def request(details: Details) -> str:
+    """What a DHCPREQUEST asks, which its fields tell: RFC 2131 section 4.3.2."""
+    wanted, own = details.get("requested"), details.get("ciaddr")
+    if "server" in details:
+        return f"I take {wanted}, which server {details['server']} offers; thanks to all others"
+    if wanted:
+        return f"I had {wanted}: may I use it again?"
+    return f"I have {own}: may I use it for longer?"
+
+
+def received(details: Details) -> str:
+    """A server's message."""
+    kind, address = details.get("kind"), details.get("yiaddr")
+    time = duration(details.get("lease_s", "an unknown time"))
+    said = {
+        "OFFER": f"you could have {address} for {time}",
+        "ACK": f"{address} is yours for {time}",
+        "NAK": "no, you cannot have that address here",
+    }.get(str(kind), "")
+    if "text" in details:
+        said += f' ("{details["text"]}")'
+    relay = f", relayed by {details['relay']}" if "relay" in details else ""
+    return f"{details.get('server', 'a server')} -> us: {kind} (xid {details.get('xid')}{relay})\n    {said}"
+
+
+def state(details: Details) -> str:
+    """The client's new state."""
+    known = STATES.get(str(details.get("to")))
+    return f"state {details.get('to')}: {known}" if known else ""
+
+
+def bound(details: Details) -> str:
+    """A lease that begins, or goes on."""
+    lease_s, t1_s = duration(details.get("lease_s")), duration(details.get("t1_s"))
+    return f"{details.get('address')} may be used for {lease_s}; after {t1_s} we ask for more"
+
+
+WORDS: dict[str, Callable[[Details], str]] = {
+    "dhcp_send": sent,
+    "dhcp_receive": received,
+    "dhcp_state": state,
+    "dhcp_bound": bound,
+    "dhcp_choice": lambda told: f"we choose {told.get('address')} of {told.get('server')}: {told.get('because')}",
+    "dhcp_probe": lambda told: f"we ask by ARP, three times, whether another host has {told.get('address')}",
+    "dhcp_conflict": lambda told: f"{told.get('mac')} answers: it has {told.get('address')}",
+    "dhcp_unbound": lambda told: f"{told.get('address')} is gone: {ENDS.get(str(told.get('reason')), '')}",
+    "dhcp_wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('why')}",
+    "dhcp_note": lambda told: f"note: {told.get('text')}",
+    "dhcp_drop": lambda told: f"a message is not taken: {told.get('meaning') or told.get('reason')}",
+    "dhcp_link_local": lambda told: f"no server answers: {told.get('address')} will do meanwhile (RFC 3927)",
+}
