@@ -142,9 +142,7 @@ def test_an_address_may_be_left_to_a_server(tmp_path: Path) -> None:
     chosen = parse("--dhcp", "--lease-file", f"{tmp_path}/lease")
     assert chosen.address is None
     assert chosen.lease_file == tmp_path / "lease"
-    assert (
-        chosen.host_address is None
-    )  # which network it will be is not known
+    assert chosen.host_address is None  # which network it will be is not known
     assert str(parse("--dhcp", "--host-address", "10.9.0.1/24").host_address) == "10.9.0.1/24"
 
 
