@@ -18,6 +18,7 @@ _TYPE_DUID = 255  # RFC 4361 section 6.1: what follows is an IAID and a DUID
 _DUID_LINK_LAYER = 3  # RFC 3315 section 9.4
 _SMALLEST_MAXIMUM = 576  # RFC 2132 section 9.10
 _SECONDS_MAX = 0xFFFF
+_TIMES = (dhcp.LEASE_TIME, dhcp.RENEWAL_TIME, dhcp.REBINDING_TIME)
 _AFTER_CLASSLESS = (dhcp.ROUTER, dhcp.STATIC_ROUTE)
 
 
@@ -67,10 +68,8 @@ class Writer:
         self.size_max = maximum_size(config, mtu)
         self._flags = dhcp.BROADCAST_FLAG if config.broadcast_flag else 0
         self._lease_wish_s = config.lease_wish_s
-        self._asking: list[Option] = [
-            (dhcp.MAXIMUM_SIZE, min(self.size_max, 0xFFFF).to_bytes(2, "big")),
-            (dhcp.PARAMETER_REQUEST_LIST, parameter_request_list(config)),
-        ]
+        self._asking: list[Option] = [(dhcp.MAXIMUM_SIZE, min(self.size_max, 0xFFFF).to_bytes(2, "big"))]
+        self._parameters = parameter_request_list(config)
         if config.host_name:
             self._asking.append((dhcp.HOST_NAME, config.host_name.encode("ascii")))
         if config.vendor_class:
@@ -79,25 +78,25 @@ class Writer:
     def discover(self, xid: int, secs: int, wish: bytes | None) -> DhcpMessage:
         """DHCPDISCOVER; `wish` is an address to suggest."""
         hints = [] if wish is None else [(dhcp.REQUESTED_ADDRESS, wish)]
-        return self._message(dhcp.DISCOVER, xid, [*hints, *self._lease_wish(), *self._asking], secs=secs)
+        return self._message(dhcp.DISCOVER, xid, [*hints, *self._lease_wish(), *self._ask()], secs=secs)
 
     def request_offer(self, xid: int, secs: int, address: bytes, server: bytes) -> DhcpMessage:
         """DHCPREQUEST for what `server` offered (SELECTING in table 4)."""
         which = [(dhcp.REQUESTED_ADDRESS, address), (dhcp.SERVER_IDENTIFIER, server)]
-        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._asking], secs=secs)
+        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._ask()], secs=secs)
 
     def request_remembered(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
         """DHCPREQUEST for an address of old (INIT-REBOOT in table 4): no server is named."""
         which = [(dhcp.REQUESTED_ADDRESS, address)]
-        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._asking], secs=secs)
+        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._ask()], secs=secs)
 
     def request_more_time(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
         """DHCPREQUEST to extend the lease (RENEWING and REBINDING in table 4): `ciaddr` says it all."""
-        return self._message(dhcp.REQUEST, xid, [*self._lease_wish(), *self._asking], secs=secs, ciaddr=address)
+        return self._message(dhcp.REQUEST, xid, [*self._lease_wish(), *self._ask()], secs=secs, ciaddr=address)
 
     def inform(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
         """DHCPINFORM: no address and no time is asked for."""
-        return self._message(dhcp.INFORM, xid, self._asking, secs=secs, ciaddr=address)
+        return self._message(dhcp.INFORM, xid, self._ask(without=_TIMES), secs=secs, ciaddr=address)
 
     def decline(self, xid: int, address: bytes, server: bytes, why: str) -> DhcpMessage:
         """DHCPDECLINE of what `server` gave."""
@@ -108,6 +107,11 @@ class Writer:
         """DHCPRELEASE of what `server` gave."""
         which = [(dhcp.SERVER_IDENTIFIER, server)]
         return self._message(dhcp.RELEASE, xid, [*which, (dhcp.MESSAGE, why.encode("ascii"))], ciaddr=address, flags=0)
+
+    def _ask(self, without: tuple[int, ...] = ()) -> list[Option]:
+        """What goes with every question; the parameter request list last, and never empty."""
+        codes = bytes(code for code in self._parameters if code not in without)
+        return [*self._asking, (dhcp.PARAMETER_REQUEST_LIST, codes)] if codes else self._asking
 
     def _lease_wish(self) -> list[Option]:
         return [] if self._lease_wish_s is None else [(dhcp.LEASE_TIME, self._lease_wish_s.to_bytes(4, "big"))]

@@ -170,7 +170,7 @@ def test_a_server_that_offers_what_it_refuses_makes_no_storm(world: World) -> No
     assert waits == pytest.approx([0, 1, 2, 4, 8, 16, 32, 64, 64])
 
 
-@rfc("2131-3.1-a")
+@rfc("2131-3.1-a", "2131-4.4.1-p")
 def test_discover_suggests_what_the_user_wishes() -> None:
     world = World(replace(EXACT, lease_wish_s=7200))
     world.begin(wish=SECOND)
@@ -180,6 +180,7 @@ def test_discover_suggests_what_the_user_wishes() -> None:
     world.finish()
 
 
+@rfc("2131-4.4.1-a")
 def test_a_start_up_delay_is_waited_for_where_configured() -> None:
     for byte, at in ((0, 1), (128, 5.5), (255, 10)):
         world = World(replace(EXACT, startup_delay_s=(1, 10)), chance=byte)

@@ -143,12 +143,29 @@ def test_the_parameter_request_list_is_the_same_in_all_that_ask() -> None:
     assert [made[name].values()[dhcp.PARAMETER_REQUEST_LIST] for name in ASKING] == [bytes((6, 1))] * len(ASKING)
 
 
+@rfc("4361-6.1-c", "4361-6.1-b")
+def test_a_duid_is_announced_by_its_type_after_the_interface() -> None:
+    identifier = client_identifier("duid", MAC, b"\x00\x02machine")
+    assert identifier == b"\xff" + MAC[2:] + b"\x00\x02machine"
+
+
+def test_an_empty_parameter_request_list_is_none() -> None:
+    assert dhcp.PARAMETER_REQUEST_LIST not in messages(DhcpConfig(parameters=()))["discover"].values()
+    assert dhcp.PARAMETER_REQUEST_LIST not in messages(DhcpConfig(parameters=(51, 58)))["inform"].values()
+
+
+@rfc("2131-4.4.3-b")
+def test_inform_asks_for_no_times() -> None:
+    asked = messages()["inform"].values()[dhcp.PARAMETER_REQUEST_LIST]
+    assert asked == bytes(code for code in DEFAULT_LIST if code not in (51, 58, 59))
+
+
 @rfc("2131-4.4.1-c", "2132-9.8-a", "3442-client-d")
 def test_what_is_asked_for_unless_the_user_says_otherwise() -> None:
     assert parameter_request_list(DhcpConfig()) == DEFAULT_LIST
 
 
-@rfc("3442-client-e")
+@rfc("3442-client-e", "3442-client-h")
 @pytest.mark.parametrize(
     ("wanted", "asked"),
     [
@@ -204,7 +221,7 @@ def test_the_client_identifier_is_in_every_message() -> None:
     assert set(identifiers) == {client_identifier("duid", MAC, None)}
 
 
-@rfc("2132-2-a")
+@rfc("2132-2-a", "2132-3.14-a", "2131-4.2-b")
 def test_texts_are_sent_without_a_nul_at_their_end() -> None:
     values = messages(TALKATIVE)["discover"].values()
     assert (values[dhcp.HOST_NAME], values[dhcp.VENDOR_CLASS]) == (b"here", b"tapstack")

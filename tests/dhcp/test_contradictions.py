@@ -154,6 +154,7 @@ def test_a_router_may_be_behind_a_route_on_the_link() -> None:
     assert made.routes == ()
 
 
+@rfc("2132-5.3-a")
 def test_a_broadcast_address_other_than_all_ones_is_not_used() -> None:
     made, notes = lease({dhcp.BROADCAST_ADDRESS: parse_ipv4("10.9.0.0")})
     assert made.broadcast == parse_ipv4("10.9.0.255")

@@ -89,6 +89,7 @@ def test_inform_asks_for_all_but_an_address(world: World) -> None:
     assert (world.client.lease, world.client.deadline) == (None, inf)
 
 
+@rfc("2131-4.4.3-d", "2131-4.4.3-a")
 def test_inform_to_a_known_server_turns_to_all_when_it_is_silent(world: World) -> None:
     world.client.inform(STATIC, world.now, SECOND)
     world.expects(dhcp.INFORM, to=SECOND, source=STATIC, at=0)
@@ -109,6 +110,7 @@ def test_inform_takes_only_an_acknowledgment(world: World, kind: int) -> None:
     assert world.client.state is State.INFORMING
 
 
+@rfc("2131-4.4.6-a")
 def test_after_inform_and_after_release_a_client_can_start(world: World) -> None:
     world.client.inform(STATIC, world.now)
     world.expects(dhcp.INFORM, source=STATIC)

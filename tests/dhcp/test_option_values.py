@@ -20,7 +20,7 @@ def test_lists_of_addresses_keep_their_order() -> None:
     assert options.hosts(B + A + C, 2) == (B, A)
 
 
-@rfc("2132-3.5-a", "2132-3.8-a")
+@rfc("2132-3.5-a", "2132-3.8-a", "2132-8.3-a")
 @pytest.mark.parametrize("data", [b"", b"\x0a", A[:3], A + b"\x0a", A + B + C[:3]])
 def test_a_list_whose_length_is_no_multiple_of_four_is_none(data: bytes) -> None:
     assert options.hosts(data, 16) == ()
@@ -103,6 +103,7 @@ def test_what_is_no_name(data: bytes) -> None:
     assert options.domain_name(data) == ""
 
 
+@rfc("2132-3.17-a")
 def test_names_and_texts() -> None:
     assert options.domain_name(b"Lab-1.my_net.example.") == "Lab-1.my_net.example"
     assert options.domain_name(b"x" * 63) == "x" * 63
@@ -208,6 +209,7 @@ def test_routes_to_or_over_what_is_no_host_are_left_out(data: bytes) -> None:
     assert options.classless_routes(data + bytes((24, 192, 0, 2)) + A, 64) == (route("192.0.2.0/24", "10.9.0.1"),)
 
 
+@rfc("2132-5.8-a", "2132-5.8-b")
 def test_static_routes_go_by_class_and_never_to_everywhere() -> None:
     data = addresses("172.16.0.0", "10.9.0.1", "192.0.2.7", "10.9.0.1", "0.0.0.0", "10.9.0.1")
     assert options.static_routes(data, 64) == (route("172.16.0.0/16", "10.9.0.1"), route("192.0.2.7/32", "10.9.0.1"))

@@ -126,6 +126,7 @@ def test_after_the_link_was_away_the_address_is_verified_and_stays_in_use(world:
     assert lease.requested_at == world.now
 
 
+@rfc("2131-3.2-e")
 def test_in_a_network_without_our_server_the_address_may_be_used_to_its_end(world: World) -> None:
     lease = world.become_bound()
     world.after(100)

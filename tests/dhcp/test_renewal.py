@@ -249,6 +249,7 @@ def test_a_lease_that_ran_out_on_its_way_is_none(world: World) -> None:
     assert world.client.state is State.RENEWING
 
 
+@rfc("2131-4.3.2-h", "2131-4.4.5-n")
 def test_the_user_may_renew_before_t1(world: World) -> None:
     world.become_bound()
     world.after(10)

@@ -115,6 +115,7 @@ def test_a_field_full_of_pieces_is_put_together_in_one_go() -> None:
     assert DhcpMessage.parse(data).values() == {12: b"x" * 20000}
 
 
+@rfc("3396-6-a", "3396-6-b")
 def test_long_values_are_cut_and_put_together() -> None:
     value = bytes(range(256)) * 2
     options = dhcp.make_options([(dhcp.CLASSLESS_STATIC_ROUTE, value), (dhcp.HOST_NAME, b"")])
