@@ -1,0 +1,179 @@
+"""Measures `tapstack up` as installed, with the Linux kernel as the client, beside the same program on kernel sockets.
+
+All stacks run at the same time, each in a network namespace of its own, and idle but for the one whose turn it is: each
+round does one test on one stack after the other, so that a machine whose speed drifts is the same for all of them. A
+figure is the median of the rounds; behind it stands its ratio to kernel sockets across a veth pair (for ping the other
+way round: more is always better). All that is echoed is compared with what was sent, and chargen with RFC 864.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from scripts.measuring import profile, scale
+from scripts.measuring.client import BODY, PAGE, TESTS, Ports
+from scripts.measuring.places import Column, Place, Refused
+
+KERNEL = Column("kernel sockets", None)
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "tapstack")
+OFFLOADS = {"offload": ("--offload",), "checksum only": ("--offload", "checksum"), "no offload": ("--no-offload",)}
+ROWS = {
+    "in": ("kernel to stack, Gbit/s", "{:.2f}"),
+    "out": ("stack to kernel, Gbit/s", "{:.2f}"),
+    "echo": ("1-octet TCP echoes /s", "{:,.0f}"),
+    "connect": ("connect, echo, close /s", "{:,.0f}"),
+    "udp": ("64-octet UDP echoes /s", "{:,.0f}"),
+    "http": ("HTTP requests (h11) /s", "{:,.0f}"),
+    "ping": ("ping, ms", "{:.3f}"),
+}
+LESS_IS_BETTER = frozenset({"ping"})
+
+Results = dict[str, dict[str, list[float]]]  # column, test: one figure a round
+
+
+def tapstack(offload: str, root: Path, more: list[str]) -> Column:
+    """`tapstack up` with one kind of offload."""
+    return Column(offload, (PROGRAM, "up", *OFFLOADS[offload], "--http-root", str(root), *more))
+
+
+def peer(text: str) -> Column:
+    """A column from 'NAME [sink=PORT] [source=PORT]: COMMAND'."""
+    head, colon, command = text.partition(":")
+    name, *settings = head.split()
+    if not colon or not command.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 'NAME sink=5001 source=5002: COMMAND'")
+    ports = {"sink": 5001, "source": 5002}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in ports or not value.isdigit():
+            raise argparse.ArgumentTypeError(f"{setting!r} is neither sink=PORT nor source=PORT")
+        ports[key] = int(value)
+    return Column(name, ("sh", "-c", command.strip()), Ports(**ports), says_ready=False, http=False)
+
+
+def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int, root: Path) -> Results:
+    """Start everything, check that it works, and take the figures; what does not start or breaks is left out."""
+    results: Results = {}
+    with ExitStack() as exit_stack:
+        places = []
+        for column in columns:
+            try:
+                place = exit_stack.enter_context(Place(column, root))
+                place.client("check", 0)
+            except Refused as why:
+                print(f"{column.name} is left out: {why}", file=sys.stderr)
+            else:
+                places.append(place)
+                results[column.name] = {}
+        for number in range(rounds):
+            for test in tests:
+                for place in places:
+                    if test == "http" and not place.column.http:
+                        continue
+                    print(f"round {number + 1}, {test}, {place.column.name}", file=sys.stderr)
+                    try:
+                        figure = place.client(test, seconds)
+                    except Refused as why:
+                        print(f"{place.column.name}: {why}", file=sys.stderr)
+                    else:
+                        results[place.column.name].setdefault(test, []).append(figure)
+    return results
+
+
+def ratio(test: str, ours: list[float], theirs: list[float]) -> float:
+    """How many times better the median of ours is."""
+    one, other = statistics.median(ours), statistics.median(theirs)
+    return other / one if test in LESS_IS_BETTER else one / other
+
+
+def table(results: Results, tests: list[str]) -> str:
+    """Markdown: a row for each test, a column for each stack."""
+    lines = ["| | " + " | ".join(results) + " |", "|---|" + "---|" * len(results)]
+    for test in tests:
+        label, shape = ROWS[test]
+        cells = []
+        for name, figures in results.items():
+            values = figures.get(test)
+            if not values:
+                cells.append("-")
+                continue
+            cell = shape.format(statistics.median(values))
+            if len(values) > 1:
+                cell += f" ({shape.format(min(values))} to {shape.format(max(values))})"
+            baseline = results.get(KERNEL.name, {}).get(test)
+            if name != KERNEL.name and baseline:
+                cell += f" {ratio(test, values, baseline):.2f}x"
+            cells.append(cell)
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def about() -> dict[str, object]:
+    """What the figures depend on."""
+    return {
+        "linux": platform.release(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--secs", type=float, default=3.0, metavar="S", help="seconds a test and round (default 3)")
+    add("--repeat", type=int, default=3, metavar="N", help="rounds; the median is shown (default 3)")
+    add("--tests", default=",".join(TESTS), metavar="TEST,...", help="of %(default)s")
+    add("--offloads", default=",".join(OFFLOADS), metavar="KIND,...", help="of %(default)s; empty: none of ours")
+    add(
+        "--peer",
+        type=peer,
+        action="append",
+        default=[],
+        metavar="'NAME sink=PORT source=PORT: COMMAND'",
+        help="another stack to put beside: COMMAND makes tap0 and serves on 10.9.0.2 (echo on 7, TCP and UDP)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write every single figure there, too")
+    add("--profile", choices=list(TESTS), metavar="TEST", help="where the microseconds of one test go, instead")
+    add("--scale", action="store_true", help="what many connections cost, instead")
+    add("--counts", default="10,1000,20000", metavar="N,...", help="with --scale: so many connections (%(default)s)")
+    add("options", nargs="*", metavar="OPTION", help="after --, more options of `tapstack up`")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    tests = [test for test in args.tests.split(",") if test in TESTS]
+    kinds = [kind.strip() for kind in args.offloads.split(",") if kind.strip() in OFFLOADS]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / PAGE).write_bytes(BODY)
+        if args.profile:
+            profile.report(tapstack(kinds[0], root, args.options), args.profile, args.secs, root)
+            return
+        if args.scale:
+            found: object = scale.report(root, [int(count) for count in args.counts.split(",")], args.secs)
+        else:
+            columns = [KERNEL, *(tapstack(kind, root, args.options) for kind in kinds), *args.peer]
+            results = measure(columns, tests, args.secs, args.repeat, root)
+            facts = about()
+            print(f"Linux {facts['linux']}, Python {facts['python']}, {facts['cpus']} CPUs;", end=" ")
+            print(f"median (range) of {args.repeat} rounds of {args.secs:g} s, ratio to kernel sockets\n")
+            print(table(results, tests))
+            found = results
+    if args.json:
+        args.json.write_text(json.dumps({**about(), "results": found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

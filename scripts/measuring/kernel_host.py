@@ -1,0 +1,49 @@
+"""The same trio program on the kernel's own sockets: what our stack's figures are compared with.
+
+usage: python -m scripts.measuring.kernel_host ADDRESS HTTP_ROOT
+
+The services are `tools.services` and `tools.httpd`, to the letter. Says "ready:" when they answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from tools import httpd, services
+from tools.options import PORTS
+
+if TYPE_CHECKING:
+    from stack import Host
+
+
+class KernelHost:
+    """As much of `stack.Host` as the services use."""
+
+    serve_tcp = staticmethod(trio.serve_tcp)
+    socket = staticmethod(trio.socket.socket)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def interfaces(self) -> list[SimpleNamespace]:
+        """One interface, with the address of the benchmark."""
+        return [SimpleNamespace(addresses=[self._address])]
+
+
+async def main(address: str, root: str) -> None:
+    """Serve until killed."""
+    host = cast("Host", KernelHost(address))
+    async with trio.open_nursery() as nursery:
+        await services.serve(host, {name: port for name, port in PORTS.items() if name != "http"}, nursery)
+        handler = services.guarded("http", httpd.handler(host, Path(root)))
+        await nursery.start(trio.serve_tcp, handler, PORTS["http"])
+        print("ready: kernel sockets", flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1], sys.argv[2])

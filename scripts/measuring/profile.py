@@ -1,0 +1,74 @@
+"""Where the microseconds of one benchmark go, by function, for each frame that passed the TAP.
+
+A profiler makes small functions look dearer than they are. So the processor time is measured first, without it, and
+then shared out as the profile says: the column is what a frame costs, and only its parts are as exact as cProfile is.
+"""
+
+from __future__ import annotations
+
+import pstats
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from scripts.measuring.places import Column, Place, Refused, cpu_s
+
+LINES = 40
+WAITING = frozenset({"<method 'poll' of 'select.epoll' objects>"})  # not work
+WAIT_S = 10.0
+TOP = str(Path(__file__).resolve().parents[2]) + "/"
+
+Function = tuple[str, int, str]
+
+
+def watched(column: Column, file: Path) -> Column:
+    """The same stack, such that it can be asked."""
+    assert column.command is not None
+    return replace(column, command=(sys.executable, "-m", "scripts.measuring.watched", str(file), *column.command[1:]))
+
+
+def wait_for(file: Path) -> None:
+    """Wait for an answer."""
+    deadline = time.monotonic() + WAIT_S
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise Refused("it did not answer")
+        time.sleep(0.01)
+
+
+def name_of(function: Function) -> str:
+    """A function as a reader looks for it."""
+    file, line, name = function
+    place = file.removeprefix(TOP)
+    if "site-packages/" in place:
+        place = place.partition("site-packages/")[2]
+    return name if file == "~" else f"{place}:{line} {name}"
+
+
+def report(column: Column, test: str, seconds: float, root: Path) -> None:
+    """Run one test twice, and print what a frame costs and of what that consists."""
+    answer = root.parent / (root.name + ".profile")
+    with Place(watched(column, answer), root) as place:
+        pid = place.process.pid
+        frames, cpu = place.space.frames(place.interface), cpu_s(pid)
+        rate = place.client(test, seconds)
+        frames, cpu = place.space.frames(place.interface) - frames, cpu_s(pid) - cpu
+        profiled = place.space.frames(place.interface)
+        place.process.send_signal(signal.SIGUSR1)
+        place.client(test, seconds)
+        place.process.send_signal(signal.SIGUSR1)
+        wait_for(answer)
+        profiled = place.space.frames(place.interface) - profiled
+    statistics = pstats.Stats(str(answer)).stats  # type: ignore[attr-defined]
+    answer.unlink()
+    own = {function: (calls, spent) for function, (_, calls, spent, _, _) in statistics.items()}
+    busy = {function: found for function, found in own.items() if function[2] not in WAITING}
+    total = sum(spent for _, spent in busy.values())
+    per_frame = cpu / frames * 1e6
+    print(f"{test}: {rate:,.3f}; {frames:,} frames, {cpu:.2f} s of processor time, {per_frame:.1f} us a frame\n")
+    print("| us a frame | share | calls a frame | function |\n|---:|---:|---:|---|")
+    for function, (calls, spent) in sorted(busy.items(), key=lambda item: -item[1][1])[:LINES]:
+        share = spent / total
+        print(f"| {share * per_frame:.2f} | {share:.1%} | {calls / profiled:.2f} | `{name_of(function)}` |")

@@ -1,0 +1,152 @@
+"""What many connections cost `tapstack up`: time for each frame, memory, and whether an idle host stays idle.
+
+The clients are several processes, since one may open only so many files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from scripts.measuring.places import Column, Place, cpu_s, end, resident_bytes, start
+from scripts.measuring.profile import wait_for, watched
+
+CLIENTS = 4
+AT_ONCE = 50  # connections that each client makes at the same time, where the point is not a burst
+QUIET_S = 5.0
+BURST = 5_000
+TIME_WAITS = 20_000
+IDLE_SAMPLE = 1_000
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "tapstack")
+
+Figures = dict[str, float]
+
+
+class Clients:
+    """Some processes of `scripts.measuring.crowd` in the place of a stack."""
+
+    def __init__(self, place: Place, count: int) -> None:
+        self._processes = [
+            start(
+                place.space.inside(sys.executable, "-m", "scripts.measuring.crowd"),
+                stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE,
+            )
+            for _ in range(count)
+        ]
+
+    def all(self, command: str, count: int, at_once: int) -> Figures:
+        """Share `count` out among all of them; the sums of what they say, and the longest time."""
+        each, more = divmod(count, len(self._processes))
+        for number, process in enumerate(self._processes):
+            self._tell(process, f"{command} {each + (number < more)} {at_once}")
+        total: Figures = {}
+        for process in self._processes:
+            for name, value in self._hear(process).items():
+                total[name] = max(total.get(name, 0), value) if name == "seconds" else total.get(name, 0) + value
+        return total
+
+    def one(self, command: str) -> Figures:
+        """Have one of them do it."""
+        self._tell(self._processes[0], command)
+        return self._hear(self._processes[0])
+
+    @staticmethod
+    def _tell(process: subprocess.Popen[str], command: str) -> None:
+        assert process.stdin is not None
+        process.stdin.write(command + "\n")
+        process.stdin.flush()
+
+    @staticmethod
+    def _hear(process: subprocess.Popen[str]) -> Figures:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit("a client has died")
+        found: Figures = json.loads(line)
+        return found
+
+    def close(self) -> None:
+        """End them."""
+        for process in self._processes:
+            end(process)
+
+
+def echo_cost(place: Place, clients: Clients, seconds: float) -> Figures:
+    """Echoes a second, one connection after another, and the processor time that each frame of them took."""
+    frames, cpu = place.space.frames(place.interface), cpu_s(place.process.pid)
+    rate = clients.one(f"echo {seconds}")["rate"]
+    frames, cpu = place.space.frames(place.interface) - frames, cpu_s(place.process.pid) - cpu
+    return {"echoes /s": rate, "us a frame": cpu / frames * 1e6}
+
+
+def idle(exit_stack: ExitStack, column: Column, root: Path, count: int, seconds: float) -> Figures:
+    """`count` connections that have echoed an octet: how long they took, what they cost, what an echo costs."""
+    place = exit_stack.enter_context(Place(column, root))
+    clients = Clients(place, min(CLIENTS, count))
+    exit_stack.callback(clients.close)
+    before = resident_bytes(place.process.pid)
+    figures = clients.all("open", count, AT_ONCE)
+    figures["RSS a connection"] = (resident_bytes(place.process.pid) - before) / count
+    time.sleep(1)  # delayed acknowledgments
+    cpu = cpu_s(place.process.pid)
+    time.sleep(QUIET_S)
+    figures["idle CPU %"] = (cpu_s(place.process.pid) - cpu) / QUIET_S * 100
+    return {**figures, **echo_cost(place, clients, seconds)}
+
+
+def burst(exit_stack: ExitStack, column: Column, root: Path) -> Figures:
+    """Connections that all begin in the same moment."""
+    place = exit_stack.enter_context(Place(column, root))
+    clients = Clients(place, CLIENTS)
+    exit_stack.callback(clients.close)
+    return clients.all("open", BURST, BURST)
+
+
+def time_waits(exit_stack: ExitStack, column: Column, root: Path, answer: Path, seconds: float) -> Figures:
+    """Connections that the host closed first, and remembers for two MSL."""
+    place = exit_stack.enter_context(Place(watched(column, answer), root))
+    clients = Clients(place, CLIENTS)
+    exit_stack.callback(clients.close)
+    before = resident_bytes(place.process.pid)
+    figures = clients.all("goodbye", TIME_WAITS, AT_ONCE)
+    figures["RSS a connection"] = (resident_bytes(place.process.pid) - before) / TIME_WAITS
+    place.process.send_signal(signal.SIGUSR2)
+    wait_for(answer)
+    figures["in the table"] = json.loads(answer.read_text())["connections"]
+    answer.unlink()
+    clients.one("open 10 10")
+    return {**figures, **echo_cost(place, clients, seconds)}
+
+
+def show(name: str, figures: Figures) -> None:
+    """One line of the report."""
+    print(f"{name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in figures.items()), flush=True)
+
+
+def report(root: Path, counts: list[int], seconds: float) -> dict[str, Figures]:
+    """Measure all of it; prints as it goes."""
+    column = Column("tapstack up", (PROGRAM, "up", "--http-root", str(root)))
+    found: dict[str, Figures] = {}
+    for count in counts:
+        with ExitStack() as exit_stack:
+            found[f"{count:,} idle connections"] = idle(exit_stack, column, root, count, seconds)
+        show(*list(found.items())[-1])
+    with ExitStack() as exit_stack:
+        found[f"a burst of {BURST:,}"] = burst(exit_stack, column, root)
+    show(*list(found.items())[-1])
+    with ExitStack() as exit_stack:
+        answer = root.parent / (root.name + ".tables")
+        found[f"{TIME_WAITS:,} in TIME-WAIT"] = time_waits(exit_stack, column, root, answer, seconds)
+    show(*list(found.items())[-1])
+    command = [sys.executable, "-m", "tests.sockets.idle", str(IDLE_SAMPLE)]
+    ours = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0])
+    found["memory"] = {"the stack's bytes (tracemalloc) an idle connection": ours}
+    show(*list(found.items())[-1])
+    return found

@@ -1,0 +1,52 @@
+"""`tapstack`, such that another process can ask it where its time goes and how full its tables are.
+
+usage: python -m scripts.measuring.watched FILE ARGUMENTS...      (the arguments are those of `tapstack`)
+
+SIGUSR1 starts the profiler, the next one stops it and writes what it found to FILE. SIGUSR2 writes the sizes of the
+host's tables to FILE, as JSON.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import gc
+import json
+import os
+import signal
+import sys
+
+from stack.host.host import Host
+from tools import cli
+
+
+class Watch:
+    """What the signals do."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._profile: cProfile.Profile | None = None
+
+    def profile(self, *_: object) -> None:
+        """Start, or stop and write."""
+        if self._profile is None:
+            self._profile = cProfile.Profile()
+            self._profile.enable()
+        else:
+            self._profile.disable()
+            self._profile.dump_stats(self._file + ".new")
+            self._profile = None
+            os.rename(self._file + ".new", self._file)
+
+    def tables(self, *_: object) -> None:
+        """Write the sizes."""
+        sizes = next(thing for thing in gc.get_objects() if isinstance(thing, Host)).tables()
+        with open(self._file + ".new", "w", encoding="utf-8") as file:
+            json.dump(sizes, file)
+        os.rename(self._file + ".new", self._file)
+
+
+if __name__ == "__main__":
+    watch = Watch(sys.argv[1])
+    signal.signal(signal.SIGUSR1, watch.profile)
+    signal.signal(signal.SIGUSR2, watch.tables)
+    sys.exit(cli.main(sys.argv[2:]))
