@@ -69,8 +69,8 @@ def start(command: list[str], *, stdin: int = subprocess.DEVNULL, **outputs: obj
         stdin=stdin,
         text=True,
         start_new_session=True,
-        preexec_fn=die_with_parent,
-        **outputs,  # noqa: PLW1509
+        preexec_fn=die_with_parent,  # noqa: PLW1509
+        **outputs,
     )
 
 
