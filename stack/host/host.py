@@ -41,11 +41,13 @@ from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, Prefix
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
+from stack.wire.tcp import SYN
 
 # From the IP header on: version, IHL and TOS; total length; identification; flags and offset; TTL and protocol;
 # checksum; and the twelve octets that name a connection: both addresses and both ports.
 _FIRST_24 = Struct("!HHHHxBH12s")
 _FRAGMENT = 0x3FFF
+_TCP_FLAGS = 33  # where the octet with the flags is
 _ETHERNET = Struct("!6s6xH")
 _MAX_REPORTS = 100
 
@@ -295,7 +297,8 @@ class Host:
             version, total, _, fragment, protocol, _, key = _FIRST_24.unpack_from(view, offset)
             if version >> 8 == 0x45 and protocol == PROTO_TCP and not fragment & _FRAGMENT:
                 connection = self._connections.get(key)
-                if connection is not None and connection.path.interface is interface:
+                # A SYN may begin another connection in the place of one in TIME-WAIT: the long way knows.
+                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS] & SYN:
                     packet = view[offset : offset + total]
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         self._segment(connection, packet, interface.link.rx_checksum_ok, now)

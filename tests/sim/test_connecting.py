@@ -224,3 +224,25 @@ def test_an_address_that_is_taken() -> None:
         here.host.connect(local, remote, network.now)
     assert caught.value.errno == errno.EADDRNOTAVAIL
     here.host.connect(local, (remote[0], 81), network.now)  # another connection from the same port is another one
+
+
+@rfc("6191-2-a")
+def test_the_same_port_again_while_the_server_is_in_time_wait() -> None:
+    network, here, there = pair(4)
+    listener = there.listen(7)
+    local = (parse_ipv4("10.0.0.1"), 5000)
+    for _ in range(3):
+        client = here.host.connect(local, (parse_ipv4("10.0.0.2"), 7), network.now)
+        here.settle()
+        network.run(lambda: listener.readable, for_s=0.5)
+        server = listener.accept()
+        assert server is not None
+        server.close(network.now)
+        there.settle()
+        network.run(for_s=0.01)
+        assert client.peer_fin
+        client.close(network.now)
+        here.settle()
+        network.run(for_s=0.01)
+        assert (client.state, server.state) == (State.CLOSED, State.TIME_WAIT)
+    assert there.host.tables()["connections"] == 1
