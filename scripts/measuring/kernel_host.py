@@ -34,6 +34,11 @@ class KernelHost:
         """One interface, with the address of the benchmark."""
         return [SimpleNamespace(addresses=[self._address])]
 
+    async def wait_interfaces_change(self, seen: object) -> list[SimpleNamespace]:
+        """It never does."""
+        await trio.sleep_forever()
+        return self.interfaces()
+
 
 async def main(address: str, root: str) -> None:
     """Serve until killed."""

@@ -202,8 +202,8 @@ class Place:
         if not line.startswith("ready:"):
             end(process)
             errors.seek(0)
-            said = errors.read().strip().splitlines()
-            raise Refused(said[-1] if said else "it did not get ready")
+            said = [line for line in errors.read().splitlines() if any(map(str.isalpha, line))]
+            raise Refused(said[-1].strip(" |") if said else "it did not get ready")
         print(f"{self.column.name}: {line.strip()}", file=sys.stderr)
         return process
 

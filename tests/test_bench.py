@@ -1,0 +1,70 @@
+"""What scripts/bench is made of, as far as it can be held without measuring: no time is asserted here."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import trio
+
+from scripts.measuring.__main__ import KERNEL, peer, ratio, table
+from scripts.measuring.client import PATTERN, Ports
+from scripts.measuring.kernel_host import KernelHost
+from tools import services
+
+if TYPE_CHECKING:
+    from stack import Host
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment, for TCP and UDP."""
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(tcp.getsockname())
+        port: int = tcp.getsockname()[1]
+        return port
+
+
+def test_the_services_run_on_the_kernels_sockets_as_they_are() -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            port = free_port()
+            await services.serve(cast("Host", KernelHost("127.0.0.1/8")), {"echo": port}, nursery)
+            with trio.fail_after(10):
+                stream = await trio.open_tcp_stream("127.0.0.1", port)
+                await stream.send_all(b"hello")
+                assert await stream.receive_some(5) == b"hello"
+                with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
+                    await sock.sendto(b"hello", ("127.0.0.1", port))
+                    assert await sock.recv(100) == b"hello"
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def test_a_peer_is_a_name_some_ports_and_a_command() -> None:
+    column = peer("theirs sink=9: cd /tmp && ./serve -x 1:2")
+    assert (column.name, column.ports, column.http) == ("theirs", Ports(9, 5002), False)
+    assert column.command == ("sh", "-c", "cd /tmp && ./serve -x 1:2")
+
+
+@pytest.mark.parametrize("text", ["", "name", "name:", "name: ", "name sink=x: command", "name speed=1: command"])
+def test_what_is_no_peer_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        peer(text)
+
+
+def test_a_ratio_says_how_many_times_better_the_median_is() -> None:
+    assert ratio("echo", [1, 30, 20], [10, 10, 10]) == 2
+    assert ratio("ping", [0.1, 0.2, 0.3], [0.1, 0.1, 0.1]) == 0.5
+
+
+def test_the_table_has_medians_ranges_and_ratios() -> None:
+    results = {KERNEL.name: {"echo": [100.0, 200.0, 300.0]}, "ours": {"echo": [100.0]}, "theirs": {}}
+    assert table(results, ["echo"]).splitlines()[-1] == ("| 1-octet TCP echoes /s | 200 (100 to 300) | 100 0.50x | - |")
+
+
+def test_the_client_compares_chargen_with_what_chargen_sends() -> None:
+    assert services.chargen_pattern() == PATTERN
