@@ -33,9 +33,9 @@ def test_the_services_run_on_the_kernels_sockets_as_they_are() -> None:
             port = free_port()
             await services.serve(cast("Host", KernelHost("127.0.0.1/8")), {"echo": port}, nursery)
             with trio.fail_after(10):
-                stream = await trio.open_tcp_stream("127.0.0.1", port)
-                await stream.send_all(b"hello")
-                assert await stream.receive_some(5) == b"hello"
+                async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                    await stream.send_all(b"hello")
+                    assert await stream.receive_some(5) == b"hello"
                 with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
                     await sock.sendto(b"hello", ("127.0.0.1", port))
                     assert await sock.recv(100) == b"hello"

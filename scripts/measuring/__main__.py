@@ -47,8 +47,8 @@ def tapstack(offload: str, root: Path, more: list[str]) -> Column:
 def peer(text: str) -> Column:
     """A column from 'NAME [sink=PORT] [source=PORT]: COMMAND'."""
     head, colon, command = text.partition(":")
-    name, *settings = head.split()
-    if not colon or not command.strip():
+    name, *settings = head.split() or [""]
+    if not colon or not name or not command.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is not like 'NAME sink=5001 source=5002: COMMAND'")
     ports = {"sink": 5001, "source": 5002}
     for setting in settings:
