@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.dhcp import states as dhcp_states
 from stack.tcp.states import diagram
 from tools import cli, options
 
@@ -24,6 +25,7 @@ def block(mark: str, language: str) -> str:
 def test_the_diagram_is_drawn_from_the_table() -> None:
     """To draw it again: python -c 'from stack.tcp.states import diagram; print(diagram())'."""
     assert block("diagram", "mermaid").strip() == diagram().strip()
+    assert block("dhcp diagram", "mermaid").strip() == dhcp_states.diagram().strip()
 
 
 def test_the_example_is_python() -> None:
