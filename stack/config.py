@@ -19,6 +19,7 @@ class ArpConfig:
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
+    answer_inverse: bool = False  # tell who asks for it by InARP which address we have (RFC 2390)
 
 
 @dataclass(frozen=True, slots=True)

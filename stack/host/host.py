@@ -40,7 +40,7 @@ from stack.udp.below import Received as UdpReceived
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, Prefix
 from stack.wire.ethernet import EthernetHeader
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import SYN
 
 # From the IP header on: version, IHL and TOS; total length; identification; flags and offset; TTL and protocol;
@@ -354,6 +354,8 @@ class Host:
             self.ip.receive(interface, content, now, group, interface.link.rx_checksum_ok)
         elif header.ethertype == ETHERTYPE_ARP and interface.neighbors is not None:
             interface.neighbors.receive(content, now)
+        elif header.ethertype == ETHERTYPE_RARP and interface.neighbors is not None:
+            interface.neighbors.published.receive_reverse(content, now)
         else:
             counters["ifInUnknownProtos"] += 1
             counters.drop("ethernet_unknown_type")

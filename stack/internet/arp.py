@@ -3,8 +3,8 @@
 See RFC 826 ("Packet Generation" and "Packet Reception"), RFC 1122 section 2.3.2 (ageing, rate limit, the packet queue)
 and RFC 1812 section 3.3.2 (station addresses that are not believed).
 
-A packet is merged as RFC 826 says, but an entry is created only by a request for one of our addresses: RFC 826 would
-take unsolicited replies too, which lets anyone fill the cache.
+A packet is merged as RFC 826 says, but an entry is created only by a request for one of our addresses, from an address
+that can be on this link: RFC 826 would take unsolicited replies too, which lets anyone fill the cache.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stack.errors import BadPacket
 from stack.internet.neighbor import (
     GONE,
     INCOMPLETE,
+    PERMANENT,
     PROBING,
     REACHABLE,
     STALE,
@@ -29,9 +30,11 @@ from stack.internet.neighbor import (
     Waiting,
     fixed,
 )
+from stack.internet.published import Published
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
+    LINK_LOCAL_BROADCAST,
     MAC_BROADCAST,
     MAC_ZERO,
     Prefix,
@@ -44,7 +47,7 @@ from stack.wire.addresses import (
     is_this_network,
     multicast_mac,
 )
-from stack.wire.arp import REPLY, REQUEST, ArpPacket
+from stack.wire.arp import INVERSE_REQUEST, REPLY, REQUEST, ArpPacket
 from stack.wire.checksum import Buffer
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_ARP
@@ -54,7 +57,10 @@ _UNICAST, _BROADCAST = True, False
 
 @dataclass(frozen=True, slots=True)
 class NeighborRecord:
-    """One row of the cache, for people and programs to read. `age_s` is the time since it was last confirmed."""
+    """One row of the cache, for people and programs to read. `age_s` is the time since it was last confirmed.
+
+    `state` "published" is a proxy entry: requests for the address are answered with `mac`.
+    """
 
     address: str
     mac: str | None
@@ -81,6 +87,9 @@ class NeighborCache:
       on_failure: `(address, now)` is called when an address did not answer (dead gateway detection).
       on_answer: `(address,)` is called when an address that was being asked for has answered.
       observe: `(packet, now)` sees every valid ARP packet first (address conflict detection, RFC 5227).
+      is_gateway: `(address,)` says whether routes lead by way of an address, which is then the last to be forgotten.
+
+    `published` is what is answered about others.
     """
 
     def __init__(
@@ -100,6 +109,8 @@ class NeighborCache:
         self.on_failure: Callable[[bytes, float], None] | None = None
         self.on_answer: Callable[[bytes], None] | None = None
         self.observe: Callable[[ArpPacket, float], None] | None = None
+        self.is_gateway: Callable[[bytes], bool] = lambda address: False
+        self.published = Published(config, counters, mac, self._source_for, self.transmit_arp)
         self.deadline = math.inf
         self.waiting_bytes = 0
         self._entries: dict[bytes, Neighbor] = {}
@@ -119,7 +130,8 @@ class NeighborCache:
             return known
         if is_multicast(address):
             return fixed(address, multicast_mac(address), self.mac, group=True)
-        if address == BROADCAST or any(prefix.broadcast == address for prefix in self.addresses):
+        broadcasts = (BROADCAST, LINK_LOCAL_BROADCAST)
+        if address in broadcasts or any(prefix.broadcast == address for prefix in self.addresses):
             return fixed(address, MAC_BROADCAST, self.mac, group=True)
         return Neighbor(address, GONE)
 
@@ -170,7 +182,7 @@ class NeighborCache:
         may have moved to another station or have been wrong from the start, by broadcast.
         """
         neighbor = self._entries.get(address)
-        if neighbor is None or neighbor.mac is None:
+        if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:
             return
         broadcasts = (_BROADCAST,) * (self.config.attempts - 1)
         if neighbor.state in (REACHABLE, STALE):
@@ -202,13 +214,17 @@ class NeighborCache:
             self.counters.drop("arp_conflict")
             return
         merged = self._merge(packet, now)
+        if packet.operation == INVERSE_REQUEST:  # its target address is what it asks for
+            if not self.published.answer_inverse(packet, now):
+                self.counters.drop("arp_bad_operation")
+            return
         if packet.target_ip == ANY or not self._is_ours(packet.target_ip):
-            if not merged:
+            if not (packet.operation == REQUEST and self.published.answer_for(packet, now)) and not merged:
                 self.counters.drop("arp_not_for_us")
             return
         if packet.operation != REQUEST:
             if not merged:
-                self.counters.drop("arp_unsolicited")
+                self.counters.drop("arp_unsolicited" if packet.operation == REPLY else "arp_bad_operation")
             return
         if not merged and self._can_be_another(packet.sender_ip) and self._is_on_link(packet.sender_ip):
             self._confirm(self._create(packet.sender_ip), packet.sender_mac, now)
@@ -222,7 +238,10 @@ class NeighborCache:
         neighbor = self._entries.get(packet.sender_ip)
         if neighbor is None or not self._can_be_another(packet.sender_ip):
             return False
-        self._confirm(neighbor, packet.sender_mac, now)
+        if neighbor.state != PERMANENT:
+            self._confirm(neighbor, packet.sender_mac, now)
+        elif neighbor.mac != packet.sender_mac:
+            self.counters.drop("arp_fixed")
         return True
 
     def _can_be_another(self, address: bytes) -> bool:
@@ -271,9 +290,14 @@ class NeighborCache:
                 return prefix.address
         return self.addresses[0].address if self.addresses else ANY
 
-    def transmit_arp(self, packet: ArpPacket, target: bytes, now: float) -> None:
-        """Send an ARP packet to the station address `target`."""
-        self.transmit([ethernet_ii(target, self.mac, ETHERTYPE_ARP), packet.build()], now, b"")
+    def transmit_arp(self, packet: ArpPacket, target: bytes, now: float, ethertype: int = ETHERTYPE_ARP) -> None:
+        """Send an ARP packet to the station address `target`.
+
+        But from a link-local address to all, so that two hosts with the same one find out (RFC 3927 section 2.5).
+        """
+        if is_link_local(packet.sender_ip):
+            target = MAC_BROADCAST
+        self.transmit([ethernet_ii(target, self.mac, ethertype), packet.build()], now, b"")
 
     def _poll(self, neighbor: Neighbor, now: float) -> None:
         """Ask the station that had the address last, before giving the entry up (RFC 1122 section 2.3.2.1 (2))."""
@@ -346,14 +370,50 @@ class NeighborCache:
     def _evict(self) -> None:
         """Make room, for several at once, so that a flood pays for few scans: the entries least worth keeping go."""
 
-        def worth(neighbor: Neighbor) -> tuple[bool, bool, float]:
-            return (neighbor.used and neighbor.mac is not None, neighbor.mac is not None, neighbor.confirmed_at)
+        def worth(neighbor: Neighbor) -> tuple[bool, float, bool, bool, float]:
+            known = neighbor.mac is not None
+            return (
+                self.is_gateway(neighbor.address),
+                neighbor.vouched_at if known else -math.inf,
+                known and neighbor.used,
+                known,
+                neighbor.confirmed_at,
+            )
 
-        ranked = sorted(self._entries.values(), key=worth)
+        ranked = sorted((entry for entry in self._entries.values() if entry.state != PERMANENT), key=worth)
         for neighbor in ranked[: max(1, self.config.entries_max // 16)]:
             self.counters.drop("arp_cache_full")
             self._take_waiting(neighbor)
             self._remove(neighbor)
+
+    def set_permanent(self, address: bytes, mac: bytes, now: float) -> None:
+        """The user says where a neighbour is. What waits for it goes out. ValueError for what can be no neighbour."""
+        if not (self._can_be_another(address) and self._is_on_link(address)):
+            raise ValueError(f"{format_ipv4(address)} can be no other host on this link")
+        if len(mac) != 6 or mac in (MAC_ZERO, MAC_BROADCAST, self.mac):
+            raise ValueError(f"{format_mac(mac)} is no other station's address")
+        neighbor = self._entries.get(address) or self._create(address)
+        self._confirm(neighbor, mac, now)
+        neighbor.state = PERMANENT
+        neighbor.deadline = math.inf
+
+    def forget(self, address: bytes) -> bool:
+        """Forget one neighbour, permanent or not, and whatever waits for it; whether it was known."""
+        neighbor = self._entries.get(address)
+        if neighbor is None:
+            return False
+        for _ in self._take_waiting(neighbor):
+            self.counters.drop("arp_unresolved")
+        self._remove(neighbor)
+        return True
+
+    def publish(self, address: bytes, mac: bytes | None) -> None:
+        """Answer requests for an address that is another's, by `mac` or our own. ValueError where that cannot be."""
+        if not self._can_be_another(address):
+            raise ValueError(f"{format_ipv4(address)} is no address to answer for")
+        if mac is not None and (len(mac) != 6 or mac == MAC_ZERO or is_group_mac(mac)):
+            raise ValueError(f"{format_mac(mac)} is no station's address")
+        self.published.proxies[address] = mac
 
     def _remove(self, neighbor: Neighbor) -> None:
         neighbor.forget(GONE)
@@ -409,4 +469,7 @@ class NeighborCache:
                 len(entry.waiting),
             )
             for entry in self._entries.values()
+        ] + [
+            NeighborRecord(format_ipv4(address), format_mac(mac or self.mac), "published", None, 0)
+            for address, mac in self.published.proxies.items()
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from stack.counters import Counters
-from stack.wire.addresses import ANY, BROADCAST, Prefix
+from stack.wire.addresses import ANY, BROADCAST, LINK_LOCAL_BROADCAST, Prefix
 from stack.wire.checksum import Buffer
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ def is_broadcast_to(interface: Interface, address: bytes) -> bool:
 
 def is_broadcast_on(interface: Interface, address: bytes) -> bool:
     """Whether sending to `address` out of this interface is a broadcast (RFC 919): the forms that are still sent."""
-    return address == BROADCAST or any(prefix.broadcast == address for prefix in interface.addresses)
+    return address in (BROADCAST, LINK_LOCAL_BROADCAST) or any(
+        prefix.broadcast == address for prefix in interface.addresses
+    )
 
 
 def is_subnet_broadcast(interface: Interface, address: bytes) -> bool:

@@ -80,6 +80,7 @@ class Ipv4:
         if interface.neighbors is not None:
             interface.neighbors.on_failure = self._neighbor_failed
             interface.neighbors.on_answer = self.routes.gateway_answers
+            interface.neighbors.is_gateway = self.routes.is_gateway
 
     def remove_interface(self, interface: Interface) -> None:
         """Forget an interface, its routes and what came in by it."""

@@ -25,6 +25,7 @@ from stack.wire.addresses import (
     BROADCAST,
     LOOPBACK,
     is_class_e,
+    is_link_local,
     is_loopback,
     is_multicast,
     is_this_network,
@@ -188,11 +189,18 @@ class Ipv4Output:
         if is_multicast(destination) or destination == BROADCAST:
             out = interface or owner or self._first_interface(destination, now)
             gateway, preferred = None, None
+        elif is_link_local(destination) or (source is not None and is_link_local(source)):
+            # RFC 3927 2.6.2, 2.7: on this link, and never by way of a router
+            out = interface or owner or self._first_interface(destination, now)
+            gateway, preferred = None, None
         else:
             route = self.routes.lookup(destination, now, interface or owner)
-            if route is None or (route.gateway is None and _names_network(route.interface, destination)):
+            if route is None:
+                out, gateway, preferred = self._only_link_local(interface or owner), None, None
+            elif route.gateway is None and _names_network(route.interface, destination):
                 raise self._no_route()
-            out, gateway, preferred = route.interface, route.gateway, route.source
+            else:
+                out, gateway, preferred = route.interface, route.gateway, route.source
         next_hop = destination if gateway is None else gateway
         if source is not None:
             return out, next_hop, source
@@ -208,18 +216,29 @@ class Ipv4Output:
                 return interface
         raise self._no_route()
 
+    def _only_link_local(self, interface: Interface | None) -> Interface:
+        """Where to ask for everything, since there are no addresses but link-local ones (RFC 3927 section 2.6.2)."""
+        for candidate in self.interfaces if interface is None else [interface]:
+            addresses = candidate.addresses
+            if candidate.mac is not None and addresses and all(is_link_local(own.address) for own in addresses):
+                return candidate
+        raise self._no_route()
+
     def _no_route(self) -> OSError:
         self.counters["ipSystemStatsOutNoRoutes"] += 1
         return os_error(errno.ENETUNREACH)
 
     @staticmethod
     def _source_on(interface: Interface, next_hop: bytes) -> bytes:
-        for prefix in interface.addresses:
+        """One on the next hop's network, if there is; but a routable one before a link-local one (RFC 3927 2.6.1)."""
+        routable = [prefix for prefix in interface.addresses if not is_link_local(prefix.address)]
+        usable = routable or interface.addresses
+        for prefix in usable:
             if prefix.contains(next_hop):
                 return prefix.address
-        if not interface.addresses:
+        if not usable:
             raise os_error(errno.EADDRNOTAVAIL)
-        return interface.addresses[0].address
+        return usable[0].address
 
     def _attach(self, path: Path, interface: Interface, next_hop: bytes) -> None:
         path.multicast = is_multicast(path.destination)

@@ -22,6 +22,8 @@ STALE = "stale"
 """Known, but neither confirmed nor used for a while: the next packet is sent at once, and asks whether it is true."""
 PROBING = "probing"
 """Known and in use, while a request is out that asks whether it is still true."""
+PERMANENT = "permanent"
+"""Set by the user: neither asked for, nor changed by what ARP packets say, nor forgotten."""
 GONE = "gone"
 """No longer in the cache. Whoever still holds the object looks the address up again."""
 FIXED = "fixed"
@@ -45,7 +47,8 @@ class Neighbor:
 
     Attributes that paths read: `mac` (6 bytes or None), `ethernet` (the 14 bytes of the link header, b"" on a link
     without one, None while unresolved), `out_counter` (which interface counter a frame to it belongs to). Paths set
-    `used` to True on every frame: an entry nobody uses is not refreshed.
+    `used` to True on every frame: an entry nobody uses is not refreshed. `vouched_at` is when something sent through it
+    was last seen to have arrived.
     """
 
     __slots__ = (
@@ -60,6 +63,7 @@ class Neighbor:
         "requested_at",
         "state",
         "used",
+        "vouched_at",
         "waiting",
     )
 
@@ -72,6 +76,7 @@ class Neighbor:
         self.used = False
         self.confirmed_at = -math.inf
         self.requested_at = -math.inf
+        self.vouched_at = -math.inf
         self.deadline = math.inf
         self.attempts = 0
         self.plan: tuple[bool, ...] = ()

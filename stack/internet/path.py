@@ -188,6 +188,10 @@ class Path:
         if self.on_error is not None:
             self.on_error(number)
 
+    def confirm(self, now: float) -> None:  # hot
+        """Positive advice: what was sent here has arrived (RFC 1122 section 3.3.1.4)."""
+        self.neighbor.vouched_at = now
+
     def suspect(self, now: float) -> None:
         """Negative advice: what is sent here does not seem to arrive (RFC 9293 section 3.8.3, at R1).
 

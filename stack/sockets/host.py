@@ -31,10 +31,11 @@ from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressLost, Runner
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
-from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4
+from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
 
 DEFAULT = Config()
 DHCP = "dhcp"
+MISSING = b"-"
 ECHO_HEADER_BYTES = 8
 LONGEST_ECHO_BYTES = 65535 - 20 - ECHO_HEADER_BYTES
 
@@ -154,6 +155,44 @@ class Host:
             await self._runner.wait_change()
         await trio.lowlevel.checkpoint()
         return interfaces
+
+    # --- neighbours
+
+    def add_neighbor(self, link: Link, address: str, mac: str) -> None:
+        """Say which station a neighbour is; no ARP packet changes that. It is replaced by another call for `address`.
+
+        ValueError for what is no address, or can be no neighbour on this link; OSError EOPNOTSUPP on one without ARP.
+        """
+        now = self._runner.now()
+        self._runner.neighbors(link).set_permanent(parse_ipv4(address), parse_mac(mac), now)
+        self._runner.after_call(now)
+
+    def remove_neighbor(self, link: Link, address: str) -> None:
+        """Forget what is known of a neighbour, whether it was said or learnt. OSError ENOENT for one nobody knows."""
+        if not self._runner.neighbors(link).forget(parse_ipv4(address)):
+            raise OSError(errno.ENOENT, f"{address} is no neighbour on {link.name}")
+
+    def add_proxy(self, link: Link, address: str, mac: str | None = None) -> None:
+        """Answer ARP requests for an address that is another host's: by our own station address, or by `mac`.
+
+        What is then sent to us for that address is dropped: this host forwards nothing. Errors as for `add_neighbor`.
+        """
+        self._runner.neighbors(link).publish(parse_ipv4(address), None if mac is None else parse_mac(mac))
+
+    def remove_proxy(self, link: Link, address: str) -> None:
+        """Answer for an address no longer. OSError ENOENT where nobody did."""
+        proxies = self._runner.neighbors(link).published.proxies
+        if proxies.pop(parse_ipv4(address), MISSING) is MISSING:
+            raise OSError(errno.ENOENT, f"{address} is not answered for on {link.name}")
+
+    def add_station(self, link: Link, mac: str, address: str) -> None:
+        """Tell the station `mac`, when it asks by RARP (RFC 903), that its address is `address`."""
+        self._runner.neighbors(link).published.stations[parse_mac(mac)] = parse_ipv4(address)
+
+    def remove_station(self, link: Link, mac: str) -> None:
+        """Do not tell a station its address any more. OSError ENOENT for one nobody spoke of."""
+        if self._runner.neighbors(link).published.stations.pop(parse_mac(mac), None) is None:
+            raise OSError(errno.ENOENT, f"{mac} is no station with an address on {link.name}")
 
     # --- sockets
 

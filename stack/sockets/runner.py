@@ -20,6 +20,7 @@ from trio.lowlevel import wait_readable
 
 from stack.host.host import Host as Core
 from stack.host.interface import Interface
+from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
 from stack.sockets.waiter import Waiter
@@ -254,6 +255,13 @@ class Runner:
         assert port.interface is not None
         self.core.remove_address(port.interface, address, now)
         self.after_call(now)
+
+    def neighbors(self, link: Link) -> NeighborCache:
+        """The ARP cache of a link. OSError EOPNOTSUPP where there is none: a link without station addresses."""
+        interface = self.port(link).interface
+        if interface is None or interface.neighbors is None:
+            raise OSError(errno.EOPNOTSUPP, f"{link.name} has no station addresses, and so no ARP")
+        return interface.neighbors
 
     async def wait_ready(self, port: Port, address: bytes) -> None:
         """Wait until an address of a port may be used. OSError EADDRINUSE when another host has it."""

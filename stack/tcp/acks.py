@@ -97,6 +97,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     tcb.timeouts = 0
     tcb.soft_error = 0
     tcb.progress_at = now
+    tcb.path.confirm(now)
     if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):  # RFC 6582 3.2: not by later partial ones
         tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
     tcb.pto_deadline = inf

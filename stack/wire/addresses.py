@@ -17,6 +17,8 @@ BROADCAST = b"\xff\xff\xff\xff"
 LOOPBACK = b"\x7f\x00\x00\x01"
 ALL_HOSTS = b"\xe0\x00\x00\x01"
 """224.0.0.1: every multicast-capable host on this link (RFC 1112 section 4)."""
+LINK_LOCAL_BROADCAST = b"\xa9\xfe\xff\xff"
+"""169.254.255.255: every host on this link, whatever its address is (RFC 3927 section 2.6.2)."""
 MAC_BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 MAC_ZERO = bytes(6)
 

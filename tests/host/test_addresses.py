@@ -131,6 +131,7 @@ def test_a_strict_address_that_is_taken_is_refused(world: World, operation: int)
     assert world.host.counters["arpInConflicts"] == 1
 
 
+@rfc("5227-2.4-c", "5227-2.4-dhcp-a")
 def test_an_optimistic_address_is_used_at_once_and_given_up_if_taken(world: World) -> None:
     world.attach("10.0.1.1/24")
     world.add("10.0.0.1/24", "optimistic")

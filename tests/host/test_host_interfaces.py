@@ -17,6 +17,7 @@ from stack.wire.ethernet import EthernetHeader, VlanTag, ethernet_ii
 from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
+from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Echo, Exchange, Server
 from tests.sim.stranger import Stranger
@@ -58,6 +59,7 @@ def world() -> World:
 # --- frames
 
 
+@rfc("894-frame-c")
 def test_a_frame_for_us_is_taken_whatever_padding_follows(world: World) -> None:
     frame = ethernet_ii(world.mac, world.stranger.mac, ETHERTYPE_IPV4) + world.packet()
     for padding in (0, 1, 18, 700):

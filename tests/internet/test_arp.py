@@ -26,6 +26,7 @@ from tests.internet.station import (
     Station,
     state_of,
 )
+from tests.requirements import rfc
 
 
 def path_to(station: Station, address: bytes = PEER) -> Path:
@@ -44,6 +45,7 @@ def numbered(address: int) -> bytes:
 # --- packet generation
 
 
+@rfc("826-gen-b", "826-gen-c", "826-gen-d")
 def test_a_miss_is_asked_for_by_broadcast_with_our_own_addresses_as_sender() -> None:
     station = Station()
     send(station, path_to(station))
@@ -52,6 +54,7 @@ def test_a_miss_is_asked_for_by_broadcast_with_our_own_addresses_as_sender() -> 
     assert packet == ArpPacket(REQUEST, OUR_MAC, US, MAC_ZERO, PEER)
 
 
+@rfc("1122-2.3.2.2-arp-a", "894-frame-a")
 def test_the_packet_waits_and_goes_out_when_the_reply_comes() -> None:
     station = Station()
     send(station, path_to(station), b"first")
@@ -62,6 +65,7 @@ def test_the_packet_waits_and_goes_out_when_the_reply_comes() -> None:
     assert frame.endswith(b"first")
 
 
+@rfc("826-gen-a")
 def test_a_known_neighbour_is_not_asked_for() -> None:
     station = Station()
     station.knows(PEER)
@@ -79,6 +83,7 @@ def test_a_path_keeps_the_entry_and_writes_header_and_payload_once() -> None:
     assert [parts[1] for parts in station.eth.link.writes] == [b"abc", b"defg"]
 
 
+@rfc("894-map-a", "1112-6.4-a")
 def test_a_broadcast_or_group_needs_no_arp() -> None:
     station = Station()
     for address, mac in (
@@ -104,6 +109,7 @@ def test_a_request_is_sent_from_the_address_on_the_targets_own_network() -> None
 # --- packet reception
 
 
+@rfc("826-rcv-i", "826-rcv-j", "5227-2.6-a")
 def test_a_request_for_us_is_answered_by_unicast_with_the_fields_swapped() -> None:
     station = Station()
     station.arp(REQUEST, PEER_MAC, PEER, US)
@@ -112,12 +118,14 @@ def test_a_request_for_us_is_answered_by_unicast_with_the_fields_swapped() -> No
     assert packet == ArpPacket(REPLY, OUR_MAC, US, PEER_MAC, PEER)
 
 
+@rfc("826-rcv-g")
 def test_a_request_for_us_creates_an_entry() -> None:
     station = Station()
     station.arp(REQUEST, PEER_MAC, PEER, US)
     assert state_of(station, PEER) == REACHABLE
 
 
+@rfc("826-rcv-f", "826-rcv-k")
 def test_a_request_for_another_host_is_not_answered_and_creates_nothing() -> None:
     station = Station()
     station.arp(REQUEST, PEER_MAC, PEER, OTHER)
@@ -126,6 +134,7 @@ def test_a_request_for_another_host_is_not_answered_and_creates_nothing() -> Non
     assert station.counters["arp_not_for_us"] == 1
 
 
+@rfc("826-rcv-e")
 def test_a_request_for_another_host_updates_an_entry_that_exists() -> None:
     station = Station()
     station.knows(PEER, PEER_MAC)
@@ -135,6 +144,7 @@ def test_a_request_for_another_host_updates_an_entry_that_exists() -> None:
     assert frame[:6] == OTHER_MAC
 
 
+@rfc("826-rcv-l")
 def test_a_gratuitous_arp_updates_what_exists_and_creates_nothing() -> None:
     station = Station()
     station.knows(PEER, PEER_MAC)
@@ -164,6 +174,7 @@ def test_other_operations_get_no_answer(operation: int) -> None:
     assert state_of(station, PEER) is None
 
 
+@rfc("5227-2.5-b", "5227-2.5-c")
 def test_a_probe_is_answered_and_0_0_0_0_is_not_learnt() -> None:
     station = Station()
     station.arp(REQUEST, PEER_MAC, ANY, US)
@@ -173,6 +184,7 @@ def test_a_probe_is_answered_and_0_0_0_0_is_not_learnt() -> None:
     assert len(station.eth.cache) == 0
 
 
+@rfc("919-7.1-a")
 @pytest.mark.parametrize("target", [SUBNET_BROADCAST, ANY, b"\xff\xff\xff\xff", b"\x7f\0\0\1"])
 def test_a_request_for_no_address_of_ours_is_never_answered(target: bytes) -> None:
     station = Station()
@@ -180,6 +192,7 @@ def test_a_request_for_no_address_of_ours_is_never_answered(target: bytes) -> No
     assert station.silent()
 
 
+@rfc("1812-3.3.2-c")
 @pytest.mark.parametrize("mac", [MAC_BROADCAST, bytes.fromhex("01005e000001"), MAC_ZERO])
 def test_a_group_address_is_not_believed_to_be_a_station(mac: bytes) -> None:
     station = Station()
@@ -206,6 +219,7 @@ def test_our_own_packet_that_comes_back_is_ignored() -> None:
     assert station.counters["arp_from_ourselves"] == 1
 
 
+@rfc("826-rcv-a", "826-rcv-c")
 def test_a_packet_of_another_hardware_or_protocol_is_dropped() -> None:
     station = Station()
     good = ArpPacket(REQUEST, PEER_MAC, PEER, MAC_ZERO, US)
@@ -231,6 +245,7 @@ def test_an_observer_sees_every_packet_first() -> None:
 # --- asking, and failing
 
 
+@rfc("1122-2.3.2.1-arp-c", "1122-2.3.2.1-arp-d")
 def test_requests_for_one_address_are_a_second_apart_and_three() -> None:
     station = Station()
     path = path_to(station)
@@ -279,6 +294,7 @@ def test_a_failed_entry_recovers_with_the_next_packet() -> None:
     assert frame.endswith(b"found")
 
 
+@rfc("1122-2.4-arp-a", "1812-3.3.2-b")
 def test_a_miss_makes_no_icmp_unreachable() -> None:
     station = Station(gateway=None)
     send(station, path_to(station))
@@ -286,6 +302,7 @@ def test_a_miss_makes_no_icmp_unreachable() -> None:
     assert {frame[12:14] for frame in station.frames()} == {b"\x08\x06"}
 
 
+@rfc("1122-2.3.2.2-arp-a")
 def test_the_newest_datagrams_wait() -> None:
     station = Station(config=replace(Config(), arp=ArpConfig(queue_packets=3)))
     path = path_to(station)

@@ -22,6 +22,7 @@ from tests.internet.station import (
     Station,
     state_of,
 )
+from tests.requirements import rfc
 
 
 def path_to(station: Station, address: bytes = PEER) -> Path:
@@ -40,6 +41,7 @@ def numbered(address: int) -> bytes:
 # --- ageing
 
 
+@rfc("826-aging-a")
 def test_an_entry_nobody_uses_becomes_stale_and_is_forgotten_without_traffic() -> None:
     station = Station()
     station.knows(PEER)
@@ -73,6 +75,7 @@ def test_a_stale_entry_is_used_at_once_and_polled() -> None:
     assert state_of(station, PEER) == REACHABLE
 
 
+@rfc("1122-2.3.2.1-arp-a")
 def test_a_stale_entry_that_is_no_longer_true_is_flushed() -> None:
     station = Station()
     station.knows(PEER)
@@ -106,6 +109,7 @@ def test_a_stale_entry_can_be_suspected() -> None:
     assert [target for target, _ in station.arps()] == [PEER_MAC, MAC_BROADCAST]
 
 
+@rfc("826-aging-b", "1122-2.3.2.1-arp-f")
 def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> None:
     station = Station()
     station.knows(PEER)
@@ -134,6 +138,7 @@ def test_packets_flow_on_while_a_poll_is_out() -> None:
     assert len(station.packets()) == 1
 
 
+@rfc("1122-2.3.2.1-arp-a", "1122-2.3.2.1-arp-f")
 def test_an_entry_whose_polls_go_unanswered_is_flushed_and_asked_for_by_broadcast() -> None:
     station = Station()
     station.knows(PEER, PEER_MAC)
@@ -148,6 +153,7 @@ def test_an_entry_whose_polls_go_unanswered_is_flushed_and_asked_for_by_broadcas
     assert state_of(station, PEER) == INCOMPLETE
 
 
+@rfc("1122-2.3.2.1-arp-e")
 def test_hearing_from_a_station_restarts_its_timeout() -> None:
     station = Station()
     station.knows(PEER)
@@ -157,6 +163,7 @@ def test_hearing_from_a_station_restarts_its_timeout() -> None:
     assert state_of(station, PEER) == REACHABLE
 
 
+@rfc("1122-2.3.2.1-arp-b")
 def test_the_timeout_is_configurable() -> None:
     station = Station(config=replace(Config(), arp=ArpConfig(reachable_s=5.0, stale_s=1.0)))
     station.knows(PEER)
@@ -167,6 +174,7 @@ def test_the_timeout_is_configurable() -> None:
 # --- negative advice
 
 
+@rfc("1122-2.3.2.1-arp-g")
 def test_a_suspect_entry_is_asked_for_by_unicast_then_by_broadcast_and_heals() -> None:
     station = Station()
     station.knows(PEER, OTHER_MAC)  # poisoned
@@ -265,7 +273,7 @@ def test_advice_about_the_unknown_does_nothing() -> None:
 
 def test_a_flood_of_senders_keeps_the_cache_bounded_and_the_used_entries_in_it() -> None:
     config = replace(Config(), arp=ArpConfig(entries_max=64))
-    station = Station("10.9.0.2/16", config=config)
+    station = Station("10.9.0.2/16", gateway=None, config=config)
     station.knows(PEER)
     path = path_to(station)
     send(station, path)
@@ -280,7 +288,7 @@ def test_a_flood_of_senders_keeps_the_cache_bounded_and_the_used_entries_in_it()
 
 def test_a_flood_of_unresolvable_destinations_keeps_the_cache_bounded() -> None:
     config = replace(Config(), arp=ArpConfig(entries_max=64))
-    station = Station("10.9.0.2/16", config=config)
+    station = Station("10.9.0.2/16", gateway=None, config=config)
     station.knows(PEER)
     for number in range(2000):
         send(station, path_to(station, numbered(number)))
@@ -290,7 +298,7 @@ def test_a_flood_of_unresolvable_destinations_keeps_the_cache_bounded() -> None:
 
 def test_a_path_survives_the_eviction_of_its_entry() -> None:
     config = replace(Config(), arp=ArpConfig(entries_max=2))
-    station = Station("10.9.0.2/16", config=config)
+    station = Station("10.9.0.2/16", gateway=None, config=config)
     station.knows(PEER)
     path = path_to(station)
     send(station, path)

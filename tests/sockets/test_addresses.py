@@ -8,11 +8,11 @@ import pytest
 import trio
 
 from stack import Segment, open_host
-from stack.link.segment import SegmentPort
+from stack.link.segment import SegmentPort, ip_pair
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
-from stack.wire.arp import REQUEST, ArpPacket
+from stack.wire.arp import REQUEST, REVERSE_REQUEST, ArpPacket
 from stack.wire.ethernet import ethernet_ii
-from stack.wire.numbers import ETHERTYPE_ARP
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_RARP
 from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, virtual
 
 SPY = bytes.fromhex("020000000066")
@@ -146,3 +146,64 @@ async def test_a_word_that_is_no_way_is_refused() -> None:
         async with open_host(link, address="10.9.0.1/24", acd="loose"):
             raise AssertionError("taken")
     assert not link.is_open
+
+
+@virtual
+async def test_neighbours_and_proxies_are_set_by_the_user() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(link, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        [there] = bob.interfaces()
+        assert there.mac is not None
+        alice.add_neighbor(link, BOB, there.mac)
+        [known] = alice.neighbors()
+        assert (known.address, known.mac, known.state) == (BOB, there.mac, "permanent")
+        alice.add_neighbor(link, BOB, "02:00:00:00:00:77")  # nobody
+        with pytest.raises(TimeoutError):
+            await alice.ping(BOB, timeout_s=3)
+        alice.remove_neighbor(link, BOB)
+        assert await alice.ping(BOB) >= 0
+        alice.add_proxy(link, "10.9.0.50")
+        with pytest.raises(TimeoutError):
+            await bob.ping("10.9.0.50", timeout_s=3)
+        assert bob.neighbors()[-1].mac == alice.interfaces()[0].mac  # it was answered for
+        alice.remove_proxy(link, "10.9.0.50")
+        for call, what in ((alice.remove_proxy, "10.9.0.50"), (alice.remove_neighbor, "10.9.0.50")):
+            with pytest.raises(OSError) as caught:
+                call(link, what)
+            assert caught.value.errno == errno.ENOENT
+        for wrong in ("10.9.0.256", ALICE, "10.9.0.255"):
+            with pytest.raises(ValueError, match=wrong):
+                alice.add_neighbor(link, wrong, there.mac)
+        with pytest.raises(ValueError, match="MAC"):
+            alice.add_neighbor(link, BOB, "02:00")
+
+
+@virtual
+async def test_a_link_without_stations_has_no_neighbours() -> None:
+    one, _ = ip_pair()
+    async with host_on(one, f"{ALICE}/24", acd=None) as alice:
+        assert trio.current_time() == 0  # there is nothing to probe with
+        with pytest.raises(OSError, match="ARP") as caught:
+            alice.add_neighbor(one, BOB, "02:00:00:00:00:77")
+        assert caught.value.errno == errno.EOPNOTSUPP
+
+
+@virtual
+async def test_a_station_that_asks_by_rarp_is_told_its_address() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(link, f"{ALICE}/24") as alice:
+        alice.add_station(link, SPY.hex(":"), "10.9.0.66")
+        spy = segment.attach("spy", SPY)
+        spy.open(lambda: None)
+        request = ArpPacket(REVERSE_REQUEST, SPY, bytes(4), SPY, bytes(4)).build()
+        assert spy.write([ethernet_ii(MAC_BROADCAST, SPY, ETHERTYPE_RARP), request], trio.current_time())
+        await trio.sleep(1)
+        view = spy.read(trio.current_time())
+        assert view is not None
+        assert ArpPacket.parse(view[14:]).target_ip == parse_ipv4("10.9.0.66")
+        alice.remove_station(link, SPY.hex(":"))
+        with pytest.raises(OSError) as caught:
+            alice.remove_station(link, SPY.hex(":"))
+        assert caught.value.errno == errno.ENOENT

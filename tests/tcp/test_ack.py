@@ -10,7 +10,7 @@ import pytest
 from stack.tcp.states import State
 from tests.requirements import rfc
 
-from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, add, established, in_state, text, two_connections
+from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Wire, add, established, in_state, text, two_connections
 
 
 @rfc("9293-3.10.7.4-l")
@@ -38,6 +38,22 @@ def test_an_ack_takes_what_it_covers_off_the_queue() -> None:
     peer.expects(ACK, b"othree", seq=add(OUR_ISS, 6))  # and is sent again together with "three"
     peer.sends(ACK)
     assert conn.send_buffer.size == 0
+
+
+def test_the_way_to_the_peer_is_confirmed_by_what_it_acknowledges() -> None:
+    """So that ARP keeps a neighbour to whom data gets through (RFC 1122 section 3.3.1.4: positive advice)."""
+    conn, peer = established()
+    path = conn.path
+    assert isinstance(path, Wire)
+    peer.wait(1.0)
+    conn.send(b"x", peer.now)
+    peer.expects(ACK, b"x")
+    peer.sends(ACK, ack=OUR_ISS)
+    before = path.confirmed_at
+    peer.wait(0.1)
+    peer.sends(ACK)
+    assert before is None or before < peer.now
+    assert path.confirmed_at == peer.now
 
 
 @rfc("9293-3.4-b", "9293-3.10.7.4-o", "9293 MAY-12")

@@ -52,6 +52,7 @@ class Wire:
         self.gso_max_bytes = 0
         self.super_frames = 0
         self.suspected: list[float] = []
+        self.confirmed_at: float | None = None
         self.refuses = 0  # an errno: the Internet layer cannot send
         self.on_send: Callable[[], None] | None = None  # something happens in the midst of sending
         self.closed = False
@@ -104,6 +105,9 @@ class Wire:
             for connection in self._world.connections:
                 if connection.path is self:
                     connection.path_mtu_changed(now)
+
+    def confirm(self, now: float) -> None:
+        self.confirmed_at = now
 
     def suspect(self, now: float) -> None:
         self.suspected.append(now)

@@ -7,6 +7,7 @@ import pytest
 from stack.errors import BadPacket
 from stack.wire import arp
 from stack.wire.arp import ArpPacket
+from tests.requirements import rfc
 
 MAC_X, MAC_Y = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
 IP_X, IP_Y = bytes((10, 9, 0, 10)), bytes((10, 9, 0, 11))
@@ -19,6 +20,7 @@ def reason(data: bytes) -> str:
     return caught.value.reason
 
 
+@rfc("826-why-a")
 def test_fields_are_where_rfc_826_has_them() -> None:
     packet = ArpPacket(arp.REPLY, MAC_X, IP_X, MAC_Y, IP_Y)
     assert packet.build() == REPLY
@@ -55,6 +57,7 @@ def test_ieee_802_stations_may_say_hardware_type_6() -> None:
     assert ArpPacket.parse(data).build() == data
 
 
+@rfc("826-rcv-b", "826-rcv-d")
 def test_refusals() -> None:
     assert reason(REPLY[:27]) == "arp_truncated"
     assert reason(b"\x00\x0f" + REPLY[2:]) == "arp_bad_hardware"
