@@ -214,6 +214,10 @@ class TcpConfig:
     """A key of stack.tcp.congestion.POLICIES."""
     initial_window_segments: int = 10
     """RFC 6928 section 2."""
+    pacing: bool = False
+    """Send at a rate that follows the window, not in the bursts that ACKs ask for."""
+    pacing_quantum_s: float = 0.001
+    """How long a burst would take at that rate; it has at least two segments, at most `send_quantum_bytes`."""
 
     # Passive opens
     syn_backlog: int = 256

@@ -16,6 +16,8 @@ from operator import index
 from struct import Struct
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
+from stack.tcp import pacing
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -24,11 +26,15 @@ Value = float | None
 
 C_INT = Struct("i")
 C_INT_RANGE = range(-(1 << 31), 1 << 31)
+C_LONG = Struct("Q")  # unsigned
 LINGER = Struct("ii")  # struct linger: whether, and for how many seconds
 UNLIMITED = 0xFFFF_FFFF
 
 # What a getsockopt of the standard library takes, at the most.
 LONGEST_ANSWER_BYTES = 1024
+
+# Linux has it, the standard library does not name it.
+SO_MAX_PACING_RATE = 47
 
 # Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
 LONGEST_KEEPALIVE_S = 32767
@@ -51,7 +57,7 @@ class Option:
 
     `decode` makes the value out of the C numbers given, or raises OSError(EINVAL) for what is out of range; an option
     without it can only be asked. `encode` is the way back. `layout` is what the numbers look like in a buffer; those
-    of the IP level may be given as one byte as well (`byte`).
+    of the IP level may be given as one byte as well (`byte`), and some as an unsigned long (`long`).
     """
 
     name: str
@@ -59,6 +65,7 @@ class Option:
     encode: Callable[[Value], tuple[int, ...]] = _number
     layout: Struct = C_INT
     byte: bool = False
+    long: bool = False
 
 
 def _flag(given: tuple[int, ...]) -> Value:
@@ -93,6 +100,11 @@ def _milliseconds(given: tuple[int, ...]) -> Value:
 def _not_sent_lowat(given: tuple[int, ...]) -> Value:
     """0 is no limit, and so is -1: the kernel takes the number for an unsigned one."""
     return given[0] & UNLIMITED or UNLIMITED
+
+
+def _rate(given: tuple[int, ...]) -> Value:
+    """Octets a second; as a C int -1 means what the largest unsigned long means: no limit."""
+    return pacing.UNLIMITED if given[0] == -1 else given[0] & UNLIMITED if given[0] < 0 else given[0]
 
 
 def _linger(given: tuple[int, ...]) -> Value:
@@ -134,6 +146,9 @@ STREAM: dict[tuple[int, int], Option] = {
     # The two ECN bits of a connection belong to TCP (RFC 3168 section 6.1).
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFC, byte=True),
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline", _flag),
+    (socket.SOL_SOCKET, SO_MAX_PACING_RATE): Option(
+        "max_pacing_rate", _rate, lambda value: (pacing.UNLIMITED if value is None else int(value),), long=True
+    ),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY): Option("nodelay", _flag),
     (socket.IPPROTO_TCP, socket.TCP_MAXSEG): Option("maxseg", _maximum_segment),
     (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT): Option(
@@ -186,13 +201,18 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
         return (data[0] if data else 0,)
     if len(data) < option.layout.size:
         fail(errno.EINVAL)
+    if option.long and len(data) >= C_LONG.size:
+        return (C_LONG.unpack_from(data)[0],)
     given: tuple[int, ...] = option.layout.unpack_from(data)
     return given
 
 
 def encode(option: Option, value: Value, length: int | None) -> int | bytes:
     """What a getsockopt answers: the first C int, or the first `length` bytes."""
-    data = option.layout.pack(*(_as_c_int(number) for number in option.encode(value)))
+    numbers = option.encode(value)
+    if option.long:
+        numbers = (min(numbers[0], UNLIMITED),)
+    data = option.layout.pack(*(_as_c_int(number) for number in numbers))
     if not length:
         first: int = C_INT.unpack_from(data)[0]
         return first
@@ -200,6 +220,8 @@ def encode(option: Option, value: Value, length: int | None) -> int | bytes:
         raise OSError("getsockopt buflen out of range")
     if option.byte and length < C_INT.size:
         return data[:1] if sys.byteorder == "little" else data[C_INT.size - 1 :]
+    if option.long and length >= C_LONG.size:
+        return C_LONG.pack(*option.encode(value))
     return data[:length]
 
 

@@ -10,6 +10,7 @@ from math import inf
 from struct import Struct
 
 from stack.tcp import tlp, user_timeout
+from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import note_sent
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, Scoreboard
@@ -22,6 +23,7 @@ from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
+_SHORTEST_BURST = 2  # segments: what a peer that delays its ACKs answers at once
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
 
@@ -127,6 +129,8 @@ def output(tcb: Tcb, now: float) -> None:  # hot
     """Send all that may go now, then the acknowledgment if none of it carried one, and set the timers."""
     state = tcb.state
     if state >= _ESTABLISHED:
+        if tcb.pacer is not None:
+            _begin_burst(tcb, tcb.pacer, now)
         if tcb.rtx_nxt != tcb.rtx_end:
             _retransmit_more(tcb, now)
         rack, board = tcb.rack, tcb.scoreboard
@@ -152,6 +156,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     most = mss
     if tcb.path.gso_max_bytes > mss and tcb.snd_up is None:  # several segments at a time, which the link cuts
         most = tcb.path.gso_max_bytes // mss * mss
+    pacer = tcb.pacer
     prr = tcb.prr if tcb.recovering else None
     while tcb.fin_seq is None:
         flight = (tcb.snd_nxt - tcb.snd_una) & MASK
@@ -170,7 +175,20 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
                 length += tail
         if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent, flight))):
             return
+        if pacer is not None:
+            if not pacer.may_send(now):
+                return
+            if length > mss and length > pacer.left:
+                length, with_fin = max(pacer.left // mss, 1) * mss, False
         _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
+
+
+def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
+    """Ask policy and user how fast this may be."""
+    rate = tcb.congestion.pacing_rate(tcb.rtt.srtt_s)
+    config = tcb.services.config
+    least = _SHORTEST_BURST * tcb.congestion.mss
+    pacer.begin(inf if rate is None else rate, config.pacing_quantum_s, least, config.send_quantum_bytes, now)
 
 
 def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
@@ -183,6 +201,8 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
         length, with_fin = _new_segment(tcb, mss)
         found = board.next_seg(board.high_ack + tcb.flight, mss, length + with_fin)
         if found is None:
+            return
+        if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return
         start, end, rule = found
         if rule == NEW:
@@ -208,6 +228,8 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
         else:
             room = tcb.congestion.cwnd + tcb.beyond - tcb.flight
         if room < end - start or (end - board.high_ack > tcb.snd_wnd and start > board.high_ack):
+            return False
+        if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return False
         _retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
         tcb.beyond = board.sacked + rack.lost
@@ -266,6 +288,8 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
         tcb.rack.transmitted(start, start + ((end - seq) & MASK), now)
     if tcb.recovering and tcb.prr is not None:
         tcb.prr.sent(length)
+    if tcb.pacer is not None:
+        tcb.pacer.sent(length, now)
     ecn = None
     if seq == tcb.snd_nxt:
         tcb.snd_nxt = end
@@ -322,6 +346,8 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
             window = max(window, tcb.mss)
         limit = min(tcb.mss, window - ahead, left)
         if limit <= 0 or (ahead and tcb.sizes.holding):
+            return
+        if tcb.pacer is not None and (ahead or not tcb.timeouts) and not tcb.pacer.may_send(now):
             return
         tcb.rtx_nxt = (tcb.rtx_nxt + _retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK
 
@@ -385,7 +411,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
             tcb.pto_deadline = min(probe_at, tcb.pto_deadline) if probe_at < inf else inf
     else:
         tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
-        if not waiting:
+        if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
             tcb.sws_deadline = inf
         elif tcb.sws_deadline == inf:  # a small window, and nothing in flight that would bring an ACK: rule (4)
             tcb.sws_deadline = now + tcb.services.config.sws_override_s
@@ -396,6 +422,8 @@ def set_timers(tcb: Tcb, now: float) -> None:
         tcb.delack_deadline,
         tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
+    if tcb.pacer is not None and tcb.pacer.resume_at < tcb.deadline:
+        tcb.deadline = tcb.pacer.resume_at
     if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:
         tcb.deadline = tcb.ecn.hold_until
     tcb.services.armed(tcb)

@@ -22,6 +22,7 @@ from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
+from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.tcp.path_mtu import Sizes
 from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
@@ -140,7 +141,7 @@ class Tcb:
         "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
         "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s",
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
-        "on_urgent", "on_writable", "oobinline", "orphaned", "partial_acks", "path", "peer_fin",
+        "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "probing", "progress_at", "prr", "pto_deadline", "rack",
         "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
         "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline", "rto_recovery", "rtt",
@@ -226,6 +227,7 @@ class Tcb:
         self.tlp_samples = -1  # how many round trips had been measured when it was sent
         self.limited_from = 0  # SND.NXT at the first duplicate ACK
         self.settled_flight = 0  # what was in flight when the last batch was over: all that might be
+        self.pacer: Pacer | None = None  # when the policy or the user asks for it
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
 
@@ -236,7 +238,9 @@ class Tcb:
     def begin_congestion(self, mss: int) -> None:
         """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""
         config = self.services.config
-        self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments)
+        self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments, config.pacing)
+        if self.pacer is None and self.congestion.pacing_rate(None) is not None:
+            self.pacer = Pacer()
 
     def _init_deadlines(self, config: TcpConfig) -> None:
         self.deadline = inf  # the earliest of those below; inf is not armed
@@ -332,6 +336,17 @@ class Tcb:
         if self.fin_seq is not None:
             return 0
         return self.send_buffer.size - ((self.snd_nxt - self.data_una) & MASK)
+
+    @property
+    def max_pacing_rate(self) -> int:
+        """The user's limit in octets of data a second; 0 and `pacing.UNLIMITED` are none."""
+        return UNLIMITED if self.pacer is None else self.pacer.limit
+
+    @max_pacing_rate.setter
+    def max_pacing_rate(self, value: int) -> None:
+        if self.pacer is None:
+            self.pacer = Pacer()
+        self.pacer.limit = value
 
     @property
     def ttl(self) -> int:

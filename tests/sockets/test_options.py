@@ -118,6 +118,7 @@ SETTINGS: list[tuple[int, int, int]] = [
     (IPPROTO_TCP, stdlib.TCP_KEEPINTVL, 12),
     (IPPROTO_TCP, stdlib.TCP_KEEPCNT, 13),
     (IPPROTO_TCP, stdlib.TCP_USER_TIMEOUT, 14_000),
+    (SOL_SOCKET, options.SO_MAX_PACING_RATE, 16_000_000),
     (IPPROTO_IP, stdlib.IP_TTL, 15),
     (IPPROTO_IP, stdlib.IP_TOS, 0x10),
 ]
@@ -243,6 +244,19 @@ async def test_a_user_timeout_ends_a_connection_that_gets_no_answer() -> None:
             await client.socket.recv(1)
         assert caught.value.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH)
         assert 9 <= trio.current_time() - start <= 15
+
+
+@virtual
+async def test_a_rate_that_was_set_is_not_exceeded() -> None:
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        client, server = await stream_pair(alice, bob)
+        client.setsockopt(SOL_SOCKET, options.SO_MAX_PACING_RATE, 100_000)
+        nursery.start_soon(client.send_all, bytes(1_000_000))
+        start = trio.current_time()
+        count = 0
+        while count < 1_000_000:
+            count += len(await server.receive_some())
+        assert 9.9 <= trio.current_time() - start <= 10.1
 
 
 @virtual

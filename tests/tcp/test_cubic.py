@@ -167,7 +167,7 @@ def test_the_window_never_grows_by_more_than_half_in_a_round_trip() -> None:
 
 def test_a_spurious_loss_is_forgotten() -> None:
     for name in POLICIES:
-        policy = POLICIES[name](MSS, 10)
+        policy = POLICIES[name](MSS, 10, False)
         policy.cwnd = 100 * MSS
         policy.on_rto(100 * MSS, True, 0.0)
         policy.on_spurious()

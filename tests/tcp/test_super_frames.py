@@ -146,3 +146,16 @@ def test_only_the_first_segment_of_a_super_frame_says_that_the_window_was_reduce
     assert [bool(sent.flags & CWR) for sent in peer.world.sent] == [True, False]
     assert peer.world.wire(conn).super_frames == 1
     peer.world.sent.clear()
+
+
+def test_a_pacer_bounds_them() -> None:
+    conn, peer = offloading(pacing_quantum_s=0.004)
+    conn.max_pacing_rate = 1000 * MSS
+    conn.send(text(7 * MSS), peer.now)
+    for count in (4, 3):
+        for _ in range(count):
+            peer.expects(ACK, MSS)
+        peer.silent()
+        peer.wait(0.0041)
+    assert peer.world.wire(conn).super_frames == 2
+    peer.sends(ACK)

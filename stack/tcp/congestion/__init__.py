@@ -19,6 +19,12 @@ class Congestion(Protocol):
     cwnd: int
     ssthresh: int
 
+    def pacing_rate(self, srtt_s: float | None) -> float | None:
+        """Octets a second that may be sent at the most, bursts aside; None when this policy does not pace.
+
+        inf is for a rate that is not known yet, as `srtt_s` is None before anything was measured.
+        """
+
     def set_mss(self, mss: int) -> None:
         """SMSS has changed: the path takes smaller or larger packets."""
 
@@ -53,4 +59,4 @@ class Congestion(Protocol):
         """Nothing was sent for longer than the retransmission timeout."""
 
 
-POLICIES: dict[str, Callable[[int, int], Congestion]] = {"cubic": Cubic, "reno": Reno}
+POLICIES: dict[str, Callable[[int, int, bool], Congestion]] = {"cubic": Cubic, "reno": Reno}

@@ -34,8 +34,8 @@ class Cubic(Reno):
         "_w_start",
     )
 
-    def __init__(self, mss: int, initial_segments: int) -> None:
-        super().__init__(mss, initial_segments)
+    def __init__(self, mss: int, initial_segments: int, paced: bool = False) -> None:
+        super().__init__(mss, initial_segments, paced)
         self._limit = _LIMIT  # L, in segments
         self._w_max = self._w_last_max = 0.0
         self._before = (0.0, 0.0)  # those two, before the last reduction

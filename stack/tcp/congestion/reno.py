@@ -5,14 +5,24 @@ See RFC 5681 section 3, RFC 6582 section 3.2 for the answers to partial ACKs and
 
 from __future__ import annotations
 
+from math import inf
+
+# Linux: tcp_pacing_ss_ratio and tcp_pacing_ca_ratio. Slow start doubles the window in a round trip; in avoidance there
+# is room to make up for what was held back.
+_PACING_SLOW_START = 2.0
+_PACING_AVOIDANCE = 1.2
+
 
 class Reno:
-    """The standard's own congestion control, in octets."""
+    """The standard's own congestion control, in octets. `paced` says whether it asks for pacing."""
 
-    __slots__ = ("_avoided", "_initial_segments", "_prior_cwnd", "_prior_ssthresh", "cwnd", "mss", "ssthresh")
+    __slots__ = (
+        "_avoided", "_initial_segments", "_paced", "_prior_cwnd", "_prior_ssthresh", "cwnd", "mss", "ssthresh",
+    )  # fmt: skip
 
-    def __init__(self, mss: int, initial_segments: int) -> None:
+    def __init__(self, mss: int, initial_segments: int, paced: bool = False) -> None:
         self.mss = mss
+        self._paced = paced
         self._initial_segments = initial_segments
         self.cwnd = self._initial_window()
         self.ssthresh = 1 << 30  # 3.1: "arbitrarily high"
@@ -22,6 +32,15 @@ class Reno:
     def _initial_window(self) -> int:
         """RFC 6928 section 2: min (10*MSS, max (2*MSS, 14600))."""
         return min(self._initial_segments * self.mss, max(2 * self.mss, 14600))
+
+    def pacing_rate(self, srtt_s: float | None) -> float | None:
+        """The window in less than a round trip, so that it is the window that limits what is in flight."""
+        if not self._paced:
+            return None
+        if not srtt_s:
+            return inf
+        ratio = _PACING_SLOW_START if 2 * self.cwnd < self.ssthresh else _PACING_AVOIDANCE
+        return ratio * self.cwnd / srtt_s
 
     def set_mss(self, mss: int) -> None:
         """A smaller SMSS keeps the number of segments, not of octets (RFC 5681 section 3.1); a larger one, cwnd."""
