@@ -1,0 +1,380 @@
+"""DHCP servers of Debian, and a relay, in network namespaces: the other end of the checks of our DHCP client.
+
+All four look at the same bridge `lan`, one of whose ports is the TAP of ours. Their own check whether an address is in
+use is off, so that finding out is left to the client.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+import pytest
+
+from tests.live.net import Namespace, Program, ip, need, own_namespace, wait_until
+
+LAN = "lan"
+TAP = "tap0"
+SERVER = "10.9.0.1"
+RELAYED = "10.8.0.1"  # the server's address where a relay stands between us and it
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a server is told to lease: addresses of 10.9.0.0/24 and times in seconds. `more` is in its own language."""
+
+    first: str = "10.9.0.50"
+    last: str = "10.9.0.99"
+    lease_s: int = 3600
+    t1_s: int = 1200
+    t2_s: int = 2400
+    router: str = SERVER
+    more: str = ""
+
+
+class Lan:
+    """A bridge in a namespace, where the kernel has an address and our TAP a port; others may join it."""
+
+    def __init__(self, namespace: Namespace, address: str = SERVER) -> None:
+        self.namespace = namespace
+        self.address = address
+        ip("-n", namespace.name, "link", "add", LAN, "type", "bridge")
+        ip("-n", namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
+        ip("-n", namespace.name, "tuntap", "add", "mode", "tap", TAP)
+        for interface in (TAP, LAN):
+            self._port(interface)
+
+    def _port(self, interface: str) -> None:
+        if interface != LAN:
+            ip("-n", self.namespace.name, "link", "set", interface, "master", LAN)
+        ip("-n", self.namespace.name, "link", "set", interface, "up")
+
+    def move(self, address: str) -> None:
+        """Give the kernel's side another address."""
+        ip("-n", self.namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
+        ip("-n", self.namespace.name, "addr", "del", f"{self.address}/24", "dev", LAN)
+        self.address = address
+
+    def join(self, other: Namespace, address: str, interface: str = "eth0") -> None:
+        """Make another namespace a station of this network, with this address."""
+        port = f"to-{interface}"
+        pair = ("type", "veth", "peer", "name", interface, "netns", other.name)
+        ip("-n", self.namespace.name, "link", "add", port, *pair)
+        ip("-n", other.name, "addr", "add", f"{address}/24", "dev", interface)
+        ip("-n", other.name, "link", "set", interface, "up")
+        self._port(port)
+
+
+class Server:
+    """A program that leases addresses. It may be started again, with another pool: its leases and its log go on.
+
+    Its log is searched from where the last search ended, so that the order of things is checked, too.
+    """
+
+    program: ClassVar[str]
+    serving: ClassVar[str]
+    """What its log says when it answers."""
+    lines: ClassVar[dict[str, str]]
+    """What its log says of a message; of those that are not here it says nothing."""
+
+    def __init__(self, namespace: Namespace, folder: Path, interface: str = LAN) -> None:
+        need(self.program)
+        self.namespace = namespace
+        self.folder = folder
+        self.interface = interface
+        self.leases = folder / f"{self.program}.leases"
+        self.log = folder / f"{self.program}.log"
+        self.log.touch()
+        self._read = 0
+        self._running: Program | None = None
+
+    def configuration(self, pool: Pool) -> str:
+        """The contents of its configuration file."""
+        raise NotImplementedError
+
+    def command(self, configuration: str) -> list[str]:
+        """How it is started in the foreground, with its log on standard output or error."""
+        raise NotImplementedError
+
+    def address(self) -> str:
+        """The kernel's address where it serves."""
+        said = ip("-n", self.namespace.name, "-o", "-4", "addr", "show", self.interface)
+        return said.split(" inet ")[1].split("/")[0]
+
+    def start(self, pool: Pool) -> None:
+        """Serve this pool; returns when it does."""
+        configuration = self.folder / f"{self.program}.conf"
+        configuration.write_text(self.configuration(pool))
+        command = self.command(str(configuration))
+        command[0] = unconfined(command[0], self.folder)
+        with self.log.open("ab") as log:
+            self._read = log.tell()
+            environment = {**os.environ, "KEA_PIDFILE_DIR": str(self.folder), "KEA_LOCKFILE_DIR": "none"}
+            self._running = self.namespace.start(*command, stdout=log, stderr=log, env=environment)
+        self.says(self.serving)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it; its leases are in its file afterwards."""
+        if self._running is not None:
+            self._running.stop(number)
+        self._running = None
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Wait until its log has this after what was found before."""
+        found: list[re.Match[str]] = []
+
+        def look() -> bool:
+            match = re.search(pattern, self.log.read_bytes()[self._read :].decode(errors="replace"))
+            found.extend([match] if match else [])
+            return bool(found)
+
+        try:
+            wait_until(look, f"{pattern!r} in the log of {self.program}")
+        except pytest.fail.Exception as error:
+            pytest.fail(f"{error}:\n{self.log.read_text(errors='replace')[-4000:]}")
+        self._read += len(found[0].string[: found[0].end()].encode())
+        return found[0]
+
+    def logs(self, message: str, mac: bytes, address: str | None = None) -> None:
+        """Wait until its log tells of a message of this name from or to this station, if it ever tells of such."""
+        if message in self.lines:
+            address = "[0-9.]+" if address is None else re.escape(address)
+            self.says(self.lines[message].format(address=address, mac=mac.hex(":")))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._running is not None:
+            self._running.kill()
+
+
+class Dnsmasq(Server):
+    """dnsmasq(8). Leases for at least two minutes whatever it is told, which T1 and T2 of one's own get around."""
+
+    program = "dnsmasq"
+    serving = r"DHCP, IP range"
+    lines: ClassVar[dict[str, str]] = {
+        "discover": r"DHCPDISCOVER\(\w+\) .*{mac}",
+        "request": r"DHCPREQUEST\(\w+\) {address} {mac}",
+        "ack": r"DHCPACK\(\w+\) {address} {mac}",
+        "nak": r"DHCPNAK\(\w+\) {address} {mac}",
+        "release": r"DHCPRELEASE\(\w+\) {address} {mac}",
+        "decline": r"DHCPDECLINE\(\w+\) {address} {mac}",
+    }
+
+    def configuration(self, pool: Pool) -> str:
+        return f"""
+            port=0
+            interface={self.interface}
+            bind-interfaces
+            dhcp-range={pool.first},{pool.last},255.255.255.0,{pool.lease_s}
+            dhcp-option=3,{pool.router}
+            dhcp-option-force=58,{pool.t1_s}i
+            dhcp-option-force=59,{pool.t2_s}i
+            dhcp-leasefile={self.leases}
+            dhcp-authoritative
+            no-ping
+            log-dhcp
+            {pool.more}
+        """
+
+    def command(self, configuration: str) -> list[str]:
+        where = f"--conf-file={configuration}"
+        return ["dnsmasq", "--keep-in-foreground", "--user=root", "--log-facility=-", "--pid-file=", where]
+
+
+class Udhcpd(Server):
+    """busybox's udhcpd. Its log has only what it sends; what it was told is in its lease file."""
+
+    program = "udhcpd"
+    serving = r"started, v"
+    lines: ClassVar[dict[str, str]] = {
+        "ack": r"sending ACK to {address}",
+        "nak": r"sending NAK",
+    }
+
+    def configuration(self, pool: Pool) -> str:
+        self.leases.touch()
+        return f"""
+            start {pool.first}
+            end {pool.last}
+            interface {self.interface}
+            max_leases 40
+            lease_file {self.leases}
+            pidfile {self.folder}/udhcpd.pid
+            min_lease 1
+            auto_time 0
+            opt subnet 255.255.255.0
+            opt router {pool.router}
+            opt lease {pool.lease_s}
+            opt 0x3a {pool.t1_s:08x}
+            opt 0x3b {pool.t2_s:08x}
+            {pool.more}
+        """
+
+    def command(self, configuration: str) -> list[str]:
+        return ["udhcpd", "-f", "-a", "0", configuration]
+
+
+class Dhcpd(Server):
+    """isc-dhcp-server."""
+
+    program = "dhcpd"
+    serving = r"Server starting service"
+    lines: ClassVar[dict[str, str]] = {
+        "discover": r"DHCPDISCOVER from {mac}",
+        "request": r"DHCPREQUEST for {address} (\([0-9.]+\) )?from {mac}",
+        "ack": r"DHCPACK on {address} to {mac}",
+        "nak": r"DHCPNAK on {address} to {mac}",
+        "release": r"DHCPRELEASE of {address} from {mac} .*\(found\)",
+        "decline": r"DHCPDECLINE of {address} from {mac}",
+    }
+
+    def configuration(self, pool: Pool) -> str:
+        self.leases.touch()
+        away = "" if self.interface == LAN else "subnet 10.8.0.0 netmask 255.255.255.0 { }"
+        return f"""
+            authoritative;
+            ping-check false;
+            min-lease-time 1;
+            max-lease-time {pool.lease_s};
+            default-lease-time {pool.lease_s};
+            option dhcp-renewal-time {pool.t1_s};
+            option dhcp-rebinding-time {pool.t2_s};
+            {away}
+            subnet 10.9.0.0 netmask 255.255.255.0 {{
+                range {pool.first} {pool.last};
+                option routers {pool.router};
+                {pool.more}
+            }}
+        """
+
+    def command(self, configuration: str) -> list[str]:
+        files = ["-cf", configuration, "-lf", str(self.leases), "-pf", str(self.folder / "dhcpd.pid")]
+        return ["dhcpd", "-4", "-f", "-d", *files, self.interface]
+
+
+class Kea(Server):
+    """kea-dhcp4-server."""
+
+    program = "kea-dhcp4"
+    serving = r"DHCP4_STARTED"
+    lines: ClassVar[dict[str, str]] = {
+        "discover": r"{mac}\].* DHCPDISCOVER \(type 1\) received",
+        "request": r"{mac}\].* DHCPREQUEST \(type 3\) received",
+        "ack": r"{mac}\].* trying to send packet DHCPACK",
+        "nak": r"{mac}\].* trying to send packet DHCPNAK",
+        "release": r"{mac}\].* address {address} was released properly",
+        "decline": r"DHCP4_DECLINE_LEASE .*{address}.*{mac}",
+    }
+
+    def configuration(self, pool: Pool) -> str:
+        subnet = {
+            "id": 1,
+            "subnet": "10.9.0.0/24",
+            "pools": [{"pool": f"{pool.first}-{pool.last}"}],
+            "option-data": [{"name": "routers", "data": pool.router}],
+            **json.loads(pool.more or "{}"),
+        }
+        output = {"output": "stdout", "flush": True}
+        files = {"type": "memfile", "persist": True, "name": str(self.leases), "lfc-interval": 0}
+        server = {
+            "interfaces-config": {"interfaces": [self.interface], "dhcp-socket-type": "raw"},
+            "lease-database": files,
+            "valid-lifetime": pool.lease_s,
+            "renew-timer": pool.t1_s,
+            "rebind-timer": pool.t2_s,
+            "authoritative": True,
+            "subnet4": [subnet],
+            "loggers": [{"name": "kea-dhcp4", "severity": "DEBUG", "debuglevel": 55, "output_options": [output]}],
+        }
+        return json.dumps({"Dhcp4": server}, indent=1)
+
+    def command(self, configuration: str) -> list[str]:
+        return ["kea-dhcp4", "-c", configuration]
+
+
+SERVERS: dict[str, type[Server]] = {"dnsmasq": Dnsmasq, "udhcpd": Udhcpd, "isc": Dhcpd, "kea": Kea}
+
+
+def unconfined(program: str, folder: Path) -> str:
+    """The program itself, or a copy of it where AppArmor would keep the original out of `folder`."""
+    where = shutil.which(program)
+    assert where is not None
+    switch = Path("/sys/module/apparmor/parameters/enabled")
+    if not switch.exists() or switch.read_text().strip() != "Y":
+        return where
+    copy = folder / program
+    if not copy.exists():
+        shutil.copy(where, copy)
+    return str(copy)
+
+
+@contextmanager
+def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[Server]:
+    """A server in a network of its own; isc-dhcp-relay and a router, which is the kernel of `lan`, are in between."""
+    need("dhcrelay")
+    router = lan.namespace
+    with own_namespace() as far:
+        ip("-n", router.name, "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", far.name)
+        ip("-n", router.name, "addr", "add", "10.8.0.2/24", "dev", "uplink")
+        ip("-n", router.name, "link", "set", "uplink", "up")
+        ip("-n", far.name, "addr", "add", f"{RELAYED}/24", "dev", "eth0")
+        ip("-n", far.name, "link", "set", "eth0", "up")
+        ip("-n", far.name, "route", "add", "10.9.0.0/24", "via", "10.8.0.2")
+        router.in_here(Path("/proc/sys/net/ipv4/ip_forward").write_text, "1")
+        command = [unconfined("dhcrelay", folder), "-4", "-d", "--no-pid", "-id", LAN, "-iu", "uplink", RELAYED]
+        log = folder / "dhcrelay.log"
+        with (
+            kind(far, folder, "eth0") as server,
+            log.open("wb") as output,
+            router.start(*command, stdout=output, stderr=output),
+        ):
+            wait_until(lambda: b"Sending on   Socket/fallback" in log.read_bytes(), "dhcrelay listens")
+            yield server
+
+
+class Capture:
+    """tcpdump on the bridge: what was on the wire, read by a program that is not ours."""
+
+    FIELDS = ("eth.src", "eth.dst", "ip.src", "ip.dst", "dhcp.option.dhcp", "dhcp.ip.client", "dhcp.flags.bc")
+
+    def __init__(self, namespace: Namespace, folder: Path, interface: str = LAN) -> None:
+        need("tcpdump", "tshark")
+        self._file = folder / "wire.pcap"
+        words = ["tcpdump", "-U", "-n", "-i", interface, "-w", str(self._file), "udp port 67 or arp"]
+        self._program = namespace.start(*words)
+        self._wait_for_start()
+
+    def _wait_for_start(self) -> None:
+        wait_until(lambda: self._file.exists() and self._file.stat().st_size >= 24, "tcpdump listens")
+
+    def __enter__(self) -> Self:
+        self._program.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._program.__exit__(kind, error, trace)
+
+    def messages(self, display: str = "dhcp") -> list[dict[str, str]]:
+        """Every DHCP message so far, as Wireshark's fields."""
+        command = ["tshark", "-n", "-r", str(self._file), "-Y", display, "-T", "fields"]
+        for field in self.FIELDS:
+            command += ["-e", field]
+        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+        return [dict(zip(self.FIELDS, line.split("\t"), strict=True)) for line in said.splitlines()]
