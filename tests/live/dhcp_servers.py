@@ -26,12 +26,17 @@ from tests.live.net import Namespace, Program, ip, need, own_namespace, wait_unt
 LAN = "lan"
 TAP = "tap0"
 SERVER = "10.9.0.1"
+OURS = ("Discover", "Request", "Decline", "Release", "Inform")  # what clients send
 RELAYED = "10.8.0.1"  # the server's address where a relay stands between us and it
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What a server is told to lease: addresses of 10.9.0.0/24 and times in seconds. `more` is in its own language."""
+    """What a server is told to lease: addresses of 10.9.0.0/24 and times in seconds. `more` is in its own language.
+
+    `closed` is a range that was leased once: isc-dhcp-server and kea say no to who asks for an address of it, and
+    nothing to who asks for one they have never heard of.
+    """
 
     first: str = "10.9.0.50"
     last: str = "10.9.0.99"
@@ -39,6 +44,7 @@ class Pool:
     t1_s: int = 1200
     t2_s: int = 2400
     router: str = SERVER
+    closed: tuple[str, str] | None = None
     more: str = ""
 
 
@@ -51,18 +57,20 @@ class Lan:
         ip("-n", namespace.name, "link", "add", LAN, "type", "bridge")
         ip("-n", namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
         ip("-n", namespace.name, "tuntap", "add", "mode", "tap", TAP)
-        for interface in (TAP, LAN):
-            self._port(interface)
+        # A bridge runs as long as one of its ports does, and kea serves no interface that does not.
+        ip("-n", namespace.name, "link", "add", "running", "type", "veth", "peer", "name", "other-end")
+        ip("-n", namespace.name, "link", "set", "other-end", "up")
+        ip("-n", namespace.name, "link", "set", LAN, "up")
+        for port in (TAP, "running"):
+            self._plug_in(port)
 
-    def _port(self, interface: str) -> None:
-        if interface != LAN:
-            ip("-n", self.namespace.name, "link", "set", interface, "master", LAN)
-        ip("-n", self.namespace.name, "link", "set", interface, "up")
+    def _plug_in(self, port: str) -> None:
+        ip("-n", self.namespace.name, "link", "set", port, "master", LAN, "up")
 
     def move(self, address: str) -> None:
         """Give the kernel's side another address."""
-        ip("-n", self.namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
         ip("-n", self.namespace.name, "addr", "del", f"{self.address}/24", "dev", LAN)
+        ip("-n", self.namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
         self.address = address
 
     def join(self, other: Namespace, address: str, interface: str = "eth0") -> None:
@@ -72,14 +80,43 @@ class Lan:
         ip("-n", self.namespace.name, "link", "add", port, *pair)
         ip("-n", other.name, "addr", "add", f"{address}/24", "dev", interface)
         ip("-n", other.name, "link", "set", interface, "up")
-        self._port(port)
+        self._plug_in(port)
 
 
-class Server:
-    """A program that leases addresses. It may be started again, with another pool: its leases and its log go on.
+class Record:
+    """Lines of something that goes on. It is searched from where the last search ended: the order counts."""
 
-    Its log is searched from where the last search ended, so that the order of things is checked, too.
-    """
+    def __init__(self) -> None:
+        self._searched = 0
+
+    def text(self) -> str:
+        """All there is by now; it only ever grows."""
+        raise NotImplementedError
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Wait until there is this."""
+        found: list[re.Match[str]] = []
+
+        def look() -> bool:
+            match = re.compile(pattern, re.MULTILINE).search(self.text(), self._searched)
+            found.extend([match] if match else [])
+            return bool(found)
+
+        try:
+            wait_until(look, f"{pattern!r} from {type(self).__name__}")
+        except pytest.fail.Exception as error:
+            pytest.fail(f"{error}, which says\n{self.text()[-4000:]}")
+        self._searched = found[0].end()
+        return found[0]
+
+    def never_says(self, pattern: str) -> None:
+        """Fail if there is this already."""
+        if match := re.compile(pattern, re.MULTILINE).search(self.text(), self._searched):
+            pytest.fail(f"{type(self).__name__} says {match[0]!r}")
+
+
+class Server(Record):
+    """A program that leases addresses. It may be started again, with another pool: its leases and its log go on."""
 
     program: ClassVar[str]
     serving: ClassVar[str]
@@ -89,13 +126,13 @@ class Server:
 
     def __init__(self, namespace: Namespace, folder: Path, interface: str = LAN) -> None:
         need(self.program)
+        super().__init__()
         self.namespace = namespace
         self.folder = folder
         self.interface = interface
         self.leases = folder / f"{self.program}.leases"
         self.log = folder / f"{self.program}.log"
         self.log.touch()
-        self._read = 0
         self._running: Program | None = None
 
     def configuration(self, pool: Pool) -> str:
@@ -118,7 +155,7 @@ class Server:
         command = self.command(str(configuration))
         command[0] = unconfined(command[0], self.folder)
         with self.log.open("ab") as log:
-            self._read = log.tell()
+            self._searched = len(self.text())
             environment = {**os.environ, "KEA_PIDFILE_DIR": str(self.folder), "KEA_LOCKFILE_DIR": "none"}
             self._running = self.namespace.start(*command, stdout=log, stderr=log, env=environment)
         self.says(self.serving)
@@ -129,21 +166,8 @@ class Server:
             self._running.stop(number)
         self._running = None
 
-    def says(self, pattern: str) -> re.Match[str]:
-        """Wait until its log has this after what was found before."""
-        found: list[re.Match[str]] = []
-
-        def look() -> bool:
-            match = re.search(pattern, self.log.read_bytes()[self._read :].decode(errors="replace"))
-            found.extend([match] if match else [])
-            return bool(found)
-
-        try:
-            wait_until(look, f"{pattern!r} in the log of {self.program}")
-        except pytest.fail.Exception as error:
-            pytest.fail(f"{error}:\n{self.log.read_text(errors='replace')[-4000:]}")
-        self._read += len(found[0].string[: found[0].end()].encode())
-        return found[0]
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
 
     def logs(self, message: str, mac: bytes, address: str | None = None) -> None:
         """Wait until its log tells of a message of this name from or to this station, if it ever tells of such."""
@@ -246,17 +270,22 @@ class Dhcpd(Server):
     def configuration(self, pool: Pool) -> str:
         self.leases.touch()
         away = "" if self.interface == LAN else "subnet 10.8.0.0 netmask 255.255.255.0 { }"
+        closed = f"pool {{ range {' '.join(pool.closed)}; deny all clients; }}" if pool.closed else ""
         return f"""
             authoritative;
             ping-check false;
             min-lease-time 1;
+            dhcp-cache-threshold 0;
             max-lease-time {pool.lease_s};
             default-lease-time {pool.lease_s};
             option dhcp-renewal-time {pool.t1_s};
             option dhcp-rebinding-time {pool.t2_s};
             {away}
+            option classless code 121 = array of unsigned integer 8;
+            option unheard-of code 224 = text;
             subnet 10.9.0.0 netmask 255.255.255.0 {{
-                range {pool.first} {pool.last};
+                pool {{ range {pool.first} {pool.last}; }}
+                {closed}
                 option routers {pool.router};
                 {pool.more}
             }}
@@ -282,10 +311,13 @@ class Kea(Server):
     }
 
     def configuration(self, pool: Pool) -> str:
+        pools = [{"pool": f"{pool.first}-{pool.last}"}]
+        if pool.closed:
+            pools.append({"pool": "-".join(pool.closed), "client-class": "nobody"})
         subnet = {
             "id": 1,
             "subnet": "10.9.0.0/24",
-            "pools": [{"pool": f"{pool.first}-{pool.last}"}],
+            "pools": pools,
             "option-data": [{"name": "routers", "data": pool.router}],
             **json.loads(pool.more or "{}"),
         }
@@ -298,6 +330,7 @@ class Kea(Server):
             "renew-timer": pool.t1_s,
             "rebind-timer": pool.t2_s,
             "authoritative": True,
+            "client-classes": [{"name": "nobody"}],
             "subnet4": [subnet],
             "loggers": [{"name": "kea-dhcp4", "severity": "DEBUG", "debuglevel": 55, "output_options": [output]}],
         }
@@ -347,20 +380,43 @@ def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[Server]:
             yield server
 
 
-class Capture:
-    """tcpdump on the bridge: what was on the wire, read by a program that is not ours."""
+class Wire(Record):
+    """tcpdump on the bridge: DHCP messages as a program that is not ours saw them, one a line.
 
-    FIELDS = ("eth.src", "eth.dst", "ip.src", "ip.dst", "dhcp.option.dhcp", "dhcp.ip.client", "dhcp.flags.bc")
+    `Request 10.9.0.50 > 10.9.0.1 ciaddr 10.9.0.50`, in the words of tcpdump: Discover, Offer, Request, Decline, ACK,
+    NACK, Release, Inform. A message of ours with a wrong checksum has `(bad checksum)` at its end.
+    """
+
+    _PACKET = re.compile(r"^\S.*\n(?:\s.*\n)*", re.MULTILINE)
 
     def __init__(self, namespace: Namespace, folder: Path, interface: str = LAN) -> None:
-        need("tcpdump", "tshark")
+        need("tcpdump")
+        super().__init__()
         self._file = folder / "wire.pcap"
-        words = ["tcpdump", "-U", "-n", "-i", interface, "-w", str(self._file), "udp port 67 or arp"]
-        self._program = namespace.start(*words)
-        self._wait_for_start()
-
-    def _wait_for_start(self) -> None:
+        words = ["--immediate-mode", "-U", "-n", "-i", interface, "-w", str(self._file), "udp port 67"]
+        self._program = namespace.start("tcpdump", *words)
         wait_until(lambda: self._file.exists() and self._file.stat().st_size >= 24, "tcpdump listens")
+
+    def text(self) -> str:
+        command = ["tcpdump", "-n", "-t", "-vv", "-r", str(self._file)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+        return "".join(self._line(packet[0]) for packet in self._PACKET.finditer(said))
+
+    @staticmethod
+    def _line(packet: str) -> str:
+        kind = re.search(r"DHCP-Message \(53\), length 1: (\w+)", packet)
+        ends = re.search(r"^\s+([0-9.]+)\.\d+ > ([0-9.]+)\.\d+: ", packet, re.MULTILINE)
+        if kind is None or ends is None:
+            return ""
+        line = f"{kind[1]} {ends[1]} > {ends[2]}"
+        if client := re.search(r"Client-IP ([0-9.]+)", packet):
+            line += f" ciaddr {client[1]}"
+        if wanted := re.search(r"Requested-IP \(50\), length 4: ([0-9.]+)", packet):
+            line += f" wanted {wanted[1]}"
+        if "Flags [Broadcast]" in packet:
+            line += " (to be broadcast)"
+        # What the kernel sends itself may be seen before its checksum is made.
+        return line + (" (bad checksum)\n" if kind[1] in OURS and "sum ok" not in packet else "\n")
 
     def __enter__(self) -> Self:
         self._program.__enter__()
@@ -370,11 +426,3 @@ class Capture:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._program.__exit__(kind, error, trace)
-
-    def messages(self, display: str = "dhcp") -> list[dict[str, str]]:
-        """Every DHCP message so far, as Wireshark's fields."""
-        command = ["tshark", "-n", "-r", str(self._file), "-Y", display, "-T", "fields"]
-        for field in self.FIELDS:
-            command += ["-e", field]
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
-        return [dict(zip(self.FIELDS, line.split("\t"), strict=True)) for line in said.splitlines()]
