@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.live.dhcp_servers import Lan, Wire
 from tests.live.net import Namespace, Program, own_namespace, up
 
 
@@ -34,3 +36,16 @@ def running(module_namespace: Namespace, http_root: str) -> Iterator[Program]:
     """`tapstack up` for all tests of a module."""
     with up(module_namespace, "--http-root", http_root) as program:
         yield program
+
+
+@pytest.fixture
+def lan(namespace: Namespace) -> Lan:
+    """A network for one test, where the kernel has 10.9.0.1 and our TAP has a port."""
+    return Lan(namespace)
+
+
+@pytest.fixture
+def wire(lan: Lan, tmp_path: Path) -> Iterator[Wire]:
+    """What DHCP says on that network."""
+    with Wire(lan.namespace, tmp_path) as made:
+        yield made

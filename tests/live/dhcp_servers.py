@@ -6,6 +6,7 @@ use is off, so that finding out is left to the client.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -59,7 +60,7 @@ class Lan:
         ip("-n", namespace.name, "tuntap", "add", "mode", "tap", TAP)
         # A bridge runs as long as one of its ports does, and kea serves no interface that does not.
         ip("-n", namespace.name, "link", "add", "running", "type", "veth", "peer", "name", "other-end")
-        ip("-n", namespace.name, "link", "set", "other-end", "up")
+        ip("-n", namespace.name, "link", "set", "other-end", "arp", "off", "up")
         ip("-n", namespace.name, "link", "set", LAN, "up")
         for port in (TAP, "running"):
             self._plug_in(port)
@@ -108,11 +109,6 @@ class Record:
             pytest.fail(f"{error}, which says\n{self.text()[-4000:]}")
         self._searched = found[0].end()
         return found[0]
-
-    def never_says(self, pattern: str) -> None:
-        """Fail if there is this already."""
-        if match := re.compile(pattern, re.MULTILINE).search(self.text(), self._searched):
-            pytest.fail(f"{type(self).__name__} says {match[0]!r}")
 
 
 class Server(Record):
@@ -221,14 +217,32 @@ class Dnsmasq(Server):
 
 
 class Udhcpd(Server):
-    """busybox's udhcpd. Its log has only what it sends; what it was told is in its lease file."""
+    """busybox's udhcpd. Its log tells of offers and leases alone; the rest is in its lease file, written when asked."""
 
     program = "udhcpd"
     serving = r"started, v"
-    lines: ClassVar[dict[str, str]] = {
-        "ack": r"sending ACK to {address}",
-        "nak": r"sending NAK",
-    }
+    lines: ClassVar[dict[str, str]] = {"ack": r"sending ACK to {address}"}
+
+    def logs(self, message: str, mac: bytes, address: str | None = None) -> None:
+        if message in ("release", "decline"):
+            station = mac if message == "release" else bytes(6)  # nobody's: it is kept from everybody for a while
+            self.leased_until(address, station, released=message == "release")
+        else:
+            super().logs(message, mac, address)
+
+    def leased_until(self, address: str | None, mac: bytes, *, released: bool) -> None:
+        """Wait until the lease file has this address for this station: with no time left, or with some."""
+        assert address is not None
+        key = ipaddress.IPv4Address(address).packed + mac
+
+        def look() -> bool:
+            assert self._running is not None
+            self._running.process.send_signal(signal.SIGUSR1)
+            entries = self.leases.read_bytes()[8:]  # the time of writing is before them
+            rows = [entries[start : start + 36] for start in range(0, len(entries), 36)]
+            return any(row[4:14] == key and (row[:4] == bytes(4)) == released for row in rows)
+
+        wait_until(look, f"{address} of {mac.hex(':')} in the lease file of udhcpd")
 
     def configuration(self, pool: Pool) -> str:
         self.leases.touch()
@@ -304,7 +318,7 @@ class Kea(Server):
     lines: ClassVar[dict[str, str]] = {
         "discover": r"{mac}\].* DHCPDISCOVER \(type 1\) received",
         "request": r"{mac}\].* DHCPREQUEST \(type 3\) received",
-        "ack": r"{mac}\].* trying to send packet DHCPACK",
+        "ack": r"{mac}\].* trying to send packet DHCPACK .* to {address}:68",
         "nak": r"{mac}\].* trying to send packet DHCPNAK",
         "release": r"{mac}\].* address {address} was released properly",
         "decline": r"DHCP4_DECLINE_LEASE .*{address}.*{mac}",
@@ -356,8 +370,19 @@ def unconfined(program: str, folder: Path) -> str:
     return str(copy)
 
 
+class Relay(Record):
+    """What isc-dhcp-relay says."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self._log = log
+
+    def text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
 @contextmanager
-def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[Server]:
+def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[tuple[Server, Relay]]:
     """A server in a network of its own; isc-dhcp-relay and a router, which is the kernel of `lan`, are in between."""
     need("dhcrelay")
     router = lan.namespace
@@ -376,8 +401,9 @@ def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[Server]:
             log.open("wb") as output,
             router.start(*command, stdout=output, stderr=output),
         ):
-            wait_until(lambda: b"Sending on   Socket/fallback" in log.read_bytes(), "dhcrelay listens")
-            yield server
+            relay = Relay(log)
+            relay.says("Sending on   Socket/fallback")
+            yield server, relay
 
 
 class Wire(Record):
@@ -417,6 +443,11 @@ class Wire(Record):
             line += " (to be broadcast)"
         # What the kernel sends itself may be seen before its checksum is made.
         return line + (" (bad checksum)\n" if kind[1] in OURS and "sum ok" not in packet else "\n")
+
+    def count(self, kind: str, *, after: str) -> int:
+        """How many messages of one kind have passed since the first one of another."""
+        kinds = [line.split()[0] for line in self.text().splitlines()]
+        return kinds[kinds.index(after) :].count(kind)
 
     def __enter__(self) -> Self:
         self._program.__enter__()
