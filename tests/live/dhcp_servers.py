@@ -94,13 +94,19 @@ class Record:
         """All there is by now; it only ever grows."""
         raise NotImplementedError
 
+    def ended(self) -> bool:
+        """Whether nothing will be added."""
+        return False
+
     def says(self, pattern: str) -> re.Match[str]:
         """Wait until there is this."""
         found: list[re.Match[str]] = []
 
         def look() -> bool:
+            ended = self.ended()
             match = re.compile(pattern, re.MULTILINE).search(self.text(), self._searched)
             found.extend([match] if match else [])
+            assert found or not ended, f"{type(self).__name__} has ended: {self.text()[-4000:]}"
             return bool(found)
 
         try:
@@ -164,6 +170,9 @@ class Server(Record):
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
+
+    def ended(self) -> bool:
+        return self._running is None or self._running.process.poll() is not None
 
     def logs(self, message: str, mac: bytes, address: str | None = None) -> None:
         """Wait until its log tells of a message of this name from or to this station, if it ever tells of such."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +120,22 @@ def test_options_in_the_fields_file_and_sname(lan: Lan, tmp_path: Path) -> None:
             assert lease.search == (LONG[0],)
 
 
+def test_answers_are_broadcast_when_we_ask_for_it(lan: Lan, wire: Wire, tmp_path: Path) -> None:
+    """Where unicast does not arrive before there is an address: isc-dhcp-server would send it so of itself."""
+    with Dhcpd(lan.namespace, tmp_path) as server:
+        server.start(Pool())
+        asking = stack.Config(dhcp=replace(stack.Config().dhcp, broadcast_flag=True))
+        with Ours(lan, config=asking) as ours:
+            ours.leased()
+            for message in (
+                f"Discover {ANYONE} > {EVERYONE}",
+                f"Offer {SERVER} > {EVERYONE}",
+                f"Request {ANYONE} > {EVERYONE} wanted [0-9.]+",
+                f"ACK {SERVER} > {EVERYONE}",
+            ):
+                wire.says(rf"^{message} \(to be broadcast\)$")
+
+
 def test_a_server_behind_a_relay(lan: Lan, wire: Wire, tmp_path: Path) -> None:
     """Asked through the relay, then, for more time and at the end, over the router without it."""
     with relayed(lan, tmp_path, Dhcpd) as (server, relay):
@@ -183,16 +198,17 @@ def test_the_lease_ends_while_the_server_is_gone(lan: Lan, wire: Wire, tmp_path:
             assert ours.leased().address == address
 
 
-def test_link_local_until_there_is_a_server(lan: Lan, wire: Wire, tmp_path: Path) -> None:
-    """Two hosts that have nothing but the wire talk to each other; then a server comes, and its address is taken."""
-    need("ping")
-    namespace = lan.namespace
-    ip("-n", namespace.name, "addr", "add", "169.254.200.1/16", "dev", "lan")
-    with Ours(lan) as ours:
-        own = ours.until(lambda host: re.search(r"169\.254\.\d+\.\d+", str(host.interfaces())), "an address")[0]
-        namespace.run("ping", "-q", "-c", "1", "-W", "2", own)
-        with Dnsmasq(namespace, tmp_path) as server:
-            server.start(Pool())
+def test_another_host_takes_the_address_later(lan: Lan, wire: Wire, tmp_path: Path) -> None:
+    """We defend it once (RFC 5227 section 2.4 (b)); then it goes, the server hears of it, and we ask for another."""
+    need("arping")
+    with Dhcpd(lan.namespace, tmp_path) as server, own_namespace() as other:
+        lan.join(other, "10.9.0.4")
+        server.start(Pool())
+        with Ours(lan) as ours:
             address = ours.leased().address
-            namespace.run("ping", "-q", "-c", "1", "-W", "2", address)
-            server.logs("ack", MAC, address)
+            ip("-n", other.name, "addr", "add", f"{address}/24", "dev", "eth0")
+            announce = ("arping", "-U", "-c", "1", "-I", "eth0", address)
+            with other.start(*announce), other.start(*announce):  # the second one before DEFEND_INTERVAL is over
+                server.logs("decline", MAC, address)
+            wire.says(f"^Decline {ANYONE} > {EVERYONE} wanted {address}$")
+            assert ours.leased(lambda lease: lease.address != address).server == SERVER
