@@ -105,9 +105,9 @@ async def serving(
 
 
 def address(host: stack.Host) -> str:
-    """The host's address; "no address" while it has none."""
-    own = [text for interface in host.interfaces() for text in interface.addresses]
-    return own[0].partition("/")[0] if own else "no address"
+    """The host's address, a link-local one only if there is no other; "no address" while it has none."""
+    own = [text.partition("/")[0] for interface in host.interfaces() for text in interface.addresses]
+    return min(own, key=lambda text: text.startswith("169.254."), default="no address")
 
 
 async def first_address(host: stack.Host) -> None:

@@ -15,6 +15,7 @@ from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.host.addresses import OFF, OPTIMISTIC, PROBED, STRICT
 from stack.host.dhcp_trace import plain
+from stack.host.fallback import Fallback
 from stack.host.interface import Interface
 from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.received import Received
@@ -155,6 +156,7 @@ class Tenant:
         self.link_local_allowed = True  # where no server answers
         self._holds = False  # the address of the lease is on the interface
         self._routes: list[Route] = []
+        self._fallback = Fallback(host, interface, self._acd, layer.moved, self._link_local_claimed)
         self._duid = duid
         self.client = self._new_client()
 
@@ -182,6 +184,7 @@ class Tenant:
             self.client.stop(now)
             if lease is not None:
                 self._take_back(lease, now, errno.ENETDOWN)
+        self._fallback.link_local.stop(now)
         self.interface.awaited_port = 0
 
     def reaches_server(self, now: float) -> bool:
@@ -202,10 +205,11 @@ class Tenant:
     @property
     def deadline(self) -> float:
         """When `on_deadline` is due."""
-        return self.client.deadline
+        return min(self.client.deadline, self._fallback.deadline)
 
     def on_deadline(self, now: float) -> None:
         """Do what is due. A client that fails is given up, and a new one begins: it would fail for ever."""
+        self._fallback.on_deadline(now)
         try:
             self.client.on_deadline(now)
         except Exception:
@@ -279,6 +283,7 @@ class Tenant:
             self._routes = []
         self._set_routes(lease)
         self._set_mtu(lease.mtu, now)
+        self._fallback.link_local.routable(now)
         self._layer.on_lease(self.interface, lease, "")
         self._layer.changed()
 
@@ -330,7 +335,12 @@ class Tenant:
         """Nobody asks for parameters alone here."""
 
     def silent(self, now: float) -> None:
-        """No server answers."""
+        """No server answers: an address of our own choice will do until one does (RFC 3927)."""
+        if self.link_local_allowed and self._host.config.link_local.enabled:
+            self._fallback.link_local.start(now)
+
+    def _link_local_claimed(self, address: bytes) -> None:
+        self._tell("link_local", {"address": address})
 
     # --- for those who watch
 

@@ -1,0 +1,84 @@
+"""The link-local address of an interface that no server gives one: the ground `stack.dhcp.link_local` stands on.
+
+See RFC 3927 sections 1.9 (beside a routable address), 2.2 and 2.5 (probing and defence, which are RFC 5227's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stack.dhcp.link_local import LINK_LOCAL_LENGTH, LinkLocal
+from stack.host.addresses import OFF, PROBED
+from stack.host.interface import Interface
+from stack.wire.addresses import Prefix
+
+if TYPE_CHECKING:
+    from stack.host.host import Host
+
+
+class Fallback:
+    """Give it at birth: the host, the interface, the mode of conflict detection, `moved()` (a deadline comes earlier),
+    and `claimed(address)`, told of each address that is taken."""
+
+    def __init__(
+        self,
+        host: Host,
+        interface: Interface,
+        acd: str,
+        moved: Callable[[], None],
+        on_claimed: Callable[[bytes], None],
+    ) -> None:
+        assert interface.mac is not None
+        self._host = host
+        self._interface = interface
+        self._acd = acd
+        self._on_claimed = on_claimed
+        self.link_local = LinkLocal(host.config.link_local, host.config.acd, interface.mac, self)
+        self.link_local.reschedule = moved
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due."""
+        return self.link_local.deadline
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due."""
+        self.link_local.on_deadline(now)
+
+    # --- what it asks for: see `stack.dhcp.link_local.Below`
+
+    def probe(self, address: bytes, now: float) -> None:
+        """Find out whether another host has `address`, or ourselves by other means."""
+        conflicts = self._interface.conflicts
+        assert conflicts is not None
+        if self._host.ip.owner(address) is not None:
+            self.link_local.probed(address, self._interface.mac, now)
+        elif self._acd == OFF:
+            self.link_local.probed(address, None, now)
+        else:
+            conflicts.probe(address, now, lambda mac, later: self.link_local.probed(address, mac, later))
+
+    def cancel_probe(self, address: bytes, now: float) -> None:
+        """Nobody wants to know any more."""
+        assert self._interface.conflicts is not None
+        self._interface.conflicts.cancel(address)
+
+    def claimed(self, address: bytes, now: float) -> None:
+        """It is ours."""
+        acd = OFF if self._acd == OFF else PROBED
+
+        def lost(mac: bytes, later: float) -> None:
+            self.link_local.conflict(address, later)
+
+        self._host.add_address(self._interface, Prefix(address, LINK_LOCAL_LENGTH), now, acd=acd, on_conflict=lost)
+        self._on_claimed(address)
+
+    def left(self, address: bytes, now: float) -> None:
+        """It is not needed any more."""
+        if any(prefix.address == address for prefix in self._interface.addresses):
+            self._host.remove_address(self._interface, address, now)
+
+    def in_use(self, address: bytes) -> bool:
+        """Whether a connection lives on it."""
+        return any(connection.local[0] == address for connection in self._host.tcp.connections.values())

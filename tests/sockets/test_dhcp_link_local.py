@@ -1,0 +1,123 @@
+"""A host that no server answers: a link-local address, and back when one does (RFC 3927)."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+import trio
+
+from stack import Dhcp, Host, Segment
+from stack.config import LinkLocalConfig
+from stack.wire import dhcp
+from tests.dhcp.server import Server
+from tests.sockets.hosts import host_on, stream_pair, virtual
+from tests.sockets.lan import CAREFUL, FIRST, SERVER, client, serving
+
+SILENT = (dhcp.DISCOVER, dhcp.REQUEST)
+
+
+def own(host: Host) -> list[str]:
+    """The host's addresses, without prefix lengths."""
+    return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
+
+
+@virtual
+async def test_a_host_alone_takes_a_link_local_address() -> None:
+    segment = Segment()
+    async with client(segment.attach(), config=CAREFUL) as host:
+        assert 12 + 4 <= trio.current_time() <= 12 + 8  # two unanswered DHCPDISCOVERs, then probing
+        [address] = own(host)
+        assert address.startswith("169.254.")
+        assert host.lease is None
+        [interface] = host.interfaces()
+        assert interface.addresses == (f"{address}/16",)
+        async with client(segment.attach(), config=CAREFUL, seed=2) as other:
+            assert await host.ping(own(other)[0]) >= 0
+
+
+@virtual
+async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None:
+    segment = Segment()
+    server = Server(silent=SILENT)
+    async with serving(segment, server) as there, client(segment.attach(), config=CAREFUL) as host:
+        [local] = own(host)
+        await trio.sleep(1000)
+        assert own(host) == [local]
+        assert there.times()[-1] - there.times()[-2] == 64  # it goes on asking
+        server.silent = ()
+        lease = await host.wait_lease_change(None)
+        assert lease is not None
+        assert own(host) == [FIRST]
+        assert await host.ping("10.9.0.1") >= 0
+
+
+@virtual
+async def test_a_connection_keeps_the_link_local_address_until_it_ends() -> None:
+    """RFC 3927 section 1.9: communications under way go on, new ones use the other address."""
+    segment = Segment()
+    server = Server(silent=SILENT)
+    async with serving(segment, server) as there, client(segment.attach(), config=CAREFUL) as host:
+        [local] = own(host)
+        async with host_on(segment.attach(), "169.254.7.7/16", seed=2) as other:
+            ours, theirs = await stream_pair(host, other, "169.254.7.7")
+            server.silent = ()
+            assert await host.wait_lease_change(None) is not None
+            assert own(host) == [local, FIRST]
+            new, _ = await stream_pair(host, there.host, SERVER)
+            assert new.socket.getsockname()[0] == FIRST
+            await trio.sleep(300)
+            await ours.send_all(b"still there")
+            assert await theirs.receive_some() == b"still there"
+            await ours.aclose()
+            await theirs.aclose()
+            await trio.sleep(300)
+            assert own(host) == [FIRST]
+
+
+@virtual
+async def test_a_lease_that_ends_is_followed_by_a_link_local_address() -> None:
+    segment = Segment()
+    server = Server(lease_s=600)
+    async with serving(segment, server), client(segment.attach(), config=CAREFUL) as host:
+        assert own(host) == [FIRST]
+        server.silent = SILENT
+        assert await host.wait_lease_change(host.lease) is None
+        assert own(host) == []
+        await trio.sleep(20)
+        assert [address[:8] for address in own(host)] == ["169.254."]
+        server.silent = ()
+        assert await host.wait_lease_change(None) is not None
+        assert own(host) == [FIRST]
+
+
+@virtual
+async def test_who_wants_a_lease_gets_no_link_local_address() -> None:
+    segment = Segment()
+    with pytest.raises(TimeoutError) as ended:
+        async with client(segment.attach(), Dhcp(wait="bound", wait_s=100), config=CAREFUL):
+            raise AssertionError("there is no server")
+    assert ended.value.errno == errno.ETIMEDOUT
+
+
+@virtual
+async def test_another_is_chosen_when_a_host_has_it() -> None:
+    segment = Segment()
+    mac = bytes.fromhex("0200000000aa")
+    async with client(segment.attach(mac=mac), config=CAREFUL) as host:
+        [first] = own(host)
+    there = host_on(segment.attach(), f"{first}/16", seed=9)
+    async with there, client(segment.attach(mac=mac), config=CAREFUL) as host:
+        [second] = own(host)
+        assert second.startswith("169.254.")
+        assert second != first
+
+
+@virtual
+async def test_without_link_local_addresses_the_host_has_none() -> None:
+    segment = Segment()
+    config = replace(CAREFUL, link_local=LinkLocalConfig(enabled=False))
+    async with client(segment.attach(), Dhcp(wait="nothing"), config=config) as host:
+        await trio.sleep(100)
+        assert own(host) == []
