@@ -1,0 +1,216 @@
+"""`tapstack dhcp`: what it prints, and the exchange in words."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+import trio
+
+from stack import Dhcp, Host, Segment
+from tests.dhcp.server import Server, addresses
+from tests.sockets.hosts import virtual
+from tests.sockets.lan import CAREFUL, FIRST, client, serving
+from tools import cli, dhcp, services, up
+from tools.exchange import Narrator, duration
+
+EPOCH_S = 981_015_477.0  # Thu Feb  1 08:17:57 2001, UTC
+OPTIONS: dict[int, bytes | None] = {6: addresses("10.9.0.1", "10.9.0.3"), 15: b"example.org", 26: b"\x05\x78"}
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local times are those of Greenwich."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@virtual
+async def test_a_lease_is_printed_like_pump_does() -> None:
+    segment = Segment()
+    async with serving(segment, Server(options=OPTIONS)), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        assert dhcp.as_text(lease, "tap0", EPOCH_S - lease.requested_at) == [
+            "Device tap0",
+            "    IP: 10.9.0.50",
+            "    Netmask: 255.255.255.0",
+            "    Broadcast: 10.9.0.255",
+            "    Network: 10.9.0.0",
+            "    Server: 10.9.0.1",
+            "    Router: 10.9.0.1",
+            "    Name servers: 10.9.0.1 10.9.0.3",
+            "    Domain: example.org",
+            "    MTU: 1400",
+            "    Lease time: 1 h",
+            "    Renewal time: Thu Feb  1 08:47:57 2001",
+            "    Expiration time: Thu Feb  1 09:17:57 2001",
+        ]
+
+
+@virtual
+async def test_a_lease_for_ever_says_so() -> None:
+    segment = Segment()
+    async with serving(segment, Server(lease_s=0xFFFFFFFF, options={3: None})), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        lines = dhcp.as_text(lease, "tap0", EPOCH_S)
+        assert "    Router: none" in lines
+        assert lines[-3:] == ["    Lease time: for ever", "    Renewal time: never", "    Expiration time: never"]
+
+
+@virtual
+async def test_as_json_it_has_everything() -> None:
+    segment = Segment()
+    async with serving(segment, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        told = json.loads(dhcp.as_json(lease, EPOCH_S - lease.requested_at))
+    assert told["address"] == FIRST
+    assert told["renew_at"] == "2001-02-01T08:47:57+00:00"
+    assert told["expires_at"] == "2001-02-01T09:17:57+00:00"
+    assert told["routes"] == [["0.0.0.0/0", "10.9.0.1"]]
+    assert [200, "01ff"] in told["options"]
+
+
+def without_numbers(lines: list[str]) -> list[str]:
+    """Transaction ids left out."""
+    return [re.sub(r"0x[0-9a-f]{8}", "...", line) for line in lines]
+
+
+@virtual
+async def test_the_exchange_is_told_in_words() -> None:
+    segment = Segment()
+    said: list[str] = []
+    narrator = Narrator(said.append, trio.current_time)
+    wish = Dhcp(request_address="10.9.0.57")
+    async with serving(segment), client(segment.attach(), wish, config=CAREFUL, trace=narrator):
+        pass
+    told = without_numbers(said)
+    assert [line[9:] for line in told if "BOUND" not in line and "may be used" not in line] == [
+        "state INIT: we begin from the beginning",
+        "state SELECTING: we look for servers",
+        "we -> everybody: DISCOVER (xid ...)",
+        "    is there a DHCP server? I need an address, 10.9.0.57 if possible",
+        "10.9.0.1 -> us: OFFER (xid ...)",
+        "    you could have 10.9.0.57 for 1 h",
+        "we choose 10.9.0.57/24 of 10.9.0.1: the only one",
+        "state REQUESTING: we have chosen an offer and wait for its server's word",
+        "we -> everybody: REQUEST (xid ...)",
+        "    I take 10.9.0.57, which server 10.9.0.1 offers; thanks to all others",
+        "10.9.0.1 -> us: ACK (xid ...)",
+        "    10.9.0.57 is yours for 1 h",
+        "we ask by ARP, three times, whether another host has 10.9.0.57",
+        "we -> 10.9.0.1: RELEASE (xid ...)",
+        "    I need 10.9.0.57 no longer",
+        "10.9.0.57/24 is gone: we have given it back",
+    ]
+    assert told[0].startswith("   0.000 ")
+    bound = [line for line in told if "may be used" in line]
+    assert [line[9:] for line in bound] == ["10.9.0.57/24 may be used for 1 h; after 30 min we ask for more"]
+
+
+@virtual
+async def test_what_goes_wrong_is_told_too() -> None:
+    """Retries, an answer for somebody else, a refusal, the wait after it, a link-local address."""
+    segment = Segment()
+    said: list[str] = []
+    server = Server(silent=(1,))
+    narrator = Narrator(said.append, trio.current_time)
+    async with serving(segment, server) as there, client(segment.attach(), config=CAREFUL, trace=narrator) as host:
+        there.voice.say(bytes(300))
+        await trio.sleep(0.1)
+        server.silent = ()
+        await host.wait_lease_change(None)
+        server.refuse = True
+        await host.wait_lease_change(host.lease)
+        await trio.sleep(10)
+    told = "\n".join(without_numbers(said))
+    assert "DISCOVER (xid ..., attempt 2)" in told
+    assert re.search(r"no server answers: 169\.254\.\d+\.\d+ will do meanwhile \(RFC 3927\)", told)
+    assert "a message is not taken: the options do not start with the magic cookie of RFC 2131" in told
+    assert "state RENEWING: half of the time is over: we ask our server for more" in told
+    assert "I have 10.9.0.50: may I use it for longer?" in told
+    assert "10.9.0.1 -> us: NAK (xid ...)\n             no, you cannot have that address here" in told
+    assert "10.9.0.50/24 is gone: a server denies it" in told
+    assert re.search(r"we wait [\d.]+ s, a server refuses what it offers", told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (59, "59 s"), (3600, "1 h"), (5400, "1 h 30 min"), (90061, "1 d 1 h"), ("for ever", "for ever")],
+)
+def test_durations_are_for_people(seconds: float | str, words: str) -> None:
+    assert duration(seconds) == words
+
+
+# --- what runs on a host whose address comes and goes
+
+
+async def echoed(asker: Host, address: str) -> bool:
+    """Whether the UDP echo service answers there."""
+    with asker.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+        await sock.connect((address, 7))
+        await sock.send(b"hello")
+        with trio.move_on_after(2):
+            return await sock.recv(100) == b"hello"
+    return False
+
+
+@virtual
+async def test_services_move_with_the_address() -> None:
+    segment = Segment()
+    server = Server(silent=(1,))
+    nowhere = client(segment.attach(), Dhcp(wait="nothing"))
+    async with serving(segment, server) as there, nowhere as host, trio.open_nursery() as nursery:
+        await services.serve(host, {"echo": 7, "daytime": 13}, nursery)
+        server.silent = ()
+        await host.wait_lease_change(None)
+        assert await echoed(there.host, FIRST)
+        server.first = bytes((10, 9, 0, 90))  # another range: what was lent is denied at the next renewal
+        await host.wait_lease_change(host.lease)
+        await host.wait_lease_change(None)
+        assert await echoed(there.host, "10.9.0.90")
+        assert not await echoed(there.host, FIRST)
+        bound = [connection.local for connection in host.connections() if connection.protocol == "udp"]
+        assert bound == ["10.9.0.90:7", "10.9.0.90:13"]
+        nursery.cancel_scope.cancel()
+
+
+def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(up, "say", said.append)
+
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+        server = Server(silent=(1,), lease_s=600)
+        async with serving(segment, server), client(segment.attach(), Dhcp(wait="nothing")) as host:
+            assert up.address(host) == "no address"
+            await up.first_address(host)
+            assert up.address(host).startswith("169.254.")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(up.telling_leases, host)
+                nursery.start_soon(up.telling_addresses, host)
+                server.silent = ()
+                await host.wait_lease_change(None)
+                assert up.address(host) == FIRST
+                await trio.sleep(1)
+                server.silent = (1, 3)
+                await trio.sleep(660)
+                nursery.cancel_scope.cancel()
+
+    run()
+    assert re.fullmatch(r"lease: 10\.9\.0\.50/24 from 10\.9\.0\.1, until .{24}", said[0]) or "address" in said[0]
+    assert sorted(line.split()[0] for line in said) == ["address:", "address:", "address:", "lease:", "lease:"]
+    assert "address: 10.9.0.50" in said
+    assert "lease: it has ended, and others are asked for" in said
+    assert said[-1].startswith("address: 169.254.")
+
+
+def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("tools.namespace.has_capability", lambda number: False)
+    assert cli.main(["dhcp"]) == 1
+    assert "start this as root" in capsys.readouterr().err
