@@ -143,11 +143,14 @@ def _as_on_a_wire(received: Received) -> Buffer:
     if not received.checksum_ok or at is None or len(received.payload) < at + 2:
         return received.quote
     segment = bytearray(received.payload)
-    if received.protocol == PROTO_UDP and segment[at : at + 2] == b"\0\0":
-        return received.quote  # none was computed
+    covered = len(segment)
+    if received.protocol == PROTO_UDP:
+        if segment[at : at + 2] == b"\0\0":
+            return received.quote  # none was computed
+        covered = min(covered, int.from_bytes(segment[4:6], "big"))  # what follows the length is no part of it
     segment[at : at + 2] = b"\0\0"
-    pseudo = pseudo_sum(received.source, received.destination, received.protocol, len(segment))
-    checksum = internet_checksum(segment, pseudo)
+    pseudo = pseudo_sum(received.source, received.destination, received.protocol, covered)
+    checksum = internet_checksum(segment[:covered], pseudo)
     if received.protocol == PROTO_UDP:
         checksum = checksum or 0xFFFF
     segment[at : at + 2] = checksum.to_bytes(2, "big")

@@ -14,7 +14,7 @@ from stack.errors import BadPacket
 from stack.internet.fragments import Reassembler
 from stack.internet.interface import Interface, has_address, is_broadcast_to, is_subnet_broadcast
 from stack.internet.received import Received
-from stack.internet.superframe import datagrams
+from stack.internet.superframe import datagrams, is_super_frame
 from stack.wire.addresses import (
     ALL_HOSTS,
     ANY,
@@ -87,11 +87,9 @@ class Ipv4Input:
             counters.drop(bad.reason)
             return
         packet = packet[: header.total_length]
-        if checksum_ok and header.protocol == PROTO_UDP and interface.link.rx_gso_size:
-            size = interface.link.rx_gso_size
-            if size < header.total_length - header.header_length - UDP_HEADER_LENGTH and not header.is_fragment:
-                self._take_apart(interface, header, packet, size, now, link_broadcast)
-                return
+        if checksum_ok and header.protocol == PROTO_UDP and is_super_frame(header, interface.link.rx_gso_size):
+            self._take_apart(interface, header, packet, now, link_broadcast)
+            return
         counters["ipSystemStatsInReceives"] += 1
         try:
             broadcast = self._check_addresses(interface, header, link_broadcast, packet)
@@ -124,10 +122,10 @@ class Ipv4Input:
         self._deliver(received)
 
     def _take_apart(
-        self, interface: Interface, header: Ipv4Header, packet: Buffer, size: int, now: float, link_broadcast: bool
+        self, interface: Interface, header: Ipv4Header, packet: Buffer, now: float, link_broadcast: bool
     ) -> None:
-        """A super-frame of UDP datagrams with `size` bytes of data each."""
-        if len(packet) > size * self.config.super_frame_datagrams_max:
+        size = interface.link.rx_gso_size
+        if len(packet) - header.header_length - UDP_HEADER_LENGTH > size * self.config.super_frame_datagrams_max:
             self.counters["ipSystemStatsInReceives"] += 1
             self._drop_header("ipv4_super_frame")
             return

@@ -17,6 +17,11 @@ from stack.wire.udp import HEADER_LENGTH
 _LENGTH = 4  # where the length is in a UDP header
 
 
+def is_super_frame(header: Ipv4Header, size: int) -> bool:
+    """Whether a UDP packet is more than one datagram, the link having said that they hold `size` bytes of data each."""
+    return 0 < size < header.total_length - header.header_length - HEADER_LENGTH and not header.is_fragment
+
+
 def datagrams(header: Ipv4Header, packet: Buffer, size: int) -> Iterator[bytes]:
     """The packets that `packet` stands for, `size` bytes of data in each but the last.
 

@@ -40,8 +40,9 @@ _INDENT = "    "
 def show(frame: Buffer, *, link: Literal["ethernet", "ip"] = "ethernet", offload: bool = False) -> list[str]:
     """One readable line per layer of a frame from an Ethernet or a bare-IP link.
 
-    `offload` says that the frame is on its way to a device that will fill in transport checksums, so that a partial
-    one is no mistake. A datagram quoted in an ICMP error follows its message, indented.
+    `offload` says that the frame is on its way to or from a device that leaves transport checksums to others, so that a
+    partial one (the pseudo-header's sum and no more) is no mistake. A datagram quoted in an ICMP error follows its
+    message, indented.
     """
     lines: list[str] = []
     view = memoryview(frame)
@@ -73,10 +74,13 @@ def _data(data: Buffer, lines: list[str]) -> None:
         lines.append(f"data {_bytes(data)}")
 
 
-def _checksum(found: int, right: bool, offload: bool = False) -> str:
+def _checksum(found: int, right: bool, partial: int | None = None) -> str:
+    """`partial`: the pseudo-header's sum where that alone is no mistake."""
     if right:
         return ""
-    return ", partial checksum" if offload else f", WRONG CHECKSUM 0x{found:04x}"
+    if partial is not None and found % 0xFFFF == partial % 0xFFFF:
+        return ", partial checksum"
+    return f", WRONG CHECKSUM 0x{found:04x}"
 
 
 def _mac(mac: bytes) -> str:
@@ -260,7 +264,7 @@ def _tcp(data: memoryview, lines: list[str], pseudo: int | None, offload: bool) 
     lines.append(
         f"TCP {_port(header.source_port, PROTO_TCP)} > {_port(header.destination_port, PROTO_TCP)}, "
         f"{tcp.flag_names(header.flags)}, seq {header.seq}{ack}, win {header.window}{urgent}{reserved}{options}"
-        f"{_checksum(header.checksum, right, offload)}"
+        f"{_checksum(header.checksum, right, pseudo if offload else None)}"
     )
     _data(data[header.header_length :], lines)
 
@@ -271,11 +275,13 @@ def _udp(data: memoryview, lines: list[str], pseudo: int | None, offload: bool, 
     except BadPacket as error:
         _malformed("UDP", error, data, lines)
         return
-    right = pseudo is None or udp.checksum_ok(data[: header.length], pseudo - len(data) + header.length)
+    if pseudo is not None:
+        pseudo += header.length - len(data)  # what follows the datagram is no part of it
+    right = pseudo is None or udp.checksum_ok(data[: header.length], pseudo)
     none = ", no checksum" if header.checksum == 0 else ""
     lines.append(
         f"UDP {_port(header.source_port, PROTO_UDP)} > {_port(header.destination_port, PROTO_UDP)}, "
-        f"length {header.length}{none}{_checksum(header.checksum, right, offload)}"
+        f"length {header.length}{none}{_checksum(header.checksum, right, pseudo if offload else None)}"
     )
     payload = data[udp.HEADER_LENGTH : header.length]
     dhcp = dhcp_line(payload) if {67, 68} & {header.source_port, header.destination_port} else None

@@ -43,6 +43,7 @@ class Wire:
         self.deadline = math.inf
         self.incoming = deque(incoming or [])
         self.sent: list[tuple[float, bytes]] = []
+        self.headers: list[bytes] = []  # of what was sent with offload data
         self.polled: list[float] = []
         self.takes = True
         self.wake: Callable[[], None] | None = None
@@ -59,6 +60,8 @@ class Wire:
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         if self.takes:
             self.sent.append((now, b"".join(parts)))
+            if offload:
+                self.headers.append(offload)
         return self.takes
 
     def poll(self, now: float) -> None:

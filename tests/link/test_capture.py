@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from stack.link.capture import FLUSH_BYTES, FLUSH_S, Capture
+from stack.link.device import Offload
+from stack.wire.virtio import tcp_header
 from tests.link.frames import Wakes, Wire, drain, tcp_frame, udp_frame
 
 SECTION_HEADER = bytes.fromhex(
@@ -230,13 +232,35 @@ def test_the_link_below_keeps_its_deadline_and_its_word(dumped: tuple[Capture, W
     assert link.fileno() == 77
     wire.incoming.append(b"x")
     wire.rx_checksum_ok = True
+    wire.rx_gso_size = 1448
     wire.deadline = 3.0
     link.read(2.95)
     assert link.rx_checksum_ok
+    assert link.rx_gso_size == 1448
     assert link.deadline == 3.0
     link.poll(3.0)
     assert wire.polled == [3.0]
     assert link.deadline == 2.95 + FLUSH_S
+
+
+def test_an_offload_goes_through_and_super_frames_are_written_whole(path: Path) -> None:
+    """As tcpdump shows them: no header before them, and the checksum as partial as it is."""
+    wire = Wire()
+    link = Capture(wire, path)
+    wire.offload, wire.queue_frames = Offload(checksum=True, gso_max_bytes=65_415), 4096
+    link.may_offload = False
+    assert not wire.may_offload
+    link.open(Wakes())
+    assert link.offload == wire.offload
+    assert link.queue_frames == 4096
+    frame, header = tcp_frame(bytes(range(256)) * 255), tcp_header(34, 20, 1460)
+    assert link.write([frame[:54], memoryview(frame)[54:]], 1.0, header)
+    assert wire.headers == [header]
+    wire.incoming.append(frame)
+    assert link.read(2.0) is not None
+    link.close()
+    written = packets(path.read_bytes())
+    assert [(data, length) for _, _, data, length, _ in written] == [(frame, len(frame))] * 2
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

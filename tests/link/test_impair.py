@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.link.capture import Capture
 from stack.link.device import Offload
 from stack.link.impair import LOOKS_PER_READ, Impaired, Impairment, has_tcp_data, nth_data_segment
 from tests.link.frames import Wakes, Wire, drain, tcp_frame, udp_frame
@@ -333,7 +334,14 @@ def test_what_was_on_its_way_is_lost_by_closing() -> None:
     assert drain(link, 9.0) == []
 
 
-def test_a_link_that_offloads_cannot_be_impaired() -> None:
+def test_the_link_below_is_not_to_offload(tmp_path: Path) -> None:
+    wire = Wire()
+    assert wire.may_offload
+    Impaired(Capture(wire, tmp_path / "between"))
+    assert not wire.may_offload
+
+
+def test_an_open_link_that_offloads_cannot_be_impaired() -> None:
     wire = Wire()
     wire.offload = Offload(checksum=True, gso_max_bytes=65536)
     with pytest.raises(ValueError, match="wire0 offloads"):

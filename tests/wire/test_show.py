@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stack.wire import arp, dhcp, ethernet, icmp, tcp
+from stack.wire import arp, checksum, dhcp, ethernet, icmp, tcp
 from stack.wire.addresses import MAC_BROADCAST
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
@@ -205,11 +205,17 @@ def test_wrong_checksums_are_marked() -> None:
     assert "WRONG CHECKSUM" in show(bent, link="ip")[1]
 
 
-def test_with_offload_a_partial_checksum_is_no_mistake() -> None:
-    packet = bytearray(datagram(6, segment(b"x")))
-    packet[36:38] = b"\x12\x34"
+@pytest.mark.parametrize(
+    ("protocol", "payload", "at"), [(6, segment(b"x"), 36), (17, b"\x13\x88\x13\x89\0\x09\0\0x", 26)]
+)
+def test_with_offload_a_partial_checksum_is_no_mistake(protocol: int, payload: bytes, at: int) -> None:
+    packet = bytearray(datagram(protocol, payload))
+    partial = checksum.pseudo_sum(bytes(packet[12:16]), bytes(packet[16:20]), protocol, len(payload)) % 65535
+    packet[at : at + 2] = partial.to_bytes(2, "big")
     assert show(packet, link="ip", offload=True)[1].endswith(", partial checksum")
-    assert show(packet, link="ip")[1].endswith(", WRONG CHECKSUM 0x1234")
+    assert show(packet, link="ip")[1].endswith(f", WRONG CHECKSUM 0x{partial:04x}")
+    packet[at] ^= 1
+    assert ", WRONG CHECKSUM 0x" in show(packet, link="ip", offload=True)[1]
 
 
 def test_ethernet_padding_is_shown_only_when_it_leaks() -> None:
