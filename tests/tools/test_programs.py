@@ -13,6 +13,7 @@ import trio
 
 import stack
 from stack.host.records import ConnectionRecord
+from stack.link.device import Offload
 from tools import cli, kernel, page, ping, up
 from tools.trace import Teller
 from tools.up import Failed
@@ -133,6 +134,21 @@ def test_a_mistake_is_answered_with_what_to_do(words: list[str], said: str, caps
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("offload", "name"),
+    [
+        (Offload(True, 65_415, uso=True), "checksum+TSO4+USO4"),
+        (Offload(True, 65_415), "checksum+TSO4"),
+        (Offload(True), "checksum"),
+        (Offload(), "none"),
+    ],
+)
+def test_the_ready_line_names_what_the_kernel_does(offload: Offload, name: str) -> None:
+    tap = stack.Tap("tap0")
+    tap.offload = offload
+    assert up.offload_name(tap) == name
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
