@@ -19,6 +19,7 @@ from .options import Options, host_address, seconds
 from .up import Failed, local_time, on_tap, say
 
 TIMEOUT_S = 60.0
+DEFAULT = "0.0.0.0/0"
 
 
 @dataclasses.dataclass
@@ -84,13 +85,18 @@ async def run(options: Options, plan: Plan) -> None:
 
 def as_text(lease: stack.LeaseRecord, device: str, epoch_s: float) -> list[str]:
     """The lease in lines; `epoch_s` is what the wall clock is ahead of the host's."""
+    default = [router for to, router in lease.routes if to == DEFAULT and router is not None]
+    others = [
+        f"{destination} by {router or 'the link'}" for destination, router in lease.routes if destination != DEFAULT
+    ]
     rows = [
         ("IP", lease.address),
         ("Netmask", lease.netmask),
         ("Broadcast", lease.broadcast or "none"),
         ("Network", lease.network),
         ("Server", lease.server),
-        ("Router", " ".join(router for _, router in lease.routes if router is not None) or "none"),
+        ("Router", " ".join(default) or "none"),
+        ("Routes", ", ".join(others)),
         ("Name servers", " ".join(lease.name_servers) or "none"),
         ("Domain", lease.domain),
         ("Search", " ".join(lease.search)),

@@ -62,6 +62,19 @@ async def test_a_lease_for_ever_says_so() -> None:
 
 
 @virtual
+async def test_the_router_is_the_one_to_everywhere() -> None:
+    """With classless routes (RFC 3442) there are others, to some networks, and those that lead to no router."""
+    segment = Segment()
+    routes = bytes((24, 192, 0, 2, *(10, 9, 0, 7), 24, 198, 51, 100, *(0, 0, 0, 0), 0, *(10, 9, 0, 1)))
+    async with serving(segment, Server(options={121: routes})), client(segment.attach()) as host:
+        lease = host.lease
+        assert lease is not None
+        lines = dhcp.as_text(lease, "tap0", EPOCH_S)
+        at = lines.index("    Router: 10.9.0.1")
+        assert lines[at + 1] == "    Routes: 192.0.2.0/24 by 10.9.0.7, 198.51.100.0/24 by the link"
+
+
+@virtual
 async def test_as_json_it_has_everything() -> None:
     segment = Segment()
     async with serving(segment, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(segment.attach()) as host:
