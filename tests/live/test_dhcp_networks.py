@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,6 +197,22 @@ def test_the_lease_ends_while_the_server_is_gone(lan: Lan, wire: Wire, tmp_path:
             assert address not in str(ours.ask(lambda host: host.interfaces()))
             server.start(Pool())
             assert ours.leased().address == address
+
+
+def test_link_local_until_there_is_a_server(lan: Lan, tmp_path: Path) -> None:
+    """Two hosts that have nothing but the wire talk to each other; then a server comes, and its address is used."""
+    need("ping")
+    namespace = lan.namespace
+    ip("-n", namespace.name, "addr", "add", "169.254.200.1/16", "dev", "lan")
+    with Ours(lan) as ours:
+        own = ours.until(lambda host: re.search(r"169\.254\.\d+\.\d+", str(host.interfaces())), "an address")[0]
+        namespace.run("ping", "-q", "-c", "1", "-W", "2", own)
+        with Dnsmasq(namespace, tmp_path) as server:
+            server.start(Pool())
+            address = ours.leased().address
+            server.logs("ack", MAC, address)
+            namespace.run("ping", "-q", "-c", "1", "-W", "2", address)
+            ours.until(lambda host: own not in str(host.interfaces()) or None, "the other address is gone")
 
 
 def test_another_host_takes_the_address_later(lan: Lan, wire: Wire, tmp_path: Path) -> None:
