@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -16,6 +19,9 @@ from tools import services
 
 if TYPE_CHECKING:
     from stack import Host
+
+
+TOP = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
@@ -68,3 +74,29 @@ def test_the_table_has_medians_ranges_and_ratios() -> None:
 
 def test_the_client_compares_chargen_with_what_chargen_sends() -> None:
     assert services.chargen_pattern() == PATTERN
+
+
+def hot_functions(node: ast.AST, lines: list[str], prefix: str) -> Iterator[str]:
+    """The dotted names of the functions below `node` that are marked `# hot` at their head."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            if any("# hot" in line for line in lines[child.lineno - 1 : child.body[0].lineno]):
+                yield f"{prefix}.{child.name}"
+        elif isinstance(child, ast.ClassDef):
+            yield from hot_functions(child, lines, f"{prefix}.{child.name}")
+
+
+def test_each_hot_function_has_a_benchmark() -> None:
+    hot: set[str] = set()
+    for path in (TOP / "stack").rglob("*.py"):
+        source = path.read_text()
+        module = ".".join(path.relative_to(TOP).with_suffix("").parts)
+        hot.update(hot_functions(ast.parse(source), source.splitlines(), module))
+    measured = {
+        argument.value
+        for node in ast.walk(ast.parse((TOP / "tests" / "bench" / "hot.py").read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "of"
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert measured == hot

@@ -1,0 +1,279 @@
+"""Micro-benchmarks, one for each function that is marked `# hot`.
+
+usage: pytest tests/bench/hot.py
+
+The ordinary run of the tests leaves this file out, since its name does not begin with test_. Nothing is asserted of the
+times. The budget behind a benchmark's name is what the function may cost on a quiet machine of two 3 GHz cores, with
+what it calls; who goes beyond it has a reason, and writes it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pytest
+import trio
+
+from stack import open_host
+from stack.host.deadlines import Deadlines
+from stack.host.host import Host as Core
+from stack.link.segment import Segment
+from stack.link.tap import Tap
+from stack.sockets.runner import Port, Runner
+from stack.tcp import acks, output, predict, segment_arrives
+from stack.tcp.rack import Rack
+from stack.wire.checksum import Buffer
+from stack.wire.tcp import ACK
+from tests.bench.world import MSS, SocketLink, World
+from tests.link.fake_tap import fakes
+
+ROUNDS = 200
+TEXT = bytes(MSS)
+SUPER = bytes(64_000)
+
+
+class Benchmark(Protocol):
+    """pytest-benchmark's fixture, as far as it is used here."""
+
+    def __call__(self, function: Callable[..., object], *arguments: object) -> object: ...
+    def pedantic(
+        self, target: Callable[..., object], *, setup: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]], rounds: int
+    ) -> object: ...
+
+
+def of(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Say which hot functions a benchmark is for; tests/test_bench.py sees to it that each has one."""
+
+    def same(function: Callable[..., None]) -> Callable[..., None]:
+        return function
+
+    assert names
+    return same
+
+
+def each_afresh(benchmark: Benchmark, target: Callable[..., object], setup: Callable[[World], tuple[Any, ...]]) -> None:
+    """Run `target` once on each of many new worlds, with what `setup` makes there as its arguments."""
+    benchmark.pedantic(target, setup=lambda: (setup(World()), {}), rounds=ROUNDS)
+
+
+# --- frames in
+
+
+@of("stack.host.host.Host._frame")  # budget: 12 us
+def test_frame_with_a_segment(benchmark: Benchmark) -> None:
+    each_afresh(
+        benchmark,
+        Core._frame,
+        lambda world: (world.here.host, world.interfaces[0], world.now, world.frame_from_peer(TEXT)),
+    )
+
+
+@of("stack.host.host.Host._segment")  # budget: 8 us
+def test_segment_that_was_expected(benchmark: Benchmark) -> None:
+    each_afresh(
+        benchmark,
+        Core._segment,
+        lambda world: (world.here.host, world.conn, world.frame_from_peer(TEXT)[14:], True, world.now),
+    )
+
+
+@of("stack.tcp.predict.predicted")  # budget: 7 us
+def test_predicted_text(benchmark: Benchmark) -> None:
+    each_afresh(benchmark, predict.predicted, lambda world: (world.conn, world.frame_from_peer(TEXT)[34:], world.now))
+
+
+def acknowledgment(world: World) -> memoryview:
+    """A TCP header that acknowledges a segment that we have sent."""
+    world.conn.send(TEXT, world.now)
+    world.here.settle()
+    return world.frame_from_peer(b"")[34:]
+
+
+@of("stack.tcp.predict.predicted")  # budget: 15 us
+def test_predicted_acknowledgment(benchmark: Benchmark) -> None:
+    each_afresh(
+        benchmark,
+        predict.predicted,
+        lambda world: (world.conn, acknowledgment(world), world.now),
+    )
+
+
+@of("stack.tcp.segment_arrives.take_next")  # budget: 4 us
+def test_take_next(benchmark: Benchmark) -> None:
+    each_afresh(benchmark, segment_arrives.take_next, lambda world: (world.conn, memoryview(TEXT), world.now))
+
+
+@of("stack.tcp.acks.new_data_acknowledged")  # budget: 6 us
+def test_new_data_acknowledged(benchmark: Benchmark) -> None:
+    def sent(world: World) -> tuple[Any, ...]:
+        world.conn.send(TEXT, world.now)
+        world.here.settle()
+        return world.conn, world.conn.snd_nxt, MSS, 0, world.now
+
+    each_afresh(benchmark, acks.new_data_acknowledged, sent)
+
+
+@of("stack.host.host.Host.batch_end")  # budget: 12 us: an acknowledgment goes out
+def test_batch_end(benchmark: Benchmark) -> None:
+    def touched(world: World) -> tuple[Any, ...]:
+        for _ in range(2):
+            world.here.host.frame(world.interfaces[0], world.now, world.frame_from_peer(TEXT))
+        return world.here.host, world.now
+
+    each_afresh(benchmark, Core.batch_end, touched)
+
+
+# --- segments out
+
+
+def to_send(text: bytes) -> Callable[[World], tuple[Any, ...]]:
+    """A connection that has text to send, and the time."""
+
+    def setup(world: World) -> tuple[Any, ...]:
+        world.conn.congestion.cwnd = 1 << 20
+        world.conn.snd_wnd = 1 << 20
+        world.conn.send_buffer.append(text)
+        return world.conn, world.now
+
+    return setup
+
+
+@of("stack.tcp.output.output")  # budget: 22 us
+def test_output_of_a_segment(benchmark: Benchmark) -> None:
+    each_afresh(benchmark, output.output, to_send(TEXT))
+
+
+@of("stack.tcp.output._send_new")  # budget: 20 us
+def test_send_new_super_frame(benchmark: Benchmark) -> None:
+    each_afresh(benchmark, output._send_new, to_send(SUPER))
+
+
+@of("stack.tcp.output._send_range")  # budget: 12 us
+def test_send_range(benchmark: Benchmark) -> None:
+    def setup(world: World) -> tuple[Any, ...]:
+        conn, now = to_send(TEXT)(world)
+        return conn, conn.snd_nxt, MSS, False, now
+
+    each_afresh(benchmark, output._send_range, setup)
+
+
+@of("stack.tcp.output.emit")  # budget: 4 us
+def test_emit(benchmark: Benchmark) -> None:
+    world = World()
+    benchmark(output.emit, world.conn, world.conn.snd_nxt, ACK, world.now, [TEXT], MSS)
+
+
+@of("stack.internet.path.Path.send", "stack.internet.path.Path.send_offloaded")  # budget: 4 us
+def test_path_send(benchmark: Benchmark) -> None:
+    path = World().conn.path
+    benchmark(path.send_offloaded, [bytes(32), SUPER], 32 + len(SUPER), 0.0, 32, MSS, False)
+
+
+@of("stack.internet.path.Path.confirm")  # budget: 0.5 us
+def test_path_confirm(benchmark: Benchmark) -> None:
+    world = World()
+    benchmark(world.conn.path.confirm, world.now)
+
+
+# --- around them
+
+
+@of("stack.tcp.rack.Rack.transmitted")  # budget: 0.3 us
+def test_rack_transmitted(benchmark: Benchmark) -> None:
+    benchmark.pedantic(Rack.transmitted, setup=lambda: ((Rack(300.0), 0, MSS, 1.0), {}), rounds=10 * ROUNDS)
+
+
+@of("stack.tcp.rack.Rack.delivered")  # budget: 1.5 us
+def test_rack_delivered(benchmark: Benchmark) -> None:
+    def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        rack = Rack(300.0)
+        rack.transmitted(0, MSS, 1.0)
+        return (rack, MSS, [], 1.01, 1.0), {}
+
+    benchmark.pedantic(Rack.delivered, setup=setup, rounds=10 * ROUNDS)
+
+
+class Timed:
+    """Something with a deadline that moves on with every call."""
+
+    def __init__(self) -> None:
+        self.deadline = 1.0
+        self.heap_entry: Any = None
+
+
+@of("stack.host.deadlines.Deadlines.arm")  # budget: 0.2 us where the deadline moves to later, as nearly always
+def test_deadlines_arm(benchmark: Benchmark) -> None:
+    deadlines, timed = Deadlines(lambda: None), Timed()
+
+    def later() -> None:
+        timed.deadline += 1
+        deadlines.arm(timed)
+
+    benchmark(later)
+
+
+@of("stack.link.tap.Tap.read", "stack.link.tap.Tap.write")  # budget: 8 us both, beside what the kernel does
+def test_tap_write_and_read(benchmark: Benchmark) -> None:
+    with pytest.MonkeyPatch.context() as patch, fakes(patch) as (device, _):
+        tap = Tap("tap7")
+        tap.open(lambda: None)
+        parts: list[Buffer] = [bytes(54), TEXT]
+
+        def there_and_back() -> None:
+            tap.write(parts, 0.0)
+            device.kernel.send(device.kernel.recv(2048))
+            assert tap.read(0.0) is not None
+
+        benchmark(there_and_back)
+        tap.close()
+
+
+# --- the loop
+
+
+@of("stack.sockets.runner.Runner._take")  # budget: 120 us: eight frames
+def test_take_a_batch(benchmark: Benchmark) -> None:
+    def setup(nursery: trio.Nursery) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        world = World()
+        frames = [bytes(world.frame_from_peer(bytes(100))) for _ in range(8)]
+        port = Port(world.wires[0])
+        port.interface = world.interfaces[0]
+        runner = Runner(world.here.host, nursery, 64)
+        views = iter([memoryview(frame) for frame in frames])
+        world.wires[0].read = lambda now: next(views, None)  # type: ignore[method-assign]
+        return (runner, port), {}
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            benchmark.pedantic(Runner._take, setup=lambda: setup(nursery), rounds=ROUNDS)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+PINGS = 100
+
+
+async def pings(one: Any, other: Any) -> None:
+    """So many echoes, one after another, between two hosts."""
+    async with (
+        open_host(one, address="10.9.0.1/24", acd="off") as here,
+        open_host(other, address="10.9.0.2/24", acd="off"),
+    ):
+        for _ in range(PINGS):
+            await here.ping("10.9.0.2")
+
+
+@of("stack.sockets.runner.Runner._run_descriptor")  # budget: 50 ms: 500 us a ping, with four wakes
+def test_wake_by_a_descriptor(benchmark: Benchmark) -> None:
+    benchmark.pedantic(trio.run, setup=lambda: ((pings, *SocketLink.pair()), {}), rounds=10)
+
+
+@of("stack.sockets.runner.Runner._run_bell")  # budget: 50 ms
+def test_wake_by_a_bell(benchmark: Benchmark) -> None:
+    def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        segment = Segment()
+        return (pings, segment.attach(), segment.attach()), {}
+
+    benchmark.pedantic(trio.run, setup=setup, rounds=10)
