@@ -296,6 +296,9 @@ class DhcpConfig:
 class HostConfig:
     """The host and its loop."""
 
+    busy_poll_s: float = 0.0002
+    """After traffic a link with a descriptor is asked again for so long before it is waited for: waking up is dearer
+    than looking. 0 is never; an idle host does not look either way."""
     batch_frames: int = 64  # taken from a link at a time, before what they changed is sent and waiting tasks are woken
     smallest_socket_buffer_bytes: int = 2304  # what SO_RCVBUF and SO_SNDBUF can be set to; Linux: SOCK_MIN_RCVBUF
     largest_socket_buffer_bytes: int = 8 << 20

@@ -31,7 +31,7 @@ from stack.wire.addresses import ANY, LOOPBACK
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-RECEIVE_FLAGS = HARMLESS_FLAGS | stdlib.MSG_PEEK | stdlib.MSG_TRUNC
+RECEIVE_FLAGS = HARMLESS_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class DatagramSocket(Socket):
         if flags & ~RECEIVE_FLAGS:
             fail(errno.EOPNOTSUPP)
         endpoint = self._endpoint
-        datagram = endpoint.peek() if flags & stdlib.MSG_PEEK else endpoint.receive_datagram()
+        datagram = endpoint.peek() if flags and flags & stdlib.MSG_PEEK else endpoint.receive_datagram()
         if datagram is None:
             return Taken(b"", 0, None) if self._read_shut_down else None
         data = datagram.data

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from time import perf_counter
 
 import trio
-from trio.lowlevel import wait_readable
+from trio.lowlevel import checkpoint, wait_readable
 
 from stack.host.host import Host as Core
 from stack.host.interface import Interface
@@ -323,40 +324,49 @@ class Runner:
     # --- the tasks
 
     async def _run_descriptor(self, port: Port) -> None:  # hot
-        """Wait until the link's descriptor is readable, take in a batch, and again."""
+        """Wait until the link's descriptor is readable, take in a batch, and again.
+
+        A link that was busy a moment ago is asked again for a while before it is waited for: the next frame of a
+        conversation is about to come, and epoll, which trio tells anew each time what to wait for, costs as much as
+        an answer.
+        """
         descriptor = port.link.fileno()
-        take = self._take
+        take, busy_poll_s = self._take, self.core.config.host.busy_poll_s
         try:
             while port.open:
-                # Here a link that was busy a moment ago may be asked again before it is waited for in epoll.
                 await wait_readable(descriptor)
-                take(port)
+                last = perf_counter()
+                if take(port) and busy_poll_s:
+                    while perf_counter() < last + busy_poll_s:
+                        await checkpoint()
+                        if take(port):
+                            last = perf_counter()
         except trio.ClosedResourceError:
             pass  # `_drop` said so
 
     async def _run_bell(self, port: Port) -> None:  # hot
         """Wait until the link calls `wake`, take in a batch, and go on while batches are full."""
-        bell, take = port.bell, self._take
+        bell, take, full = port.bell, self._take, len(self._batch)
         while port.open:
             if port.rung:
                 await trio.lowlevel.checkpoint()
             else:
                 await bell.park()
-            if take(port):
+            if take(port) == full:
                 port.rung = True
 
-    def _take(self, port: Port) -> bool:  # hot
-        """Hand one batch of frames to the host; True when there may be more.
+    def _take(self, port: Port) -> int:  # hot
+        """Hand one batch of frames to the host; how many there were. After a full batch there may be more.
 
         A link that fails (ENETDOWN: there will never be a frame again) costs the host the interface, not its life.
         """
         if not port.open:
-            return False
+            return 0
         port.rung = False
         now = trio.current_time()
         read, frame, interface = port.link.read, self.core.frame, port.interface
         assert interface is not None
-        more = True
+        count = 0
         for _ in self._batch:
             try:
                 view = read(now)
@@ -364,15 +374,16 @@ class Runner:
                 self._drop(port)
                 self.lost.append(port.link.name)
                 self._loss.set()
-                return False
+                return 0
             if view is None:
-                more = False
                 break
             frame(interface, now, view)
-        self.core.batch_end(now)
+            count += 1
+        if count:
+            self.core.batch_end(now)
         if port.link.deadline < self._timer.deadline:
             self._timer.deadline = port.link.deadline
-        return more
+        return count
 
     async def _run_timer(self) -> None:
         """Sleep until the earliest deadline, let those whose deadline it is work, and again."""

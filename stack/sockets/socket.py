@@ -34,7 +34,8 @@ T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
 # What a socket call may be told and is not refused for: it never blocks and never raises SIGPIPE anyway.
-HARMLESS_FLAGS = stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0)
+# An int, as arithmetic with the enums of the standard library costs a microsecond a time.
+HARMLESS_FLAGS = int(stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0))
 
 
 @cache

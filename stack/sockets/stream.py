@@ -273,7 +273,7 @@ class StreamSocket(Socket):
 
     def _waiter(self, flags: int) -> Waiter:
         """Where a receiving call waits. Urgent data has a place of its own, as it has in poll()."""
-        if not flags & stdlib.MSG_OOB:
+        if not flags or not flags & stdlib.MSG_OOB:
             return self._reader
         if self._urgent is None:
             self._urgent = Waiter()
@@ -400,12 +400,12 @@ class StreamSocket(Socket):
 
     def _send(self, data: Buffer, flags: int) -> int | None:
         self._check_open()
-        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
+        if flags and flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
             fail(errno.EOPNOTSUPP)
         connection = self._connection
         if connection is None:
             fail(errno.EPIPE)
-        urgent = bool(flags & stdlib.MSG_OOB)
+        urgent = bool(flags and flags & stdlib.MSG_OOB)
         now = current_time()
         if type(data) is bytes:
             taken, length = connection.send(data, now, urgent), len(data)
@@ -501,12 +501,12 @@ class StreamSocket(Socket):
                 self._runner.after_call(now)
 
 
-def _both(reader: Waiter, urgent: Waiter) -> Callable[[], None]:
+def _both(reader: Waiter, urgent: Waiter) -> Callable[[], bool]:
     """Wake whoever waits for data, and for urgent data; without a reference to the socket, which may be forgotten."""
 
-    def wake() -> None:
-        reader.wake()
+    def wake() -> bool:
         urgent.wake()
+        return reader.wake()
 
     return wake
 

@@ -30,12 +30,14 @@ class Waiter:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def wake(self) -> None:
-        """Let the parked task look again."""
+    def wake(self) -> bool:  # hot
+        """Let the parked task look again; whether there was one."""
         task = self._task
-        if task is not None:
-            self._task = None
-            trio.lowlevel.reschedule(task)
+        if task is None:
+            return False
+        self._task = None
+        trio.lowlevel.reschedule(task)
+        return True
 
     __call__ = wake
 

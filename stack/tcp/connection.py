@@ -131,9 +131,13 @@ class Connection(Tcb):
 
     def settle(self, now: float) -> None:
         """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
+        wakes, self.wakes = self.wakes, 0
+        if self.ack_due and not self.ack_now:
+            self._consider_ack(wakes)
+        elif wakes & WAKE_READABLE:
+            self.on_readable()
         if self.state > State.LISTEN:
             output(self, now)
-        wakes, self.wakes = self.wakes, 0
         if self.reports:
             reports, self.reports = self.reports, ()
             for number, text in reports:
@@ -141,10 +145,20 @@ class Connection(Tcb):
                     self.on_error(number, text)
         if wakes & WAKE_URGENT:
             self.on_urgent()
-        if wakes & WAKE_READABLE:
-            self.on_readable()
         if wakes & WAKE_WRITABLE and self.writable:
             self.on_writable()
+
+    def _consider_ack(self, wakes: int) -> None:
+        """3.8.6.3: two full-sized segments are acknowledged at once (SHLD-19): by us, or, when a reader has just been
+        woken, by his reading in a moment, with the window that he opens. Should he not read, we do with the next batch
+        or after the delay.
+        """
+        woken = wakes & WAKE_READABLE and self.on_readable()
+        if woken and not self.reader_awake:
+            self.reader_awake = True
+        else:
+            self.reader_awake = False
+            self.ack_now = self.ack_due >= 2 * self.mss
 
     def unreachable(self, errno: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""

@@ -43,7 +43,7 @@ class Listener:
         self.options = options
         self.error = 0
         self.closed = False
-        self.on_readable: Callable[[], None] = _nobody
+        self.on_readable: Callable[[], object] = _nobody
         self.on_closed: Callable[[Listener], None] = _no_owner
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()

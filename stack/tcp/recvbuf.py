@@ -14,8 +14,6 @@ from stack.wire.checksum import Buffer
 
 # Chunks smaller than this are joined: their bookkeeping must not outweigh what they hold.
 _JOIN_BELOW = 1024
-# A chunk this large is handed to the reader as it is; smaller ones are worth joining to save calls.
-_WHOLE_FROM = 16384
 
 _NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
 
@@ -110,7 +108,7 @@ class ReceiveBuffer:
             del self._runs[:moved]
 
     def read(self, max_bytes: int) -> bytes:
-        """Take up to `max_bytes`; a large chunk is returned without a copy."""
+        """Take up to `max_bytes`; a chunk that is alone, or as much as fits, is returned without a copy."""
         chunks = self._chunks
         if not chunks or max_bytes <= 0:
             return b""
@@ -123,7 +121,7 @@ class ReceiveBuffer:
         result = first[self._head :] if self._head else first
         taken = 1
         self._head = 0
-        if available < _WHOLE_FROM and len(chunks) > 1 and available < max_bytes:
+        if available < max_bytes and len(chunks) > 1:  # one copy more is cheaper than one call more
             parts = [result]
             room = max_bytes - available
             for chunk in islice(chunks, 1, None):

@@ -373,11 +373,9 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
 
 
 def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
-    """3.8.6.3: at least every second full-sized segment at once (SHLD-19), the rest within the delay (MUST-40)."""
+    """3.8.6.3: within the delay (MUST-40), or, for two full-sized segments, when the batch is over: see `settle`."""
     tcb.ack_due += count
-    if tcb.ack_due >= 2 * tcb.mss:
-        tcb.ack_now = True
-    elif tcb.delack_deadline == inf:
+    if tcb.delack_deadline == inf:
         tcb.delack_deadline = now + tcb.services.config.delayed_ack_s
 
 

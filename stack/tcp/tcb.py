@@ -143,9 +143,9 @@ class Tcb:
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "probing", "progress_at", "prr", "pto_deadline", "rack",
-        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "receive_buffer",
-        "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline", "rto_recovery", "rtt",
-        "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling",
+        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_awake",
+        "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
+        "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling",
         "scoreboard", "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift",
         "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
         "syn_acked", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans",
@@ -234,6 +234,7 @@ class Tcb:
         # Acknowledgments we owe
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
+        self.reader_awake = False  # a task that waited for them was woken and has not read yet
 
     def begin_congestion(self, mss: int) -> None:
         """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""
@@ -275,9 +276,9 @@ class Tcb:
         self.error = 0  # the errno that ended the connection, until it is reported
         self.soft_error = 0  # RFC 9293 section 3.9.2.2: what the network complained of lately
         self.wakes = 0
-        self.on_readable: Callable[[], None] = _nobody
-        self.on_writable: Callable[[], None] = _nobody
-        self.on_urgent: Callable[[], None] = _nobody
+        self.on_readable: Callable[[], object] = _nobody  # True: somebody has waited, and will read now
+        self.on_writable: Callable[[], object] = _nobody
+        self.on_urgent: Callable[[], object] = _nobody
         self.on_error: Callable[[int, str], None] | None = None  # error reports: None wants none (SHLD-20)
         self.reports: tuple[tuple[int, str], ...] = ()  # which the user has not been told of yet
         self._touched = False

@@ -83,7 +83,7 @@ class Endpoint:
         self.remote: Address | None = None
         self.closed = False
         self.error = 0
-        self.on_readable: Callable[[], None] = _nothing
+        self.on_readable: Callable[[], object] = _nothing
         self.broadcast = False
         self.reuse_address = False
         self.ttl: int | None = None

@@ -9,6 +9,7 @@ import socket as stdlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import trio
@@ -272,6 +273,42 @@ def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_
     before = len(os.listdir("/proc/self/fd"))
     trio.run(main)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("busy_poll_s", "looks"), [(0.0, 2), (0.0002, 22)])
+def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_for(
+    busy_poll_s: float, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock of the test's own stands for the microseconds: every look at it takes ten."""
+    clock = count(step=10)
+    monkeypatch.setattr("stack.sockets.runner.perf_counter", lambda: next(clock) * 1e-6)
+
+    async def main() -> None:
+        ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
+        with ours, theirs:
+            ours.setblocking(False)
+
+            class SocketLink(ScriptedLink):
+                def read(self, now: float) -> memoryview | None:
+                    self.reads += 1
+                    try:
+                        return memoryview(ours.recv(2000))
+                    except BlockingIOError:
+                        return None
+
+            link = SocketLink(ours.fileno())
+            config = replace(Config(), host=replace(Config().host, busy_poll_s=busy_poll_s))
+            with trio.fail_after(20):
+                async with host_on(link, "192.0.2.1/24", config=config) as alice:
+                    for octets in (1, 2):
+                        link.reads = 0
+                        theirs.send(b"x")
+                        while alice.counters()["ifInOctets"] < octets:
+                            await trio.lowlevel.checkpoint()
+                        await wait_all_tasks_blocked()
+                        assert looks - 1 <= link.reads <= looks
+
+    trio.run(main)
 
 
 @virtual

@@ -127,3 +127,33 @@ def test_data_again_that_is_here_already_is_acknowledged_at_once() -> None:
     peer.expects(ACK, ack=add(PEER_ISS, 5))
     peer.sends(ACK, b"data", seq=add(PEER_ISS, 1))
     peer.expects(ACK, ack=add(PEER_ISS, 5))
+
+
+def test_a_reader_who_was_just_woken_acknowledges_by_reading() -> None:
+    """Then one ACK says both, that the data is here and that there is room for more."""
+    conn, peer = established()
+    conn.on_readable = lambda: True  # somebody waits
+    with peer.batch():
+        for _ in range(4):
+            peer.sends(ACK, text(MSS))
+    peer.silent()
+    conn.receive(1 << 20, peer.now)
+    peer.expects(ACK, ack=peer.snd_nxt)
+    conn.receive(1 << 20, peer.now)
+
+
+def test_a_reader_who_was_woken_and_does_not_read_keeps_no_acknowledgment_back() -> None:
+    conn, peer = established()
+    waiting = [True]
+    conn.on_readable = lambda: bool(waiting and waiting.pop())
+    peer.sends(ACK, text(2 * MSS))
+    peer.silent()
+    peer.sends(ACK, text(2 * MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+
+
+def test_nor_does_he_when_nothing_more_comes() -> None:
+    conn, peer = established()
+    conn.on_readable = lambda: True
+    peer.sends(ACK, text(2 * MSS))
+    assert peer.times(0.5, ACK) == [0.04]
