@@ -59,6 +59,8 @@ async def host_page(host: Host) -> bytes:
         "Routes": host.routes,
         "Connections": host.connections,
     }
+    if host.leases():
+        sections["Leases (DHCP)"] = host.leases
     for title, records in sections.items():
         parts.append(section(title, records()))
         await trio.lowlevel.checkpoint()

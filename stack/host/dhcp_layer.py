@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
+from stack.dhcp.states import State
 from stack.host.addresses import OFF, OPTIMISTIC, PROBED, STRICT
 from stack.host.dhcp_trace import plain
 from stack.host.fallback import Fallback
@@ -123,7 +124,7 @@ class DhcpLayer:
 
     def name_servers(self) -> list[bytes]:
         """The servers that the leases name, each once, the preferred one first."""
-        leases = [tenant.client.lease for tenant in self._tenants.values()]
+        leases = [tenant.client.lease or tenant.parameters for tenant in self._tenants.values()]
         return list(dict.fromkeys(server for lease in leases if lease is not None for server in lease.name_servers))
 
     def _receive(self, received: UdpReceived, port: int, payload: Buffer) -> None:
@@ -154,6 +155,7 @@ class Tenant:
         self._acd = host.config.acd.mode if acd is None else acd
         self.release = True  # whether the server is to be told when it ends
         self.link_local_allowed = True  # where no server answers
+        self.parameters: Lease | None = None  # for an address that came another way
         self._holds = False  # the address of the lease is on the interface
         self._routes: list[Route] = []
         self._fallback = Fallback(host, interface, self._acd, layer.moved, self._link_local_claimed)
@@ -174,6 +176,21 @@ class Tenant:
         """Ask for an address: for a remembered one again, if that can be, or else for the one wished for, or any."""
         self.interface.awaited_port = CLIENT_PORT
         self.client.start(now, remembered, wish=wish)
+
+    def inform(self, address: bytes, now: float) -> None:
+        """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again."""
+        self.client.stop(now)
+        self.parameters = None
+        self.client.inform(address, now)
+
+    @property
+    def informed_or_silent(self) -> bool:
+        """Whether `inform` has come to its end; `parameters` has what came of it."""
+        return self.client.state is State.STOPPED
+
+    def verify(self, now: float) -> None:
+        """The network may be another one than it was: find out (section 3.7)."""
+        self.client.link_changed(now)
 
     def end(self, now: float) -> None:
         """Stop it, and take back what it has brought."""
@@ -332,11 +349,17 @@ class Tenant:
             self._host.remove_address(self.interface, lease.address, now, number)
 
     def informed(self, lease: Lease, now: float) -> None:
-        """Nobody asks for parameters alone here."""
+        """A server has told what goes with the address given by hand: the name servers; the rest is the user's."""
+        self.parameters = lease
+        self._layer.changed()
 
     def silent(self, now: float) -> None:
-        """No server answers: an address of our own choice will do until one does (RFC 3927)."""
-        if self.link_local_allowed and self._host.config.link_local.enabled:
+        """No server answers: an address of our own choice will do until one does (RFC 3927).
+
+        But after `inform` there is an address, and that was all.
+        """
+        self._layer.changed()
+        if self.client.state is not State.STOPPED and self.link_local_allowed and self._host.config.link_local.enabled:
             self._fallback.link_local.start(now)
 
     def _link_local_claimed(self, address: bytes) -> None:

@@ -142,6 +142,22 @@ class Host:
         """The name servers that the leases tell of, the preferred one first."""
         return [format_ipv4(server) for server in self._runner.core.dhcp.name_servers()]
 
+    async def inform(self, link: Link) -> LeaseRecord:
+        """Ask DHCP servers what goes with the address that `link` has been given: name servers, and the like.
+
+        That is a DHCPINFORM (RFC 2131 section 4.4.3): `name_servers` has them from then on; the address, its routes and
+        the MTU stay as they are. OSError: TimeoutError after a minute without an answer, EADDRNOTAVAIL without an
+        address. ValueError on a link with a lease, or none of ours.
+        """
+        return await self._runner.inform(self._runner.port(link))
+
+    def network_changed(self, link: Link) -> None:
+        """Tell that `link` may lead to another network now: a cable was moved, say, or the machine has slept.
+
+        A leased address is verified (RFC 2131 section 3.7), and stays in use until a server denies it.
+        """
+        self._runner.network_changed(self._runner.port(link))
+
     async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
         """Wait until `lease` is no longer what was `seen`, and return it: got, extended, or ended (None)."""
         while (lease := self.lease) == seen:

@@ -21,6 +21,7 @@ from trio.lowlevel import checkpoint, wait_readable
 
 from stack.host.host import Host as Core
 from stack.host.interface import Interface
+from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
@@ -207,6 +208,32 @@ class Runner:
                     raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
             return
         raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
+
+    async def inform(self, port: Port) -> LeaseRecord:
+        """Ask for what goes with the interface's address. OSError: EADDRNOTAVAIL, TimeoutError when nobody answers."""
+        now = self.now()
+        interface = port.interface
+        if port.dhcp is not None or interface is None:
+            raise ValueError(f"{port.link.name} has a lease, or waits for one: that tells all there is")
+        if not interface.addresses:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        tenant = self.core.dhcp.tenant(interface) or self.core.dhcp.prepare(interface)
+        tenant.inform(interface.addresses[0].address, now)
+        self.after_call(now)
+        while not tenant.informed_or_silent:
+            await self.wait_change()
+        if tenant.parameters is None:
+            raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
+        await trio.lowlevel.checkpoint()
+        return lease_record(interface.name, tenant.parameters)
+
+    def network_changed(self, port: Port) -> None:
+        """A link may lead to another network than before."""
+        now = self.now()
+        tenant = None if port.interface is None else self.core.dhcp.tenant(port.interface)
+        if tenant is not None:
+            tenant.verify(now)
+            self.after_call(now)
 
     async def end_kindly(self) -> None:
         """Before `close`: find out how to reach the servers that are to be told of the end."""

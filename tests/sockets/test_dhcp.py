@@ -5,14 +5,24 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
-from stack import Dhcp, Segment
+from stack import Dhcp, Host, Segment, open_host
+from stack.dhcp.client import Client
+from stack.link.segment import ip_pair
 from tests.dhcp.server import Server, addresses
-from tests.sockets.hosts import stream_pair, until, virtual
+from tests.sockets.hosts import host_on, stream_pair, until, virtual
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
+
+
+def own(host: Host) -> list[str]:
+    """The host's addresses, without prefix lengths."""
+    return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
 
 
 @virtual
@@ -70,3 +80,193 @@ async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
         assert there.server.log[-1] == f"ACK {FIRST}"
         async with client(segment.attach(), config=HASTY) as host:
             assert host.lease is not None
+
+
+# --- beside the usual way
+
+
+@virtual
+async def test_a_static_address_asks_for_what_goes_with_it() -> None:
+    segment = Segment()
+    server = Server(options={6: addresses("10.9.0.1"), 15: b"example.org", 26: b"\x05\x78"})
+    async with serving(segment, server) as there, host_on(link := segment.attach(), "10.9.0.7/24") as host:
+        for _ in range(2):
+            told = await host.inform(link)
+            assert (told.address, told.domain, told.lease_s) == ("10.9.0.7", "example.org", None)
+        assert host.name_servers == ["10.9.0.1"]
+        assert host.lease is None
+        assert [interface.mtu for interface in host.interfaces()] == [1500]
+        assert [heard.source for heard in there.heard] == ["10.9.0.7", "10.9.0.7"]
+        await trio.sleep(100_000)
+        assert len(there.heard) == 2
+
+
+@virtual
+async def test_a_question_that_nobody_answers_ends() -> None:
+    segment = Segment()
+    async with host_on(link := segment.attach(), "10.9.0.7/24", config=HASTY) as host:
+        with pytest.raises(TimeoutError):
+            await host.inform(link)
+        assert trio.current_time() == 60
+        assert own(host) == ["10.9.0.7"]
+
+
+@virtual
+async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
+    segment = Segment()
+    async with serving(segment), client(link := segment.attach()) as host:
+        with pytest.raises(ValueError, match="has a lease"):
+            await host.inform(link)
+        bare = segment.attach()
+        host.attach(bare)
+        with pytest.raises(OSError) as without:
+            await host.inform(bare)
+        assert without.value.errno == errno.EADDRNOTAVAIL
+
+
+@virtual
+async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() -> None:
+    segment = Segment()
+    async with serving(segment) as there, client(link := segment.attach(), config=CAREFUL) as host:
+        lease = host.lease
+        host.network_changed(link)
+        assert await host.wait_lease_change(lease) is not None
+        assert there.server.log[-2:] == [f"REQUEST {FIRST}", f"ACK {FIRST}"]
+        assert own(host) == [FIRST]
+        there.server.first = bytes((10, 9, 0, 90))
+        host.network_changed(link)
+        assert await host.wait_lease_change(host.lease) is None
+        assert own(host) == []
+        assert await host.wait_lease_change(None) is not None
+        assert own(host) == ["10.9.0.90"]
+
+
+@virtual
+async def test_dhcp_may_come_beside_other_addresses_and_on_several_links() -> None:
+    one, two = Segment(), Segment()
+    second = Server(address=bytes((10, 8, 0, 1)), first=bytes((10, 8, 0, 50)), options={6: addresses("10.8.0.1")})
+    links = one.attach(), two.attach()
+    both = (serving(one, Server(options={6: addresses("10.9.0.1", "10.8.0.1")})), serving(two, second))
+    async with both[0], both[1], open_host(config=HASTY, raise_errors=True) as host:
+        host.attach(links[0], addresses=["192.0.2.7/24", "dhcp"])
+        host.attach(links[1], addresses=["dhcp"], dhcp=Dhcp(wait="bound", wait_s=10))
+        assert own(host) == ["192.0.2.7"]
+        for link in links:
+            await host.wait_ready(link)
+        assert own(host) == ["192.0.2.7", FIRST, "10.8.0.50"]
+        assert [lease.interface for lease in host.leases()] == [link.name for link in links]
+        assert host.name_servers == ["10.9.0.1", "10.8.0.1"]
+        assert await host.ping("10.8.0.1") >= 0
+        host.detach(links[0])
+        assert own(host) == ["10.8.0.50"]
+        assert [lease.address for lease in host.leases()] == ["10.8.0.50"]
+
+
+@virtual
+async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
+    segment = Segment()
+    async with serving(segment) as there, client(link := segment.attach()) as host:
+        ours, _ = await stream_pair(host, there.host, SERVER)
+        host.detach(link)
+        assert host.lease is None
+        assert host.name_servers == []
+        with pytest.raises(trio.BrokenResourceError) as ended:
+            await ours.receive_some()
+        assert isinstance(ended.value.__cause__, OSError)
+        assert ended.value.__cause__.errno == errno.ENETDOWN
+        again = segment.attach()
+        host.attach(again, addresses=["dhcp"])
+        await host.wait_ready(again)
+        assert host.lease is not None
+
+
+@virtual
+async def test_who_waits_is_told_when_the_link_or_the_host_goes() -> None:
+    segment = Segment()
+    link = segment.attach()
+    ended: list[int | None] = []
+
+    async def wait(what: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(OSError) as gone:
+            await what()
+        ended.append(gone.value.errno)
+
+    async with open_host(config=HASTY, raise_errors=True) as host, trio.open_nursery() as nursery:
+        host.attach(link, addresses=["dhcp"])
+        nursery.start_soon(wait, partial(host.wait_ready, link))
+        await trio.testing.wait_all_tasks_blocked()
+        host.detach(link)
+    assert ended == [errno.ENETDOWN]
+    opened = client(segment.attach(), Dhcp(wait="nothing"))
+    async with trio.open_nursery() as nursery, opened as host:
+        nursery.start_soon(wait, partial(host.wait_lease_change, None))
+        await trio.testing.wait_all_tasks_blocked()
+    assert ended == [errno.ENETDOWN] * 2
+
+
+@virtual
+async def test_waiting_can_be_cancelled() -> None:
+    segment = Segment()
+    link = segment.attach()
+    with trio.move_on_after(3) as scope:
+        async with client(link):
+            raise AssertionError("there is no server")
+    assert scope.cancelled_caught
+    assert not link.is_open
+
+
+@virtual
+async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
+    segment = Segment()
+    there_is_one = host_on(segment.attach(), f"{FIRST}/24", seed=7)
+    optimist = client(segment.attach(), config=CAREFUL, acd="optimistic")
+    async with serving(segment) as there, there_is_one, optimist as host:
+        assert own(host) == [FIRST]
+        assert trio.current_time() < 1
+        await host.wait_lease_change(host.lease)
+        await host.wait_lease_change(None)
+        assert own(host) == ["10.9.0.51"]
+        assert f"DECLINE {FIRST}" in there.server.log
+
+
+@virtual
+async def test_what_cannot_have_dhcp_is_refused() -> None:
+    segment = Segment()
+    pipe = ip_pair()[0]
+    async with open_host(config=HASTY, raise_errors=True) as host:
+        with pytest.raises(ValueError, match="no Ethernet"):
+            host.attach(pipe, addresses=["dhcp"])
+        assert not pipe.is_open
+        with pytest.raises(ValueError, match="goes with"):
+            host.attach(segment.attach(), addresses=["10.9.0.2/24"], dhcp=Dhcp())
+        with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+            await sock.bind(("0.0.0.0", 68))
+            with pytest.raises(OSError) as taken:
+                host.attach(segment.attach(), addresses=["dhcp"])
+            assert taken.value.errno == errno.EADDRINUSE
+        assert host.interfaces() == []
+
+
+@virtual
+async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours costs the lease, not the host: it is reported, and a new client begins."""
+    segment = Segment()
+    reports: list[str] = []
+    async with serving(segment) as there:
+        link = segment.attach()
+        async with open_host(link, address="dhcp", config=HASTY, report=reports.append) as host:
+            with monkeypatch.context() as patch:
+                patch.setattr(Client, "on_deadline", fail)
+                assert await host.wait_lease_change(host.lease) is None
+            assert own(host) == []
+            assert await host.wait_lease_change(None) is not None
+            assert own(host) == [FIRST]
+            assert len(reports) == 1
+            assert "a bug" in reports[0]
+            assert host.counters()["handler_failed"] == 1
+            assert there.server.log.count("DISCOVER") + there.server.log.count(f"DISCOVER {FIRST}") == 2
+
+
+def fail(self: Client, now: float) -> None:
+    """A bug."""
+    raise RuntimeError("a bug")
