@@ -34,17 +34,22 @@ CHUNK = os.urandom(1 << 20)
 
 
 class Watched:
-    """A TAP that notes, for each frame that was read, its length and the size of its pieces."""
+    """A TAP that notes, for each frame that was read, its length and the size of its pieces; and what was written."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap
         self.seen: list[tuple[int, int]] = []
+        self.written: list[tuple[int, bytes]] = []  # lengths and headers
 
     def read(self, now: float) -> memoryview | None:
         view = self._tap.read(now)
         if view is not None:
             self.seen.append((len(view), self._tap.rx_gso_size))
         return view
+
+    def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
+        self.written.append((sum(map(len, parts)), offload))
+        return self._tap.write(parts, now, offload)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._tap, name)
@@ -223,6 +228,42 @@ def test_a_tap_deleted_beneath_a_waiter_ends_it(namespace: Namespace) -> None:
 
 
 # --- what we give the kernel ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offload", "least", "most"), [(True, 30_000, 65_549), ("checksum", 1514, 1514), (False, 1514, 1514)]
+)
+def test_a_stream_goes_whole_in_frames_of_the_largest_kind(
+    namespace: Namespace, offload: bool | str, least: int, most: int
+) -> None:
+    async def test(host: stack.Host, link: Watched) -> None:
+        stream, kernel = await pair(host, namespace, active=True)
+
+        def receive() -> int:
+            expected, at = memoryview(CHUNK * 2), 0
+            while data := kernel.recv(1 << 20):
+                start = at % len(CHUNK)
+                assert data == expected[start : start + len(data)]
+                at += len(data)
+            return at
+
+        async def send() -> None:
+            async with stream:
+                for _ in range(MEGABYTES):
+                    await stream.send_all(CHUNK)
+
+        with closing(kernel):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send)
+                assert await trio.to_thread.run_sync(receive) == MEGABYTES * len(CHUNK)
+        assert least <= max(length for length, _ in link.written) <= most
+        large = [header for length, header in link.written if length > 1514]
+        assert {virtio.gso_size(header) for header in large} <= {1448}
+        assert bool(large) is (offload is True)
+        assert any(header for _, header in link.written) is bool(offload)
+
+    on_offloading_tap(namespace, test, offload)
+
 
 # A router of the kernel's joins two of our TAPs. What is written to the first as a super-frame must come out of the
 # second, which offloads nothing, as what the header before it promised.
