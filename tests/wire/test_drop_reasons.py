@@ -39,6 +39,6 @@ def test_every_registered_reason_is_given_somewhere() -> None:
 
 
 def test_every_reason_names_its_layer_and_has_one_sentence() -> None:
-    layers = ("ethernet", "arp", "ipv4", "icmp", "udp", "tcp", "dhcp", "handler", "interface")
+    layers = ("ethernet", "arp", "rarp", "ipv4", "icmp", "udp", "tcp", "dhcp", "handler", "interface")
     assert [reason for reason in DROPS if not reason.startswith(layers)] == []
     assert [reason for reason, text in DROPS.items() if not text or text.endswith(".") or "\n" in text] == []
