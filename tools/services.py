@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
+from .patience import Patience
+
 if TYPE_CHECKING:
     from stack import Host
 
@@ -30,8 +32,6 @@ ONE_ASKERS_TROUBLE = frozenset(
     (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
 )
 ADDRESS_GONE = (errno.EADDRNOTAVAIL, errno.ENETDOWN)  # a lease that ended, say: nothing is left to answer from
-SEND_BYTES = 65536  # as much as must be taken within SEND_S
-SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
 # A client that vanished is found out after 60 + 8 * 15 s of silence.
 KEEPALIVE = {trio.socket.TCP_KEEPIDLE: 60, trio.socket.TCP_KEEPINTVL: 15, trio.socket.TCP_KEEPCNT: 8}
 GOODBYE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
@@ -42,21 +42,10 @@ EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to
 # --- TCP --------------------------------------------------------------------------------------------------------------
 
 
-async def send(stream: Stream, data: bytes | bytearray) -> None:
-    """Send all of it; TooSlowError when the other end takes next to nothing for `SEND_S`.
-
-    TCP alone would wait for ever for whoever says that there is no room: RFC 9293 section 3.8.6.1.
-    """
-    with memoryview(data) as view:
-        for start in range(0, len(view), SEND_BYTES):
-            with trio.fail_after(SEND_S):
-                await stream.send_all(view[start : start + SEND_BYTES])
-
-
 async def echo(stream: Stream) -> None:
     """Send back whatever comes, until the other end has no more."""
     while data := await stream.receive_some(RECEIVE_BYTES):
-        await send(stream, data)
+        await stream.send_all(data)
 
 
 async def discard(stream: Stream) -> None:
@@ -70,14 +59,14 @@ async def chargen(stream: Stream) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(discard, stream)
         while True:
-            await send(stream, PATTERN_CHUNK)
+            await stream.send_all(PATTERN_CHUNK)
 
 
 def once(answer: Answer) -> Handler:
     """A handler that sends one message, ends its direction and waits a little for the other end to do the same."""
 
     async def handler(stream: Stream) -> None:
-        await send(stream, answer(b"") or b"")
+        await stream.send_all(answer(b"") or b"")
         await stream.send_eof()
         with trio.move_on_after(GOODBYE_S):
             await discard(stream)
@@ -264,9 +253,12 @@ def give_up(stream: Stream) -> None:
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
     """Start the services named in `ports` on all the host's addresses; returns when all of them listen."""
+    patience = Patience()
+    nursery.start_soon(patience.run)
     for name, port in ports.items():
         if name in TCP_HANDLERS:
-            await nursery.start(host.serve_tcp, guarded(name, TCP_HANDLERS[name]), port)
+            handler = guarded(name, patience.with_clients(TCP_HANDLERS[name]))
+            await nursery.start(host.serve_tcp, handler, port)
     await nursery.start(answer_everywhere, host, ports)
 
 

@@ -1,0 +1,101 @@
+"""How long a service waits for a client that takes next to nothing.
+
+TCP alone would wait for ever for whoever says that there is no room (RFC 9293 section 3.8.6.1). A deadline for every
+send would cost as much as the send: instead each notes when it began, and one task looks at all of them now and then,
+as long as there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import trio
+from trio.abc import HalfCloseableStream
+
+Handler = Callable[[HalfCloseableStream], Awaitable[None]]
+
+SEND_BYTES = 262_144  # as much as must be taken within SEND_S
+SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
+LOOK_S = 30.0  # between looks: how much longer it may take
+
+
+class Client(HalfCloseableStream):
+    """A stream to a client whose sends are watched: `scope` is cancelled when one takes too long."""
+
+    def __init__(self, stream: HalfCloseableStream, patience: Patience) -> None:
+        self.scope = trio.CancelScope()
+        self._stream = stream
+        self._patience = patience
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of it, in pieces of `SEND_BYTES`."""
+        if len(data) > SEND_BYTES:
+            with memoryview(data) as view:
+                for start in range(0, len(view), SEND_BYTES):
+                    await self.send_all(view[start : start + SEND_BYTES])
+            return
+        self._patience.begins(self)
+        try:
+            await self._stream.send_all(data)
+        finally:
+            self._patience.ends(self)
+
+    # The rest is the stream's: its own coroutine is what is awaited.
+
+    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes | bytearray]:
+        """As the stream's."""
+        return self._stream.receive_some(max_bytes)
+
+    def wait_send_all_might_not_block(self) -> Coroutine[Any, Any, None]:
+        """As the stream's."""
+        return self._stream.wait_send_all_might_not_block()
+
+    def send_eof(self) -> Coroutine[Any, Any, None]:
+        """As the stream's."""
+        return self._stream.send_eof()
+
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        """As the stream's."""
+        return self._stream.aclose()
+
+
+class Patience:
+    """Looks after the sends of all clients of some services. `run` is a task for as long as they run."""
+
+    def __init__(self) -> None:
+        self._since: dict[Client, float] = {}  # those in the midst of a send, and since when
+        self._somebody = trio.Event()
+
+    def begins(self, client: Client) -> None:
+        """A send begins."""
+        self._since[client] = trio.current_time()
+        if not self._somebody.is_set():
+            self._somebody.set()
+
+    def ends(self, client: Client) -> None:
+        """It is over."""
+        del self._since[client]
+
+    async def run(self) -> None:
+        """Look, wait, and look again; while nobody sends, sleep."""
+        while True:
+            if not self._since:
+                self._somebody = trio.Event()
+            await self._somebody.wait()
+            await trio.sleep(LOOK_S)
+            too_long_ago = trio.current_time() - SEND_S
+            for client in [client for client, since in self._since.items() if since <= too_long_ago]:
+                client.scope.cancel()
+
+    def with_clients(self, handler: Handler) -> Handler:
+        """`handler`, raising TooSlowError for a client that takes less than `SEND_BYTES` in `SEND_S`."""
+
+        async def watched(stream: HalfCloseableStream) -> None:
+            client = Client(stream, self)
+            with client.scope:
+                await handler(client)
+            if client.scope.cancelled_caught:
+                raise trio.TooSlowError
+
+        return watched
