@@ -151,6 +151,7 @@ def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
 
 def _duplicate_ack(tcb: Tcb, now: float) -> None:
     """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
+    tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
     tcb.duplicate_acks += 1
     if tcb.duplicate_acks == 1:
         tcb.limited_from = tcb.snd_nxt

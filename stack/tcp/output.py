@@ -16,7 +16,7 @@ from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import TCP_HEADER_BYTES, Tcb
+from stack.tcp.tcb import TCP_HEADER_BYTES, WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import Buffer
@@ -185,6 +185,8 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
 
 def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
     """Ask policy and user how fast this may be."""
+    if pacer.resume_at < inf:
+        tcb.wakes |= WAKE_WRITABLE  # what waited is going
     rate = tcb.congestion.pacing_rate(tcb.rtt.srtt_s)
     config = tcb.services.config
     least = _SHORTEST_BURST * tcb.congestion.mss

@@ -60,6 +60,11 @@ class Rack:
         """The shortest round trip lately (6.2 step 1): of one to two windows of time."""
         return min(self._min_rtt, self._min_rtt_before)
 
+    @property
+    def front_was_resent(self) -> bool:
+        """The first octets that are not acknowledged were sent more than once already."""
+        return bool(self._segments) and bool(int(self._segments[0][_STATE]) & _RETRANSMITTED)
+
     # --- 6.1: upon transmitting a data segment
 
     def transmitted(self, start: int, end: int, now: float) -> None:  # hot

@@ -16,7 +16,7 @@ from stack.tcp.sack import blocks_of
 from stack.tcp.scoreboard import DUP_THRESH, Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, sub
-from stack.tcp.tcb import Tcb
+from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.timestamps import TICKS_PER_SECOND
 
 
@@ -68,6 +68,8 @@ def _act(
 ) -> None:
     """What follows from an ACK that the scoreboard has taken: `news` was SACKed for the first time, `delivered` octets
     arrived as far as this ACK tells."""
+    if news:
+        tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
     rack = tcb.rack
     if rack is not None:
         _rack(tcb, board, rack, ts_ecr, news, dsack, now)
@@ -124,7 +126,8 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
     tcb.recover = tcb.snd_nxt
     tcb.tlp_end = None
     tcb.congestion.on_loss(flight, now)
-    undo.loss_assumed(tcb, now)
+    if tcb.rack is None or not tcb.rack.front_was_resent:  # the answer to that would seem older than this recovery
+        undo.loss_assumed(tcb, now)
     if tcb.ecn is not None:
         tcb.ecn.reduced(tcb.snd_nxt)
     if tcb.services.trace is not None:

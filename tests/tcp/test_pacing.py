@@ -243,3 +243,18 @@ def test_an_idle_connection_has_saved_up_nothing() -> None:
     peer.wait(0.0021)
     goes(conn, peer, 2, 3)
     peer.sends(ACK)
+
+
+def test_the_user_is_told_that_what_waited_has_gone() -> None:
+    conn, peer = limited(notsent_lowat_bytes=2 * MSS)
+    woken = []
+    conn.on_writable = lambda: woken.append(peer.now)
+    conn.send(text(6 * MSS), peer.now)
+    goes(conn, peer, 0, 1)
+    peer.wait(0.0021)
+    goes(conn, peer, 2, 3)
+    assert not woken
+    peer.wait(0.002)
+    goes(conn, peer, 4, 5)
+    assert woken
+    peer.sends(ACK)

@@ -439,3 +439,19 @@ def test_a_timeout_that_falls_due_while_the_reordering_timer_runs_begins_anew() 
     assert conn.timeouts == 0
     assert conn.rto_deadline > peer.now + 0.9
     peer.world.sent.clear()
+
+
+@pytest.mark.parametrize("with_sack", [False, True])
+def test_the_user_is_told_that_duplicate_acks_let_his_data_go(with_sack: bool) -> None:
+    """Or, with little unsent (TCP_NOTSENT_LOWAT), nothing new would follow until the hole is filled."""
+    conn, peer = sending(10, 12 * MSS, sack=with_sack, rack=with_sack, prr=with_sack, notsent_lowat_bytes=2 * MSS)
+    assert not conn.writable
+    peer.wait(RTT)
+    woken = []
+    conn.on_writable = lambda: woken.append(conn.unsent)
+    if with_sack:
+        sack(conn, peer, 0, (1, 2))
+    else:
+        peer.sends(ACK, ack=at(conn, 0))
+    resends(conn, peer, 10)
+    assert woken == [MSS]
