@@ -56,7 +56,8 @@ class Addresses:
         self._ip = ip
         self._tcp = tcp
         self._udp = udp
-        self._tentative: dict[bytes, _Wanted] = {}
+        self._tentative: dict[bytes, _Wanted] = {}  # not in use yet
+        self._guarded: dict[bytes, _Wanted] = {}  # in use, and probed for by ourselves
 
     def tentative(self, interface: Interface) -> list[Prefix]:
         """The addresses that are still being probed for and not used yet."""
@@ -100,29 +101,51 @@ class Addresses:
         elif acd == PROBED:
             self._take_and_announce(wanted, conflicts, now)
         elif acd == OPTIMISTIC:
+            self._guarded[prefix.address] = wanted
             self._take(wanted, now)
-
-            def probed_late(mac: bytes | None, later: float) -> None:
-                if mac is None:
-                    self._announce(wanted, conflicts, later)
-                else:
-                    self._lost(wanted, mac, later)
-
-            conflicts.probe(prefix.address, now, probed_late, in_use=True)
+            self._verify(wanted, conflicts, now)
         else:
             self._tentative[prefix.address] = wanted
+            self._ask(wanted, conflicts, now)
 
-            def probed(mac: bytes | None, later: float) -> None:
-                del self._tentative[prefix.address]
-                if mac is None:
-                    self._take_and_announce(wanted, conflicts, later)
-                    return
-                if on_conflict is not None:
-                    on_conflict(mac, later)
-                if ready is not None:
-                    ready(False, later)
+    def _ask(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+        """Find out whether a tentative address may be used."""
+        address = wanted.prefix.address
 
-            conflicts.probe(prefix.address, now, probed)
+        def done(mac: bytes | None, later: float) -> None:
+            del self._tentative[address]
+            if mac is None:
+                self._guarded[address] = wanted
+                self._take_and_announce(wanted, conflicts, later)
+                return
+            if wanted.on_conflict is not None:
+                wanted.on_conflict(mac, later)
+            if wanted.ready is not None:
+                wanted.ready(False, later)
+
+        conflicts.probe(address, now, done)
+
+    def _verify(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+        """Find out whether an address that is in use may go on being used."""
+
+        def done(mac: bytes | None, later: float) -> None:
+            if mac is None:
+                self._announce(wanted, conflicts, later)
+            else:
+                self._lost(wanted, mac, later)
+
+        conflicts.probe(wanted.prefix.address, now, done, in_use=True)
+
+    def network_changed(self, interface: Interface, now: float) -> None:
+        """See `Host.network_changed`. Addresses whose owner has probed for them himself are his affair."""
+        if interface.neighbors is not None:
+            interface.neighbors.flush()
+        if interface.conflicts is None:
+            return
+        for ask, table in ((self._ask, self._tentative), (self._verify, self._guarded)):
+            for wanted in list(table.values()):
+                if wanted.interface is interface:
+                    ask(wanted, interface.conflicts, now)
 
     def _take(self, wanted: _Wanted, now: float) -> None:
         """From now on the address is ours."""
@@ -164,6 +187,7 @@ class Addresses:
                 break
         else:
             raise os_error(errno.EADDRNOTAVAIL)
+        self._guarded.pop(address, None)
         self._tcp.end_on(lambda connection: connection.local[0] == address, now, number)
         self._ip.icmp.echo.source_gone(address, number)
         self._ip.remove_address(interface, prefix)

@@ -249,6 +249,17 @@ class Host:
         self.now = now
         self.addresses.remove(interface, address, now, number)
 
+    def network_changed(self, interface: Interface, now: float) -> None:
+        """The link was away and is back, perhaps on another network: neighbours are forgotten, addresses verified.
+
+        They are used meanwhile, and lost if another host has them (RFC 5227 section 2.1); DHCP asks for its own again.
+        """
+        self.now = now
+        self.addresses.network_changed(interface, now)
+        tenant = self.dhcp.tenant(interface)
+        if tenant is not None:
+            tenant.verify(now)
+
     def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
         """Send packets of at most `mtu` bytes out of an interface. OSError EINVAL: under 68, or over the link's own."""
         self.now = now

@@ -434,8 +434,8 @@ class NeighborCache:
         return waiting
 
     def flush(self) -> None:
-        """Forget everything, as when the link goes down or our addresses change; nobody is told."""
-        for neighbor in list(self._entries.values()):
+        """Forget all that was learnt, as when the link goes down; nobody is told. What the user has set stays."""
+        for neighbor in [entry for entry in self._entries.values() if entry.state != PERMANENT]:
             for _ in self._take_waiting(neighbor):
                 self.counters.drop("arp_unresolved")
             self._remove(neighbor)

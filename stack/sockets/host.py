@@ -154,7 +154,8 @@ class Host:
     def network_changed(self, link: Link) -> None:
         """Tell that `link` may lead to another network now: a cable was moved, say, or the machine has slept.
 
-        A leased address is verified (RFC 2131 section 3.7), and stays in use until a server denies it.
+        Neighbours are forgotten. Addresses are verified, a leased one with its server (RFC 2131 section 3.7), others by
+        probing (RFC 5227 section 2.1): they stay in use until a server denies them or another host has them.
         """
         self._runner.network_changed(self._runner.port(link))
 

@@ -230,9 +230,8 @@ class Runner:
     def network_changed(self, port: Port) -> None:
         """A link may lead to another network than before."""
         now = self.now()
-        tenant = None if port.interface is None else self.core.dhcp.tenant(port.interface)
-        if tenant is not None:
-            tenant.verify(now)
+        if port.interface is not None:
+            self.core.network_changed(port.interface, now)
             self.after_call(now)
 
     async def end_kindly(self) -> None:

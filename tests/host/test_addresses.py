@@ -250,7 +250,7 @@ def test_an_address_is_ours_once(world: World, acd: str) -> None:
 # --- ending
 
 
-@rfc("5227-2.4-b", "5227-2.4-i", "5227-2.4-dhcp-b")
+@rfc("5227-2.4-i", "5227-2.4-dhcp-b", "3927-2.5-d")
 def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(world: World) -> None:
     world.attach(acd="strict")
     world.run(20.0)
@@ -409,6 +409,45 @@ def test_a_link_takes_its_addresses_along(world: World) -> None:
     assert world.host.tables()["tentative_addresses"] == 0
     assert world.host.parts == []
     world.run(100.0)
+
+
+# --- a link that was away
+
+
+@rfc("5227-2.1-a")
+@pytest.mark.parametrize("acd", ["strict", "optimistic"])
+def test_addresses_are_verified_when_the_link_is_back(world: World, acd: str) -> None:
+    world.attach(acd=acd)
+    world.add("10.1.0.1/24", "off")
+    world.run(20.0)
+    world.echo()
+    world.run(1.0)
+    world.arps()
+    world.host.network_changed(world.interface, world.network.now)
+    world.machine.settle()
+    assert world.host.neighbors() == []
+    world.run(20.0)
+    assert [packet.sender_ip for packet in world.arps()] == [ANY] * 3 + [US] * 2
+    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    world.host.network_changed(world.interface, world.network.now)
+    world.machine.settle()
+    assert world.host.ip.owner(US) is world.interface
+    world.run(20.0)
+    assert world.host.ip.owner(US) is None
+    assert stranger.stations == {ANY: world.interface.mac}
+    assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.1/24"]
+
+
+def test_a_tentative_address_is_probed_for_from_the_beginning_when_the_link_is_back(world: World) -> None:
+    world.attach("10.0.1.1/24")
+    world.add("10.0.0.1/24", "strict")
+    world.run(2.5)
+    world.arps()
+    world.host.network_changed(world.interface, world.network.now)
+    world.machine.settle()
+    world.run(20.0)
+    assert [packet.sender_ip for packet in world.arps()] == [ANY] * 3 + [US] * 2
+    assert world.events == [("ready", True)]
 
 
 # --- the MTU

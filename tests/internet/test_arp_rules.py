@@ -214,7 +214,9 @@ def test_a_permanent_entry_is_kept_in_a_flood_and_forgotten_when_told() -> None:
     station = Station("10.9.0.2/16", gateway=None, config=replace(Config(), arp=ArpConfig(entries_max=32)))
     station.eth.cache.set_permanent(PEER, PEER_MAC, station.now)
     full_of(station, used=True)
+    station.eth.cache.flush()
     assert state_of(station, PEER) == "permanent"
+    assert len(station.eth.cache) == 1
     path = path_to(station)
     send(station, path)
     station.frames()

@@ -79,7 +79,7 @@ def test_a_probe_asks_for_the_address_without_claiming_it() -> None:
     assert (packet.operation, packet.sender_mac, packet.sender_ip, packet.target_ip) == (REQUEST, MAC, ANY, X)
 
 
-@rfc("5227-1.1-c", "5227-2.1.1-a")
+@rfc("5227-1.1-c", "5227-2.1.1-a", "3927-2.2.1-a")
 def test_a_probe_is_broadcast_with_nothing_in_the_field_nobody_reads() -> None:
     world = World()
     world.probe()
@@ -87,7 +87,7 @@ def test_a_probe_is_broadcast_with_nothing_in_the_field_nobody_reads() -> None:
     assert [(target, packet) for _, target, packet in world.taken()] == [(MAC_BROADCAST, PROBE)] * 3
 
 
-@rfc("5227-2.1.1-b")
+@rfc("5227-2.1.1-b", "3927-2.2.1-b")
 def test_three_probes_after_a_random_wait_one_to_two_seconds_apart() -> None:
     waits: list[float] = []
     gaps: list[float] = []
@@ -155,7 +155,7 @@ def test_until_announce_wait_after_the_last_probe_it_may_be_taken() -> None:
     assert [(address, mac) for address, mac, _ in free.verdicts] == [(X, None)]
 
 
-@rfc("5227-2.1.1-d")
+@rfc("5227-2.1.1-d", "3927-2.2.1-d")
 def test_two_hosts_that_probe_at_once_both_lose() -> None:
     world = World()
     world.probe()
@@ -307,7 +307,7 @@ def test_a_long_peace_costs_no_further_wait() -> None:
 # --- announcing
 
 
-@rfc("5227-1.1-e", "5227-2.3-a")
+@rfc("5227-1.1-e", "5227-2.3-a", "3927-2.4-a")
 def test_two_announcements_two_seconds_apart() -> None:
     world = World()
     world.machine.announce(X, world.now)
@@ -360,7 +360,7 @@ def test_the_second_claim_within_ten_seconds_wins() -> None:
     assert len(world.machine) == 0
 
 
-@rfc("5227-2.4-d")
+@rfc("5227-2.4-d", "3927-2.5-f")
 def test_a_claim_now_and_then_is_answered_each_time() -> None:
     world = World()
     world.watch()

@@ -16,6 +16,7 @@ from stack import Dhcp, Host, Segment, open_host
 from stack.dhcp.client import Client
 from stack.link.segment import ip_pair
 from tests.dhcp.server import Server, addresses
+from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, until, virtual
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 
@@ -44,6 +45,7 @@ async def test_a_lease_takes_effect() -> None:
         assert json.loads(json.dumps(dataclasses.asdict(lease)))["address"] == FIRST
 
 
+@rfc("5227-2.1-dhcp-a")
 @virtual
 async def test_an_address_is_probed_before_it_is_used() -> None:
     segment = Segment()

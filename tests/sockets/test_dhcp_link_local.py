@@ -12,6 +12,7 @@ from stack import Dhcp, Host, Segment
 from stack.config import LinkLocalConfig
 from stack.wire import dhcp
 from tests.dhcp.server import Server
+from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, virtual
 from tests.sockets.lan import CAREFUL, FIRST, SERVER, client, serving
 
@@ -23,6 +24,7 @@ def own(host: Host) -> list[str]:
     return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
 
 
+@rfc("3927-2.8-a")
 @virtual
 async def test_a_host_alone_takes_a_link_local_address() -> None:
     segment = Segment()
@@ -37,6 +39,7 @@ async def test_a_host_alone_takes_a_link_local_address() -> None:
             assert await host.ping(own(other)[0]) >= 0
 
 
+@rfc("3927-1.9-b", "3927-6.1-a")
 @virtual
 async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None:
     segment = Segment()
