@@ -16,7 +16,7 @@ import trio
 from trio.testing import MockClock
 
 import stack
-from stack.host.lease_record import LeaseRecord
+from stack import LeaseRecord
 from tests import modes
 from tests.live.dhcp_servers import TAP, Lan
 from tests.live.net import wait_until

@@ -14,6 +14,7 @@ import pytest
 from tests import modes
 from tests.live.dhcp_servers import SERVER, SERVERS, Lan, Pool, Server, Wire
 from tests.live.net import COMMAND, Program, need, own_namespace
+from tests.live.ordinary import ordinary
 
 MAC = bytes.fromhex("0200000000d2")
 
@@ -40,8 +41,22 @@ def lease_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory, lease_file: Path) -> Iterator[dict[str, Asked]]:
-    """Each command with a server and a network of its own, all of them under way."""
+def lab() -> Iterator[Program]:
+    """A lab of an ordinary user, where the server is what the user runs in it. It ends when the host has answered."""
+    need("dnsmasq", "nc", "ping")
+    script = """
+        dnsmasq -d -p 0 --conf-file=/dev/null --dhcp-range=10.9.0.60,10.9.0.60 --dhcp-leasefile=/dev/null --no-ping &
+        until ping -q -c 1 -W 1 10.9.0.60 >/dev/null; do :; done
+        echo hello | nc -N -w 5 10.9.0.60 7
+        kill $!
+    """
+    with Program(ordinary(*COMMAND, "lab", "--dhcp", *modes.up_options(), "--", "sh", "-c", script)) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, lease_file: Path, lab: Program) -> Iterator[dict[str, Asked]]:
+    """Each command with a server and a network of its own, all of them under way, and so is the lab."""
     need(*(kind.program for kind in SERVERS.values()))
     commands = {
         "dnsmasq": ["dhcp"],
@@ -110,3 +125,10 @@ def test_up_answers_on_the_leased_address_and_keeps_it(asked: dict[str, Asked], 
     assert (status, errors) == (0, b"")
     assert json.loads(lease_file.read_text())["lease"]["address"] == address
     assert "Release" not in of.wire.text()
+
+
+def test_a_user_has_a_lab_with_a_server(lab: Program) -> None:
+    status, output, errors = lab.wait()
+    assert (status, output) == (0, b"hello\n"), errors.decode()
+    assert b"ready: 10.9.0.60 on tap0" in errors
+    assert re.search(rb"DHCPACK\(tap0\) 10\.9\.0\.60 ", errors)
