@@ -84,13 +84,16 @@ class DhcpLayer:
         self._host.parts.append(tenant)
         return tenant
 
-    def end(self, interface: Interface, now: float) -> None:
-        """No DHCP on this interface any more: the address goes, and the server is told if `Tenant.release` says so."""
+    def end(self, interface: Interface, now: float, number: int = errno.ENETDOWN) -> None:
+        """No DHCP on this interface any more: the address goes, and the server is told if `Tenant.release` says so.
+
+        What depends on the address ends with the errno `number`.
+        """
         tenant = self._tenants.pop(interface.index, None)
         if tenant is None:
             return
         self._host.parts.remove(tenant)
-        tenant.end(now)
+        tenant.end(now, number)
         if not self._tenants:
             self._host.udp.disclaim(CLIENT_PORT)
 
@@ -157,6 +160,7 @@ class Tenant:
         self.link_local_allowed = True  # where no server answers
         self.parameters: Lease | None = None  # for an address that came another way
         self._holds = False  # the address of the lease is on the interface
+        self._number_at_end = errno.ENETDOWN
         self._routes: list[Route] = []
         self._fallback = Fallback(host, interface, self._acd, layer.moved, self._link_local_claimed)
         self._duid = duid
@@ -192,15 +196,20 @@ class Tenant:
         """The network may be another one than it was: find out (section 3.7)."""
         self.client.link_changed(now)
 
-    def end(self, now: float) -> None:
+    def holds(self, address: bytes) -> bool:
+        """Whether an address is what a server has lent us."""
+        return self._holds and self.client.lease is not None and self.client.lease.address == address
+
+    def end(self, now: float, number: int) -> None:
         """Stop it, and take back what it has brought."""
+        self._number_at_end = number
         lease = self.client.lease
         if self.release:
             self.client.release(now)
         else:
             self.client.stop(now)
             if lease is not None:
-                self._take_back(lease, now, errno.ENETDOWN)
+                self._take_back(lease, now, number)
         self._fallback.link_local.stop(now)
         self.interface.awaited_port = 0
 
@@ -262,7 +271,8 @@ class Tenant:
         """Find out whether anybody has `address`: another host, or ourselves by other means."""
         conflicts = self.interface.conflicts
         assert conflicts is not None
-        ours = self._host.ip.owner(address) is not None
+        tentative = any(prefix.address == address for prefix in self._host.addresses.tentative(self.interface))
+        ours = self._host.ip.owner(address) is not None or tentative
         held = self.client.lease is not None and self.client.lease.address == address
         if ours and not held:
             self.client.probed(address, self.interface.mac, now)
@@ -333,8 +343,8 @@ class Tenant:
             self._host.set_mtu(self.interface, wanted, now)
 
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
-        """The lease is over. We release one only when the interface goes."""
-        self._take_back(lease, now, errno.ENETDOWN if reason == "released" else errno.EADDRNOTAVAIL)
+        """The lease is over."""
+        self._take_back(lease, now, self._number_at_end if reason == "released" else errno.EADDRNOTAVAIL)
         self._layer.on_lease(self.interface, None, reason)
         self._layer.changed()
 

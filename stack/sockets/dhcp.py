@@ -69,6 +69,10 @@ class LeaseFiles:
         file = self._files[interface.index] = LeaseFile(path, interface.mac, epoch_s, self.report)
         return file.load(now)
 
+    def close(self, interface: Interface) -> None:
+        """The interface has gone."""
+        self._files.pop(interface.index, None)
+
     def _on_lease(self, interface: Interface, lease: Lease | None, reason: str) -> None:
         file = self._files.get(interface.index)
         if file is None:

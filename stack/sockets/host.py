@@ -102,7 +102,8 @@ class Host:
     def remove_address(self, link: Link, address: str) -> None:
         """Take an address ("10.9.0.3") from a link; what depends on it ends with EADDRNOTAVAIL.
 
-        Connections from it are reset, routes by way of its network go. OSError EADDRNOTAVAIL when it is not there.
+        Connections from it are reset, routes by way of its network go. A leased address is given back to its server,
+        and no other one is asked for. OSError EADDRNOTAVAIL when it is not there.
         """
         self._runner.remove_address(link, parse_ipv4(address))
 

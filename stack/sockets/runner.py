@@ -280,7 +280,12 @@ class Runner:
         now = self.now()
         port = self.port(link)
         assert port.interface is not None
-        self.core.remove_address(port.interface, address, now)
+        tenant = self.core.dhcp.tenant(port.interface)
+        if tenant is not None and tenant.holds(address):
+            port.dhcp = None
+            self.core.dhcp.end(port.interface, now, errno.EADDRNOTAVAIL)
+        else:
+            self.core.remove_address(port.interface, address, now)
         self.after_call(now)
 
     def neighbors(self, link: Link) -> NeighborCache:
@@ -341,6 +346,7 @@ class Runner:
         if port.interface is not None:
             self.core.detach(port.interface, now)
             self.core.batch_end(now)
+            self.lease_files.close(port.interface)
         descriptor = port.link.fileno()
         if descriptor >= 0:
             trio.lowlevel.notify_closing(descriptor)

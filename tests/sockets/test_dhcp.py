@@ -57,6 +57,7 @@ async def test_an_address_is_probed_before_it_is_used() -> None:
             assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
 
 
+@rfc("2131-4.4.6-a")
 @virtual
 async def test_the_address_is_given_back_at_the_end() -> None:
     segment = Segment()
@@ -126,6 +127,7 @@ async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
         assert without.value.errno == errno.EADDRNOTAVAIL
 
 
+@rfc("2131-3.7-a")
 @virtual
 async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() -> None:
     segment = Segment()
@@ -228,6 +230,33 @@ async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
         await host.wait_lease_change(host.lease)
         await host.wait_lease_change(None)
         assert own(host) == ["10.9.0.51"]
+        assert f"DECLINE {FIRST}" in there.server.log
+
+
+@virtual
+async def test_a_leased_address_that_the_user_takes_away_is_given_back() -> None:
+    segment = Segment()
+    async with serving(segment) as there, client(link := segment.attach()) as host:
+        assert await host.ping(SERVER) >= 0
+        ours, _ = await stream_pair(host, there.host, SERVER)
+        host.remove_address(link, FIRST)
+        with pytest.raises(trio.BrokenResourceError) as ended:
+            await ours.receive_some()
+        assert isinstance(ended.value.__cause__, OSError)
+        assert ended.value.__cause__.errno == errno.EADDRNOTAVAIL
+        await trio.sleep(10_000)
+        assert there.server.log[-1] == f"RELEASE {FIRST}"
+        assert (host.lease, own(host)) == (None, [])
+
+
+@virtual
+async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined() -> None:
+    segment = Segment()
+    async with serving(segment) as there, open_host(config=CAREFUL, raise_errors=True) as host:
+        link = segment.attach()
+        host.attach(link, addresses=[f"{FIRST}/24", "dhcp"])
+        await host.wait_ready(link)
+        assert sorted(own(host)) == [FIRST, "10.9.0.51"]
         assert f"DECLINE {FIRST}" in there.server.log
 
 

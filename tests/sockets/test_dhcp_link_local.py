@@ -24,7 +24,7 @@ def own(host: Host) -> list[str]:
     return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
 
 
-@rfc("3927-2.8-a")
+@rfc("3927-2.8-a", "3927-1.9-f")
 @virtual
 async def test_a_host_alone_takes_a_link_local_address() -> None:
     segment = Segment()
@@ -39,7 +39,7 @@ async def test_a_host_alone_takes_a_link_local_address() -> None:
             assert await host.ping(own(other)[0]) >= 0
 
 
-@rfc("3927-1.9-b", "3927-6.1-a")
+@rfc("3927-1.9-b", "3927-6.1-a", "3927-1.9-a")
 @virtual
 async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None:
     segment = Segment()
@@ -56,6 +56,7 @@ async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None
         assert await host.ping("10.9.0.1") >= 0
 
 
+@rfc("3927-1.9-c", "3927-1.9-d", "3927-1.9-e")
 @virtual
 async def test_a_connection_keeps_the_link_local_address_until_it_ends() -> None:
     """RFC 3927 section 1.9: communications under way go on, new ones use the other address."""

@@ -15,6 +15,7 @@ from stack.wire import dhcp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.dhcp import DhcpMessage
 from tests.dhcp.server import Server, addresses, with_options
+from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, until, virtual
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 
@@ -28,6 +29,7 @@ def seconds(value: int) -> bytes:
     return value.to_bytes(4, "big")
 
 
+@rfc("2131-4.1-d", "2131-4.1-o")
 @virtual
 async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
     segment = Segment()
@@ -233,6 +235,7 @@ async def test_a_router_outside_the_prefix_is_left_out() -> None:
     assert routes == [("10.9.0.0/24", None)]
 
 
+@rfc("3442-client-b", "3442-client-f", "3442-local-a")
 @virtual
 async def test_classless_routes_are_used_instead_of_the_router() -> None:
     """RFC 3442: 192.0.2.0/24 by 10.9.0.7, a neighbour outside the prefix, and the default route by that."""
@@ -265,6 +268,7 @@ async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None
         assert host.interfaces()[0].mtu == 1500
 
 
+@rfc("2131-4.4.1-l", "2131-4.4.1-n")
 @virtual
 async def test_an_address_that_somebody_has_is_declined() -> None:
     segment = Segment()

@@ -15,6 +15,7 @@ import trio
 from stack import Dhcp, Host, Segment
 from stack.wire import dhcp
 from tests.dhcp.server import Server, addresses
+from tests.requirements import rfc
 from tests.sockets.hosts import stream_pair, virtual
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 
@@ -40,6 +41,7 @@ def holdings(host: Host) -> dict[str, object]:
     }
 
 
+@rfc("2131-4.4.5-e")
 @virtual
 async def test_a_day_of_an_hours_lease() -> None:
     """Each renewal is half an hour after the one before: nothing drifts, and nothing is left behind."""
@@ -77,6 +79,7 @@ async def test_a_day_of_short_leases_with_chance_in_their_times() -> None:
         assert await theirs.receive_some() == b"still there"
 
 
+@rfc("2131-3.7-b", "2131-4.4.5-j", "2131-4.4.5-i")
 @virtual
 async def test_a_lease_that_ends_while_the_server_is_gone() -> None:
     segment = Segment()
