@@ -8,14 +8,14 @@ of the value and by the limits passed in.
 from __future__ import annotations
 
 from stack.dhcp.lease import Route
+from stack.errors import BadPacket
+from stack.wire import dhcp_values
 from stack.wire.addresses import (
     Prefix,
     can_be_host,
     is_loopback,
 )
-
-_NAME_MAX = 255  # RFC 1035 section 2.3.4, length octets included
-_LABEL_MAX = 63
+from stack.wire.dhcp_values import NAME_MAX, is_label, names
 
 
 def host(data: bytes) -> bytes | None:
@@ -70,74 +70,29 @@ def domain_name(data: bytes) -> str:
     """
     name = data.rstrip(b"\0").removesuffix(b".")
     labels = name.split(b".")
-    return name.decode("ascii") if len(name) < _NAME_MAX - 1 and all(map(_is_label, labels)) else ""
-
-
-def _is_label(label: bytes) -> bool:
-    return 0 < len(label) <= _LABEL_MAX and all(
-        byte in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_" for byte in label
-    )
+    return name.decode("ascii") if len(name) < NAME_MAX - 1 and all(map(is_label, labels)) else ""
 
 
 def search_list(data: bytes, most: int) -> tuple[str, ...]:
-    """Names one after the other in the form of RFC 1035 section 4.1.4, a pointer counting from the option's first byte.
-
-    A pointer has to lead backwards, so that there is no loop; the names before the first malformed one are kept.
-    """
-    found: dict[str, None] = {}
-    offset = 0
-    while offset < len(data) and len(found) < most:
-        name, offset = _name(data, offset)
-        if name == "":
-            break
-        found[name] = None
-    return tuple(found)
-
-
-def _name(data: bytes, offset: int) -> tuple[str, int]:
-    """(name, offset behind it); the name is "" when it is malformed, or the root."""
-    labels: list[bytes] = []
-    length, end, earliest = 1, -1, offset
-    while offset < len(data):
-        size = data[offset]
-        if size >= 0xC0 and offset + 1 < len(data):
-            pointer = (size & 0x3F) << 8 | data[offset + 1]
-            end = offset + 2 if end < 0 else end
-            if pointer >= earliest:
-                break
-            offset = earliest = pointer
-            continue
-        if size == 0:
-            return b".".join(labels).decode("ascii"), offset + 1 if end < 0 else end
-        label = data[offset + 1 : offset + 1 + size]
-        offset += 1 + size
-        length += 1 + size
-        if size > _LABEL_MAX or len(label) < size or length > _NAME_MAX or not _is_label(label):
-            break
-        labels.append(label)
-    return "", len(data)
+    """Option 119: the domains to search, compressed as in DNS (RFC 1035 section 4.1.4)."""
+    return names(data, most)
 
 
 def classless_routes(data: bytes, most: int) -> tuple[Route, ...] | None:
-    """Option 121 (RFC 3442): per route the width of the mask, as many octets of the subnet as matter, the router.
+    """Option 121 (RFC 3442); None when any of it is malformed. The router 0.0.0.0 says that the subnet is on the link.
 
-    Bits outside the mask are made zero; the router 0.0.0.0 says that the subnet is on the link. None when any of it
-    is malformed. Left out: subnets that are no unicast destination, and routers that cannot be a host's.
+    Left out: subnets that are no unicast destination, and routers that cannot be a host's.
     """
-    found: dict[Route, None] = {}
-    offset = 0
-    while offset < len(data):
-        width = data[offset]
-        router_at = offset + 1 + (width + 7) // 8
-        if width > 32 or router_at + 4 > len(data):
-            return None
-        subnet = Prefix(data[offset + 1 : router_at].ljust(4, b"\0"), width)
-        router = data[router_at : router_at + 4]
-        offset = router_at + 4
-        route = Route(Prefix(subnet.network, width), router if any(router) else None)
-        if _is_destination(route.destination) and (route.router is None or can_be_host(router)):
-            found[route] = None
-    return tuple(found)[:most] if data else None
+    try:
+        pairs = dhcp_values.classless_routes(data)
+    except BadPacket:
+        return None
+    found = [
+        Route(destination, router if any(router) else None)
+        for destination, router in dict.fromkeys(pairs)
+        if _is_destination(destination) and (can_be_host(router) or not any(router))
+    ]
+    return tuple(found)[:most]
 
 
 def _is_destination(prefix: Prefix) -> bool:

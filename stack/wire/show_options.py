@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stack.errors import BadPacket
-from stack.wire import dhcp
+from stack.wire import dhcp, dhcp_values
 from stack.wire import ipv4_options as ipv4
 from stack.wire import tcp_options as tcp
 from stack.wire.addresses import format_ipv4
@@ -13,6 +13,7 @@ from stack.wire.numbers import DHCP_MESSAGE_TYPES, DHCP_OPTION_KINDS, DHCP_OPTIO
 
 MAX_SHOWN = 64
 """How many bytes of one DHCP option are shown."""
+MAX_ROUTES_SHOWN = 16
 
 
 def ipv4_options(raw: Buffer) -> str:
@@ -103,7 +104,22 @@ def dhcp_line(data: Buffer) -> str | None:
 
 
 def _dhcp_option(code: int, value: bytes) -> str:
+    if code == dhcp.CLASSLESS_STATIC_ROUTE:
+        return _routes(DHCP_OPTIONS[code], value)
     return _dhcp_value(code, value[:MAX_SHOWN]) + ("..." if len(value) > MAX_SHOWN else "")
+
+
+def _routes(name: str, data: bytes) -> str:
+    """As "classless static route 10.0.0.0/8 via 10.9.0.1, 172.16.0.0/12 on the link"."""
+    try:
+        routes = dhcp_values.classless_routes(data)
+    except BadPacket:
+        return f"{name} malformed {data[:MAX_SHOWN].hex()}"
+    ways = [
+        f"{destination} via {format_ipv4(router)}" if any(router) else f"{destination} on the link"
+        for destination, router in routes[:MAX_ROUTES_SHOWN]
+    ]
+    return f"{name} {', '.join(ways)}" + (", ..." if len(routes) > MAX_ROUTES_SHOWN else "")
 
 
 def _dhcp_value(code: int, data: bytes) -> str:
@@ -119,4 +135,6 @@ def _dhcp_value(code: int, data: bytes) -> str:
         return f'{name} "{escape(data)}"'
     if code == dhcp.PARAMETER_REQUEST_LIST:
         return " ".join([name, *map(str, data)])
+    if code == dhcp.DOMAIN_SEARCH and (searched := dhcp_values.names(data, MAX_SHOWN)):
+        return " ".join([name, *searched])
     return f"{name} {data.hex()}".rstrip()

@@ -169,14 +169,30 @@ def test_dhcp() -> None:
             'options [host name "here", parameter request list 1 3 6]'
         ),
     ]
-    options = [(53, b"\x05"), (1, b"\xff\xff\xff\0"), (51, b"\0\0\x0e\x10"), (6, IP_A + IP_B), (121, bytes(300))]
+    options = [(53, b"\x05"), (1, b"\xff\xff\xff\0"), (51, b"\0\0\x0e\x10"), (6, IP_A + IP_B), (224, bytes(300))]
     ack = dhcp.DhcpMessage(2, 1, MAC_A, dhcp.make_options(options), yiaddr=IP_B, flags=0x8000)
     line = ip(17, user_datagram(ack.build(), 67, 68))[2]
     assert line.startswith(
         "DHCP ACK (reply), xid 0x00000001, chaddr 02:00:00:00:00:01, secs 0, broadcast, yiaddr 10.9.0.2"
     )
     assert "subnet mask 255.255.255.0, IP address lease time 3600 s, domain name server 10.9.0.1 10.9.0.2" in line
-    assert line.endswith("classless static route " + "00" * 64 + "...]")
+    assert line.endswith("option 224 " + "00" * 64 + "...]")
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "words"),
+    [
+        (121, bytes((8, 10, 10, 9, 0, 1)), "classless static route 10.0.0.0/8 via 10.9.0.1"),
+        (121, bytes((12, 172, 31, 0, 0, 0, 0)), "classless static route 172.16.0.0/12 on the link"),
+        (121, bytes((0, 10, 9, 0, 1)) * 17, "classless static route " + "0.0.0.0/0 via 10.9.0.1, " * 16 + "..."),
+        (121, bytes((33, 10)), "classless static route malformed 210a"),
+        (119, b"\x03lab\x07example\x00\xc0\x04", "domain search lab.example example"),
+        (119, b"\x05\x1b[31m\x00", "domain search 051b5b33316d00"),
+    ],
+)
+def test_dhcp_options_with_a_form_of_their_own(code: int, value: bytes, words: str) -> None:
+    message = dhcp.DhcpMessage(2, 1, MAC_A, dhcp.make_options([(code, value)]))
+    assert ip(17, user_datagram(message.build(), 67, 68))[2].endswith(f"options [{words}]")
 
 
 def test_what_is_not_dhcp_on_its_ports_is_data() -> None:
