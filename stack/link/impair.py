@@ -8,6 +8,7 @@ See RFC 3819 for what real links do to packets, and why transports must live wit
 
 from __future__ import annotations
 
+import errno
 import heapq
 import math
 from collections import deque
@@ -234,8 +235,11 @@ class Impaired:
         self._wake: Callable[[], None] | None = None
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Open the link below. OSError as it raises."""
+        """Open the link below. OSError as it raises; EOPNOTSUPP when it offloads although it was told not to."""
         self._link.open(wake)
+        if self._link.offload != NO_OFFLOAD:
+            self._link.close()
+            raise OSError(errno.EOPNOTSUPP, f"{self._link.name} cannot do without offload: no bad wire fits around it")
         self._wake = wake
         self.name, self.mtu, self.mac = self._link.name, self._link.mtu, self._link.mac
         self.queue_frames = self._link.queue_frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import subprocess
@@ -339,6 +340,16 @@ def test_the_link_below_is_not_to_offload(tmp_path: Path) -> None:
     assert wire.may_offload
     Impaired(Capture(wire, tmp_path / "between"))
     assert not wire.may_offload
+
+
+def test_a_link_that_offloads_all_the_same_is_closed_again() -> None:
+    wire = Wire()
+    link = Impaired(wire)
+    wire.offload = Offload(checksum=True)
+    with pytest.raises(OSError, match="wire0 cannot do without offload") as caught:
+        link.open(Wakes())
+    assert caught.value.errno == errno.EOPNOTSUPP
+    assert wire.wake is None
 
 
 def test_an_open_link_that_offloads_cannot_be_impaired() -> None:

@@ -14,6 +14,7 @@ import trio
 import stack
 from stack.wire.addresses import ANY, parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
+from tests import modes
 from tests.live.net import COMMAND, OURS, THEIRS, Namespace, ip, need, up
 from tests.live.ours import pair
 from tests.requirements import rfc
@@ -86,7 +87,7 @@ def test_up_says_who_took_its_address_and_ends(namespace: Namespace) -> None:
 @rfc("5227-2.1.1-c")
 def test_an_address_that_the_kernel_has_is_refused_and_the_kernel_named(namespace: Namespace) -> None:
     async def main() -> None:
-        tap = stack.Tap("tap0", host_address=f"{OURS}/24")
+        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{OURS}/24")
         with trio.fail_after(30), pytest.raises(OSError, match=OURS) as caught:
             async with stack.open_host(tap, address=f"{OURS}/24", raise_errors=True):
                 raise AssertionError("taken")
@@ -101,7 +102,7 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(nam
     need("arping")
 
     async def main() -> None:
-        tap = stack.Tap("tap0", host_address=f"{THEIRS}/24")
+        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
         with trio.fail_after(60):
             async with stack.open_host(raise_errors=True) as host:
                 host.attach(tap, addresses=[f"{OURS}/24"])
@@ -146,7 +147,7 @@ def test_the_kernels_announcement_of_another_station_is_believed(namespace: Name
     need("arping")
 
     async def main() -> None:
-        tap = stack.Tap("tap0", host_address=f"{THEIRS}/24")
+        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
         with trio.fail_after(30):
             async with stack.open_host(tap, address=f"{OURS}/24", acd="off", raise_errors=True) as host:
                 await host.ping(THEIRS)
