@@ -228,6 +228,23 @@ class TcpConfig:
     syn_cookie_period_s: float = 64.0
     """A cookie counts in the period in which it was made and in the next."""
 
+    # Fast Open: RFC 7413. It takes an application that asks for it, and (on either side) this host's consent.
+    fast_open_client: bool = True
+    fast_open_server: bool = True
+    fast_open_max_pending: int = 4096
+    """Section 4.2, PendingFastOpenRequests: the system's limit for each listener, which may set a lower one."""
+    fast_open_reset_penalty_s: float = 60.0
+    """Section 5.1: so long a request that was reset counts as pending."""
+    fast_open_key_period_s: float = 43200.0
+    """Section 4.1.2: a Fast Open cookie counts in the period in which it was made and in the next."""
+    fast_open_servers: int = 1024
+    """Servers whose cookie a client keeps, and paths on which it has learnt that Fast Open does not work."""
+    fast_open_max_mss: int = 1460
+    """Section 4.1.3: of a server's MSS no more than this is kept."""
+    fast_open_retry_s: float = 60.0
+    fast_open_retry_max_s: float = 3600.0
+    """Section 4.1.3.1: where it did not work it is tried again after this, which doubles up to that."""
+
 
 @dataclass(frozen=True, slots=True)
 class DhcpConfig:

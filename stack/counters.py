@@ -80,6 +80,12 @@ MIB: dict[str, str] = {
     "tcpInCePkts": "segments with data that met congestion on their way (RFC 3168)",
     "tcpWindowScaleTooLarge": "SYNs with a window scale over 14, which was taken as 14 (RFC 7323 section 2.3)",
     "tcpInDsacks": "segments received that report a duplicate (RFC 2883)",
+    "tcpFastOpenActive": "SYNs of ours whose data was acknowledged with them (RFC 7413)",
+    "tcpFastOpenActiveFail": "SYNs of ours whose data was not",
+    "tcpFastOpenPassive": "SYNs whose data (if there was any) was delivered at once",
+    "tcpFastOpenPassiveFail": "SYNs with a Fast Open cookie that did not count",
+    "tcpFastOpenListenOverflow": "SYNs treated as ordinary ones, as too many Fast Open requests were pending",
+    "tcpFastOpenCookieReqd": "SYNs that asked for a Fast Open cookie",
     "tcpTimeouts": "connections given up because the peer did not answer",
 }
 
@@ -184,6 +190,7 @@ DROPS: dict[str, str] = {
     "tcp_accept_queue_full": "nobody accepts the connections that are waiting",
     "tcp_syn_queue_full": "half-open connections given up for newer ones, or SYNs answered by a cookie instead",
     "tcp_bad_cookie": "while SYN cookies are out, an acknowledgment that is none: answered by a reset",
+    "tcp_fast_open_refused": "data of a SYN whose Fast Open cookie did not count, or of one too many: to be sent again",
     "tcp_icmp_not_in_flight": "an ICMP error about a segment that is not in flight",
     "tcp_too_big_not_sent": "a Packet Too Big with an MTU that no segment in flight exceeds",
     "tcp_too_big_delayed": "a Packet Too Big about a size that did arrive, kept until a timeout (RFC 5927 section 7.2)",

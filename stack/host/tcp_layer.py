@@ -18,6 +18,7 @@ from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.internet.received import Received
+from stack.tcp import fast_open
 from stack.tcp.connection import Connection
 from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
@@ -127,7 +128,11 @@ class TcpLayer:
         return listener
 
     def connect(self, local: Address | None, remote: Address, options: dict[str, object], now: float) -> Connection:
-        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE."""
+        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE.
+
+        With the option `deferred` the caller sends it by `Connection.open`; so does, by the first SEND, who has set
+        `fast_open_connect`, where a SYN could carry data.
+        """
         source = None if local is None or local[0] == ANY else local[0]
         path = self._ip.path(source, remote[0], PROTO_TCP, df=True, now=now)
         try:
@@ -151,7 +156,10 @@ class TcpLayer:
         connection = self._birth((path.source, port), remote, path)
         for name, value in options.items():
             setattr(connection, name, value)
-        connection.open(now)
+        if connection.fast_open_connect and fast_open.at_hand(connection, now):
+            connection.deferred = True
+        if not connection.deferred:
+            connection.open(now)
         return connection
 
     def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
@@ -307,6 +315,7 @@ class TcpLayer:
             "local_ports": len(self._local_ports),
             "reserved_ports": len(self._reserved),
             "deadlines": len(self._deadlines),
+            "fast_open_servers": len(self.services.servers_known),
         }
 
     def established(self) -> int:

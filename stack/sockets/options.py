@@ -41,6 +41,10 @@ LONGEST_KEEPALIVE_S = 32767
 MOST_KEEPALIVE_PROBES = 127
 SMALLEST_MSS, LARGEST_MSS = 88, 32767
 
+# Linux's, which not every Python knows by name.
+TCP_FASTOPEN_CONNECT = 30
+MSG_FASTOPEN = 0x2000_0000
+
 
 def fail(number: int) -> NoReturn:
     """Raise the OSError of this errno, with the kernel's text."""
@@ -160,6 +164,8 @@ STREAM: dict[tuple[int, int], Option] = {
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): Option(
         "user_timeout_s", _milliseconds, lambda value: (round((value or 0) * 1000),)
     ),
+    (socket.IPPROTO_TCP, socket.TCP_FASTOPEN): Option("fast_open_pending", _between(0, C_INT_RANGE[-1])),
+    (socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT): Option("fast_open_connect", _between(0, 1)),
 }
 
 

@@ -18,6 +18,7 @@ from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from stack.sockets import options
+from stack.sockets.ends import both, give_back, is_connecting, refuse, take_error
 from stack.sockets.options import Value, fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
@@ -40,9 +41,7 @@ from stack.wire.addresses import ANY, LOOPBACK
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from stack.host.host import Host as Core
 
-CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 OVER = frozenset({State.CLOSED, State.TIME_WAIT})
 PRESET: Mapping[str, Any] = {"oobinline": 0}  # what BSD sockets have otherwise than TCP
 
@@ -51,8 +50,8 @@ class StreamSocket(Socket):
     """A TCP socket: fresh, bound, listening, connecting or connected."""
 
     __slots__ = (
-        "_bound", "_broadcast", "_connect_failed", "_connection", "_listener", "_preset", "_reuse_address", "_urgent",
-        "_write_shut_down",
+        "_bound", "_broadcast", "_connect_failed", "_connection", "_fast_open_pending", "_listener", "_preset",
+        "_reuse_address", "_urgent", "_write_shut_down",
     )  # fmt: skip
 
     _option_table = options.STREAM
@@ -65,6 +64,7 @@ class StreamSocket(Socket):
         # Options set before there is a connection; a listener's go to its children.
         self._preset: Mapping[str, Any] = PRESET
         self._reuse_address = self._broadcast = False
+        self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
         self._write_shut_down = False
         self._urgent: Waiter | None = None  # made for whoever waits for urgent data first
         self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
@@ -87,7 +87,7 @@ class StreamSocket(Socket):
     def _end(self) -> Callable[[float], None] | None:
         if self._connection is None and self._listener is None and self._bound is None:
             return None
-        return partial(_give_back, self._runner.core, self._connection, self._listener, self._bound)
+        return partial(give_back, self._runner.core, self._connection, self._listener, self._bound)
 
     # --- setting up
 
@@ -122,6 +122,7 @@ class StreamSocket(Socket):
         local = self._bound or self._bind((ANY, 0))
         self._listener = self._runner.core.listen(local, backlog, now, **self._preset)
         self._listener.on_readable = self._reader
+        self._listener.fast_open.limit = self._fast_open_pending
         self._runner.after_call(now)
 
     async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
@@ -145,47 +146,68 @@ class StreamSocket(Socket):
         """Open a connection. Being cancelled closes the socket, as trio's does.
 
         OSError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH; EISCONN when connected or listening. After an
-        error the socket may be connected again.
+        error the socket may be connected again. With TCP_FASTOPEN_CONNECT it returns at once when the first `send` can
+        go with the SYN, which then waits for that (or for the first `recv`).
+        """
+        await self._connect(address, "connect")
+
+    async def _connect(self, address: Any, call: str, data: bytes | None = None) -> int:
+        """Open a connection. How much of `data` was taken; if the SYN has carried some of it we do not wait for more.
+
+        RFC 7413 appendix A.1, for a program that can wait: without a cookie the data goes after the handshake.
         """
         try:
-            remote = await self._resolve(address, "connect", local=False)
+            remote = await self._resolve(address, call, local=False)
             await checkpoint_if_cancelled()
             try:
-                connection = self._open(remote)
+                connection, taken = self._open(remote, data)
             except OSError:
                 await cancel_shielded_checkpoint()
                 raise
-            if connection.writable:
+            under_way = bool(taken) and connection.flight > 1
+            if under_way or connection.writable:
                 await cancel_shielded_checkpoint()
-            while not connection.writable:
+            while not (under_way or connection.writable):
                 await self._writer.park()
         except trio.Cancelled:
             self.close()
             raise
         self._check_open()
         error = connection.error
-        if not error and connection.state is State.CLOSED:
+        if not error and connection.state is State.CLOSED and not connection.deferred:
             error = errno.ECONNABORTED
         if error:
             connection.error = 0
             self._connect_failed = True
             raise OSError(error, f"Error connecting to {python_address(remote)!r}: {os.strerror(error)}")
+        return taken
 
-    def _open(self, remote: tuple[bytes, int]) -> Connection:
-        """The connection to `remote`, just begun; or the one under way, for whose waiter trio refuses a second."""
+    def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:
+        """The connection to `remote`, just begun; or the one under way, for whose waiter trio refuses a second.
+
+        And how much was taken of `data`, which wants Fast Open.
+        """
         self._check_open()
+        if data is not None and not self._runner.core.config.tcp.fast_open_client:
+            fail(errno.EOPNOTSUPP)
         if self._listener is not None:
             fail(errno.EISCONN)
-        if self._connection is not None and not self._connect_failed:
-            return self._connection if self._connection.state in CONNECTING else fail(errno.EISCONN)
+        connection = self._connection
+        if connection is not None and not self._connect_failed and not connection.deferred:
+            if not is_connecting(connection):
+                fail(errno.EISCONN)
+            return (connection, 0) if data is None else fail(errno.EALREADY)
         now = self._runner.now()
-        if remote[0] == ANY:
-            remote = LOOPBACK, remote[1]
-        connection = self._runner.core.connect(self._bound, remote, now, **self._preset)
-        self._take(connection)
-        self._connect_failed = False
+        if connection is None or not connection.deferred:
+            if remote[0] == ANY:
+                remote = LOOPBACK, remote[1]
+            preset = self._preset if data is None else {**self._preset, "deferred": True}
+            connection = self._runner.core.connect(self._bound, remote, now, **preset)
+            self._take(connection)
+            self._connect_failed = False
+        taken = 0 if data is None else connection.open(now, data, fast=True)
         self._runner.after_call(now)
-        return connection
+        return connection, taken
 
     def shutdown(self, flag: int) -> None:
         """End one direction or both. A listener that need not read any more stops listening. OSError(ENOTCONN)."""
@@ -198,7 +220,7 @@ class StreamSocket(Socket):
             if flag != stdlib.SHUT_WR:
                 self._listener.close(now)
                 self._listener = None
-        elif (connection := self._connected()).state in CONNECTING:
+        elif is_connecting(connection := self._connected()) and not connection.early:
             connection.abort(now)
         else:
             if flag != stdlib.SHUT_WR:
@@ -232,7 +254,7 @@ class StreamSocket(Socket):
         """The peer's address and port; OSError(ENOTCONN) when there is none."""
         self._check_open()
         connection = self._connected()
-        return fail(errno.ENOTCONN) if connection.state in CONNECTING else python_address(connection.remote)
+        return fail(errno.ENOTCONN) if is_connecting(connection) else python_address(connection.remote)
 
     def _describe(self) -> str:
         text = super()._describe()
@@ -279,7 +301,7 @@ class StreamSocket(Socket):
             self._urgent = Waiter()
         if self._connection is not None:
             self._connection.on_urgent = self._urgent
-            self._connection.on_readable = _both(self._reader, self._urgent)  # the urgent octet itself, and the end
+            self._connection.on_readable = both(self._reader, self._urgent)  # the urgent octet itself, and the end
         return self._urgent
 
     async def wait_urgent(self) -> None:
@@ -400,9 +422,9 @@ class StreamSocket(Socket):
 
     def _send(self, data: Buffer, flags: int) -> int | None:
         self._check_open()
-        if flags and flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
-            fail(errno.EOPNOTSUPP)
         connection = self._connection
+        if flags and flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
+            refuse(flags, self._runner.core, None if self._connect_failed else connection)
         if connection is None:
             fail(errno.EPIPE)
         urgent = bool(flags and flags & stdlib.MSG_OOB)
@@ -420,9 +442,17 @@ class StreamSocket(Socket):
     @overload
     async def sendto(self, data: Buffer, flags: int, address: tuple[object, ...] | str | Buffer, /) -> int: ...
     async def sendto(self, *args: Any) -> int:
-        """`send`: a connection has its address already."""
+        """`send`, as a connection has its address already; with MSG_FASTOPEN, `connect` and `send`.
+
+        OSError then: those of `connect`, EISCONN, EALREADY, EOPNOTSUPP where Fast Open is off. See `_connect`.
+        """
+        flags = index(args[1]) if len(args) > 2 else 0
+        if flags & options.MSG_FASTOPEN and not flags & ~(HARMLESS_FLAGS | options.MSG_FASTOPEN):
+            with bytes_view(args[0]) as view:
+                data = bytes(view[: self._runner.core.config.tcp.send_quantum_bytes])
+            return await self._connect(args[-1], "sendto", data)
         await self._resolve(args[-1], "sendto", local=False)
-        return await self._until(self._writer, self._send, args[0], args[1] if len(args) > 2 else 0)
+        return await self._until(self._writer, self._send, args[0], flags)
 
     async def sendmsg(
         self,
@@ -432,12 +462,15 @@ class StreamSocket(Socket):
         address: Any = None,
         /,
     ) -> int:
-        """`send` of all the buffers, one after another. OSError(EINVAL) for ancillary data."""
-        if address is not None:
-            await self._resolve(address, "sendmsg", local=False)
+        """`send`, or with an address `sendto`, of all the buffers, one after another.
+
+        OSError(EINVAL) for ancillary data.
+        """
         if list(ancdata):
             fail(errno.EINVAL)
         data = b"".join(buffers)
+        if address is not None:
+            return await self.sendto(data, flags, address)
         return await self._until(self._writer, self._send, data, flags)
 
     # --- options
@@ -450,8 +483,10 @@ class StreamSocket(Socket):
             return self._reuse_address
         if name == "broadcast":
             return self._broadcast
+        if name == "fast_open_pending":
+            return self._fast_open_pending
         if name == "error":
-            return _take_error(connection) if connection is not None else 0
+            return take_error(connection) if connection is not None else 0
         value: Value
         if connection is None:
             value = self._preset[name] if name in self._preset else self._default_option(name)
@@ -483,6 +518,18 @@ class StreamSocket(Socket):
             self._reuse_address = bool(value)
         elif name == "broadcast":
             self._broadcast = bool(value)
+        elif name == "fast_open_pending":
+            self._check_not_connected()
+            self._fast_open_pending = int(min(value or 0, self._runner.core.config.tcp.fast_open_max_pending))
+            if self._listener is not None:
+                self._listener.fast_open.limit = self._fast_open_pending
+        elif name == "fast_open_connect":
+            if not self._runner.core.config.tcp.fast_open_client:
+                fail(errno.EOPNOTSUPP)
+            self._check_not_connected()
+            if self._listener is not None:
+                fail(errno.EINVAL)
+            self._preset = {**self._preset, name: value}
         else:
             if name in ("rcvbuf", "sndbuf"):
                 value = self._runner.buffer_size(value)
@@ -500,35 +547,6 @@ class StreamSocket(Socket):
                 connection.options_changed(now)
                 self._runner.after_call(now)
 
-
-def _both(reader: Waiter, urgent: Waiter) -> Callable[[], bool]:
-    """Wake whoever waits for data, and for urgent data; without a reference to the socket, which may be forgotten."""
-
-    def wake() -> bool:
-        urgent.wake()
-        return reader.wake()
-
-    return wake
-
-
-def _give_back(
-    core: Core,
-    connection: Connection | None,
-    listener: Listener | None,
-    bound: tuple[bytes, int] | None,
-    now: float,
-) -> None:
-    """What `close` does to a stream socket's possessions."""
-    if listener is not None:
-        listener.close(now)
-    if connection is not None:
-        connection.close(now)  # which is an abort when SO_LINGER says 0 seconds
-    if bound is not None:
-        core.release_tcp(bound)
-
-
-def _take_error(connection: Connection) -> int:
-    """SO_ERROR: what ended the connection, or what the network complained of, once."""
-    error = connection.error or connection.soft_error
-    connection.error = connection.soft_error = 0
-    return error
+    def _check_not_connected(self) -> None:
+        if self._connection is not None and not self._connect_failed:
+            fail(errno.EINVAL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import undo
+from stack.tcp import fast_open, undo
 from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import output, retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
@@ -81,6 +81,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     if not tcb.syn_acked:
         tcb.syn_acked = True
         data -= 1
+        if tcb.fast_open is not None:
+            fast_open.over(tcb)
     if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
         data -= 1  # our FIN
     tcb.send_buffer.acknowledge(data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import errorcode
 from math import inf
 
-from stack.tcp import path_mtu, urgent, user_calls
+from stack.tcp import fast_open, path_mtu, urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
@@ -28,10 +28,11 @@ class Connection(Tcb):
 
     # -- user calls: RFC 9293 section 3.10.1 to 3.10.6; the errors are in user_calls.py
 
-    def open(self, now: float) -> None:
-        """Active OPEN: the SYN goes out. EISCONN when the connection exists."""
-        user_calls.open_active(self, now)
+    def open(self, now: float, data: Buffer = b"", fast: bool = False) -> int:
+        """Active OPEN: the SYN goes out, and as much of `data` as was taken behind or (`fast`) with it. EISCONN."""
+        taken = user_calls.open_active(self, now, data, fast)
         self.settle(now)
+        return taken
 
     def send(self, data: Buffer, now: float, urgent: bool = False) -> int:
         """Take up to len(data) octets; 0 means that on_writable will tell when to try again."""
@@ -106,7 +107,7 @@ class Connection(Tcb):
             or self.peer_fin
             or self.read_shutdown
             or self.error != 0
-            or self.state is State.CLOSED
+            or (self.state is State.CLOSED and not self.deferred)
         )
 
     @property
@@ -114,7 +115,7 @@ class Connection(Tcb):
         """A send would not block (it may raise)."""
         if self.error or self.fin_queued or self.state is State.CLOSED:
             return True
-        if self.state is State.SYN_SENT or self.state is State.SYN_RECEIVED:
+        if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.fast_opened):
             return False
         return self.send_buffer.size < self.sndbuf and self.unsent < self.notsent_lowat
 
@@ -184,6 +185,7 @@ class Connection(Tcb):
         if not in_window(quoted_seq, self.snd_una, sub(self.snd_nxt, self.snd_una) or 1):
             self.services.counters.drop("tcp_icmp_not_in_flight")
             return
+        fast_open.no_answer(self, now)
         if hard:
             self.unreachable(errno, now)
         else:

@@ -1,14 +1,16 @@
 """Opening a connection: what SYN segments say, and the states LISTEN and SYN-SENT.
 
-See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale).
+See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale); RFC 7413 section
+4.2.2 (data that goes with a SYN).
 """
 
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from math import inf
 
-from stack.tcp import seq, user_timeout
+from stack.tcp import fast_open, seq, user_timeout
 from stack.tcp.acks import update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
@@ -19,7 +21,7 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, TCP_HEADER_BYTES, WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.window import MAX_UNSCALED_WINDOW
-from stack.wire.tcp import ACK, FIN, RST, SYN
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
@@ -52,16 +54,41 @@ def receive_mss(tcb: Tcb) -> int:
 
 
 def send_syn(tcb: Tcb, now: float) -> None:
-    """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN is here."""
+    """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN is here.
+
+    With Fast Open the first SYN may carry data, and SND.NXT is behind it then; what is sent again is bare (RFC 7413
+    section 4.2.2), as the data or the option may be what somebody on the way does not like.
+    """
     answering = tcb.state is not State.SYN_SENT
     scale = tcb.rcv_shift if tcb.scaling else None
     ts = tcb.timestamps
     stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None
     more = () if tcb.user_timeout is None else ((user_timeout.KIND, user_timeout.advertised(tcb)),)
-    options = build_options(TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, unknown=more))
+    options = TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, unknown=more)
+    flags = (SYN | ACK if answering else SYN) | syn_flags(tcb)
+    begun = tcb.fast_open if tcb.timeouts == 0 else None
+    if begun is None:
+        raw, text = build_options(options), 0
+    else:
+        raw = _with_cookie(begun, options)
+        text = 0 if answering else fast_open.text_of_syn(tcb, begun, len(raw))
+    if text:
+        tcb.snd_nxt = seq.add(tcb.iss, 1 + text)
+        tcb.last_sent_at = now
+        if text == tcb.send_buffer.size:
+            flags |= PSH
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
-    emit(tcb, tcb.iss, (SYN | ACK if answering else SYN) | syn_flags(tcb), now, options=options)
+    emit(tcb, tcb.iss, flags, now, tcb.send_buffer.parts(0, text), text, raw)
+
+
+def _with_cookie(begun: fast_open.FastOpen, options: TcpOptions) -> bytes:
+    """The options of a SYN with the Fast Open option; without it, and so without data, when there is no room."""
+    try:
+        return build_options(replace(options, fast_open=begun.cookie))
+    except ValueError:
+        begun.cookie, begun.mss = None, 0
+        return build_options(options)
 
 
 def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -120,6 +147,8 @@ def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         take_syn(tcb, seg, now)
         tcb.came_from_listen = True
         tcb.enter(Event.RCV_SYN)
+        if tcb.fast_opened:
+            _deliver_syn_text(tcb)
         _answer_syn(tcb, seg, now)
     # Fourth, other data or control: drop the segment.
     return False
@@ -149,6 +178,8 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
             _our_syn_is_acknowledged(tcb, seg, now)
         else:
             tcb.enter(Event.RCV_SYN)  # simultaneous open (MUST-10)
+            if tcb.fast_open is not None:
+                tcb.fast_open.cookie = None  # it was for a SYN
             _answer_syn(tcb, seg, now)
             tcb.rtt_seq = None  # Karn: our SYN has now been sent twice
         return False
@@ -164,13 +195,43 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
         if tcb.rack is not None:
             tcb.rack.measured(now - tcb.rtt_started_at, now)
     tcb.rtt_seq = None
+    tcb.send_buffer.acknowledge(seq.sub(seg.seg_ack, tcb.iss) - 1)
     tcb.snd_una = seg.seg_ack
     tcb.syn_acked = True
+    if tcb.fast_open is not None:
+        fast_open.receive_syn_ack(tcb, seg, now)
+    send_again(tcb)
     tcb.enter(Event.RCV_SYN_ACK)
     tcb.snd_wl1 = seq.add(seg.seg_seq, -1)  # so that this segment's window is taken as new
     update_send_window(tcb, seg, seg.window, now)
     established(tcb, now)
+    if tcb.fin_queued:  # a CLOSE that waited for this, with data before it
+        tcb.enter(Event.CLOSE)
     tcb.ack_now = True
+
+
+def send_again(tcb: Tcb) -> None:
+    """Data that went out before our SYN was acknowledged, and that has no acknowledgment yet, goes out again at once.
+
+    A client's was not taken from the SYN (RFC 7413 section 4.2.2: "in the first ACK packet"); a server's met a client
+    still in SYN-SENT when the SYN,ACK was lost.
+    """
+    tcb.rtx_nxt, tcb.rtx_end = tcb.data_una, tcb.snd_nxt
+
+
+def _deliver_syn_text(tcb: Tcb) -> None:
+    """RFC 7413 section 4.2.2, step 4: buffer the data that came with the SYN, for the SYN,ACK to acknowledge.
+
+    A FIN waits until the handshake is over: what it would mean in SYN-RECEIVED no event of this state says.
+    """
+    if tcb.syn_text is None:
+        return
+    text, fin = tcb.syn_text
+    tcb.syn_text = (b"", True) if fin else None
+    advance = tcb.receive_buffer.insert(tcb.receive_buffer.next, text)
+    tcb.rcv_nxt = tcb.timestamps.last_ack_sent = seq.add(tcb.rcv_nxt, advance)
+    tcb.rcv_wnd -= advance
+    tcb.wakes |= WAKE_READABLE
 
 
 def established(tcb: Tcb, now: float) -> None:
@@ -194,4 +255,4 @@ def take_syn_text(tcb: Tcb) -> Segment | None:
         return None
     text, fin = tcb.syn_text
     tcb.syn_text = None
-    return Segment(seq.add(tcb.irs, 1), tcb.snd_una, ACK | (FIN if fin else 0), 0, text)
+    return Segment(tcb.rcv_nxt, tcb.snd_una, ACK | (FIN if fin else 0), 0, text)

@@ -1,6 +1,7 @@
 """A passive OPEN: a port that waits, the connections that are being made on it, and those that wait to be accepted.
 
-See RFC 9293 sections 3.9.1.1 and 3.10.7.2, and RFC 4987 for why both queues have an end.
+See RFC 9293 sections 3.9.1.1 and 3.10.7.2, RFC 4987 for why both queues have an end, and RFC 7413 section 4.2 for
+connections that are accepted before their handshake is over.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 
-from stack.tcp import cookies, seq
+from stack.tcp import cookies, fast_open, seq
 from stack.tcp.connection import Connection
 from stack.tcp.handshake import begin, listen_state, send_syn, take_syn
 from stack.tcp.segment import Segment
@@ -32,7 +33,8 @@ class Listener:
     """`backlog` bounds the connections that wait for `accept`, `config.syn_backlog` those in SYN-RECEIVED.
 
     When the latter is full a SYN is answered by a cookie, and nothing is kept; without cookies the oldest gives way.
-    Under a flood of SYNs that nobody completes a real client, who answers within a round trip, gets in either way.
+    Under a flood of SYNs that nobody completes a real client, who answers within a round trip, gets in either way; it
+    gets no Fast Open then, which `fast_open.limit` else bounds by itself (0, the default: there is none).
     `options` are the attributes that every connection starts with.
     """
 
@@ -45,6 +47,7 @@ class Listener:
         self.closed = False
         self.on_readable: Callable[[], object] = _nobody
         self.on_closed: Callable[[Listener], None] = _no_owner
+        self.fast_open = fast_open.Requests()
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
         self._cookies_until = -inf  # before this an ACK that nobody claims may bring a cookie back
@@ -68,8 +71,12 @@ class Listener:
                 return False
             _forget(next(iter(self._half_open.values())), now)
         child = self._child(birth)
+        fast_open.receive_syn(child, self.fast_open, seg, now)
         self._adopt(child)
-        return listen_state(child, seg, now)
+        answer = listen_state(child, seg, now)
+        if child.fast_opened:  # "notify the application": it need not wait for the handshake
+            self.established(child)
+        return answer
 
     def _child(self, birth: Callable[[], Connection]) -> Connection:
         child = birth()
@@ -130,10 +137,11 @@ class Listener:
         return len(self._accept_queue) < self.backlog
 
     def established(self, child: Tcb) -> None:
-        """The handshake of `child` is over: it waits for `accept`."""
-        connection = self._half_open.pop(child.key)
-        self._accept_queue.append(connection)
-        self.on_readable()
+        """The handshake of `child` is over, or need not be: it waits for `accept`. Said a second time, it does so."""
+        connection = self._half_open.pop(child.key, None)
+        if connection is not None:
+            self._accept_queue.append(connection)
+            self.on_readable()
 
     def gone(self, child: Tcb) -> None:
         """`child` ended before it was accepted: nobody shall be handed a dead connection."""
@@ -147,7 +155,7 @@ class Listener:
 
     @property
     def half_open(self) -> int:
-        """How many connections are in SYN-RECEIVED."""
+        """How many connections are in SYN-RECEIVED, and not to be accepted before that is over."""
         return len(self._half_open)
 
     def accept(self) -> Connection | None:

@@ -26,6 +26,7 @@ from stack.wire.tcp_options import MAX_LENGTH
 _SHORTEST_BURST = 2  # segments: what a peer that delays its ACKs answers at once
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
+_SYN_RECEIVED = int(State.SYN_RECEIVED)
 
 
 def emit(  # hot
@@ -128,7 +129,7 @@ def send_reset(tcb: Tcb, now: float) -> None:
 def output(tcb: Tcb, now: float) -> None:  # hot
     """Send all that may go now, then the acknowledgment if none of it carried one, and set the timers."""
     state = tcb.state
-    if state >= _ESTABLISHED:
+    if state >= _ESTABLISHED or (state == _SYN_RECEIVED and tcb.fast_opened):
         if tcb.pacer is not None:
             _begin_burst(tcb, tcb.pacer, now)
         if tcb.rtx_nxt != tcb.rtx_end:
@@ -253,9 +254,9 @@ def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
 def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
     """Rules (2) and (3) of section 3.8.6.2.1 for less than a full segment; every SEND counts as pushed.
 
-    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4).
+    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4). A SYN is nothing that more data could join.
     """
-    if flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
+    if flight > (not tcb.syn_acked) and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
         return False
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 

@@ -14,7 +14,7 @@ from math import inf
 from stack.tcp import seq
 from stack.tcp.acks import process_ack
 from stack.tcp.ecn import take_marks
-from stack.tcp.handshake import established, syn_sent_state, take_syn_text
+from stack.tcp.handshake import established, send_again, syn_sent_state, take_syn_text
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
@@ -32,7 +32,7 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
     state = tcb.state
     if state is State.SYN_SENT:
         answer = syn_sent_state(tcb, seg, now)
-        queued = take_syn_text(tcb) if tcb.state is State.ESTABLISHED else None
+        queued = take_syn_text(tcb) if tcb.state in SYNCHRONIZED else None
         if queued is not None:  # "continue processing at the sixth step"
             _process_content(tcb, queued, now)
     elif state in (State.CLOSED, State.LISTEN):
@@ -155,8 +155,8 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     """What carries no data is answered a bounded number of times a second, or two confused ends would echo each other
-    for ever; data is not, as its sender waits for the answer."""
-    if len(seg.text) or seg.flags & FIN:
+    for ever; data is not, as its sender waits for the answer. But a SYN is, data or not (RFC 5961 section 4)."""
+    if (len(seg.text) or seg.flags & FIN) and not seg.flags & SYN:
         if seg.text and seq.le(seq.add(seg.seg_seq, len(seg.text)), tcb.rcv_nxt):
             _duplicate(tcb, seg.seg_seq, len(seg.text), now)
         tcb.ack_now = True
@@ -219,7 +219,9 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
         return False
     if tcb.state is State.SYN_RECEIVED:
-        if tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
+        if tcb.fast_opened:  # the user has been told of it
+            finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, State.CLOSED)
+        elif tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
             finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
         else:
             finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, State.CLOSED)
@@ -244,7 +246,7 @@ def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not seg.flags & SYN:
         return True
     tcb.services.counters.drop("tcp_unexpected_syn")
-    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen and not tcb.fast_opened:
         finish(tcb, Event.RCV_SYN, 0, now, State.LISTEN)
     else:
         challenge_ack(tcb, now)
@@ -262,7 +264,7 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_no_ack")
         return False
     if tcb.state is State.SYN_RECEIVED:
-        if tcb.listener is not None and not tcb.listener.has_room():
+        if tcb.listener is not None and not tcb.fast_opened and not tcb.listener.has_room():
             tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
             return False
         if not _syn_received_ack(tcb, seg, now):
@@ -287,6 +289,8 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     tcb.snd_wnd = seg.window << tcb.snd_shift
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
     tcb.snd_wl1, tcb.snd_wl2 = seg.seg_seq, seg.seg_ack
+    if tcb.timeouts or not tcb.fast_opened:
+        send_again(tcb)
     established(tcb, now)
     queued = take_syn_text(tcb)
     if queued is not None:

@@ -22,6 +22,7 @@ from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
+from stack.tcp.fast_open import FastOpen, ServersKnown
 from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.tcp.path_mtu import Sizes
 from stack.tcp.prr import Prr
@@ -106,9 +107,10 @@ class Services:
     """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
 
     `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `cookie_secret` is
-    what SYN cookies are made with; `touched` collects the connections that have something to do at the end of the
-    batch; `armed(tcb)` is told after each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()`
-    is the time of the call, frame or deadline in progress.
+    what SYN cookies and Fast Open cookies are made with, `servers_known` what servers have given us of the latter;
+    `touched` collects the connections that have something to do at the end of the batch; `armed(tcb)` is told after
+    each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()` is the time of the call, frame or
+    deadline in progress.
     """
 
     config: TcpConfig
@@ -121,6 +123,10 @@ class Services:
     timestamp_offset: Callable[[bytes], int] = _no_offset
     clock: Callable[[], float] = _no_clock
     cookie_secret: bytes = bytes(16)
+    servers_known: ServersKnown = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.servers_known = ServersKnown(self.config)
 
 
 def _nobody() -> None:
@@ -136,8 +142,9 @@ class Tcb:
 
     __slots__ = (
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
-        "challenge_budget", "challenge_window_end", "congestion", "deadline", "delack_deadline",
-        "duplicate_acks", "ecn", "error", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after",
+        "challenge_budget", "challenge_window_end", "congestion", "deadline", "deferred", "delack_deadline",
+        "duplicate_acks", "early", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
+        "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after",
         "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
         "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s",
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
@@ -161,6 +168,10 @@ class Tcb:
         self.key = remote[0] + local[0] + remote[1].to_bytes(2, "big") + local[1].to_bytes(2, "big")
         self.state = State.CLOSED
         self.came_from_listen = False
+        self.deferred = False  # an active OPEN that waits in CLOSED for the first SEND, whose data goes with the SYN
+        self.early = False  # a client's: its user may take it for open in SYN-SENT already
+        self.fast_open: FastOpen | None = None  # RFC 7413, until the handshake is over
+        self.fast_opened = False  # data that came with a SYN, theirs or ours, was delivered before that
         self.listener: Parent | None = None  # set while a passive open has not been accepted
 
         self._init_sequence_variables()
@@ -260,6 +271,7 @@ class Tcb:
 
     def _init_options(self, config: TcpConfig) -> None:
         self.nodelay = False
+        self.fast_open_connect = False
         self.maxseg = 0
         self.notsent_lowat = config.notsent_lowat_bytes
         self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes

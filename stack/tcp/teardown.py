@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from stack.tcp import fast_open
 from stack.tcp.output import send_reset, set_timers
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -19,6 +20,8 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
         tcb.services.counters["tcpAttemptFails"] += 1
     elif tcb.state in (State.ESTABLISHED, State.CLOSE_WAIT):
         tcb.services.counters["tcpEstabResets"] += 1
+    if tcb.fast_open is not None:
+        fast_open.ended(tcb, event, now)
     tcb.enter(event, to)
     tcb.error = errno
     tcb.send_buffer.clear()

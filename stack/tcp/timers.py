@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import path_mtu, recovery, teardown, undo
+from stack.tcp import fast_open, path_mtu, recovery, teardown, undo
 from stack.tcp.handshake import send_syn
 from stack.tcp.output import (
     count_retransmission,
@@ -85,6 +85,8 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if tcb.services.trace is not None:
         tcb.trace("retransmission timeout", count=tcb.timeouts, rto=tcb.rtt.timeout_s())
     if not tcb.syn_acked:
+        if tcb.timeouts == 1 and tcb.fast_open is not None:
+            fast_open.no_answer(tcb, now)
         count_retransmission(tcb)
         send_syn(tcb, now)
     else:

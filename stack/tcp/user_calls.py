@@ -10,11 +10,12 @@ import errno
 from dataclasses import dataclass
 
 from stack.errors import os_error
+from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin, send_syn
 from stack.tcp.output import output, send_ack
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import Tcb
+from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish, reset_connection
 from stack.tcp.urgent import begin_urgent, unread_urgent, up_to_mark
 from stack.tcp.user_timeout import adopted_s
@@ -25,15 +26,27 @@ from stack.wire.checksum import Buffer
 _MAY_SEND = (State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSE_WAIT)
 
 
-def open_active(tcb: Tcb, now: float) -> None:
-    """OPEN, active: issue <SEQ=ISS><CTL=SYN> and enter SYN-SENT (3.10.1). EISCONN when it is open already."""
+def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) -> int:
+    """OPEN, active: issue <SEQ=ISS><CTL=SYN> and enter SYN-SENT (3.10.1). EISCONN when it is open already.
+
+    With it goes what would else be the first SEND; returns how many octets of `data` were taken. They wait for the
+    handshake, unless the user wants Fast Open (`fast`, or `fast_open_connect` set before) and a cookie is at hand.
+    """
     if tcb.state not in (State.CLOSED, State.LISTEN):
         raise os_error(errno.EISCONN)
+    tcb.early = tcb.deferred or fast
+    tcb.deferred = False
     begin(tcb, now)
     tcb.services.counters["tcpActiveOpens"] += 1
     tcb.enter(Event.ACTIVE_OPEN)
+    taken = min(len(data), tcb.sndbuf, tcb.services.config.send_quantum_bytes)
+    if taken:
+        tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
+    if fast or tcb.fast_open_connect:
+        fast_open.begin(tcb, now)
     send_syn(tcb, now)
     tcb.touch()
+    return taken
 
 
 def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
@@ -45,6 +58,8 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     """
     if tcb.error:
         raise take_error(tcb)
+    if tcb.deferred:
+        return open_active(tcb, now, data)
     if tcb.fin_queued or tcb.state not in _MAY_SEND:
         raise os_error(errno.ENOTCONN if tcb.state is State.LISTEN else errno.EPIPE)
     taken, length = 0, len(data)
@@ -82,6 +97,8 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
             note_read(tcb, len(data), now)
         after_read(tcb, now)
         return data
+    if tcb.deferred:  # who reads first has nothing to say with the SYN
+        open_active(tcb, now)
     return b"" if _at_end(tcb) else None
 
 
@@ -109,6 +126,8 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
             note_read(tcb, count, now)
         after_read(tcb, now)
         return count
+    if tcb.deferred:
+        open_active(tcb, now)
     return 0 if _at_end(tcb) else None
 
 
@@ -120,7 +139,7 @@ def _at_end(tcb: Tcb) -> bool:
         return True
     if tcb.state is State.LISTEN:
         raise os_error(errno.ENOTCONN)
-    return tcb.state is State.CLOSED
+    return tcb.state is State.CLOSED and not tcb.deferred
 
 
 def after_read(tcb: Tcb, now: float) -> None:
@@ -140,15 +159,19 @@ def take_error(tcb: Tcb) -> OSError:
 
 
 def shutdown_write(tcb: Tcb, now: float) -> None:
-    """CLOSE as RFC 9293 means it: no more SENDs; receiving goes on (3.10.4). A second one does nothing."""
+    """CLOSE as RFC 9293 means it: no more SENDs; receiving goes on (3.10.4). A second one does nothing.
+
+    In SYN-SENT it deletes the TCB, but not where data was given to Fast Open: the peer may have it by now, and the user
+    may not know that the handshake is not over.
+    """
     state = tcb.state
     if state is State.CLOSED or tcb.fin_queued:
         return
-    if state in (State.LISTEN, State.SYN_SENT):
+    if state is State.LISTEN or (state is State.SYN_SENT and not (tcb.early and tcb.send_buffer.size)):
         finish(tcb, Event.CLOSE, 0, now)
         return
     tcb.fin_queued = True
-    if state is State.ESTABLISHED or (state is State.SYN_RECEIVED and not tcb.send_buffer.size):
+    if state is State.ESTABLISHED or (state is State.SYN_RECEIVED and (tcb.fast_opened or not tcb.send_buffer.size)):
         tcb.enter(Event.CLOSE)
     output(tcb, now)
 
@@ -167,6 +190,7 @@ def close(tcb: Tcb, now: float) -> None:
     """
     tcb.orphaned = True
     if tcb.state is State.CLOSED:
+        _never_mind(tcb, 0)
         return
     if tcb.linger_s == 0:
         abort(tcb, now)
@@ -187,11 +211,24 @@ def abort(tcb: Tcb, now: float, number: int = 0) -> None:
     `number` is the errno for calls that are outstanding, when it is not the user himself who aborts.
     """
     if tcb.state is State.CLOSED:
+        _never_mind(tcb, number)
         return
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
         reset_connection(tcb, Event.ABORT, number, now)
     else:
         finish(tcb, Event.ABORT, number, now)
+
+
+def _never_mind(tcb: Tcb, number: int) -> None:
+    """If the OPEN is still put off it will not be made any more; nobody else knows that it was meant to be."""
+    if not tcb.deferred:
+        return
+    tcb.deferred = False
+    tcb.error = number
+    tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
+    tcb.services.closed(tcb)
+    tcb.path.close()
+    tcb.touch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,5 +295,6 @@ def _extensions(tcb: Tcb) -> tuple[str, ...]:
         "sack": tcb.sack,
         "window scale": tcb.scaling,
         "ecn": tcb.ecn is not None and tcb.ecn.ect,
+        "fast open": tcb.fast_opened,
     }
     return tuple(name for name, is_agreed in agreed.items() if is_agreed)

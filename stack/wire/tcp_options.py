@@ -1,4 +1,5 @@
-"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK).
+"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK),
+RFC 7413 section 4.1.1 (fast open).
 
 Two views of the same bytes: `split` and `join` keep every byte and its order; `parse_options` and `build_options`
 know what the options mean.
@@ -19,6 +20,7 @@ WINDOW_SCALE = 3
 SACK_PERMITTED = 4
 SACK = 5
 TIMESTAMPS = 8
+FAST_OPEN = 34
 
 OPTION_NAMES: dict[int, str] = {
     END: "end",
@@ -32,7 +34,7 @@ OPTION_NAMES: dict[int, str] = {
     28: "user timeout",
     29: "TCP-AO",
     30: "multipath TCP",
-    34: "fast open",
+    FAST_OPEN: "fast open",
     69: "encryption negotiation",
     172: "accurate ECN order 0",
     174: "accurate ECN order 1",
@@ -42,6 +44,8 @@ OPTION_NAMES: dict[int, str] = {
 
 MAX_LENGTH = 40
 MAX_SACK_BLOCKS = 4
+COOKIE_LENGTHS = (0, 4, 6, 8, 10, 12, 14, 16)
+"""Of a Fast Open cookie: none (it is asked for), or from 4 to 16 octets, and even. RFC 7413 section 4.1.1."""
 
 _MSS = struct.Struct("!H")
 _PAIR = struct.Struct("!II")
@@ -52,8 +56,9 @@ class TcpOptions:
     """What the options of one segment say.
 
     `mss` in bytes (RFC 9293 section 3.7.1); `window_scale` is the shift count as received, which RFC 7323 section 2.3
-    limits to 14 in use; `sack_blocks` are (left edge, right edge); `timestamps` are (TSval, TSecr); `unknown` are
-    (kind, data) of every other option, and of known ones whose length is wrong, which count as unknown.
+    limits to 14 in use; `sack_blocks` are (left edge, right edge); `timestamps` are (TSval, TSecr); `fast_open` is a
+    cookie, or b"" where one is asked for; `unknown` are (kind, data) of every other option, and of known ones whose
+    length is wrong, which count as unknown.
     """
 
     mss: int | None = None
@@ -61,6 +66,7 @@ class TcpOptions:
     sack_permitted: bool = False
     sack_blocks: tuple[tuple[int, int], ...] = ()
     timestamps: tuple[int, int] | None = None
+    fast_open: bytes | None = None
     unknown: tuple[tuple[int, bytes], ...] = ()
 
 
@@ -110,6 +116,7 @@ def parse_options(raw: Buffer) -> TcpOptions:
     sack_permitted = False
     sack_blocks: tuple[tuple[int, int], ...] = ()
     timestamps: tuple[int, int] | None = None
+    fast_open: bytes | None = None
     unknown: list[tuple[int, bytes]] = []
     for kind, data in split(raw):
         size = len(data)
@@ -126,9 +133,11 @@ def parse_options(raw: Buffer) -> TcpOptions:
         elif kind == TIMESTAMPS and size == 8:
             value, echo = _PAIR.unpack(data)
             timestamps = (value, echo)
+        elif kind == FAST_OPEN and size in COOKIE_LENGTHS:
+            fast_open = data
         else:
             unknown.append((kind, data))
-    return TcpOptions(mss, window_scale, sack_permitted, sack_blocks, timestamps, tuple(unknown))
+    return TcpOptions(mss, window_scale, sack_permitted, sack_blocks, timestamps, fast_open, tuple(unknown))
 
 
 def build_options(options: TcpOptions) -> bytes:
@@ -150,6 +159,9 @@ def build_options(options: TcpOptions) -> bytes:
     if options.sack_blocks:
         blocks = b"".join(_PAIR.pack(left, right) for left, right in options.sack_blocks)
         parts.append(b"\x01\x01" + bytes((SACK, len(blocks) + 2)) + blocks)
+    if options.fast_open is not None:
+        cookie = bytes((FAST_OPEN, len(options.fast_open) + 2)) + options.fast_open
+        parts.append(bytes((NO_OPERATION,)) * (-len(cookie) % 4) + cookie)
     parts.extend(bytes((kind, len(data) + 2)) + data for kind, data in options.unknown)
     raw = b"".join(parts)
     raw += bytes(-len(raw) % 4)  # an end-of-options list, and zeros after it

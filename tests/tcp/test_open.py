@@ -16,6 +16,7 @@ from .world import (
     MSS,
     OUR_ISS,
     PEER_ISS,
+    PSH,
     RST,
     SYN,
     URG,
@@ -88,7 +89,7 @@ def test_an_ack_of_the_syn_alone_is_acceptable_though_data_went_with_it() -> Non
     conn.snd_nxt = add(OUR_ISS, 6)  # as if the data had gone with the SYN
     peer.sends(SYN | ACK, ack=add(OUR_ISS, 1))
     assert conn.state is State.ESTABLISHED
-    peer.expects(ACK, seq=add(OUR_ISS, 6), ack=add(PEER_ISS, 1))
+    peer.expects(PSH | ACK, b"early", seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
     assert conn.flight == 5
 
 

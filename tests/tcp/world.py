@@ -194,8 +194,9 @@ class World:
             assert isinf(conn.deadline), "armed, though it is over"
             return
         flight = seq.sub(conn.snd_nxt, conn.snd_una)
-        # A probe of one octet, SYN and FIN may lie beyond the window.
-        assert flight <= max(conn.max_snd_wnd, 1) + 2, (
+        # A probe of one octet, SYN and FIN may lie beyond the window, and so may data that went with a SYN.
+        beyond = 2 if seq.sub(conn.snd_una, conn.iss) > 1 else 2 + MSS
+        assert flight <= max(conn.max_snd_wnd, 1) + beyond, (
             f"{flight} octets in flight, the largest window {conn.max_snd_wnd}"
         )
         assert 0 <= conn.snd_wnd <= 0xFFFF << 14

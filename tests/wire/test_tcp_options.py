@@ -1,4 +1,4 @@
-"""TCP options. RFC 9293 section 3.2, RFC 7323, RFC 2018."""
+"""TCP options. RFC 9293 section 3.2, RFC 7323, RFC 2018, RFC 7413 section 4.1.1."""
 
 from __future__ import annotations
 
@@ -51,6 +51,22 @@ def test_each_alone_is_aligned_and_padded() -> None:
         assert parse_options(raw) == options
     assert build_options(NO_OPTIONS) == b""
     assert parse_options(b"") == NO_OPTIONS
+
+
+@rfc("7413-4.1.1-a")
+@pytest.mark.parametrize("cookie", [b"", b"1234", b"123456", bytes(range(16))])
+def test_a_fast_open_cookie_and_the_wish_for_one(cookie: bytes) -> None:
+    raw = build_options(TcpOptions(mss=1460, fast_open=cookie))
+    assert raw[4:].lstrip(b"\1") == bytes((34, len(cookie) + 2)) + cookie
+    assert len(raw) % 4 == 0
+    assert parse_options(raw) == TcpOptions(mss=1460, fast_open=cookie)
+
+
+@rfc("7413-4.1.1-b")
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 15, 17, 18])
+def test_a_fast_open_cookie_of_an_impossible_length_is_none(length: int) -> None:
+    raw = bytes((34, length + 2)) + bytes(length)
+    assert parse_options(raw) == TcpOptions(unknown=((34, bytes(length)),))
 
 
 def test_unknown_ones_are_kept() -> None:
