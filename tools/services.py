@@ -240,9 +240,9 @@ def guarded(name: str, handler: Handler) -> Handler:
 def watch(stream: Stream) -> None:
     """Have TCP find out when the client is gone: RFC 9293 section 3.8.4."""
     if isinstance(stream, trio.SocketStream):
-        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE.items():
             stream.setsockopt(trio.socket.IPPROTO_TCP, option, value)
+        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
 
 
 def give_up(stream: Stream) -> None:

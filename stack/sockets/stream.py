@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 
 OVER = frozenset({State.CLOSED, State.TIME_WAIT})
+# Options that matter to a connection with nothing to send: it has to be looked at when they change.
+TIMED = frozenset({"keepalive", "user_timeout_s", "max_pacing_rate", "rcvbuf"})
+KEEPALIVE = frozenset({"keepalive_idle_s", "keepalive_interval_s", "keepalive_count"})
 PRESET: Mapping[str, Any] = {"oobinline": 0}  # what BSD sockets have otherwise than TCP
 
 
@@ -544,8 +547,9 @@ class StreamSocket(Socket):
             if connection is not None:
                 now = self._runner.now()
                 setattr(connection, name, value)
-                connection.options_changed(now)
-                self._runner.after_call(now)
+                if connection.send_buffer.size or name in TIMED or (connection.keepalive and name in KEEPALIVE):
+                    connection.options_changed(now)
+                    self._runner.after_call(now)
 
     def _check_not_connected(self) -> None:
         if self._connection is not None and not self._connect_failed:
