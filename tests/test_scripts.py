@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stack.link.tap import Tap
+from tests.requirements import mutants
 
 TOP = Path(__file__).resolve().parent.parent
 PLAIN = "sh cat cksum dirname grep tail env id flock".split()  # what any Debian has, but no Python
@@ -163,3 +164,13 @@ def test_run_starts_up_as_root_and_lab_otherwise(checkout: Path, programs: Path,
     said = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=True).stdout
     # The first lines are from the set-up's own look at the interpreter.
     assert said.splitlines()[-len(words) - 3 :] == [f"[{word}]" for word in ("-m", "tapstack", program, *words)]
+
+
+def test_every_mutant_still_has_its_place_in_the_code() -> None:
+    """scripts/mutants takes long and is not run each time; this is the part of it that code being moved breaks."""
+    lost = [
+        f"{mutant.clauses[0]}: {mutant.file}: {mutant.pattern.strip()[:60]!r}"
+        for mutant in mutants()
+        if (TOP / mutant.file).read_text(encoding="utf-8").count(mutant.pattern) != 1
+    ]
+    assert not lost
