@@ -341,7 +341,7 @@ class Host:
         if connection.ecn is not None:
             segment.ce = packet[1] & 3 == 3
         if connection.segment(segment, now):
-            self.tcp.reset(connection.remote[0], connection.local[0], data, segment, now)
+            self.tcp.refused(connection, data, segment, now)
 
     def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
         """Everything but plain IPv4 to our own station address."""

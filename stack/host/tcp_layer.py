@@ -237,16 +237,26 @@ class TcpLayer:
                 iss_after = make_way(connection, received.now)
             else:
                 if connection.segment(segment, received.now):
-                    self.reset(received.source, received.destination, payload, segment, received.now)
+                    self.refused(connection, payload, segment, received.now)
                 return
-        self._unclaimed(received, segment, iss_after)
+        self._unclaimed(received.source, received.destination, payload, segment, iss_after, received.now)
 
     def _listener(self, local: Address) -> Listener | None:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
 
-    def _unclaimed(self, received: Received, segment: Segment, iss_after: int | None) -> None:
+    def refused(self, connection: Connection, payload: Buffer, segment: Segment, now: float) -> None:
+        """`connection` answers a segment by a reset, unless the listener it comes from knows better."""
+        remote, local = connection.remote[0], connection.local[0]
+        listener = self._listener(connection.local)
+        if listener is not None and listener.cookie_is_back(connection, segment, now):
+            self._unclaimed(remote, local, payload, segment, None, now)
+        else:
+            self.reset(remote, local, payload, segment, now)
+
+    def _unclaimed(
+        self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, iss_after: int | None, now: float
+    ) -> None:
         """No connection has it (any more): a listener, or CLOSED (3.10.7.1)."""
-        payload, source, destination = received.payload, received.source, received.destination
         remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
         listener = self._listener((destination, local_port))
         if listener is None:
@@ -255,18 +265,18 @@ class TcpLayer:
         else:
 
             def birth() -> Connection:
-                path = self._ip.path(destination, source, PROTO_TCP, df=True, now=received.now)
+                path = self._ip.path(destination, source, PROTO_TCP, df=True, now=now)
                 child = self._birth((destination, local_port), (source, remote_port), path)
                 child.iss_after = iss_after
                 return child
 
             try:
-                answer = listener.segment(segment, birth, received.now)
+                answer = listener.segment(segment, birth, now)
             except OSError:  # no way back to where it says it comes from
                 self._counters.drop("tcp_not_sent")
                 return
         if answer:
-            self.reset(source, destination, payload, segment, received.now)
+            self.reset(source, destination, payload, segment, now)
 
     def reset(self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, now: float) -> None:
         """Answer a segment that came from `source` by a reset, unless it is one (3.5.2, 3.10.7.1)."""

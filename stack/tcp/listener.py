@@ -114,8 +114,7 @@ class Listener:
             return False
         child = self._child(birth)
         irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
-        count = int(now / services.config.syn_cookie_period_s)
-        mss = cookies.read(services.cookie_secret, child.key, irs, iss, count)
+        mss = self._mss_in_cookie(child.key, seg, now)
         if mss is None:
             services.counters.drop("tcp_bad_cookie")
             finish(child, Event.CLOSE, 0, now)
@@ -131,6 +130,28 @@ class Listener:
         child.came_from_listen = True
         child.enter(Event.RCV_SYN)
         return child.segment(seg, now)
+
+    def cookie_is_back(self, child: Connection, seg: Segment, now: float) -> bool:
+        """Whether `seg`, which a half-open `child` refuses, brings back a cookie; then `child` gives way to it.
+
+        A SYN that came while the queue was full, and again when there was room, has had two answers: the client takes
+        the one that reaches it first.
+        """
+        if (
+            child.state is not State.SYN_RECEIVED
+            or seg.flags & (SYN | ACK | RST) != ACK
+            or now >= self._cookies_until
+            or self._mss_in_cookie(child.key, seg, now) is None
+        ):
+            return False
+        _forget(child, now)
+        return True
+
+    def _mss_in_cookie(self, key: bytes, seg: Segment, now: float) -> int | None:
+        """What the cookie says that `seg` acknowledges; None when it is none, or too old."""
+        services = self._services
+        irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
+        return cookies.read(services.cookie_secret, key, irs, iss, int(now / services.config.syn_cookie_period_s))
 
     def has_room(self) -> bool:
         """Whether one more connection could wait to be accepted."""

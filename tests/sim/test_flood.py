@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
-from stack.config import ArpConfig, TcpConfig
+from stack.config import ArpConfig, Config, TcpConfig
 from stack.link.impair import Impaired
 from stack.link.segment import Segment
 from stack.wire.addresses import parse_ipv4
-from stack.wire.tcp import SYN
+from stack.wire.tcp import ACK, RST, SYN
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Requester, Server
-from tests.sim.stranger import Stranger
+from tests.sim.stranger import Heard, Stranger
 
 SYNS = 10_000
 BACKLOG = TcpConfig().syn_backlog
@@ -92,6 +93,41 @@ def test_a_client_too_far_away_for_the_queue_gets_in_by_a_cookie() -> None:
     world.network.run(lambda: newcomer.done, for_s=30.0)
     assert newcomer.received == b"let me in" * 10_000
     assert world.server.host.tables()["half_open"] <= BACKLOG
+
+
+def test_the_cookie_counts_although_the_same_syn_found_room_later() -> None:
+    """A cookie answers a SYN late, so that comes again, to a queue with room: the client takes the cookie."""
+    network, segment = Network(7), Segment()
+    server = network.machine("server", replace(Config(), tcp=TcpConfig(syn_backlog=1)))
+    server.attach(segment.attach(), "10.0.0.1/24")
+    listener = server.listen(7)
+    stranger = Stranger(network, segment)
+    stranger.asks("10.0.0.1")
+
+    def hears(number: int) -> Heard:
+        network.run(for_s=0.01)
+        heard = stranger.segments()
+        assert len(heard) == number
+        return heard[-1]
+
+    stranger.says_tcp("10.0.0.1", (2001, 7), SYN, seq=100)
+    first = hears(1)
+    stranger.says_tcp("10.0.0.1", (2002, 7), SYN, seq=200)
+    cookie = hears(1)
+    stranger.says_tcp("10.0.0.1", (2001, 7), RST, seq=101, ack=first.next)
+    stranger.says_tcp("10.0.0.1", (2002, 7), SYN, seq=200)
+    assert hears(1).tcp.seq != cookie.tcp.seq
+    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next + 1)
+    assert hears(1).tcp.flags == RST  # neither the one nor the other
+    assert not listener.readable
+    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next)
+    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next, data=b"x")
+    network.run(for_s=0.01)
+    assert stranger.segments() == []
+    accepted = listener.accept()
+    assert accepted is not None
+    assert accepted.receive(10, network.now) == b"x"
+    assert server.host.tables()["connections"] == 1
 
 
 def test_memory_is_flat_while_a_flood_goes_on() -> None:
