@@ -33,11 +33,9 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     if tcb.delack_deadline <= now:
         tcb.delack_deadline = inf
         tcb.ack_now = True
-    if tcb.reo_deadline <= now:
+    if tcb.reo_deadline <= now:  # the RTO is not armed beside it (set_timers) and begins afresh
         tcb.reo_deadline = inf
         recovery.reordering_timeout(tcb, now)
-        if tcb.rto_deadline <= now:  # it was hidden by this one: it starts afresh (RFC 8985 section 8)
-            tcb.rto_deadline = inf
     elif tcb.pto_deadline <= now:
         tcb.pto_deadline = inf
         send_loss_probe(tcb, now)
