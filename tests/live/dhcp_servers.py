@@ -162,11 +162,21 @@ class Server(Record):
             self._running = self.namespace.start(*command, stdout=log, stderr=log, env=environment)
         self.says(self.serving)
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         """End it; its leases are in its file afterwards."""
         if self._running is not None:
-            self._running.stop(number)
+            self._running.stop()
         self._running = None
+
+    def pause(self) -> None:
+        """Have it read nothing until `resume`: what is sent to it waits."""
+        assert self._running is not None
+        self._running.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have it read again."""
+        assert self._running is not None
+        self._running.process.send_signal(signal.SIGCONT)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -418,8 +428,8 @@ def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[tuple[Server
 class Wire(Record):
     """tcpdump on the bridge: DHCP messages as a program that is not ours saw them, one a line.
 
-    `Request 10.9.0.50 > 10.9.0.1 ciaddr 10.9.0.50`, in the words of tcpdump: Discover, Offer, Request, Decline, ACK,
-    NACK, Release, Inform. A message of ours with a wrong checksum has `(bad checksum)` at its end.
+    `Request 0.0.0.0 > 255.255.255.255 wanted 10.9.0.50 of 10.9.0.1`, in the words of tcpdump: Discover, Offer, Request,
+    Decline, ACK, NACK, Release, Inform. A message of ours with a wrong checksum has `(bad checksum)` at its end.
     """
 
     _PACKET = re.compile(r"^\S.*\n(?:\s.*\n)*", re.MULTILINE)
@@ -448,15 +458,17 @@ class Wire(Record):
             line += f" ciaddr {client[1]}"
         if wanted := re.search(r"Requested-IP \(50\), length 4: ([0-9.]+)", packet):
             line += f" wanted {wanted[1]}"
+        if kind[1] in OURS and (server := re.search(r"Server-ID \(54\), length 4: ([0-9.]+)", packet)):
+            line += f" of {server[1]}"
         if "Flags [Broadcast]" in packet:
             line += " (to be broadcast)"
         # What the kernel sends itself may be seen before its checksum is made.
         return line + (" (bad checksum)\n" if kind[1] in OURS and "sum ok" not in packet else "\n")
 
-    def count(self, kind: str, *, after: str) -> int:
-        """How many messages of one kind have passed since the first one of another."""
+    def sent(self, *, after: str) -> list[str]:
+        """The kinds of our messages since the first message of a kind."""
         kinds = [line.split()[0] for line in self.text().splitlines()]
-        return kinds[kinds.index(after) :].count(kind)
+        return [kind for kind in kinds[kinds.index(after) :] if kind in OURS]
 
     def __enter__(self) -> Self:
         self._program.__enter__()

@@ -40,7 +40,7 @@ def test_lease(lan: Lan, server: Server, wire: Wire) -> None:
         lan.namespace.run("ping", "-q", "-c", "1", "-W", "2", lease.address)
         wire.says(f"^Discover {ANYONE} > {EVERYONE}$")
         wire.says(f"^Offer {SERVER} > ")
-        wire.says(f"^Request {ANYONE} > {EVERYONE} wanted {lease.address}$")
+        wire.says(f"^Request {ANYONE} > {EVERYONE} wanted {lease.address} of {SERVER}$")
         wire.says(f"^ACK {SERVER} > ")
 
 
@@ -63,7 +63,7 @@ def test_renewal_and_rebinding(lan: Lan, server: Server, wire: Wire) -> None:
         server.logs("ack", MAC, address)
         rebound = ours.leased(lambda lease: lease.server == "10.9.0.3")
         assert (renewed.address, rebound.address) == (address, address)
-        assert wire.count("Discover", after="ACK") == 0
+        assert "Discover" not in wire.sent(after="ACK")
 
 
 def test_init_reboot(lan: Lan, server: Server, wire: Wire, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_init_reboot(lan: Lan, server: Server, wire: Wire, tmp_path: Path) -> No
         assert ours.leased().address == before.address
         server.logs("ack", MAC, before.address)
         wire.says(f"^Request {ANYONE} > {EVERYONE} wanted {before.address}$")
-        assert wire.count("Discover", after="ACK") == 0
+        assert "Discover" not in wire.sent(after="ACK")
 
 
 def test_nak_after_the_range_has_changed(lan: Lan, server: Server, wire: Wire, tmp_path: Path) -> None:
@@ -93,6 +93,7 @@ def test_nak_after_the_range_has_changed(lan: Lan, server: Server, wire: Wire, t
         wire.says(f"^Request {ANYONE} > {EVERYONE} wanted {before.address}$")
         wire.says(f"^NACK {SERVER} > {EVERYONE}")
         server.logs("nak", MAC, before.address)
+        assert wire.sent(after="NACK")[0] == "Discover"
         assert after.address in [f"10.9.0.{n}" for n in range(150, 200)]
         server.logs("ack", MAC, after.address)
 
@@ -108,6 +109,7 @@ def test_nak_of_a_renewal(lan: Lan, server: Server, wire: Wire) -> None:
         wire.says(f"^Request {before.address} > {SERVER} ciaddr {before.address}$")
         wire.says(f"^NACK {SERVER} > ")
         server.logs("nak", MAC, before.address)
+        assert wire.sent(after="NACK")[0] == "Discover"
         after = ours.leased(lambda lease: lease.address != before.address)
         assert after.address in [f"10.9.0.{n}" for n in range(150, 200)]
 
@@ -117,7 +119,7 @@ def test_release(lan: Lan, server: Server, wire: Wire) -> None:
     with Ours(lan) as ours:
         address = ours.leased().address
         server.logs("ack", MAC, address)
-    wire.says(f"^Release {address} > {SERVER} ciaddr {address}$")
+    wire.says(f"^Release {address} > {SERVER} ciaddr {address} of {SERVER}$")
     server.logs("release", MAC, address)
 
 
@@ -128,7 +130,7 @@ def test_decline(lan: Lan, server: Server, wire: Wire) -> None:
         server.start(Pool("10.9.0.50", "10.9.0.50"))
         with Ours(lan) as ours:
             wire.says("^ACK ")
-            wire.says(f"^Decline {ANYONE} > {EVERYONE} wanted 10.9.0.50$")
+            wire.says(f"^Decline {ANYONE} > {EVERYONE} wanted 10.9.0.50 of {SERVER}$")
             server.logs("decline", MAC, "10.9.0.50")
             assert ours.lease is None
             server.stop()

@@ -109,7 +109,7 @@ def test_dhcp_tells_the_exchange_and_gives_the_address_back(asked: dict[str, Ask
     told = [errors.index(word) for word in ("DISCOVER", "OFFER", "REQUEST", "ACK", "RELEASE")]
     assert told == sorted(told)
     of.server.logs("ack", MAC, address)
-    of.wire.says(f"^Release {address} > {SERVER} ciaddr {address}$")
+    of.wire.says(f"^Release {address} > {SERVER} ciaddr {address} of {SERVER}$")
     of.server.logs("release", MAC, address)
 
 
