@@ -68,8 +68,8 @@ class LeaseFile:
             raise ValueError(f"it is longer than {LONGEST_BYTES} bytes")
         try:
             data = json.loads(raw)
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"it is no JSON ({error})") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
         lease = Lease.from_json(data.get("lease")).shifted(-self._epoch_s())

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from stack import Dhcp, Segment
+from stack import Dhcp, Impaired, Segment
 from stack.wire import dhcp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.dhcp import DhcpMessage
@@ -348,3 +348,19 @@ async def test_an_interface_without_dhcp_takes_no_answer() -> None:
         other.voice.say(bytes(300))
         await until(lambda: host.counters()["dhcp_no_client"] == 1)
         assert host.counters()["dhcp_no_client"] == 1
+
+
+@virtual
+async def test_on_a_bad_wire_the_address_is_got_and_kept() -> None:
+    """A fifth of all frames is lost each way, some come twice or late: a day of an hour's lease."""
+    segment = Segment()
+    wire = Impaired(segment.attach(), seed=3, loss=0.2, duplicate=0.1, reorder=0.1, delay_s=0.01)
+    async with serving(segment) as there, client(wire, QUIET, config=CAREFUL) as host:
+        while (lease := await host.wait_lease_change(None)) is None:
+            pass
+        ours, theirs = await stream_pair(host, there.host, SERVER)
+        await trio.sleep(24 * 3600)
+        assert host.lease is not None
+        assert host.lease.address == lease.address
+        await ours.send_all(b"still there")
+        assert await theirs.receive_some() == b"still there"
