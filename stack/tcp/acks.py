@@ -10,7 +10,7 @@ from math import inf
 
 from stack.tcp import fast_open, undo
 from stack.tcp.ecn import echo_arrived
-from stack.tcp.output import output, retransmit_front
+from stack.tcp.output import retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
 from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
@@ -25,10 +25,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    if tcb.flight < tcb.settled_flight and ((seg.seg_ack == before and not seg.whole_len) or seg.flags & ECE):
-        # It may reduce the window in proportion to the flight: what the ACKs before it in this batch let go is first.
-        output(tcb, now)
-    cwnd, flight = tcb.congestion.cwnd, tcb.flight
+    cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight  # what the ACKs before it in this batch let go, is to go yet
     acked = 0
     if gt(seg.seg_ack, before):
         acked = sub(seg.seg_ack, before)
@@ -40,7 +37,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     elif acked:
         without_sack(tcb, seg.seg_ack, acked, now)
     elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
-        _duplicate_ack(tcb, now)
+        _duplicate_ack(tcb, flight, now)
     if le(before, seg.seg_ack):
         update_send_window(tcb, seg, window, now)
     if tcb.ecn is not None and tcb.ecn.ect and seg.flags & ECE:
@@ -151,12 +148,12 @@ def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
     return tcb.snd_nxt != tcb.snd_una and seg.whole_len == 0 and window == tcb.snd_wnd and window != 0
 
 
-def _duplicate_ack(tcb: Tcb, now: float) -> None:
+def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
     tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
     tcb.duplicate_acks += 1
     if tcb.duplicate_acks == 1:
-        tcb.limited_from = tcb.snd_nxt
+        tcb.limited_flight = flight
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
     elif tcb.duplicate_acks < _DUPLICATE_ACK_THRESHOLD:  # RFC 3042: one new segment for each of the first two
@@ -167,7 +164,7 @@ def _duplicate_ack(tcb: Tcb, now: float) -> None:
         tcb.partial_acks = False
         tcb.recover = tcb.snd_nxt
         tcb.beyond = 0
-        tcb.congestion.on_loss(sub(tcb.limited_from, tcb.snd_una), now)  # without what limited transmit sent
+        tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
         if tcb.ecn is not None:
             tcb.ecn.reduced(tcb.snd_nxt)
         for _ in range(_DUPLICATE_ACK_THRESHOLD):

@@ -15,7 +15,7 @@ from stack.tcp.rack import Rack
 from stack.tcp.sack import blocks_of
 from stack.tcp.scoreboard import DUP_THRESH, Scoreboard
 from stack.tcp.segment import Segment
-from stack.tcp.seq import add, ge, gt, sub
+from stack.tcp.seq import add, ge, gt
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.timestamps import TICKS_PER_SECOND
 
@@ -41,7 +41,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     if news:
         tcb.duplicate_acks += 1
         if tcb.duplicate_acks == 1:
-            tcb.limited_from = tcb.snd_nxt
+            tcb.limited_flight = flight - acked
     if tcb.tlp_end is not None:
         duplicate = dsack or not (acked or blocks or seg.whole_len)
         tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
@@ -121,7 +121,7 @@ def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
 
 def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """RFC 6675 (4.1) to (4.3): the window is reduced once for all that is lost of what is outstanding now."""
-    flight = sub(tcb.limited_from, tcb.snd_una) if tcb.duplicate_acks else tcb.flight
+    flight = tcb.limited_flight if tcb.duplicate_acks else tcb.flight
     tcb.recovering = True
     tcb.recover = tcb.snd_nxt
     tcb.tlp_end = None
@@ -144,6 +144,7 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
 def _leave(tcb: Tcb) -> None:
     """All that was outstanding at the loss is acknowledged; what was SACKed beyond stays on the scoreboard."""
     tcb.recovering = tcb.rto_recovery = False
+    tcb.settled_flight = tcb.flight  # without what was SACKed
     tcb.prr = None
     if tcb.rack is not None:
         tcb.rack.recovered()

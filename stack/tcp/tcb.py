@@ -146,7 +146,7 @@ class Tcb:
         "duplicate_acks", "early", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after",
         "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
-        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_from", "linger_s",
+        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_flight", "linger_s",
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "probing", "progress_at", "prr", "pto_deadline", "rack",
@@ -237,7 +237,7 @@ class Tcb:
         self.tlp_end: int | None = None  # the scoreboard's number behind the loss probe that is in flight
         self.tlp_is_retrans = False
         self.tlp_samples = -1  # how many round trips had been measured when it was sent
-        self.limited_from = 0  # SND.NXT at the first duplicate ACK
+        self.limited_flight = 0  # what was in flight at the first duplicate ACK, without limited transmit
         self.settled_flight = 0  # what was in flight when the last batch was over: all that might be
         self.pacer: Pacer | None = None  # when the policy or the user asks for it
         self.congestion: Congestion

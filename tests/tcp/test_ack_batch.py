@@ -57,14 +57,14 @@ def test_not_though_when_the_window_was_not_used() -> None:
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("sack", [False, True])
 def test_a_loss_takes_its_share_of_all_that_the_acks_before_it_let_go(sack: bool, together: bool) -> None:
-    """Nine segments arrive, the tenth is lost, but the next three make themselves heard in the same batch."""
+    """Six segments arrive, the seventh is lost, and the next three make themselves heard in the same batch."""
     conn, peer = sending(congestion="reno", sack=sack)
     conn.congestion.ssthresh = SEGMENTS * MSS  # congestion avoidance: the window stays what it is
-    una = add(conn.iss, 1 + 9 * MSS)
+    una = add(conn.iss, 1 + 6 * MSS)
     with peer.batch() if together else nullcontext():
-        acks(conn, peer, 1, 9)
-        for end in (11, 12, 13):
-            blocks = ((add(conn.iss, 1 + 10 * MSS), add(conn.iss, 1 + end * MSS)),) if sack else ()
+        acks(conn, peer, 1, 6)
+        for end in (8, 9, 10):
+            blocks = ((add(conn.iss, 1 + 7 * MSS), add(conn.iss, 1 + end * MSS)),) if sack else ()
             peer.sends(ACK, ack=una, options=TcpOptions(sack_blocks=blocks))
     assert conn.recovering
     assert conn.congestion.ssthresh == SEGMENTS // 2 * MSS

