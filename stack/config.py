@@ -99,6 +99,7 @@ class UdpConfig:
     receive_bytes: int = 256 << 10  # of datagrams waiting to be read at one endpoint, overhead included (SO_RCVBUF)
     receive_overhead_bytes: int = 256  # charged for every datagram beside its payload
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
+    flows_max: int = 1024  # senders whose next datagram takes a shorter way, with the same outcome; 0: none does
     paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
 
 

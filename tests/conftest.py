@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.config import TcpConfig
+from stack.config import TcpConfig, UdpConfig
 from tests import modes
 from tests.marks import Conformance
 
@@ -32,14 +32,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer")
 
 
+def set_default(config: type, name: str, value: object) -> None:
+    """Change a default itself, so that it holds for every test, wherever that makes its configuration."""
+    names = list(inspect.signature(config).parameters)
+    init = vars(config)["__init__"]
+    defaults = list(init.__defaults__)
+    defaults[names.index(name)] = value
+    init.__defaults__ = tuple(defaults)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("plain"):
         modes.set_plain()
-        # The default itself, so that it holds for every test, wherever that makes its configuration.
-        names = list(inspect.signature(TcpConfig).parameters)
-        defaults = list(TcpConfig.__init__.__defaults__ or ())
-        defaults[names.index("prediction")] = False
-        TcpConfig.__init__.__defaults__ = tuple(defaults)
+        set_default(TcpConfig, "prediction", False)
+        set_default(UdpConfig, "flows_max", 0)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stack.host.interface import Interface
 from stack.tcp.tcb import Tcb
 from stack.tcp.user_calls import status
+from stack.udp.ports import UdpRecord
 from stack.wire.addresses import Prefix, format_ipv4, format_mac
 
 
@@ -76,4 +77,16 @@ def connection_record(tcb: Tcb) -> ConnectionRecord:
         now.cwnd,
         now.srtt_s,
         now.rto_s,
+    )
+
+
+def datagram_record(record: UdpRecord) -> ConnectionRecord:
+    """The record of one UDP endpoint."""
+    remote = record.remote
+    return ConnectionRecord(
+        "udp",
+        "CONNECTED" if remote else "BOUND",
+        f"{record.local[0]}:{record.local[1]}",
+        None if remote is None else f"{remote[0]}:{remote[1]}",
+        record.queued_bytes,
     )

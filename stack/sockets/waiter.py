@@ -30,7 +30,7 @@ class Waiter:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def wake(self) -> bool:  # hot
+    def wake(self) -> bool:
         """Let the parked task look again; whether there was one."""
         task = self._task
         if task is None:

@@ -21,7 +21,7 @@ MAX_PAYLOAD = 65535 - 20 - HEADER_LENGTH
 """What fits one datagram: 65,507 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Datagram:
     """One that came in: its payload, who sent it, and what RFC 1122 section 4.1.3.5 wants applications to know.
 
@@ -127,12 +127,14 @@ class Endpoint:
             self._ports.rebind(self, (source, self.local[1]))
         self._close_paths()
         self.remote = remote
+        self._ports.flows.clear()
         self.error = 0
 
     def disconnect(self) -> None:
         """Take datagrams from everyone again (connect to AF_UNSPEC)."""
         self._check_open()
         self.remote = None
+        self._ports.flows.clear()
         self._close_paths()
         if self.wild and self.local[1]:
             self._ports.rebind(self, (ANY, self.local[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
+from struct import Struct
 
 from stack.config import UdpConfig
 from stack.counters import Counters
@@ -13,7 +14,10 @@ from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Receive
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
 from stack.wire.checksum import Buffer, pseudo_sum
+from stack.wire.numbers import PROTO_UDP
 from stack.wire.udp import UdpHeader, checksum_ok
+
+_HEADER = Struct("!HHHH")
 
 Claim = Callable[[Received, int, Buffer], None]
 """`(received, source port, payload)`: takes the datagrams of a port; the payload is valid until it returns."""
@@ -38,6 +42,10 @@ class UdpPorts:
     port_unreachable: `(received)` tells a sender that nobody listens (ICMP decides whether it may be told).
 
     `receive` is the handler of protocol 17 and `receive_error` its ICMP error handler.
+
+    `flows` remembers who got the last datagram from the same sender to the same place, by the twelve octets of
+    addresses and ports as they stand in a packet, and `flow` is a short way for the next one. It is emptied when
+    anything changes that the full way looks at: by us for ports, by the host for addresses.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class UdpPorts:
         self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
         self._bound: dict[int, list[Endpoint]] = {}
+        self.flows: dict[bytes, Endpoint] = {}
 
     def open(self) -> Endpoint:
         """A new endpoint, not bound to anything."""
@@ -78,6 +87,7 @@ class UdpPorts:
         if port in self._bound or port in self._claimed:
             raise os_error(errno.EADDRINUSE)
         self._claimed[port] = take
+        self.flows.clear()
 
     def disclaim(self, port: int) -> None:
         """Give a claimed port back."""
@@ -94,6 +104,7 @@ class UdpPorts:
             raise os_error(errno.EADDRINUSE)
         endpoint.local = (address, port)
         self._bound.setdefault(port, []).append(endpoint)
+        self.flows.clear()
 
     def _taken(self, address: bytes, port: int) -> bool:
         others = self._bound.get(port, ())
@@ -108,10 +119,12 @@ class UdpPorts:
     def rebind(self, endpoint: Endpoint, local: Address) -> None:
         """The local address of a bound endpoint becomes known or unknown; the port stays."""
         endpoint.local = local
+        self.flows.clear()
 
     def forget(self, endpoint: Endpoint) -> None:
         """The endpoint is closed."""
         self._open.pop(endpoint, None)
+        self.flows.clear()
         port = endpoint.local[1]
         endpoints = self._bound.get(port)
         if endpoints is not None and endpoint in endpoints:
@@ -163,11 +176,41 @@ class UdpPorts:
             received.options,
         )
         for endpoint in takers:
-            if endpoint.deliver(datagram):
-                self.counters["udpInDatagrams"] += 1
-            else:
-                self.counters["udpInErrors"] += 1
-                self.counters.drop("udp_queue_full")
+            self._deliver(endpoint, datagram)
+        if not received.broadcast and not received.options:
+            self._remember(received, header, takers[0])
+
+    def _deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:
+        if endpoint.deliver(datagram):
+            self.counters["udpInDatagrams"] += 1
+        else:
+            self.counters["udpInErrors"] += 1
+            self.counters.drop("udp_queue_full")
+
+    def _remember(self, received: Received, header: UdpHeader, endpoint: Endpoint) -> None:
+        if len(self.flows) >= self.config.flows_max:
+            self.flows.clear()
+        if self.config.flows_max:
+            ports = header.source_port.to_bytes(2, "big") + header.destination_port.to_bytes(2, "big")
+            self.flows[received.source + received.destination + ports] = endpoint
+
+    def flow(
+        self, endpoint: Endpoint, key: bytes, payload: memoryview, ttl: int, tos: int, checksum_ok: bool
+    ) -> bool:  # hot
+        """Take an IP payload, a datagram whose `key` is in `flows`. False: nothing was done, it goes the full way."""
+        source_port, _, length, checksum = _HEADER.unpack_from(payload)
+        if length != len(payload) or not checksum:
+            return False
+        if not checksum_ok:
+            total = int.from_bytes(payload, "big")
+            total = (total << 8 if length & 1 else total) + int.from_bytes(key[:8], "big") + PROTO_UDP + length
+            if total % 0xFFFF:
+                return False
+        destination = key[4:8]
+        self._deliver(
+            endpoint, Datagram(bytes(payload[8:]), (key[:4], source_port), destination, destination, ttl, tos, b"")
+        )
+        return True
 
     def _check(self, received: Received) -> UdpHeader:
         """RFC 768 and RFC 1122 section 4.1.3.4. Bytes beyond the length field are no part of the datagram."""

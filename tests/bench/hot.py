@@ -23,12 +23,16 @@ from stack.link.tap import Tap
 from stack.sockets.runner import Port, Runner
 from stack.tcp import acks, output, predict, segment_arrives
 from stack.tcp.rack import Rack
-from stack.wire.checksum import Buffer
+from stack.wire.checksum import Buffer, pseudo_sum
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import PROTO_UDP
 from stack.wire.tcp import ACK
+from stack.wire.udp import build_datagram
 from tests.bench.world import MSS, SocketLink, World
 from tests.link.fake_tap import fakes
 
 ROUNDS = 200
+HERE, THERE = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
 TEXT = bytes(MSS)
 SUPER = bytes(64_000)
 
@@ -76,6 +80,22 @@ def test_segment_that_was_expected(benchmark: Benchmark) -> None:
         Core._segment,
         lambda world: (world.here.host, world.conn, world.frame_from_peer(TEXT)[14:], True, world.now),
     )
+
+
+@of("stack.host.host.Host._datagram", "stack.udp.ports.UdpPorts.flow")  # budget: 9 us
+def test_datagram_like_the_one_before(benchmark: Benchmark) -> None:
+    world = World()
+    endpoint = world.here.udp(9)
+    datagram = build_datagram(4000, 9, bytes(64), pseudo_sum(THERE, HERE, PROTO_UDP, 72))
+    packet = memoryview(Ipv4Header(THERE, HERE, PROTO_UDP, 20 + len(datagram)).build() + datagram)
+    world.here.host.ip.receive(world.interfaces[0], packet, world.now)
+    key = THERE + HERE + bytes(datagram[:4])
+
+    def take() -> None:
+        assert world.here.host._datagram(world.interfaces[0], key, packet)
+        endpoint.receive_datagram()
+
+    benchmark(take)
 
 
 @of("stack.tcp.predict.predicted")  # budget: 7 us

@@ -1,0 +1,144 @@
+"""The short way of a datagram like the one before: the same is delivered and counted as by the full way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from stack.config import Config, UdpConfig
+from stack.counters import Counters
+from stack.host.host import Host
+from stack.link.segment import Segment
+from stack.udp.endpoint import Endpoint
+from stack.wire.addresses import ANY, Prefix, parse_ipv4
+from stack.wire.checksum import pseudo_sum
+from stack.wire.ethernet import ethernet_ii
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_UDP
+from stack.wire.udp import build_datagram
+
+US, PEER, OTHER = (parse_ipv4(f"10.0.0.{number}") for number in (1, 2, 3))
+MAC = b"\x02\0\0\0\0\1"
+
+
+class Twin:
+    """A host that hears frames, with or without the short way."""
+
+    def __init__(self, flows_max: int) -> None:
+        config = replace(Config(), udp=UdpConfig(flows_max=flows_max, receive_bytes=2000))
+        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
+        link = Segment().attach("wire", MAC)
+        link.open(lambda: None)
+        self.interface = self.host.attach(link, [Prefix(US, 24)], None, 0.0, acd="off")
+        self.endpoints: list[Endpoint] = []
+
+    def bind(self, address: bytes = ANY, port: int = 7) -> Endpoint:
+        endpoint = self.host.udp.open()
+        endpoint.reuse_address = True
+        endpoint.bind((address, port))
+        self.endpoints.append(endpoint)
+        return endpoint
+
+    def hears(self, frame: bytes) -> None:
+        self.host.frame(self.interface, 1.0, memoryview(bytearray(frame)))
+        self.host.batch_end(1.0)
+
+    def claim(self) -> None:
+        """The port is the host's own from now on."""
+        self.endpoints[0].close()
+        self.host.udp.claim(7, lambda *_: None)
+
+    def fill(self) -> None:
+        """More than the queue holds."""
+        for _ in range(9):
+            self.hears(frame(bytes(300)))
+
+    def outcome(self) -> tuple[object, ...]:
+        got = []
+        for endpoint in self.endpoints:
+            while not endpoint.closed and (datagram := endpoint.receive_datagram()) is not None:
+                got.append(repr(datagram))
+        return got, Counters.drops(self.host.counters), dict(self.host.counters)
+
+
+def frame(
+    data: bytes = b"some octets, that is", source: bytes = PEER, port: int = 7, cut: int = 0, ttl: int = 64
+) -> bytes:
+    datagram = build_datagram(4000, port, data, pseudo_sum(source, US, PROTO_UDP, 8 + len(data)))
+    packet = Ipv4Header(source, US, PROTO_UDP, 20 + len(datagram), ttl=ttl, tos=4).build() + datagram
+    return (ethernet_ii(MAC, b"\x02\0\0\0\0\2", ETHERTYPE_IPV4) + packet)[: -cut or None]
+
+
+def changed(original: bytes, at: int, octet: int) -> bytes:
+    return original[:at] + bytes((octet,)) + original[at + 1 :]
+
+
+CHANGES: dict[str, Callable[[Twin], object]] = {
+    "nothing": lambda twin: None,
+    "a closer match": lambda twin: twin.bind(US),
+    "closed": lambda twin: twin.endpoints[0].close(),
+    "connected to another": lambda twin: twin.endpoints[0].connect((OTHER, 9), 1.0),
+    "not our address any more": lambda twin: twin.host.remove_address(twin.interface, US, 1.0),
+    "the sender's address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(PEER, 24), 1.0, acd="off"
+    ),
+    "claimed": lambda twin: twin.claim(),
+    "full": lambda twin: twin.fill(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_the_outcome_is_that_of_the_full_way(change: str) -> None:
+    twins = Twin(1024), Twin(0)
+    for twin in twins:
+        twin.bind()
+        for _ in range(3):
+            twin.hears(frame())
+        CHANGES[change](twin)
+        for _ in range(3):
+            twin.hears(frame())
+    assert twins[0].outcome() == twins[1].outcome()
+
+
+def test_whatever_comes_the_outcome_is_that_of_the_full_way() -> None:
+    """Each octet of a datagram changed, and its length, and its padding."""
+    random = Random(7)
+    good = frame()
+    frames = [changed(good, at, random.randrange(256)) for at in range(len(good)) for _ in range(3)]
+    frames += [frame(cut=count) for count in range(1, len(good) - 14)]
+    frames += [good + bytes(count) for count in (1, 2, 18)] + [changed(changed(good, 40, 0), 41, 0)]
+    frames += [frame(ttl=ttl) for ttl in (0, 1, 255)]
+    twins = Twin(1024), Twin(0)
+    for twin in twins:
+        twin.bind()
+        for each in frames:
+            twin.hears(good)
+            twin.hears(each)
+            twin.endpoints[0].receive_datagram()
+    assert twins[0].outcome() == twins[1].outcome()
+    assert twins[0].host.udp.flows
+    assert not twins[1].host.udp.flows
+
+
+def test_the_table_is_bounded() -> None:
+    twin = Twin(4)
+    twin.bind()
+    for number in range(2, 20):
+        twin.hears(frame(source=parse_ipv4(f"10.0.0.{number}")))
+        assert len(twin.host.udp.flows) <= 4
+
+
+def test_the_second_datagram_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = Twin(1024)
+    twin.bind()
+    twin.hears(frame())
+
+    def full_way(*_: object) -> None:
+        raise AssertionError("it took the full way")
+
+    monkeypatch.setattr(twin.host.ip.input, "receive", full_way)
+    twin.hears(frame(b"another, from the same"))
+    assert "another" in str(twin.outcome()[0])
