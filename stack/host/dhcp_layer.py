@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
-from stack.host.addresses import OFF, OPTIMISTIC, PROBED, STRICT
+from stack.host.addresses import MODES, PROBED, STRICT
 from stack.host.dhcp_trace import plain
 from stack.host.fallback import Fallback
 from stack.host.interface import Interface
@@ -76,6 +76,8 @@ class DhcpLayer:
         """
         if interface.mac is None or interface.conflicts is None:
             raise ValueError(f"{interface.name} is no Ethernet: there is no DHCP on it")
+        if acd is not None and acd not in MODES:
+            raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
         if not self._tenants:
             self._host.udp.claim(CLIENT_PORT, self._receive)
         if self._duid is None:
@@ -291,7 +293,7 @@ class Tenant:
     def bound(self, lease: Lease, previous: Lease | None, now: float) -> None:
         """A lease takes effect, or its extension does."""
         if previous is None:
-            acd = {STRICT: PROBED, OPTIMISTIC: OPTIMISTIC}.get(self._acd, OFF)
+            acd = PROBED if self._acd == STRICT else self._acd
             try:
                 self._host.add_address(
                     self.interface,

@@ -235,10 +235,16 @@ class Runner:
             self.after_call(now)
 
     async def end_kindly(self) -> None:
-        """Before `close`: find out how to reach the servers that are to be told of the end."""
+        """Before `close`: find out how to reach the servers that are to be told of the end.
+
+        The links are read from here, since a host that is cancelled has no tasks left that would.
+        """
         with trio.move_on_after(FAREWELL_S, shield=True):
             while not self.down and not self.core.dhcp.may_end(trio.current_time()):
                 await trio.sleep(FAREWELL_S / 100)
+                for port in list(self._ports):
+                    port.link.poll(trio.current_time())
+                    self._take(port)
 
     def port(self, link: Link) -> Port:
         """The port of a link of ours. ValueError for a stranger's."""

@@ -74,6 +74,31 @@ async def test_the_address_is_given_back_at_the_end() -> None:
 
 
 @virtual
+async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
+    """Although its server has to be asked for by ARP then, and the host's tasks have ended by that time."""
+    segment = Segment()
+    async with serving(segment) as there:
+        with trio.CancelScope() as scope:
+            async with client(segment.attach()) as host:
+                assert host.neighbors() == []
+                scope.cancel()
+                await trio.sleep_forever()
+        assert trio.current_time() < 1
+        await until(lambda: there.server.log[-1] == f"RELEASE {FIRST}")
+        assert there.server.leases == {}
+
+
+@virtual
+async def test_a_server_that_is_gone_holds_nobody_up_for_long() -> None:
+    segment = Segment()
+    async with serving(segment):
+        async with client(segment.attach()):
+            segment.ports[0].close()
+            began = trio.current_time()
+        assert trio.current_time() - began == pytest.approx(1, abs=0.05)
+
+
+@virtual
 async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
     segment = Segment()
     async with serving(segment) as there:
@@ -270,6 +295,8 @@ async def test_what_cannot_have_dhcp_is_refused() -> None:
         assert not pipe.is_open
         with pytest.raises(ValueError, match="goes with"):
             host.attach(segment.attach(), addresses=["10.9.0.2/24"], dhcp=Dhcp())
+        with pytest.raises(ValueError, match="bogus"):
+            host.attach(segment.attach(), addresses=["dhcp"], acd="bogus")
         with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
             await sock.bind(("0.0.0.0", 68))
             with pytest.raises(OSError) as taken:
