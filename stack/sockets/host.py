@@ -88,8 +88,8 @@ class Host:
         has given one in time.
         """
         port = self._runner.port(link)
-        for address in list(port.verdicts):
-            await self._runner.wait_ready(port, address)
+        for address, verdict in list(port.verdicts.items()):
+            await self._runner.wait_ready(port, address, verdict)
         await self._runner.wait_lease(port)
 
     async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:

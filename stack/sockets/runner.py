@@ -53,6 +53,11 @@ class Verdict:
         self.ok = False
         self.mac: bytes | None = None
 
+    def settle(self, ok: bool, now: float) -> None:
+        """It may be used, or will not be."""
+        self.ok = ok
+        self.known.set()
+
 
 class Port:
     """One link and its place in the host. `bell` is where its task waits for the link's `wake`."""
@@ -72,12 +77,6 @@ class Port:
         """The link has something to read or an earlier deadline. Does not look: this may be in the midst of a write."""
         self.rung = True
         self.bell.wake()
-
-    def settle(self, address: bytes, ok: bool, now: float) -> None:
-        """An address may be used, or will not be."""
-        verdict = self.verdicts[address]
-        verdict.ok = ok
-        verdict.known.set()
 
 
 class Runner:
@@ -169,8 +168,10 @@ class Runner:
                 gateway,
                 now,
                 acd=acd,
-                ready=port.settle,
-                on_conflict=partial(self._conflict, port),
+                ready=lambda address, ok, later: port.verdicts[address].settle(ok, later),
+                on_conflict=lambda address, mac, later: self._conflict(
+                    link.name, address, port.verdicts[address], mac, later
+                ),
             )
             if dhcp is not None:
                 port.dhcp = dhcp
@@ -264,18 +265,19 @@ class Runner:
         now = self.now()
         port = self.port(link)
         assert port.interface is not None
-        verdict = port.verdicts[prefix.address] = Verdict()
+        verdict = Verdict()
         self.core.add_address(
             port.interface,
             prefix,
             now,
             acd=acd,
-            ready=partial(port.settle, prefix.address),
-            on_conflict=partial(self._conflict, port, prefix.address),
+            ready=verdict.settle,
+            on_conflict=partial(self._conflict, link.name, prefix.address, verdict),
         )
+        port.verdicts[prefix.address] = verdict
         self.after_call(now)
         try:
-            await self.wait_ready(port, prefix.address)
+            await self.wait_ready(port, prefix.address, verdict)
         except trio.Cancelled:
             if port.open and not verdict.known.is_set():
                 self.remove_address(link, prefix.address)
@@ -292,6 +294,7 @@ class Runner:
             self.core.dhcp.end(port.interface, now, errno.EADDRNOTAVAIL)
         else:
             self.core.remove_address(port.interface, address, now)
+            port.verdicts.pop(address, None)
         self.after_call(now)
 
     def neighbors(self, link: Link) -> NeighborCache:
@@ -301,9 +304,8 @@ class Runner:
             raise OSError(errno.EOPNOTSUPP, f"{link.name} has no station addresses, and so no ARP")
         return interface.neighbors
 
-    async def wait_ready(self, port: Port, address: bytes) -> None:
+    async def wait_ready(self, port: Port, address: bytes, verdict: Verdict) -> None:
         """Wait until an address of a port may be used. OSError EADDRINUSE when another host has it."""
-        verdict = port.verdicts[address]
         await verdict.known.wait()
         if verdict.ok:
             return
@@ -321,12 +323,12 @@ class Runner:
             self._address_loss = trio.Event()
         return self._lost_addresses.popleft()
 
-    def _conflict(self, port: Port, address: bytes, mac: bytes, now: float) -> None:
+    def _conflict(self, interface: str, address: bytes, verdict: Verdict, mac: bytes, now: float) -> None:
         """Another host has an address of ours, or one that we wanted."""
-        verdict = port.verdicts[address]
         verdict.mac = mac
         if verdict.ok:
-            self._lost_addresses.append(AddressLost(format_ipv4(address), port.link.name, format_mac(mac)))
+            verdict.ok = False
+            self._lost_addresses.append(AddressLost(format_ipv4(address), interface, format_mac(mac)))
             self._address_loss.set()
 
     def close(self) -> None:

@@ -97,6 +97,29 @@ async def test_addresses_come_and_go() -> None:
 
 
 @virtual
+async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
+    segment = Segment()
+    link = segment.attach()
+    async with host_on(link, f"{ALICE}/24", acd="strict") as alice:
+        with pytest.raises(OSError, match="already") as caught:
+            await alice.add_address(link, f"{ALICE}/24")
+        assert caught.value.errno == errno.EEXIST
+        with trio.fail_after(1):
+            await alice.wait_ready(link)
+        spy = segment.attach("spy", SPY)
+        spy.open(lambda: None)
+        for _ in range(2):
+            claim(spy, ALICE)
+        with trio.fail_after(1):
+            assert (await alice.wait_address_lost()).address == ALICE
+        with pytest.raises(OSError, match="has it"):
+            await alice.wait_ready(link)
+        await alice.add_address(link, f"{ALICE}/24")  # the other one has nothing to say any more
+        assert alice.interfaces()[0].addresses == (f"{ALICE}/24",)
+        await alice.wait_ready(link)
+
+
+@virtual
 async def test_who_does_not_wait_for_an_address_does_not_get_it() -> None:
     segment = Segment()
     link = segment.attach()
