@@ -291,6 +291,9 @@ class DhcpConfig:
     """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
     nak_wait_s: float = 1.0
     """Before a new start after a second refusal in a row, doubled with each further one up to last_retransmission_s."""
+    nak_doubt_s: float = 1.0
+    """How long the server of the lease may still say yes after another one has refused what was asked of all. One that
+    does not know us has to be silent (RFC 2131 section 4.3.2), but not each is: dnsmasq that is authoritative."""
     conflicts_max: int = 10
     conflict_wait_s: float = 60.0
     """RFC 5227 section 2.1.1: after so many conflicts in a row, one address in so many seconds."""

@@ -19,7 +19,7 @@ from stack.dhcp.parameters import Parameters, server_of
 from stack.dhcp.states import HOLDING, Event, State, next_state
 from stack.errors import BadPacket
 from stack.wire import dhcp
-from stack.wire.addresses import ANY, BROADCAST
+from stack.wire.addresses import ANY, BROADCAST, format_ipv4
 from stack.wire.checksum import Buffer
 from stack.wire.dhcp import DhcpMessage
 
@@ -106,6 +106,7 @@ class Client:
         self._attempt = 0
         self._chosen: Lease | None = None  # the offer that is requested
         self._probing: Lease | None = None  # acknowledged, but another host may have its address
+        self._doubted = False  # refused, but by a server that the lease is not from
         # What went wrong since there was a lease
         self._let_down: dict[bytes, int] = {}
         self._refusals = 0
@@ -225,6 +226,8 @@ class Client:
             return
         if self._probing is not None or (self.lease is not None and now >= self.lease.expires_at):
             self._expire(now)
+        elif self._doubted:
+            self._refused(now)
         elif self.state is State.INIT:
             self._discover_first(now)
         elif self.state is State.SELECTING:
@@ -443,6 +446,7 @@ class Client:
         if self.state in (State.RENEWING, State.REBINDING):
             self._bind(lease, now)
             return
+        self._doubted = False
         self._probing = lease
         self._arm_for_lease(lease.expires_at)
         self._say("probe", address=lease.address)
@@ -458,8 +462,22 @@ class Client:
         self._below.bound(lease, previous, now)
 
     def _nak(self, message: DhcpMessage, now: float) -> None:
+        """The server of the lease refuses what was asked of everybody, or another one, which it may contradict."""
+        server = server_of(message.values())
         if self.state is State.REQUESTING:
-            self._disappointed(server_of(message.values()))
+            self._disappointed(server)
+        lease = self.lease or self.remembered
+        if self.state in (State.REBOOTING, State.REBINDING) and lease is not None and lease.server != server:
+            if not self._doubted:
+                self._note(
+                    f"{format_ipv4(server)} says no to what {format_ipv4(lease.server)} gave, which is waited for"
+                )
+                self._doubted = True
+                self._arm_for_lease(now + self._config.nak_doubt_s)
+            return
+        self._refused(now)
+
+    def _refused(self, now: float) -> None:
         self._enter(Event.RCV_NAK)
         self._refusals += 1
         self.remembered = self._wish = None
@@ -531,6 +549,7 @@ class Client:
         return int.from_bytes(self._random(4), "big")
 
     def _enter(self, event: Event, to: State | None = None) -> None:
+        self._doubted = False
         before, self.state = self.state, next_state(self.state, event, to)
         self._say("state", **{"from": before.name, "to": self.state.name, "event": event.name})
 

@@ -67,10 +67,46 @@ def test_an_acknowledgment_of_another_address_or_request_is_not_one(world: World
 def test_a_refusal_means_that_it_is_gone(world: World) -> None:
     world.begin(remembered(world))
     world.expects(dhcp.REQUEST)
-    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.sends(dhcp.NAK)
     discover = world.expects(dhcp.DISCOVER, at=0)
     assert dhcp.REQUESTED_ADDRESS not in discover.values()
     assert world.client.remembered is None
+
+
+def test_a_refusal_of_another_server_counts_when_the_one_of_the_lease_stays_silent(world: World) -> None:
+    """It may be another network by now, where that one is not."""
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.after(3.5)
+    for _ in range(3):
+        world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+        world.after(0.25)
+    assert world.client.state is State.REBOOTING
+    world.after(0.25)
+    assert dhcp.REQUESTED_ADDRESS not in world.expects(dhcp.DISCOVER, at=4.5).values()
+
+
+def test_a_refusal_of_another_server_is_forgotten_when_the_one_of_the_lease_agrees() -> None:
+    world = World(probing="later")
+    lease = remembered(world)
+    world.begin(lease)
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.after(0.9)
+    world.sends(dhcp.ACK)
+    world.after(100)
+    world.client.probed(ADDRESS, None, world.now)
+    assert world.told("bound")[0].address == lease.address
+
+
+def test_a_refusal_of_another_server_is_confirmed_by_the_one_of_the_lease(world: World) -> None:
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.sends(dhcp.NAK)
+    world.expects(dhcp.DISCOVER, at=0)
+    world.after(1.5)  # nothing is left of the doubt
+    assert world.client.state is State.SELECTING
 
 
 @rfc("2131-3.2-c")
@@ -154,6 +190,7 @@ def test_a_refusal_in_the_new_network_ends_the_lease(world: World) -> None:
     world.client.link_changed(world.now)
     world.expects(dhcp.REQUEST)
     world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.after(1)
     assert world.told("unbound") == (lease, "nak")
     world.expects(dhcp.DISCOVER)
 

@@ -157,6 +157,30 @@ def test_a_refusal_ends_the_lease_at_once(world: World, state: State) -> None:
     assert dhcp.REQUESTED_ADDRESS not in discover.values()
 
 
+def test_in_rebinding_a_stranger_cannot_take_the_address_away(world: World) -> None:
+    """A server that knows nothing of the lease is quicker with its no than the one that has it is with its yes."""
+    lease = world.become_bound()
+    world.after(3200)
+    world.sent.clear()
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.after(0.5)
+    world.sends(dhcp.ACK)
+    renewed, previous = world.told("bound")
+    assert (renewed.address, previous) == (lease.address, lease)
+    world.after(10)
+    assert world.client.state is State.BOUND
+
+
+def test_in_rebinding_a_stranger_is_believed_when_nobody_contradicts(world: World) -> None:
+    lease = world.become_bound()
+    world.after(3200)
+    world.sent.clear()
+    world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
+    world.after(1)
+    assert world.told("unbound") == (lease, "nak")
+    world.expects(dhcp.DISCOVER, at=3201.25)
+
+
 @rfc("2131-4.4-b")
 @pytest.mark.parametrize("kind", [dhcp.OFFER, dhcp.ACK, dhcp.NAK])
 def test_in_bound_nothing_is_taken(world: World, kind: int) -> None:
