@@ -214,6 +214,29 @@ def test_two_servers(lan: Lan, wire: Wire, tmp_path: Path) -> None:
             assert "Discover" not in wire.sent(after="NACK")
 
 
+def test_a_second_server_does_not_take_the_address_of_old_away(lan: Lan, wire: Wire, tmp_path: Path) -> None:
+    """After a restart everybody is asked. One knows nothing of it and says no; the one that gave it is waited for."""
+    other_folder, lease_file = tmp_path / "other", tmp_path / "lease"
+    other_folder.mkdir()
+    with own_namespace() as namespace:
+        lan.join(namespace, "10.9.0.4")
+        with Dhcpd(lan.namespace, tmp_path) as first, Dnsmasq(namespace, other_folder, "eth0") as other:
+            first.start(SHORT)
+            with Ours(lan, lease_file=lease_file) as ours:
+                address = ours.leased().address
+            first.logs("ack", MAC, address)
+            first.pause()
+            other.start(Pool("10.9.0.150", "10.9.0.199"))
+            with Ours(lan, lease_file=lease_file, config=configured(nak_doubt_s=60.0)) as ours:
+                wire.says(f"^Request {ANYONE} > {EVERYONE} wanted {address}$")
+                wire.says(f"^NACK 10.9.0.4 > {EVERYONE}")
+                other.logs("nak", MAC, address)
+                first.resume()
+                assert ours.leased().address == address
+                first.logs("ack", MAC, address)
+            assert "Discover" not in wire.sent(after="NACK")
+
+
 def test_the_lease_ends_while_the_server_is_gone(lan: Lan, wire: Wire, tmp_path: Path) -> None:
     """Everybody is asked, in vain; then the address goes, and is asked for again when there is a server once more."""
     need("ping")
