@@ -83,7 +83,7 @@ def test_all_flags_are_clear_since_we_take_unicast_before_we_have_an_address() -
     assert {message.flags for message in messages().values()} == {0}
 
 
-@rfc("2131-4.1-q", "2131-4.4.1-T5-j")
+@rfc("2131-4.1-q", "2131-4.4.1-T5-j", "3396-5-c")
 def test_the_broadcast_flag_is_set_where_it_is_needed_and_never_at_the_end() -> None:
     for name, message in messages(TALKATIVE).items():
         assert message.flags == (0 if name in ENDING else 0x8000)

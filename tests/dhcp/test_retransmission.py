@@ -100,6 +100,23 @@ def test_silence_after_a_lease_was_had_is_told_again() -> None:
     assert world.sent[-1].message.values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
 
 
+def test_nothing_is_done_before_its_time(world: World) -> None:
+    world.begin()
+    world.expects(dhcp.DISCOVER)
+    world.now += 3.9
+    world.client.on_deadline(world.now)
+    assert world.client.deadline == world.start + 4
+
+
+@rfc("2131-4.1-u")
+def test_who_watches_sees_which_attempt_it_is(world: World) -> None:
+    world.begin()
+    world.after(13)
+    assert [fields["attempt"] for event, fields in world.trace if event == "send"] == [1, 2, 3]
+    world.told("silent")
+    world.sent.clear()
+
+
 @rfc("2131-4.1-t")
 def test_the_waits_can_be_made_to_fit_the_network() -> None:
     world = World(replace(EXACT, first_retransmission_s=0.5, last_retransmission_s=2.0))
