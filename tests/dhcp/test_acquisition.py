@@ -170,6 +170,29 @@ def test_a_server_that_offers_what_it_refuses_makes_no_storm(world: World) -> No
     assert waits == pytest.approx([0, 1, 2, 4, 8, 16, 32, 64, 64])
 
 
+def test_a_lease_makes_up_for_earlier_refusals(world: World) -> None:
+    world.begin()
+    for _ in range(3):
+        world.after(max(world.client.deadline - world.now, 0) if not world.sent else 0)
+        world.expects(dhcp.DISCOVER)
+        world.sends(dhcp.OFFER)
+        world.due()
+        world.expects(dhcp.REQUEST)
+        world.sends(dhcp.NAK)
+    world.due()
+    world.expects(dhcp.DISCOVER)
+    world.sends(dhcp.OFFER)
+    world.due()
+    world.expects(dhcp.REQUEST)
+    world.sends(dhcp.ACK)
+    world.told("bound")
+    world.due()
+    world.expects(dhcp.REQUEST, to=SERVER, source=ADDRESS)
+    world.sends(dhcp.NAK)
+    world.told("unbound")
+    world.expects(dhcp.DISCOVER)  # at once: it is the first refusal again
+
+
 @rfc("2131-3.1-a", "2131-4.4.1-p")
 def test_discover_suggests_what_the_user_wishes() -> None:
     world = World(replace(EXACT, lease_wish_s=7200))

@@ -101,6 +101,18 @@ def test_inform_to_a_known_server_turns_to_all_when_it_is_silent(world: World) -
     assert world.client.state is State.STOPPED
 
 
+def test_informs_have_transaction_identifiers_of_their_own(world: World) -> None:
+    xids = []
+    for _ in range(2):
+        world.client.inform(STATIC, world.now)
+        xids.append(world.expects(dhcp.INFORM, source=STATIC).xid)
+        world.sends(dhcp.ACK, xid=xids[-1] ^ 1)
+        world.refused("dhcp_other_transaction")
+        world.client.stop(world.now)
+    assert 0 not in xids
+    assert xids[0] != xids[1]
+
+
 @pytest.mark.parametrize("kind", [dhcp.OFFER, dhcp.NAK])
 def test_inform_takes_only_an_acknowledgment(world: World, kind: int) -> None:
     world.client.inform(STATIC, world.now)

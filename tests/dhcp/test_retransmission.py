@@ -88,6 +88,17 @@ def test_the_host_hears_of_silence_once_while_we_go_on_asking(world: World) -> N
     world.sent.clear()
 
 
+def test_a_server_that_only_offers_is_no_new_silence(world: World) -> None:
+    world.begin()
+    world.after(13)
+    world.told("silent")
+    world.sends(dhcp.OFFER)
+    world.after(60.25 + 30)  # four requests in a minute, and the search begins again
+    assert world.client.state is State.SELECTING
+    assert world.said == []
+    world.sent.clear()
+
+
 def test_silence_after_a_lease_was_had_is_told_again() -> None:
     world = World(replace(EXACT, silent_after_attempts=1))
     lease = world.become_bound()
