@@ -164,8 +164,7 @@ class TcpLayer:
 
     def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
         connection = Connection(self.services, local, remote, path)
-        path.on_error = connection.path_failed
-        path.on_mtu = connection.path_mtu_changed
+        path.user = connection
         self.connections[connection.key] = connection
         self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1
         return connection

@@ -71,6 +71,13 @@ class Ping:
         self.deadline = deadline
         self.on_result = on_result
 
+    def path_failed(self, number: int) -> None:
+        """The request cannot be delivered."""
+        self._client.fail(self, number)
+
+    def path_mtu_changed(self, now: float) -> None:
+        """It is out already."""
+
     def cancel(self) -> None:
         """Nobody waits any more; cancelling twice, or after the result, is fine."""
         self._client.forget(self)
@@ -137,7 +144,7 @@ class EchoClient:
                 raise os_error(errno.EACCES)
             deadline = now + (self.config.echo_timeout_s if timeout_s is None else timeout_s)
             ping = Ping(self, path, identifier, sequence, now, deadline, on_result)
-            path.on_error = lambda number: self._fail(ping, number)
+            path.user = ping
             self._waiting[identifier, sequence] = ping
             message = echo_request(identifier, sequence, data).build()
             self.counters["icmpOutMsgs"] += 1
@@ -182,26 +189,26 @@ class EchoClient:
         ping = self._waiting.get(key)
         if ping is None or ping.destination != error.quoted_destination:
             return False
-        self._fail(ping, error.errno, error)
+        self.fail(ping, error.errno, error)
         return True
 
     def on_deadline(self, now: float) -> None:
         """Give up those whose time is up."""
         for ping in [ping for ping in self._waiting.values() if ping.deadline <= now]:
             if self._waiting.get((ping.identifier, ping.sequence)) is ping:
-                self._fail(ping, errno.ETIMEDOUT)
+                self.fail(ping, errno.ETIMEDOUT)
         self.deadline = min((ping.deadline for ping in self._waiting.values()), default=math.inf)
 
     def shutdown(self, number: int) -> None:
         """The host ends: no answer will come to anything that is out."""
         for ping in list(self._waiting.values()):
-            self._fail(ping, number)
+            self.fail(ping, number)
 
     def source_gone(self, address: bytes, number: int) -> None:
         """An address of ours has gone, and no answer will come to what was sent from it."""
         for ping in list(self._waiting.values()):
             if ping.path.source == address:
-                self._fail(ping, number)
+                self.fail(ping, number)
 
     def forget(self, ping: Ping) -> None:
         """No result is wanted any more."""
@@ -212,6 +219,6 @@ class EchoClient:
             if not self._waiting:
                 self.deadline = math.inf
 
-    def _fail(self, ping: Ping, number: int, error: IcmpError | None = None) -> None:
+    def fail(self, ping: Ping, number: int, error: IcmpError | None = None) -> None:
         self.forget(ping)
         ping.on_result(EchoFailure(ping.destination, ping.identifier, ping.sequence, number, error))

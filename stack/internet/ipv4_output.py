@@ -309,8 +309,8 @@ class Ipv4Output:
         interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
         before = path.mtu
         self._attach(path, interface, next_hop)
-        if path.mtu != before and path.on_mtu is not None:
-            path.on_mtu(now)
+        if path.mtu != before and path.user is not None:
+            path.user.path_mtu_changed(now)
 
     # --- path MTU
 
@@ -338,5 +338,5 @@ class Ipv4Output:
             mtu = self.path_mtus.limit(destination, path.interface.mtu)
             if mtu != path.mtu:
                 path.mtu = mtu
-                if path.on_mtu is not None:
-                    path.on_mtu(now)
+                if path.user is not None:
+                    path.user.path_mtu_changed(now)

@@ -6,9 +6,8 @@ TCP segment goes: the link header comes from the neighbour, the IP header from o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stack.counters import Counters
 from stack.internet.interface import Interface
@@ -26,13 +25,23 @@ _PACK = {offset: Struct(f"!{offset}sBBHHHBBH8s").pack for offset in (0, 14)}
 _DONT_FRAGMENT = 0x4000
 
 
+class PathUser(Protocol):
+    """Who asked for a path. An object and not two callbacks, which would cost each connection 128 bytes."""
+
+    def path_failed(self, number: int) -> None:
+        """The next hop cannot be resolved: an errno (EHOSTUNREACH)."""
+
+    def path_mtu_changed(self, now: float) -> None:
+        """The path's `mtu` is another one."""
+
+
 class Path:
     """Made by `Ipv4.path`; closed by whoever asked for it.
 
     Attributes to read:
       source, destination: 4 bytes; protocol: the IP protocol number.
       interface: where packets leave; it may change with the routes.
-      mtu: the path MTU in bytes, IP header included; it changes when more is learned (`on_mtu` tells).
+      mtu: the path MTU in bytes, IP header included; it changes when more is learned (`user` is told).
       header_length: of the IP header, options included: a transport message of `mtu - header_length` bytes fits.
       pseudo_sum: the sum of the pseudo-header without its length (`stack.wire.checksum`).
       broadcast, multicast: whether the destination is more than one host.
@@ -41,8 +50,7 @@ class Path:
     Attributes to set:
       ttl, tos: for the packets to come.
       df: don't fragment; without it, datagrams over the MTU are cut.
-      on_error: called with an errno (EHOSTUNREACH) when the next hop cannot be resolved.
-      on_mtu: called with `now` after `mtu` has changed.
+      user: who is told when the next hop cannot be resolved, or `mtu` has changed.
     """
 
     __slots__ = (
@@ -66,8 +74,6 @@ class Path:
         "multicast",
         "neighbor",
         "next_hop",
-        "on_error",
-        "on_mtu",
         "options",
         "pinned",
         "protocol",
@@ -75,6 +81,7 @@ class Path:
         "source",
         "tos",
         "ttl",
+        "user",
     )
 
     def __init__(
@@ -100,8 +107,7 @@ class Path:
         self.df = df
         self.options = options
         self.header_length = 20 + len(options)
-        self.on_error: Callable[[int], None] | None = None
-        self.on_mtu: Callable[[float], None] | None = None
+        self.user: PathUser | None = None
         self.broadcast = self.multicast = False
         self.pinned = False  # bound to one interface by the caller, whatever the routes say
         self.neighbor = UNBOUND
@@ -185,8 +191,8 @@ class Path:
 
     def failed(self, number: int) -> None:
         """The next hop did not answer: tell whoever uses the path now."""
-        if self.on_error is not None:
-            self.on_error(number)
+        if self.user is not None:
+            self.user.path_failed(number)
 
     def confirm(self, now: float) -> None:  # hot
         """Positive advice: what was sent here has arrived (RFC 1122 section 3.3.1.4)."""
@@ -211,7 +217,7 @@ class Path:
     def close(self) -> None:
         """Forget the path; closing twice is fine. What waits for its next hop is still sent, but nobody is told."""
         self._output.forget(self)
-        self.on_error = self.on_mtu = None
+        self.user = None
 
     def __repr__(self) -> str:
         return f"<Path {'.'.join(map(str, self.source))} to {'.'.join(map(str, self.destination))} mtu {self.mtu}>"

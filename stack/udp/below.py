@@ -40,6 +40,14 @@ class Received(Protocol):
     def checksum_ok(self) -> bool: ...
 
 
+class PathUser(Protocol):
+    """Who is told what happens on a path."""
+
+    def path_failed(self, number: int) -> None: ...
+
+    def path_mtu_changed(self, now: float) -> None: ...
+
+
 class Path(Protocol):
     """A way to one destination (`stack.internet.path`)."""
 
@@ -50,7 +58,7 @@ class Path(Protocol):
     broadcast: bool
     ttl: int
     tos: int
-    on_error: Callable[[int], None] | None
+    user: PathUser | None
 
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
 

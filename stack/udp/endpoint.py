@@ -194,7 +194,7 @@ class Endpoint:
             while len(self._paths) >= self._ports.config.paths_max:
                 self._paths.pop(next(iter(self._paths))).close()
             path = self._ports.open_path(source, destination, ttl=self.ttl, tos=self.tos, options=self.options, now=now)
-            path.on_error = self.path_failed
+            path.user = self
         path.tos = self.tos
         self._paths[key] = path
         return path
@@ -275,6 +275,9 @@ class Endpoint:
         """
         if self.remote is not None and not self.closed:
             self._fail(number)
+
+    def path_mtu_changed(self, now: float) -> None:
+        """Datagrams that are larger now are cut to fit."""
 
     def address_gone(self, address: bytes, number: int) -> None:
         """An address is no longer ours. One bound to it is told; for others a new source will be chosen.

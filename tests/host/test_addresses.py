@@ -16,6 +16,7 @@ from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP
+from tests.internet.station import Listening
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.stranger import Stranger
@@ -456,8 +457,8 @@ def test_a_tentative_address_is_probed_for_from_the_beginning_when_the_link_is_b
 def test_paths_learn_of_another_mtu(world: World) -> None:
     world.attach()
     path = world.host.ip.path(None, PEER, 6, now=world.network.now)
-    told: list[float] = []
-    path.on_mtu = told.append
+    user = path.user = Listening()
+    told = user.changes
     for mtu in (1000, 68, 1500):
         world.host.set_mtu(world.interface, mtu, world.network.now)
         assert path.mtu == world.host.interfaces()[0].mtu == mtu

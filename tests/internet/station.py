@@ -320,3 +320,19 @@ __all__ = [
     "ethernet_ii",
     "state_of",
 ]
+
+
+class Listening:
+    """The user of a path, who takes note of what he is told."""
+
+    def __init__(self) -> None:
+        self.failures: list[int] = []
+        self.changes: list[float] = []
+
+    def path_failed(self, number: int) -> None:
+        """An errno."""
+        self.failures.append(number)
+
+    def path_mtu_changed(self, now: float) -> None:
+        """The time."""
+        self.changes.append(now)

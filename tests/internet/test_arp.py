@@ -23,6 +23,7 @@ from tests.internet.station import (
     REQUEST,
     SUBNET_BROADCAST,
     US,
+    Listening,
     Station,
     state_of,
 )
@@ -260,8 +261,8 @@ def test_requests_for_one_address_are_a_second_apart_and_three() -> None:
 def test_those_who_wait_are_told_when_nobody_answers() -> None:
     station = Station()
     path = path_to(station)
-    told: list[int] = []
-    path.on_error = told.append
+    user = path.user = Listening()
+    told = user.failures
     send(station, path)
     station.at(2.9)
     assert told == []
@@ -273,8 +274,8 @@ def test_those_who_wait_are_told_when_nobody_answers() -> None:
 def test_a_closed_path_is_not_told() -> None:
     station = Station()
     path = path_to(station)
-    told: list[int] = []
-    path.on_error = told.append
+    user = path.user = Listening()
+    told = user.failures
     send(station, path)
     path.close()
     station.at(5.0)

@@ -31,6 +31,7 @@ from tests.internet.station import (
     SUBNET_BROADCAST,
     US,
     FakeInterface,
+    Listening,
     Station,
 )
 from tests.requirements import rfc
@@ -398,8 +399,8 @@ def test_a_learned_path_mtu_holds_for_every_path_to_the_destination() -> None:
     station = ready()
     one, two = station.ipv4.path(None, FAR, TCP), station.ipv4.path(None, FAR, UDP)
     other = station.ipv4.path(None, OTHER, TCP)
-    told: list[float] = []
-    one.on_mtu = told.append
+    user = one.user = Listening()
+    told = user.changes
     deadlines: list[float] = []
     station.ipv4.reschedule = lambda: deadlines.append(station.ipv4.deadline)
     station.ipv4.output.lower_mtu(FAR, 1400, station.now)
@@ -426,8 +427,8 @@ def test_a_path_mtu_is_forgotten_after_ten_minutes() -> None:
     station.ipv4.output.lower_mtu(FAR, 1000, station.now)
     station.at(599.0)
     assert path.mtu == 1000
-    told: list[float] = []
-    path.on_mtu = told.append
+    user = path.user = Listening()
+    told = user.changes
     station.at(2.0)
     assert path.mtu == 1500
     assert len(told) == 1
