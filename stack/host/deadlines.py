@@ -38,7 +38,10 @@ class Deadlines:
     @property
     def earliest(self) -> float:
         """When `due` may have something to give; inf when nothing is armed."""
-        return self._heap[0][0] if self._heap else inf
+        heap = self._heap
+        while heap and heap[0][2].heap_entry is not heap[0]:  # nobody shall be woken for those that are over
+            heappop(heap)
+        return heap[0][0] if heap else inf
 
     def arm(self, timed: Timed) -> None:  # hot
         """Take note of `timed.deadline`; an entry that comes up early enough stays, even when that is inf now."""

@@ -139,7 +139,7 @@ def output(tcb: Tcb, now: float) -> None:  # hot
             _recover(tcb, board, now)
         elif rack is not None and rack.lost and not _resend_lost(tcb, rack, now):
             pass  # what is lost goes before anything new
-        elif tcb.send_buffer.size or tcb.fin_queued:
+        elif tcb.fin_seq is None and (tcb.send_buffer.size or tcb.fin_queued):
             _send_new(tcb, now)
     if tcb.ack_now and tcb.state != _CLOSED:
         emit(tcb, tcb.snd_nxt, ACK, now)

@@ -133,3 +133,16 @@ def test_one_that_another_puts_off_is_not_due() -> None:
         clock.set(second, 8.0)
     assert seen == [first]
     assert clock.due(8.0) == [second]
+
+
+def test_nobody_is_woken_for_those_that_are_over() -> None:
+    """A server's short connections leave entries behind, of which there may be as many as live ones."""
+    clock = Clock()
+    for number in range(100):
+        clock.set(Timer(), 1000.0 + number)
+    over = [Timer() for _ in range(50)]
+    for number, timer in enumerate(over):
+        clock.set(timer, float(number))
+    for timer in over:
+        clock.heap.forget(timer)
+    assert clock.heap.earliest == 1000.0
