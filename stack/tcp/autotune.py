@@ -22,9 +22,12 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     elapsed_s = now - tcb.trip_began_at
     if srtt_s is None or elapsed_s < srtt_s:
         return
+    config = tcb.services.config
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
-    if elapsed_s < 2 * srtt_s and wanted > tcb.rcvbuf:  # longer ago the connection was idle: that says nothing
-        tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, tcb.services.config.max_receive_buffer_bytes))
+    # Longer ago the connection was idle, which says nothing. On a short path, though, what counts is how often the
+    # reader has his turn.
+    if elapsed_s < max(2 * srtt_s, config.auto_tuning_pause_s) and wanted > tcb.rcvbuf:
+        tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, config.max_receive_buffer_bytes))
         if tcb.services.trace is not None:
             tcb.trace("receive buffer", size=tcb.rcvbuf)
     tcb.trip_began_at, tcb.trip_octets = now, 0

@@ -54,6 +54,23 @@ def test_a_slow_trickle_is_no_reason_either() -> None:
     assert streams(conn, peer, 8, trip_s=1.0)[-1] <= 2 * START + 16 * MSS
 
 
+def test_on_a_short_path_it_is_the_reader_who_makes_a_round_trip_long() -> None:
+    """0.2 ms there and back, but the reader has other things to do, and has his turn every 5 ms."""
+    conn, peer = tuned()
+    conn.rtt.srtt_s = 0.0002
+    for _ in range(8):
+        left = conn.rcv_wnd
+        with peer.batch():
+            while left > 0:
+                peer.sends(ACK, text(min(left, MSS)))
+                left -= MSS
+        while conn.receive(1 << 20, peer.now):
+            pass
+        peer.wait(0.005)
+        peer.world.sent.clear()
+    assert conn.rcvbuf > 3 * START
+
+
 def test_a_user_who_does_not_read_gets_no_larger_buffer() -> None:
     conn, peer = tuned()
     for _ in range(START // MSS):
