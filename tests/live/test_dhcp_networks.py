@@ -153,6 +153,16 @@ def test_options_in_the_fields_file_and_sname(lan: Lan, tmp_path: Path) -> None:
             assert lease.search == (LONG[0],)
 
 
+def test_an_address_and_a_name_for_ever(lan: Lan, tmp_path: Path) -> None:
+    with Dnsmasq(lan.namespace, tmp_path) as server:
+        server.start(Pool(more=f"dhcp-host={MAC.hex(':')},10.9.0.222,box,infinite"))
+        with Ours(lan) as ours:
+            lease = ours.leased()
+            server.logs("ack", MAC, "10.9.0.222")
+            assert (lease.address, lease.host_name) == ("10.9.0.222", "box")
+            assert (lease.lease_s, lease.renew_at, lease.rebind_at, lease.expires_at) == (None, None, None, None)
+
+
 def test_answers_are_broadcast_when_we_ask_for_it(lan: Lan, wire: Wire, tmp_path: Path) -> None:
     """Where unicast does not arrive before there is an address: isc-dhcp-server would send it so of itself."""
     with Dhcpd(lan.namespace, tmp_path) as server:
