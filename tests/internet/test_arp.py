@@ -298,8 +298,14 @@ def test_a_failed_entry_recovers_with_the_next_packet() -> None:
 @rfc("1122-2.4-arp-a", "1812-3.3.2-b")
 def test_a_miss_makes_no_icmp_unreachable() -> None:
     station = Station(gateway=None)
-    send(station, path_to(station))
+    path = path_to(station)
+    errors: list[int] = []
+    path.on_error = errors.append
+    send(station, path)
+    station.at(1.5)
+    assert errors == []  # nobody is told anything before ARP itself has failed
     station.at(10.0)
+    assert errors == [errno.EHOSTUNREACH]
     assert {frame[12:14] for frame in station.frames()} == {b"\x08\x06"}
 
 
