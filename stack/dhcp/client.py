@@ -318,8 +318,6 @@ class Client:
     # --- INIT-REBOOT and REBOOTING: 4.4.2 -----------------------------------------------------------------------------
 
     def _reboot(self, now: float) -> None:
-        if self.lease is not None:
-            self.remembered = self.lease
         self._enter(Event.SND_REQUEST)
         self._xid = self._new_xid()
         self._attempt = 0
@@ -515,7 +513,6 @@ class Client:
 
     def _lose(self, lease: Lease, reason: str, now: float) -> None:
         self.lease = None
-        self._silent = False
         self._began = now
         self._say("unbound", lease=lease, reason=reason)
         self._below.unbound(lease, reason, now)

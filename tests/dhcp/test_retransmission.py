@@ -88,6 +88,16 @@ def test_the_host_hears_of_silence_once_while_we_go_on_asking(world: World) -> N
     world.sent.clear()
 
 
+def test_silence_in_another_network_is_told_again(world: World) -> None:
+    world.begin()
+    world.after(12)
+    world.told("silent")
+    world.client.link_changed(world.now)
+    world.after(12)
+    world.told("silent")
+    world.sent.clear()
+
+
 def test_a_server_that_only_offers_is_no_new_silence(world: World) -> None:
     world.begin()
     world.after(13)
