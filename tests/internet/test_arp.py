@@ -299,8 +299,8 @@ def test_a_failed_entry_recovers_with_the_next_packet() -> None:
 def test_a_miss_makes_no_icmp_unreachable() -> None:
     station = Station(gateway=None)
     path = path_to(station)
-    errors: list[int] = []
-    path.on_error = errors.append
+    user = path.user = Listening()
+    errors = user.failures
     send(station, path)
     station.at(1.5)
     assert errors == []  # nobody is told anything before ARP itself has failed
