@@ -62,7 +62,16 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
         or not window
         or not tcb.snd_wnd
         or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND was taken from a newer segment
-        or _something_is_up(tcb)
+        # Loss, reordering, an end, a mark, an observer: the full path looks after them.
+        or tcb.receive_buffer.held
+        or tcb.recovering
+        or tcb.rto_recovery
+        or tcb.rtx_stamp is not None
+        or tcb.tlp_end is not None
+        or tcb.rcv_fin_seq is not None
+        or tcb.read_shutdown
+        or tcb.ecn is not None
+        or tcb.services.trace is not None
     ):
         return False
     tcb.last_received_at = now
@@ -83,18 +92,3 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
         take_next(tcb, text, now)
     tcb.touch()
     return True
-
-
-def _something_is_up(tcb: Tcb) -> bool:
-    """Whether anything is under way that the full path looks after: loss, reordering, an end, a mark, an observer."""
-    return (
-        tcb.receive_buffer.held > 0
-        or tcb.rcv_fin_seq is not None
-        or tcb.read_shutdown
-        or tcb.recovering
-        or tcb.rto_recovery
-        or tcb.rtx_stamp is not None
-        or tcb.tlp_end is not None
-        or tcb.ecn is not None
-        or tcb.services.trace is not None
-    )

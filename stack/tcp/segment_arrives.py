@@ -356,7 +356,7 @@ def take_next(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
     count = len(text)
     tcb.receive_buffer.append(text)
     tcb.rcv_nxt = (tcb.rcv_nxt + count) & seq.MASK
-    tcb.rcv_wnd = max(tcb.rcv_wnd - count, 0)
+    tcb.rcv_wnd = tcb.rcv_wnd - count if count < tcb.rcv_wnd else 0
     tcb.wakes |= WAKE_READABLE
     _owe_ack(tcb, count, now)
 
