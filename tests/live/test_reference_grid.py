@@ -21,7 +21,8 @@ from tests.live.net import OURS, THEIRS, Namespace, Program, ip, own_namespace
 from tests.sim.bottleneck import CHUNK, Cell
 
 PORT = 5001
-SEED = 1
+SEEDS = (1, 2, 3)
+MANY = 16  # flows that need no more than one seed
 WARM_UP_S = 2.0
 FOR_S = 8.0
 OF_THEIRS = 0.8
@@ -30,10 +31,10 @@ NICENESS = -15  # a wire does not wait for its turn, nor does a kernel
 # Many flows where losses are random, each far from filling the wire, so that the mean is about TCP and not about luck.
 CELLS = [
     (Cell(0.05, 0.1, 1.0), 16),
+    (Cell(0.01, 0.1, 1.0), 16),
     (Cell(0.0, 0.02, 1.0, rate_bps=20e6), 1),
 ]
 MORE = [
-    (Cell(0.01, 0.1, 1.0), 16),
     (Cell(0.001, 0.1, 1.0), 4),
     (Cell(0.01, 0.02, 1.0), 4),
     (Cell(0.05, 0.02, 1.0), 8),
@@ -71,10 +72,10 @@ def result(program: Program) -> float:
     return float(line.split()[-1])
 
 
-def theirs(cell: Cell, flows: int) -> float:
+def theirs(cell: Cell, flows: int, seed: int) -> float:
     """The kernel's goodput."""
     how = cell.impairment
-    numbers = [how.loss, how.delay_s, how.rate_bps, how.queue_limit_bytes, SEED]
+    numbers = [how.loss, how.delay_s, how.rate_bps, how.queue_limit_bytes, seed]
     with kernel_pair() as (here, there):
         words = ["tests.live.joint", str(NICENESS), here.name, there.name, *map(str, numbers)]
         with Program([sys.executable, "-m", *words]) as wire:
@@ -87,7 +88,7 @@ def theirs(cell: Cell, flows: int) -> float:
                     return result(receiver)
 
 
-def ours(cell: Cell, flows: int) -> float:
+def ours(cell: Cell, flows: int, seed: int) -> float:
     """Our goodput."""
 
     async def flow(stream: trio.SocketStream) -> None:
@@ -97,7 +98,7 @@ def ours(cell: Cell, flows: int) -> float:
 
     async def main(namespace: Namespace) -> float:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)  # of this thread, which ends with the host
-        wire = stack.Impaired(stack.Tap("tap0"), outgoing=cell.impairment, seed=SEED)
+        wire = stack.Impaired(stack.Tap("tap0"), outgoing=cell.impairment, seed=seed)
         async with (
             stack.open_host(wire, address=f"{OURS}/24", acd="off", raise_errors=True) as host,
             trio.open_nursery() as nursery,
@@ -118,5 +119,8 @@ def ours(cell: Cell, flows: int) -> float:
 
 @pytest.mark.long
 def test_our_goodput_is_not_far_below_the_kernels(cell: Cell, flows: int) -> None:
-    reference, measured = theirs(cell, flows), ours(cell, flows)
+    """A few flows live long on the window at which each lost its first segment, and that is luck."""
+    seeds = SEEDS if cell.loss and flows < MANY else SEEDS[:1]
+    reference = sum(theirs(cell, flows, seed) for seed in seeds)
+    measured = sum(ours(cell, flows, seed) for seed in seeds)
     assert measured >= OF_THEIRS * reference, f"{measured / reference:.2f} of theirs"
