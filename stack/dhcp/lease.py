@@ -176,6 +176,11 @@ class Lease:
         return lease
 
 
+_CODES = {str(code): code for code in range(1, 255)}
+_LARGEST = 2.0**53
+"""Times beyond this are no times, and sums of them would not be exact."""
+
+
 def _finite(seconds: float) -> float | None:
     return seconds if isfinite(seconds) else None
 
@@ -208,8 +213,8 @@ class _Reader:
 
     def number(self, name: str) -> float:
         value = self._get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise ValueError(f"{name}: {value!r} is not a number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+            raise ValueError(f"{name}: {value!r:.40} is not a number")
         return float(value)
 
     def seconds(self, name: str) -> float:
@@ -223,7 +228,7 @@ class _Reader:
     def integer(self, name: str, least: int, most: int) -> int:
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"{name}: {value!r} is not a number from {least} to {most}")
+            raise ValueError(f"{name}: {value!r:.40} is not a number from {least} to {most}")
         return value
 
     def boolean(self, name: str) -> bool:
@@ -266,12 +271,12 @@ class _Reader:
             raise ValueError(f"{name}: {value!r} is not an object")
         found = []
         for code, data in value.items():
-            if not (isinstance(code, str) and code.isascii() and code.isdigit() and 0 < int(code[:4]) < 255):
+            if code not in _CODES:
                 raise ValueError(f"{name}: {code!r} is not the code of an option")
             if not isinstance(data, str):
                 raise ValueError(f"{name}: {data!r} is not hexadecimal")
             try:
-                found.append((int(code), bytes.fromhex(data)))
+                found.append((_CODES[code], bytes.fromhex(data)))
             except ValueError:
                 raise ValueError(f"{name}: {data!r} is not hexadecimal") from None
         return tuple(sorted(found))

@@ -22,6 +22,11 @@ LONGEST_BYTES = 1 << 18
 DAMAGED = ".damaged"
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A pipe that nobody writes to would stop the host here."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 class LeaseFile:
     """`path` for the interface whose station address is `mac`.
 
@@ -47,7 +52,7 @@ class LeaseFile:
         A file that makes no sense is renamed (`.damaged`), so that it can be looked at and is not met again.
         """
         try:
-            with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            with open(self.path, "rb", opener=_open_without_waiting) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     self._report(f"lease file {self.path}: is no regular file, and is not used")
                     return None
@@ -89,7 +94,13 @@ class LeaseFile:
             self._report(f"lease file {self.path}: {why}; it is set aside as {aside}")
 
     def save(self, lease: Lease) -> None:
-        """Write it: whoever reads the file, and whenever the power fails, finds the old lease or the new one."""
+        """Write it: whoever reads the file, and whenever the power fails, finds the old lease or the new one.
+
+        What is no regular file, /dev/null say, is left as it is.
+        """
+        if not self._may_be_replaced():
+            self._report(f"lease file {self.path}: is no regular file, and is not written")
+            return
         data = {
             "format": FORMAT,
             "mac": self._mac,
@@ -113,9 +124,17 @@ class LeaseFile:
 
     def remove(self) -> None:
         """There is no lease to come back to: it was given back, or a server denied it."""
+        if not self._may_be_replaced():
+            return
         try:
             os.unlink(self.path)
         except FileNotFoundError:
             pass
         except OSError as error:
             self._report(f"lease file {self.path}: cannot be removed: {error.strerror}")
+
+    def _may_be_replaced(self) -> bool:
+        try:
+            return stat.S_ISREG(os.stat(self.path).st_mode)
+        except OSError:
+            return True  # there is none, or whoever tries will say why not

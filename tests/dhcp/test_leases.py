@@ -59,6 +59,7 @@ def test_a_missing_member_is_named(name: str) -> None:
         ("address", "10.9.0"), ("address", 7), ("address", None), ("server", "10.9.0.300"),
         ("prefix_length", 0), ("prefix_length", 33), ("prefix_length", True), ("prefix_length", "24"),
         ("lease_s", -1), ("lease_s", 0), ("lease_s", "long"), ("lease_s", True), ("t1_s", float("nan")),
+        ("lease_s", 10**400), ("requested_at", -(10**400)), ("requested_at", 1e300),
         ("requested_at", None), ("requested_at", inf), ("requested_at", "now"),
         ("routers", "10.9.0.1"), ("routers", ["10.9.0.x"]), ("routers", {}), ("routers", [[]]),
         ("static_routes", [1]), ("static_routes", [{"destination": "10.9.0.0", "router": None}]),
@@ -67,7 +68,7 @@ def test_a_missing_member_is_named(name: str) -> None:
         ("search", "x"),
         ("mtu", 67), ("mtu", 65536), ("mtu", "1500"), ("host_name", None), ("message", []),
         ("options", []), ("options", {"x": ""}), ("options", {"0": ""}), ("options", {"255": ""}),
-        ("options", {"1": "zz"}), ("options", {"1": 5}),
+        ("options", {"1": "zz"}), ("options", {"1": 5}), ("options", {"0053999": ""}),
     ],
 )  # fmt: skip
 def test_a_member_that_cannot_be_is_named(name: str, value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -211,6 +212,9 @@ async def test_a_renewal_is_written(tmp_path: Path) -> None:
         b'{"format": 2}',
         b'{"format": 1, "mac": "02:00:00:00:00:01", "lease": {"address": "10.9.0.300"}}',
         b" " * (1 << 19),
+        b'{"format": 1, "lease": {"address": "10.9.0.50", "prefix_length": 24, "server": "10.9.0.1", "lease_s": 1'
+        + b"0" * 400
+        + b"}}",
     ],
 )
 def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path) -> None:
@@ -257,15 +261,28 @@ async def test_a_file_that_cannot_be_written_costs_a_message_and_no_lease(tmp_pa
     assert said == [f"lease file {file}: cannot be written: No such file or directory"]
 
 
-@virtual
-async def test_a_pipe_is_no_lease_file(tmp_path: Path) -> None:
-    file = tmp_path / "pipe"
-    os.mkfifo(file)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """Such as /dev/null, which belongs to everybody."""
+    file = tmp_path / "other"
+    make(file)
+    before = file.stat()
     said: list[str] = []
-    segment = Segment()
-    async with serving(segment), client(segment.attach(), Dhcp(lease_file=file), report=said.append) as host:
-        assert host.lease is not None
-    assert said[0] == f"lease file {file}: is no regular file, and is not used"
+
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+        dhcp = Dhcp(lease_file=file, release=True)
+        async with serving(segment), client(segment.attach(), dhcp, report=said.append) as host:
+            assert host.lease is not None
+
+    descriptors = len(os.listdir("/proc/self/fd"))
+    run()
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert file.stat().st_ino == before.st_ino
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert said[0].startswith(f"lease file {file}: ")
+    assert said[1:] == [f"lease file {file}: is no regular file, and is not written"]
 
 
 def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path) -> None:
