@@ -94,6 +94,8 @@ class Addresses:
         self.check(prefix, acd)
         wanted = _Wanted(interface, prefix, gateway, ready, on_conflict)
         conflicts = interface.conflicts
+        if conflicts is not None and conflicts.is_probing(prefix.address):  # for a server's offer, or link-local
+            raise OSError(errno.EEXIST, f"{format_ipv4(prefix.address)} is about to be this host's own already")
         if acd is None:
             acd = self._config.mode
         if conflicts is None or acd == OFF:
@@ -173,12 +175,12 @@ class Addresses:
 
     def remove(self, interface: Interface, address: bytes, now: float, number: int) -> None:
         """See `Host.remove_address`."""
-        if interface.conflicts is not None:
-            interface.conflicts.cancel(address)
-            interface.conflicts.unwatch(address)
+        conflicts = interface.conflicts
         wanted = self._tentative.get(address)
         if wanted is not None and wanted.interface is interface:
             del self._tentative[address]
+            if conflicts is not None:
+                conflicts.cancel(address)
             if wanted.ready is not None:
                 wanted.ready(False, now)
             return
@@ -187,6 +189,9 @@ class Addresses:
                 break
         else:
             raise os_error(errno.EADDRNOTAVAIL)
+        if conflicts is not None:
+            conflicts.cancel(address)
+            conflicts.unwatch(address)
         self._guarded.pop(address, None)
         self._tcp.end_on(lambda connection: connection.local[0] == address, now, number)
         self._ip.icmp.echo.source_gone(address, number)

@@ -108,6 +108,10 @@ class Conflicts:
         """Stop probing for `address`, if that goes on; `done` is not called."""
         self._probes.pop(address, None)
 
+    def is_probing(self, address: bytes) -> bool:
+        """Whether `probe` has not come to an answer yet."""
+        return address in self._probes
+
     def announce(self, address: bytes, now: float) -> None:
         """Tell everybody that `address` is ours: at once, and again after ANNOUNCE_INTERVAL (section 2.3)."""
         announcement = self._announcements[address] = _Announcement(now)

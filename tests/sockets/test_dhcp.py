@@ -57,6 +57,25 @@ async def test_an_address_is_probed_before_it_is_used() -> None:
             assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
 
 
+@virtual
+async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet() -> None:
+    """Neither asking for it nor taking it back ends the probing, on which the lease waits."""
+    segment = Segment()
+    link = segment.attach()
+    async with serving(segment) as there, client(link, Dhcp(wait="nothing"), config=CAREFUL) as host:
+        await until(lambda: there.server.log[-1:] == [f"ACK {FIRST}"])
+        await trio.sleep(1)
+        with pytest.raises(OSError, match="about to be") as refused:
+            await host.add_address(link, f"{FIRST}/24")
+        assert refused.value.errno == errno.EEXIST
+        with pytest.raises(OSError, match="assign") as refused:
+            host.remove_address(link, FIRST)
+        assert refused.value.errno == errno.EADDRNOTAVAIL
+        with trio.fail_after(10):
+            await host.wait_lease_change(None)
+        assert own(host) == [FIRST]
+
+
 @rfc("2131-4.4.6-a")
 @virtual
 async def test_the_address_is_given_back_at_the_end() -> None:
