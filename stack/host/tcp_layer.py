@@ -27,7 +27,7 @@ from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.seq import in_window
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import make_way, may_begin_again
+from stack.tcp.time_wait import comes_back, may_begin_again
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
@@ -165,12 +165,16 @@ class TcpLayer:
     def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
         connection = Connection(self.services, local, remote, path)
         path.user = connection
+        if connection.key not in self.connections:  # else it is there for its predecessor already
+            self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1
         self.connections[connection.key] = connection
-        self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1
         return connection
 
     def _closed(self, tcb: Tcb) -> None:
-        if self.connections.get(tcb.key) is tcb:
+        old = comes_back(tcb)
+        if old is not None:
+            self.connections[tcb.key] = old
+        elif self.connections.get(tcb.key) is tcb:
             del self.connections[tcb.key]
             port = tcb.local[1]
             self._local_ports[port] -= 1
@@ -230,15 +234,15 @@ class TcpLayer:
         segment.ce = received.tos & CE == CE
         key = received.source + received.destination + bytes(payload[:4])
         connection = self.connections.get(key)
-        iss_after: int | None = None
+        old: Connection | None = None
         if connection is not None:
             if segment.flags & SYN and self._listener(connection.local) and may_begin_again(connection, segment):
-                iss_after = make_way(connection, received.now)
+                old = connection
             else:
                 if connection.segment(segment, received.now):
                     self.refused(connection, payload, segment, received.now)
                 return
-        self._unclaimed(received.source, received.destination, payload, segment, iss_after, received.now)
+        self._unclaimed(received.source, received.destination, payload, segment, old, received.now)
 
     def _listener(self, local: Address) -> Listener | None:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
@@ -253,7 +257,7 @@ class TcpLayer:
             self.reset(remote, local, payload, segment, now)
 
     def _unclaimed(
-        self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, iss_after: int | None, now: float
+        self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, old: Connection | None, now: float
     ) -> None:
         """No connection has it (any more): a listener, or CLOSED (3.10.7.1)."""
         remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
@@ -265,12 +269,10 @@ class TcpLayer:
 
             def birth() -> Connection:
                 path = self._ip.path(destination, source, PROTO_TCP, df=True, now=now)
-                child = self._birth((destination, local_port), (source, remote_port), path)
-                child.iss_after = iss_after
-                return child
+                return self._birth((destination, local_port), (source, remote_port), path)
 
             try:
-                answer = listener.segment(segment, birth, now)
+                answer = listener.segment(segment, birth, now, old)
             except OSError:  # no way back to where it says it comes from
                 self._counters.drop("tcp_not_sent")
                 return
@@ -312,8 +314,9 @@ class TcpLayer:
 
     def end_on(self, gone: Callable[[Connection], bool], now: float, number: int) -> None:
         """Abort the connections that `gone` says have lost their interface or address."""
-        for connection in [c for c in self.connections.values() if gone(c)]:
-            connection.abort(now, number)
+        for _ in range(2):  # the second time those that came back to TIME-WAIT
+            for connection in [c for c in self.connections.values() if gone(c)]:
+                connection.abort(now, number)
 
     def tables(self) -> dict[str, int]:
         """How many entries the tables have that grow with use."""

@@ -16,6 +16,7 @@ from stack.tcp.recovery import sack_ack
 from stack.tcp.segment import Segment
 from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
+from stack.tcp.time_wait import begun_again
 from stack.wire.tcp import ECE
 
 _DUPLICATE_ACK_THRESHOLD = 3  # RFC 5681 section 3.2
@@ -80,6 +81,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
         data -= 1
         if tcb.fast_open is not None:
             fast_open.over(tcb)
+        if tcb.predecessor is not None:
+            begun_again(tcb, now)
     if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
         data -= 1  # our FIN
     tcb.send_buffer.acknowledge(data)

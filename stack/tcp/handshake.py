@@ -29,11 +29,14 @@ _ISS_GAP = 1 << 16  # beyond what the old connection could still be told to have
 
 
 def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
-    """Select an ISS (unless it is given), offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out."""
+    """Select an ISS (unless it is given), offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out.
+
+    RFC 1122 section 4.2.2.13 (a): "larger than the largest sequence number it used on the previous connection".
+    """
     config = tcb.services.config
     tcb.iss = tcb.services.choose_iss(tcb.key, now) if iss is None else iss
-    if iss is None and tcb.iss_after is not None and not seq.gt(tcb.iss, tcb.iss_after):
-        tcb.iss = seq.add(tcb.iss_after, _ISS_GAP)
+    if tcb.predecessor is not None and not seq.gt(tcb.iss, tcb.predecessor.snd_nxt):
+        tcb.iss = seq.add(tcb.predecessor.snd_nxt, _ISS_GAP)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = seq.add(tcb.iss, 1)
     tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.iss

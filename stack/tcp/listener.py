@@ -34,7 +34,9 @@ class Listener:
 
     When the latter is full a SYN is answered by a cookie, and nothing is kept; without cookies the oldest gives way.
     Under a flood of SYNs that nobody completes a real client, who answers within a round trip, gets in either way; it
-    gets no Fast Open then, which `fast_open.limit` else bounds by itself (0, the default: there is none).
+    gets no Fast Open then, which `fast_open.limit` else bounds by itself (0, the default: there is none). A SYN in the
+    place of a connection in TIME-WAIT needs no room there: the number that a cookie is might not lie beyond the old
+    connection's, and there can be no more of them than there are in TIME-WAIT.
     `options` are the attributes that every connection starts with.
     """
 
@@ -52,9 +54,10 @@ class Listener:
         self._accept_queue: deque[Connection] = deque()
         self._cookies_until = -inf  # before this an ACK that nobody claims may bring a cookie back
 
-    def segment(self, seg: Segment, birth: Callable[[], Connection], now: float) -> bool:
+    def segment(self, seg: Segment, birth: Callable[[], Connection], now: float, old: Connection | None = None) -> bool:
         """A segment for this port that no connection claims; `birth` makes the connection and makes it findable.
 
+        `old` is in TIME-WAIT, and `seg` may begin again in its place (time_wait.py).
         Returns whether the segment is to be answered by a reset.
         """
         if seg.flags & (SYN | ACK | RST) == ACK and now < self._cookies_until:
@@ -64,13 +67,14 @@ class Listener:
         if not self.has_room():
             self._services.counters.drop("tcp_accept_queue_full")
             return False
-        if len(self._half_open) >= self._services.config.syn_backlog:
+        if old is None and len(self._half_open) >= self._services.config.syn_backlog:
             self._services.counters.drop("tcp_syn_queue_full")
             if self._services.config.syn_cookies:
                 self._answer_by_cookie(seg, birth, now)
                 return False
             _forget(next(iter(self._half_open.values())), now)
         child = self._child(birth)
+        child.predecessor = old
         fast_open.receive_syn(child, self.fast_open, seg, now)
         self._adopt(child)
         answer = listen_state(child, seg, now)

@@ -40,6 +40,7 @@ from stack.wire.checksum import Buffer
 from stack.wire.tcp_options import MAX_LENGTH
 
 if TYPE_CHECKING:
+    from stack.tcp.connection import Connection
     from stack.tcp.ecn import Ecn
 
 # RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
@@ -144,12 +145,12 @@ class Tcb:
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
         "challenge_budget", "challenge_window_end", "congestion", "deadline", "deferred", "delack_deadline",
         "duplicate_acks", "early", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
-        "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "iss_after",
+        "fin_queued", "fin_seq", "heap_entry", "irs", "iss",
         "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
         "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_flight", "linger_s",
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
-        "persist_backoff", "persist_deadline", "probing", "progress_at", "prr", "pto_deadline", "rack",
+        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline", "rack",
         "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_awake",
         "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
         "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
@@ -182,7 +183,7 @@ class Tcb:
     def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
         self.iss = self.snd_una = self.snd_nxt = 0
-        self.iss_after: int | None = None  # SND.NXT of the connection that this one follows out of TIME-WAIT
+        self.predecessor: Connection | None = None  # in TIME-WAIT, until our SYN is acknowledged: time_wait.py
         self.syn_acked = False
         self.ecn: Ecn | None = None  # RFC 3168, when both ends use it
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0

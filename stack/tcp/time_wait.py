@@ -2,9 +2,17 @@
 
 See RFC 6191 section 2 and RFC 9293 section 3.10.7.4, fourth step ("new connections can be accepted if the Timestamp
 Option is used and meets expectations"); RFC 1337 has what goes wrong when TIME-WAIT ends too easily.
+
+RFC 9293 section 3.6.1 (MAY-2) has two conditions. The new connection's initial sequence number must lie beyond the old
+one's (`handshake.begin`). And TIME-WAIT must come back "if the SYN turns out to be an old duplicate": so the old
+connection only steps aside, as the `predecessor` of the new one, until our SYN is acknowledged. When the new one ends
+before that, by a reset (whose sender knows nothing of that SYN), by silence or otherwise, the old one `comes_back` to
+its place. Its 2 MSL run on meanwhile: they are for the old connection's segments, which a SYN does not make younger.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt
@@ -12,6 +20,9 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
 from stack.tcp.teardown import finish
 from stack.wire.tcp import ACK, RST, SYN
+
+if TYPE_CHECKING:
+    from stack.tcp.connection import Connection
 
 
 def may_begin_again(tcb: Tcb, seg: Segment) -> bool:
@@ -31,10 +42,14 @@ def may_begin_again(tcb: Tcb, seg: Segment) -> bool:
     return gt(stamps[0], timestamps.recent) or (stamps[0] == timestamps.recent and beyond_fin)
 
 
-def make_way(tcb: Tcb, now: float) -> int:
-    """End TIME-WAIT for a new connection between the same sockets; returns what its ISS must lie beyond.
+def begun_again(tcb: Tcb, now: float) -> None:
+    """Our SYN is acknowledged, so the peer's was no old duplicate: TIME-WAIT ends for the predecessor of `tcb`."""
+    old, tcb.predecessor = tcb.predecessor, None
+    if old is not None and old.state is State.TIME_WAIT:
+        finish(old, Event.RCV_SYN, 0, now)
 
-    RFC 1122 section 4.2.2.13 (a): "larger than the largest sequence number it used on the previous connection".
-    """
-    finish(tcb, Event.RCV_SYN, 0, now)
-    return tcb.snd_nxt
+
+def comes_back(tcb: Tcb) -> Connection | None:
+    """The connection that gets its place back in TIME-WAIT, as `tcb` has ended; None when there is none (any more)."""
+    old, tcb.predecessor = tcb.predecessor, None
+    return old if old is not None and old.state is State.TIME_WAIT else None

@@ -7,15 +7,18 @@ import errno
 import pytest
 
 from stack.config import ArpConfig, TcpConfig
+from stack.host.interface import Interface
 from stack.internet.echo import EchoFailure
 from stack.link.impair import Impaired, Impairment
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
+from stack.tcp.seq import add
 from stack.tcp.states import State
 from stack.wire import icmp
 from stack.wire.addresses import ANY, parse_ipv4
-from stack.wire.numbers import PROTO_ICMP
-from stack.wire.tcp import RST, SYN
+from stack.wire.checksum import pseudo_sum
+from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
+from stack.wire.tcp import HEADER_LENGTH, RST, SYN, TcpHeader, build_segment
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Exchange, Server
@@ -246,3 +249,61 @@ def test_the_same_port_again_while_the_server_is_in_time_wait() -> None:
         network.run(for_s=0.01)
         assert (client.state, server.state) == (State.CLOSED, State.TIME_WAIT)
     assert there.host.tables()["connections"] == 1
+
+
+def old_duplicate(here: Machine, server: Connection, now: float) -> None:
+    """A SYN that the client might have sent once, from whose port now nobody would."""
+    (source, port), (destination, listening) = server.remote, server.local
+    header = TcpHeader(port, listening, add(server.rcv_nxt, 1000), 0, SYN, 0xFFFF)
+    raw = build_segment(header, b"", pseudo_sum(source, destination, PROTO_TCP, HEADER_LENGTH))
+    here.host.ip.output.send(source, destination, PROTO_TCP, [raw], now)
+
+
+def in_time_wait(network: Network, here: Machine, there: Machine) -> Connection:
+    """The server's end of a connection to its port 7, which the server has closed first."""
+    listener = there.listen(7)
+    client = here.connect("10.0.0.2", 7)
+    network.run(lambda: listener.readable, for_s=0.5)
+    server = listener.accept()
+    assert server is not None
+    server.close(network.now)
+    there.settle()
+    network.run(lambda: client.peer_fin, for_s=0.5)
+    client.close(network.now)
+    here.settle()
+    network.run(for_s=0.01)
+    assert (client.state, server.state) == (State.CLOSED, State.TIME_WAIT)
+    return server
+
+
+@rfc("9293 MAY-2")
+def test_an_old_syn_is_reset_by_its_supposed_sender_and_time_wait_goes_on() -> None:
+    network, here, there = pair(4)
+    server = in_time_wait(network, here, there)
+    began = network.now
+    for _ in range(3):
+        old_duplicate(here, server, network.now)
+        network.run(for_s=1.0)
+        assert there.host.tcp.connections == {server.key: server}
+        assert server.state is State.TIME_WAIT
+    assert here.host.counters["tcpOutRsts"] == there.host.counters["tcpPassiveOpens"] - 1 == 3
+    assert there.host.tables()["local_ports"] == 1
+    network.run(lambda: server.state is State.CLOSED, for_s=100.0)
+    assert network.now - began == pytest.approx(2 * TcpConfig().msl_s, abs=1.0)
+    tables = there.host.tables()
+    assert (tables["connections"], tables["local_ports"], tables["deadlines"]) == (0, 0, 0)
+
+
+def test_an_address_that_goes_takes_both_along() -> None:
+    network, here, there = pair(4)
+    server = in_time_wait(network, here, there)
+    old_duplicate(here, server, network.now)
+    network.run(lambda: there.host.tcp.connections[server.key] is not server, for_s=1.0)
+    child = there.host.tcp.connections[server.key]
+    assert (child.state, server.state) == (State.SYN_RECEIVED, State.TIME_WAIT)
+    interface = server.path.interface
+    assert isinstance(interface, Interface)
+    there.host.remove_address(interface, server.local[0], network.now, errno.EADDRNOTAVAIL)
+    there.settle()
+    assert (child.state, server.state) == (State.CLOSED, State.CLOSED)
+    assert there.host.tables()["connections"] == there.host.tables()["local_ports"] == 0

@@ -22,7 +22,7 @@ from stack.tcp.predict import predicted
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import make_way, may_begin_again
+from stack.tcp.time_wait import comes_back, may_begin_again
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
@@ -147,6 +147,7 @@ class World:
         self.services.closed = self._closed
         self.services.armed = self._armed
         self.connections: list[Connection] = []
+        self.beginning_again: list[Peer] = []  # out of TIME-WAIT
         self.in_batch = False
         self._edges: dict[int, int] = {}  # the right edge of each connection's receive window, by id
         World.live.append(self)
@@ -173,6 +174,10 @@ class World:
         self.closed.append(tcb)
         assert isinstance(tcb, Connection)
         self.connections.remove(tcb)
+        old = comes_back(tcb)
+        for peer in self.beginning_again:
+            if old is not None and peer.conn is tcb:
+                peer.conn = old
 
     def _armed(self, tcb: Tcb) -> None:
         assert tcb.state > State.LISTEN or isinf(tcb.deadline), "a deadline for a connection that is over"
@@ -306,13 +311,14 @@ class Peer:
         copy = Segment(
             segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.text, segment.raw_options
         )  # fmt: skip
-        iss_after = None
+        old: Connection | None = None
         if self.conn is not None and self.listener is not None and may_begin_again(self.conn, segment):
-            iss_after = make_way(self.conn, world.now)
-        if self.conn is not None and self.conn.state not in (State.CLOSED, State.LISTEN):
+            old = self.conn
+            world.beginning_again.append(self)
+        if self.conn is not None and old is None and self.conn.state not in (State.CLOSED, State.LISTEN):
             answer = not self._predicted(segment) and self.conn.segment(segment, world.now)
         elif self.listener is not None and not self.listener.closed:
-            answer = self.listener.segment(segment, lambda: self._birth(iss_after), world.now)
+            answer = self.listener.segment(segment, self._birth, world.now, old)
         else:
             answer = True
         reset = reset_for(copy) if answer else None
@@ -330,9 +336,8 @@ class Peer:
         raw = TcpHeader(self.remote[1], OURS[1], *numbers, options).build() + segment.text
         return predicted(self.conn, memoryview(bytearray(raw)), self.world.now)
 
-    def _birth(self, iss_after: int | None) -> Connection:
+    def _birth(self) -> Connection:
         self.conn = self.world.new_connection(self.remote)
-        self.conn.iss_after = iss_after
         return self.conn
 
     def expects(
