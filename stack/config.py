@@ -198,6 +198,8 @@ class TcpConfig:
     """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""
 
     # Acknowledgments
+    reader_patience_s: float = 0.002
+    """Who has read is trusted to read again for so long: then his reading acknowledges what comes."""
     delayed_ack_s: float = 0.04
     """MUST-40: below 0.5 s."""
     sws_override_s: float = 0.2

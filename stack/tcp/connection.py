@@ -134,7 +134,7 @@ class Connection(Tcb):
         """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
         wakes, self.wakes = self.wakes, 0
         if self.ack_due and not self.ack_now:
-            self._consider_ack(wakes)
+            self._consider_ack(wakes, now)
         elif wakes & WAKE_READABLE:
             self.on_readable()
         if self.state > State.LISTEN:
@@ -149,16 +149,18 @@ class Connection(Tcb):
         if wakes & WAKE_WRITABLE and self.writable:
             self.on_writable()
 
-    def _consider_ack(self, wakes: int) -> None:
+    def _consider_ack(self, wakes: int, now: float) -> None:
         """3.8.6.3: two full-sized segments are acknowledged at once (SHLD-19): by us, or, when a reader has just been
-        woken, by his reading in a moment, with the window that he opens. Should he not read, we do with the next batch
-        or after the delay.
+        woken or is in the midst of reading, by what he reads in a moment, with the window that he opens. Should he not
+        read, we do with the next batch or after the delay.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        if woken and not self.reader_awake:
-            self.reader_awake = True
+        if woken and self.reader_until < inf:
+            self.reader_until = inf
+        elif now < self.reader_until < inf:
+            self.reader_until = 0.0
         else:
-            self.reader_awake = False
+            self.reader_until = 0.0
             self.ack_now = self.ack_due >= 2 * self.mss
 
     def unreachable(self, errno: int, now: float) -> None:

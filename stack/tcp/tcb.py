@@ -151,7 +151,7 @@ class Tcb:
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline", "rack",
-        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_awake",
+        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_until",
         "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
         "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
         "scaling",
@@ -247,7 +247,7 @@ class Tcb:
         # Acknowledgments we owe
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
-        self.reader_awake = False  # a task that waited for them was woken and has not read yet
+        self.reader_until = 0.0  # we count on somebody to read: inf when he was woken, else so long after he has read
 
     def begin_congestion(self, mss: int) -> None:
         """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""

@@ -157,3 +157,34 @@ def test_nor_does_he_when_nothing_more_comes() -> None:
     conn.on_readable = lambda: True
     peer.sends(ACK, text(2 * MSS))
     assert peer.times(0.5, ACK) == [0.04]
+
+
+def test_a_reader_in_the_midst_of_reading_acknowledges_by_reading_on() -> None:
+    conn, peer = established()
+    peer.sends(ACK, text(MSS))
+    conn.receive(1 << 20, peer.now)
+    peer.sends(ACK, text(2 * MSS))
+    peer.silent()
+    conn.receive(1 << 20, peer.now)
+    peer.expects(ACK, ack=peer.snd_nxt)
+
+
+def test_one_who_has_stopped_reading_keeps_one_acknowledgment_back_at_the_most() -> None:
+    conn, peer = established()
+    peer.sends(ACK, text(MSS))
+    conn.receive(1 << 20, peer.now)
+    peer.sends(ACK, text(2 * MSS))
+    peer.silent()
+    peer.sends(ACK, text(2 * MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+    peer.sends(ACK, text(2 * MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+
+
+def test_one_who_read_a_while_ago_keeps_none_back() -> None:
+    conn, peer = established()
+    peer.sends(ACK, text(MSS))
+    conn.receive(1 << 20, peer.now)
+    peer.wait(0.003)
+    peer.sends(ACK, text(2 * MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
