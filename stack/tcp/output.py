@@ -155,7 +155,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
     most = mss
-    if tcb.path.gso_max_bytes > mss and tcb.snd_up is None:  # several segments at a time, which the link cuts
+    if tcb.path.gso_max_bytes > mss and not _each_is_another(tcb):  # several segments at a time, which the link cuts
         most = tcb.path.gso_max_bytes // mss * mss
     pacer = tcb.pacer
     prr = tcb.prr if tcb.recovering else None
@@ -182,6 +182,15 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
             if length > mss and length > pacer.left:
                 length, with_fin = max(pacer.left // mss, 1) * mss, False
         _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
+
+
+def _each_is_another(tcb: Tcb) -> bool:
+    """The header of the next segment must not stand on those behind it, as it would if the link cut a super-frame.
+
+    An urgent pointer counts from its own segment, and a duplicate is reported once (RFC 2883 section 4).
+    """
+    reporter = tcb.sack_reporter
+    return tcb.snd_up is not None or (reporter is not None and reporter.duplicate_waits)
 
 
 def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:

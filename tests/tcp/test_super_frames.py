@@ -9,9 +9,11 @@ import pytest
 
 from stack.tcp.connection import Connection
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, URG
+from tests.requirements import rfc
 
 from .test_ecn import capable
-from .world import MSS, Peer, add, established, text
+from .test_sack import agreed, blocks
+from .world import MSS, PEER_ISS, Peer, add, established, text
 
 SUPER = 65536 - 60
 
@@ -95,6 +97,25 @@ def test_urgent_data_goes_in_segments_of_its_own() -> None:
     for count in (3, 2, 1):
         assert peer.expects(ACK | URG, MSS).urgent_pointer in (count * MSS, count * MSS - 1)
     assert peer.world.wire(conn).super_frames == 0
+
+
+@rfc("2883-4-b")
+@pytest.mark.parametrize("gso", [True, False])
+def test_a_duplicate_is_reported_on_one_segment_and_not_on_all_of_a_super_frame(gso: bool) -> None:
+    """The link would repeat the option, and tell the peer of as many duplicates as there are segments."""
+    conn, peer = agreed()
+    offload(conn, peer, SUPER if gso else 0)
+    peer.sends(ACK, b"again", window=0)
+    peer.wait(0.1)
+    peer.expects(ACK, ack=peer.snd_nxt)
+    conn.send(text(4 * MSS), peer.now)
+    with peer.batch():
+        peer.sends(ACK, b"again", seq=add(PEER_ISS, 1), window=0)
+        peer.sends(ACK, window=0xFFFF)
+    room = MSS - 12  # an option of one block, and two no-ops
+    assert blocks(peer.expects(ACK, room)) == [(0, 5)]
+    for length in (room, room, room, 4 * 12):
+        assert blocks(peer.expects(ACK, length)) == []
 
 
 def test_a_lost_segment_of_a_super_frame_is_sent_again_alone() -> None:
