@@ -128,10 +128,12 @@ def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:
     """RTTM (RFC 7323 section 4): a measurement where Karn forbids any other, as after a retransmission.
 
     Otherwise one segment a round trip is timed by the finer clock. Every acknowledgment that comes here gives a sample,
-    so each counts for less, as appendix G has it.
+    so each counts for less, as appendix G has it. An echo may claim 24 days, at whose rate a paced connection would
+    outlive everybody: more than the longest timeout says nothing more.
     """
     expected_samples = -(-tcb.flight // (2 * tcb.mss))
-    tcb.rtt.sample(tcb.timestamps.elapsed_s(ts_ecr, now), expected_samples)
+    measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
+    tcb.rtt.sample(measured_s, expected_samples)
 
 
 def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:

@@ -155,7 +155,7 @@ def sends_letter(peer: Peer, letter: str, val: int) -> None:
     peer.sends(ACK, bytes(200), seq=first, options=stamp(val))
 
 
-@rfc("7323-4.3-a", "7323-3.2-c")
+@rfc("7323-4.3-a", "7323-3.2-c", "7323-4.3-d")
 def test_a_delayed_ack_echoes_the_earliest_segment_it_acknowledges() -> None:
     _, peer = agreed()
     sends_letter(peer, "A", 11)
@@ -220,6 +220,28 @@ def test_an_echo_from_the_future_is_no_negative_time() -> None:
     peer.expects(ACK, 4)
     peer.sends(ACK, options=stamp(2, OUR_CLOCK + 100_000))
     assert conn.rtt.srtt_s == 0
+
+
+def test_an_echo_from_long_ago_does_not_stop_a_paced_connection_for_days() -> None:
+    """A peer that echoes what we never sent would have the host keep for 24 days what it has closed."""
+    conn, peer = agreed(pacing=True)
+    conn.send(bytes(8 * (MSS - 12)), peer.now)
+    for _ in range(16):
+        peer.wait(0.001)
+        options = stamp(2, OUR_CLOCK - 0x7FFF_0000 & 0xFFFF_FFFF)
+        peer.sends(ACK, ack=add(conn.snd_una, min(conn.flight, 100)), options=options)
+    peer.world.sent.clear()
+    assert conn.rtt.srtt_s is not None
+    assert conn.rtt.srtt_s <= TcpConfig().rto_max_s
+    conn.send(bytes(60_000), peer.now)
+    conn.close(peer.now)
+    begun = peer.now
+    while conn.state is State.FIN_WAIT_1:
+        assert peer.now - begun < TcpConfig().orphan_timeout_s, "kept by pacing"
+        peer.wait(min(conn.deadline - peer.now, 1000.0))
+        peer.sends(ACK, options=stamp(2, OUR_CLOCK - 0x7FFF_0000 & 0xFFFF_FFFF))
+        peer.world.sent.clear()
+    assert conn.state is State.FIN_WAIT_2
 
 
 @rfc("7323-4.2-a")
