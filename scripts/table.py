@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.requirements import FOLDER, Excepted, Requirement, exceptions, mutants, requirements, where
@@ -70,15 +73,36 @@ def complaints(table: list[Row]) -> list[str]:
                 found.append(f"{requirement.id}: a core MUST may be excepted only as {', '.join(KINDS)}")
             if row.tests:
                 found.append(f"{requirement.id} is excepted, and tested by {row.tests[0]}")
-        if row.where:
-            file, _, name = row.where.partition(":")
-            path = FOLDER.parent.parent / "stack" / file
-            if not path.is_file() or (name.rpartition(".")[2] not in path.read_text(encoding="utf-8")):
-                found.append(f"{requirement.id}: there is no {row.where}")
+        if row.where and not stands(row.where):
+            found.append(f"{requirement.id}: there is no {row.where}")
     for id in (*exceptions(), *where()):
         if id not in known:
             found.append(f"{id}: no such requirement")
     return found
+
+
+def stands(place: str) -> bool:
+    """Whether `file:name` of where.tsv is in the code; the name may be left out."""
+    file, _, name = place.partition(":")
+    path = FOLDER.parent.parent / "stack" / file
+    return path.is_file() and (not name or name in _defined_in(path))
+
+
+@cache
+def _defined_in(path: Path) -> frozenset[str]:
+    """What a module defines: functions, classes, variables; what belongs to a class with and without its name."""
+
+    def walk(node: ast.AST, prefix: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from (child.name, prefix + child.name)
+                yield from walk(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                yield from (child.id, prefix + child.id)
+            else:
+                yield from walk(child, prefix)
+
+    return frozenset(walk(ast.parse(path.read_text(encoding="utf-8")), ""))
 
 
 def totals(table: list[Row]) -> str:
