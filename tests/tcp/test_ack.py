@@ -118,6 +118,19 @@ def test_window_is_taken_from_the_newest_segment_only() -> None:
     assert (conn.snd_una, conn.snd_wnd) == (add(OUR_ISS, 5), 500)
 
 
+@rfc("9293-3.10.7.4-p", "9293-3.8.6-a")
+def test_of_two_segments_with_the_same_number_the_one_with_the_later_ack_has_the_window() -> None:
+    """SND.WL2, which alone tells them apart: ACKs that overtake each other have the same SEG.SEQ."""
+    conn, peer = established()
+    conn.send(b"abcd", peer.now)
+    peer.expects(ACK, b"abcd")
+    peer.sends(ACK, ack=add(OUR_ISS, 3), window=300)
+    peer.sends(ACK, ack=add(OUR_ISS, 2), window=200)  # was overtaken
+    assert (conn.snd_wnd, conn.snd_wl2) == (300, add(OUR_ISS, 3))
+    peer.sends(ACK, ack=add(OUR_ISS, 3), window=400)  # a window update, which acknowledges nothing
+    assert (conn.snd_wnd, conn.snd_wl2) == (400, add(OUR_ISS, 3))
+
+
 @rfc("9293 MUST-1")
 @pytest.mark.parametrize("window", [32767, 32768, 65535])
 def test_the_window_is_unsigned(window: int) -> None:

@@ -13,6 +13,7 @@ from tests.requirements import rfc
 from .world import (
     ACK,
     FIN,
+    MSS,
     OUR_ISS,
     PEER_ISS,
     RST,
@@ -53,6 +54,18 @@ def test_close_in_established_sends_fin_behind_the_data() -> None:
     conn.shutdown_write(peer.now)
     assert conn.state is State.FIN_WAIT_1
     peer.expects(FIN | ACK, seq=add(OUR_ISS, 11), ack=add(PEER_ISS, 1))
+
+
+@rfc("9293-3.10.4-b")
+def test_the_fin_waits_for_the_last_of_several_segments() -> None:
+    conn, peer = established(window=0)
+    conn.send(text(2 * MSS + 5), peer.now)
+    conn.shutdown_write(peer.now)
+    peer.silent()
+    peer.sends(ACK, window=0xFFFF)
+    peer.expects(ACK, MSS)
+    peer.expects(ACK, MSS)
+    peer.expects(FIN | ACK, 5, seq=add(OUR_ISS, 1 + 2 * MSS))
 
 
 @rfc("9293-3.10.4-b", "9293-3.6-a")

@@ -335,6 +335,18 @@ def test_after_an_idle_time_the_window_begins_anew() -> None:
     peer.silent()
 
 
+@rfc("5681-4.1-a", "6928-2-d")
+def test_a_window_smaller_than_the_initial_one_does_not_grow_by_being_idle() -> None:
+    """RW = min (IW, cwnd)."""
+    conn, peer = established(congestion="reno")
+    conn.congestion.cwnd = 2 * MSS
+    peer.wait(10)
+    conn.send(text(60_000), peer.now)
+    for number in range(2):
+        peer.expects(ACK, MSS, seq=at(conn, number))
+    peer.silent()
+
+
 @rfc("5681-3.2-a", "5681-4.2-d", "6582-5-a")
 def test_what_is_out_of_order_is_acknowledged_at_once() -> None:
     _, peer = established()

@@ -77,6 +77,18 @@ def test_every_segment_out_of_order_is_acknowledged_with_a_sack() -> None:
     assert report(peer, 0) == [(100, 301)]
 
 
+@rfc("2018-4-e")
+def test_every_one_of_a_batch_is_acknowledged_by_itself() -> None:
+    """The sender counts them (RFC 5681 section 4.2), so they are not joined as those in order are."""
+    _, peer = agreed()
+    with peer.batch():
+        for first in (100, 300, 500):
+            comes(peer, first, first + 100)
+    assert report(peer, 0) == [(100, 200)]
+    assert report(peer, 0) == [(300, 400), (100, 200)]
+    assert report(peer, 0) == [(500, 600), (300, 400), (100, 200)]
+
+
 @rfc("2018-3-a", "2018-4-g")
 def test_four_blocks_fit_and_lie_as_the_format_has_them() -> None:
     _, peer = agreed()

@@ -135,6 +135,19 @@ def test_in_recovery_the_pipe_decides_and_next_seg_chooses() -> None:
     resends(conn, peer, 12)  # nothing is left that is lost: new data
 
 
+@rfc("6675-5-k")
+def test_when_next_seg_finds_nothing_nothing_is_sent() -> None:
+    """There is room for one more, but all that is not SACKed was sent again, and there is no new data."""
+    conn, peer = sending(4, 4 * MSS)
+    sack(conn, peer, 0, (1, 2))
+    sack(conn, peer, 0, (1, 3))
+    peer.silent()
+    sack(conn, peer, 0, (1, 4))
+    resends(conn, peer, 0)
+    assert conn.scoreboard is not None
+    assert conn.congestion.cwnd - conn.scoreboard.set_pipe(conn.scoreboard.high_ack + conn.flight, MSS) >= MSS
+
+
 @rfc("6675-5-j")
 def test_what_was_sent_again_is_not_sent_a_third_time() -> None:
     conn, peer = recovering()
