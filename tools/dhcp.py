@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 import time
 from datetime import datetime
@@ -16,7 +17,7 @@ import stack
 from . import namespace
 from .exchange import Narrator, duration
 from .options import Options, host_address, seconds
-from .up import Failed, local_time, on_tap, say
+from .up import ENDING, Failed, local_time, on_tap, say
 
 TIMEOUT_S = 60.0
 DEFAULT = "0.0.0.0/0"
@@ -54,17 +55,38 @@ def main(options: Options, arguments: argparse.Namespace) -> int:
     if not namespace.has_capability(namespace.CAP_NET_ADMIN):
         raise Failed("a server can be asked on the machine's own networks or in a lab only: start this as root")
     wish = None if arguments.request_address is None else str(arguments.request_address)
-    trio.run(run, options, Plan(arguments.json, arguments.release, wish, arguments.timeout, arguments.verbose))
+    plan = Plan(arguments.json, arguments.release, wish, arguments.timeout, arguments.verbose)
+    status: int = trio.run(run, options, plan)
     say.check()
-    return 0
+    return status
 
 
 def whisper(line: str) -> None:
-    """Say something beside the result."""
-    print(line, file=sys.stderr, flush=True)
+    """Say something beside the result, if anybody listens: it is called from within the protocol code."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # for what print still holds
 
 
-async def run(options: Options, plan: Plan) -> None:
+async def run(options: Options, plan: Plan) -> int:
+    """Get a lease and print it; the exit status. A signal ends it, too, with all that has to be done at the end."""
+    status = 0
+    with trio.open_signal_receiver(*ENDING) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def end_when_asked() -> None:
+                nonlocal status
+                status = 128 + await anext(signals)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(end_when_asked)
+            await get(options, plan)
+            nursery.cancel_scope.cancel()
+    return status
+
+
+async def get(options: Options, plan: Plan) -> None:
     """Get a lease and print it."""
     dhcp = stack.Dhcp(
         wait="bound",

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -227,3 +232,60 @@ def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr("tools.namespace.has_capability", lambda number: False)
     assert cli.main(["dhcp"]) == 1
     assert "start this as root" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unharmed() -> Iterator[None]:
+    """A signal that nobody takes care of fails the test, and does not end all tests."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("nobody takes care of SIGTERM"))
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("silent", "log", "release"), [((), 4, [f"RELEASE {FIRST}"]), ((1,), 1, [])], ids=["bound", "nobody answers"]
+)
+def test_a_signal_ends_it_and_the_address_is_given_back(
+    silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what is said to a full disk does, too: `up.Voice`."""
+
+    def die(line: str = "") -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+
+        @asynccontextmanager
+        async def on_tap(options: None, asked: Dhcp, watcher: None) -> AsyncIterator[tuple[Host, Any]]:
+            link = segment.attach()
+            async with client(link, asked) as host:
+                yield host, link
+
+        monkeypatch.setattr(dhcp, "on_tap", on_tap)
+        monkeypatch.setattr(dhcp, "say", die)
+        options: Any = type("Options", (), {"lease_file": None})
+        async with serving(segment, Server(silent=silent)) as there, trio.open_nursery() as nursery:
+            if silent:
+                nursery.start_soon(dies_later)
+            assert await dhcp.run(options, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM
+            await trio.sleep(0.1)
+            assert there.server.log[log:] == release
+
+    async def dies_later() -> None:
+        await trio.sleep(1)
+        die()
+
+    run()
+
+
+def test_a_listener_who_has_heard_enough_is_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tapstack dhcp -v 2>&1 | head`: the words come from within the protocol code."""
+    for_reading, for_writing = os.pipe()
+    os.close(for_reading)
+    with open(for_writing, "w", encoding="ascii") as nobody:
+        monkeypatch.setattr("sys.stderr", nobody)
+        dhcp.whisper("one")
+        dhcp.whisper("two")
