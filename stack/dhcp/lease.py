@@ -70,6 +70,11 @@ class Lease:
         return self.prefix.broadcast
 
     @property
+    def _ends(self) -> tuple[bytes, ...]:
+        """The addresses of the subnet that are no host's (RFC 1122 section 3.2.1.3); RFC 3021's has none."""
+        return () if self.broadcast is None else (self.prefix.network, self.broadcast)
+
+    @property
     def renew_at(self) -> float:
         """When T1 is, on the clock of `requested_at`."""
         return self.requested_at + self.t1_s
@@ -91,12 +96,14 @@ class Lease:
         Where option 121 was there the default route comes from it alone (RFC 3442), otherwise from the routers, the
         preferred one first. A route whose router cannot be reached from here is left out: it has to be in the prefix
         or behind one of the on-link routes of the same lease. An exception is a prefix of 32 bits, which has no
-        neighbours at all: there each router gets a route of its own, since it cannot be meant otherwise.
+        neighbours at all: there each router gets a route of its own, since it cannot be meant otherwise. Nor is our own
+        address a router, nor the prefix's first and last: what is sent to those is sent to everybody.
         """
         wanted = list(self.static_routes)
         if not self.classless:
             wanted += [Route(Prefix(ANY, 0), router) for router in self.routers]
         on_link = [route.destination for route in wanted if route.router is None]
+        nobodys = (self.address, *self._ends)
         found: list[Route] = []
         for route in wanted:
             router = route.router
@@ -106,7 +113,7 @@ class Lease:
                 direct = Route(Prefix(router, 32), None)
                 if direct not in found:
                     found.append(direct)
-            if router != self.address and route not in found:
+            if router not in nobodys and route not in found:
                 found.append(route)
         return tuple(found)
 

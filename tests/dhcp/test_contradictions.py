@@ -79,6 +79,17 @@ def test_no_route_leads_over_ourselves() -> None:
     assert made.routes == (Route(DEFAULT, SERVER),)
 
 
+@pytest.mark.parametrize("nobody", ["10.9.0.0", "10.9.0.255"])
+def test_no_route_leads_over_everybody(nobody: str) -> None:
+    """What it carried would be broadcast."""
+    made, _ = lease({dhcp.ROUTER: addresses(nobody)})
+    assert made.routes == ()
+    made, _ = lease({dhcp.CLASSLESS_STATIC_ROUTE: bytes(1) + addresses(nobody)})
+    assert made.routes == ()
+    made, _ = lease({dhcp.ROUTER: addresses("10.9.0.51"), dhcp.SUBNET_MASK: addresses("255.255.255.254")})
+    assert made.routes == (Route(DEFAULT, parse_ipv4("10.9.0.51")),)  # RFC 3021: two hosts, nobody else
+
+
 @rfc("2131-4.4.5-a", "2131-4.4.5-g")
 @pytest.mark.parametrize(
     ("t1", "t2", "used"),
