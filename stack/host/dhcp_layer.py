@@ -160,7 +160,8 @@ class Tenant:
         self._acd = host.config.acd.mode if acd is None else acd
         self.release = True  # whether the server is to be told when it ends
         self.link_local_allowed = True  # where no server answers
-        self.parameters: Lease | None = None  # for an address that came another way
+        self.parameters: Lease | None = None  # for an address that came another way, which is...
+        self.informed_about: bytes | None = None
         self._holds = False  # the address of the lease is on the interface
         self._number_at_end = errno.ENETDOWN
         self._routes: list[Route] = []
@@ -186,7 +187,7 @@ class Tenant:
     def inform(self, address: bytes, now: float) -> None:
         """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again."""
         self.client.stop(now)
-        self.parameters = None
+        self.parameters, self.informed_about = None, address
         self.client.inform(address, now)
 
     @property

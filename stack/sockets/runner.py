@@ -219,10 +219,15 @@ class Runner:
         if not interface.addresses:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         tenant = self.core.dhcp.tenant(interface) or self.core.dhcp.prepare(interface)
-        tenant.inform(interface.addresses[0].address, now)
+        address = interface.addresses[0].address
+        tenant.inform(address, now)
         self.after_call(now)
         while not tenant.informed_or_silent:
             await self.wait_change()
+        if not port.open:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        if self.core.dhcp.tenant(interface) is not tenant:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         if tenant.parameters is None:
             raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
         await trio.lowlevel.checkpoint()
@@ -295,6 +300,8 @@ class Runner:
         else:
             self.core.remove_address(port.interface, address, now)
             port.verdicts.pop(address, None)
+            if tenant is not None and tenant.informed_about == address:
+                self.core.dhcp.end(port.interface, now)
         self.after_call(now)
 
     def neighbors(self, link: Link) -> NeighborCache:

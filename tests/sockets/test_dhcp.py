@@ -171,6 +171,40 @@ async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
         assert without.value.errno == errno.EADDRNOTAVAIL
 
 
+@virtual
+async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
+    segment = Segment()
+    link = segment.attach()
+    server = Server(options={6: addresses("10.9.0.1")})
+    async with serving(segment, server), host_on(link, "10.9.0.9/24") as host:
+        await host.inform(link)
+        assert host.name_servers == ["10.9.0.1"]
+        host.remove_address(link, "10.9.0.9")
+        assert host.name_servers == []
+
+
+@pytest.mark.parametrize(("detach", "number"), [(False, errno.EADDRNOTAVAIL), (True, errno.ENETDOWN)])
+def test_who_waits_to_be_told_of_an_address_hears_that_it_has_gone(detach: bool, number: int) -> None:
+    @virtual
+    async def run() -> None:
+        link = Segment().attach()
+        async with host_on(link, "10.9.0.9/24") as host, trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(OSError, match=r".") as ended, trio.fail_after(2):
+                    await host.inform(link)
+                assert ended.value.errno == number
+
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            if detach:
+                host.detach(link)
+            else:
+                host.remove_address(link, "10.9.0.9")
+
+    run()
+
+
 @rfc("2131-3.7-a")
 @virtual
 async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() -> None:
