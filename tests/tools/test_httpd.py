@@ -77,7 +77,9 @@ def host() -> Host:
     def counters() -> dict[str, int]:
         return {"ifInOctets": 17, "never": 0}
 
-    fake = SimpleNamespace(interfaces=some, neighbors=some, routes=nothing, connections=some, counters=counters)
+    fake = SimpleNamespace(
+        interfaces=some, neighbors=some, routes=nothing, connections=some, leases=some, counters=counters
+    )
     return cast(Host, fake)
 
 
@@ -333,7 +335,7 @@ def test_without_a_folder_there_is_the_page() -> None:
     handler = httpd.handler(host(), None)
     answer = exchange(handler, b"GET / HTTP/1.0\r\n\r\n").decode()
     assert "200 OK" in answer
-    for shown in ("&lt;tap0&gt;", "10.9.0.2/24, a&amp;b", "1.500", "ifInOctets", "none"):
+    for shown in ("&lt;tap0&gt;", "10.9.0.2/24, a&amp;b", "1.500", "Leases (DHCP)", "ifInOctets", "none"):
         assert shown in answer
     assert "<tap0>" not in answer
     assert "never" not in answer
@@ -353,7 +355,12 @@ def crowded(count: int) -> tuple[Host, list[int]]:
         return records
 
     fake = SimpleNamespace(
-        interfaces=nothing, neighbors=nothing, routes=nothing, connections=connections, counters=dict[str, int]
+        interfaces=nothing,
+        neighbors=nothing,
+        routes=nothing,
+        connections=connections,
+        leases=nothing,
+        counters=dict[str, int],
     )
     return cast(Host, fake), asked
 
