@@ -249,6 +249,7 @@ class Ipv4Output:
         else:
             neighbor = interface.neighbors.neighbor(next_hop)
         path.bind(interface, next_hop, neighbor, self.path_mtus.limit(path.destination, interface.mtu))
+        path.let_routers_cut(self.path_mtus.must_be_cut(path.destination))
 
     def _routes_changed(self, host: bytes | None) -> None:
         if host is not None:
@@ -280,7 +281,7 @@ class Ipv4Output:
             path.protocol,
             total,
             0 if path.df else path.identification(),
-            dont_fragment=path.df,
+            dont_fragment=bool(path.df),
             ttl=path.ttl,
             tos=path.tos,
             options=path.options,
@@ -336,6 +337,7 @@ class Ipv4Output:
     def _mtu_changed(self, destination: bytes, now: float) -> None:
         for path in list(self._paths.get(destination, ())):
             mtu = self.path_mtus.limit(destination, path.interface.mtu)
+            path.let_routers_cut(self.path_mtus.must_be_cut(destination))
             if mtu != path.mtu:
                 path.mtu = mtu
                 if path.user is not None:

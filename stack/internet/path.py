@@ -49,7 +49,8 @@ class Path:
 
     Attributes to set:
       ttl, tos: for the packets to come.
-      df: don't fragment; without it, datagrams over the MTU are cut.
+      df: don't fragment; without it, datagrams over the MTU are cut. None: it was set, but not even the smallest MTU
+      that we believe in passes, so that routers have to cut.
       user: who is told when the next hop cannot be resolved, or `mtu` has changed.
     """
 
@@ -104,7 +105,7 @@ class Path:
         self.protocol = protocol
         self.ttl = ttl
         self.tos = tos
-        self.df = df
+        self.df: bool | None = df
         self.options = options
         self.header_length = 20 + len(options)
         self.user: PathUser | None = None
@@ -188,6 +189,17 @@ class Path:
                 self._offload = checksum_header(start, TCP_CHECKSUM)
             self._offload_of = kind
         self.send(parts, length, now, self._offload)
+
+    def let_routers_cut(self, cut: bool) -> None:
+        """Leave DF out where it was set, or set it there again.
+
+        Then there are no super-frames: the link would count the Identification up by itself (RFC 6864 section 4.3).
+        """
+        if cut and self.df:
+            self.df = None
+        elif not cut and self.df is None:
+            self.df = True
+        self.gso_max_bytes = 0 if self.df is None else self.interface.link.offload.gso_max_bytes
 
     def failed(self, number: int) -> None:
         """The next hop did not answer: tell whoever uses the path now."""

@@ -22,11 +22,11 @@ def plateau_below(total_length: int) -> int:
 
 
 class PathMtus:
-    """A bounded table: destination to (MTU, when to forget it). The oldest makes room."""
+    """A bounded table: destination to (MTU, when to forget it, whether routers must cut). The oldest makes room."""
 
     def __init__(self, config: IpConfig) -> None:
         self.config = config
-        self._known: dict[bytes, tuple[int, float]] = {}  # the earliest to be forgotten first
+        self._known: dict[bytes, tuple[int, float, bool]] = {}  # the earliest to be forgotten first
 
     def __len__(self) -> int:
         return len(self._known)
@@ -36,19 +36,27 @@ class PathMtus:
         known = self._known.get(destination)
         return mtu if known is None else min(mtu, known[0])
 
+    def must_be_cut(self, destination: bytes) -> bool:
+        """Routers on the way to `destination` must cut what is as large as the floor: no DF."""
+        known = self._known.get(destination)
+        return known is not None and known[2]
+
     def lower(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> bool:
         """Only `mtu` bytes pass, for `for_s` seconds or as long as configured; False when that changes nothing.
 
-        Never below the configured floor (RFC 1191 section 3 has 68; attackers would like that), never up.
+        Never below the configured floor (RFC 1191 section 3 has 68; attackers would like that), never up. Where even
+        that does not pass, packets of the floor's size go without DF ("by ceasing to set the Don't Fragment bit").
         """
+        cut = mtu < self.config.path_mtu_floor
         mtu = max(mtu, self.config.path_mtu_floor)
         known = self._known.get(destination)
-        if known is not None and known[0] <= mtu:
+        if known is not None and known[0] <= mtu and (known[2] or not cut):
             return False
         self._known.pop(destination, None)
         while len(self._known) >= self.config.path_mtus_max:
             del self._known[next(iter(self._known))]
-        self._known[destination] = (mtu, now + (self.config.path_mtu_timeout_s if for_s is None else for_s))
+        expires = now + (self.config.path_mtu_timeout_s if for_s is None else for_s)
+        self._known[destination] = (mtu, expires, cut)
         if for_s is not None:
             self._known = dict(sorted(self._known.items(), key=lambda item: item[1][1]))
         return True
@@ -56,14 +64,14 @@ class PathMtus:
     @property
     def deadline(self) -> float:
         """When the next entry is to be forgotten; math.inf for never."""
-        for _, expires in self._known.values():
+        for _, expires, _ in self._known.values():
             return expires
         return math.inf
 
     def on_deadline(self, now: float) -> list[bytes]:
         """Forget what is old, so that a larger MTU is found if there is one; the destinations concerned."""
         expired = []
-        for destination, (_, expires) in self._known.items():
+        for destination, (_, expires, _) in self._known.items():
             if expires > now:
                 break
             expired.append(destination)

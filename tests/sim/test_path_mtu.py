@@ -29,6 +29,7 @@ class World:
         self.narrow = 1500
         self.tells = True  # whether it says Packet Too Big
         self.old_style = False  # without the MTU
+        self.cuts = False  # whether what has no DF passes, in pieces
         self.acknowledges = True
         self.messages = 0
         self.sizes: list[int] = []  # of the packets that came, headers included
@@ -60,7 +61,7 @@ class World:
         if not heard.data:
             return
         self.sizes.append(heard.ip.total_length)
-        if heard.ip.total_length > self.narrow:
+        if heard.ip.total_length > self.narrow and (heard.ip.dont_fragment or not self.cuts):
             assert heard.ip.dont_fragment
             if self.tells:
                 self.says_too_big(heard, 0 if self.old_style else self.narrow)
@@ -106,6 +107,24 @@ def test_a_router_lowers_it_and_is_not_bothered_again() -> None:
     assert world.messages == before
 
 
+@rfc("1191-3-b", "1191-3-c")
+def test_where_less_than_the_floor_passes_routers_may_cut() -> None:
+    """The floor is no wall: what DF would keep from ever arriving goes without it, until the claim is forgotten."""
+    world = World()
+    world.narrow, world.cuts = 500, True
+    connection = world.connect()
+    world.send(connection, 20_000, 2)
+    assert connection.flight == 0
+    before = world.messages
+    assert max(world.send(connection, 20_000)) == 552
+    assert world.messages == before
+    world.network.run(for_s=world.here.host.config.ip.path_mtu_timeout_s + 1)
+    world.narrow = 1499
+    world.send(connection, 1460, 2)
+    assert world.messages == before + 1  # it had DF again
+    assert connection.flight == 0
+
+
 @rfc("1191-3-g", "1191-5-a", "1191-3-c")
 def test_an_old_router_that_tells_no_mtu_has_it_found_by_the_plateaus() -> None:
     world = World()
@@ -121,6 +140,7 @@ def test_an_old_router_that_tells_no_mtu_has_it_found_by_the_plateaus() -> None:
 @rfc("1191-3-h")
 def test_it_never_falls_below_the_floor() -> None:
     world = World()
+    world.cuts = True
     world.narrow = 68
     connection = world.connect()
     world.send(connection, 1460)
