@@ -290,7 +290,8 @@ class DhcpConfig:
     offer_window_s: float = 0.25
     """How long further offers are waited for after the first (section 4.4.1 leaves it to us)."""
     silent_after_attempts: int = 2
-    """Unanswered DHCPDISCOVERs after which the host is told that there seems to be no server."""
+    """Unanswered DHCPDISCOVERs, or DHCPREQUESTs for an offer, after which the host is told that there seems to be no
+    server."""
     decline_wait_s: float = 10.0
     """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
     nak_wait_s: float = 1.0

@@ -266,9 +266,14 @@ class Client:
         self._broadcast(message, ANY, now)
 
     def _no_offer(self, now: float) -> None:
-        tell = self._attempt == self._config.silent_after_attempts and not self._silent
+        tell = self._attempt == self._config.silent_after_attempts
         self._discover(now)
         if tell:
+            self._tell_of_silence(now)
+
+    def _tell_of_silence(self, now: float) -> None:
+        """Nobody answers, or who offers does not keep it: told once."""
+        if not self._silent:
             self._silent = True
             self._below.silent(now)
 
@@ -308,7 +313,10 @@ class Client:
 
     def _request_again(self, now: float) -> None:
         if self._chosen is not None and self._attempt < self._config.request_attempts:
+            tell = self._attempt == self._config.silent_after_attempts
             self._request(self._chosen, now)
+            if tell:
+                self._tell_of_silence(now)
             return
         self._enter(Event.UNANSWERED)
         if self._chosen is not None:

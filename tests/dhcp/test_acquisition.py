@@ -69,7 +69,7 @@ def test_request_for_an_offer_has_no_ciaddr(world: World) -> None:
     assert {dhcp.REQUESTED_ADDRESS, dhcp.SERVER_IDENTIFIER} <= request.values().keys()
 
 
-@rfc("2131-4.4.1-k", "2131-3.3-b")
+@rfc("2131-4.4.1-f", "2131-4.4.1-k", "2131-3.3-b")
 def test_the_lease_counts_from_the_request(world: World) -> None:
     world.begin()
     world.expects(dhcp.DISCOVER)

@@ -12,6 +12,7 @@ def test_a_lease_makes_up_for_a_server_that_did_not_answer(world: World) -> None
     world.begin()
     world.sends(dhcp.OFFER)
     world.after(60.25)  # it does not answer our requests
+    world.told("silent")
     world.sends(dhcp.OFFER)
     world.due()
     world.sends(dhcp.ACK, {dhcp.LEASE_TIME: seconds(100)})

@@ -90,6 +90,7 @@ def test_a_server_that_did_not_acknowledge_comes_after_others(world: World) -> N
     world.expects(dhcp.DISCOVER)
     world.sends(dhcp.OFFER)
     world.after(60.25)
+    world.told("silent")
     world.sent = world.sent[-1:]
     world.expects(dhcp.DISCOVER)
     world.sends(dhcp.OFFER)

@@ -67,6 +67,8 @@ def test_a_request_nobody_answers_is_given_up_after_a_minute(world: World) -> No
     for at in (0.25, 4.25, 12.25, 28.25):
         world.after(at - world.elapsed)
         world.expects(dhcp.REQUEST, at=at)
+        if at == 12.25:
+            world.told("silent")
     world.after(31.9)
     assert world.client.state is State.REQUESTING
     world.after(0.1)

@@ -125,3 +125,14 @@ async def test_without_link_local_addresses_the_host_has_none() -> None:
     async with client(segment.attach(), Dhcp(wait="nothing"), config=config) as host:
         await trio.sleep(100)
         assert own(host) == []
+
+
+@virtual
+async def test_a_server_that_offers_and_gives_nothing_is_no_reason_to_be_without_an_address() -> None:
+    segment = Segment()
+    async with serving(segment, Server(silent=(dhcp.REQUEST,))) as there, client(segment.attach()) as host:
+        assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"REQUEST {FIRST}"]
+        [interface] = host.interfaces()
+        assert interface.addresses[0].startswith("169.254.")
+        there.server.silent = ()
+        await host.wait_lease_change(None)
