@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from pathlib import Path
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
-RTM_NEWADDR, RTM_GETADDR = 20, 22
+RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 18, 20, 22
+IFLA_MASTER = 10
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 IFF_UP = 1
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
 IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface index
+IFINFOMSG = struct.Struct("=BxHiII")  # family, device type, interface index, flags, change mask
 ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
 IFREQ_FLAGS = struct.Struct("=16sH22x")
 
@@ -52,6 +55,18 @@ def addresses() -> list[KernelAddress]:
             interface = ipaddress.IPv4Interface((address, length))
             found.append(KernelAddress(names.get(index, f"interface {index}"), interface))
     return found
+
+
+def master(interface: str) -> str | None:
+    """The bridge (or bond) that an interface is a port of; None when it is none, or not there."""
+    names = dict(socket.if_nameindex())
+    if interface not in names.values():
+        return None
+    index = socket.if_nametoindex(interface)
+    for _, body in request(RTM_GETLINK, 0, IFINFOMSG.pack(socket.AF_UNSPEC, 0, index, 0, 0)):
+        above = dict(attributes(body[IFINFOMSG.size :])).get(IFLA_MASTER)
+        return None if above is None else names.get(int.from_bytes(above, sys.byteorder))
+    return None
 
 
 def set_up(interface: str) -> None:

@@ -221,10 +221,11 @@ def check_addresses(options: Options) -> None:
     own = options.address
     if own is None:
         return
+    here = (options.tap, kernel.master(options.tap))  # on a bridge its network is the one we want to be in
     for known in kernel.addresses():
         if known.address.ip == own.ip:
             raise Failed(f"--address: {own.ip} is this machine's own, on {known.interface}: choose another")
-        if known.interface != options.tap and known.address.network.overlaps(own.network):
+        if known.interface not in here and known.address.network.overlaps(own.network):
             raise Failed(
                 f"--address: {own.network} overlaps the network of {known.interface} ({known.address}):"
                 " choose another with --address and --host-address"

@@ -153,7 +153,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    tests = [test for test in args.tests.split(",") if test in TESTS]
+    tests = args.tests.split(",")
+    if unknown := [test for test in tests if test not in TESTS]:
+        raise SystemExit(f"scripts/bench: --tests: {unknown[0]!r} is none of {', '.join(TESTS)}")
     kinds = [kind.strip() for kind in args.offloads.split(",") if kind.strip() in OFFLOADS]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -157,8 +157,8 @@ def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
     tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
     tcb.duplicate_acks += 1
-    if tcb.duplicate_acks == 1:
-        tcb.limited_flight = flight
+    if tcb.duplicate_acks == 1:  # what this batch let go counts only as far as there is something to send in its place
+        tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
     elif tcb.duplicate_acks < _DUPLICATE_ACK_THRESHOLD:  # RFC 3042: one new segment for each of the first two

@@ -161,7 +161,7 @@ class Connection(Tcb):
             self.reader_until = 0.0
         else:
             self.reader_until = 0.0
-            self.ack_now = self.ack_due >= 2 * self.mss
+            self.ack_now = self.ack_due >= 2 * self.rcv_mss
 
     def unreachable(self, errno: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""

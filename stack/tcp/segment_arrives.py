@@ -379,6 +379,8 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
 def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
     """3.8.6.3: within the delay (MUST-40), or, for two full-sized segments, when the batch is over: see `settle`."""
     tcb.ack_due += count
+    if count > tcb.rcv_mss:  # what the peer calls full-sized shows in what he sends (super-frames have many of them)
+        tcb.rcv_mss = min(count, tcb.mss)
     if tcb.delack_deadline == inf:
         tcb.delack_deadline = now + tcb.services.config.delayed_ack_s
 

@@ -151,8 +151,8 @@ class Tcb:
         "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline", "rack",
-        "rcv_fin_seq", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_until",
-        "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
+        "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
+        "reader_until", "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
         "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
         "scaling",
         "scoreboard", "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift",
@@ -247,6 +247,7 @@ class Tcb:
         # Acknowledgments we owe
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
+        self.rcv_mss = DEFAULT_SEND_MSS  # the peer's full-sized segment, as far as seen (RFC 5681 section 4.2)
         self.reader_until = 0.0  # we count on somebody to read: inf when he was woken, else so long after he has read
 
     def begin_congestion(self, mss: int) -> None:

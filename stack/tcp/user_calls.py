@@ -144,7 +144,7 @@ def _at_end(tcb: Tcb) -> bool:
 
 def after_read(tcb: Tcb, now: float) -> None:
     """The buffer has room again: tell the peer if it is worth telling (3.8.6.2.2), or if he waits for it."""
-    due = tcb.ack_due > 0 and tcb.ack_due >= 2 * tcb.mss
+    due = tcb.ack_due >= 2 * tcb.rcv_mss
     tcb.reader_until = now + tcb.services.config.reader_patience_s
     if not tcb.peer_fin and tcb.synchronized and (due or update_is_due(tcb)):
         send_ack(tcb, now)

@@ -136,6 +136,20 @@ def test_the_name_of_another_kind_of_interface_is_refused(namespace: Namespace) 
     assert "not a TAP" in refusal(namespace.command(*COMMAND, "up"))
 
 
+def test_on_a_bridge_an_address_of_its_network_is_welcome(namespace: Namespace) -> None:
+    need("ip", "ping")
+    for words in (
+        ["link", "add", "br0", "type", "bridge"],
+        ["addr", "add", "10.9.0.1/24", "dev", "br0"],
+        ["tuntap", "add", "mode", "tap", "tap0"],
+        ["link", "set", "tap0", "master", "br0", "up"],
+        ["link", "set", "br0", "up"],
+    ):
+        ip("-n", namespace.name, *words)
+    with up(namespace, "--host-address", "none"):
+        namespace.run("ping", "-q", "-c", "1", "10.9.0.2")
+
+
 @pytest.fixture
 def neighbour(namespace: Namespace) -> None:
     """Another interface of the kernel's, with an address in the network we want."""

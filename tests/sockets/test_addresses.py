@@ -87,7 +87,7 @@ async def test_addresses_come_and_go() -> None:
         with pytest.raises(TimeoutError):
             await bob.ping("10.9.0.7", timeout_s=3)
         with pytest.raises(OSError) as caught:
-            alice.remove_address(link, "10.9.0.7")
+            alice.remove_address(link, "10.9.0.7/24")
         assert caught.value.errno == errno.EADDRNOTAVAIL
         with pytest.raises(OSError, match="has it") as caught:
             await alice.add_address(link, f"{BOB}/24", acd="strict")

@@ -11,7 +11,7 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp import ECE
 from stack.wire.tcp_options import TcpOptions
 
-from .world import ACK, MSS, SYN, Peer, add, closed, syn_sent, text
+from .world import ACK, MSS, SYN, Peer, add, closed, established, syn_sent, text
 
 SEGMENTS = 10
 
@@ -79,4 +79,23 @@ def test_so_does_a_mark(together: bool) -> None:
         acks(conn, peer, 1, 9)
         acks(conn, peer, 10, 10, ACK | ECE)
     assert conn.congestion.ssthresh == SEGMENTS // 2 * MSS
+    peer.world.sent.clear()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_loss_takes_no_share_of_what_nothing_follows(together: bool) -> None:
+    """RFC 5681 equation (4): FlightSize, when the user has no more to send than was in flight."""
+    conn, peer = established(congestion="reno")
+    conn.nodelay = True
+    conn.congestion.cwnd, conn.last_sent_at = 40 * MSS, peer.now
+    conn.send(text(20 * MSS), peer.now)
+    peer.world.sent.clear()
+    una = add(conn.iss, 1)
+    with peer.batch() if together else nullcontext():
+        for count in range(1, 18):
+            peer.sends(ACK, ack=add(una, count * MSS))
+        for _ in range(3):
+            peer.sends(ACK, ack=add(una, 17 * MSS))
+    assert conn.recovering
+    assert conn.congestion.ssthresh == 2 * MSS
     peer.world.sent.clear()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from stack.config import TcpConfig
+from stack.wire.tcp import SYN
+from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
-from .world import ACK, FIN, MSS, PEER_ISS, add, established, text
+from .world import ACK, FIN, MSS, PEER_ISS, add, established, syn_sent, text
 
 
 @rfc("9293 SHLD-18", "5681-4.2-a")
@@ -50,8 +52,9 @@ def test_every_second_full_segment_is_acknowledged_at_once() -> None:
 
 @rfc("9293 SHLD-19")
 def test_so_are_two_full_segments_worth_of_small_ones() -> None:
-    _, peer = established(mss=500)
-    for _ in range(9):
+    """Nobody has seen a larger one, so 536 octets are a full one: RFC 9293 section 3.7.1's default."""
+    _, peer = established()
+    for _ in range(10):
         peer.sends(ACK, text(100))
         peer.silent()
     peer.sends(ACK, text(100))
@@ -188,3 +191,18 @@ def test_one_who_read_a_while_ago_keeps_none_back() -> None:
     peer.wait(0.003)
     peer.sends(ACK, text(2 * MSS))
     peer.expects(ACK, ack=peer.snd_nxt)
+
+
+@rfc("5681-4.2-b")
+def test_two_segments_as_large_as_the_peer_makes_them_are_two_full_sized_ones() -> None:
+    """Our link takes jumbo frames, his does not: RFC 5681 section 4.2 would not have us acknowledge every twelfth."""
+    conn, peer = syn_sent()
+    peer.world.wire(conn).mtu = 9000
+    peer.sends(SYN | ACK, options=TcpOptions(mss=8960))
+    peer.expects(ACK)
+    assert conn.mss > 4 * MSS
+    for _ in range(4):
+        peer.sends(ACK, text(MSS))
+        peer.silent()
+        peer.sends(ACK, text(MSS))
+        peer.expects(ACK, ack=peer.snd_nxt)
