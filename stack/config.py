@@ -116,6 +116,8 @@ class TcpConfig:
     """How far the send buffer grows by itself."""
     auto_tuning: bool = True
     """Both buffers grow, up to their maximum, with what passes through them, unless the user has set their size."""
+    auto_tuning_trip_s: float = 0.002
+    """What is read in so long, too, is a round trip's worth, however short the path: both ends work in batches."""
     auto_tuning_pause_s: float = 0.01
     """A reader who was away for longer, or for two round trips if that is longer, was not busy reading."""
     send_quantum_bytes: int = 1 << 16

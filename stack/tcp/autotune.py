@@ -20,9 +20,9 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     tcb.trip_octets += count
     srtt_s = tcb.rtt.srtt_s
     elapsed_s = now - tcb.trip_began_at
-    if srtt_s is None or elapsed_s < srtt_s:
-        return
     config = tcb.services.config
+    if srtt_s is None or elapsed_s < srtt_s or elapsed_s < config.auto_tuning_trip_s:
+        return
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
     # Longer ago the connection was idle, which says nothing. On a short path, though, what counts is how often the
     # reader has his turn.

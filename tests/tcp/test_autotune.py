@@ -71,6 +71,21 @@ def test_on_a_short_path_it_is_the_reader_who_makes_a_round_trip_long() -> None:
     assert conn.rcvbuf > 3 * START
 
 
+def test_what_is_read_in_two_milliseconds_counts_as_a_round_trip_at_least() -> None:
+    """Both ends work in batches, so a window of one short round trip leaves one of them waiting."""
+    conn, peer = tuned()
+    conn.rtt.srtt_s = 0.0002
+    for _ in range(16):
+        with peer.batch():
+            for _ in range(20):
+                peer.sends(ACK, text(MSS))
+        while conn.receive(1 << 20, peer.now):
+            pass
+        peer.wait(0.0005)
+        peer.world.sent.clear()
+    assert conn.rcvbuf > 4 * 20 * MSS * 1.5
+
+
 def test_a_user_who_does_not_read_gets_no_larger_buffer() -> None:
     conn, peer = tuned()
     for _ in range(START // MSS):
