@@ -146,8 +146,10 @@ def test_on_a_bridge_an_address_of_its_network_is_welcome(namespace: Namespace) 
         ["link", "set", "br0", "up"],
     ):
         ip("-n", namespace.name, *words)
-    with up(namespace, "--host-address", "none"):
+    with namespace.start(*COMMAND, "up", *modes.up_options(), "--host-address", "none") as program:
+        program.wait_for(b"ready: ")
         namespace.run("ping", "-q", "-c", "1", "10.9.0.2")
+        assert program.stop()[0] == 0
 
 
 @pytest.fixture
