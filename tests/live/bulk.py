@@ -4,13 +4,15 @@ usage: python -m tests.live.bulk source ADDRESS PORT FLOWS POLICY
        python -m tests.live.bulk sink PORT FLOWS WARM_UP_S FOR_S
 
 A source makes so many connections and sends on all of them until it is killed; POLICY is the kernel's name of a
-congestion control. A sink takes so many connections and prints the octets of data a second that came on all of them
-together, once the first WARM_UP_S seconds are over.
+congestion control. A sink takes so many connections, prints the octets of data a second that came on all of them
+together, once the first WARM_UP_S seconds are over, and keeps them until it is killed: an end of its own would reset
+them under a sender that has not been told yet that the measurement is over.
 """
 
 from __future__ import annotations
 
 import select
+import signal
 import socket
 import sys
 import time
@@ -32,8 +34,8 @@ def source(address: str, port: int, flows: int, policy: str) -> None:
             one.send(CHUNK)
 
 
-def sink(port: int, flows: int, warm_up_s: float, for_s: float) -> float:
-    """Receive until the time is over."""
+def sink(port: int, flows: int, warm_up_s: float, for_s: float) -> None:
+    """Receive until the time is over, then wait for the end."""
     listener = socket.create_server(("", port), backlog=flows)
     print("listening", flush=True)
     sockets = [listener.accept()[0] for _ in range(flows)]
@@ -45,7 +47,8 @@ def sink(port: int, flows: int, warm_up_s: float, for_s: float) -> float:
             count = len(one.recv(1 << 20))
             if time.monotonic() >= begins:
                 received += count
-    return received / for_s
+    print(f"octets a second: {received / for_s}", flush=True)
+    signal.pause()
 
 
 if __name__ == "__main__":
@@ -53,4 +56,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "source":
         source(words[0], int(words[1]), int(words[2]), words[3])
     else:
-        print(f"octets a second: {sink(int(words[0]), int(words[1]), float(words[2]), float(words[3]))}", flush=True)
+        sink(int(words[0]), int(words[1]), float(words[2]), float(words[3]))
