@@ -81,6 +81,8 @@ class Link(Protocol):
     def read(self, now: float) -> memoryview | None:
         """The next frame, valid until the next call of `read`; None when there is none now.
 
+        A frame in a `stack.frame_buffer.FrameBuffer` may be kept for longer: see there.
+
         Raises OSError(ENETDOWN) when there will never be one again.
         """
 

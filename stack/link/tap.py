@@ -18,6 +18,7 @@ from typing import Any
 
 import pytun
 
+from stack.frame_buffer import FrameBuffer
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Offload, check_station_address
 from stack.wire import virtio
 from stack.wire.addresses import Prefix, format_ipv4
@@ -56,6 +57,7 @@ LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero at its end
 SMALLEST_MTU = 68  # RFC 791 section 3.2
 LARGEST_MTU = 65535 - ETHERNET_HEADER  # what the kernel allows on a TAP
 STALE_FRAMES = 4096  # how many frames `open` looks at to empty the queue; the kernel's holds 500 to 1,000
+_A_GLANCE = 64  # bytes: of a frame that nobody wants
 MOST_PARTS: int = os.sysconf("SC_IOV_MAX")
 PASSING = frozenset({errno.EINTR, errno.ENOMEM, errno.ENOBUFS})
 
@@ -115,10 +117,13 @@ class Tap:
         self._up = up
         self._device: Any = None
         self._fd = -1
-        self._buffer = bytearray(READ_BYTES)
-        self._buffers = [self._buffer]
-        self._view = memoryview(self._buffer).toreadonly()
+        self._read_into(FrameBuffer(READ_BYTES))
         self._header = 0  # how many bytes come before each frame
+
+    def _read_into(self, buffer: FrameBuffer) -> None:
+        self._buffer = buffer
+        self._buffers = [buffer]
+        self._view = memoryview(buffer).toreadonly()
 
     @property
     def rx_gso_size(self) -> int:
@@ -153,10 +158,12 @@ class Tap:
         return self._fd
 
     def read(self, now: float) -> memoryview | None:  # hot
-        """The next frame, valid until the next call; None when there is none now.
+        """The next frame, in a FrameBuffer, valid until the next call unless kept; None when there is none now.
 
         OSError(ENETDOWN) when the interface was deleted.
         """
+        if self._buffer.kept:
+            self._read_into(self._buffer.another())
         try:
             length = os.readv(self._fd, self._buffers)
         except BlockingIOError:
@@ -251,7 +258,7 @@ class Tap:
         """An interface that was up may have queued frames since we took it that were made for its last user."""
         for _ in range(STALE_FRAMES):
             try:
-                os.readv(descriptor, self._buffers)
+                os.read(descriptor, _A_GLANCE)
             except OSError:
                 break
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import islice
 from operator import itemgetter
+from typing import cast
 
+from stack.frame_buffer import FrameBuffer
 from stack.wire.checksum import Buffer
 
 # Chunks smaller than this are joined: their bookkeeping must not outweigh what they hold.
 _JOIN_BELOW = 1024
+
+# Text as long as this is kept where the link has put it, if it fills half of that place: the memory that data takes up
+# must not be much more than the data.
+_KEEP_FROM = 32_000
 
 _NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
 
@@ -21,7 +27,7 @@ _start_of = itemgetter(0)
 
 
 class ReceiveBuffer:
-    """In-order data as a queue of immutable chunks, out-of-order data as a sorted list of disjoint runs.
+    """In-order data as a queue of chunks that nobody changes, out-of-order data as a sorted list of disjoint runs.
 
     `next` is the stream offset of RCV.NXT, `size` the number of octets a reader could have now, `held` the number of
     octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
@@ -32,7 +38,7 @@ class ReceiveBuffer:
     __slots__ = ("_chunks", "_head", "_max_runs", "_runs", "held", "next", "size")
 
     def __init__(self, max_runs: int) -> None:
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._head = 0
         self._max_runs = max_runs
         self._runs = _NO_RUNS  # where each begins, and what it is
@@ -41,11 +47,13 @@ class ReceiveBuffer:
         self.held = 0
 
     def append(self, data: Buffer) -> None:
-        """Add in-order data: one copy, into an immutable chunk."""
+        """Add in-order data: one copy, into an immutable chunk, or none, where a whole frame buffer may be kept."""
         count = len(data)
         chunks = self._chunks
         if count < _JOIN_BELOW and chunks and len(chunks[-1]) + count <= _JOIN_BELOW:
-            chunks[-1] += data  # a new object: a chunk that a reader already has stays as it is
+            chunks[-1] = b"".join((chunks[-1], data))  # a chunk that a reader already has stays as it is
+        elif count >= _KEEP_FROM and isinstance(data, memoryview) and _keep(data):
+            chunks.append(data)
         else:
             chunks.append(bytes(data))
         self.size += count
@@ -108,7 +116,7 @@ class ReceiveBuffer:
             del self._runs[:moved]
 
     def read(self, max_bytes: int) -> bytes:
-        """Take up to `max_bytes`; a chunk that is alone, or as much as fits, is returned without a copy."""
+        """Take up to `max_bytes`; a chunk of bytes that is alone, or as much as fits, is returned without a copy."""
         chunks = self._chunks
         if not chunks or max_bytes <= 0:
             return b""
@@ -117,12 +125,12 @@ class ReceiveBuffer:
         if available > max_bytes:
             self._head += max_bytes
             self.size -= max_bytes
-            return first[self._head - max_bytes : self._head]
-        result = first[self._head :] if self._head else first
+            return bytes(first[self._head - max_bytes : self._head])
+        part = first[self._head :] if self._head else first
         taken = 1
         self._head = 0
         if available < max_bytes and len(chunks) > 1:  # one copy more is cheaper than one call more
-            parts = [result]
+            parts = [part]
             room = max_bytes - available
             for chunk in islice(chunks, 1, None):
                 if len(chunk) > room:
@@ -134,9 +142,18 @@ class ReceiveBuffer:
                 parts.append(chunk)
                 taken += 1
             result = b"".join(parts)
-        del chunks[:taken]
+        else:
+            result = bytes(part)
+        self._forget(taken)
         self.size -= len(result)
         return result
+
+    def _forget(self, count: int) -> None:
+        """The first chunks were read to their ends."""
+        for chunk in self._chunks[:count]:
+            if type(chunk) is memoryview:
+                cast(FrameBuffer, chunk.obj).give_back()
+        del self._chunks[:count]
 
     def peek(self, max_bytes: int, skip: int = 0) -> bytes:
         """A copy of up to `max_bytes`, from `skip` octets on; nothing is taken."""
@@ -165,7 +182,7 @@ class ReceiveBuffer:
             if self._head == len(chunk):
                 taken += 1
                 self._head = 0
-        del chunks[:taken]
+        self._forget(taken)
         self.size -= done
         return done
 
@@ -174,7 +191,7 @@ class ReceiveBuffer:
         offset += self._head
         for chunk in self._chunks:
             if offset < len(chunk):
-                return chunk[offset : offset + 1]
+                return bytes(chunk[offset : offset + 1])
             offset -= len(chunk)
         raise IndexError("it has not arrived")
 
@@ -192,6 +209,15 @@ class ReceiveBuffer:
         self.forget_held()
         self._chunks.clear()
         self._head = self.size = 0
+
+
+def _keep(data: memoryview) -> bool:
+    """Whether the buffer that `data` came in is left to us: see `FrameBuffer`."""
+    buffer = data.obj
+    if type(buffer) is not FrameBuffer or buffer.kept or 2 * len(data) < len(buffer):
+        return False
+    buffer.kept = True
+    return True
 
 
 def _end_of(run: tuple[int, bytes]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from stack.frame_buffer import FrameBuffer
 from stack.link.device import NO_OFFLOAD, Offload
 from stack.link.tap import GSO_MAX_BYTES, MOST_PARTS, TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNSETVNETLE, Tap
 from stack.wire import virtio
@@ -182,6 +183,27 @@ def test_a_super_frame_in(device: FakeDevice) -> None:
     assert bytes(tap.read(0.0) or b"") == FRAME
     assert tap.rx_gso_size == 0
     assert not tap.rx_checksum_ok
+
+
+def test_a_frame_that_is_kept_stays_when_the_next_comes(device: FakeDevice) -> None:
+    tap = opened()
+    device.kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    views = []
+    for number in range(3):
+        device.kernel.send(SUPER + bytes((number,)) * 65_000)
+        view = tap.read(0.0)
+        assert view is not None
+        assert isinstance(view.obj, FrameBuffer)
+        view.obj.kept = True
+        views.append(view)
+    assert [bytes(view) for view in views] == [bytes((number,)) * 65_000 for number in range(3)]
+    assert isinstance(views[1].obj, FrameBuffer)
+    views[1].obj.give_back()
+    device.kernel.send(SUPER + FRAME)
+    view = tap.read(0.0)
+    assert view is not None
+    assert view.obj is views[1].obj
+    tap.close()
 
 
 def test_nothing_is_left_of_the_last_frame_after_closing(device: FakeDevice) -> None:

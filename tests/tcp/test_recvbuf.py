@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from stack.frame_buffer import FrameBuffer
 from stack.tcp.recvbuf import ReceiveBuffer
 
 from .world import text
 
+LARGE = 65_160  # a super-frame's text
 SPAN = 4000  # how far ahead the model's peer may send
 
 
@@ -23,6 +25,7 @@ class Model(RuleBasedStateMachine):
         self.next = 0
         self.held: dict[int, int] = {}
         self.unread = b""
+        self.frame = FrameBuffer(LARGE + 66)
 
     def _arrived(self, offset: int, data: bytes) -> None:
         for index, octet in enumerate(data, offset):
@@ -51,9 +54,26 @@ class Model(RuleBasedStateMachine):
         self.buffer.insert(self.next, data)
         self._arrived(self.next, data)
 
-    @rule(count=st.sampled_from([0, 1, 7, 1000, 1024, 65536]))
+    @rule(
+        size=st.sampled_from([1000, LARGE // 2 - 1, LARGE // 2 + 100, LARGE]),
+        back=st.sampled_from([0, 0, -1]),
+        fill=st.integers(0, 255),
+    )
+    def super_frame(self, size: int, back: int, fill: int) -> None:
+        """As a TAP does: what is kept of a frame stays as it is, all else is overwritten by the next one."""
+        if self.frame.kept:
+            self.frame = self.frame.another()
+        self.frame[:] = b"\xdb" * len(self.frame)
+        data = bytes((fill,)) * size
+        self.frame[66 : 66 + size] = data
+        offset = max(self.next + back, 0)
+        self.buffer.insert(offset, memoryview(self.frame).toreadonly()[66 : 66 + size])
+        self._arrived(offset, data)
+
+    @rule(count=st.sampled_from([0, 1, 7, 1000, 1024, 65536, 10 * LARGE]))
     def read(self, count: int) -> None:
         got = self.buffer.read(count)
+        assert type(got) is bytes
         assert got == self.unread[: len(got)]
         assert len(got) <= count
         assert bool(got) == bool(count and self.unread)
@@ -100,6 +120,37 @@ def test_a_large_chunk_is_handed_out_as_it_is() -> None:
     buffer.insert(40_000, b"tail")
     assert buffer.read(20_000) is chunk
     assert buffer.read(65536) == b"tail"
+
+
+def in_a_frame(size: int) -> memoryview:
+    """Text of a frame that a TAP has read."""
+    frame = FrameBuffer(LARGE + 66)
+    frame[66 : 66 + size] = text(size)
+    return memoryview(frame).toreadonly()[66 : 66 + size]
+
+
+def test_a_super_frame_is_kept_where_it_is_until_it_is_read() -> None:
+    buffer = ReceiveBuffer(4)
+    view = in_a_frame(LARGE)
+    buffer.insert(0, view)
+    frame = view.obj
+    assert isinstance(frame, FrameBuffer)
+    assert frame.kept
+    assert buffer.peek(LARGE) == text(LARGE)
+    assert buffer.octet(5) == text(LARGE)[5:6]
+    assert buffer.read(LARGE - 1) == text(LARGE)[:-1]
+    assert frame.kept
+    assert buffer.read_into(memoryview(bytearray(2))) == 1
+    assert not frame.kept
+
+
+def test_little_text_does_not_keep_a_large_frame() -> None:
+    buffer = ReceiveBuffer(4)
+    view = in_a_frame(32_000)
+    buffer.insert(0, view)
+    assert isinstance(view.obj, FrameBuffer)
+    assert not view.obj.kept
+    assert buffer.read(LARGE) == text(32_000)
 
 
 def test_small_chunks_are_joined_for_one_read() -> None:
