@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from stack.transitions import draw, follow
+
 
 class State(IntEnum):
     """RFC 2131 figure 5, in the order of a lease's life."""
@@ -96,32 +98,11 @@ HOLDING = frozenset({State.BOUND, State.RENEWING, State.REBINDING})
 """Where a lease is in use. (In REBOOTING one is, too, if it is only being verified.)"""
 
 
-class IllegalTransition(AssertionError):
-    """A bug of ours: the event may not happen in this state, or not lead to that one."""
-
-
 def next_state(state: State, event: Event, to: State | None = None) -> State:
     """The state that `event` leads to from `state`; `to` chooses where there are two ways."""
-    targets = LEGAL.get((state, event), ())
-    if to is None and len(targets) == 1:
-        return targets[0]
-    if to in targets and to is not None:
-        return to
-    raise IllegalTransition(
-        f"{event.name} in {state.name} does not lead to {to.name if to is not None else 'one state'}"
-    )
+    return follow(LEGAL, state, event, to)
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram, one arrow for each pair of states, labelled with its events.
-
-    Left out: STOP, which leads from every state to STOPPED.
-    """
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for (state, event), targets in LEGAL.items():
-        for target in targets:
-            if event is not Event.STOP:
-                arrows.setdefault((state, target), []).append(event.name)
-    lines = ["stateDiagram-v2", "    [*] --> STOPPED"]
-    lines += [f"    {a.name} --> {b.name}: {', '.join(events)}" for (a, b), events in sorted(arrows.items())]
-    return "\n".join(lines)
+    """The table as a Mermaid state diagram. Left out: STOP, which leads from every state to STOPPED."""
+    return draw(LEGAL, State.STOPPED, lambda event, to: event is not Event.STOP)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from stack.transitions import draw, follow
+
 
 class State(IntEnum):
     """RFC 9293 section 3.3.2, in the order of a connection's life."""
@@ -104,20 +106,9 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
 SYNCHRONIZED = frozenset(state for state in State if state >= State.ESTABLISHED)
 
 
-class IllegalTransition(AssertionError):
-    """A bug of ours: the event may not happen in this state, or not lead to that one."""
-
-
 def next_state(state: State, event: Event, to: State | None = None) -> State:
     """The state that `event` leads to from `state`; `to` chooses where the RFC knows two ways."""
-    targets = LEGAL.get((state, event), ())
-    if to is None and len(targets) == 1:
-        return targets[0]
-    if to in targets and to is not None:
-        return to
-    raise IllegalTransition(
-        f"{event.name} in {state.name} does not lead to {to.name if to is not None else 'one state'}"
-    )
+    return follow(LEGAL, state, event, to)
 
 
 # Possible almost everywhere, so that a diagram with them shows nothing.
@@ -125,15 +116,8 @@ _SUDDEN_ENDS = (Event.ABORT, Event.USER_TIMEOUT, Event.RCV_RST, Event.HARD_ERROR
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram, one arrow for each pair of states, labelled with its events.
+    """The table as a Mermaid state diagram.
 
     Left out: reset, ABORT and timeout, which lead from almost every state to CLOSED.
     """
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for (state, event), targets in LEGAL.items():
-        for target in targets:
-            if event not in _SUDDEN_ENDS or target is not State.CLOSED:
-                arrows.setdefault((state, target), []).append(event.name)
-    lines = ["stateDiagram-v2", "    [*] --> CLOSED"]
-    lines += [f"    {a.name} --> {b.name}: {', '.join(events)}" for (a, b), events in sorted(arrows.items())]
-    return "\n".join(lines)
+    return draw(LEGAL, State.CLOSED, lambda event, to: event not in _SUDDEN_ENDS or to is not State.CLOSED)

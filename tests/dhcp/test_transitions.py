@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stack.dhcp.lease import Lease
-from stack.dhcp.states import HOLDING, LEGAL, Event, IllegalTransition, State, diagram, next_state
+from stack.dhcp.states import HOLDING, LEGAL, Event, State, diagram, next_state
+from stack.transitions import IllegalTransition
 from stack.wire import dhcp
 from tests.dhcp.world import ADDRESS, OTHER_MAC, SERVER, World, seconds
 from tests.requirements import rfc

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stack.tcp.states import LEGAL, Event, IllegalTransition, State, diagram, next_state
+from stack.tcp.states import LEGAL, Event, State, diagram, next_state
+from stack.transitions import IllegalTransition
 
 
 def test_an_event_that_is_not_in_the_table_is_refused() -> None:
