@@ -42,12 +42,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--request-address", type=host_address, metavar="ADDR", help="ask for this address")
     add(
         "--timeout",
-        type=seconds,
+        type=timeout,
         default=TIMEOUT_S,
         metavar="S",
         help="how long to wait for a lease, in seconds (default: %(default)g)",
     )
     add("-v", "--verbose", action="store_true", help="tell the exchange, message by message, on standard error")
+
+
+def timeout(text: str) -> float:
+    """How long a lease is waited for."""
+    return seconds(text, "time to wait", 0.1, 86_400)
 
 
 def main(options: Options, arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import trio
 import stack
 
 from . import namespace
-from .options import Options, host_address, whole_number
+from .options import Options, host_address, seconds, whole_number
 from .up import ENDING, Failed, address, on_tap, say
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
@@ -72,13 +72,7 @@ def size(text: str) -> int:
 
 def interval(text: str) -> float:
     """Seconds from one request to the next."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0.001 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no interval: seconds, from 0.001 to 3600")
-    return seconds
+    return seconds(text, "interval", 0.001, 3600)
 
 
 def main(options: Options, arguments: argparse.Namespace) -> int:
