@@ -77,56 +77,53 @@ def bulk_out(seconds: float, ports: Ports) -> float:
     return total * 8 / elapsed / 1e9
 
 
-def tcp_echoes(seconds: float, ports: Ports) -> float:
-    """Round trips of one octet a second, on one connection."""
-    count = 0
-    with connect(ECHO) as sock:
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            octet = bytes((count & 0xFF,))
-            sock.send(octet)
-            if sock.recv(1) != octet:
-                raise SystemExit("a wrong echo")
-            count += 1
-        return count / (time.perf_counter() - start)
-
-
-def connections(seconds: float, ports: Ports) -> float:
-    """Connect, echo an octet, close: how many a second, one after another."""
+def rate(seconds: float, do: Callable[[int], None]) -> float:
+    """How many times a second something is done, one after another; it is told how many times it has been done."""
     count = 0
     start = time.perf_counter()
     while time.perf_counter() < start + seconds:
-        with connect(ECHO) as sock:
-            sock.send(b"x")
-            if sock.recv(1) != b"x":
-                raise SystemExit("a wrong echo")
+        do(count)
         count += 1
     return count / (time.perf_counter() - start)
 
 
+def echo(sock: socket.socket, message: bytes) -> None:
+    """Send a message and have it back."""
+    sock.send(message)
+    if sock.recv(len(message) + 1) != message:
+        raise SystemExit("a wrong echo")
+
+
+def tcp_echoes(seconds: float, ports: Ports) -> float:
+    """Round trips of one octet a second, on one connection."""
+    with connect(ECHO) as sock:
+        return rate(seconds, lambda count: echo(sock, bytes((count & 0xFF,))))
+
+
+def connections(seconds: float, ports: Ports) -> float:
+    """Connect, echo an octet, close: how many a second, one after another."""
+
+    def connection(count: int) -> None:
+        with connect(ECHO) as sock:
+            echo(sock, b"x")
+
+    return rate(seconds, connection)
+
+
 def udp_echoes(seconds: float, ports: Ports) -> float:
     """Round trips of a 64-octet datagram a second."""
-    count = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(PATIENCE_S)
         sock.connect((HOST, ECHO))
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            datagram = count.to_bytes(64, "big")
-            sock.send(datagram)
-            if sock.recv(100) != datagram:
-                raise SystemExit("a wrong echo")
-            count += 1
-        return count / (time.perf_counter() - start)
+        return rate(seconds, lambda count: echo(sock, count.to_bytes(64, "big")))
 
 
 def requests(seconds: float, ports: Ports) -> float:
     """HTTP requests a second for a file of 1,024 octets, one after another on one connection."""
-    count = 0
     request = f"GET /{PAGE} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
     with connect(HTTP) as sock:
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
+
+        def get(count: int) -> None:
             sock.send(request)
             answer = b""
             while len(answer.partition(b"\r\n\r\n")[2]) < len(BODY):
@@ -136,8 +133,8 @@ def requests(seconds: float, ports: Ports) -> float:
                 answer += more
             if not answer.startswith(b"HTTP/1.1 200 ") or not answer.endswith(b"\r\n\r\n" + BODY):
                 raise SystemExit(f"a wrong answer: {answer!r}")
-            count += 1
-        return count / (time.perf_counter() - start)
+
+        return rate(seconds, get)
 
 
 def ping(seconds: float, ports: Ports) -> float:
