@@ -11,6 +11,7 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp import ECE
 from stack.wire.tcp_options import TcpOptions
 
+from .full_segments import at
 from .world import ACK, MSS, SYN, Peer, add, closed, established, syn_sent, text
 
 SEGMENTS = 10
@@ -29,7 +30,7 @@ def sending(**changes: Any) -> tuple[Connection, Peer]:
 def acks(conn: Connection, peer: Peer, first: int, last: int, flags: int = ACK) -> None:
     """One ACK for each of these segments."""
     for number in range(first, last + 1):
-        peer.sends(flags, ack=add(conn.iss, 1 + number * MSS))
+        peer.sends(flags, ack=at(conn, number))
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -60,12 +61,11 @@ def test_a_loss_takes_its_share_of_all_that_the_acks_before_it_let_go(sack: bool
     """Six segments arrive, the seventh is lost, and the next three make themselves heard in the same batch."""
     conn, peer = sending(congestion="reno", sack=sack)
     conn.congestion.ssthresh = SEGMENTS * MSS  # congestion avoidance: the window stays what it is
-    una = add(conn.iss, 1 + 6 * MSS)
     with peer.batch() if together else nullcontext():
         acks(conn, peer, 1, 6)
         for end in (8, 9, 10):
-            blocks = ((add(conn.iss, 1 + 7 * MSS), add(conn.iss, 1 + end * MSS)),) if sack else ()
-            peer.sends(ACK, ack=una, options=TcpOptions(sack_blocks=blocks))
+            blocks = ((at(conn, 7), at(conn, end)),) if sack else ()
+            peer.sends(ACK, ack=at(conn, 6), options=TcpOptions(sack_blocks=blocks))
     assert conn.recovering
     assert conn.congestion.ssthresh == SEGMENTS // 2 * MSS
     peer.world.sent.clear()

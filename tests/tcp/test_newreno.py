@@ -10,6 +10,7 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
+from .full_segments import at, goes
 from .world import ACK, MSS, SYN, Peer, add, established, listening, syn_sent, text
 
 
@@ -17,15 +18,8 @@ def sending(segments: int = 10, **changes: Any) -> tuple[Connection, Peer]:
     """`segments` full segments of Reno's are in flight, claimed, and there is more to send."""
     conn, peer = established(congestion="reno", **{"initial_window_segments": segments, **changes})
     conn.send(text(60_000), peer.now)
-    for number in range(segments):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(segments))
     return conn, peer
-
-
-def at(conn: Connection, segment: int) -> int:
-    """The sequence number with which our segment of that number begins."""
-    return add(conn.iss, 1 + segment * MSS)
 
 
 def acks(conn: Connection, peer: Peer, segments: int) -> None:
@@ -109,9 +103,7 @@ def test_acks_of_single_octets_gain_nothing() -> None:
 def test_no_more_is_in_flight_than_both_windows_allow() -> None:
     conn, peer = established(window=3 * MSS)
     conn.send(text(60_000), peer.now)
-    for number in range(3):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(3))
     peer.sends(ACK, ack=at(conn, 3), window=0xFFFF)
     for number in range(3, 3 + conn.congestion.cwnd // MSS):
         peer.expects(ACK, MSS, seq=at(conn, number))
@@ -330,9 +322,7 @@ def test_after_an_idle_time_the_window_begins_anew() -> None:
     conn.congestion.cwnd = 40 * MSS
     peer.wait(10)
     conn.send(text(60_000), peer.now)
-    for number in range(10):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(10))
 
 
 @rfc("5681-4.1-a", "6928-2-d")
@@ -342,9 +332,7 @@ def test_a_window_smaller_than_the_initial_one_does_not_grow_by_being_idle() -> 
     conn.congestion.cwnd = 2 * MSS
     peer.wait(10)
     conn.send(text(60_000), peer.now)
-    for number in range(2):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(2))
 
 
 @rfc("5681-3.2-a", "5681-4.2-d", "6582-5-a")

@@ -12,7 +12,8 @@ from stack.tcp.connection import Connection
 from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.wire.tcp_options import TcpOptions
 
-from .world import ACK, FIN, MSS, SYN, Peer, add, established, syn_sent, text
+from .full_segments import at, goes, sack
+from .world import ACK, FIN, MSS, SYN, Peer, established, syn_sent, text
 
 RTT = 0.1
 RATE = 1000 * MSS  # a segment a millisecond
@@ -23,18 +24,6 @@ def limited(rate: int = RATE, **changes: Any) -> tuple[Connection, Peer]:
     conn, peer = established(**changes)
     conn.max_pacing_rate = rate
     return conn, peer
-
-
-def at(conn: Connection, segment: int) -> int:
-    """The sequence number with which our segment of that number begins."""
-    return add(conn.iss, 1 + segment * MSS)
-
-
-def goes(conn: Connection, peer: Peer, *numbers: int) -> None:
-    """Exactly these full segments have been sent."""
-    for number in numbers:
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -205,10 +194,9 @@ def test_lost_segments_are_sent_again_no_faster(rack: bool, at_once: int) -> Non
     conn.max_pacing_rate = RATE
     conn.options_changed(peer.now)
     peer.wait(RTT)
-    blocks = ((at(conn, 4), at(conn, 10)),)
-    peer.sends(ACK, ack=at(conn, 0), options=TcpOptions(sack_blocks=blocks))
+    sack(conn, peer, 0, (4, 10))
     goes(conn, peer, *range(at_once))
-    peer.sends(ACK, ack=at(conn, 1), options=TcpOptions(sack_blocks=blocks))
+    sack(conn, peer, 1, (4, 10))
     peer.silent()
     peer.wait(0.003)
     goes(conn, peer, *range(at_once, 4))

@@ -10,6 +10,7 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
+from .full_segments import at, goes, sack
 from .world import ACK, FIN, MSS, SYN, Peer, add, syn_sent, text
 
 RTT = 0.1
@@ -29,28 +30,8 @@ def sending(segments: int = 10, octets: int = 60_000, **changes: Any) -> tuple[C
     """`segments` full segments are in flight and claimed."""
     conn, peer = agreed(**{"initial_window_segments": segments, **changes})
     conn.send(text(octets), peer.now)
-    for number in range(segments):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(segments))
     return conn, peer
-
-
-def at(conn: Connection, segment: float) -> int:
-    """The sequence number with which our segment of that number begins."""
-    return add(conn.iss, 1 + int(segment * MSS))
-
-
-def sack(conn: Connection, peer: Peer, acked: float, *blocks: tuple[float, float]) -> None:
-    """The peer acknowledges the first `acked` segments, and those in the blocks, the newest first."""
-    edges = tuple((at(conn, left), at(conn, right)) for left, right in blocks)
-    peer.sends(ACK, ack=at(conn, acked), options=TcpOptions(sack_blocks=edges))
-
-
-def resends(conn: Connection, peer: Peer, *numbers: int) -> None:
-    """Exactly these segments go out now."""
-    for number in numbers:
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
 
 
 @rfc("8985-4-a")
@@ -74,7 +55,7 @@ def test_one_way_of_finding_losses_at_a_time() -> None:
     peer.wait(RTT)
     for end in (2, 3, 4, 5):
         sack(conn, peer, 0, (1, end))
-    resends(conn, peer, 10, 11, 12, 13)
+    goes(conn, peer, 10, 11, 12, 13)
     assert not conn.recovering
 
 
@@ -88,7 +69,7 @@ def test_the_reordering_timer_finds_the_loss_when_no_ack_comes() -> None:
     peer.wait(RTT / 4 - 0.001)
     peer.silent()
     peer.wait(0.002)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.recovering
 
 
@@ -97,12 +78,12 @@ def test_what_time_shows_lost_waits_for_an_ack_while_the_network_is_full() -> No
     conn, peer = sending()
     peer.wait(RTT)
     sack(conn, peer, 0, (1, 2))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     peer.wait(RTT / 4)
     assert conn.recovering
     peer.silent()
     sack(conn, peer, 0, (1, 3))
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.prr is not None
     assert conn.prr.out == MSS
 
@@ -111,12 +92,12 @@ def test_but_not_for_longer_than_a_round_trip() -> None:
     conn, peer = sending()
     peer.wait(RTT)
     sack(conn, peer, 0, (1, 2))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     peer.wait(RTT / 4)
     peer.wait(RTT - 0.001)
     peer.silent()
     peer.wait(0.002)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     peer.wait(RTT)
     peer.silent()
 
@@ -127,9 +108,9 @@ def test_three_segments_sacked_are_enough_when_nothing_was_reordered() -> None:
     peer.wait(RTT)
     sack(conn, peer, 0, (1, 2))
     sack(conn, peer, 0, (1, 3))
-    resends(conn, peer, 10, 11)
+    goes(conn, peer, 10, 11)
     sack(conn, peer, 0, (1, 4))
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
 
 
 @rfc("8985-6.2-d")
@@ -137,10 +118,10 @@ def test_a_retransmission_that_is_lost_is_sent_again_without_a_timeout() -> None
     conn, peer = sending(10, 10 * MSS)
     peer.wait(RTT)
     sack(conn, peer, 0, (2, 10))
-    resends(conn, peer, 0, 1)
+    goes(conn, peer, 0, 1)
     peer.wait(RTT)
     sack(conn, peer, 0, (1, 10))  # the second arrived, the first did not
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.timeouts == 0
 
 
@@ -149,13 +130,13 @@ def test_congestion_control_decides_when_it_goes() -> None:
     conn, peer = sending()
     peer.wait(RTT)
     sack(conn, peer, 0, (9, 10))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     peer.wait(RTT / 4)  # 0 to 8 are lost
     assert conn.rack is not None
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.rack.lost == 8 * MSS
     sack(conn, peer, 1, (9, 10))
-    resends(conn, peer, 1, 2)
+    goes(conn, peer, 1, 2)
 
 
 @rfc("8985-9.3-b", "6937-3-a", "6937-3-b")
@@ -165,7 +146,7 @@ def test_recovery_reduces_the_rate_in_proportion() -> None:
     sack(conn, peer, 0, (1, 2))
     sack(conn, peer, 0, (1, 3))
     sack(conn, peer, 0, (1, 4))
-    resends(conn, peer, 10, 11, 0)
+    goes(conn, peer, 10, 11, 0)
     assert conn.congestion.cwnd == conn.congestion.ssthresh == 5 * MSS
     out = []
     for end in range(5, 11):
@@ -195,7 +176,7 @@ def test_the_last_segment_goes_again_after_two_round_trips() -> None:
     peer.wait(2 * RTT - 0.001)
     peer.silent()
     peer.wait(0.002)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
     peer.wait(0.1)
     sack(conn, peer, 3)
 
@@ -243,7 +224,7 @@ def test_the_probe_is_never_later_than_the_timeout_would_be() -> None:
 def test_the_probe_is_new_data_if_there_is_some() -> None:
     conn, peer = sending(3, 10 * MSS)
     peer.wait(2 * RTT)
-    resends(conn, peer, 3)  # beyond cwnd
+    goes(conn, peer, 3)  # beyond cwnd
     assert conn.flight == 4 * MSS
 
 
@@ -254,19 +235,19 @@ def test_but_not_beyond_the_peers_window() -> None:
     conn.send(text(MSS), peer.now)
     peer.silent()
     peer.wait(2 * RTT + 0.2)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
 
 
 @rfc("8985-7.3-a", "8985-7.3-b", "8985-7.3-f")
 def test_one_probe_and_then_the_timeout() -> None:
     conn, peer = sending(3, 3 * MSS)
     peer.wait(2 * RTT)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
     assert conn.deadline == conn.rto_deadline == peer.now + conn.rtt.timeout_s()
     peer.wait(0.999)
     peer.silent()
     peer.wait(0.002)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.timeouts == 1
     sack(conn, peer, 3)
 
@@ -275,7 +256,7 @@ def test_one_probe_and_then_the_timeout() -> None:
 def test_no_probe_before_a_round_trip_was_measured_since_the_last() -> None:
     conn, peer = sending(3, 3 * MSS)
     peer.wait(2 * RTT)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
     peer.wait(RTT)
     sack(conn, peer, 3, (2, 3))  # a duplicate: the probe is over, but nothing was measured (Karn)
     assert conn.tlp_end is None
@@ -290,10 +271,10 @@ def test_no_probe_before_a_round_trip_was_measured_since_the_last() -> None:
 def test_the_answer_to_the_probe_shows_what_was_lost_before_it() -> None:
     conn, peer = sending(4, 4 * MSS)
     peer.wait(2 * RTT)
-    resends(conn, peer, 3)
+    goes(conn, peer, 3)
     peer.wait(RTT)
     sack(conn, peer, 1, (3, 4))
-    resends(conn, peer, 1, 2)
+    goes(conn, peer, 1, 2)
     assert conn.timeouts == 0
 
 
@@ -302,7 +283,7 @@ def test_a_loss_that_the_probe_repaired_still_counts_as_congestion() -> None:
     conn, peer = sending(3, 3 * MSS)
     before = conn.congestion.cwnd
     peer.wait(2 * RTT)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
     peer.wait(RTT)
     sack(conn, peer, 3)
     assert conn.congestion.cwnd >= before
@@ -317,7 +298,7 @@ def test_a_loss_that_the_probe_repaired_still_counts_as_congestion() -> None:
 def test_but_not_when_both_arrived(dsack: bool) -> None:
     conn, peer = sending(3, 3 * MSS)
     peer.wait(2 * RTT)
-    resends(conn, peer, 2)
+    goes(conn, peer, 2)
     sack(conn, peer, 3)
     sack(conn, peer, 3, *([(2, 3)] if dsack else []))
     conn.send(b"more", peer.now)
@@ -344,12 +325,12 @@ def test_a_timeout_sends_the_first_and_forgets_what_was_sacked() -> None:
     peer.wait(0.2)
     peer.world.sent.clear()
     peer.wait(1.0)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.rack is not None
     assert conn.rto_recovery
     assert conn.rack.lost == 9 * MSS
     sack(conn, peer, 1)
-    resends(conn, peer, 1, 2)
+    goes(conn, peer, 1, 2)
     sack(conn, peer, 10)
     assert not conn.rto_recovery
     assert conn.flight == 0
@@ -453,5 +434,5 @@ def test_the_user_is_told_that_duplicate_acks_let_his_data_go(with_sack: bool) -
         sack(conn, peer, 0, (1, 2))
     else:
         peer.sends(ACK, ack=at(conn, 0))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     assert woken == [MSS]

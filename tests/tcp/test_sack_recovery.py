@@ -8,7 +8,8 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
-from .world import ACK, FIN, MSS, SYN, Peer, add, syn_sent, text
+from .full_segments import at, goes, sack
+from .world import ACK, FIN, MSS, SYN, Peer, syn_sent, text
 
 
 def sending(segments: int = 10, octets: int = 60_000, **changes: Any) -> tuple[Connection, Peer]:
@@ -17,39 +18,19 @@ def sending(segments: int = 10, octets: int = 60_000, **changes: Any) -> tuple[C
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, sack_permitted=True))
     peer.expects(ACK)
     conn.send(text(octets), peer.now)
-    for number in range(segments):
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
+    goes(conn, peer, *range(segments))
     return conn, peer
-
-
-def at(conn: Connection, segment: float) -> int:
-    """The sequence number with which our segment of that number begins."""
-    return add(conn.iss, 1 + int(segment * MSS))
-
-
-def sack(conn: Connection, peer: Peer, acked: float, *blocks: tuple[float, float]) -> None:
-    """The peer acknowledges the first `acked` segments, and those in the blocks, the newest first."""
-    edges = tuple((at(conn, left), at(conn, right)) for left, right in blocks)
-    peer.sends(ACK, ack=at(conn, acked), options=TcpOptions(sack_blocks=edges))
-
-
-def resends(conn: Connection, peer: Peer, *numbers: int) -> None:
-    """Exactly these segments go out now."""
-    for number in numbers:
-        peer.expects(ACK, MSS, seq=at(conn, number))
-    peer.silent()
 
 
 def recovering() -> tuple[Connection, Peer]:
     """Segments 0, 1 and 5 of ten are lost; 2, 3 and 4 have arrived. Limited transmit has sent two more."""
     conn, peer = sending()
     sack(conn, peer, 0, (2, 3))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     sack(conn, peer, 0, (2, 4))
-    resends(conn, peer, 11)
+    goes(conn, peer, 11)
     sack(conn, peer, 0, (2, 5))
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     return conn, peer
 
 
@@ -57,7 +38,7 @@ def recovering() -> tuple[Connection, Peer]:
 def test_before_recovery_what_is_sacked_makes_room_for_new_data() -> None:
     conn, peer = sending()
     sack(conn, peer, 0, (2, 3))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     assert conn.congestion.cwnd == 10 * MSS
 
 
@@ -68,7 +49,7 @@ def test_a_duplicate_without_news_sends_nothing() -> None:
         sack(conn, peer, 0)
     peer.silent()
     sack(conn, peer, 0, (2, 3))
-    resends(conn, peer, 10)
+    goes(conn, peer, 10)
     for _ in range(5):
         sack(conn, peer, 0, (2, 3))
     peer.silent()
@@ -80,10 +61,10 @@ def test_three_acks_with_news_begin_recovery() -> None:
     conn, peer = sending()
     sack(conn, peer, 0, (2, 3))
     sack(conn, peer, 0, (2, 4))
-    resends(conn, peer, 10, 11)
+    goes(conn, peer, 10, 11)
     assert not conn.recovering
     sack(conn, peer, 0, (2, 5))
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.recovering
     assert conn.recover == conn.snd_nxt
     assert conn.congestion.cwnd == conn.congestion.ssthresh == 5 * MSS
@@ -94,7 +75,7 @@ def test_so_does_one_ack_that_shows_a_loss() -> None:
     conn, peer = sending()
     sack(conn, peer, 0, (2, 5))
     assert conn.recovering
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
 
 
 @rfc("6675-5-b")
@@ -128,11 +109,11 @@ def test_in_recovery_the_pipe_decides_and_next_seg_chooses() -> None:
     sack(conn, peer, 0, (6, 8), (2, 5))
     peer.silent()  # pipe 6
     sack(conn, peer, 0, (6, 9), (2, 5))  # 5 is lost, too: pipe 4
-    resends(conn, peer, 1)
+    goes(conn, peer, 1)
     sack(conn, peer, 0, (6, 10), (2, 5))
-    resends(conn, peer, 5)
+    goes(conn, peer, 5)
     sack(conn, peer, 0, (6, 11), (2, 5))
-    resends(conn, peer, 12)  # nothing is left that is lost: new data
+    goes(conn, peer, 12)  # nothing is left that is lost: new data
 
 
 @rfc("6675-5-k")
@@ -143,7 +124,7 @@ def test_when_next_seg_finds_nothing_nothing_is_sent() -> None:
     sack(conn, peer, 0, (1, 3))
     peer.silent()
     sack(conn, peer, 0, (1, 4))
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.scoreboard is not None
     assert conn.congestion.cwnd - conn.scoreboard.set_pipe(conn.scoreboard.high_ack + conn.flight, MSS) >= MSS
 
@@ -155,16 +136,16 @@ def test_what_was_sent_again_is_not_sent_a_third_time() -> None:
     assert board is not None
     assert board.high_rxt == board.high_ack + MSS
     sack(conn, peer, 0, (6, 11), (2, 5))
-    resends(conn, peer, 1, 5, 12)
+    goes(conn, peer, 1, 5, 12)
     sack(conn, peer, 0, (6, 12), (2, 5))
-    resends(conn, peer, 13)
+    goes(conn, peer, 13)
 
 
 @rfc("6675-5-f", "6675-5-g", "5681-4.3-b")
 def test_an_ack_of_everything_ends_recovery_and_the_scoreboard_stays() -> None:
     conn, peer = recovering()
     sack(conn, peer, 0, (6, 11), (2, 5))
-    resends(conn, peer, 1, 5, 12)
+    goes(conn, peer, 1, 5, 12)
     sack(conn, peer, 12)
     assert not conn.recovering
     assert conn.congestion.cwnd == conn.congestion.ssthresh == 5 * MSS
@@ -179,7 +160,7 @@ def test_an_ack_of_everything_ends_recovery_and_the_scoreboard_stays() -> None:
 def test_what_was_sacked_beyond_the_recovery_point_stays_on_the_scoreboard() -> None:
     conn, peer = recovering()
     sack(conn, peer, 0, (6, 12), (2, 5))
-    resends(conn, peer, 1, 5, 12, 13)
+    goes(conn, peer, 1, 5, 12, 13)
     sack(conn, peer, 0, (13, 14), (6, 12), (2, 5))
     peer.world.sent.clear()
     sack(conn, peer, 12)
@@ -208,11 +189,11 @@ def test_a_timeout_forgets_what_was_sacked_and_sends_the_left_edge() -> None:
     sack(conn, peer, 0, (1, 3))
     peer.world.sent.clear()
     peer.wait(0.2)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert conn.scoreboard is not None
     assert conn.scoreboard.sacked == 0
     sack(conn, peer, 1)
-    resends(conn, peer, 1, 2)
+    goes(conn, peer, 1, 2)
 
 
 @rfc("2018-5-c")
@@ -221,26 +202,26 @@ def test_even_if_the_left_edge_itself_was_sacked() -> None:
     sack(conn, peer, 0, (0, 3))
     peer.world.sent.clear()
     peer.wait(0.2)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
 
 
 @rfc("6675-5.1-a", "6675-5.1-e")
 def test_after_a_timeout_what_is_sacked_then_is_not_sent_again() -> None:
     conn, peer = sending()
     peer.wait(0.2)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     sack(conn, peer, 1, (2, 5))
-    resends(conn, peer, 1, 5)
+    goes(conn, peer, 1, 5)
 
 
 @rfc("6675-5.1-b", "6675-5.1-d")
 def test_a_timeout_in_recovery_ends_it_and_moves_the_recovery_point() -> None:
     conn, peer = recovering()
     sack(conn, peer, 0, (6, 12), (2, 5))
-    resends(conn, peer, 1, 5, 12, 13)
+    goes(conn, peer, 1, 5, 12, 13)
     assert conn.recover == at(conn, 12)
     peer.wait(0.2)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     assert not conn.recovering
     assert conn.recover == conn.snd_nxt == at(conn, 14)
 
@@ -249,7 +230,7 @@ def test_a_timeout_in_recovery_ends_it_and_moves_the_recovery_point() -> None:
 def test_no_new_recovery_before_what_was_out_at_the_timeout_is_acknowledged() -> None:
     conn, peer = sending()
     peer.wait(0.2)
-    resends(conn, peer, 0)
+    goes(conn, peer, 0)
     for end in range(3, 8):
         sack(conn, peer, 0, (2, end))
     assert not conn.recovering
