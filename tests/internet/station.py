@@ -15,6 +15,7 @@ from stack.internet.arp import NeighborCache
 from stack.internet.interface import send_frame
 from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import REACHABLE
+from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.link.device import NO_OFFLOAD
 from stack.udp.ports import UdpPorts
@@ -24,7 +25,7 @@ from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.icmp import IcmpMessage
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_ICMP, PROTO_UDP
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.udp import build_datagram
 
 OUR_MAC = bytes.fromhex("02000000aa02")
@@ -299,6 +300,21 @@ def state_of(station: Station, address: bytes) -> str | None:
         if record.address == ".".join(map(str, address)):
             return record.state
     return None
+
+
+def path_to(station: Station, address: bytes = PEER) -> Path:
+    """Our way to a neighbour."""
+    return station.ipv4.path(None, address, PROTO_TCP, df=True, now=station.now)
+
+
+def send(station: Station, path: Path, data: bytes = b"x") -> None:
+    """Something for the neighbour, whether ARP must ask for it first or not."""
+    path.send([data], len(data), station.now)
+
+
+def numbered(address: int) -> bytes:
+    """One of many neighbours."""
+    return bytes((10, 9, 4 + address // 200, 1 + address % 200))
 
 
 __all__ = [

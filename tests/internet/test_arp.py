@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from stack.config import ArpConfig, Config
-from stack.internet.path import Path
 from stack.wire.addresses import ANY, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import INVERSE_REQUEST, REVERSE_REQUEST, ArpPacket
 from tests.internet.station import (
@@ -25,23 +24,12 @@ from tests.internet.station import (
     US,
     Listening,
     Station,
+    numbered,
+    path_to,
+    send,
     state_of,
 )
 from tests.requirements import rfc
-
-
-def path_to(station: Station, address: bytes = PEER) -> Path:
-    return station.ipv4.path(None, address, 6, df=True, now=station.now)
-
-
-def send(station: Station, path: Path, data: bytes = b"x") -> None:
-    path.send([data], len(data), station.now)
-
-
-def numbered(address: int) -> bytes:
-    """One of many neighbours."""
-    return bytes((10, 9, 4 + address // 200, 1 + address % 200))
-
 
 # --- packet generation
 

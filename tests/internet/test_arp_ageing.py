@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from stack.config import ArpConfig, Config
 from stack.internet.neighbor import INCOMPLETE, PROBING, STALE
-from stack.internet.path import Path
 from tests.internet.station import (
     FAR,
     MAC_BROADCAST,
@@ -20,23 +19,12 @@ from tests.internet.station import (
     REQUEST,
     US,
     Station,
+    numbered,
+    path_to,
+    send,
     state_of,
 )
 from tests.requirements import rfc
-
-
-def path_to(station: Station, address: bytes = PEER) -> Path:
-    return station.ipv4.path(None, address, 6, df=True, now=station.now)
-
-
-def send(station: Station, path: Path, data: bytes = b"x") -> None:
-    path.send([data], len(data), station.now)
-
-
-def numbered(address: int) -> bytes:
-    """One of many neighbours."""
-    return bytes((10, 9, 4 + address // 200, 1 + address % 200))
-
 
 # --- ageing
 

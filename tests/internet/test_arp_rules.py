@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.config import ArpConfig, Config
-from stack.internet.path import Path
 from stack.wire.addresses import ANY, BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import INVERSE_REPLY, INVERSE_REQUEST, REVERSE_REPLY, REVERSE_REQUEST, ArpPacket
 from stack.wire.numbers import ETHERTYPE_RARP
@@ -27,19 +26,13 @@ from tests.internet.station import (
     US,
     FakeInterface,
     Station,
+    path_to,
+    send,
     state_of,
 )
 from tests.requirements import rfc
 
 STRANGER_MAC = bytes.fromhex("02000000ee05")
-
-
-def path_to(station: Station, address: bytes = PEER) -> Path:
-    return station.ipv4.path(None, address, 6, df=True, now=station.now)
-
-
-def send(station: Station, path: Path, data: bytes = b"x") -> None:
-    path.send([data], len(data), station.now)
 
 
 def mac_of(station: Station, address: bytes) -> str | None:
