@@ -60,11 +60,7 @@ def test_request_repeats_secs_and_the_destination_of_its_discover(world: World) 
 
 @rfc("2131-4.3.2-b", "2131-4.3.6-a")
 def test_request_for_an_offer_has_no_ciaddr(world: World) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    request = world.expects(dhcp.REQUEST)
+    request = world.become_requesting()
     assert request.ciaddr == ANY
     assert {dhcp.REQUESTED_ADDRESS, dhcp.SERVER_IDENTIFIER} <= request.values().keys()
 
@@ -100,11 +96,7 @@ def test_a_repeated_request_does_not_make_the_lease_longer(world: World) -> None
 
 @rfc("2131-4.3.2-a")
 def test_what_the_acknowledgment_says_counts_not_the_offer(world: World) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER, {dhcp.ROUTER: SECOND, dhcp.LEASE_TIME: seconds(7200), dhcp.DOMAIN_NAME: b"offered"})
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting({dhcp.ROUTER: SECOND, dhcp.LEASE_TIME: seconds(7200), dhcp.DOMAIN_NAME: b"offered"})
     world.sends(dhcp.ACK, {dhcp.LEASE_TIME: seconds(600)})
     lease, _ = world.told("bound")
     assert (lease.routers, lease.lease_s, lease.domain) == ((SERVER,), 600, "")
@@ -132,11 +124,7 @@ def test_no_other_answer_is_taken_while_offers_are_collected(world: World, kind:
 
 
 def test_an_offer_that_comes_late_is_discarded(world: World) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     world.sends(dhcp.OFFER, {dhcp.SERVER_IDENTIFIER: SECOND})
     world.refused("dhcp_unexpected")
     assert world.client.state is State.REQUESTING
@@ -267,11 +255,7 @@ def test_starting_twice_is_a_mistake_of_the_caller(world: World) -> None:
 @rfc("2131-4.4.1-l", "2131-3.1-f", "2131-2.2-a")
 def test_the_address_is_used_only_when_nobody_else_has_it() -> None:
     world = World(probing="later")
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     world.sends(dhcp.ACK)
     assert world.probes == [ADDRESS]
     assert world.client.state is State.REQUESTING
@@ -288,11 +272,7 @@ def test_the_address_is_used_only_when_nobody_else_has_it() -> None:
 
 def test_while_the_address_is_probed_the_request_rests_and_answers_are_not_awaited() -> None:
     world = World(probing="later")
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     world.sends(dhcp.ACK, {dhcp.LEASE_TIME: seconds(100)})
     for kind in (dhcp.ACK, dhcp.NAK):
         world.sends(kind)

@@ -59,11 +59,7 @@ def test_stopping_says_nothing_and_keeps_the_lease_for_next_time(world: World) -
 
 def test_stopping_while_the_address_is_probed_takes_the_question_back() -> None:
     world = World(probing="later")
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     world.sends(dhcp.ACK)
     world.client.stop(world.now)
     assert world.told("cancel_probe") == (ADDRESS,)

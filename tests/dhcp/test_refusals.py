@@ -83,11 +83,7 @@ def test_no_bent_offer_is_taken(world: World, reason: str, bend: Bend) -> None:
 @rfc("2131-4.3.1-a", "2131-3-b", "2131-4.3.1-b")
 @pytest.mark.parametrize(("reason", "bend"), BENT)
 def test_no_bent_acknowledgment_is_taken(world: World, reason: str, bend: Bend) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     bent = bend(world.answer(dhcp.ACK))
     world.arrives(bent if isinstance(bent, bytes) else bent.build())
     world.refused(reason)
@@ -121,11 +117,7 @@ def test_an_echoed_identifier_has_to_be_ours_and_may_be_missing() -> None:
 
 @rfc("2131-4.3.1-a", "2131-3.1-i")
 def test_in_requesting_only_the_server_that_was_chosen_may_refuse_or_acknowledge(world: World) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting()
     for kind in (dhcp.NAK, dhcp.ACK):
         world.sends(kind, {dhcp.SERVER_IDENTIFIER: SECOND})
         world.refused("dhcp_other_server")

@@ -17,11 +17,7 @@ from tests.requirements import rfc
 
 @rfc("2131-4.4.5-b", "2131-4.1-c", "2132-9.7-a")
 def test_at_t1_the_server_identifier_is_asked_by_unicast(world: World) -> None:
-    world.begin()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER, {dhcp.SERVER_IDENTIFIER: SECOND}, siaddr=SERVER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.become_requesting({dhcp.SERVER_IDENTIFIER: SECOND}, siaddr=SERVER)
     world.sends(dhcp.ACK, {dhcp.SERVER_IDENTIFIER: SECOND}, siaddr=SERVER)
     world.told("bound")
     world.after(1799.9)

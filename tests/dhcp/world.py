@@ -206,13 +206,17 @@ class World:
         assert self.counters.drops() == {reason: 1}
         self.counters[reason] = 0
 
-    def become_bound(self, options: dict[int, bytes | None] | None = None) -> Lease:
-        """From the start to BOUND, with nothing left to be asserted about the way."""
+    def become_requesting(self, options: dict[int, bytes | None] | None = None, **fields: Any) -> DhcpMessage:
+        """From the start to REQUESTING, by a good offer of SERVER but for `options` and `fields`; the request."""
         self.begin()
         self.expects(dhcp.DISCOVER)
-        self.sends(dhcp.OFFER, options)
-        self.after(self.config.offer_window_s)
-        self.expects(dhcp.REQUEST)
+        self.sends(dhcp.OFFER, options, **fields)
+        self.due()
+        return self.expects(dhcp.REQUEST)
+
+    def become_bound(self, options: dict[int, bytes | None] | None = None) -> Lease:
+        """From the start to BOUND, with nothing left to be asserted about the way."""
+        self.become_requesting(options)
         self.sends(dhcp.ACK, options)
         lease, previous = self.told("bound")
         assert previous is None
