@@ -145,3 +145,8 @@ async def client(
     ) as host:
         yield host
         assert host.counters()["handler_failed"] == 0
+
+
+def own(host: Host) -> list[str]:
+    """The host's addresses, without prefix lengths."""
+    return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]

@@ -12,18 +12,13 @@ import pytest
 import trio
 import trio.testing
 
-from stack import Dhcp, Host, Segment, open_host
+from stack import Dhcp, Segment, open_host
 from stack.dhcp.client import Client
 from stack.link.segment import ip_pair
 from tests.dhcp.server import Server, addresses
 from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, until, virtual
-from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
-
-
-def own(host: Host) -> list[str]:
-    """The host's addresses, without prefix lengths."""
-    return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
+from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, own, serving
 
 
 @virtual

@@ -8,20 +8,15 @@ from dataclasses import replace
 import pytest
 import trio
 
-from stack import Dhcp, Host, Segment
+from stack import Dhcp, Segment
 from stack.config import LinkLocalConfig
 from stack.wire import dhcp
 from tests.dhcp.server import Server
 from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, virtual
-from tests.sockets.lan import CAREFUL, FIRST, SERVER, client, serving
+from tests.sockets.lan import CAREFUL, FIRST, SERVER, client, own, serving
 
 SILENT = (dhcp.DISCOVER, dhcp.REQUEST)
-
-
-def own(host: Host) -> list[str]:
-    """The host's addresses, without prefix lengths."""
-    return [address.partition("/")[0] for interface in host.interfaces() for address in interface.addresses]
 
 
 @rfc("3927-2.8-a", "3927-1.9-f")

@@ -15,6 +15,7 @@ from stack.wire import dhcp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.dhcp import DhcpMessage
 from tests.dhcp.server import Server, addresses, with_options
+from tests.dhcp.world import seconds
 from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, until, virtual
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
@@ -22,11 +23,6 @@ from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 SECOND = "10.9.0.51"
 QUIET = Dhcp(wait="nothing")
 LONG = 1 << 31  # more than a signed number holds
-
-
-def seconds(value: int) -> bytes:
-    """The value of an option that is a time."""
-    return value.to_bytes(4, "big")
 
 
 @rfc("2131-4.1-d", "2131-4.1-o")
