@@ -6,8 +6,9 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import pytest
 
@@ -128,6 +129,15 @@ def fakes(patch: pytest.MonkeyPatch) -> Iterator[tuple[FakeDevice, FakeControl]]
     yield device, control
     device.kernel.close()
     device.close()
+
+
+def refusing(number: int) -> Callable[..., NoReturn]:
+    """A system call that always fails with this errno."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
 
 
 assert tap_module.IFF_VNET_HDR == IFF_VNET_HDR

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,28 +25,12 @@ from stack.link.tap import (
 )
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
-from tests.link.fake_tap import IFF_NO_PI, IFF_TAP, FakeControl, FakeDevice, fakes
+from tests.link.fake_tap import IFF_NO_PI, IFF_TAP, FakeControl, FakeDevice, refusing
 from tests.link.frames import Wakes, udp_frame
 
 
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeDevice, FakeControl]]:
-    with fakes(monkeypatch) as both:
-        yield both
-
-
-@pytest.fixture
-def device(fake: tuple[FakeDevice, FakeControl]) -> FakeDevice:
-    return fake[0]
-
-
-@pytest.fixture
-def control(fake: tuple[FakeDevice, FakeControl]) -> FakeControl:
-    return fake[1]
-
-
 def opened(**arguments: object) -> Tap:
-    """One without offload: tests/link/test_tap_offload.py has the others."""
+    """One without offload, unless it is asked for: tests/link/test_tap_offload.py has the others."""
     tap = Tap("tap7", **{"offload": False, **arguments})  # type: ignore[arg-type]
     tap.open(Wakes())
     return tap
@@ -149,10 +132,7 @@ def test_a_tap_whose_offloads_cannot_be_set_is_not_used(device: FakeDevice, cont
     ],
 )
 def test_one_clear_line_for_each_reason(number: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refuse)
+    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refusing(number))
     with pytest.raises(OSError, match=text) as caught:
         opened()
     assert caught.value.errno == number
@@ -255,11 +235,8 @@ def test_what_the_kernel_does_not_take_is_a_drop_under_its_name(
 ) -> None:
     tap = opened()
 
-    def refuse(descriptor: int, parts: list[Buffer]) -> int:
-        raise OSError(number, os.strerror(number))
-
     with monkeypatch.context() as patch:
-        patch.setattr("stack.link.tap.os.writev", refuse)
+        patch.setattr("stack.link.tap.os.writev", refusing(number))
         assert not tap.write([b"a"], 0.0)
         assert not tap.write([b"b"], 0.0)
     assert tap.write_errors == {errno.errorcode[number]: 2}
@@ -274,10 +251,7 @@ def test_only_an_interface_that_is_gone_ends_reading(
 ) -> None:
     tap = opened()
 
-    def refuse(descriptor: int, buffers: list[bytearray]) -> int:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("stack.link.tap.os.readv", refuse)
+    monkeypatch.setattr("stack.link.tap.os.readv", refusing(number))
     if fatal:
         for _ in range(2):
             with pytest.raises(OSError, match="tap7 is gone") as caught:
@@ -304,9 +278,10 @@ def test_after_close_nothing_is_touched_and_nothing_raises(device: FakeDevice) -
 # --- what a frame costs -----------------------------------------------------------------------------------------------
 
 
-def test_cost_of_a_frame_in(device: FakeDevice, benchmark: BenchmarkFixture) -> None:
-    tap = opened()
-    frame = bytes(1514)
+@pytest.mark.parametrize("offload", [False, True], ids=["alone", "with its header"])
+def test_cost_of_a_frame_in(device: FakeDevice, benchmark: BenchmarkFixture, offload: bool) -> None:
+    tap = opened(offload=offload)
+    frame = bytes(1514 + 10 * offload)
 
     def arrives() -> memoryview | None:
         device.kernel.send(frame)
@@ -315,8 +290,9 @@ def test_cost_of_a_frame_in(device: FakeDevice, benchmark: BenchmarkFixture) -> 
     assert benchmark.pedantic(arrives, rounds=100, iterations=20) is not None  # type: ignore[no-untyped-call]
 
 
-def test_cost_of_a_frame_out(device: FakeDevice, benchmark: BenchmarkFixture) -> None:
-    tap = opened()
+@pytest.mark.parametrize("offload", [False, True], ids=["alone", "with its header"])
+def test_cost_of_a_frame_out(device: FakeDevice, benchmark: BenchmarkFixture, offload: bool) -> None:
+    tap = opened(offload=offload)
     parts: list[Buffer] = [bytes(54), memoryview(bytes(1460))]
 
     def leaves() -> bool:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from stack.frame_buffer import FrameBuffer
 from stack.link.device import NO_OFFLOAD, Offload
 from stack.link.tap import GSO_MAX_BYTES, MOST_PARTS, TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNSETVNETLE, Tap
 from stack.wire import virtio
 from stack.wire.checksum import Buffer
-from tests.link.fake_tap import IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, FakeControl, FakeDevice, fakes
+from tests.link.fake_tap import IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, FakeControl, FakeDevice, refusing
 from tests.link.frames import Wakes
 
 CSUM, TSO4, TSO6, USO4, USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
@@ -23,22 +21,6 @@ ALL, NO_USO = Offload(True, GSO_MAX_BYTES, uso=True), Offload(True, GSO_MAX_BYTE
 PERSISTENT = 0x0800
 FRAME = b"\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5a frame"
 SUPER = virtio.tcp_header(34, 32, 1448)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeDevice, FakeControl]]:
-    with fakes(monkeypatch) as both:
-        yield both
-
-
-@pytest.fixture
-def device(fake: tuple[FakeDevice, FakeControl]) -> FakeDevice:
-    return fake[0]
-
-
-@pytest.fixture
-def control(fake: tuple[FakeDevice, FakeControl]) -> FakeControl:
-    return fake[1]
 
 
 def opened(offload: bool | str = True) -> Tap:
@@ -244,37 +226,8 @@ def test_what_the_kernel_does_not_take_is_a_drop_under_its_name(
 ) -> None:
     tap = opened()
 
-    def refuse(descriptor: int, parts: list[Buffer]) -> int:
-        raise OSError(number, os.strerror(number))
-
     with monkeypatch.context() as patch:
-        patch.setattr("stack.link.tap.os.writev", refuse)
+        patch.setattr("stack.link.tap.os.writev", refusing(number))
         assert not tap.write([b"a"], 0.0, SUPER)
     assert tap.write_errors == {errno.errorcode[number]: 1}
     assert tap.write([b"c"], 0.0)
-
-
-# --- what a frame costs ---------------------------------------------------------------------------------------------
-
-
-def test_cost_of_a_frame_in_with_its_header(device: FakeDevice, benchmark: BenchmarkFixture) -> None:
-    tap = opened()
-    frame = bytes(10 + 1514)
-
-    def arrives() -> memoryview | None:
-        device.kernel.send(frame)
-        return tap.read(0.0)
-
-    assert benchmark.pedantic(arrives, rounds=100, iterations=20) is not None  # type: ignore[no-untyped-call]
-
-
-def test_cost_of_a_frame_out_with_its_header(device: FakeDevice, benchmark: BenchmarkFixture) -> None:
-    tap = opened()
-    parts: list[Buffer] = [bytes(54), memoryview(bytes(1460))]
-
-    def leaves() -> bool:
-        taken = tap.write(parts, 0.0)
-        device.kernel.recv(2000)
-        return taken
-
-    assert benchmark.pedantic(leaves, rounds=100, iterations=20)  # type: ignore[no-untyped-call]
