@@ -7,6 +7,7 @@ as long as there are any.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -21,10 +22,9 @@ LOOK_S = 30.0  # between looks: how much longer it may take
 
 
 class Client(HalfCloseableStream):
-    """A stream to a client whose sends are watched: `scope` is cancelled when one takes too long."""
+    """A stream to a client whose sends are watched: it is given up when one takes too long."""
 
     def __init__(self, stream: HalfCloseableStream, patience: Patience) -> None:
-        self.scope = trio.CancelScope()
         self._stream = stream
         self._patience = patience
 
@@ -40,6 +40,10 @@ class Client(HalfCloseableStream):
             await self._stream.send_all(data)
         finally:
             self._patience.ends(self)
+
+    def give_up(self) -> None:
+        """The send in progress ends with trio.ClosedResourceError."""
+        give_up(self._stream)
 
     # The rest is the stream's: its own coroutine is what is awaited.
 
@@ -86,16 +90,19 @@ class Patience:
             await trio.sleep(LOOK_S)
             too_long_ago = trio.current_time() - SEND_S
             for client in [client for client, since in self._since.items() if since <= too_long_ago]:
-                client.scope.cancel()
+                client.give_up()
 
     def with_clients(self, handler: Handler) -> Handler:
-        """`handler`, raising TooSlowError for a client that takes less than `SEND_BYTES` in `SEND_S`."""
+        """`handler`, for whom the connection to a client that takes less than `SEND_BYTES` in `SEND_S` is reset."""
 
         async def watched(stream: HalfCloseableStream) -> None:
-            client = Client(stream, self)
-            with client.scope:
-                await handler(client)
-            if client.scope.cancelled_caught:
-                raise trio.TooSlowError
+            await handler(Client(stream, self))
 
         return watched
+
+
+def give_up(stream: HalfCloseableStream) -> None:
+    """Reset the connection: what was not taken by now never will be."""
+    if isinstance(stream, trio.SocketStream):
+        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream.socket.close()

@@ -6,7 +6,6 @@ See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 86
 from __future__ import annotations
 
 import errno
-import struct
 import sys
 import time
 import traceback
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
-from .patience import Patience
+from .patience import Patience, give_up
 
 if TYPE_CHECKING:
     from stack import Host
@@ -225,7 +224,6 @@ def guarded(name: str, handler: Handler) -> Handler:
 
     async def wrapper(stream: Stream) -> None:
         try:
-            watch(stream)
             await handler(stream)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
@@ -237,28 +235,26 @@ def guarded(name: str, handler: Handler) -> Handler:
     return wrapper
 
 
-def watch(stream: Stream) -> None:
-    """Have TCP find out when the client is gone: RFC 9293 section 3.8.4."""
-    if isinstance(stream, trio.SocketStream):
+async def serve_tcp(host: Host, handler: Handler, port: int, nursery: trio.Nursery) -> None:
+    """Serve a port on all the host's addresses; returns when it listens.
+
+    TCP is to find out when a client is gone (RFC 9293 section 3.8.4): connections begin with their listener's options.
+    """
+    listeners = await host.open_tcp_listeners(port)
+    for listener in listeners:
         for option, value in KEEPALIVE.items():
-            stream.setsockopt(trio.socket.IPPROTO_TCP, option, value)
-        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
-
-
-def give_up(stream: Stream) -> None:
-    """Have the close that follows reset the connection: what was not taken by now never will be."""
-    if isinstance(stream, trio.SocketStream):
-        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+            listener.socket.setsockopt(trio.socket.IPPROTO_TCP, option, value)
+        listener.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
+    await nursery.start(host.serve_listeners, handler, listeners)
 
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
-    """Start the services named in `ports` on all the host's addresses; returns when all of them listen."""
+    """Start the services named in `ports`; returns when all of them listen."""
     patience = Patience()
     nursery.start_soon(patience.run)
     for name, port in ports.items():
         if name in TCP_HANDLERS:
-            handler = guarded(name, patience.with_clients(TCP_HANDLERS[name]))
-            await nursery.start(host.serve_tcp, handler, port)
+            await serve_tcp(host, guarded(name, patience.with_clients(TCP_HANDLERS[name])), port, nursery)
     await nursery.start(answer_everywhere, host, ports)
 
 

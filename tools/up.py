@@ -164,7 +164,7 @@ async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) 
     from . import httpd
 
     handler = services.guarded("http", httpd.handler(host, options.http_root))
-    await nursery.start(host.serve_tcp, handler, options.services["http"])
+    await services.serve_tcp(host, handler, options.services["http"], nursery)
 
 
 def offload_name(tap: stack.Tap) -> str:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class KernelHost:
     """As much of `stack.Host` as the services use."""
 
-    serve_tcp = staticmethod(trio.serve_tcp)
+    open_tcp_listeners = staticmethod(trio.open_tcp_listeners)
+    serve_listeners = staticmethod(trio.serve_listeners)
     socket = staticmethod(trio.socket.socket)
 
     def __init__(self, address: str) -> None:
@@ -46,7 +47,7 @@ async def main(address: str, root: str) -> None:
     async with trio.open_nursery() as nursery:
         await services.serve(host, {name: port for name, port in PORTS.items() if name != "http"}, nursery)
         handler = services.guarded("http", httpd.handler(host, Path(root)))
-        await nursery.start(trio.serve_tcp, handler, PORTS["http"])
+        await services.serve_tcp(host, handler, PORTS["http"], nursery)
         print("ready: kernel sockets", flush=True)
 
 

@@ -29,6 +29,7 @@ from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressLost, Runner
+from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
@@ -275,7 +276,18 @@ class Host:
     ) -> None:
         """As `trio.serve_tcp`, on this host."""
         listeners = await self.open_tcp_listeners(port, host=host, backlog=backlog)
-        await trio.serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
+        await self.serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
+
+    async def serve_listeners(
+        self,
+        handler: Callable[[trio.SocketStream], Awaitable[object]],
+        listeners: list[trio.SocketListener],
+        *,
+        handler_nursery: trio.Nursery | None = None,
+        task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """As `trio.serve_listeners`, for listeners of this host: options set on them are their connections' too."""
+        await serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
 
     # --- ICMP
 

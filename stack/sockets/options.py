@@ -194,8 +194,8 @@ def decode(option: Option, value: int | Buffer | None, length: int | None) -> Va
 
 
 def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
-    if type(value) is int and option.layout is C_INT and value in C_INT_RANGE:
-        return (value,)  # nearly always; the rest, though right, takes twenty times as long
+    if isinstance(value, int) and option.layout is C_INT and int(value) in C_INT_RANGE:
+        return (int(value),)  # nearly always; the rest, though right, takes twenty times as long
     if isinstance(value, SupportsIndex):
         number = index(value)
         if number not in C_INT_RANGE:

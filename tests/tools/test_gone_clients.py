@@ -23,7 +23,7 @@ async def start(host: Host, nursery: trio.Nursery, root: Path) -> None:
     """All services of a host, http too."""
     await services.serve(host, PORTS, nursery)
     handler = services.guarded("http", httpd.handler(host, root))
-    await nursery.start(host.serve_tcp, handler, 80)
+    await services.serve_tcp(host, handler, 80, nursery)
 
 
 @pytest.mark.parametrize("name", [*PORTS, "http"])

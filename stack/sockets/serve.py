@@ -1,0 +1,42 @@
+"""Serving TCP: a task for each connection that a listener of ours takes in.
+
+This is `trio.serve_listeners` for streams that can be closed at once. Trio's own knows nothing of the streams it
+serves: it closes them in a cancelled scope, which takes two more turns of its loop and an exception each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import trio
+
+Handler = Callable[[trio.SocketStream], Awaitable[object]]
+
+
+async def serve_listeners(
+    handler: Handler,
+    listeners: list[trio.SocketListener],
+    *,
+    handler_nursery: trio.Nursery | None = None,
+    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """As `trio.serve_listeners`; accepting cannot fail for want of descriptors here, so nothing is tried again."""
+    async with trio.open_nursery() as nursery:
+        for listener in listeners:
+            nursery.start_soon(_serve, handler, listener, handler_nursery or nursery)
+        task_status.started(listeners)
+    raise AssertionError("a listener is served until it fails")
+
+
+async def _serve(handler: Handler, listener: trio.SocketListener, handler_nursery: trio.Nursery) -> NoReturn:
+    async with listener:
+        while True:
+            handler_nursery.start_soon(_handle, handler, await listener.accept())
+
+
+async def _handle(handler: Handler, stream: trio.SocketStream) -> None:
+    try:
+        await handler(stream)
+    finally:
+        stream.socket.close()

@@ -1,0 +1,73 @@
+"""`host.serve_listeners`: what becomes of streams, listeners and errors, on two hosts on a segment."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.sockets.hosts import BOB, two_hosts, virtual
+
+
+@virtual
+async def test_a_stream_that_its_handler_leaves_open_is_closed_with_him() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"x")
+
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_tcp, handler, 7)
+        stream = await alice.open_tcp_stream(BOB, 7)
+        with trio.fail_after(1):
+            assert await stream.receive_some() == b"x"
+            assert await stream.receive_some() == b""
+        await stream.aclose()
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_handler_may_close_its_stream_itself() -> None:
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_tcp, trio.aclose_forcefully, 7)
+        async with await alice.open_tcp_stream(BOB, 7) as stream:
+            assert await stream.receive_some() == b""
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_handlers_error_comes_out_and_nothing_stays_open() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        raise ZeroDivisionError
+
+    async with two_hosts() as (alice, bob):
+        listeners = await bob.open_tcp_listeners(7)
+        streams: list[trio.SocketStream] = []
+
+        async def server_and_clients() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(bob.serve_listeners, handler, listeners)
+                streams.extend([await alice.open_tcp_stream(BOB, 7) for _ in range(2)])
+                await streams[0].send_all(b"x")
+
+        with pytest.raises(ExceptionGroup) as caught:
+            await server_and_clients()
+        assert caught.group_contains(ZeroDivisionError)
+        assert [listener.socket.fileno() for listener in listeners] == [-1]
+        for stream in streams:
+            assert await stream.receive_some() == b""
+            await stream.aclose()
+
+
+@virtual
+async def test_handlers_run_in_the_nursery_that_is_given() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.send_all(await stream.receive_some())
+
+    async with two_hosts() as (alice, bob), trio.open_nursery() as handlers:
+        async with trio.open_nursery() as nursery:
+            listeners = await bob.open_tcp_listeners(7)
+            nursery.start_soon(lambda: bob.serve_listeners(handler, listeners, handler_nursery=handlers))
+            stream = await alice.open_tcp_stream(BOB, 7)
+            nursery.cancel_scope.cancel()  # no more connections; the one that is there is served
+        await stream.send_all(b"x")
+        assert await stream.receive_some() == b"x"
+        await stream.aclose()
