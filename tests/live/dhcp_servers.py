@@ -22,7 +22,7 @@ from typing import ClassVar, Self
 
 import pytest
 
-from tests.live.net import Namespace, Program, ip, need, own_namespace, wait_until
+from tests.live.net import Namespace, Program, need, own_namespace, wait_until
 
 LAN = "lan"
 TAP = "tap0"
@@ -55,32 +55,32 @@ class Lan:
     def __init__(self, namespace: Namespace, address: str = SERVER) -> None:
         self.namespace = namespace
         self.address = address
-        ip("-n", namespace.name, "link", "add", LAN, "type", "bridge")
-        ip("-n", namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
-        ip("-n", namespace.name, "tuntap", "add", "mode", "tap", TAP)
+        namespace.ip("link", "add", LAN, "type", "bridge")
+        namespace.ip("addr", "add", f"{address}/24", "dev", LAN)
+        namespace.ip("tuntap", "add", "mode", "tap", TAP)
         # A bridge runs as long as one of its ports does, and kea serves no interface that does not.
-        ip("-n", namespace.name, "link", "add", "running", "type", "veth", "peer", "name", "other-end")
-        ip("-n", namespace.name, "link", "set", "other-end", "arp", "off", "up")
-        ip("-n", namespace.name, "link", "set", LAN, "up")
+        namespace.ip("link", "add", "running", "type", "veth", "peer", "name", "other-end")
+        namespace.ip("link", "set", "other-end", "arp", "off", "up")
+        namespace.ip("link", "set", LAN, "up")
         for port in (TAP, "running"):
             self._plug_in(port)
 
     def _plug_in(self, port: str) -> None:
-        ip("-n", self.namespace.name, "link", "set", port, "master", LAN, "up")
+        self.namespace.ip("link", "set", port, "master", LAN, "up")
 
     def move(self, address: str) -> None:
         """Give the kernel's side another address."""
-        ip("-n", self.namespace.name, "addr", "del", f"{self.address}/24", "dev", LAN)
-        ip("-n", self.namespace.name, "addr", "add", f"{address}/24", "dev", LAN)
+        self.namespace.ip("addr", "del", f"{self.address}/24", "dev", LAN)
+        self.namespace.ip("addr", "add", f"{address}/24", "dev", LAN)
         self.address = address
 
     def join(self, other: Namespace, address: str, interface: str = "eth0") -> None:
         """Make another namespace a station of this network, with this address."""
         port = f"to-{interface}"
         pair = ("type", "veth", "peer", "name", interface, "netns", other.name)
-        ip("-n", self.namespace.name, "link", "add", port, *pair)
-        ip("-n", other.name, "addr", "add", f"{address}/24", "dev", interface)
-        ip("-n", other.name, "link", "set", interface, "up")
+        self.namespace.ip("link", "add", port, *pair)
+        other.ip("addr", "add", f"{address}/24", "dev", interface)
+        other.ip("link", "set", interface, "up")
         self._plug_in(port)
 
 
@@ -147,7 +147,7 @@ class Server(Record):
 
     def address(self) -> str:
         """The kernel's address where it serves."""
-        said = ip("-n", self.namespace.name, "-o", "-4", "addr", "show", self.interface)
+        said = self.namespace.ip("-o", "-4", "addr", "show", self.interface)
         return said.split(" inet ")[1].split("/")[0]
 
     def start(self, pool: Pool) -> None:
@@ -406,12 +406,12 @@ def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[tuple[Server
     need("dhcrelay")
     router = lan.namespace
     with own_namespace() as far:
-        ip("-n", router.name, "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", far.name)
-        ip("-n", router.name, "addr", "add", "10.8.0.2/24", "dev", "uplink")
-        ip("-n", router.name, "link", "set", "uplink", "up")
-        ip("-n", far.name, "addr", "add", f"{RELAYED}/24", "dev", "eth0")
-        ip("-n", far.name, "link", "set", "eth0", "up")
-        ip("-n", far.name, "route", "add", "10.9.0.0/24", "via", "10.8.0.2")
+        router.ip("link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", far.name)
+        router.ip("addr", "add", "10.8.0.2/24", "dev", "uplink")
+        router.ip("link", "set", "uplink", "up")
+        far.ip("addr", "add", f"{RELAYED}/24", "dev", "eth0")
+        far.ip("link", "set", "eth0", "up")
+        far.ip("route", "add", "10.9.0.0/24", "via", "10.8.0.2")
         router.in_here(Path("/proc/sys/net/ipv4/ip_forward").write_text, "1")
         command = [unconfined("dhcrelay", folder), "-4", "-d", "--no-pid", "-id", LAN, "-iu", "uplink", RELAYED]
         log = folder / "dhcrelay.log"

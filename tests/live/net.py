@@ -122,7 +122,7 @@ class Namespace:
     def __init__(self) -> None:
         self.name = f"tapstack-{os.getpid()}-{next(_serial)}"
         ip("netns", "add", self.name)
-        ip("-n", self.name, "link", "set", "lo", "up")
+        self.ip("link", "set", "lo", "up")
         self.in_here(self._without_ipv6)
 
     @staticmethod
@@ -141,6 +141,10 @@ class Namespace:
             except ProcessLookupError:
                 pass
         ip("netns", "del", self.name)
+
+    def ip(self, *words: str) -> str:
+        """The output of iproute2's `ip`, in here."""
+        return ip("-n", self.name, *words)
 
     def command(self, *words: str) -> list[str]:
         """The command that runs `words` in here."""
@@ -187,7 +191,7 @@ class Namespace:
 
     def links(self) -> str:
         """The interfaces in here, as `ip link` lists them."""
-        return ip("-n", self.name, "-o", "link")
+        return self.ip("-o", "link")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import trio
 import stack
 from stack.link.device import Link
 from tests import modes
-from tests.live.net import OURS, THEIRS, Namespace, ip
+from tests.live.net import OURS, THEIRS, Namespace
 
 TCP_INFO_OPTIONS = 5  # the place of tcpi_options in struct tcp_info
 TIMESTAMPS, SACK, WINDOW_SCALE, ECN = 1, 2, 4, 8
@@ -56,7 +56,7 @@ def on_tap(
                 raise_errors=True,
                 config=config or stack.Config(),
             ) as host:
-                ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
+                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
                 await test(host)
 
     namespace.in_here(trio.run, body)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests import modes
-from tests.live.net import COMMAND, OURS, Namespace, Program, ip, need, need_root, up, wait_until
+from tests.live.net import COMMAND, OURS, Namespace, Program, need, need_root, up, wait_until
 from tests.live.ordinary import UID, ordinary
 
 READY = re.compile(r"ready: 10\.9\.0\.2 on tap0 \([0-9a-f]{2}(:[0-9a-f]{2}){5}\), offload [\w+]+")
@@ -92,13 +92,13 @@ def test_trace_ends_when_nobody_reads_it(namespace: Namespace) -> None:
 
 def test_a_tap_that_was_there_stays(namespace: Namespace) -> None:
     need("ping")
-    ip("-n", namespace.name, "tuntap", "add", "mode", "tap", "tap0")
-    ip("-n", namespace.name, "addr", "add", "10.9.0.7/24", "dev", "tap0")
+    namespace.ip("tuntap", "add", "mode", "tap", "tap0")
+    namespace.ip("addr", "add", "10.9.0.7/24", "dev", "tap0")
     with namespace.start(*COMMAND, "up", *modes.up_options()) as program:
         program.wait_for(b"ready: ")
         namespace.run("ping", "-q", "-c", "1", OURS)
         # It had an address, and so is given no other.
-        addresses = ip("-n", namespace.name, "-o", "-4", "addr", "show", "tap0")
+        addresses = namespace.ip("-o", "-4", "addr", "show", "tap0")
         assert "10.9.0.7/24" in addresses
         assert "10.9.0.1/24" not in addresses
         assert program.stop()[0] == 0
@@ -111,9 +111,9 @@ def test_every_option_of_the_link_is_obeyed(namespace: Namespace) -> None:
     with up(namespace, *options.split(), "--services", "echo=7007") as program:
         assert program.wait_for(b"ready").startswith("ready: 172.20.5.9 on lab7 (02:00:00:00:00:77), offload ")
         namespace.run("ping", "-q", "-c", "1", "-s", "3000", "172.20.5.9")
-        assert "172.20.5.1/28 brd 172.20.5.15" in ip("-n", namespace.name, "-o", "addr", "show", "lab7")
-        assert " mtu 900 " in ip("-n", namespace.name, "link", "show", "lab7")
-        assert "02:00:00:00:00:77" in ip("-n", namespace.name, "neigh")
+        assert "172.20.5.1/28 brd 172.20.5.15" in namespace.ip("-o", "addr", "show", "lab7")
+        assert " mtu 900 " in namespace.ip("link", "show", "lab7")
+        assert "02:00:00:00:00:77" in namespace.ip("neigh")
         with namespace.socket(socket.SOCK_STREAM) as client:
             client.connect(("172.20.5.9", 7007))
         with namespace.socket(socket.SOCK_STREAM) as client, pytest.raises(ConnectionRefusedError):
@@ -122,7 +122,7 @@ def test_every_option_of_the_link_is_obeyed(namespace: Namespace) -> None:
 
 def test_the_host_address_can_be_left_alone(namespace: Namespace) -> None:
     with up(namespace, "--host-address", "none"):
-        assert ip("-n", namespace.name, "-o", "-4", "addr", "show", "tap0") == ""
+        assert namespace.ip("-o", "-4", "addr", "show", "tap0") == ""
 
 
 def test_a_tap_in_use_is_refused(namespace: Namespace) -> None:
@@ -132,7 +132,7 @@ def test_a_tap_in_use_is_refused(namespace: Namespace) -> None:
 
 
 def test_the_name_of_another_kind_of_interface_is_refused(namespace: Namespace) -> None:
-    ip("-n", namespace.name, "link", "add", "tap0", "type", "bridge")
+    namespace.ip("link", "add", "tap0", "type", "bridge")
     assert "not a TAP" in refusal(namespace.command(*COMMAND, "up"))
 
 
@@ -145,7 +145,7 @@ def test_on_a_bridge_an_address_of_its_network_is_welcome(namespace: Namespace) 
         ["link", "set", "tap0", "master", "br0", "up"],
         ["link", "set", "br0", "up"],
     ):
-        ip("-n", namespace.name, *words)
+        namespace.ip(*words)
     with namespace.start(*COMMAND, "up", *modes.up_options(), "--host-address", "none") as program:
         program.wait_for(b"ready: ")
         namespace.run("ping", "-q", "-c", "1", "10.9.0.2")
@@ -155,8 +155,8 @@ def test_on_a_bridge_an_address_of_its_network_is_welcome(namespace: Namespace) 
 @pytest.fixture
 def neighbour(namespace: Namespace) -> None:
     """Another interface of the kernel's, with an address in the network we want."""
-    ip("-n", namespace.name, "tuntap", "add", "mode", "tap", "other")
-    ip("-n", namespace.name, "addr", "add", "10.9.0.200/25", "dev", "other")
+    namespace.ip("tuntap", "add", "mode", "tap", "other")
+    namespace.ip("addr", "add", "10.9.0.200/25", "dev", "other")
 
 
 @pytest.mark.usefixtures("neighbour")

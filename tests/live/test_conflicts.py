@@ -15,7 +15,7 @@ import stack
 from stack.wire.addresses import ANY, parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
 from tests import modes
-from tests.live.net import COMMAND, OURS, THEIRS, Namespace, ip, need, up
+from tests.live.net import COMMAND, OURS, THEIRS, Namespace, need, up
 from tests.live.ours import pair
 from tests.requirements import rfc
 
@@ -73,8 +73,8 @@ def test_up_says_who_took_its_address_and_ends(namespace: Namespace) -> None:
     need("arping")
     with namespace.start(*COMMAND, "up") as running:
         running.wait_for(b"ready: ")
-        ip("-n", namespace.name, "link", "set", "tap0", "address", CLAIMANT)
-        ip("-n", namespace.name, "addr", "add", f"{OURS}/24", "dev", "tap0")
+        namespace.ip("link", "set", "tap0", "address", CLAIMANT)
+        namespace.ip("addr", "add", f"{OURS}/24", "dev", "tap0")
         namespace.run("arping", "-U", "-c", "1", "-I", "tap0", OURS, check=False)  # whose interface goes meanwhile
         status, _, errors = running.wait()
     assert status == 1
@@ -119,7 +119,7 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(nam
         assert all(packet.target_ip == ours for packet in packets)
         stream, kernel = await pair(host, namespace, active=True)
         with closing(kernel):
-            ip("-n", namespace.name, "addr", "add", f"{OURS}/32", "dev", "tap0")
+            namespace.ip("addr", "add", f"{OURS}/32", "dev", "tap0")
             heard(ear, tap.mac)
             await claim(namespace, "-A")
             await trio.sleep(0.5)
@@ -129,7 +129,7 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(nam
             await claim(namespace, "-U")
             lost = await host.wait_address_lost()
             assert lost.address == OURS
-            assert lost.mac in ip("-n", namespace.name, "link", "show", "tap0")
+            assert lost.mac in namespace.ip("link", "show", "tap0")
             with pytest.raises(OSError) as caught:
                 await stream.socket.recv(1)
             assert caught.value.errno == errno.EADDRNOTAVAIL
@@ -151,7 +151,7 @@ def test_the_kernels_announcement_of_another_station_is_believed(namespace: Name
         with trio.fail_after(30):
             async with stack.open_host(tap, address=f"{OURS}/24", acd="off", raise_errors=True) as host:
                 await host.ping(THEIRS)
-                ip("-n", namespace.name, "link", "set", "tap0", "address", CLAIMANT)
+                namespace.ip("link", "set", "tap0", "address", CLAIMANT)
                 await program(namespace, "arping", "-U", "-c", "1", "-I", "tap0", THEIRS)
                 assert await host.ping(THEIRS, timeout_s=2) > 0
                 [known] = host.neighbors()

@@ -19,7 +19,7 @@ from stack.wire.dhcp import OVERLOAD
 from tests import modes
 from tests.live.dhcp_host import MAC, RATE, Ours
 from tests.live.dhcp_servers import RELAYED, SERVER, SERVERS, TAP, Dhcpd, Dnsmasq, Lan, Pool, Wire, relayed
-from tests.live.net import ip, need, own_namespace
+from tests.live.net import need, own_namespace
 
 ANYONE, EVERYONE = "0.0.0.0", "255.255.255.255"
 UNHEARD_OF = 224  # RFC 3942: for use within a site
@@ -268,7 +268,7 @@ def test_link_local_until_there_is_a_server(lan: Lan, tmp_path: Path) -> None:
     """Two hosts that have nothing but the wire talk to each other; then a server comes, and its address is used."""
     need("ping")
     namespace = lan.namespace
-    ip("-n", namespace.name, "addr", "add", "169.254.200.1/16", "dev", "lan")
+    namespace.ip("addr", "add", "169.254.200.1/16", "dev", "lan")
     with Ours(lan) as ours:
         own = ours.until(lambda host: re.search(r"169\.254\.\d+\.\d+", str(host.interfaces())), "an address")[0]
         namespace.run("ping", "-q", "-c", "1", "-W", "2", own)
@@ -288,7 +288,7 @@ def test_another_host_takes_the_address_later(lan: Lan, wire: Wire, tmp_path: Pa
         server.start(Pool())
         with Ours(lan) as ours:
             address = ours.leased().address
-            ip("-n", other.name, "addr", "add", f"{address}/24", "dev", "eth0")
+            other.ip("addr", "add", f"{address}/24", "dev", "eth0")
             announce = ("arping", "-U", "-c", "1", "-I", "eth0", address)
             with other.start(*announce), other.start(*announce):  # the second one before DEFEND_INTERVAL is over
                 server.logs("decline", MAC, address)

@@ -20,7 +20,7 @@ import trio
 
 import stack
 from tests import modes
-from tests.live.net import OURS, THEIRS, Namespace, ip, need, need_root, wait_for_listener, wait_until
+from tests.live.net import OURS, THEIRS, Namespace, need, need_root, wait_for_listener, wait_until
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def run(
             async with stack.open_host(
                 link, address=f"{OURS}/24", gateway=gateway, acd="off", raise_errors=True
             ) as host:
-                ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
+                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
                 return await main(host)
 
     result: T = namespace.in_here(trio.run, body)
@@ -226,7 +226,7 @@ def test_a_neighbour_that_is_not_there_is_unreachable(namespace: Namespace) -> N
 def route_elsewhere(namespace: Namespace, kind: str) -> None:
     """Have the kernel route, but answer with an ICMP error for everything elsewhere."""
     namespace.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
-    ip("-n", namespace.name, "route", "add", kind, "198.51.100.0/24")
+    namespace.ip("route", "add", kind, "198.51.100.0/24")
 
 
 def test_a_router_that_forbids_is_believed_at_once(namespace: Namespace) -> None:

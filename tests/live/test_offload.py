@@ -64,7 +64,7 @@ def on_offloading_tap(
         link = Watched(Tap("tap0", offload=offload))
         with trio.fail_after(60):
             async with stack.open_host(link, address=f"{OURS}/24", acd="off", raise_errors=True) as host:  # type: ignore[arg-type]
-                ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
+                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
                 await test(host, link)  # type: ignore[misc]
 
     namespace.in_here(trio.run, body)

@@ -17,7 +17,7 @@ import pytest
 import trio
 
 import stack
-from tests.live.net import OURS, THEIRS, Namespace, Program, ip, own_namespace
+from tests.live.net import OURS, THEIRS, Namespace, Program, own_namespace
 from tests.sim.bottleneck import CHUNK, Cell
 
 PORT = 5001
@@ -81,7 +81,7 @@ def theirs(cell: Cell, flows: int, seed: int) -> float:
         with Program([sys.executable, "-m", *words]) as wire:
             wire.wait_for(b"ready")
             for namespace, address in ((here, OURS), (there, THEIRS)):
-                ip("-n", namespace.name, "addr", "add", f"{address}/24", "dev", "tap0")
+                namespace.ip("addr", "add", f"{address}/24", "dev", "tap0")
             with sink(there, flows) as receiver:
                 source = ["tests.live.bulk", "source", THEIRS, str(PORT), str(flows), "cubic"]
                 with here.start(sys.executable, "-m", *source):
@@ -103,7 +103,7 @@ def ours(cell: Cell, flows: int, seed: int) -> float:
             stack.open_host(wire, address=f"{OURS}/24", acd="off", raise_errors=True) as host,
             trio.open_nursery() as nursery,
         ):
-            ip("-n", namespace.name, "addr", "add", f"{THEIRS}/24", "dev", "tap0")
+            namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
             with sink(namespace, flows) as receiver:
                 streams = [await host.open_tcp_stream(THEIRS, PORT) for _ in range(flows)]
                 for stream in streams:  # all together, as the kernel's: until then nobody reads
