@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from typing import Any, TypeVar
 
 import trio
 
@@ -12,6 +13,8 @@ import stack
 from stack.link.device import Link
 from tests import modes
 from tests.live.net import OURS, THEIRS, Namespace
+
+T = TypeVar("T")
 
 TCP_INFO_OPTIONS = 5  # the place of tcpi_options in struct tcp_info
 TIMESTAMPS, SACK, WINDOW_SCALE, ECN = 1, 2, 4, 8
@@ -39,24 +42,27 @@ async def pair(host: stack.Host, namespace: Namespace, *, active: bool) -> tuple
     return stream, kernel
 
 
+@asynccontextmanager
+async def host_on(link: Link, namespace: Namespace, **options: Any) -> AsyncIterator[stack.Host]:
+    """A host of ours on tap0, whose other side is the kernel at THEIRS. A bug of ours fails the test."""
+    async with stack.open_host(link, address=f"{OURS}/24", acd="off", raise_errors=True, **options) as host:
+        namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
+        yield host
+
+
 def on_tap(
     namespace: Namespace,
-    test: Callable[[stack.Host], Awaitable[None]],
-    config: stack.Config | None = None,
+    test: Callable[[stack.Host], Awaitable[T]],
     through: Callable[[stack.Tap], Link] = lambda tap: tap,
-) -> None:
-    """Run `test(host)` on a host of ours on tap0, whose other side is the kernel; `through` may spoil the wire."""
+    **options: Any,
+) -> T:
+    """The result of `test(host)` on such a host; `through` may spoil the wire. `options` are open_host's."""
 
-    async def body() -> None:
+    async def body() -> T:
+        link = through(stack.Tap("tap0", offload=modes.offload()))
         with trio.fail_after(120):
-            async with stack.open_host(
-                through(stack.Tap("tap0", offload=modes.offload())),
-                address=f"{OURS}/24",
-                acd="off",
-                raise_errors=True,
-                config=config or stack.Config(),
-            ) as host:
-                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
-                await test(host)
+            async with host_on(link, namespace, **options) as host:
+                return await test(host)
 
-    namespace.in_here(trio.run, body)
+    result: T = namespace.in_here(trio.run, body)
+    return result

@@ -76,4 +76,4 @@ def test_twenty_megabytes_each_way(namespace: Namespace, active: bool) -> None:
         assert digests == [digest_of_what_is_sent()] * 2
         assert host.counters()["tcpRetransSegs"] > 100
 
-    on_tap(namespace, main, config, bad)
+    on_tap(namespace, main, bad, config=config)

@@ -9,47 +9,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import TypeVar
 
 import pytest
 import trio
 
 import stack
-from tests import modes
 from tests.live.net import OURS, THEIRS, Namespace, need, need_root, wait_for_listener, wait_until
-
-T = TypeVar("T")
+from tests.live.ours import on_tap
 
 TOP = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = "198.51.100.1"  # behind the gateway
 NOBODY = "10.9.0.99"  # on the link, but nobody has it
-
-
-def run(
-    namespace: Namespace,
-    main: Callable[[stack.Host], Awaitable[T]],
-    capture: Path | None = None,
-    gateway: str | None = None,
-) -> T:
-    """The result of `main` on a host of ours on tap0, whose other side is the kernel at 10.9.0.1. A bug fails it."""
-
-    async def body() -> T:
-        tap = stack.Tap("tap0", offload=modes.offload())
-        link = tap if capture is None else stack.Capture(tap, capture)
-        with trio.fail_after(60):
-            async with stack.open_host(
-                link, address=f"{OURS}/24", gateway=gateway, acd="off", raise_errors=True
-            ) as host:
-                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
-                return await main(host)
-
-    result: T = namespace.in_here(trio.run, body)
-    return result
 
 
 def listening(namespace: Namespace, port: int = 8000) -> socket.socket:
@@ -86,7 +60,7 @@ def test_we_talk_to_nc(namespace: Namespace) -> None:
                 program.process.stdin = None
                 return await read_all(stream)
 
-        assert run(namespace, main) == b"from nc\n"
+        assert on_tap(namespace, main) == b"from nc\n"
         assert program.wait()[0] == 0
 
 
@@ -102,7 +76,7 @@ def test_we_fetch_a_file_from_pythons_http_server(namespace: Namespace, tmp_path
                 await stream.send_all(b"GET /file.bin HTTP/1.0\r\n\r\n")
                 return await read_all(stream)
 
-        head, _, body = run(namespace, main).partition(b"\r\n\r\n")
+        head, _, body = on_tap(namespace, main).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.0 200 OK\r\n")
         assert body == content
 
@@ -127,7 +101,7 @@ def test_we_upload_to_a_kernel_socket(namespace: Namespace) -> None:
                 await stream.send_eof()
                 assert await read_all(stream) == b""
 
-        run(namespace, main)
+        on_tap(namespace, main)
         thread.join()
     assert b"".join(received) == content
 
@@ -147,7 +121,7 @@ def test_we_exchange_datagrams_of_any_size(namespace: Namespace) -> None:
                     server.sendto(data[::-1], address)
                     assert await sock.recv(65536) == data[::-1]
 
-        run(namespace, main)
+        on_tap(namespace, main)
 
 
 @pytest.mark.parametrize("size", [0, 56, 20000, 65507])
@@ -156,7 +130,7 @@ def test_we_ping_the_kernel(namespace: Namespace, size: int) -> None:
         for _ in range(5):
             assert 0 < await host.ping(THEIRS, size=size) < 1
 
-    run(namespace, main)
+    on_tap(namespace, main)
 
 
 def test_we_ask_arp_first_and_then_send_one_syn(namespace: Namespace, tmp_path: Path) -> None:
@@ -168,7 +142,7 @@ def test_we_ask_arp_first_and_then_send_one_syn(namespace: Namespace, tmp_path: 
         async def main(host: stack.Host) -> None:
             (await host.open_tcp_stream(THEIRS, 8000)).socket.close()
 
-        run(namespace, main, capture=capture)
+        on_tap(namespace, main, through=lambda tap: stack.Capture(tap, capture))
     ours = f"eth.src != {fields(capture, 'tcp.flags == 0x12', 'eth.src')[0]}"  # who answered the SYN is the kernel
     sent = fields(capture, ours, "arp.opcode", "arp.dst.proto_ipv4", "tcp.flags")
     requests = [number for number, line in enumerate(sent) if line.startswith(f"1\t{THEIRS}\t")]
@@ -208,7 +182,7 @@ def test_a_refused_connection_says_so_at_once(namespace: Namespace) -> None:
         assert number == errno.ECONNREFUSED
         assert took_s < 0.9
 
-    run(namespace, main)
+    on_tap(namespace, main)
 
 
 def test_a_neighbour_that_is_not_there_is_unreachable(namespace: Namespace) -> None:
@@ -220,7 +194,7 @@ def test_a_neighbour_that_is_not_there_is_unreachable(namespace: Namespace) -> N
             await host.ping(NOBODY)
         assert caught.value.errno == errno.EHOSTUNREACH
 
-    run(namespace, main)
+    on_tap(namespace, main)
 
 
 def route_elsewhere(namespace: Namespace, kind: str) -> None:
@@ -238,7 +212,7 @@ def test_a_router_that_forbids_is_believed_at_once(namespace: Namespace) -> None
         assert number == errno.EHOSTUNREACH
         assert took_s < 5
 
-    run(namespace, main, gateway=THEIRS)
+    on_tap(namespace, main, gateway=THEIRS)
 
 
 def test_host_unreachable_may_pass_and_is_told_when_it_does_not(namespace: Namespace) -> None:
@@ -250,7 +224,7 @@ def test_host_unreachable_may_pass_and_is_told_when_it_does_not(namespace: Names
         assert number == errno.EHOSTUNREACH
         assert 1.5 < took_s < 10
 
-    run(namespace, main, gateway=THEIRS)
+    on_tap(namespace, main, gateway=THEIRS)
 
 
 def test_without_a_route_the_network_is_unreachable(namespace: Namespace) -> None:
@@ -259,7 +233,7 @@ def test_without_a_route_the_network_is_unreachable(namespace: Namespace) -> Non
         assert number == errno.ENETUNREACH
         assert took_s < 0.5
 
-    run(namespace, main)
+    on_tap(namespace, main)
 
 
 def test_silence_is_a_timeout(namespace: Namespace) -> None:
@@ -271,7 +245,7 @@ def test_silence_is_a_timeout(namespace: Namespace) -> None:
         assert number == errno.ETIMEDOUT
         assert 1.5 < took_s < 10
 
-    run(namespace, main, gateway=THEIRS)
+    on_tap(namespace, main, gateway=THEIRS)
 
 
 def test_a_closed_udp_port_refuses(namespace: Namespace) -> None:
@@ -282,7 +256,7 @@ def test_a_closed_udp_port_refuses(namespace: Namespace) -> None:
             with pytest.raises(ConnectionRefusedError):
                 await sock.recv(100)
 
-    run(namespace, main)
+    on_tap(namespace, main)
 
 
 def test_a_peer_that_resets_breaks_the_stream(namespace: Namespace) -> None:
@@ -297,7 +271,7 @@ def test_a_peer_that_resets_breaks_the_stream(namespace: Namespace) -> None:
                     await stream.receive_some()
                 assert isinstance(caught.value.__cause__, ConnectionResetError)
 
-        run(namespace, main)
+        on_tap(namespace, main)
 
 
 def test_tapstack_ping_speaks_like_ping(namespace: Namespace) -> None:

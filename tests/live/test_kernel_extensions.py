@@ -33,7 +33,7 @@ def test_everything_is_agreed_on_and_ecn_works_both_ways(namespace: Namespace, a
                 received += len(await stream.receive_some())
             await stream.aclose()
 
-    on_tap(namespace, main, config)
+    on_tap(namespace, main, config=config)
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["we ask", "the kernel asks"])

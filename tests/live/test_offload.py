@@ -25,8 +25,8 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK, PSH, TcpHeader
-from tests.live.net import OURS, THEIRS, Namespace, ip, need, up
-from tests.live.ours import on_tap, pair
+from tests.live.net import OURS, Namespace, ip, need, up
+from tests.live.ours import host_on, on_tap, pair
 
 UDP_SEGMENT = 103
 MEGABYTES, HUNDRED = 32, 100_000
@@ -63,8 +63,7 @@ def on_offloading_tap(
     async def body() -> None:
         link = Watched(Tap("tap0", offload=offload))
         with trio.fail_after(60):
-            async with stack.open_host(link, address=f"{OURS}/24", acd="off", raise_errors=True) as host:  # type: ignore[arg-type]
-                namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
+            async with host_on(link, namespace) as host:  # type: ignore[arg-type]
                 await test(host, link)  # type: ignore[misc]
 
     namespace.in_here(trio.run, body)

@@ -18,6 +18,7 @@ import trio
 
 import stack
 from tests.live.net import OURS, THEIRS, Namespace, Program, own_namespace
+from tests.live.ours import host_on
 from tests.sim.bottleneck import CHUNK, Cell
 
 PORT = 5001
@@ -99,11 +100,7 @@ def ours(cell: Cell, flows: int, seed: int) -> float:
     async def main(namespace: Namespace) -> float:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)  # of this thread, which ends with the host
         wire = stack.Impaired(stack.Tap("tap0"), outgoing=cell.impairment, seed=seed)
-        async with (
-            stack.open_host(wire, address=f"{OURS}/24", acd="off", raise_errors=True) as host,
-            trio.open_nursery() as nursery,
-        ):
-            namespace.ip("addr", "add", f"{THEIRS}/24", "dev", "tap0")
+        async with host_on(wire, namespace) as host, trio.open_nursery() as nursery:
             with sink(namespace, flows) as receiver:
                 streams = [await host.open_tcp_stream(THEIRS, PORT) for _ in range(flows)]
                 for stream in streams:  # all together, as the kernel's: until then nobody reads
