@@ -231,22 +231,29 @@ async def test_a_link_that_the_host_refuses_is_closed() -> None:
     assert not link.is_open
 
 
+class SocketLink(ScriptedLink):
+    """One with a descriptor: its frames are what comes to a socket."""
+
+    def __init__(self, sock: stdlib.socket) -> None:
+        super().__init__(sock.fileno())
+        sock.setblocking(False)
+        self._sock = sock
+
+    def read(self, now: float) -> memoryview | None:
+        self.reads += 1
+        try:
+            return memoryview(self._sock.recv(2000))
+        except BlockingIOError:
+            return None
+
+
 def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_end() -> None:
     """With the real clock: only descriptors end its waits."""
 
     async def main() -> None:
         ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
         with ours, theirs:
-            ours.setblocking(False)
-
-            class SocketLink(ScriptedLink):
-                def read(self, now: float) -> memoryview | None:
-                    try:
-                        return memoryview(ours.recv(2000))
-                    except BlockingIOError:
-                        return None
-
-            link = SocketLink(ours.fileno())
+            link = SocketLink(ours)
             with trio.fail_after(20):
                 async with host_on(link, "192.0.2.1/24") as alice:
                     await wait_all_tasks_blocked()
@@ -286,17 +293,7 @@ def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_for(
     async def main() -> None:
         ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
         with ours, theirs:
-            ours.setblocking(False)
-
-            class SocketLink(ScriptedLink):
-                def read(self, now: float) -> memoryview | None:
-                    self.reads += 1
-                    try:
-                        return memoryview(ours.recv(2000))
-                    except BlockingIOError:
-                        return None
-
-            link = SocketLink(ours.fileno())
+            link = SocketLink(ours)
             config = replace(Config(), host=replace(Config().host, busy_poll_s=busy_poll_s))
             with trio.fail_after(20):
                 async with host_on(link, "192.0.2.1/24", config=config) as alice:
