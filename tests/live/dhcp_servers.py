@@ -77,11 +77,15 @@ class Lan:
     def join(self, other: Namespace, address: str, interface: str = "eth0") -> None:
         """Make another namespace a station of this network, with this address."""
         port = f"to-{interface}"
-        pair = ("type", "veth", "peer", "name", interface, "netns", other.name)
-        self.namespace.ip("link", "add", port, *pair)
-        other.ip("addr", "add", f"{address}/24", "dev", interface)
-        other.ip("link", "set", interface, "up")
+        cable(self.namespace, port, other, interface, address)
         self._plug_in(port)
+
+
+def cable(here: Namespace, port: str, there: Namespace, interface: str, address: str) -> None:
+    """A cable from `port` in one namespace to `interface` in another, which has this address there and is up."""
+    here.ip("link", "add", port, "type", "veth", "peer", "name", interface, "netns", there.name)
+    there.ip("addr", "add", f"{address}/24", "dev", interface)
+    there.ip("link", "set", interface, "up")
 
 
 class Record:
@@ -406,11 +410,9 @@ def relayed(lan: Lan, folder: Path, kind: type[Server]) -> Iterator[tuple[Server
     need("dhcrelay")
     router = lan.namespace
     with own_namespace() as far:
-        router.ip("link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", far.name)
+        cable(router, "uplink", far, "eth0", RELAYED)
         router.ip("addr", "add", "10.8.0.2/24", "dev", "uplink")
         router.ip("link", "set", "uplink", "up")
-        far.ip("addr", "add", f"{RELAYED}/24", "dev", "eth0")
-        far.ip("link", "set", "eth0", "up")
         far.ip("route", "add", "10.9.0.0/24", "via", "10.8.0.2")
         router.in_here(Path("/proc/sys/net/ipv4/ip_forward").write_text, "1")
         command = [unconfined("dhcrelay", folder), "-4", "-d", "--no-pid", "-id", LAN, "-iu", "uplink", RELAYED]
