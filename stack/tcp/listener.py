@@ -139,10 +139,12 @@ class Listener:
         """Whether `seg`, which a half-open `child` refuses, brings back a cookie; then `child` gives way to it.
 
         A SYN that came while the queue was full, and again when there was room, has had two answers: the client takes
-        the one that reaches it first.
+        the one that reaches it first. A SYN in the place of a connection in TIME-WAIT has had one: a cookie is that
+        connection's.
         """
         if (
             child.state is not State.SYN_RECEIVED
+            or child.predecessor is not None
             or seg.flags & (SYN | ACK | RST) != ACK
             or now >= self._cookies_until
             or self._mss_in_cookie(child.key, seg, now) is None

@@ -11,8 +11,10 @@ import pytest
 from stack.config import ArpConfig, Config, TcpConfig
 from stack.link.impair import Impaired
 from stack.link.segment import Segment
+from stack.tcp.states import State
 from stack.wire.addresses import parse_ipv4
-from stack.wire.tcp import ACK, RST, SYN
+from stack.wire.tcp import ACK, FIN, RST, SYN
+from stack.wire.tcp_options import TcpOptions, build_options, parse_options
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Requester, Server
 from tests.sim.stranger import Heard, Stranger
@@ -95,39 +97,91 @@ def test_a_client_too_far_away_for_the_queue_gets_in_by_a_cookie() -> None:
     assert world.server.host.tables()["half_open"] <= BACKLOG
 
 
+class FullQueue:
+    """A server whose queue has one place, which a stranger's SYN from port 2001 has taken."""
+
+    def __init__(self) -> None:
+        self.network, segment = Network(7), Segment()
+        self.server = self.network.machine("server", replace(Config(), tcp=TcpConfig(syn_backlog=1)))
+        self.server.attach(segment.attach(), "10.0.0.1/24")
+        self.listener = self.server.listen(7)
+        self.stranger = Stranger(self.network, segment)
+        self.stranger.asks("10.0.0.1")
+        self.says(2001, SYN, 100)
+        self.first = self.hears()
+
+    def says(self, port: int, flags: int, seq: int, ack: int = 0, *, data: bytes = b"", options: bytes = b"") -> None:
+        self.stranger.says_tcp("10.0.0.1", (port, 7), flags, seq=seq, ack=ack, data=data, options=options)
+
+    def hears(self) -> Heard:
+        """The one answer."""
+        self.network.run(for_s=0.01)
+        (heard,) = self.stranger.segments()
+        return heard
+
+    def goes_on(self) -> None:
+        """The queue has room again."""
+        self.says(2001, RST, 101, self.first.next)
+
+
 def test_the_cookie_counts_although_the_same_syn_found_room_later() -> None:
     """A cookie answers a SYN late, so that comes again, to a queue with room: the client takes the cookie."""
-    network, segment = Network(7), Segment()
-    server = network.machine("server", replace(Config(), tcp=TcpConfig(syn_backlog=1)))
-    server.attach(segment.attach(), "10.0.0.1/24")
-    listener = server.listen(7)
-    stranger = Stranger(network, segment)
-    stranger.asks("10.0.0.1")
-
-    def hears(number: int) -> Heard:
-        network.run(for_s=0.01)
-        heard = stranger.segments()
-        assert len(heard) == number
-        return heard[-1]
-
-    stranger.says_tcp("10.0.0.1", (2001, 7), SYN, seq=100)
-    first = hears(1)
-    stranger.says_tcp("10.0.0.1", (2002, 7), SYN, seq=200)
-    cookie = hears(1)
-    stranger.says_tcp("10.0.0.1", (2001, 7), RST, seq=101, ack=first.next)
-    stranger.says_tcp("10.0.0.1", (2002, 7), SYN, seq=200)
-    assert hears(1).tcp.seq != cookie.tcp.seq
-    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next + 1)
-    assert hears(1).tcp.flags == RST  # neither the one nor the other
-    assert not listener.readable
-    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next)
-    stranger.says_tcp("10.0.0.1", (2002, 7), ACK, seq=201, ack=cookie.next, data=b"x")
-    network.run(for_s=0.01)
-    assert stranger.segments() == []
-    accepted = listener.accept()
+    world = FullQueue()
+    world.says(2002, SYN, 200)
+    cookie = world.hears()
+    world.goes_on()
+    world.says(2002, SYN, 200)
+    assert world.hears().tcp.seq != cookie.tcp.seq
+    world.says(2002, ACK, 201, cookie.next + 1)
+    assert world.hears().tcp.flags == RST  # neither the one nor the other
+    assert not world.listener.readable
+    world.says(2002, ACK, 201, cookie.next)
+    world.says(2002, ACK, 201, cookie.next, data=b"x")
+    world.network.run(for_s=0.01)
+    assert world.stranger.segments() == []
+    accepted = world.listener.accept()
     assert accepted is not None
-    assert accepted.receive(10, network.now) == b"x"
-    assert server.host.tables()["connections"] == 1
+    assert accepted.receive(10, world.network.now) == b"x"
+    assert world.server.host.tables()["connections"] == 1
+
+
+def test_the_cookie_of_a_connection_in_time_wait_does_not_begin_it_again() -> None:
+    """The SYN that begins again never gets a cookie: one that comes back now is of the connection before."""
+    world = FullQueue()
+    world.says(2002, SYN, 200, options=stamps(1))
+    cookie = world.hears()
+    echo = stamp_of(cookie)
+    world.says(2002, ACK, 201, cookie.next, options=stamps(2, echo))
+    world.network.run(for_s=0.01)
+    old = world.listener.accept()
+    assert old is not None
+    old.close(world.network.now)
+    world.server.settle()
+    fin = world.hears()
+    world.says(2002, FIN | ACK, 201, fin.next, options=stamps(3, echo))
+    world.hears()
+    assert old.state is State.TIME_WAIT
+    world.goes_on()
+    world.says(2002, SYN, 200, options=stamps(4))
+    answer = world.hears()
+    world.says(2002, ACK, 201, cookie.next, options=stamps(5, echo))
+    assert world.hears().tcp.flags == RST
+    assert (old.state, world.listener.readable) == (State.TIME_WAIT, False)
+    world.says(2002, ACK, 201, answer.next, options=stamps(6, stamp_of(answer)))
+    world.network.run(for_s=0.01)
+    assert (old.state, world.listener.readable) == (State.CLOSED, True)
+
+
+def stamps(val: int, ecr: int = 0) -> bytes:
+    """The options of a segment with these timestamps."""
+    return build_options(TcpOptions(timestamps=(val, ecr)))
+
+
+def stamp_of(heard: Heard) -> int:
+    """TSval of a segment."""
+    timestamps = parse_options(heard.tcp.options).timestamps
+    assert timestamps is not None
+    return timestamps[0]
 
 
 def test_memory_is_flat_while_a_flood_goes_on() -> None:
