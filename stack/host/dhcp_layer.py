@@ -43,7 +43,7 @@ def _nobody(interface: Interface, lease: Lease | None, reason: str) -> None:
 
 
 class DhcpLayer:
-    """The clients of all interfaces, and port 68, which is theirs while there are any.
+    """The clients of all interfaces, and port 68, which is theirs while any of them may be answered.
 
     Give it at birth: the host, `random(n)`, `moved()` to be called when a deadline comes earlier, `changed()` when a
     lease is another one, and `tell(name, subject, details)` if anybody watches.
@@ -66,6 +66,7 @@ class DhcpLayer:
         self.changed = changed
         self.tell = tell
         self._tenants: dict[int, Tenant] = {}
+        self._listening: dict[int, Tenant] = {}  # those among them that may be answered
         self._duid: bytes | None = None
         self.on_lease: OnLease = _nobody
 
@@ -78,13 +79,24 @@ class DhcpLayer:
             raise ValueError(f"{interface.name} is no Ethernet: there is no DHCP on it")
         if acd is not None and acd not in MODES:
             raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
-        if not self._tenants:
-            self._host.udp.claim(CLIENT_PORT, self._receive)
         if self._duid is None:
             self._duid = DUID_LL_ETHERNET + interface.mac  # RFC 4361 section 6.1: one for all interfaces
-        tenant = self._tenants[interface.index] = Tenant(self._host, self, interface, self._duid, acd)
+        tenant = Tenant(self._host, self, interface, self._duid, acd)
+        self.listen(tenant)
+        self._tenants[interface.index] = tenant
         self._host.parts.append(tenant)
         return tenant
+
+    def listen(self, tenant: Tenant) -> None:
+        """A client is to be answered from now on. OSError EADDRINUSE when somebody else listens on port 68."""
+        if not self._listening:
+            self._host.udp.claim(CLIENT_PORT, self._receive)
+        self._listening[tenant.interface.index] = tenant
+
+    def stop_listening(self, tenant: Tenant) -> None:
+        """It waits for no answer any more."""
+        if self._listening.pop(tenant.interface.index, None) is not None and not self._listening:
+            self._host.udp.disclaim(CLIENT_PORT)
 
     def end(self, interface: Interface, now: float, number: int = errno.ENETDOWN) -> None:
         """No DHCP on this interface any more: the address goes, and the server is told if `Tenant.release` says so.
@@ -96,8 +108,7 @@ class DhcpLayer:
             return
         self._host.parts.remove(tenant)
         tenant.end(now, number)
-        if not self._tenants:
-            self._host.udp.disclaim(CLIENT_PORT)
+        self.stop_listening(tenant)
 
     def shutdown(self, now: float) -> None:
         """The host ends."""
@@ -185,7 +196,11 @@ class Tenant:
         self.client.start(now, remembered, wish=wish)
 
     def inform(self, address: bytes, now: float) -> None:
-        """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again."""
+        """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again.
+
+        OSError EADDRINUSE when somebody else listens on port 68.
+        """
+        self._layer.listen(self)
         self.client.stop(now)
         self.parameters, self.informed_about = None, address
         self.client.inform(address, now)
@@ -364,6 +379,7 @@ class Tenant:
     def informed(self, lease: Lease, now: float) -> None:
         """A server has told what goes with the address given by hand: the name servers; the rest is the user's."""
         self.parameters = lease
+        self._layer.stop_listening(self)
         self._layer.changed()
 
     def silent(self, now: float) -> None:
@@ -372,7 +388,9 @@ class Tenant:
         But after `inform` there is an address, and that was all.
         """
         self._layer.changed()
-        if self.client.state is not State.STOPPED and self.link_local_allowed and self._host.config.link_local.enabled:
+        if self.client.state is State.STOPPED:
+            self._layer.stop_listening(self)
+        elif self.link_local_allowed and self._host.config.link_local.enabled:
             self._fallback.link_local.start(now)
 
     def _link_local_claimed(self, address: bytes) -> None:

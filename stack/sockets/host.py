@@ -150,8 +150,8 @@ class Host:
 
         That is a DHCPINFORM (RFC 2131 section 4.4.3): `name_servers` has them from then on; the address, its routes and
         the MTU stay as they are. OSError: TimeoutError after a minute without an answer, EADDRNOTAVAIL without an
-        address, or when it is taken back (what was told goes with it), ENETDOWN when the link goes. ValueError on a
-        link with a lease, or none of ours.
+        address, or when it is taken back (what was told goes with it), ENETDOWN when the link goes, EADDRINUSE while a
+        socket of this host has UDP port 68. ValueError on a link with a lease, or none of ours.
         """
         return await self._runner.inform(self._runner.port(link))
 

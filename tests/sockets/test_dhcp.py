@@ -154,6 +154,38 @@ async def test_a_question_that_nobody_answers_ends() -> None:
 
 
 @virtual
+async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> None:
+    segment = Segment()
+    server = Server(options={6: addresses("10.9.0.1")})
+    async with host_on(link := segment.attach(), "10.9.0.7/24") as host, trio.open_nursery() as nursery:
+
+        async def bound() -> trio.socket.SocketType:
+            sock = host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+            await sock.bind(("", 68))
+            return sock
+
+        async with serving(segment, server):
+            assert (await host.inform(link)).address == "10.9.0.7"
+        with await bound():
+            with pytest.raises(OSError) as taken:
+                await host.inform(link)
+            assert taken.value.errno == errno.EADDRINUSE
+            assert host.name_servers == ["10.9.0.1"]  # what was told before still counts
+
+        async def ask() -> None:
+            with pytest.raises(TimeoutError):
+                await host.inform(link)
+
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        with pytest.raises(OSError) as asking:
+            await bound()
+        assert asking.value.errno == errno.EADDRINUSE
+        await trio.sleep(100)
+        (await bound()).close()
+
+
+@virtual
 async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
     segment = Segment()
     async with serving(segment), client(link := segment.attach()) as host:
