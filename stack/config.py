@@ -294,6 +294,8 @@ class DhcpConfig:
     silent_after_attempts: int = 2
     """Unanswered DHCPDISCOVERs, or DHCPREQUESTs for an offer, after which the host is told that there seems to be no
     server."""
+    silent_after_failures: int = 3
+    """Refusals, and addresses that other hosts have, in a row, after which there might as well be no server."""
     decline_wait_s: float = 10.0
     """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
     nak_wait_s: float = 1.0

@@ -52,7 +52,7 @@ class Below(Protocol):
         """The parameters for the static address that `Client.inform` was called with; they never expire."""
 
     def silent(self, now: float) -> None:
-        """There seems to be no server. The client goes on asking (but not after `Client.inform`)."""
+        """There seems to be no server, or none of use. The client goes on asking (but not after `Client.inform`)."""
 
 
 def _nothing() -> None:
@@ -272,7 +272,7 @@ class Client:
             self._tell_of_silence(now)
 
     def _tell_of_silence(self, now: float) -> None:
-        """Nobody answers, or who offers does not keep it: told once."""
+        """Nobody answers, or who offers does not keep it, or others have what is offered: told once."""
         if not self._silent:
             self._silent = True
             self._below.silent(now)
@@ -511,6 +511,8 @@ class Client:
         """In INIT: begin again, after a while. Unless the host has stopped the client in the meantime."""
         if self.state is State.INIT:
             self._wait(seconds, why, now)
+            if self._refusals + self._conflicts >= self._config.silent_after_failures:
+                self._tell_of_silence(now)
 
     def _wait(self, seconds: float, why: str, now: float) -> None:
         if seconds <= 0:

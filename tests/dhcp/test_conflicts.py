@@ -55,9 +55,12 @@ def test_after_ten_conflicts_one_address_a_minute_is_tried() -> None:
     world = World(probing=OTHER_MAC)
     world.begin()
     waits = []
-    for _ in range(13):
+    for number in range(13):
+        assert world.said == []
         declined(world)
         world.expects(dhcp.DECLINE)
+        if number == 2:
+            world.told("silent")  # what the server has is of no use, which is said once
         waits.append(world.client.deadline - world.now)
         world.due()
     assert waits == pytest.approx([10.0] * 9 + [60.0] * 4)

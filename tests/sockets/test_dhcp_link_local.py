@@ -131,3 +131,29 @@ async def test_a_server_that_offers_and_gives_nothing_is_no_reason_to_be_without
         assert interface.addresses[0].startswith("169.254.")
         there.server.silent = ()
         await host.wait_lease_change(None)
+
+
+@virtual
+async def test_nor_is_one_that_refuses_all_it_offers() -> None:
+    segment = Segment()
+    server = Server(refuse=True)
+    async with serving(segment, server) as there, client(segment.attach(), config=CAREFUL) as host:
+        assert len(there.heard) < 16
+        [address] = own(host)
+        assert address.startswith("169.254.")
+        server.refuse = False
+        await host.wait_lease_change(None)
+        assert own(host) == [FIRST]
+
+
+@virtual
+async def test_nor_is_one_whose_addresses_others_have() -> None:
+    segment = Segment()
+    async with serving(segment), host_on(link := segment.attach(), "10.9.0.50/24", seed=5) as other:
+        for address in ("10.9.0.51/24", "10.9.0.52/24"):
+            await other.add_address(link, address, acd="off")
+        async with client(segment.attach(), config=CAREFUL) as host:
+            [address] = own(host)
+            assert address.startswith("169.254.")
+            await host.wait_lease_change(None)
+            assert own(host) == ["10.9.0.53"]
