@@ -48,6 +48,9 @@ class Below(Protocol):
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
         """The address goes, at once: "expired", "nak", "conflict" or "released"."""
 
+    def denied(self, lease: Lease, reason: str, now: float) -> None:
+        """A remembered lease, not in use, is not to be had again: "nak" or "conflict"."""
+
     def informed(self, lease: Lease, now: float) -> None:
         """The parameters for the static address that `Client.inform` was called with; they never expire."""
 
@@ -444,7 +447,7 @@ class Client:
             return
         fuzz = backoff.uniform(self._random), backoff.uniform(self._random)
         lease = self._parameters.lease(message, self._sent_at, fuzz)
-        asked = self._chosen if self.state is State.REQUESTING else self.lease or self.remembered
+        asked = self._asked_for()
         if asked is not None and lease.address != asked.address:
             raise BadPacket("dhcp_other_address")
         if now >= lease.expires_at:
@@ -484,11 +487,10 @@ class Client:
         self._refused(now)
 
     def _refused(self, now: float) -> None:
+        asked = self._asked_for()
         self._enter(Event.RCV_NAK)
         self._refusals += 1
-        self.remembered = self._wish = None
-        if self.lease is not None:
-            self._lose(self.lease, "nak", now)
+        self._give_up(asked, "nak", now)
         self._restart(backoff.refusal_s(self._refusals, self._config), "a server refuses what it offers", now)
 
     def _decline(self, lease: Lease, now: float) -> None:
@@ -496,14 +498,24 @@ class Client:
         self._enter(Event.CONFLICT)
         self._conflicts += 1
         self._disappointed(lease.server)
-        self.remembered = self._wish = None
-        if self.lease is not None:
-            self._lose(self.lease, "conflict", now)
+        self._give_up(lease, "conflict", now)
         message = self._writer.decline(self._new_xid(), lease.address, lease.server, "the address is in use")
         self._broadcast(message, ANY, now)
         config = self._config
         seconds = config.decline_wait_s if self._conflicts < config.conflicts_max else config.conflict_wait_s
         self._restart(seconds, "so that a loop of conflicts does not flood the network", now)
+
+    def _give_up(self, asked: Lease | None, reason: str, now: float) -> None:
+        """This address is not to be had, nor asked for again."""
+        remembered, self.remembered, self._wish = self.remembered, None, None
+        if self.lease is not None:
+            self._lose(self.lease, reason, now)
+        elif remembered is not None and asked is not None and asked.address == remembered.address:
+            self._below.denied(remembered, reason, now)
+
+    def _asked_for(self) -> Lease | None:
+        """What the latest DHCPREQUEST asks for."""
+        return self._chosen if self.state is State.REQUESTING else self.lease or self.remembered
 
     # --- small things -------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class DhcpLayer:
     lease is another one, and `tell(name, subject, details)` if anybody watches.
 
     `on_lease(interface, lease, "")` is called when a lease begins or is extended, `on_lease(interface, None, reason)`
-    when it ends: "expired", "nak", "conflict", "released".
+    when it ends: "expired", "nak", "conflict", "released"; "nak" and "conflict" also of a remembered one, before it began.
     """
 
     def __init__(
@@ -375,6 +375,10 @@ class Tenant:
         held, self._holds = self._holds, False
         if held and any(prefix.address == lease.address for prefix in self.interface.addresses):
             self._host.remove_address(self.interface, lease.address, now, number)
+
+    def denied(self, lease: Lease, reason: str, now: float) -> None:
+        """The lease of old is not to be had again."""
+        self._layer.on_lease(self.interface, None, reason)
 
     def informed(self, lease: Lease, now: float) -> None:
         """A server has told what goes with the address given by hand: the name servers; the rest is the user's."""

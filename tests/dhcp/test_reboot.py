@@ -65,9 +65,11 @@ def test_an_acknowledgment_of_another_address_or_request_is_not_one(world: World
 
 @rfc("2131-3.2-d", "2131-3.1-i")
 def test_a_refusal_means_that_it_is_gone(world: World) -> None:
-    world.begin(remembered(world))
+    lease = remembered(world)
+    world.begin(lease)
     world.expects(dhcp.REQUEST)
     world.sends(dhcp.NAK)
+    assert world.told("denied") == (lease, "nak")
     discover = world.expects(dhcp.DISCOVER, at=0)
     assert dhcp.REQUESTED_ADDRESS not in discover.values()
     assert world.client.remembered is None
@@ -83,6 +85,7 @@ def test_a_refusal_of_another_server_counts_when_the_one_of_the_lease_stays_sile
         world.after(0.25)
     assert world.client.state is State.REBOOTING
     world.after(0.25)
+    world.told("denied")
     assert dhcp.REQUESTED_ADDRESS not in world.expects(dhcp.DISCOVER, at=4.5).values()
 
 
@@ -104,6 +107,7 @@ def test_a_refusal_of_another_server_is_confirmed_by_the_one_of_the_lease(world:
     world.expects(dhcp.REQUEST)
     world.sends(dhcp.NAK, {dhcp.SERVER_IDENTIFIER: SECOND})
     world.sends(dhcp.NAK)
+    world.told("denied")
     world.expects(dhcp.DISCOVER, at=0)
     world.after(1.5)  # nothing is left of the doubt
     assert world.client.state is State.SELECTING
@@ -112,9 +116,11 @@ def test_a_refusal_of_another_server_is_confirmed_by_the_one_of_the_lease(world:
 @rfc("2131-3.2-c")
 def test_if_another_host_has_it_now_it_is_declined() -> None:
     world = World(probing=OTHER_MAC)
-    world.begin(remembered(world))
+    lease = remembered(world)
+    world.begin(lease)
     world.expects(dhcp.REQUEST)
     world.sends(dhcp.ACK)
+    assert world.told("denied") == (lease, "conflict")
     decline = world.expects(dhcp.DECLINE, to=BROADCAST, source=ANY)
     assert decline.values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
     assert world.client.state is State.INIT
@@ -122,6 +128,18 @@ def test_if_another_host_has_it_now_it_is_declined() -> None:
     discover = world.expects(dhcp.DISCOVER, at=10)
     assert dhcp.REQUESTED_ADDRESS not in discover.values()
     world.finish()
+
+
+def test_who_refuses_another_address_does_not_deny_the_one_of_old(world: World) -> None:
+    """Its server did not answer this time: the file that it may be in is left alone."""
+    world.begin(remembered(world))
+    world.after(12)
+    world.sends(dhcp.OFFER, yiaddr=SECOND)
+    world.due()
+    world.sent.clear()
+    world.sends(dhcp.NAK)
+    world.expects(dhcp.DISCOVER)
+    assert world.said == []
 
 
 def test_if_nobody_knows_it_any_is_asked_for_after_two_tries(world: World) -> None:

@@ -108,6 +108,9 @@ class World:
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
         self.said.append(("unbound", (lease, reason)))
 
+    def denied(self, lease: Lease, reason: str, now: float) -> None:
+        self.said.append(("denied", (lease, reason)))
+
     def informed(self, lease: Lease, now: float) -> None:
         self.said.append(("informed", (lease,)))
 

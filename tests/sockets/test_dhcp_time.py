@@ -189,6 +189,21 @@ async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path) -> None:
+    file = tmp_path / "lease"
+    segment = Segment()
+    link = segment.attach()
+    async with serving(segment) as there:
+        async with client(link, Dhcp(lease_file=file)):
+            pass
+        there.server.refuse, there.server.silent = True, (dhcp.DISCOVER,)
+        async with client(link, Dhcp(lease_file=file)) as host:
+            assert host.lease is None
+            assert there.server.log[4:7] == [f"REQUEST {FIRST}", "NAK", "DISCOVER"]
+        assert not file.exists()
+
+
+@virtual
 async def test_a_renewal_is_written(tmp_path: Path) -> None:
     file = tmp_path / "lease"
     segment = Segment()
