@@ -49,7 +49,7 @@ class DhcpLayer:
     lease is another one, and `tell(name, subject, details)` if anybody watches.
 
     `on_lease(interface, lease, "")` is called when a lease begins or is extended, `on_lease(interface, None, reason)`
-    when it ends: "expired", "nak", "conflict", "released"; "nak" and "conflict" also of a remembered one, before it began.
+    when it ends: "expired", "nak", "conflict", "released"; or when a remembered one is denied: "nak", "conflict".
     """
 
     def __init__(
