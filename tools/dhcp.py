@@ -15,7 +15,7 @@ import trio
 import stack
 
 from . import namespace
-from .exchange import Narrator, duration
+from .exchange import Narrator, Silence, duration
 from .options import Options, host_address, seconds
 from .up import ENDING, Failed, local_time, on_tap, say
 
@@ -58,7 +58,10 @@ def timeout(text: str) -> float:
 def main(options: Options, arguments: argparse.Namespace) -> int:
     """Get a lease and print it; 0 when there was one."""
     if not namespace.has_capability(namespace.CAP_NET_ADMIN):
-        raise Failed("a server can be asked on the machine's own networks or in a lab only: start this as root")
+        raise Failed(
+            "it takes root to have a TAP on this machine: start this as root, or in a network of your own"
+            " (`unshare --map-root-user --net`), with a DHCP server of your own"
+        )
     wish = None if arguments.request_address is None else str(arguments.request_address)
     plan = Plan(arguments.json, arguments.release, wish, arguments.timeout, arguments.verbose)
     status: int = trio.run(run, options, plan)
@@ -100,8 +103,12 @@ async def get(options: Options, plan: Plan) -> None:
         lease_file=options.lease_file,
         release=plan.release,
     )
-    narrator = Narrator(whisper, trio.current_time) if plan.verbose else None
-    async with on_tap(options, dhcp, narrator) as (host, tap):
+    waiting = (
+        f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: they are asked again,"
+        f" for {plan.timeout_s:g} s in all"
+    )
+    watcher = Narrator(whisper, trio.current_time) if plan.verbose else Silence(whisper, waiting)
+    async with on_tap(options, dhcp, watcher) as (host, tap):
         lease = host.lease
         if lease is None:
             raise Failed("the lease was lost again as soon as it was there")

@@ -1,4 +1,7 @@
-"""A DHCP exchange told message by message, in words: what `tapstack dhcp -v` prints. See RFC 2131 sections 3 and 4."""
+"""A DHCP exchange told message by message, in words: what `tapstack dhcp -v` prints, and how little is told without.
+
+See RFC 2131 sections 3 and 4.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,25 @@ class Narrator:
         self._say(f"{now - self._began:8.3f} {first}")
         for line in others:
             self._say(f"{'':8} {line}")
+
+
+class Silence:
+    """A `trace` as well: it tells `say` this `text`, once, when a question is asked again and nobody has answered."""
+
+    def __init__(self, say: Callable[[str], None], text: str) -> None:
+        self._say = say
+        self._text = text
+        self._done = False
+
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        """What else passes is no answer."""
+
+    def event(self, now: float, name: str, subject: str, details: Details) -> None:
+        """Something happened."""
+        again = name == "dhcp_send" and details.get("attempt") == 2
+        if again and not self._done:
+            self._say(self._text)
+        self._done = self._done or again or name == "dhcp_receive"
 
 
 def duration(seconds: object) -> str:

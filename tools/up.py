@@ -16,7 +16,7 @@ import trio
 import stack
 
 from . import kernel, services
-from .exchange import Narrator
+from .exchange import Narrator, Silence
 from .options import Options
 from .trace import Teller
 
@@ -176,7 +176,7 @@ def offload_name(tap: stack.Tap) -> str:
 
 @asynccontextmanager
 async def on_tap(
-    options: Options, dhcp: stack.Dhcp | None = None, watcher: Narrator | None = None
+    options: Options, dhcp: stack.Dhcp | None = None, watcher: Narrator | Silence | None = None
 ) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
     """A host on the TAP, with the kernel's side of it set up. Raises Failed.
 

@@ -9,12 +9,15 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
 
 from stack import Dhcp, Host, Segment
+from stack.host.trace import Trace
+from stack.link.segment import SegmentPort
 from tests.dhcp.server import Server, addresses
 from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
@@ -234,6 +237,46 @@ def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "start this as root" in capsys.readouterr().err
 
 
+OPTIONS_OF_ALL: Any = SimpleNamespace(lease_file=None, tap="tap0")
+
+
+def put_on(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the program use this segment in the place of a TAP."""
+
+    @asynccontextmanager
+    async def on_tap(options: object, asked: Dhcp, watcher: Trace) -> AsyncIterator[tuple[Host, SegmentPort]]:
+        link = segment.attach()
+        async with client(link, asked, trace=watcher) as host:
+            yield host, link
+
+    monkeypatch.setattr(dhcp, "on_tap", on_tap)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("silent", [(), (1,)], ids=["answered", "nobody answers"])
+def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
+    silent: tuple[int, ...], verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+        put_on(segment, monkeypatch)
+        server = Server(silent=silent, delay_s=3.0)  # as long as dnsmasq takes to ping the address
+        async with serving(segment, server), trio.open_nursery() as nursery:
+            nursery.start_soon(dhcp.run, OPTIONS_OF_ALL, dhcp.Plan(False, False, None, 60.0, verbose))
+            await trio.sleep(20)
+            server.silent = ()
+
+    run()
+    output, errors = capsys.readouterr()
+    assert f"IP: {FIRST}" in output
+    told = "tapstack dhcp: no DHCP server has answered on tap0 yet: they are asked again, for 60 s in all\n"
+    if verbose:
+        assert told not in errors
+    else:
+        assert errors == (told if silent else "")
+
+
 @pytest.fixture
 def unharmed() -> Iterator[None]:
     """A signal that nobody takes care of fails the test, and does not end all tests."""
@@ -258,19 +301,12 @@ def test_a_signal_ends_it_and_the_address_is_given_back(
     async def run() -> None:
         segment = Segment()
 
-        @asynccontextmanager
-        async def on_tap(options: None, asked: Dhcp, watcher: None) -> AsyncIterator[tuple[Host, Any]]:
-            link = segment.attach()
-            async with client(link, asked) as host:
-                yield host, link
-
-        monkeypatch.setattr(dhcp, "on_tap", on_tap)
+        put_on(segment, monkeypatch)
         monkeypatch.setattr(dhcp, "say", die)
-        options: Any = type("Options", (), {"lease_file": None})
         async with serving(segment, Server(silent=silent)) as there, trio.open_nursery() as nursery:
             if silent:
                 nursery.start_soon(dies_later)
-            assert await dhcp.run(options, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM
+            assert await dhcp.run(OPTIONS_OF_ALL, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM
             await trio.sleep(0.1)
             assert there.server.log[log:] == release
 
