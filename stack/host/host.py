@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from struct import Struct
-from typing import Protocol, cast
+from typing import Protocol
 
 from stack.config import Config
 from stack.counters import Counters
@@ -30,22 +30,22 @@ from stack.host.records import (
     endpoint,
     interface_record,
 )
+from stack.host.run import SHORTEST_PACKET, Run
 from stack.host.tcp_layer import TcpLayer
 from stack.host.trace import Trace, TracedLink
+from stack.host.udp_layer import make_udp
 from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoResult, Ping
 from stack.internet.ipv4 import Ipv4
-from stack.internet.path import Path
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
-from stack.tcp.predict import predicted
+from stack.tcp.predict import NOT_PREDICTED, TEXT_ALONE, predicted
 from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
-from stack.udp.below import Received as UdpReceived
-from stack.udp.ports import UdpPorts
-from stack.wire.addresses import BROADCAST, MAC_BROADCAST, Prefix
+from stack.wire.addresses import MAC_BROADCAST, Prefix
+from stack.wire.checksum import long_sum
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import SYN
@@ -119,8 +119,9 @@ class Host:
         self._services = self.tcp.services
         if trace is not None:
             self._services.trace = self._tcp_event
-        self.udp = self._make_udp(ports)
+        self.udp = make_udp(self.config.udp, self.counters, self.ip, ports)
         self._udp_flows = self.udp.flows
+        self._run: Run | None = None  # of frames, in the batch that is coming in
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.on_addresses = self._changed
         self.dhcp = DhcpLayer(self, random, self._moved, self._changed, None if trace is None else self._dhcp_event)
@@ -128,29 +129,6 @@ class Host:
         self.ip.handlers[PROTO_UDP] = self.udp.receive
         self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error
         self.ip.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
-
-    def _make_udp(self, ports: EphemeralPorts) -> UdpPorts:
-        def open_path(
-            source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
-        ) -> Path:
-            return self.ip.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
-
-        def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:
-            flow = local if remote is None else local + remote[0] + remote[1].to_bytes(2, "big")
-            port = ports.choose(flow, lambda wanted: not is_free(wanted))
-            if port is None:
-                raise os_error(errno.EADDRINUSE)
-            return port
-
-        return UdpPorts(
-            self.config.udp,
-            self.counters,
-            open_path=open_path,
-            ephemeral_port=ephemeral,
-            is_ours=lambda address: address == BROADCAST or self.ip.owner(address) is not None,
-            # What UDP is given and gives back is always the internet layer's own datagram.
-            port_unreachable=cast(Callable[[UdpReceived], None], self.ip.icmp.errors.port_unreachable),
-        )
 
     # --- links
 
@@ -205,6 +183,8 @@ class Host:
         if interface not in self._interfaces:
             return
         self.now = now
+        if self._run is not None:
+            self._end_run(self._run)
         self.tcp.end_on(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
         self.dhcp.end(interface, now)
         self._interfaces.remove(interface)
@@ -295,6 +275,11 @@ class Host:
         """Process one frame. Whatever goes wrong costs this frame, and its connection if it has one: the barrier."""
         self.now = now
         try:
+            run = self._run
+            if run is not None:
+                if run.interface is interface and run.goes_on(view, interface.link.rx_checksum_ok):
+                    return
+                self._end_run(run)
             self._frame(interface, now, view)
         except Exception as error:
             self._failed(error, self._connection_of(view[interface.ip_offset :]))
@@ -320,7 +305,10 @@ class Host:
                 if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS] & SYN:
                     packet = view[offset : offset + total]
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
-                        self._segment(connection, packet, interface.link.rx_checksum_ok, now)
+                        checksum_ok = interface.link.rx_checksum_ok
+                        taken = self._segment(connection, packet, checksum_ok, now)
+                        if taken == TEXT_ALONE and total > SHORTEST_PACKET and total == len(view) - offset:
+                            self._run = Run(connection, interface, view, checksum_ok)
                         return
             elif key in self._udp_flows and version >> 8 == 0x45 and protocol == PROTO_UDP and not fragment & _FRAGMENT:
                 packet = view[offset : offset + total]
@@ -348,8 +336,11 @@ class Host:
         self.counters["ipSystemStatsInDelivers"] += 1
         return True
 
-    def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> None:  # hot
-        """A segment of a connection we have, in an unfragmented packet without options whose header is right."""
+    def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
+        """A segment of a connection we have, in an unfragmented packet without options whose header is right.
+
+        What header prediction says of it.
+        """
         counters = self.counters
         counters["ipSystemStatsInReceives"] += 1
         counters["ipSystemStatsInDelivers"] += 1
@@ -357,23 +348,23 @@ class Host:
         data = packet[20:]
         length = len(data)
         if not checksum_ok:
-            total = int.from_bytes(data, "big")
-            if ((total << 8 if length & 1 else total) + connection.path.pseudo_sum + length) % 0xFFFF:
+            if (long_sum(data) + connection.path.pseudo_sum + length) % 0xFFFF:
                 counters["tcpInErrs"] += 1
                 counters.drop("tcp_bad_checksum")
-                return
-        if self._predict and predicted(connection, data, now):
-            return
+                return NOT_PREDICTED
+        if self._predict and (taken := predicted(connection, data, now)):
+            return taken
         try:
             segment = Segment.parse(data)
         except BadPacket as bad:
             counters["tcpInErrs"] += 1
             counters.drop(bad.reason)
-            return
+            return NOT_PREDICTED
         if connection.ecn is not None:
             segment.ce = packet[1] & 3 == 3
         if connection.segment(segment, now):
             self.tcp.refused(connection, data, segment, now)
+        return NOT_PREDICTED
 
     def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
         """Everything but plain IPv4 to our own station address."""
@@ -409,6 +400,8 @@ class Host:
         What was sent to ourselves arrives here, too.
         """
         self.now = now
+        if self._run is not None:
+            self._end_run(self._run)
         services = self._services
         loopback = self.ip.loopback
         budget = self.config.host.loopback_batch_packets
@@ -430,6 +423,13 @@ class Host:
             packet = loopback.read(now)
             if packet is not None:
                 self._loop(packet, now)
+
+    def _end_run(self, run: Run) -> None:
+        self._run = None
+        try:
+            run.end(self.counters)
+        except Exception as error:
+            self._failed(error, run.connection)
 
     def _loop(self, packet: memoryview, now: float) -> None:
         try:

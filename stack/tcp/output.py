@@ -19,7 +19,7 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import TCP_HEADER_BYTES, WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
-from stack.wire.checksum import Buffer
+from stack.wire.checksum import WORTH_FOLDING, Buffer, folded
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
@@ -105,6 +105,8 @@ def _checksum(total: int, options: bytes, parts: list[Buffer] | None, length: in
         data = 0
         for part in parts:
             data = (data << 8 if len(part) & 1 else data) + int.from_bytes(part, "big")
+        if length > WORTH_FOLDING:
+            data = folded(data)
         total += data << 8 if length & 1 else data
     return 0xFFFF ^ (total % 0xFFFF or 0xFFFF)
 

@@ -31,25 +31,29 @@ _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
 _ESTABLISHED = State.ESTABLISHED
 
+# What `predicted` says. After TEXT_ALONE nothing has changed but what text changes: another such segment would be
+# predicted just so.
+NOT_PREDICTED, PREDICTED, TEXT_ALONE = 0, 1, 2
 
-def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
+
+def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     """Process a segment (header and text; its checksum is right) if it is what was expected.
 
-    False: it is not, and nothing was touched.
+    NOT_PREDICTED: it is not, and nothing was touched.
     """
     timestamps = tcb.timestamps
     ts_ecr = -1
     if timestamps.agreed:
         if len(data) < _STAMPED_LENGTH:
-            return False
+            return NOT_PREDICTED
         seq, ack, control, window, layout, ts_val, ts_ecr = _STAMPED.unpack_from(data)
         if control & ~PSH != _STAMPED_ACK or layout != LAYOUT or (ts_val - timestamps.recent) & MASK >= _HALF:
-            return False
+            return NOT_PREDICTED
         text = data[_STAMPED_LENGTH:]
     else:
         seq, ack, control, window = _PLAIN.unpack_from(data)
         if control & ~PSH != _PLAIN_ACK:
-            return False
+            return NOT_PREDICTED
         text = data[HEADER_LENGTH:]
     acked = (ack - tcb.snd_una) & MASK
     flight = (tcb.snd_nxt - tcb.snd_una) & MASK
@@ -73,7 +77,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
         or tcb.ecn is not None
         or tcb.services.trace is not None
     ):
-        return False
+        return NOT_PREDICTED
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
     if ts_ecr >= 0 and seq == timestamps.last_ack_sent:
@@ -91,4 +95,17 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> bool:  # hot
     if text:
         take_next(tcb, text, now)
     tcb.touch()
-    return True
+    return PREDICTED if acked else TEXT_ALONE
+
+
+def repeated(tcb: Tcb, texts: list[bytes | memoryview], length: int) -> None:
+    """Process segments like the one before them, which was TEXT_ALONE: only SEG.SEQ goes on, by `length` octets each.
+
+    They fit the window, and nothing else has happened to the connection. `texts` is left to the receive buffer.
+    """
+    count = len(texts) * length
+    tcb.receive_buffer.extend(texts, count)
+    tcb.rcv_nxt = (tcb.rcv_nxt + count) & MASK
+    tcb.rcv_wnd -= count
+    tcb.snd_wl1 = (tcb.rcv_nxt - length) & MASK
+    tcb.ack_due += count

@@ -15,11 +15,11 @@ from stack.frame_buffer import FrameBuffer
 from stack.wire.checksum import Buffer
 
 # Chunks smaller than this are joined: their bookkeeping must not outweigh what they hold.
-_JOIN_BELOW = 1024
+JOIN_BELOW = 1024
 
 # Text as long as this is kept where the link has put it, if it fills half of that place: the memory that data takes up
 # must not be much more than the data.
-_KEEP_FROM = 32_000
+KEEP_FROM = 32_000
 
 _NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
 
@@ -50,12 +50,18 @@ class ReceiveBuffer:
         """Add in-order data: one copy, into an immutable chunk, or none, where a whole frame buffer may be kept."""
         count = len(data)
         chunks = self._chunks
-        if count < _JOIN_BELOW and chunks and len(chunks[-1]) + count <= _JOIN_BELOW:
+        if count < JOIN_BELOW and chunks and len(chunks[-1]) + count <= JOIN_BELOW:
             chunks[-1] = b"".join((chunks[-1], data))  # a chunk that a reader already has stays as it is
-        elif count >= _KEEP_FROM and isinstance(data, memoryview) and _keep(data):
-            chunks.append(data)
+        elif count >= KEEP_FROM and isinstance(data, memoryview):
+            chunks.append(kept(data))
         else:
             chunks.append(bytes(data))
+        self.size += count
+        self.next += count
+
+    def extend(self, chunks: list[bytes | memoryview], count: int) -> None:
+        """Add in-order data, `count` octets in chunks that nobody changes and that are too large to be joined."""
+        self._chunks += chunks
         self.size += count
         self.next += count
 
@@ -211,13 +217,16 @@ class ReceiveBuffer:
         self._head = self.size = 0
 
 
-def _keep(data: memoryview) -> bool:
-    """Whether the buffer that `data` came in is left to us: see `FrameBuffer`."""
+def kept(data: memoryview) -> bytes | memoryview:
+    """Data of a frame as a chunk that nobody changes: as it is, if its buffer is left to us (`FrameBuffer`), or a copy.
+
+    Only a buffer that it fills half is worth keeping.
+    """
     buffer = data.obj
     if type(buffer) is not FrameBuffer or buffer.kept or 2 * len(data) < len(buffer):
-        return False
+        return bytes(data)
     buffer.kept = True
-    return True
+    return data
 
 
 def _end_of(run: tuple[int, bytes]) -> int:

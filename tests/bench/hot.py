@@ -18,14 +18,15 @@ import trio
 from stack import open_host
 from stack.host.deadlines import Deadlines
 from stack.host.host import Host as Core
+from stack.host.run import Run
 from stack.link.segment import Segment
 from stack.link.tap import Tap
 from stack.sockets.runner import Port, Runner
 from stack.tcp import acks, output, predict, segment_arrives
 from stack.tcp.rack import Rack
-from stack.wire.checksum import Buffer, pseudo_sum
+from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import PROTO_UDP
+from stack.wire.numbers import PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK
 from stack.wire.udp import build_datagram
 from tests.bench.world import MSS, SocketLink, World
@@ -80,6 +81,26 @@ def test_segment_that_was_expected(benchmark: Benchmark) -> None:
         Core._segment,
         lambda world: (world.here.host, world.conn, world.frame_from_peer(TEXT)[14:], True, world.now),
     )
+
+
+def run_of(world: World) -> tuple[Run, memoryview]:
+    """A run, and the next frame of it, both with the checksums that a link without offload brings."""
+    frames = []
+    for _ in range(2):
+        frame = bytearray(world.frame_from_peer(TEXT))
+        frame[50:52] = bytes(2)
+        frame[50:52] = internet_checksum(frame[34:], pseudo_sum(THERE, HERE, PROTO_TCP, len(frame) - 34)).to_bytes(2)
+        frames.append(memoryview(frame))
+    return Run(world.conn, world.interfaces[0], frames[0], False), frames[1]
+
+
+@pytest.mark.parametrize("checksum_ok", [False, True])
+@of("stack.host.run.Run.goes_on", "stack.wire.checksum.folded")  # budget: 4 us, and 2 us without the checksum
+def test_run_that_goes_on(benchmark: Benchmark, checksum_ok: bool) -> None:
+    def next_frame(run: Run, frame: memoryview) -> None:
+        assert run.goes_on(frame, checksum_ok)
+
+    each_afresh(benchmark, next_frame, run_of)
 
 
 @of("stack.host.host.Host._datagram", "stack.udp.ports.UdpPorts.flow")  # budget: 9 us

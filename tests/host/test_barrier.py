@@ -14,7 +14,7 @@ from stack.internet.arp import NeighborCache
 from stack.internet.echo import EchoReply
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
-from stack.tcp.predict import predicted
+from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.states import State
 from stack.wire.addresses import ANY
 from tests.sim.network import Machine, Network
@@ -168,8 +168,8 @@ def connections_can_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     class Patchable(Connection):
         pass
 
-    def predicted_unless_planted(connection: Connection, data: memoryview, now: float) -> bool:
-        return "segment" not in vars(connection) and predicted(connection, data, now)
+    def predicted_unless_planted(connection: Connection, data: memoryview, now: float) -> int:
+        return NOT_PREDICTED if "segment" in vars(connection) else predicted(connection, data, now)
 
     monkeypatch.setattr("stack.host.tcp_layer.Connection", Patchable)
     monkeypatch.setattr("stack.host.host.predicted", predicted_unless_planted)

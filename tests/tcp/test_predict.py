@@ -140,10 +140,10 @@ def test_the_predicted_path_leaves_the_tcb_as_the_full_path_does(
 ) -> None:
     short_ways = 0
 
-    def counted(*arguments: Any) -> bool:
+    def counted(*arguments: Any) -> int:
         nonlocal short_ways
         taken = predict.predicted(*arguments)
-        short_ways += taken
+        short_ways += taken != predict.NOT_PREDICTED
         return taken
 
     monkeypatch.setattr("tests.tcp.world.predicted", counted)
@@ -163,3 +163,26 @@ def test_the_predicted_path_leaves_the_tcb_as_the_full_path_does(
 
     run()
     assert short_ways > 120, "hardly anything was predicted"
+
+
+@pytest.mark.parametrize(
+    ("sent", "arriving", "said"),
+    [(b"", 100, predict.TEXT_ALONE), (b"question", 100, predict.PREDICTED), (b"question", 0, predict.PREDICTED)],
+)
+def test_text_that_acknowledges_nothing_new_is_told_apart(
+    sent: bytes, arriving: int, said: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only after that nothing but text has changed: a new acknowledgment may begin a recovery."""
+    results = []
+
+    def listening(*arguments: Any) -> int:
+        results.append(predict.predicted(*arguments))
+        return results[-1]
+
+    twin = Twin(True)
+    if sent:
+        twin.user(lambda conn, now: conn.send(sent, now))
+    monkeypatch.setattr("tests.tcp.world.predicted", listening)
+    twin.arrives(arriving, 0, 1 << 20, 0xFFFF, PSH, 0, False)
+    assert results == [said]
+    twin.sent()

@@ -153,6 +153,17 @@ def test_little_text_does_not_keep_a_large_frame() -> None:
     assert buffer.read(LARGE) == text(32_000)
 
 
+def test_a_frame_is_kept_once() -> None:
+    """Given back twice, it would be two frames' buffer at the same time."""
+    buffer = ReceiveBuffer(4)
+    view = in_a_frame(LARGE)
+    buffer.insert(0, view)
+    buffer.insert(LARGE, view)
+    assert isinstance(view.obj, FrameBuffer)
+    view.obj[66:] = bytes(LARGE)
+    assert buffer.peek(2 * LARGE) == bytes(LARGE) + text(LARGE)
+
+
 def test_small_chunks_are_joined_for_one_read() -> None:
     buffer = ReceiveBuffer(4)
     for start in range(0, 14_600, 1460):

@@ -18,7 +18,7 @@ from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
-from stack.tcp.predict import predicted
+from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
@@ -334,7 +334,7 @@ class Peer:
             return False
         numbers = segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.seg_up
         raw = TcpHeader(self.remote[1], OURS[1], *numbers, options).build() + segment.text
-        return predicted(self.conn, memoryview(bytearray(raw)), self.world.now)
+        return predicted(self.conn, memoryview(bytearray(raw)), self.world.now) != NOT_PREDICTED
 
     def _birth(self) -> Connection:
         self.conn = self.world.new_connection(self.remote)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum, update, verify
+from stack.wire.checksum import Buffer, folded, internet_checksum, long_sum, ones_sum, pseudo_sum, update, verify
 
 repeatable = settings(derandomize=True, max_examples=300, deadline=None)
 
@@ -60,6 +60,14 @@ def test_any_buffer_will_do(kind: type[Buffer]) -> None:
 
 
 @repeatable
+@given(st.binary(max_size=50), st.sampled_from([0, 1, 350, 371, 700, 741, 1100, 1460, 1481, 1500, 9000, 65_000]))
+def test_a_folded_sum_is_the_same_sum(data: bytes, more: int) -> None:
+    whole = data + bytes(octet * 31 & 0xFF for octet in range(more))
+    assert long_sum(whole) % 0xFFFF == ones_sum(whole)
+    number = int.from_bytes(whole, "big")
+    assert folded(number) % 0xFFFF == number % 0xFFFF
+
+
 @given(st.binary(min_size=4, max_size=60), st.integers(0, 0x3FFFF))
 def test_data_with_its_checksum_verifies_and_with_a_bit_changed_does_not(data: bytes, initial: int) -> None:
     whole = bytearray(data)

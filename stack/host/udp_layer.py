@@ -1,0 +1,44 @@
+"""UDP in its place between its users and the internet layer: what `stack/udp/` asks of the host, answered."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import cast
+
+from stack.config import UdpConfig
+from stack.counters import Counters
+from stack.errors import os_error
+from stack.host.ports import EphemeralPorts
+from stack.internet.ipv4 import Ipv4
+from stack.internet.path import Path
+from stack.udp.below import Received
+from stack.udp.ports import UdpPorts
+from stack.wire.addresses import BROADCAST
+from stack.wire.numbers import PROTO_UDP
+
+
+def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts) -> UdpPorts:
+    """The UDP endpoints of a host."""
+
+    def open_path(
+        source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
+    ) -> Path:
+        return ip.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
+
+    def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:
+        flow = local if remote is None else local + remote[0] + remote[1].to_bytes(2, "big")
+        port = ports.choose(flow, lambda wanted: not is_free(wanted))
+        if port is None:
+            raise os_error(errno.EADDRINUSE)
+        return port
+
+    return UdpPorts(
+        config,
+        counters,
+        open_path=open_path,
+        ephemeral_port=ephemeral,
+        is_ours=lambda address: address == BROADCAST or ip.owner(address) is not None,
+        # What UDP is given and gives back is always the internet layer's own datagram.
+        port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
+    )
