@@ -134,7 +134,10 @@ class Connection(Tcb):
         """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
         wakes, self.wakes = self.wakes, 0
         if self.ack_due and not self.ack_now:
-            self._consider_ack(wakes, now)
+            if self.peer_fin:
+                self._consider_ack_of_fin(wakes, now)
+            else:
+                self._consider_ack(wakes, now)
         elif wakes & WAKE_READABLE:
             self.on_readable()
         if self.state > State.LISTEN:
@@ -162,6 +165,13 @@ class Connection(Tcb):
         else:
             self.reader_until = 0.0
             self.ack_now = self.ack_due >= 2 * self.rcv_mss
+
+    def _consider_ack_of_fin(self, wakes: int, now: float) -> None:
+        """Whoever is told of the end most likely closes, too, and then one segment says both: when a reader has just
+        been woken, or is in the midst of reading, we wait for him, but no longer than the delay.
+        """
+        woken = wakes & WAKE_READABLE and self.on_readable()
+        self.ack_now = not (woken or now < self.reader_until < inf)
 
     def unreachable(self, errno: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""

@@ -399,11 +399,14 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.sack_reporter.forget_held()
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
-    tcb.ack_now = True
     tcb.wakes |= WAKE_READABLE
+    if tcb.state is State.ESTABLISHED:
+        tcb.enter(Event.RCV_FIN)
+        tcb.wakes |= WAKE_WRITABLE
+        _owe_ack(tcb, 1, now)  # our own FIN may be about to bring it: see `settle`
+        return
+    tcb.ack_now = True
     if tcb.state is State.FIN_WAIT_2:
         enter_time_wait(tcb, Event.RCV_FIN, now)
-    else:  # ESTABLISHED to CLOSE-WAIT, FIN-WAIT-1 to CLOSING
+    else:  # FIN-WAIT-1 to CLOSING
         tcb.enter(Event.RCV_FIN)
-        if tcb.state is State.CLOSE_WAIT:
-            tcb.wakes |= WAKE_WRITABLE

@@ -104,6 +104,52 @@ def test_a_fin_is_acknowledged_at_once() -> None:
     peer.silent()
 
 
+def test_a_fin_is_acknowledged_by_ours_when_a_reader_was_woken_who_closes() -> None:
+    conn, peer = established()
+    conn.on_readable = lambda: True
+    peer.sends(FIN | ACK)
+    peer.silent()
+    assert conn.receive(1, peer.now) == b""
+    peer.silent()
+    conn.close(peer.now)
+    peer.expects(FIN | ACK, ack=add(PEER_ISS, 2))
+    peer.silent()
+
+
+def test_so_is_one_with_data_before_it_while_a_reader_is_busy_with_that() -> None:
+    conn, peer = established()
+    peer.sends(ACK, b"x")
+    conn.receive(1, peer.now)
+    peer.sends(FIN | ACK)
+    conn.close(peer.now)
+    peer.expects(FIN | ACK, ack=add(PEER_ISS, 3))
+
+
+@rfc("9293 MUST-40")
+def test_a_reader_who_does_not_close_keeps_it_back_no_longer_than_data() -> None:
+    conn, peer = established()
+    conn.on_readable = lambda: True
+    peer.sends(FIN | ACK)
+    assert peer.times(0.5, ACK) == [0.04]
+
+
+def test_one_who_sends_on_acknowledges_it_by_that() -> None:
+    conn, peer = established()
+    conn.on_readable = lambda: True
+    peer.sends(FIN | ACK)
+    conn.send(b"and", peer.now)
+    peer.expects(ACK, b"and", ack=add(PEER_ISS, 2))
+
+
+def test_one_who_has_read_a_while_ago_does_not_keep_it_back() -> None:
+    conn, peer = established(reader_patience_s=0.01)
+    peer.sends(ACK, b"x")
+    conn.receive(1, peer.now)
+    peer.wait(0.011)
+    peer.sends(FIN | ACK)
+    peer.expects(ACK, ack=add(PEER_ISS, 3))
+
+
 def test_nothing_is_owed_for_a_bare_ack() -> None:
     conn, peer = established()
     conn.send(b"x", peer.now)
