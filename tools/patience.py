@@ -1,8 +1,8 @@
 """How long a service waits for a client that takes next to nothing.
 
 TCP alone would wait for ever for whoever says that there is no room (RFC 9293 section 3.8.6.1). A deadline for every
-send would cost as much as the send: instead each notes when it began, and one task looks at all of them now and then,
-as long as there are any.
+send would cost as much as the send: instead one task looks at all of them now and then, as long as there are any, and
+each notes after how many looks it began.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 SEND_BYTES = 262_144  # as much as must be taken within SEND_S
 SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
 LOOK_S = 30.0  # between looks: how much longer it may take
+MOST_LOOKS = round(SEND_S / LOOK_S)  # the first may come just after the send has begun
 
 
 class Client(HalfCloseableStream):
@@ -68,12 +69,13 @@ class Patience:
     """Looks after the sends of all clients of some services. `run` is a task for as long as they run."""
 
     def __init__(self) -> None:
-        self._since: dict[Client, float] = {}  # those in the midst of a send, and since when
+        self._since: dict[Client, int] = {}  # those in the midst of a send, and after which look that began
+        self._looks = 0
         self._somebody = trio.Event()
 
     def begins(self, client: Client) -> None:
         """A send begins."""
-        self._since[client] = trio.current_time()
+        self._since[client] = self._looks
         if not self._somebody.is_set():
             self._somebody.set()
 
@@ -88,8 +90,9 @@ class Patience:
                 self._somebody = trio.Event()
             await self._somebody.wait()
             await trio.sleep(LOOK_S)
-            too_long_ago = trio.current_time() - SEND_S
-            for client in [client for client, since in self._since.items() if since <= too_long_ago]:
+            self._looks += 1
+            too_long_ago = self._looks - MOST_LOOKS
+            for client in [client for client, since in self._since.items() if since < too_long_ago]:
                 client.give_up()
 
     def with_clients(self, handler: Handler) -> Handler:

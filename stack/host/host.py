@@ -414,7 +414,7 @@ class Host:
                         tcb.settle(now)
                     except Exception as error:
                         self._failed(error, tcb)
-            if not len(loopback):
+            if not loopback.queue:
                 return
             if budget <= 0:
                 self._moved()  # the rest in a moment: `deadline` says now

@@ -101,7 +101,7 @@ def has_address(interface: Interface, address: bytes) -> bool:
     """Whether `address` is one of ours on this interface; all of 127/8 is on the loopback (RFC 1122 3.2.1.3 g)."""
     if interface.loopback and address[0] == 127:
         return True
-    return any(prefix.address == address for prefix in interface.addresses)
+    return address in [prefix.address for prefix in interface.addresses]
 
 
 def is_broadcast_to(interface: Interface, address: bytes) -> bool:

@@ -29,7 +29,7 @@ class _NoOffload:
 
 
 class Loopback:
-    """`wake` (given by `open`) is called when `read` turns from having nothing to having something."""
+    """`wake` (given by `open`) is called when `read` turns from having nothing to having something: `queue`."""
 
     name = "lo"
     index = 0
@@ -47,7 +47,7 @@ class Loopback:
         self.mtu = config.loopback_mtu
         self.addresses = [Prefix(LOOPBACK, 8)]
         self._limit = config.loopback_queue_max
-        self._queue: deque[bytes] = deque()
+        self.queue: deque[bytes] = deque()
         self._wake: Callable[[], None] = _nothing
 
     @property
@@ -56,7 +56,7 @@ class Loopback:
         return self
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self.queue)
 
     def open(self, wake: Callable[[], None]) -> None:
         """From now on `wake()` tells that there is something to read."""
@@ -68,14 +68,14 @@ class Loopback:
 
     def read(self, now: float) -> memoryview | None:
         """The next packet, None when there is none."""
-        return memoryview(self._queue.popleft()) if self._queue else None
+        return memoryview(self.queue.popleft()) if self.queue else None
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         """Queue one packet; False when the queue is full."""
-        if len(self._queue) >= self._limit:
+        if len(self.queue) >= self._limit:
             return False
-        self._queue.append(b"".join(parts))
-        if len(self._queue) == 1:
+        self.queue.append(b"".join(parts))
+        if len(self.queue) == 1:
             self._wake()
         return True
 
@@ -84,5 +84,5 @@ class Loopback:
 
     def close(self) -> None:
         """Forget what is queued."""
-        self._queue.clear()
+        self.queue.clear()
         self._wake = _nothing

@@ -545,9 +545,11 @@ class StreamSocket(Socket):
                 if self._listener is not None:
                     self._listener.options[name] = value
             if connection is not None:
-                now = self._runner.now()
+                if self._runner.down:
+                    fail(errno.ENETDOWN)
                 setattr(connection, name, value)
                 if connection.send_buffer.size or name in TIMED or (connection.keepalive and name in KEEPALIVE):
+                    now = self._runner.now()
                     connection.options_changed(now)
                     self._runner.after_call(now)
 

@@ -45,9 +45,9 @@ def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.rcv_shift = 0
     tcb.scaling = config.window_scaling
     tcb.sack = config.sack
-    if tcb.scaling:
-        while tcb.rcv_shift < _MAX_SHIFT and max(tcb.rcvbuf, config.max_receive_buffer_bytes) >> tcb.rcv_shift > 0xFFFF:
-            tcb.rcv_shift += 1
+    if tcb.scaling:  # so far that the largest window there may ever be fits the field
+        bits = max(tcb.rcvbuf, config.max_receive_buffer_bytes, MAX_UNSCALED_WINDOW).bit_length()
+        tcb.rcv_shift = min(bits - MAX_UNSCALED_WINDOW.bit_length(), _MAX_SHIFT)
 
 
 def receive_mss(tcb: Tcb) -> int:

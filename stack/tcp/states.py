@@ -106,9 +106,13 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
 SYNCHRONIZED = frozenset(state for state in State if state >= State.ESTABLISHED)
 
 
+_ONLY_WAY = {way: targets[0] for way, targets in LEGAL.items() if len(targets) == 1}
+
+
 def next_state(state: State, event: Event, to: State | None = None) -> State:
     """The state that `event` leads to from `state`; `to` chooses where the RFC knows two ways."""
-    return follow(LEGAL, state, event, to)
+    found = _ONLY_WAY.get((state, event))
+    return found if found is not None and (to is None or to is found) else follow(LEGAL, state, event, to)
 
 
 # Possible almost everywhere, so that a diagram with them shows nothing.

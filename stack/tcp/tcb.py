@@ -385,14 +385,17 @@ class Tcb:
     @property
     def mss(self) -> int:
         """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
-        mss = min(self.send_mss, self.path.mtu - self.path.header_length - TCP_HEADER_BYTES)
+        path = self.path
+        mss = path.mtu - path.header_length - TCP_HEADER_BYTES
+        if mss > self.send_mss:
+            mss = self.send_mss
         room = MAX_LENGTH
         if self.timestamps.agreed:
             mss -= OPTION_BYTES
             room -= OPTION_BYTES
         if self.sack_reporter is not None and self.sack_reporter.waits:
             mss -= self.sack_reporter.length(room)
-        return max(mss, 1)
+        return mss if mss > 0 else 1
 
 
 # What `Tcb.wakes` collects until the batch is over.

@@ -159,6 +159,8 @@ def take_error(tcb: Tcb) -> OSError:
 def shutdown_write(tcb: Tcb, now: float) -> None:
     """CLOSE as RFC 9293 means it: no more SENDs; receiving goes on (3.10.4). A second one does nothing.
 
+    The FIN goes out when the caller settles the connection.
+
     In SYN-SENT it deletes the TCB, but not where data was given to Fast Open: the peer may have it by now, and the user
     may not know that the handshake is not over.
     """
@@ -171,7 +173,6 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
     tcb.fin_queued = True
     if state is State.ESTABLISHED or (state is State.SYN_RECEIVED and (tcb.fast_opened or not tcb.send_buffer.size)):
         tcb.enter(Event.CLOSE)
-    output(tcb, now)
 
 
 def shutdown_read(tcb: Tcb) -> None:
@@ -200,7 +201,6 @@ def close(tcb: Tcb, now: float) -> None:
     tcb.progress_at = max(tcb.progress_at, now)
     if tcb.state is State.FIN_WAIT_2:
         tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
-    tcb.touch()
 
 
 def abort(tcb: Tcb, now: float, number: int = 0) -> None:

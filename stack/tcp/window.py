@@ -13,8 +13,8 @@ MAX_UNSCALED_WINDOW = 0xFFFF
 
 def window_gain(tcb: Tcb) -> int:
     """By how many octets the right edge could move on now: RCV.BUFF - RCV.USER - RCV.WND, as far as the field goes."""
-    free = min(tcb.rcvbuf - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift)
-    return free - tcb.rcv_wnd
+    free, most = tcb.rcvbuf - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
+    return (free if free < most else most) - tcb.rcv_wnd
 
 
 def open_window(tcb: Tcb) -> None:
@@ -23,7 +23,7 @@ def open_window(tcb: Tcb) -> None:
     It never moves to the left (SHLD-14).
     """
     gain = window_gain(tcb)
-    if gain > 0 and gain >= min(tcb.rcvbuf // 2, tcb.mss):
+    if gain > 0 and (gain >= tcb.mss or gain >= tcb.rcvbuf // 2):
         tcb.rcv_wnd += gain
 
 

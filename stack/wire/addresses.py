@@ -6,7 +6,7 @@ An IPv4 address is 4 `bytes` and a station (MAC) address 6 `bytes` everywhere in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stack.wire.checksum import Buffer
 
@@ -116,17 +116,25 @@ def multicast_mac(address: Buffer) -> bytes:
 class Prefix:
     """An address and how many of its leading bits name the network: 10.9.0.2/24.
 
-    The host bits are kept, so that one value says both who we are and who our neighbours are.
+    The host bits are kept, so that one value says both who we are and who our neighbours are. `network` is the address
+    with all host bits zero, `broadcast` the one with all host bits one (RFC 919): None for /31 (RFC 3021) and /32,
+    which have none. They are worked out once, as both are looked at for every datagram that takes the long way.
     """
 
     address: bytes
     length: int
+    network: bytes = field(init=False, repr=False, compare=False)
+    broadcast: bytes | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.address) != 4:
             raise ValueError(f"an IPv4 address has 4 bytes, not {len(self.address)}")
         if not 0 <= self.length <= 32:
             raise ValueError(f"a prefix length is 0 to 32, not {self.length}")
+        network = int.from_bytes(self.address, "big") & self._mask_number
+        last = network | (0xFFFFFFFF ^ self._mask_number)
+        object.__setattr__(self, "network", network.to_bytes(4, "big"))
+        object.__setattr__(self, "broadcast", last.to_bytes(4, "big") if self.length <= 30 else None)
 
     @classmethod
     def parse(cls, text: str) -> Prefix:
@@ -146,18 +154,6 @@ class Prefix:
     def mask(self) -> bytes:
         """The subnet mask (RFC 950): /24 is 255.255.255.0."""
         return self._mask_number.to_bytes(4, "big")
-
-    @property
-    def network(self) -> bytes:
-        """The address with all host bits zero."""
-        return (int.from_bytes(self.address, "big") & self._mask_number).to_bytes(4, "big")
-
-    @property
-    def broadcast(self) -> bytes | None:
-        """The address with all host bits one (RFC 919); None for /31 (RFC 3021) and /32, which have no broadcast."""
-        if self.length > 30:
-            return None
-        return (int.from_bytes(self.address, "big") | (0xFFFFFFFF ^ self._mask_number)).to_bytes(4, "big")
 
     def contains(self, address: Buffer) -> bool:
         """Whether `address` has the same network bits."""

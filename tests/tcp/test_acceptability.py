@@ -203,6 +203,7 @@ def test_fin_that_is_beyond_the_window_is_cut_off(count: int, state: State) -> N
         assert conn.receive(2 * WINDOW, peer.now) == text(count)
         peer.expects(ACK, window=WINDOW)
         peer.sends(FIN | ACK, seq=add(PEER_ISS, 1 + WINDOW))
+        peer.wait(0.5)
         peer.expects(ACK, ack=add(PEER_ISS, 2 + WINDOW))
         assert conn.state is State.CLOSE_WAIT
 
@@ -219,6 +220,7 @@ def test_fin_in_a_window_of_zero_waits_until_it_opens(octets: bytes) -> None:
     conn.receive(WINDOW, peer.now)
     peer.expects(ACK, window=WINDOW)
     peer.sends(FIN | ACK, octets, seq=conn.rcv_nxt)
+    peer.wait(0.5)
     peer.expects(ACK)
     assert conn.state is State.CLOSE_WAIT
 

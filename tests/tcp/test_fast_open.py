@@ -356,6 +356,7 @@ def test_a_fin_with_the_syn_waits_for_the_handshake() -> None:
     assert conn.receive(10, peer.now) == HELLO
     assert conn.receive(10, peer.now) is None
     peer.sends(ACK, ack=add(OUR_ISS, 1))
+    peer.wait(0.5)
     peer.expects(ACK, ack=add(PEER_ISS, 7))
     assert conn.state is State.CLOSE_WAIT
     assert conn.receive(10, peer.now) == b""
