@@ -56,7 +56,7 @@ class DatagramSocket(Socket):
         self._keepalive = False
         self._linger_s: float | None = None
         self._send_buffer_bytes = runner.core.config.udp.receive_bytes
-        self._read_shut_down = self._write_shut_down = False
+        self._read_shut_down = False
 
     def _end(self) -> Callable[[float], None] | None:
         endpoint = self._endpoint
@@ -120,27 +120,16 @@ class DatagramSocket(Socket):
 
         OSError(ENOTCONN) when not connected.
         """
-        flag = index(flag)
-        self._check_open()
-        if flag not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
-            fail(errno.EINVAL)
+        flag = self._check_shutdown(flag)
         if self._endpoint.remote is None:
             fail(errno.ENOTCONN)
         self._read_shut_down = self._read_shut_down or flag != stdlib.SHUT_WR
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._reader.wake()
 
-    @property
-    def did_shutdown_SHUT_WR(self) -> bool:
-        """Whether `shutdown` has ended our direction."""
-        return self._write_shut_down
-
     # --- receiving
 
-    def is_readable(self) -> bool:
-        """Whether a receiving call would give something or raise at once."""
-        if self._closed:
-            raise ValueError("file descriptor cannot be a negative integer (-1)")
+    def _may_read(self) -> bool:
         return self._read_shut_down or self._endpoint.readable
 
     def _receive(self, size: int, flags: int) -> Taken | None:

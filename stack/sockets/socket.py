@@ -47,7 +47,7 @@ def _event_that_never_happens() -> int:
 class Socket(trio.socket.SocketType):
     """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` what the program asked for."""
 
-    __slots__ = ("_closed", "_kind", "_proto", "_reader", "_runner", "_writer")
+    __slots__ = ("_closed", "_kind", "_proto", "_reader", "_runner", "_write_shut_down", "_writer")
 
     _option_table: dict[tuple[int, int], Option]
 
@@ -56,7 +56,7 @@ class Socket(trio.socket.SocketType):
         self._runner = runner
         self._kind = kind
         self._proto = proto
-        self._closed = False
+        self._closed = self._write_shut_down = False
         self._reader = Waiter()
         self._writer = Waiter()
 
@@ -70,6 +70,12 @@ class Socket(trio.socket.SocketType):
         raise NotImplementedError
 
     def _set_option(self, name: str, value: Value) -> None:
+        raise NotImplementedError
+
+    def _may_read(self) -> bool:
+        raise NotImplementedError
+
+    def _may_write(self) -> bool | None:
         raise NotImplementedError
 
     # --- life
@@ -165,7 +171,24 @@ class Socket(trio.socket.SocketType):
         """What the socket was made with: 0 or the protocol's number."""
         return self._proto
 
+    @property
+    def did_shutdown_SHUT_WR(self) -> bool:
+        """Whether `shutdown` has ended our direction."""
+        return self._write_shut_down
+
+    def _check_shutdown(self, flag: int) -> int:
+        """What `shutdown` is asked to end, as an int. OSError: EBADF, EINVAL."""
+        flag = index(flag)
+        self._check_open()
+        return flag if flag in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR) else fail(errno.EINVAL)
+
     # --- waiting
+
+    def is_readable(self) -> bool:
+        """Whether a receiving call would do something at once: give data, the end, an error or a connection."""
+        if self._closed:
+            raise ValueError("file descriptor cannot be a negative integer (-1)")
+        return self._may_read()
 
     async def _until(self, waiter: Waiter, attempt: Callable[..., T | None], *arguments: object) -> T:
         """What `attempt` gives as soon as it gives anything but None. One checkpoint, like trio's own calls."""
@@ -186,9 +209,6 @@ class Socket(trio.socket.SocketType):
     async def wait_writable(self) -> None:
         """Wait until a send would do something: take data, or raise."""
         await self._until(self._writer, self._may_write)
-
-    def _may_write(self) -> bool | None:
-        raise NotImplementedError
 
     # --- addresses
 

@@ -54,7 +54,7 @@ class StreamSocket(Socket):
 
     __slots__ = (
         "_bound", "_broadcast", "_connect_failed", "_connection", "_fast_open_pending", "_listener", "_preset",
-        "_reuse_address", "_urgent", "_write_shut_down",
+        "_reuse_address", "_urgent",
     )  # fmt: skip
 
     _option_table = options.STREAM
@@ -68,7 +68,6 @@ class StreamSocket(Socket):
         self._preset: Mapping[str, Any] = PRESET
         self._reuse_address = self._broadcast = False
         self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
-        self._write_shut_down = False
         self._urgent: Waiter | None = None  # made for whoever waits for urgent data first
         self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
         if connection is not None:
@@ -214,10 +213,7 @@ class StreamSocket(Socket):
 
     def shutdown(self, flag: int) -> None:
         """End one direction or both. A listener that need not read any more stops listening. OSError(ENOTCONN)."""
-        flag = index(flag)
-        self._check_open()
-        if flag not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
-            fail(errno.EINVAL)
+        flag = self._check_shutdown(flag)
         now = self._runner.now()
         if self._listener is not None:
             if flag != stdlib.SHUT_WR:
@@ -233,11 +229,6 @@ class StreamSocket(Socket):
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._runner.after_call(now)
         self._writer.wake()  # to be told EPIPE
-
-    @property
-    def did_shutdown_SHUT_WR(self) -> bool:
-        """Whether `shutdown` has ended our direction."""
-        return self._write_shut_down
 
     # --- names
 
@@ -288,10 +279,7 @@ class StreamSocket(Socket):
 
     # --- receiving
 
-    def is_readable(self) -> bool:
-        """Whether a receiving call would do something at once: give data, the end, an error or a connection."""
-        if self._closed:
-            raise ValueError("file descriptor cannot be a negative integer (-1)")
+    def _may_read(self) -> bool:
         if self._listener is not None:
             return self._listener.readable
         return self._connection is None or self._connection.readable
@@ -335,7 +323,7 @@ class StreamSocket(Socket):
         connection = self._connection
         if connection is None:
             fail(errno.ENOTCONN)
-        if flags:
+        if flags and flags & ~HARMLESS_FLAGS:
             return self._receive_oddly(connection, size, flags)
         now = current_time()
         data = connection.receive(size, now)
@@ -343,17 +331,12 @@ class StreamSocket(Socket):
         return data
 
     def _receive_oddly(self, connection: Connection, size: int, flags: int) -> bytes | None:
-        """Receive with flags."""
+        """Receive with flags that are not harmless."""
         if flags & stdlib.MSG_OOB:
             return connection.receive_urgent(peek=bool(flags & stdlib.MSG_PEEK))
         if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK):
             fail(errno.EOPNOTSUPP)
-        if flags & stdlib.MSG_PEEK:
-            return connection.peek(size)
-        now = current_time()
-        data = connection.receive(size, now)
-        self._runner.after_call(now)
-        return data
+        return connection.peek(size)
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """Fill `buffer` with up to `nbytes` bytes (0: its length); how many there were, 0 at the end of the stream."""
@@ -369,7 +352,7 @@ class StreamSocket(Socket):
             connection = self._connection
             if connection is None:
                 fail(errno.ENOTCONN)
-            if flags:
+            if flags and flags & ~HARMLESS_FLAGS:
                 data = self._receive_oddly(connection, len(view), flags)
                 if data is None:
                     return None
