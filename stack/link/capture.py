@@ -13,8 +13,8 @@ import stat
 import struct
 from collections.abc import Callable
 
+from stack.link.around import Around
 from stack.link.device import Link
-from stack.link.segment import refuse_segment
 from stack.wire.checksum import Buffer
 
 LINKTYPE_ETHERNET = 1
@@ -46,7 +46,7 @@ class Record:
         self.comments: list[str] = []
 
 
-class Capture:
+class Capture(Around):
     """A link around a link that writes each frame, in both directions, to the pcapng file at `path`.
 
     epoch_s: the wall-clock time, in seconds since 1970, at which `now` is 0; with the default the timestamps are `now`
@@ -72,27 +72,21 @@ class Capture:
         limit_bytes: int | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        refuse_segment(link)
+        super().__init__(link)
         self.path = os.fspath(path)
         self.epoch_s = epoch_s
         self.error: str | None = None
-        self.name = link.name
-        self.mtu = link.mtu
-        self.mac = link.mac
-        self.ip_offset = link.ip_offset
-        self.offload = link.offload
-        self.rx_checksum_ok = False
-        self.queue_frames = link.queue_frames
-        self.deadline = math.inf
-        self._link = link
         self._limit_bytes = limit_bytes
         self._clock = clock
-        self._wake: Callable[[], None] | None = None
         self._file = -1
         self._written_bytes = 0
         self._records: list[Record] = []
         self._unwritten_bytes = 0
         self._flush_at = math.inf
+
+    def _resemble(self) -> None:
+        super()._resemble()
+        self.offload = self._link.offload
 
     @property
     def rx_gso_size(self) -> int:
@@ -124,15 +118,10 @@ class Capture:
             raise OSError(error.errno, text, self.path) from None
         self._wake = wake
         self.error = None
-        self.name, self.mtu, self.mac, self.offload = link.name, link.mtu, link.mac, link.offload
-        self.queue_frames = link.queue_frames
+        self._resemble()
         self._written_bytes = 0
         self._write([section_header(), interface_description(link.name, link.ip_offset)])
         self._rearm()
-
-    def fileno(self) -> int:
-        """The descriptor of the link below."""
-        return self._link.fileno()
 
     def read(self, now: float) -> memoryview | None:
         """The link's next frame, recorded. OSError as the link raises it."""

@@ -18,9 +18,9 @@ from random import Random
 from typing import TypedDict, Unpack
 
 from stack.errors import BadPacket
+from stack.link.around import Around
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
 from stack.link.loan import Loan
-from stack.link.segment import refuse_segment
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
@@ -188,7 +188,7 @@ class Fields(TypedDict, total=False):
     drop: Predicate | None
 
 
-class Impaired:
+class Impaired(Around):
     """A link around a link, with a bad wire in between.
 
     `outgoing` and `incoming` say what happens in each direction; one that is not given is perfect. The shorthand
@@ -211,7 +211,7 @@ class Impaired:
         seed: int = 0,
         **both: Unpack[Fields],
     ) -> None:
-        refuse_segment(link)
+        super().__init__(link)
         if both and (outgoing is not None or incoming is not None):
             raise ValueError("give the fields of an Impairment for both directions, or `outgoing` and `incoming`")
         if link.offload != NO_OFFLOAD:
@@ -220,19 +220,10 @@ class Impaired:
         # Text seeds a generator in the same way whatever PYTHONHASHSEED is.
         self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{seed} outgoing"))
         self.incoming = Direction(incoming or Impairment(**both), Random(f"{seed} incoming"))
-        self.name = link.name
-        self.mtu = link.mtu
-        self.mac = link.mac
-        self.ip_offset = link.ip_offset
         self.offload = NO_OFFLOAD
-        self.rx_checksum_ok = False
         self.rx_gso_size = 0
-        self.queue_frames = link.queue_frames
         self.may_offload = False
-        self.deadline = math.inf
-        self._link = link
         self._loan = Loan()
-        self._wake: Callable[[], None] | None = None
 
     def open(self, wake: Callable[[], None]) -> None:
         """Open the link below. OSError as it raises; EOPNOTSUPP when it offloads although it was told not to."""
@@ -241,13 +232,8 @@ class Impaired:
             self._link.close()
             raise OSError(errno.EOPNOTSUPP, f"{self._link.name} cannot do without offload: no bad wire fits around it")
         self._wake = wake
-        self.name, self.mtu, self.mac = self._link.name, self._link.mtu, self._link.mac
-        self.queue_frames = self._link.queue_frames
+        self._resemble()
         self._rearm()
-
-    def fileno(self) -> int:
-        """The descriptor of the link below; delayed frames are announced by `wake` all the same."""
-        return self._link.fileno()
 
     def read(self, now: float) -> memoryview | None:
         """The next frame that came through, valid until the next call; None when there is none now.
