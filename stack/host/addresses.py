@@ -37,6 +37,12 @@ SMALLEST_MTU = 68
 """RFC 791 section 3.2: every link carries this much."""
 
 
+def check_mode(acd: str | None) -> None:
+    """ValueError for what is no way to begin with an address; None leaves it to the configuration."""
+    if acd is not None and acd not in MODES:
+        raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """An address that is to be, or is, on an interface, and who wants to know what becomes of it."""
@@ -71,8 +77,7 @@ class Addresses:
     def check(self, prefix: Prefix, acd: str | None) -> None:
         """Raise what `add` raises, before anything is done."""
         address = prefix.address
-        if acd is not None and acd not in MODES:
-            raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
+        check_mode(acd)
         special = is_this_network(address) or is_loopback(address) or is_multicast(address) or is_class_e(address)
         if special or address == BROADCAST:
             raise ValueError(f"{prefix} is no address that a host can have on a link (RFC 1122 section 3.2.1.3)")

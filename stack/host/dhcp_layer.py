@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
-from stack.host.addresses import MODES, PROBED, STRICT
+from stack.host.addresses import PROBED, STRICT, check_mode
 from stack.host.dhcp_trace import plain
 from stack.host.fallback import Fallback
 from stack.host.interface import Interface
@@ -77,8 +77,7 @@ class DhcpLayer:
         """
         if interface.mac is None or interface.conflicts is None:
             raise ValueError(f"{interface.name} is no Ethernet: there is no DHCP on it")
-        if acd is not None and acd not in MODES:
-            raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
+        check_mode(acd)
         if self._duid is None:
             self._duid = DUID_LL_ETHERNET + interface.mac  # RFC 4361 section 6.1: one for all interfaces
         tenant = Tenant(self._host, self, interface, self._duid, acd)
