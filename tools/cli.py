@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from . import dhcp, lab, options, ping, up
+from . import dhcp, lab, namespace, options, ping, up
 
 DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return up.main(chosen)
     except KeyboardInterrupt:
         return 130
+    except namespace.Forbidden as error:
+        failure = up.Failed(str(error))
     except (up.Failed, BaseExceptionGroup) as error:
         failure = first_failure(error)
         if failure is None:

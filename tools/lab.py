@@ -32,10 +32,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def main(options: Options, command: Sequence[str]) -> int:
     """Run the host and the command; the command's exit status, 128 more than the signal that ended it."""
-    try:
-        namespace.enter()
-    except namespace.Forbidden as error:
-        raise Failed(str(error)) from None
+    namespace.enter()
     terminal = sys.stderr
     with Log(os.path.join(tempfile.gettempdir(), f"tapstack-lab-{secrets.token_hex(4)}.log")) as log:
         try:

@@ -14,7 +14,7 @@ import stack
 
 from . import namespace
 from .options import Options, host_address, seconds, whole_number
-from .up import ENDING, Failed, address, on_tap, say
+from .up import ENDING, address, on_tap, say
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
 ANSWER_S = 10.0  # how long an answer is waited for
@@ -78,10 +78,7 @@ def interval(text: str) -> float:
 def main(options: Options, arguments: argparse.Namespace) -> int:
     """Ping until done or interrupted; 0 when there was an answer, 1 when there was none."""
     if not namespace.has_capability(namespace.CAP_NET_ADMIN):
-        try:
-            namespace.enter()
-        except namespace.Forbidden as error:
-            raise Failed(str(error)) from None
+        namespace.enter()
     plan = Plan(str(arguments.target), arguments.count, arguments.interval, arguments.size)
     tally: Tally = trio.run(run, options, plan)
     say.check()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import namespace
+from tools import cli, namespace
 
 FORBIDDEN = OSError(errno.EPERM, os.strerror(errno.EPERM))
 
@@ -58,3 +58,16 @@ def test_capabilities_are_read_from_the_kernel() -> None:
     if os.geteuid() == 0:
         assert namespace.has_capability(namespace.CAP_NET_ADMIN)
     assert not namespace.has_capability(63)  # there is none of this number
+
+
+@pytest.mark.parametrize("words", [["lab"], ["ping", "10.9.0.1"]], ids=["lab", "ping"])
+def test_who_may_have_none_is_told_why(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def enter() -> None:
+        raise namespace.Forbidden("user namespaces are switched off")
+
+    monkeypatch.setattr(namespace, "has_capability", lambda number: False)
+    monkeypatch.setattr(namespace, "enter", enter)
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err == f"tapstack {words[0]}: user namespaces are switched off\n"
