@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.config import TcpConfig, UdpConfig
+from stack.config import IcmpConfig, TcpConfig, UdpConfig
 from tests import modes
 from tests.marks import Conformance
 
@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         modes.set_plain()
         set_default(TcpConfig, "prediction", False)
         set_default(UdpConfig, "flows_max", 0)
+        set_default(IcmpConfig, "askers_max", 0)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
 
 

@@ -29,6 +29,7 @@ from stack.host.records import (
     datagram_record,
     endpoint,
     interface_record,
+    listener_record,
 )
 from stack.host.run import SHORTEST_PACKET, Run
 from stack.host.tcp_layer import TcpLayer
@@ -47,7 +48,7 @@ from stack.tcp.tcb import Tcb
 from stack.wire.addresses import MAC_BROADCAST, Prefix
 from stack.wire.checksum import long_sum
 from stack.wire.ethernet import EthernetHeader
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_TCP, PROTO_UDP
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import SYN
 
 # From the IP header on: version, IHL and TOS; total length; identification; flags and offset; TTL and protocol;
@@ -120,7 +121,7 @@ class Host:
         if trace is not None:
             self._services.trace = self._tcp_event
         self.udp = make_udp(self.config.udp, self.counters, self.ip, ports)
-        self._udp_flows = self.udp.flows
+        self._udp_flows, self._askers = self.udp.flows, self.ip.icmp.echo_server.askers
         self._run: Run | None = None  # of frames, in the batch that is coming in
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.on_addresses = self._changed
@@ -282,7 +283,7 @@ class Host:
                 self._end_run(run)
             self._frame(interface, now, view)
         except Exception as error:
-            self._failed(error, self._connection_of(view[interface.ip_offset :]))
+            self._failed(error, self.tcp.connection_of(view[interface.ip_offset :]))
 
     def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
         """Find the connection by the twelve octets that name it, or take the long way."""
@@ -310,13 +311,17 @@ class Host:
                         if taken == TEXT_ALONE and total > SHORTEST_PACKET and total == len(view) - offset:
                             self._run = Run(connection, interface, view, checksum_ok)
                         return
-            elif key in self._udp_flows and version >> 8 == 0x45 and protocol == PROTO_UDP and not fragment & _FRAGMENT:
+            elif (
+                (key in self._udp_flows or key[:8] in self._askers)
+                and version >> 8 == 0x45
+                and not fragment & _FRAGMENT
+            ):
                 packet = view[offset : offset + total]
-                if total == len(packet) and self._datagram(interface, key, packet):
+                if total == len(packet) and self._datagram(interface, protocol, key, packet, now):
                     return
         self.ip.receive(interface, view[offset:], now, False, interface.link.rx_checksum_ok)
 
-    def _datagram(self, interface: Interface, key: bytes, packet: memoryview) -> bool:  # hot
+    def _datagram(self, interface: Interface, protocol: int, key: bytes, packet: memoryview, now: float) -> bool:  # hot
         """A datagram like one that came before, in an unfragmented packet without options; False: the long way, please.
 
         The one before it has shown that its addresses are right, as long as it came in by the same interface.
@@ -329,12 +334,17 @@ class Host:
             or (checksum_ok and link.rx_gso_size)
             or len(packet) < 28
             or int.from_bytes(packet[:20], "big") % 0xFFFF
-            or not self.udp.flow(self._udp_flows[key], key, packet[20:], packet[8], packet[1], checksum_ok)
         ):
             return False
-        self.counters["ipSystemStatsInReceives"] += 1
-        self.counters["ipSystemStatsInDelivers"] += 1
-        return True
+        if protocol == PROTO_UDP and (endpoint := self._udp_flows.get(key)) is not None:
+            taken = self.udp.flow(endpoint, key, packet[20:], packet[8], packet[1], checksum_ok)
+        else:
+            path = self._askers.get(key[:8]) if protocol == PROTO_ICMP else None
+            taken = path is not None and self.ip.icmp.echo_server.answer(path, packet, now)
+        if taken:
+            self.counters["ipSystemStatsInReceives"] += 1
+            self.counters["ipSystemStatsInDelivers"] += 1
+        return taken
 
     def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
         """A segment of a connection we have, in an unfragmented packet without options whose header is right.
@@ -435,7 +445,7 @@ class Host:
         try:
             self.ip.receive(self.ip.loopback, packet, now)
         except Exception as error:
-            self._failed(error, self._connection_of(packet))
+            self._failed(error, self.tcp.connection_of(packet))
 
     def after_call(self, now: float) -> None:
         """After a user call, as after a batch of frames."""
@@ -487,13 +497,6 @@ class Host:
             self._report("".join(traceback.format_exception(error)))
         if isinstance(connection, Connection):
             self._give_up(connection)
-
-    def _connection_of(self, packet: memoryview) -> Connection | None:
-        """The connection that a packet is for, as far as one glance tells."""
-        if len(packet) < 20 or packet[9] != PROTO_TCP:
-            return None
-        ports = (packet[0] & 0x0F) * 4  # after the options, if there are any
-        return self._connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
     def _give_up(self, connection: Connection) -> None:
         """A connection whose own processing failed is not to be trusted again."""
@@ -568,11 +571,8 @@ class Host:
 
     def connections(self) -> list[ConnectionRecord]:
         """TCP listeners and connections, then UDP endpoints."""
-        listening = [
-            ConnectionRecord("tcp", "LISTEN", endpoint(listener.local), None)
-            for listener in self.tcp.listeners.values()
-        ]
-        tcp = [connection_record(connection) for connection in self._connections.values()]
+        listening = map(listener_record, self.tcp.listeners.values())
+        tcp = map(connection_record, self._connections.values())
         return [*listening, *tcp, *map(datagram_record, self.udp.records())]
 
     def tables(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stack.host.interface import Interface
+from stack.tcp.listener import Listener
 from stack.tcp.tcb import Tcb
 from stack.tcp.user_calls import status
 from stack.udp.ports import UdpRecord
@@ -60,6 +61,11 @@ def interface_record(interface: Interface, tentative: list[Prefix]) -> Interface
         tuple(str(prefix) for prefix in interface.addresses),
         tuple(str(prefix) for prefix in tentative),
     )
+
+
+def listener_record(listener: Listener) -> ConnectionRecord:
+    """The record of one TCP listener."""
+    return ConnectionRecord("tcp", "LISTEN", endpoint(listener.local), None)
 
 
 def connection_record(tcb: Tcb) -> ConnectionRecord:

@@ -312,6 +312,13 @@ class TcpLayer:
         connection.icmp_error(error.errno, error.hard, seq, now)
         return True
 
+    def connection_of(self, packet: memoryview) -> Connection | None:
+        """The connection that a packet, from its IP header on, is for, as far as one glance tells."""
+        if len(packet) < 20 or packet[9] != PROTO_TCP:
+            return None
+        ports = (packet[0] & 0x0F) * 4  # after the options, if there are any
+        return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
+
     def end_on(self, gone: Callable[[Connection], bool], now: float, number: int) -> None:
         """Abort the connections that `gone` says have lost their interface or address."""
         for _ in range(2):  # the second time those that came back to TIME-WAIT

@@ -12,6 +12,7 @@ from stack.config import IcmpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
 from stack.internet.echo import EchoClient
+from stack.internet.echo_server import EchoServer
 from stack.internet.icmp_error import IcmpError, read_error
 from stack.internet.icmp_output import IcmpOutput
 from stack.internet.ipv4_output import Ipv4Output
@@ -55,6 +56,7 @@ class Icmp:
         self.output = output
         self.errors = IcmpOutput(config, counters, output)
         self.echo = EchoClient(config, counters, output, random)
+        self.echo_server = EchoServer(config, counters, output)
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
         self.clock_ms: Callable[[], int] | None = None
 
@@ -94,7 +96,8 @@ class Icmp:
         """All the data goes back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
         if received.broadcast and not self.config.answer_broadcast_echo:
             raise BadPacket("icmp_broadcast_echo")
-        self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body))
+        if self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body)):
+            self.echo_server.answered(received)
 
     def _timestamp(self, received: Received, message: IcmpMessage) -> None:
         """RFC 1122 section 3.2.2.8."""
@@ -105,11 +108,12 @@ class Icmp:
         reply = icmp.timestamp_reply(message.identifier, message.sequence, originate, time_ms, time_ms)
         self._answer(received, reply)
 
-    def _answer(self, received: Received, message: IcmpMessage) -> None:
+    def _answer(self, received: Received, message: IcmpMessage) -> bool:
+        """Whether it could be sent."""
         destination, options = received.source, b""
         if received.options:
             destination, options = reply_route(received.options, received.source, received.local, self.clock_ms)
-        self.errors.send(received.local, destination, message, received.now, tos=received.tos, options=options)
+        return self.errors.send(received.local, destination, message, received.now, tos=received.tos, options=options)
 
     # --- errors
 

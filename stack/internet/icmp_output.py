@@ -57,14 +57,16 @@ class IcmpOutput:
         *,
         tos: int = 0,
         options: bytes = b"",
-    ) -> None:
-        """Send a message; what cannot be sent is counted and forgotten."""
+    ) -> bool:
+        """Send a message; what cannot be sent is counted and forgotten. Whether it was sent."""
         self.counters["icmpOutMsgs"] += 1
         self.counters[OUT_COUNTERS[message.type]] += 1
         try:
             self.output.send(source, destination, PROTO_ICMP, [message.build()], now, tos=tos, options=options)
         except OSError:
             self.counters["icmpOutErrors"] += 1
+            return False
+        return True
 
     # --- errors about a datagram that came in
 

@@ -25,8 +25,9 @@ from stack.sockets.runner import Port, Runner
 from stack.tcp import acks, output, predict, segment_arrives
 from stack.tcp.rack import Rack
 from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
+from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import PROTO_TCP, PROTO_UDP
+from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK
 from stack.wire.udp import build_datagram
 from tests.bench.world import MSS, SocketLink, World
@@ -113,10 +114,26 @@ def test_datagram_like_the_one_before(benchmark: Benchmark) -> None:
     key = THERE + HERE + bytes(datagram[:4])
 
     def take() -> None:
-        assert world.here.host._datagram(world.interfaces[0], key, packet)
+        assert world.here.host._datagram(world.interfaces[0], PROTO_UDP, key, packet, world.now)
         endpoint.receive_datagram()
 
     benchmark(take)
+
+
+@of("stack.internet.echo_server.EchoServer.answer")  # budget: 8 us
+def test_echo_request_like_the_one_before(benchmark: Benchmark) -> None:
+    world = World()
+    server = world.here.host.ip.icmp.echo_server
+    message = echo_request(1, 1, bytes(56)).build()
+    packet = memoryview(Ipv4Header(THERE, HERE, PROTO_ICMP, 20 + len(message)).build() + message)
+    for _ in range(2):
+        world.here.host.ip.receive(world.interfaces[0], packet, world.now)
+    path = server.askers[THERE + HERE]
+
+    def answer() -> None:
+        assert server.answer(path, packet, world.now)
+
+    benchmark(answer)
 
 
 @of("stack.tcp.predict.predicted")  # budget: 7 us

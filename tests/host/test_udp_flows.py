@@ -14,7 +14,7 @@ from stack.host.host import Host
 from stack.link.segment import Segment
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
-from stack.wire.checksum import pseudo_sum
+from stack.wire.checksum import internet_checksum, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_UDP
@@ -76,6 +76,11 @@ def changed(original: bytes, at: int, octet: int) -> bytes:
     return original[:at] + bytes((octet,)) + original[at + 1 :]
 
 
+def of_protocol(original: bytes, number: int) -> bytes:
+    ip = changed(original, 23, number)[14:24] + bytes(2) + original[26:34]
+    return original[:14] + ip[:10] + internet_checksum(ip).to_bytes(2, "big") + ip[12:] + original[34:]
+
+
 CHANGES: dict[str, Callable[[Twin], object]] = {
     "nothing": lambda twin: None,
     "a closer match": lambda twin: twin.bind(US),
@@ -111,6 +116,7 @@ def test_whatever_comes_the_outcome_is_that_of_the_full_way() -> None:
     frames += [frame(cut=count) for count in range(1, len(good) - 14)]
     frames += [good + bytes(count) for count in (1, 2, 18)] + [changed(changed(good, 40, 0), 41, 0)]
     frames += [frame(ttl=ttl) for ttl in (0, 1, 255)]
+    frames += [of_protocol(good, number) for number in (1, 6, 200)]
     twins = Twin(1024), Twin(0)
     for twin in twins:
         twin.bind()

@@ -1,0 +1,191 @@
+"""The short way of an Echo Request like the ones before: answered and counted is the same as by the long way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from stack.config import Config, IcmpConfig
+from stack.counters import Counters
+from stack.host.host import Host
+from stack.link.segment import Segment
+from stack.wire.addresses import Prefix, parse_ipv4
+from stack.wire.arp import ArpPacket
+from stack.wire.checksum import internet_checksum
+from stack.wire.ethernet import ethernet_ii
+from stack.wire.icmp import echo_request
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_ICMP
+from stack.wire.show import show
+
+US, OTHER, PEER = (parse_ipv4(f"10.0.0.{number}") for number in (1, 2, 3))
+MAC, PEER_MAC = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
+
+
+class Twin:
+    """A host that hears frames, with or without the short way, and the station that is asked for all addresses."""
+
+    def __init__(self, askers_max: int) -> None:
+        config = replace(Config(), icmp=IcmpConfig(askers_max=askers_max))
+        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
+        segment = Segment()
+        self.link, self.far = segment.attach("wire", MAC), segment.attach("far", PEER_MAC)
+        for link in (self.link, self.far):
+            link.open(lambda: None)
+        self.interface = self.host.attach(self.link, [Prefix(US, 24)], None, 0.0, acd="off")
+        self.sent: list[bytes] = []
+
+    @property
+    def askers(self) -> int:
+        return len(self.host.ip.icmp.echo_server.askers)
+
+    def hears(self, frame: bytes) -> None:
+        self.host.frame(self.interface, 1.0, memoryview(bytearray(frame)))
+        self.host.batch_end(1.0)
+        while (view := self.far.read(1.0)) is not None:
+            self.sent.append(bytes(view))
+            if view[12:14] == b"\x08\x06":
+                wanted = bytes(view[38:42])
+                answer = ArpPacket(2, PEER_MAC, wanted, MAC, US).build()
+                self.hears(ethernet_ii(MAC, PEER_MAC, ETHERTYPE_ARP) + answer)
+
+    def narrow(self) -> None:
+        """From now on the peer's address is that of all hosts of our network."""
+        self.host.remove_address(self.interface, US, 1.0)
+        self.host.add_address(self.interface, Prefix(US, 30), 1.0, acd="off")
+
+    def forget_neighbors(self) -> None:
+        assert self.interface.neighbors is not None
+        self.interface.neighbors.flush()
+
+    def outcome(self) -> tuple[object, ...]:
+        return self.sent, Counters.drops(self.host.counters), dict(self.host.counters)
+
+
+def request(
+    data: bytes = bytes(range(56)), source: bytes = PEER, number: int = 1, ttl: int = 64, tos: int = 0, cut: int = 0
+) -> bytes:
+    message = echo_request(number, number, data).build()
+    packet = Ipv4Header(source, US, PROTO_ICMP, 20 + len(message), ttl=ttl, tos=tos).build() + message
+    return (ethernet_ii(MAC, PEER_MAC, ETHERTYPE_IPV4) + packet)[: -cut or None]
+
+
+def changed(original: bytes, at: int, octet: int) -> bytes:
+    return original[:at] + bytes((octet,)) + original[at + 1 :]
+
+
+def repaired(frame: bytes) -> bytes:
+    """With checksums that are right."""
+    ip = frame[14:24] + bytes(2) + frame[26:34]
+    message = frame[34:36] + bytes(2) + frame[38:]
+    ip = ip[:10] + internet_checksum(ip).to_bytes(2, "big") + ip[12:]
+    return frame[:14] + ip + message[:2] + internet_checksum(message).to_bytes(2, "big") + message[4:]
+
+
+def twins() -> tuple[Twin, Twin]:
+    return Twin(64), Twin(0)
+
+
+def test_whatever_comes_the_outcome_is_that_of_the_long_way() -> None:
+    """Each octet of a request changed, with and without right checksums, its length, and its padding."""
+    random = Random(7)
+    good = request()
+    frames = [changed(good, at, random.randrange(256)) for at in range(len(good)) for _ in range(3)]
+    frames += list(map(repaired, frames))
+    frames += [request(cut=count) for count in range(1, len(good) - 14)]
+    frames += [good + bytes(count) for count in (1, 2, 18)]
+    frames += [request(ttl=ttl, tos=tos) for ttl in (0, 1, 255) for tos in (0, 0x10, 3)]
+    frames += [request(bytes(count)) for count in range(30)] + [request(bytes(1472)), request(b"x" * 1471)]
+    frames += [request(bytes(count), number=0) for count in (12, 13, 56)]  # what is left of it sums to nothing
+    both = twins()
+    for twin in both:
+        for each in frames:
+            twin.hears(good)
+            twin.hears(each)
+    assert both[0].outcome() == both[1].outcome()
+    assert both[0].askers
+    assert not both[1].askers
+
+
+CHANGES: dict[str, Callable[[Twin], object]] = {
+    "nothing": lambda twin: None,
+    "not our address any more": lambda twin: twin.host.remove_address(twin.interface, US, 1.0),
+    "the asker's address is ours": lambda twin: twin.host.add_address(twin.interface, Prefix(PEER, 24), 1.0, acd="off"),
+    "a small MTU": lambda twin: twin.host.set_mtu(twin.interface, 576, 1.0),
+    "a narrow path": lambda twin: twin.host.ip.output.lower_mtu(PEER, 600, 1.0),
+    "another route": lambda twin: twin.host.ip.routes.add(Prefix(PEER, 32), twin.interface, gateway=OTHER),
+    "no route": lambda twin: twin.host.ip.routes.remove_interface(twin.interface),
+    "no neighbour": lambda twin: twin.forget_neighbors(),
+    "the asker's address is that of all hosts": lambda twin: twin.narrow(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_the_outcome_is_that_of_the_long_way(change: str) -> None:
+    both = twins()
+    for twin in both:
+        for _ in range(3):
+            twin.hears(request(bytes(1000)))
+        CHANGES[change](twin)
+        for _ in range(3):
+            twin.hears(request(bytes(1000)))
+        assert twin.host.ip.output.open_paths == twin.askers
+    assert both[0].outcome() == both[1].outcome()
+
+
+def test_a_request_by_another_link_goes_the_long_way() -> None:
+    both = twins()
+    for twin in both:
+        other = Segment().attach("other", b"\x02\0\0\0\0\7")
+        other.open(lambda: None)
+        interface = twin.host.attach(other, [Prefix(OTHER, 32)], None, 0.0, acd="off")
+        for _ in range(3):
+            twin.hears(request())
+        twin.host.frame(interface, 1.0, memoryview(b"\x02\0\0\0\0\7" + request()[6:]))
+    assert both[0].outcome() == both[1].outcome()
+
+
+def test_the_third_request_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = Twin(64)
+    twin.hears(request())
+    twin.hears(request())
+
+    def long_way(*_: object) -> None:
+        raise AssertionError("it took the long way")
+
+    monkeypatch.setattr(twin.host.ip.input, "receive", long_way)
+    twin.hears(request(b"are you still there?", tos=0x10))
+    assert "echo reply" in str(show(twin.sent[-1])).lower()
+    assert twin.sent[-1].endswith(b"are you still there?")
+    assert twin.sent[-1][15] == 0x10
+
+
+def test_for_whom_a_path_is_kept_is_bounded() -> None:
+    twin = Twin(4)
+    for number in range(2, 20):
+        for _ in range(3):
+            twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
+            assert twin.askers <= 4
+            assert twin.host.ip.output.open_paths == twin.askers
+
+
+def test_who_asks_once_leaves_nothing_behind() -> None:
+    twin = Twin(64)
+    for number in range(2, 20):
+        twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
+    assert twin.askers == twin.host.ip.output.open_paths == 0
+
+
+def test_nobody_is_remembered_who_cannot_be_answered_by_himself() -> None:
+    """Broadcast requests that we are told to answer."""
+    config = replace(Config(), icmp=IcmpConfig(answer_broadcast_echo=True))
+    twin = Twin(64)
+    twin.host.ip.icmp.config = config.icmp
+    frame = bytearray(request())
+    frame[30:34] = parse_ipv4("10.0.0.255")
+    for _ in range(3):
+        twin.hears(repaired(bytes(frame)))
+    assert twin.askers == 0
