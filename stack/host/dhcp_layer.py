@@ -251,7 +251,10 @@ class Tenant:
         return min(self.client.deadline, self._fallback.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due. A client that fails is given up, and a new one begins: it would fail for ever."""
+        """Do what is due. A client that fails is given up, and a new one begins: it would fail for ever.
+
+        But one that was to be told what goes with an address has nothing to begin: nobody has answered.
+        """
         self._fallback.on_deadline(now)
         try:
             self.client.on_deadline(now)
@@ -260,7 +263,10 @@ class Tenant:
             if lease is not None:
                 self._take_back(lease, now, errno.EADDRNOTAVAIL)
             self.client = self._new_client()
-            self.client.start(now)
+            if self.informed_about is None:
+                self.client.start(now)
+            else:
+                self.silent(now)
             raise
 
     # --- what the client asks for: see `stack.dhcp.client.Below`

@@ -405,6 +405,23 @@ async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) 
             assert there.server.log.count("DISCOVER") + there.server.log.count(f"DISCOVER {FIRST}") == 2
 
 
+@virtual
+async def test_a_client_that_fails_with_a_question_begins_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address was given by hand: nobody wants another one."""
+    segment = Segment()
+    reports: list[str] = []
+    async with serving(segment, Server(silent=(8,))) as there:
+        link = segment.attach()
+        async with open_host(link, address="10.9.0.7/24", acd="off", report=reports.append) as host:
+            monkeypatch.setattr(Client, "on_deadline", fail)
+            with trio.fail_after(100), pytest.raises(TimeoutError, match="has answered"):
+                await host.inform(link)
+            await trio.sleep(100)
+            assert len(reports) == 1
+            assert there.server.log == ["INFORM 10.9.0.7"]
+            assert own(host) == ["10.9.0.7"]
+
+
 def fail(self: Client, now: float) -> None:
     """A bug."""
     raise RuntimeError("a bug")
