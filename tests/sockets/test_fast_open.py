@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket as stdlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +23,8 @@ PORT = 8000
 def listen(host: Host, pending: int = 5) -> Any:
     """A listening socket that takes data from SYNs."""
     sock = host.socket()
-    host_listener = sock
-    host_listener.setsockopt(IPPROTO_TCP, stdlib.TCP_FASTOPEN, pending)
-    return host_listener
+    sock.setsockopt(IPPROTO_TCP, stdlib.TCP_FASTOPEN, pending)
+    return sock
 
 
 async def serve(host: Host, *, task_status: Any) -> None:
@@ -37,6 +38,15 @@ async def serve(host: Host, *, task_status: Any) -> None:
                 sock, peer = await listener.accept()
                 assert sock.getpeername() == peer
                 nursery.start_soon(answer, sock)
+
+
+@asynccontextmanager
+async def served(config: Config | None = None, *, cut: Cut | None = None) -> AsyncIterator[tuple[Host, Host]]:
+    """ALICE, and BOB, who answers."""
+    async with two_hosts(config, cut=cut) as (alice, bob), trio.open_nursery() as nursery:
+        await nursery.start(serve, bob)
+        yield alice, bob
+        nursery.cancel_scope.cancel()
 
 
 async def answer(sock: Any) -> None:
@@ -56,8 +66,7 @@ async def learn(alice: Host) -> None:
 
 @virtual
 async def test_data_goes_with_the_syn_and_is_answered_before_the_handshake_is_over() -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served() as (alice, bob):
         await learn(alice)
         for call in ("sendto", "sendmsg"):
             with alice.socket() as sock:
@@ -74,13 +83,11 @@ async def test_data_goes_with_the_syn_and_is_answered_before_the_handshake_is_ov
                 assert await sock.recv(10) == b"MORE"
         assert alice.counters()["tcpFastOpenActive"] == 2
         assert bob.counters()["tcpFastOpenPassive"] == 2
-        nursery.cancel_scope.cancel()
 
 
 @virtual
 async def test_connect_waits_for_the_first_send_where_that_can_go_with_the_syn() -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served() as (alice, bob):
         for round_ in range(3):
             with alice.socket() as sock:
                 sock.setsockopt(IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
@@ -97,13 +104,11 @@ async def test_connect_waits_for_the_first_send_where_that_can_go_with_the_syn()
                     assert await sock.sendto(b"hello", MSG_FASTOPEN, (BOB, PORT)) == 5
                 assert await sock.recv(10) == b"HELLO"
         assert alice.counters()["tcpFastOpenActive"] == 2
-        nursery.cancel_scope.cancel()
 
 
 @virtual
 async def test_a_stream_of_trio_s_own_over_it() -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served() as (alice, _):
         await learn(alice)
         sock = alice.socket()
         sock.setsockopt(IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
@@ -116,7 +121,6 @@ async def test_a_stream_of_trio_s_own_over_it() -> None:
                 received += chunk
         assert received == b"ABC" * 5000
         assert alice.counters()["tcpFastOpenActive"] == 1
-        nursery.cancel_scope.cancel()
 
 
 @virtual
@@ -139,8 +143,7 @@ async def test_a_server_may_half_close_before_the_handshake_is_over() -> None:
 
 @virtual
 async def test_what_cannot_be() -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served() as (alice, _):
         with alice.socket() as sock:
             for send, number in (
                 (sock.send(b"x", MSG_FASTOPEN), errno.EINVAL),
@@ -169,14 +172,12 @@ async def test_what_cannot_be() -> None:
             with pytest.raises(OSError) as caught:
                 await listener.sendto(b"x", MSG_FASTOPEN, (BOB, PORT))
             assert caught.value.errno == errno.EISCONN
-        nursery.cancel_scope.cancel()
 
 
 @virtual
 async def test_one_under_way_already() -> None:
     cut = Cut()
-    async with two_hosts(cut=cut) as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served(cut=cut) as (alice, _):
         await learn(alice)
         cut.made = True
         with alice.socket() as sock:
@@ -186,15 +187,13 @@ async def test_one_under_way_already() -> None:
             assert caught.value.errno == errno.EALREADY
             with pytest.raises(OSError, match="No route to host"), trio.fail_after(1000):
                 await sock.recv(10)
-        nursery.cancel_scope.cancel()
 
 
 @virtual
 async def test_where_the_host_forbids_it() -> None:
     config = Config()
     config = replace(config, tcp=replace(config.tcp, fast_open_client=False))
-    async with two_hosts(config) as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served(config) as (alice, _):
         with alice.socket() as sock:
             with pytest.raises(OSError) as caught:
                 sock.setsockopt(IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
@@ -206,13 +205,11 @@ async def test_where_the_host_forbids_it() -> None:
                     with pytest.raises(OSError) as caught:
                         await send
                     assert caught.value.errno == errno.EOPNOTSUPP
-        nursery.cancel_scope.cancel()
 
 
 @virtual
 async def test_a_connection_that_is_put_off_is_closed_without_a_trace() -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(serve, bob)
+    async with served() as (alice, bob):
         await learn(alice)
         await trio.sleep(100)
         before = bob.counters()["tcpInSegs"]
@@ -223,4 +220,3 @@ async def test_a_connection_that_is_put_off_is_closed_without_a_trace() -> None:
         await trio.sleep(100)
         assert not alice.connections()
         assert bob.counters()["tcpInSegs"] == before
-        nursery.cancel_scope.cancel()
