@@ -98,10 +98,7 @@ class Patience:
     def with_clients(self, handler: Handler) -> Handler:
         """`handler`, for whom the connection to a client that takes less than `SEND_BYTES` in `SEND_S` is reset."""
 
-        async def watched(stream: HalfCloseableStream) -> None:
-            await handler(Client(stream, self))
-
-        return watched
+        return lambda stream: handler(Client(stream, self))
 
 
 def give_up(stream: HalfCloseableStream) -> None:

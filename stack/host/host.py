@@ -447,9 +447,8 @@ class Host:
         except Exception as error:
             self._failed(error, self.tcp.connection_of(packet))
 
-    def after_call(self, now: float) -> None:
-        """After a user call, as after a batch of frames."""
-        self.batch_end(now)
+    after_call = batch_end
+    """After a user call, as after a batch of frames."""
 
     # --- time
 

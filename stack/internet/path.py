@@ -119,7 +119,7 @@ class Path:
         self._offload, self._offload_of = b"", (-1, -1, False)
         self._addresses = source + destination
         self.pseudo_sum = ones_sum(self._addresses) + protocol
-        self._base_sum = ones_sum(self._addresses) + 0x4500 + protocol
+        self._base_sum = self.pseudo_sum + 0x4500
 
     def bind(self, interface: Interface, next_hop: bytes, neighbor: Neighbor, mtu: int) -> None:
         """Take a route: called by the output side alone."""

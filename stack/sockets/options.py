@@ -171,7 +171,7 @@ STREAM: dict[tuple[int, int], Option] = {
 
 def find(table: dict[tuple[int, int], Option], level: int, number: int) -> Option:
     """The option of this level and number (enumerations will do); OSError(ENOPROTOOPT) when there is none."""
-    option = table.get((index(level), index(number)))
+    option = table.get((level, number)) or table.get((index(level), index(number)))
     return option if option is not None else fail(errno.ENOPROTOOPT)
 
 

@@ -184,6 +184,8 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
             if length > mss and length > pacer.left:
                 length, with_fin = max(pacer.left // mss, 1) * mss, False
         _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
+        if length == unsent and not tcb.fin_queued:
+            return
 
 
 def _each_is_another(tcb: Tcb) -> bool:
