@@ -97,13 +97,6 @@ def send_frame(counters: Counters, link: IpLink, parts: list[Buffer], now: float
     return True
 
 
-def has_address(interface: Interface, address: bytes) -> bool:
-    """Whether `address` is one of ours on this interface; all of 127/8 is on the loopback (RFC 1122 3.2.1.3 g)."""
-    if interface.loopback and address[0] == 127:
-        return True
-    return address in [prefix.address for prefix in interface.addresses]
-
-
 def is_broadcast_to(interface: Interface, address: bytes) -> bool:
     """Whether a datagram that came in for `address` was broadcast.
 
@@ -121,9 +114,7 @@ def is_broadcast_to(interface: Interface, address: bytes) -> bool:
 
 def is_broadcast_on(interface: Interface, address: bytes) -> bool:
     """Whether sending to `address` out of this interface is a broadcast (RFC 919): the forms that are still sent."""
-    return address in (BROADCAST, LINK_LOCAL_BROADCAST) or any(
-        prefix.broadcast == address for prefix in interface.addresses
-    )
+    return address in (BROADCAST, LINK_LOCAL_BROADCAST, *[prefix.broadcast for prefix in interface.addresses])
 
 
 def is_subnet_broadcast(interface: Interface, address: bytes) -> bool:

@@ -42,12 +42,13 @@ class Ipv4:
         self.counters = counters
         self.loopback = Loopback(config)
         self.interfaces: list[Interface] = [self.loopback]
-        self.output = Ipv4Output(config, counters, random, self.interfaces, self.loopback)
+        self._own: dict[bytes, Interface] = {}  # whose address it is: asked several times a connection, and a datagram
+        self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback)
         self.icmp = Icmp(icmp_config, counters, self.output, random)
         self.input = Ipv4Input(
             config,
             counters,
-            self.interfaces,
+            self._own,
             protocol_unreachable=self.icmp.errors.protocol_unreachable,
             parameter_problem=self.icmp.errors.parameter_problem,
             source_route_failed=self.icmp.errors.source_route_failed,
@@ -75,6 +76,7 @@ class Ipv4:
     def add_interface(self, interface: Interface) -> None:
         """Take an interface with the addresses it has: routes to its networks are added."""
         self.interfaces.append(interface)
+        self._note_own()
         for prefix in interface.addresses:
             self.routes.add(prefix, interface, source=prefix.address)
         if interface.neighbors is not None:
@@ -85,6 +87,7 @@ class Ipv4:
     def remove_interface(self, interface: Interface) -> None:
         """Forget an interface, its routes and what came in by it."""
         self.interfaces.remove(interface)
+        self._note_own()
         self.routes.remove_interface(interface)
         self.input.reassembler.forget(interface)
         if interface.neighbors is not None:
@@ -94,6 +97,7 @@ class Ipv4:
         """Give an interface one more address, and the route to its network."""
         if prefix not in interface.addresses:
             interface.addresses.append(prefix)
+            self._note_own()
             self.routes.add(prefix, interface, source=prefix.address)
             if interface.neighbors is not None:
                 interface.neighbors.addresses_changed()
@@ -102,10 +106,15 @@ class Ipv4:
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """Take an address back, and the routes and neighbours that needed it."""
         interface.addresses.remove(prefix)
+        self._note_own()
         self.routes.remove_address(interface, prefix)
         if interface.neighbors is not None:
             interface.neighbors.addresses_changed(gone=prefix.address)
         self.on_addresses()
+
+    def _note_own(self) -> None:
+        self._own.clear()
+        self._own.update({prefix.address: each for each in self.interfaces for prefix in each.addresses})
 
     def mtu_changed(self, interface: Interface, now: float) -> None:
         """The interface takes packets of another size from now on: paths out of it learn of it."""

@@ -12,7 +12,7 @@ from stack.config import IpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
 from stack.internet.fragments import Reassembler
-from stack.internet.interface import Interface, has_address, is_broadcast_to, is_subnet_broadcast
+from stack.internet.interface import Interface, is_broadcast_to, is_subnet_broadcast
 from stack.internet.received import Received
 from stack.internet.superframe import datagrams, is_super_frame
 from stack.wire.addresses import (
@@ -43,7 +43,7 @@ class Ipv4Input:
     """Takes packets from interfaces and gives datagrams to `handlers[protocol]`.
 
     Give it at birth:
-      config, counters, and the host's live list of interfaces.
+      config, counters, and which interface has which address of ours (live).
       protocol_unreachable: `(received)` tells the sender that there is no handler.
       parameter_problem: `(received, pointer)` tells the sender which byte of its options is wrong.
       source_route_failed: `(received)` tells the sender that we forward nothing.
@@ -53,7 +53,7 @@ class Ipv4Input:
         self,
         config: IpConfig,
         counters: Counters,
-        interfaces: list[Interface],
+        own: dict[bytes, Interface],
         *,
         protocol_unreachable: Callable[[Received], None],
         parameter_problem: Callable[[Received, int], None],
@@ -61,7 +61,7 @@ class Ipv4Input:
     ) -> None:
         self.config = config
         self.counters = counters
-        self.interfaces = interfaces
+        self._own = own
         self.handlers: dict[int, Handler] = {}
         self.reassembler = Reassembler(config, counters)
         self.reschedule: Callable[[], None] = _nothing  # called when the reassembler's deadline has moved earlier
@@ -150,12 +150,13 @@ class Ipv4Input:
         self._check_source(interface, header)
         if (is_loopback(destination) and not interface.loopback) or is_class_e(destination):
             raise BadPacket("ipv4_martian_destination")
-        if has_address(interface, destination):
+        owner = self._own.get(destination)
+        if owner is interface or (interface.loopback and is_loopback(destination)):
             if link_broadcast:  # RFC 1122 section 3.3.6
                 raise BadPacket("ipv4_link_broadcast_only")
             return False
         if interface.loopback:
-            if any(has_address(other, destination) for other in self.interfaces):
+            if owner is not None:
                 return False
             raise BadPacket("ipv4_not_for_us")
         if is_multicast(destination):
@@ -187,7 +188,7 @@ class Ipv4Input:
             return
         if is_loopback(source):
             raise BadPacket("ipv4_martian_source")
-        if any(has_address(other, source) for other in self.interfaces):
+        if source in self._own:
             raise BadPacket("ipv4_own_source")  # LAND, or another host with our address
         if is_subnet_broadcast(interface, source):
             raise BadPacket("ipv4_martian_source")

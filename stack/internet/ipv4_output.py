@@ -14,7 +14,7 @@ from stack.counters import Counters
 from stack.errors import os_error
 from stack.internet.fragments import fragment
 from stack.internet.ident import Identifications
-from stack.internet.interface import Interface, has_address, is_broadcast_on, send_frame
+from stack.internet.interface import Interface, is_broadcast_on, send_frame
 from stack.internet.loopback import Loopback
 from stack.internet.neighbor import Neighbor, fixed
 from stack.internet.path import UNBOUND, Path
@@ -50,14 +50,14 @@ def _may_be_sent(options: bytes) -> bool:
 
 def _names_network(interface: Interface, destination: bytes) -> bool:
     """Whether `destination` is {network, 0}, to which nothing is sent (RFC 1812 section 4.2.3.1)."""
-    return any(prefix.broadcast is not None and prefix.network == destination for prefix in interface.addresses)
+    return destination in [prefix.network for prefix in interface.addresses if prefix.broadcast is not None]
 
 
 class Ipv4Output:
     """Makes paths and keeps them right when routes, neighbours or path MTUs change.
 
-    Give it at birth: config, counters, `random(n)` (secret bytes), the host's live list of interfaces and its
-    loopback (which is in the list too).
+    Give it at birth: config, counters, `random(n)` (secret bytes), the host's live list of interfaces, which of them
+    has which address (live, too), and its loopback (which is in the list too).
     """
 
     def __init__(
@@ -66,12 +66,14 @@ class Ipv4Output:
         counters: Counters,
         random: Callable[[int], bytes],
         interfaces: list[Interface],
+        own: dict[bytes, Interface],
         loopback: Loopback,
     ) -> None:
         self.config = config
         self.counters = counters
         self.interfaces = interfaces
         self.loopback = loopback
+        self._own = own
         self.idents = Identifications(random)
         self.routes = RoutingTable(config)
         self.routes.on_change = self._routes_changed
@@ -162,11 +164,11 @@ class Ipv4Output:
     # --- routing
 
     def owner(self, address: bytes) -> Interface | None:
-        """The interface that has this address of ours, None when it is not ours."""
-        for interface in self.interfaces:
-            if has_address(interface, address):
-                return interface
-        return None
+        """The interface that has this address of ours, None when it is not ours.
+
+        All of 127/8 is on the loopback (RFC 1122 section 3.2.1.3 g).
+        """
+        return self.loopback if is_loopback(address) else self._own.get(address)
 
     def _route(
         self, source: bytes | None, destination: bytes, interface: Interface | None, now: float

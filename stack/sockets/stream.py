@@ -46,6 +46,7 @@ OVER = frozenset({State.CLOSED, State.TIME_WAIT})
 # Options that matter to a connection with nothing to send: it has to be looked at when they change.
 TIMED = frozenset({"keepalive", "user_timeout_s", "max_pacing_rate", "rcvbuf"})
 KEEPALIVE = frozenset({"keepalive_idle_s", "keepalive_interval_s", "keepalive_count"})
+COPIED_BYTES = 512  # the send buffer joins what is so small in any case; views of it (trio's) only cost
 PRESET: Mapping[str, Any] = {"oobinline": 0}  # what BSD sockets have otherwise than TCP
 
 
@@ -319,7 +320,8 @@ class StreamSocket(Socket):
     def _receive(self, size: int, flags: int) -> bytes | None:
         if not size:
             return b""
-        self._check_open()
+        if self._closed:
+            fail(errno.EBADF)
         connection = self._connection
         if connection is None:
             fail(errno.ENOTCONN)
@@ -407,7 +409,8 @@ class StreamSocket(Socket):
         return await self._until(self._writer, self._send, bytes, flags)
 
     def _send(self, data: Buffer, flags: int) -> int | None:
-        self._check_open()
+        if self._closed:
+            fail(errno.EBADF)
         connection = self._connection
         if flags and flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
             refuse(flags, self._runner.core, None if self._connect_failed else connection)
@@ -415,6 +418,8 @@ class StreamSocket(Socket):
             fail(errno.EPIPE)
         urgent = bool(flags and flags & stdlib.MSG_OOB)
         now = current_time()
+        if type(data) is memoryview and data.nbytes <= COPIED_BYTES:
+            data = data.tobytes()
         if type(data) is bytes:
             taken, length = connection.send(data, now, urgent), len(data)
         else:

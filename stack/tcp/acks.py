@@ -85,7 +85,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
             begun_again(tcb, now)
     if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
         data -= 1  # our FIN
-    tcb.send_buffer.acknowledge(data)
+    if data:
+        tcb.send_buffer.acknowledge(data)
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         tcb.rtt.sample(now - tcb.rtt_started_at)

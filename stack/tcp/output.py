@@ -325,7 +325,8 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
         if tcb.services.trace is not None:
             tcb.trace("retransmit", seq=seq, length=length)
     segment_bytes = mss if 0 < mss < length else 0
-    emit(tcb, seq, flags, now, tcb.send_buffer.parts(offset, length), length, b"", segment_bytes)
+    parts = tcb.send_buffer.parts(offset, length) if length else None
+    emit(tcb, seq, flags, now, parts, length, b"", segment_bytes)
     if ecn is not None:
         ecn.unmark(tcb.path)
 

@@ -31,7 +31,7 @@ class Rack:
 
     __slots__ = (
         "_fack", "_lost_heap", "_min_rtt", "_min_rtt_before", "_order", "_reo_wnd_mult", "_reo_wnd_persist",
-        "_segments", "_sent", "_window_ends", "_window_s", "dsack_round", "end_seq", "lost", "reo_wnd",
+        "_segments", "_sent", "_window_ends", "_window_s", "dsack_round", "end_seq", "has_resent", "lost", "reo_wnd",
         "reordering_seen", "rtt", "sacked_records", "xmit_ts",
     )  # fmt: skip
 
@@ -40,6 +40,7 @@ class Rack:
         self._order: list[Record] = []  # those that may still turn out to be lost, and some that may not any more
         self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
+        self.has_resent = False  # then it matters which transmission an ACK answers
         self._fack: float = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
@@ -71,6 +72,7 @@ class Rack:
         """The octets from `start` up to `end` were sent, for the first time or again."""
         if start < self._sent:
             self._retransmitted(start, min(end, self._sent), now)
+            self.has_resent = True
             start = self._sent
         if start < end:
             record: Record = [now, end, start, 0]

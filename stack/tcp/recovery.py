@@ -168,10 +168,11 @@ def _rack(
 ) -> None:
     """RFC 8985 section 6.2."""
     echo_at = inf
-    if ts_ecr > 0:  # the tick may have begun later than the segment was sent
+    if ts_ecr > 0 and rack.has_resent:  # the tick may have begun later than the segment was sent
         echo_at = now - tcb.timestamps.elapsed_s(ts_ecr, now) + 1 / TICKS_PER_SECOND
     rack.delivered(board.high_ack, news, now, echo_at)
-    rack.round_trip(board.high_ack)
+    if rack.dsack_round is not None:
+        rack.round_trip(board.high_ack)
     if dsack:
         rack.dsack(board.high_ack + tcb.flight)
     tcb.reo_deadline = _detect(tcb, board, rack, now)
