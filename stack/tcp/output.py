@@ -128,8 +128,14 @@ def send_reset(tcb: Tcb, now: float) -> None:
     emit(tcb, tcb.snd_nxt, RST | ACK, now)
 
 
-def output(tcb: Tcb, now: float) -> None:  # hot
+def output(tcb: Tcb, now: float) -> None:
     """Send all that may go now, then the acknowledgment if none of it carried one, and set the timers."""
+    transmit(tcb, now)
+    set_timers(tcb, now)
+
+
+def transmit(tcb: Tcb, now: float) -> None:  # hot
+    """As `output`, for somebody who has more to send at once, and then sets the timers."""
     state = tcb.state
     if state >= _ESTABLISHED or (state == _SYN_RECEIVED and tcb.fast_opened):
         if tcb.pacer is not None:
@@ -146,7 +152,6 @@ def output(tcb: Tcb, now: float) -> None:  # hot
     if tcb.ack_now and tcb.state != _CLOSED:
         emit(tcb, tcb.snd_nxt, ACK, now)
     tcb.settled_flight = (tcb.snd_nxt - tcb.snd_una) & MASK
-    set_timers(tcb, now)
 
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot

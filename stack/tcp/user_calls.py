@@ -13,7 +13,7 @@ from stack.errors import os_error
 from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin, send_syn
-from stack.tcp.output import output, send_ack
+from stack.tcp.output import send_ack, set_timers, transmit
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish, reset_connection
@@ -74,7 +74,9 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
         taken += count
         if urgent and taken == length:
             begin_urgent(tcb)
-        output(tcb, now)
+        transmit(tcb, now)
+    if taken:
+        set_timers(tcb, now)
     if urgent and taken == length and tcb.unsent and tcb.synchronized:
         send_ack(tcb, now)  # the pointer goes ahead of data that the window keeps back
     return taken
