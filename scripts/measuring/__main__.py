@@ -20,10 +20,9 @@ from pathlib import Path
 
 from scripts.measuring import profile, scale
 from scripts.measuring.client import BODY, PAGE, TESTS, Ports
-from scripts.measuring.places import Column, Place, Refused
+from scripts.measuring.places import PROGRAM, Column, Place, Refused
 
 KERNEL = Column("kernel sockets", None)
-PROGRAM = os.path.join(os.path.dirname(sys.executable), "tapstack")
 OFFLOADS = {"offload": ("--offload",), "checksum only": ("--offload", "checksum"), "no offload": ("--no-offload",)}
 ROWS = {
     "in": ("kernel to stack, Gbit/s", "{:.2f}"),

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from scripts.measuring.client import ECHO, HOST
+from scripts.measuring.client import ECHO, HOST, echo, rate
 
 DAYTIME = 13
 GIVE_UP_S = 90.0
@@ -93,16 +93,8 @@ class Crowd:
         for sock in self._members:
             sock.settimeout(5)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        count = 0
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            sock = self._members[count % len(self._members)]
-            octet = bytes((count & 0xFF,))
-            sock.send(octet)
-            if sock.recv(1) != octet:
-                raise SystemExit("a wrong echo")
-            count += 1
-        return {"rate": count / (time.perf_counter() - start)}
+        members = self._members
+        return {"rate": rate(seconds, lambda count: echo(members[count % len(members)], bytes((count & 0xFF,))))}
 
     def close(self) -> dict[str, float]:
         """Close all."""

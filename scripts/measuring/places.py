@@ -24,6 +24,7 @@ from typing import Self
 
 from scripts.measuring.client import HOST, Ports
 
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "tapstack")
 KERNEL = "10.9.0.1"
 START_S = 20.0
 END_S = 5.0

@@ -6,7 +6,6 @@ The clients are several processes, since one may open only so many files.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts.measuring.places import Column, Place, cpu_s, end, resident_bytes, start
+from scripts.measuring.places import PROGRAM, Column, Place, cpu_s, end, resident_bytes, start
 from scripts.measuring.profile import wait_for, watched
 
 CLIENTS = 4
@@ -23,7 +22,6 @@ QUIET_S = 5.0
 BURST = 5_000
 TIME_WAITS = 20_000
 IDLE_SAMPLE = 1_000
-PROGRAM = os.path.join(os.path.dirname(sys.executable), "tapstack")
 
 Figures = dict[str, float]
 
