@@ -12,14 +12,13 @@ from stack.tcp import fast_open, undo
 from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
-from stack.tcp.recovery import sack_ack
+from stack.tcp.recovery import all_is_well, sack_ack
+from stack.tcp.scoreboard import DUP_THRESH
 from stack.tcp.segment import Segment
-from stack.tcp.seq import add, ge, gt, le, lt, sub
+from stack.tcp.seq import ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.time_wait import begun_again
 from stack.wire.tcp import ECE
-
-_DUPLICATE_ACK_THRESHOLD = 3  # RFC 5681 section 3.2
 
 
 def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -89,10 +88,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
         tcb.send_buffer.acknowledge(data)
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
-        tcb.rtt.sample(now - tcb.rtt_started_at)
-        if tcb.rack is not None:
-            tcb.rack.measured(now - tcb.rtt_started_at, now)
-        tcb.rtt_seq = None
+        take_round_trip(tcb, now)
         if tcb.services.trace is not None:
             tcb.trace("rtt", srtt=tcb.rtt.srtt_s, rto=tcb.rtt.rto_s)
     if tcb.sizes.watching:
@@ -112,6 +108,15 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     tcb.wakes |= WAKE_WRITABLE
 
 
+def take_round_trip(tcb: Tcb, now: float) -> None:
+    """The segment that was timed has been answered, and was sent only once."""
+    measured_s = now - tcb.rtt_started_at
+    tcb.rtt.sample(measured_s)
+    if tcb.rack is not None:
+        tcb.rack.measured(measured_s, now)
+    tcb.rtt_seq = None
+
+
 def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     """What `acked` new octets mean to congestion control when the peer does not use SACK."""
     tcb.beyond = 0
@@ -119,10 +124,7 @@ def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
         _recovery_ack(tcb, ack, acked, now)
     else:
         tcb.duplicate_acks = 0
-        if gt(ack, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
-            tcb.recover = add(ack, -1)
-        if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
-            tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
+        all_is_well(tcb, acked, now)
 
 
 def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:
@@ -162,9 +164,9 @@ def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
         tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
-    elif tcb.duplicate_acks < _DUPLICATE_ACK_THRESHOLD:  # RFC 3042: one new segment for each of the first two
+    elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
         tcb.beyond = tcb.duplicate_acks * tcb.congestion.mss
-    elif tcb.duplicate_acks == _DUPLICATE_ACK_THRESHOLD and gt(tcb.snd_una, tcb.recover):
+    elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
         tcb.recovering = True
         undo.loss_assumed(tcb, now)
         tcb.partial_acks = False
@@ -173,7 +175,7 @@ def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
         tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
         if tcb.ecn is not None:
             tcb.ecn.reduced(tcb.snd_nxt)
-        for _ in range(_DUPLICATE_ACK_THRESHOLD):
+        for _ in range(DUP_THRESH):
             tcb.congestion.on_duplicate_ack()  # "inflate" by the segments that caused the duplicates
         if tcb.services.trace is not None:
             tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import inf
 
 from stack.tcp import fast_open, seq, user_timeout
-from stack.tcp.acks import update_send_window
+from stack.tcp.acks import take_round_trip, update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.output import emit
 from stack.tcp.rack import Rack
@@ -194,9 +194,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA > ISS: ESTABLISHED, and <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> goes out, with data if there is some."""
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
-        tcb.rtt.sample(now - tcb.rtt_started_at)
-        if tcb.rack is not None:
-            tcb.rack.measured(now - tcb.rtt_started_at, now)
+        take_round_trip(tcb, now)
     tcb.rtt_seq = None
     tcb.send_buffer.acknowledge(seq.sub(seg.seg_ack, tcb.iss) - 1)
     tcb.snd_una = seg.seg_ack

@@ -12,7 +12,8 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from operator import itemgetter
 
-DUP_THRESH = 3  # section 3.3.2: RFC 5681's
+from stack.tcp.scoreboard import DUP_THRESH
+
 _REO_WND_PERSIST = 16  # section 6.2 step 4: loss recoveries without a DSACK until the window is small again
 
 # A record is [xmit_ts, end, start, state]: sorted by them, records stand in the order of RACK_sent_after.

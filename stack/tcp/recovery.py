@@ -81,16 +81,21 @@ def _act(
         if rack is not None:  # the reordering window is another one in recovery
             tcb.reo_deadline = _detect(tcb, board, rack, now)
     if acked and not in_recovery and not tcb.recovering:
-        if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
-            tcb.recover = add(tcb.snd_una, -1)
-        if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
-            tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
+        all_is_well(tcb, acked, now)
     tcb.beyond = board.sacked + rack.lost if rack is not None else board.sacked
     if tcb.recovering and tcb.prr is not None:
         if delivered > 0:
             tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
         if rack is not None and not tcb.prr.out:  # the first retransmission is not made to wait for another ACK
             tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
+
+
+def all_is_well(tcb: Tcb, acked: int, now: float) -> None:
+    """`acked` new octets were acknowledged, and nothing is being recovered: the congestion window may grow."""
+    if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
+        tcb.recover = add(tcb.snd_una, -1)
+    if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
+        tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
 
 
 def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:

@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 
 from stack.tcp.seq import MASK
 
-DUP_THRESH = 3  # RFC 6675 section 2
+DUP_THRESH = 3  # RFC 5681 section 3.2, RFC 6675 section 2, RFC 8985 section 3.3.2
 _HALF = 0x8000_0000
 _NO_RANGES: list[int] = []  # of every connection from which nothing is missing, nearly always all: never written to
 
