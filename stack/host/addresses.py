@@ -69,6 +69,10 @@ class Addresses:
         """The addresses that are still being probed for and not used yet."""
         return [wanted.prefix for wanted in self._tentative.values() if wanted.interface is interface]
 
+    def ours(self, address: bytes) -> bool:
+        """Whether an address is this host's own, or will be when it has been probed for."""
+        return self._ip.owner(address) is not None or address in self._tentative
+
     def __len__(self) -> int:
         return len(self._tentative)
 
@@ -81,7 +85,7 @@ class Addresses:
         special = is_this_network(address) or is_loopback(address) or is_multicast(address) or is_class_e(address)
         if special or address == BROADCAST:
             raise ValueError(f"{prefix} is no address that a host can have on a link (RFC 1122 section 3.2.1.3)")
-        if self._ip.owner(address) is not None or address in self._tentative:
+        if self.ours(address):
             raise OSError(errno.EEXIST, f"{format_ipv4(address)} is this host's own already")
 
     def add(

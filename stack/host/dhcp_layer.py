@@ -294,8 +294,7 @@ class Tenant:
         """Find out whether anybody has `address`: another host, or ourselves by other means."""
         conflicts = self.interface.conflicts
         assert conflicts is not None
-        tentative = any(prefix.address == address for prefix in self._host.addresses.tentative(self.interface))
-        ours = self._host.ip.owner(address) is not None or tentative
+        ours = self._host.addresses.ours(address)
         held = self.client.lease is not None and self.client.lease.address == address
         if ours and not held:
             self.client.probed(address, self.interface.mac, now)

@@ -52,7 +52,7 @@ class Fallback:
         """Find out whether another host has `address`, or ourselves by other means."""
         conflicts = self._interface.conflicts
         assert conflicts is not None
-        if self._host.ip.owner(address) is not None:
+        if self._host.addresses.ours(address):
             self.link_local.probed(address, self._interface.mac, now)
         elif self._acd == OFF:
             self.link_local.probed(address, None, now)

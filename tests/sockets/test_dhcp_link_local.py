@@ -10,7 +10,9 @@ import trio
 
 from stack import Dhcp, Segment
 from stack.config import LinkLocalConfig
+from stack.dhcp.link_local import candidate
 from stack.wire import dhcp
+from stack.wire.addresses import format_ipv4
 from tests.dhcp.server import Server
 from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, virtual
@@ -111,6 +113,22 @@ async def test_another_is_chosen_when_a_host_has_it() -> None:
         [second] = own(host)
         assert second.startswith("169.254.")
         assert second != first
+
+
+@virtual
+async def test_one_that_the_user_is_having_probed_is_left_to_him() -> None:
+    segment = Segment()
+    mac = bytes.fromhex("0200000000aa")
+    wanted = format_ipv4(candidate(mac, 0))
+    async with client(link := segment.attach(mac=mac), Dhcp(wait="nothing"), config=CAREFUL) as host:
+        await trio.sleep(11)
+        with trio.fail_after(10):
+            await host.add_address(link, f"{wanted}/16")
+        await trio.sleep(20)
+        first, second = own(host)
+        assert first == wanted
+        assert second.startswith("169.254.")
+        assert second != wanted
 
 
 @virtual
