@@ -1,15 +1,19 @@
 """Serving TCP: a task for each connection that a listener of ours takes in.
 
-This is `trio.serve_listeners` for streams that can be closed at once. Trio's own knows nothing of the streams it
-serves: it closes them in a cancelled scope, which takes two more turns of its loop and an exception each time.
+This is `trio.serve_listeners` for streams that can be closed at once, and listeners that tell of a connection at once.
+Trio's own knows nothing of the streams it serves: it closes them in a cancelled scope, which takes two more turns of
+its loop and an exception each time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import NoReturn
 
 import trio
+
+from stack.sockets.stream import StreamSocket
 
 Handler = Callable[[trio.SocketStream], Awaitable[object]]
 
@@ -30,9 +34,16 @@ async def serve_listeners(
 
 
 async def _serve(handler: Handler, listener: trio.SocketListener, handler_nursery: trio.Nursery) -> NoReturn:
+    context = copy_context()
+
+    def begin(stream: trio.SocketStream) -> None:
+        context.run(handler_nursery.start_soon, _handle, handler, stream)
+
     async with listener:
+        if isinstance(listener.socket, StreamSocket):  # without a turn of this task's, which would only pass it on
+            listener.socket.on_accept(lambda socket: begin(trio.SocketStream(socket)))
         while True:
-            handler_nursery.start_soon(_handle, handler, await listener.accept())
+            begin(await listener.accept())
 
 
 async def _handle(handler: Handler, stream: trio.SocketStream) -> None:

@@ -145,6 +145,24 @@ class StreamSocket(Socket):
             fail(listener.error)
         return connection
 
+    def on_accept(self, taken: Callable[[StreamSocket], object]) -> None:
+        """Give new connections to `taken` from now on, instead of to whoever waits in `accept`. OSError(EINVAL).
+
+        It is called from the midst of the host's work, so it must neither raise nor wait. Those that wait already, and
+        the listener's end, are still `accept`'s.
+        """
+        listener = self._listener
+        if listener is None:
+            fail(errno.EINVAL)
+
+        def arrived() -> None:
+            while (connection := listener.accept()) is not None:
+                taken(StreamSocket(self._runner, self._proto, connection))
+            if listener.closed:
+                self._reader.wake()
+
+        listener.on_readable = arrived
+
     async def connect(self, address: Any) -> None:
         """Open a connection. Being cancelled closes the socket, as trio's does.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
+from stack import Host
 from tests.sockets.hosts import BOB, two_hosts, virtual
 
 
@@ -71,3 +75,75 @@ async def test_handlers_run_in_the_nursery_that_is_given() -> None:
         await stream.send_all(b"x")
         assert await stream.receive_some() == b"x"
         await stream.aclose()
+
+
+@virtual
+async def test_a_listener_that_is_closed_under_its_server_ends_it() -> None:
+    async with two_hosts() as (_, bob):
+        (listener,) = await bob.open_tcp_listeners(7)
+
+        async def close() -> None:
+            await wait_all_tasks_blocked()
+            listener.socket.close()
+
+        async def server() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(bob.serve_listeners, trio.aclose_forcefully, [listener])
+                nursery.start_soon(close)
+
+        with pytest.raises(ExceptionGroup) as caught:
+            await server()
+        assert caught.group_contains(trio.ClosedResourceError)
+
+
+@virtual
+async def test_so_does_a_host_that_ends() -> None:
+    ended = trio.Event()
+
+    async def server(listeners: list[trio.SocketListener], bob: Host) -> None:
+        with pytest.raises(ExceptionGroup) as caught:
+            await bob.serve_listeners(trio.aclose_forcefully, listeners)
+        assert caught.group_contains(trio.ClosedResourceError)
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        async with two_hosts() as (_, bob):
+            nursery.start_soon(server, await bob.open_tcp_listeners(7), bob)
+            await wait_all_tasks_blocked()
+        with trio.fail_after(1):
+            await ended.wait()
+
+
+@virtual
+async def test_connections_that_came_before_their_server_are_served() -> None:
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        listeners = await bob.open_tcp_listeners(7)
+        streams = [await alice.open_tcp_stream(BOB, 7) for _ in range(3)]
+        await trio.sleep(1)
+        nursery.start_soon(bob.serve_listeners, trio.aclose_forcefully, listeners)
+        for stream in [*streams, await alice.open_tcp_stream(BOB, 7)]:
+            assert await stream.receive_some() == b""
+            await stream.aclose()
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_handlers_see_what_their_server_sees() -> None:
+    name = ContextVar("name", default="nobody's")
+    seen = []
+
+    async def handler(stream: trio.SocketStream) -> None:
+        seen.append(name.get())
+
+    async def server() -> None:
+        name.set("the server's")
+        await bob.serve_tcp(handler, 7)
+
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        nursery.start_soon(server)
+        await wait_all_tasks_blocked()
+        for _ in range(2):
+            async with await alice.open_tcp_stream(BOB, 7) as stream:
+                assert await stream.receive_some() == b""
+        assert seen == ["the server's"] * 2
+        nursery.cancel_scope.cancel()
