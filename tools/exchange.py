@@ -149,5 +149,5 @@ WORDS: dict[str, Callable[[Details], str]] = {
     "dhcp_wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('why')}",
     "dhcp_note": lambda told: f"note: {told.get('text')}",
     "dhcp_drop": lambda told: f"a message is not taken: {told.get('meaning') or told.get('reason')}",
-    "dhcp_link_local": lambda told: f"no server answers: {told.get('address')} will do meanwhile (RFC 3927)",
+    "dhcp_link_local": lambda told: f"no server gives us one: {told.get('address')} will do meanwhile (RFC 3927)",
 }

@@ -1,7 +1,7 @@
 """DHCP for a whole host: the ground the client of each interface stands on, and what a lease changes.
 
 Below the client are UDP from an address that is not there yet, and conflict detection; above it are address, routes,
-MTU and name servers, set by the calls that a user makes. Where no server answers, the address is a link-local one until
+MTU and name servers, set by the calls that a user makes. Where no server gives an address, it is a link-local one until
 one does. See RFC 2131 section 4.1 and 4.4, RFC 5227 section 2.1, RFC 3927 sections 1.9 and 2.11.
 """
 
@@ -169,7 +169,7 @@ class Tenant:
         self.interface = interface
         self._acd = host.config.acd.mode if acd is None else acd
         self.release = True  # whether the server is to be told when it ends
-        self.link_local_allowed = True  # where no server answers
+        self.link_local_allowed = True  # where no server gives one
         self.parameters: Lease | None = None  # for an address that came another way, which is...
         self.informed_about: bytes | None = None
         self._holds = False  # the address of the lease is on the interface

@@ -26,8 +26,8 @@ FORGOTTEN = ("released", "nak", "conflict")
 class Dhcp:
     """How an address is to be got by DHCP.
 
-    wait: what `open_host` and `Host.wait_ready` wait for: "link-local" (a lease or, where no server answers, an address
-      of 169.254.0.0/16, RFC 3927), "bound" (a lease, and there is no link-local address meanwhile) or "nothing".
+    wait: what `open_host` and `Host.wait_ready` wait for: "link-local" (a lease or, where there is none, an
+      address of 169.254.0.0/16, RFC 3927), "bound" (a lease, and there is no such address meanwhile) or "nothing".
     wait_s: how many seconds; then they raise TimeoutError. None: for ever.
     request_address: the address to ask for, "10.9.0.57"; a server may give another one.
     lease_file: where the lease is kept, so that the next start asks for the same address first.

@@ -395,7 +395,7 @@ async def open_host(
     by in which the address is probed for, and OSError EADDRINUSE tells of another host that has it.
 
     With `address="dhcp"` a DHCP server gives the address, and routes, MTU and name servers with it; what is waited for,
-    and how long, says `dhcp`: by default a lease, or a link-local address where no server answers. `host.lease` has it.
+    and how long, says `dhcp`: by default a lease, or a link-local address where there is none. `host.lease` has it.
 
     When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
     with an error, the links are closed.

@@ -150,7 +150,7 @@ async def test_what_goes_wrong_is_told_too() -> None:
         await trio.sleep(10)
     told = "\n".join(without_numbers(said))
     assert "DISCOVER (xid ..., attempt 2)" in told
-    assert re.search(r"no server answers: 169\.254\.\d+\.\d+ will do meanwhile \(RFC 3927\)", told)
+    assert re.search(r"no server gives us one: 169\.254\.\d+\.\d+ will do meanwhile \(RFC 3927\)", told)
     assert "a message is not taken: the options do not start with the magic cookie of RFC 2131" in told
     assert "state RENEWING: half of the time is over: we ask our server for more" in told
     assert "I have 10.9.0.50: may I use it for longer?" in told
