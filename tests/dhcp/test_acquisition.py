@@ -149,10 +149,7 @@ def test_a_server_that_offers_what_it_refuses_makes_no_storm(world: World) -> No
     for number in range(10):
         world.after(max(world.client.deadline - world.now, 0) if not world.sent else 0)
         starts.append(world.sent[0].at)
-        world.expects(dhcp.DISCOVER)
-        world.sends(dhcp.OFFER)
-        world.due()
-        world.expects(dhcp.REQUEST)
+        world.requests()
         assert world.said == []
         world.sends(dhcp.NAK)
         if number == 2:
@@ -165,17 +162,11 @@ def test_a_lease_makes_up_for_earlier_refusals(world: World) -> None:
     world.begin()
     for _ in range(3):
         world.after(max(world.client.deadline - world.now, 0) if not world.sent else 0)
-        world.expects(dhcp.DISCOVER)
-        world.sends(dhcp.OFFER)
-        world.due()
-        world.expects(dhcp.REQUEST)
+        world.requests()
         world.sends(dhcp.NAK)
     world.told("silent")
     world.due()
-    world.expects(dhcp.DISCOVER)
-    world.sends(dhcp.OFFER)
-    world.due()
-    world.expects(dhcp.REQUEST)
+    world.requests()
     world.sends(dhcp.ACK)
     world.told("bound")
     world.due()

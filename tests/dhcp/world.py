@@ -210,8 +210,12 @@ class World:
         self.counters[reason] = 0
 
     def become_requesting(self, options: dict[int, bytes | None] | None = None, **fields: Any) -> DhcpMessage:
-        """From the start to REQUESTING, by a good offer of SERVER but for `options` and `fields`; the request."""
+        """From the start to REQUESTING, as `requests`; the request."""
         self.begin()
+        return self.requests(options, **fields)
+
+    def requests(self, options: dict[int, bytes | None] | None = None, **fields: Any) -> DhcpMessage:
+        """From INIT to REQUESTING, by a good offer of SERVER but for `options` and `fields`; the request."""
         self.expects(dhcp.DISCOVER)
         self.sends(dhcp.OFFER, options, **fields)
         self.due()
