@@ -234,7 +234,9 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
 def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("tools.namespace.has_capability", lambda number: False)
     assert cli.main(["dhcp"]) == 1
-    assert "start this as root" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "start this as root" in said
+    assert "unshare --map-root-user --net" in said  # which an ordinary user may do
 
 
 OPTIONS_OF_ALL: Any = SimpleNamespace(lease_file=None, tap="tap0")
