@@ -20,6 +20,7 @@ from stack.host.interface import Interface
 from stack.tcp.connection import Connection
 from stack.tcp.predict import repeated
 from stack.tcp.recvbuf import JOIN_BELOW, KEEP_FROM, kept
+from stack.tcp.seq import MASK
 from stack.wire.checksum import folded
 from stack.wire.ipv4 import HEADER_LENGTH as IP_HEADER
 
@@ -58,17 +59,18 @@ class Run:
         self._length = len(view)
         tcp = ip + IP_HEADER
         self._text = text = tcp + (view[tcp + _DATA_OFFSET] >> 4) * 4
-        self._room = connection.rcv_wnd // (len(view) - text)
+        # So many more fit the window, and before SEG.SEQ wraps around: its carry would go into the ports.
+        length, seq = len(view) - text, int.from_bytes(view[tcp + _SEQ : tcp + _SEQ + 4], "big")
+        self._room = min(connection.rcv_wnd, MASK - seq) // length
         self._same, self._sums = _masks(ip, text)
         headers = int.from_bytes(view[:text], "big")
-        self._step = (len(view) - text) << 8 * (text - tcp - _SEQ - 4)
-        # A carry out of SEG.SEQ makes it no number that a frame can have: where it wraps around, the run is over.
+        self._step = length << 8 * (text - tcp - _SEQ - 4)
         self._expected = (headers & self._same) + self._step
         # The rest of the IP header stays, so its checksum is right as long as what varies has the same sum. Then TCP's
         # is if the whole frame has the same sum, too.
         self._sum = (headers & self._sums) % 0xFFFF
         self._whole_sum = -1 if checksum_ok else folded(int.from_bytes(view, "big")) % 0xFFFF
-        self._behind = 8 * (len(view) - text)  # bits of the frame that follow its headers
+        self._behind = 8 * length  # bits of the frame that follow its headers
 
     def goes_on(self, view: memoryview, checksum_ok: bool) -> bool:  # hot
         """Take the next frame, if it is one of the run; False: it is not, and nothing was touched."""

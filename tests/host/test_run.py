@@ -18,7 +18,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.seq import MASK
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
-from stack.wire.checksum import pseudo_sum
+from stack.wire.checksum import internet_checksum, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
@@ -271,6 +271,22 @@ def test_a_run_ends_where_the_window_ends(taken: list[bool]) -> None:
 @pytest.mark.parametrize("before", [0, 1, 3 * MSS, 3 * MSS + 1, 3 * MSS - 1])
 def test_sequence_numbers_wrap_around(before: int) -> None:
     both(lambda twin: twin.hears(*map(twin.frame, row())), iss=MASK - before)
+
+
+def test_where_sequence_numbers_wrap_around_the_next_port_is_another(taken: list[bool]) -> None:
+    """The next segment of the run, but to port 8: a carry out of SEG.SEQ would make 8 of our 7."""
+
+    def change(twin: Twin) -> None:
+        frames = list(map(twin.frame, row(7)))
+        ip, tcp = frames[6][:34], frames[6][34:50] + bytes(2) + frames[6][52:]
+        tcp = tcp[:2] + b"\0\x08" + tcp[4:]
+        checksum = internet_checksum(tcp, pseudo_sum(PEER, US, PROTO_TCP, len(tcp)))
+        frames[6] = ip + tcp[:16] + checksum.to_bytes(2, "big") + tcp[18:]
+        twin.hears(*frames)
+        twin.hears(*frames, verified=(True,))
+
+    both(change, iss=MASK - 6 * MSS)
+    assert taken[:5] == [True] * 5
 
 
 def test_the_next_batch_begins_anew(taken: list[bool]) -> None:
