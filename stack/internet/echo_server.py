@@ -31,12 +31,15 @@ class EchoServer:
         self._last = b""  # who asked last
 
     def answered(self, received: Received) -> None:
-        """A request has been answered the long way; its source, TTL and addresses are as they should be."""
+        """A request has been answered the long way; its source, TTL and addresses are as they should be.
+
+        What we ask ourselves comes in by no link, and who asks by one in our name has to be refused, the long way.
+        """
         asker = received.source + received.local
         if received.broadcast or received.options or asker != self._last:
             self._last = asker
             return
-        if not self._config.askers_max:
+        if not self._config.askers_max or self._output.owner(received.source) is not None:
             return
         path = self.askers.pop(asker, None)
         if path is not None:  # its route has changed

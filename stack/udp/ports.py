@@ -177,7 +177,8 @@ class UdpPorts:
         )
         for endpoint in takers:
             self._deliver(endpoint, datagram)
-        if not received.broadcast and not received.options:
+        # What we send to ourselves comes in by no link; the same by one is a forgery, which the full way refuses.
+        if not received.broadcast and not received.options and not self._is_ours(received.source):
             self._remember(received, header, takers[0])
 
     def _deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:

@@ -148,6 +148,18 @@ def test_a_request_by_another_link_goes_the_long_way() -> None:
     assert both[0].outcome() == both[1].outcome()
 
 
+def test_nobody_else_asks_in_our_name() -> None:
+    """What we ask ourselves opens no way for the same from a link."""
+    both = twins()
+    for twin in both:
+        for _ in range(3):
+            twin.host.ping(US, b"are we here?", 1.0, lambda result: None)
+            twin.host.batch_end(1.0)
+        twin.hears(request(source=US))
+    assert Counters.drops(both[0].host.counters) == Counters.drops(both[1].host.counters) == {"ipv4_own_source": 1}
+    assert both[0].askers == both[0].host.ip.output.open_paths == 0
+
+
 def test_the_third_request_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     twin = Twin(64)
     twin.hears(request())

@@ -129,6 +129,19 @@ def test_whatever_comes_the_outcome_is_that_of_the_full_way() -> None:
     assert not twins[1].host.udp.flows
 
 
+def test_nobody_else_speaks_in_our_name() -> None:
+    """What we send to ourselves opens no way for the same from a link."""
+    twins = Twin(1024), Twin(0)
+    for twin in twins:
+        twin.bind()
+        asker = twin.bind(US, 4000)
+        asker.send_to(b"from us, to ourselves", (US, 7), 1.0)
+        twin.host.batch_end(1.0)
+        twin.hears(frame(b"from who knows where", source=US))
+    assert twins[0].outcome() == twins[1].outcome()
+    assert Counters.drops(twins[0].host.counters) == {"ipv4_own_source": 1}
+
+
 def test_the_table_is_bounded() -> None:
     twin = Twin(4)
     twin.bind()
