@@ -333,7 +333,7 @@ class StreamSocket(Socket):
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...)."""
         size = check_size(buflen, "recv")
-        return await self._until(self._waiter(flags), self._receive, size, flags)
+        return await self._until(self._waiter(flags) if flags else self._reader, self._receive, size, flags)
 
     def _receive(self, size: int, flags: int) -> bytes | None:
         if not size:

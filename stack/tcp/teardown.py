@@ -32,14 +32,15 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
     tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
     tcb.ack_now = False
-    tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
+    if not tcb.orphaned:  # else there is nobody to be told
+        tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
+        tcb.touch()
     parent, tcb.listener = tcb.listener, None
     if parent is not None:
         parent.gone(tcb)
     tcb.services.armed(tcb)
     tcb.services.closed(tcb)
     tcb.path.close()
-    tcb.touch()
 
 
 def reset_connection(tcb: Tcb, event: Event, errno: int, now: float) -> None:
