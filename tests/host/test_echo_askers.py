@@ -10,47 +10,26 @@ import pytest
 
 from stack.config import Config, IcmpConfig
 from stack.counters import Counters
-from stack.host.host import Host
 from stack.link.segment import Segment
 from stack.wire.addresses import Prefix, parse_ipv4
-from stack.wire.arp import ArpPacket
 from stack.wire.checksum import internet_checksum
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_ICMP
+from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from stack.wire.show import show
-
-US, OTHER, PEER = (parse_ipv4(f"10.0.0.{number}") for number in (1, 2, 3))
-MAC, PEER_MAC = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
+from tests.host.hearer import MAC, OTHER, PEER, PEER_MAC, US, Hearer
 
 
-class Twin:
-    """A host that hears frames, with or without the short way, and the station that is asked for all addresses."""
+class Twin(Hearer):
+    """With or without the short way."""
 
     def __init__(self, askers_max: int) -> None:
-        config = replace(Config(), icmp=IcmpConfig(askers_max=askers_max))
-        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
-        segment = Segment()
-        self.link, self.far = segment.attach("wire", MAC), segment.attach("far", PEER_MAC)
-        for link in (self.link, self.far):
-            link.open(lambda: None)
-        self.interface = self.host.attach(self.link, [Prefix(US, 24)], None, 0.0, acd="off")
-        self.sent: list[bytes] = []
+        super().__init__(replace(Config(), icmp=IcmpConfig(askers_max=askers_max)))
 
     @property
     def askers(self) -> int:
         return len(self.host.ip.icmp.echo_server.askers)
-
-    def hears(self, frame: bytes) -> None:
-        self.host.frame(self.interface, 1.0, memoryview(bytearray(frame)))
-        self.host.batch_end(1.0)
-        while (view := self.far.read(1.0)) is not None:
-            self.sent.append(bytes(view))
-            if view[12:14] == b"\x08\x06":
-                wanted = bytes(view[38:42])
-                answer = ArpPacket(2, PEER_MAC, wanted, MAC, US).build()
-                self.hears(ethernet_ii(MAC, PEER_MAC, ETHERTYPE_ARP) + answer)
 
     def narrow(self) -> None:
         """From now on the peer's address is that of all hosts of our network."""
@@ -60,9 +39,6 @@ class Twin:
     def forget_neighbors(self) -> None:
         assert self.interface.neighbors is not None
         self.interface.neighbors.flush()
-
-    def outcome(self) -> tuple[object, ...]:
-        return self.sent, Counters.drops(self.host.counters), dict(self.host.counters)
 
 
 def request(

@@ -9,14 +9,11 @@ from random import Random
 import pytest
 
 from stack.config import Config, TcpConfig
-from stack.counters import Counters
-from stack.frame_buffer import FrameBuffer
-from stack.host.host import Host
 from stack.host.run import Run
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
 from stack.tcp.seq import MASK
-from stack.wire.addresses import Prefix, parse_ipv4
+from stack.wire.addresses import Prefix
 from stack.wire.arp import REQUEST, ArpPacket
 from stack.wire.checksum import internet_checksum, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
@@ -24,10 +21,9 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, SYN, URG, TcpHeader, build_segment
 from stack.wire.tcp_options import TcpOptions, build_options
+from tests.host.hearer import MAC, OTHER, PEER, PEER_MAC, US, Hearer
 from tests.tcp.test_predict import picture
 
-US, PEER, OTHER = (parse_ipv4(f"10.0.0.{number}") for number in (1, 2, 3))
-MAC, PEER_MAC = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
 MSS = 1448
 COUNT = 12
 
@@ -50,18 +46,12 @@ class Piece:
     station: bytes = MAC
 
 
-class Twin:
+class Twin(Hearer):
     """A host with a connection from the peer, by whom a batch of frames comes in."""
 
     def __init__(self, prediction: bool, iss: int, stamped: bool) -> None:
         config = replace(Config(), tcp=TcpConfig(prediction=prediction))
-        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
-        segment = Segment()
-        self.link, self.far = segment.attach("wire", MAC), segment.attach("far", PEER_MAC)
-        for link in (self.link, self.far):
-            link.open(lambda: None)
-        self.interface = self.host.attach(self.link, [Prefix(US, 24)], None, 0.0, acd="off")
-        self.sent: list[bytes] = []
+        super().__init__(config)
         self.iss, self.stamped = iss, stamped
         self._identification = 0
         self._acks: dict[int, int] = {}
@@ -98,28 +88,10 @@ class Twin:
         )  # fmt: skip
         return ethernet_ii(piece.station, PEER_MAC, ETHERTYPE_IPV4) + ip.build() + tcp + bytes(piece.padding)
 
-    def hears(self, *frames: bytes, verified: tuple[bool, ...] = (False,)) -> None:
-        """One batch, in the one buffer that the link has, some with checksums that somebody has verified."""
-        buffer = FrameBuffer(66_000)
-        for number, frame in enumerate(frames):
-            if buffer.kept:
-                buffer = buffer.another()
-            buffer[:] = b"\xdb" * len(buffer)
-            buffer[: len(frame)] = frame
-            self.link.rx_checksum_ok = verified[number % len(verified)]
-            self.host.frame(self.interface, 1.0, memoryview(buffer).toreadonly()[: len(frame)])
-        self.host.batch_end(1.0)
-        while (view := self.far.read(1.0)) is not None:
-            self.sent.append(bytes(view))
-            if view[12:14] == b"\x08\x06":
-                answer = ArpPacket(2, PEER_MAC, PEER, MAC, US).build()
-                self.host.frame(self.interface, 1.0, memoryview(ethernet_ii(MAC, PEER_MAC, ETHERTYPE_ARP) + answer))
-                self.host.batch_end(1.0)
-
     def outcome(self) -> tuple[object, ...]:
         picture_of_all = [picture(connection) for connection in self.connections]
         got = [connection.receive(1 << 20, 1.0) for connection in self.connections if not connection.error]
-        return picture_of_all, got, self.sent, Counters.drops(self.host.counters), dict(self.host.counters)
+        return picture_of_all, got, *super().outcome()
 
 
 def row(count: int = COUNT) -> list[Piece]:
@@ -231,11 +203,17 @@ def test_a_link_verifies_what_tcp_sums_and_no_more(at: int) -> None:
     both(change)
 
 
+def off_by(frame: bytes, much: int) -> bytes:
+    """With a TCP checksum that is wrong by so much."""
+    checksum = (int.from_bytes(frame[50:52], "big") + much) % 0xFFFF
+    return frame[:50] + checksum.to_bytes(2, "big") + frame[52:]
+
+
 def test_a_partial_checksum_is_no_measure_for_the_next() -> None:
     """All have the same wrong sum, which is nothing to the link that has verified the first."""
 
     def change(twin: Twin) -> None:
-        frames = [frame[:50] + b"\x12\x34" + frame[52:] for frame in map(twin.frame, row(4))]
+        frames = [off_by(twin.frame(piece), 0x1111) for piece in row(4)]
         twin.hears(*frames, verified=(True, False, False, False))
 
     both(change)

@@ -10,8 +10,6 @@ import pytest
 
 from stack.config import Config, UdpConfig
 from stack.counters import Counters
-from stack.host.host import Host
-from stack.link.segment import Segment
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.checksum import internet_checksum, pseudo_sum
@@ -19,20 +17,15 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_UDP
 from stack.wire.udp import build_datagram
-
-US, PEER, OTHER = (parse_ipv4(f"10.0.0.{number}") for number in (1, 2, 3))
-MAC = b"\x02\0\0\0\0\1"
+from tests.host.hearer import MAC, OTHER, PEER, US, Hearer
 
 
-class Twin:
+class Twin(Hearer):
     """A host that hears frames, with or without the short way."""
 
     def __init__(self, flows_max: int) -> None:
         config = replace(Config(), udp=UdpConfig(flows_max=flows_max, receive_bytes=2000))
-        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
-        link = Segment().attach("wire", MAC)
-        link.open(lambda: None)
-        self.interface = self.host.attach(link, [Prefix(US, 24)], None, 0.0, acd="off")
+        super().__init__(config)
         self.endpoints: list[Endpoint] = []
 
     def bind(self, address: bytes = ANY, port: int = 7) -> Endpoint:
@@ -41,10 +34,6 @@ class Twin:
         endpoint.bind((address, port))
         self.endpoints.append(endpoint)
         return endpoint
-
-    def hears(self, frame: bytes) -> None:
-        self.host.frame(self.interface, 1.0, memoryview(bytearray(frame)))
-        self.host.batch_end(1.0)
 
     def claim(self) -> None:
         """The port is the host's own from now on."""
@@ -61,7 +50,7 @@ class Twin:
         for endpoint in self.endpoints:
             while not endpoint.closed and (datagram := endpoint.receive_datagram()) is not None:
                 got.append(repr(datagram))
-        return got, Counters.drops(self.host.counters), dict(self.host.counters)
+        return got, *super().outcome()
 
 
 def frame(
