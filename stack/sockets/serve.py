@@ -28,22 +28,37 @@ async def serve_listeners(
     """As `trio.serve_listeners`; accepting cannot fail for want of descriptors here, so nothing is tried again."""
     async with trio.open_nursery() as nursery:
         for listener in listeners:
-            nursery.start_soon(_serve, handler, listener, handler_nursery or nursery)
+            nursery.start_soon(_serve, handler, listener, handler_nursery or nursery, nursery)
         task_status.started(listeners)
     raise AssertionError("a listener is served until it fails")
 
 
-async def _serve(handler: Handler, listener: trio.SocketListener, handler_nursery: trio.Nursery) -> NoReturn:
+async def _serve(
+    handler: Handler, listener: trio.SocketListener, handler_nursery: trio.Nursery, nursery: trio.Nursery
+) -> NoReturn:
+    """`nursery` is the one that this runs in."""
     context = copy_context()
 
     def begin(stream: trio.SocketStream) -> None:
         context.run(handler_nursery.start_soon, _handle, handler, stream)
 
+    def begin_at_once(socket: StreamSocket) -> None:
+        stream = trio.SocketStream(socket)
+        try:
+            begin(stream)
+        except Exception as error:  # a nursery that is closed: the server's failure, and not the host's
+            nursery.start_soon(_fail, stream, error)
+
     async with listener:
         if isinstance(listener.socket, StreamSocket):  # without a turn of this task's, which would only pass it on
-            listener.socket.on_accept(lambda socket: begin(trio.SocketStream(socket)))
+            listener.socket.on_accept(begin_at_once)
         while True:
             begin(await listener.accept())
+
+
+async def _fail(stream: trio.SocketStream, error: Exception) -> NoReturn:
+    stream.socket.close()
+    raise error
 
 
 async def _handle(handler: Handler, stream: trio.SocketStream) -> None:

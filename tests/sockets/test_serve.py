@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
 import trio
@@ -75,6 +76,27 @@ async def test_handlers_run_in_the_nursery_that_is_given() -> None:
         await stream.send_all(b"x")
         assert await stream.receive_some() == b"x"
         await stream.aclose()
+
+
+@virtual
+async def test_a_nursery_that_takes_no_more_handlers_ends_the_server() -> None:
+    """As in trio's own: RuntimeError is the server's, and neither the host's nor nobody's."""
+    async with two_hosts() as (alice, bob):
+        listeners = await bob.open_tcp_listeners(7)
+
+        async def server_and_client() -> None:
+            async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as handlers:
+                    serve = partial(bob.serve_listeners, trio.aclose_forcefully, listeners, handler_nursery=handlers)
+                    await nursery.start(serve)
+                async with await alice.open_tcp_stream(BOB, 7):
+                    await trio.sleep(1)
+                nursery.cancel_scope.cancel()
+
+        with pytest.raises(ExceptionGroup) as caught:
+            await server_and_client()
+        assert caught.group_contains(RuntimeError, match="closed")
+        assert [listener.socket.fileno() for listener in listeners] == [-1]
 
 
 @virtual
