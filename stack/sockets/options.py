@@ -171,7 +171,9 @@ STREAM: dict[tuple[int, int], Option] = {
 
 def find(table: dict[tuple[int, int], Option], level: int, number: int) -> Option:
     """The option of this level and number (enumerations will do); OSError(ENOPROTOOPT) when there is none."""
-    option = table.get((level, number)) or table.get((index(level), index(number)))
+    if type(level) is not int or type(number) is not int:  # a float may be equal to a number, and is none
+        level, number = index(level), index(number)
+    option = table.get((level, number))
     return option if option is not None else fail(errno.ENOPROTOOPT)
 
 

@@ -60,7 +60,13 @@ async def test_arguments_are_checked_as_the_standard_library_does() -> None:
             with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
                 for args in [(SOL_SOCKET, 2, -1), (SOL_SOCKET, 2, 5000), (SOL_SOCKET, 2, "x"), ("x", 2)]:
                     assert outcome(ours.getsockopt, *args) == outcome(theirs.getsockopt, *args)
-                for args in [(SOL_SOCKET, 2, None, 4), ("x", 2, 1), (SOL_SOCKET, None, 1)]:
+                for args in [
+                    (SOL_SOCKET, 2, None, 4),
+                    ("x", 2, 1),
+                    (SOL_SOCKET, None, 1),
+                    (SOL_SOCKET, 2.0, 1),
+                    (float(SOL_SOCKET), 2, 1),
+                ]:
                     assert outcome(ours.setsockopt, *args) == outcome(theirs.setsockopt, *args)
                 with pytest.raises(TypeError, match="must be None when specifying optlen"):
                     ours.setsockopt(SOL_SOCKET, 2, b"x", 4)  # type: ignore[call-overload]
