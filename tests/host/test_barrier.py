@@ -161,6 +161,23 @@ def test_a_segment_that_raises_costs_its_connection(world: World, short_cut: boo
     check_only_that_one_died(world, victim, its_peer, other)
 
 
+@pytest.mark.parametrize("ended_by", ["the batch", "another connection"])
+def test_a_run_that_raises_costs_its_connection(world: World, monkeypatch: pytest.MonkeyPatch, ended_by: str) -> None:
+    """More segments than fit one batch, so that none of it is pushed, and all but the first are of the run."""
+    (victim, its_peer), (_, other) = world.established(), world.established()
+    with monkeypatch.context() as patch:
+        patch.setattr("stack.host.run.repeated", bug)
+        its_peer.send(bytes(30 * its_peer.mss), world.network.now)
+        if ended_by == "another connection":
+            other.send(b"x", world.network.now)
+        world.here.settle()
+        world.network.run(for_s=1.0)
+    assert world.failures == 1
+    if ended_by == "another connection":
+        assert other.receive(100, world.network.now) == b"x"
+    check_only_that_one_died(world, victim, its_peer, other)
+
+
 @pytest.fixture(autouse=True)
 def connections_can_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection has slots: let those of these tests take a planted method."""
