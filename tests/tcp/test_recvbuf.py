@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,6 +144,43 @@ def test_a_super_frame_is_kept_where_it_is_until_it_is_read() -> None:
     assert frame.kept
     assert buffer.read_into(memoryview(bytearray(2))) == 1
     assert not frame.kept
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_super_frames_are_what_they_were_however_they_are_read(seed: int) -> None:
+    """As a TAP reads them: into the same few buffers again and again, one after another."""
+    random = Random(seed)
+    buffer, unread = ReceiveBuffer(4), b""
+    frame = FrameBuffer(LARGE + 66)
+    frames = [frame]
+    for _ in range(400):
+        if len(unread) < 4 * LARGE and random.random() < 0.6:
+            if frame.kept:
+                frame = frame.another()
+                if not any(frame is known for known in frames):
+                    frames.append(frame)
+            size = random.choice([1, 1000, 20_000, LARGE // 2 + 100, LARGE])
+            data = random.randbytes(size)
+            frame[:] = b"\xdb" * len(frame)
+            frame[66 : 66 + size] = data
+            buffer.insert(buffer.next, memoryview(frame).toreadonly()[66 : 66 + size])
+            unread += data
+            continue
+        count = random.choice([1, 1000, LARGE // 2, LARGE, 5 * LARGE])
+        skip = random.randrange(len(unread) + 1)
+        assert buffer.peek(count, skip) == unread[skip : skip + count]
+        if skip < len(unread):
+            assert buffer.octet(skip) == unread[skip : skip + 1]
+        if random.random() < 0.5:
+            target = bytearray(count)
+            got = bytes(target[: buffer.read_into(memoryview(target))])
+        else:
+            got = buffer.read(count)
+            assert type(got) is bytes
+        assert got == unread[:count]
+        unread = unread[count:]
+        assert buffer.size == len(unread)
+    assert 2 < len(frames) <= 11, "as many as are kept at the same time, and the one that is read into"
 
 
 def test_little_text_does_not_keep_a_large_frame() -> None:
