@@ -73,6 +73,7 @@ def test_whatever_comes_the_outcome_is_that_of_the_long_way() -> None:
     frames += list(map(repaired, frames))
     frames += [request(cut=count) for count in range(1, len(good) - 14)]
     frames += [good + bytes(count) for count in (1, 2, 18)]
+    frames += [repaired(changed(good, 17, total)) for total in range(19, 34)]  # the rest is padding
     frames += [request(ttl=ttl, tos=tos) for ttl in (0, 1, 255) for tos in (0, 0x10, 3)]
     frames += [request(bytes(count)) for count in range(30)] + [request(bytes(1472)), request(b"x" * 1471)]
     frames += [request(bytes(count), number=0) for count in (12, 13, 56)]  # what is left of it sums to nothing
