@@ -70,6 +70,9 @@ def survives(mutant: Mutant, tests: Sequence[str]) -> str:
 
 
 def main(wanted: Sequence[str]) -> None:
+    kept = {clause for mutant in mutants() for clause in mutant.clauses}
+    if unknown := [clause for clause in wanted if clause not in kept]:
+        raise SystemExit(f"mutants: none is kept for {', '.join(unknown)} (usage: scripts/mutants [CLAUSE ...])")
     marks = marked_tests()
     chosen = [mutant for mutant in mutants() if not wanted or set(wanted) & set(mutant.clauses)]
     # Each clause of a mutant must be able to notice it alone.

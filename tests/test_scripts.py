@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import mutate
 from scripts.table import stands
 from stack.link.tap import Tap
 from tests.requirements import mutants, where
@@ -175,6 +176,12 @@ def test_every_mutant_still_has_its_place_in_the_code() -> None:
         if (TOP / mutant.file).read_text(encoding="utf-8").count(mutant.pattern) != 1
     ]
     assert not lost
+
+
+def test_a_clause_without_a_mutant_is_no_success() -> None:
+    """A slip of the pen was "0 of 0 mutants caught"."""
+    with pytest.raises(SystemExit, match=r"none is kept for 9293 MUST-0 \("):
+        mutate.main(["9293 MUST-25", "9293 MUST-0"])
 
 
 def test_every_function_that_answers_for_a_clause_is_there() -> None:

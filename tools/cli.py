@@ -76,7 +76,7 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
     for name, program in parsers.items():
         if name != "dhcp":
             options.add_address_options(program)
-        options.add_link_options(program)
+        options.add_link_options(program, name)
         if name in ("up", "lab"):
             options.add_service_options(program)
     ping.add_options(parsers["ping"])

@@ -223,18 +223,20 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
     add("--gateway", type=host_address, metavar="ADDR", help="the router to all other networks (default: none)")
 
 
-def add_link_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say where the host is."""
+def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
+    """The options that say where the host of this program is; their help gives the defaults that `kernels` makes."""
     add = parser.add_argument
+    beside = "%(default)s, or beside an --address elsewhere"
+    kernel = {"lab": beside, "dhcp": "none"}.get(program, f"{beside}; none with --dhcp")
+    lease = "the lease" if program == "dhcp" else "the lease (of --dhcp)"
     add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
-    add("--lease-file", type=lease_file, metavar="FILE", help="keep the lease (of --dhcp) here, to ask for it again")
+    add("--lease-file", type=lease_file, metavar="FILE", help=f"keep {lease} here, to ask for it again")
     add(
         "--host-address",
         type=kernel_address,
         default=interface_address("10.9.0.1/24"),
         metavar="ADDR/LEN",
-        help="the kernel's address on the TAP, set where it has none; 'none' leaves it alone (default: %(default)s;"
-        " none with --dhcp, but in a lab)",
+        help=f"the kernel's address on the TAP, set where it has none; 'none' leaves it alone (default: {kernel})",
     )
     add("--mac", type=mac_address, metavar="MAC", help="the host's station address (default: made from the machine)")
     add("--mtu", type=mtu, metavar="N", help="the largest IP packet, in bytes (default: the TAP's; 1500 for a new one)")

@@ -154,6 +154,21 @@ def test_in_a_lab_the_kernel_has_its_address_for_a_server_there() -> None:
 
 
 @pytest.mark.parametrize(
+    ("program", "default"),
+    [
+        ("up", "10.9.0.1/24, or beside an --address elsewhere; none with --dhcp"),
+        ("lab", "10.9.0.1/24, or beside an --address elsewhere"),
+        ("ping", "10.9.0.1/24, or beside an --address elsewhere; none with --dhcp"),
+        ("dhcp", "none"),
+    ],
+)
+def test_the_help_tells_which_address_the_kernel_has(program: str, default: str) -> None:
+    _, parsers = cli.make_parser()
+    said = " ".join(parsers[program].format_help().split())
+    assert f"'none' leaves it alone (default: {default})" in said
+
+
+@pytest.mark.parametrize(
     ("words", "rule"),
     [
         ("--dhcp --address 10.9.0.2/24", "not allowed with"),
