@@ -226,8 +226,8 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
 def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     """The options that say where the host of this program is; their help gives the defaults that `kernels` makes."""
     add = parser.add_argument
-    beside = "%(default)s, or beside an --address elsewhere"
-    kernel = {"lab": beside, "dhcp": "none"}.get(program, f"{beside}; none with --dhcp")
+    first = "%(default)s, or the first one where --address is"
+    kernel = {"lab": first, "dhcp": "none"}.get(program, f"{first}; none with --dhcp")
     lease = "the lease" if program == "dhcp" else "the lease (of --dhcp)"
     add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
     add("--lease-file", type=lease_file, metavar="FILE", help=f"keep {lease} here, to ask for it again")

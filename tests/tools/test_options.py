@@ -156,9 +156,9 @@ def test_in_a_lab_the_kernel_has_its_address_for_a_server_there() -> None:
 @pytest.mark.parametrize(
     ("program", "default"),
     [
-        ("up", "10.9.0.1/24, or beside an --address elsewhere; none with --dhcp"),
-        ("lab", "10.9.0.1/24, or beside an --address elsewhere"),
-        ("ping", "10.9.0.1/24, or beside an --address elsewhere; none with --dhcp"),
+        ("up", "10.9.0.1/24, or the first one where --address is; none with --dhcp"),
+        ("lab", "10.9.0.1/24, or the first one where --address is"),
+        ("ping", "10.9.0.1/24, or the first one where --address is; none with --dhcp"),
         ("dhcp", "none"),
     ],
 )
