@@ -337,6 +337,16 @@ def test_time_wait_ends_and_the_connection_is_deleted() -> None:
     assert conn.receive(1, peer.now) == b""
 
 
+def test_in_time_wait_nothing_is_kept_that_nobody_will_read() -> None:
+    conn, peer = in_state(State.FIN_WAIT_2)
+    peer.sends(ACK, text(MSS))
+    peer.sends(FIN | ACK, text(100, MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+    assert (conn.state, conn.receive_buffer.size) == (State.TIME_WAIT, MSS + 100)
+    conn.close(peer.now)
+    assert (conn.state, conn.receive_buffer.size) == (State.TIME_WAIT, 0)
+
+
 def test_time_wait_turns_the_other_timers_off() -> None:
     conn, peer = in_state(State.FIN_WAIT_2, keepalive_idle_s=10.0)
     conn.keepalive = True
