@@ -199,8 +199,9 @@ def close(tcb: Tcb, now: float) -> None:
     if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:  # where the peer has nothing left to learn
         reset_connection(tcb, Event.ABORT, 0, now)
         return
-    if tcb.state is State.TIME_WAIT:
-        tcb.receive_buffer.clear()  # or peers could have us hold for 2 MSL what nobody will read
+    tcb.receive_buffer.clear()  # or peers could have us hold for a minute what nobody will read
+    if tcb.sack_reporter is not None:
+        tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)
     if tcb.state is State.FIN_WAIT_2:

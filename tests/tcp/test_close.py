@@ -347,6 +347,19 @@ def test_in_time_wait_nothing_is_kept_that_nobody_will_read() -> None:
     assert (conn.state, conn.receive_buffer.size) == (State.TIME_WAIT, 0)
 
 
+def test_what_waits_behind_a_gap_is_not_kept_for_a_user_who_has_gone() -> None:
+    """What fills the gap is answered by a reset in any case."""
+    conn, peer = established(sack=True)
+    peer.sends(ACK, text(MSS, MSS), seq=add(conn.rcv_nxt, MSS))
+    peer.expects(ACK, ack=conn.rcv_nxt)
+    conn.close(peer.now)
+    peer.expects(FIN | ACK, ack=conn.rcv_nxt)
+    assert (conn.state, conn.receive_buffer.held) == (State.FIN_WAIT_1, 0)
+    peer.sends(ACK, text(MSS), seq=conn.rcv_nxt, ack=add(OUR_ISS, 2))
+    peer.expects(RST | ACK)
+    assert conn.state is State.CLOSED
+
+
 def test_time_wait_turns_the_other_timers_off() -> None:
     conn, peer = in_state(State.FIN_WAIT_2, keepalive_idle_s=10.0)
     conn.keepalive = True
