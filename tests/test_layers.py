@@ -310,7 +310,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_top_level_is_what_the_readme_says() -> None:
-    ignored = [line.rstrip("/") for line in (TOP / ".gitignore").read_text().split()]
+    ignored = [line.strip("/") for line in (TOP / ".gitignore").read_text().split()]
     entries = {
         path.name
         for path in TOP.iterdir()

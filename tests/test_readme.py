@@ -55,6 +55,15 @@ def test_the_options_named_are_taken() -> None:
     assert {"--tap", "--address", "--mac", "--mtu", "--services", "--pcap"} <= listed
 
 
+def test_what_its_commands_leave_in_the_checkout_is_ignored() -> None:
+    """One who has followed it has the tests and scripts/check pass nevertheless."""
+    commands = "\n".join(re.findall(r"^[$#] .*", README, re.MULTILINE))
+    left = re.findall(r"(?:> |--dhcp-leasefile=)(\w+)", commands)
+    left += re.findall(r"With the program above in `(\S+)`", README)
+    assert {"look", "log", "leases", "example.py"} <= set(left)
+    assert {f"/{name}" for name in left} <= set((TOP / ".gitignore").read_text().split())
+
+
 def test_the_services_named_are_served() -> None:
     rows = re.findall(r"^\| ([a-z]+) \| (\d+)[ |]", README, re.MULTILINE)
     assert {name: int(port) for name, port in rows} == options.PORTS

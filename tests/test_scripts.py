@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,13 @@ def fake(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def setup(checkout: Path, programs: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What scripts/setup does with nothing but these programs."""
+def setup(
+    checkout: Path, programs: Path, *words: str, before: Sequence[str] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """What scripts/setup does with nothing but these programs; `before` is a command that starts it."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return subprocess.run(
-        [str(checkout / "scripts" / "setup"), *words],
+        [*before, str(checkout / "scripts" / "setup"), *words],
         env={**kept, "PATH": str(programs), "HOME": str(checkout), **environment},
         capture_output=True,
         text=True,
@@ -136,6 +139,21 @@ def test_what_has_been_done_is_not_done_again(checkout: Path, programs: Path, ma
     done = setup(checkout, programs, want)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not calls.exists()
+
+
+@pytest.mark.parametrize(("made_for", "want"), [("run", "run"), ("test", "test"), ("test", "run")])
+def test_in_the_folder_of_one_whose_python_may_not_be_run(
+    checkout: Path, programs: Path, made_for: str, want: str
+) -> None:
+    """That it is out of date would send them to do what has been done."""
+    made(checkout, made_for)
+    fake(checkout / ".venv" / "bin", "python", "exit 126")
+    (checkout / ".venv").chmod(0o555)
+    # root writes everywhere, unless it has given that up
+    before = [shutil.which("setpriv") or "setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    said = refused(setup(checkout, programs, want, before=before))
+    (checkout / ".venv").chmod(0o755)
+    assert "uses a python that you may not run: use a copy" in said
 
 
 def test_what_has_changed_is_done_again(checkout: Path, programs: Path) -> None:
