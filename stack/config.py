@@ -88,9 +88,8 @@ class IcmpConfig:
     answer_broadcast_echo: bool = False  # RFC 1122 3.2.2.6 leaves it to us; "smurf" attacks decide it
     answer_timestamp: bool = False  # RFC 1122 3.2.2.8: optional
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
-    askers_max: int = (
-        64  # who is pinged often: for so many the answer takes a shorter way, and is the same; 0: for none
-    )
+    askers_max: int = 64  # who asks often: so many get their answers by a shorter way; 0: nobody does
+    askers_for_s: float = 60.0  # before they have to show anew that they ask often
     echoes_max: int = 1024  # echo requests that may be waiting for an answer
     echo_timeout_s: float = 30.0  # how long one waits unless the caller says otherwise
 

@@ -3,10 +3,13 @@
 A host that is pinged has nothing else to do, as a rule: all that it executes for an answer comes cold into the
 processor's caches, and costs five times what it does under load. So the second request in a row from somebody is the
 last that goes all the way through IP and ICMP. For those that follow a path is ready (`answer`), until its route
-changes, as it does with our addresses.
+changes, as it does with our addresses, or until the time is over and all is forgotten.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
 
 from stack.config import IcmpConfig
 from stack.counters import Counters
@@ -20,8 +23,15 @@ _IP_HEADER = 20
 _CODE, _CHECKSUM, _REST = 1, 2, 4  # where these are, in the message
 
 
+def _nothing() -> None:
+    pass
+
+
 class EchoServer:
-    """`askers` are those for whom a path is ready, by their address and ours that they ask."""
+    """`askers` are those for whom a path is ready, by their address and ours that they ask.
+
+    `reschedule` (set afterwards) is called when `deadline` has moved earlier.
+    """
 
     def __init__(self, config: IcmpConfig, counters: Counters, output: Ipv4Output) -> None:
         self.askers: dict[bytes, Path] = {}
@@ -29,6 +39,8 @@ class EchoServer:
         self._counters = counters
         self._output = output
         self._last = b""  # who asked last
+        self.deadline = inf
+        self.reschedule: Callable[[], None] = _nothing
 
     def answered(self, received: Received) -> None:
         """A request has been answered the long way; its source, TTL and addresses are as they should be.
@@ -47,6 +59,9 @@ class EchoServer:
         elif len(self.askers) >= self._config.askers_max:
             self.askers.pop(next(iter(self.askers))).close()
         self.askers[asker] = self._output.path(received.local, received.source, PROTO_ICMP, now=received.now)
+        if self.deadline == inf:
+            self.deadline = received.now + self._config.askers_for_s
+            self.reschedule()
 
     def answer(self, path: Path, packet: memoryview, now: float) -> bool:  # hot
         """Answer a packet without options from somebody in `askers`. False: nothing was done, it goes the long way."""
@@ -70,3 +85,12 @@ class EchoServer:
         path.tos = packet[1]
         path.send([checksum.to_bytes(4, "big"), message[_REST:]], len(message), now)
         return True
+
+    def on_deadline(self, now: float) -> None:
+        """The time is over: a host that nobody asks any more has nothing left of it."""
+        if now >= self.deadline:
+            self.deadline = inf
+            self._last = b""
+            for path in self.askers.values():
+                path.close()
+            self.askers.clear()

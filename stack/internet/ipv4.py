@@ -57,6 +57,7 @@ class Ipv4:
         self.reschedule: Callable[[], None] = _nothing
         self.on_addresses: Callable[[], None] = _nothing
         self.icmp.echo.reschedule = self.input.reschedule = self.output.reschedule = self._deadline_moved
+        self.icmp.echo_server.reschedule = self._deadline_moved
 
     def _deadline_moved(self) -> None:
         self.reschedule()
@@ -160,7 +161,9 @@ class Ipv4:
     @property
     def deadline(self) -> float:
         """When `on_deadline` is due (math.inf for never). The neighbour caches have deadlines of their own."""
-        return min(self.input.reassembler.deadline, self.output.path_mtus.deadline, self.icmp.echo.deadline)
+        icmp = self.icmp
+        mine = self.input.reassembler.deadline, self.output.path_mtus.deadline
+        return min(*mine, icmp.echo.deadline, icmp.echo_server.deadline)
 
     def on_deadline(self, now: float) -> None:
         """Do what is due: old fragments, old path MTUs, unanswered echo requests."""
@@ -168,3 +171,4 @@ class Ipv4:
             self.icmp.errors.reassembly_exceeded(expired, now)
         self.output.on_deadline(now)
         self.icmp.echo.on_deadline(now)
+        self.icmp.echo_server.on_deadline(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from random import Random
 
 import pytest
@@ -18,7 +19,7 @@ from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from stack.wire.show import show
-from tests.host.hearer import MAC, OTHER, PEER, PEER_MAC, US, Hearer
+from tests.host.hearer import MAC, NOW, OTHER, PEER, PEER_MAC, US, Hearer
 
 
 class Twin(Hearer):
@@ -159,6 +160,22 @@ def test_for_whom_a_path_is_kept_is_bounded() -> None:
             twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
             assert twin.askers <= 4
             assert twin.host.ip.output.open_paths == twin.askers
+
+
+def test_after_a_while_all_are_forgotten() -> None:
+    twin = Twin(64)
+    config, ip = twin.host.config.icmp, twin.host.ip
+    for _ in range(3):
+        twin.hears(request())
+    assert ip.deadline == NOW + config.askers_for_s
+    twin.host.on_deadline(ip.deadline - 0.001)
+    assert twin.askers == 1
+    twin.host.on_deadline(ip.deadline)
+    assert twin.askers == ip.output.open_paths == 0
+    assert ip.deadline == inf
+    for number in (1, 2):
+        twin.hears(request(number=number))
+        assert twin.askers == number - 1, "who asks often has to show it anew"
 
 
 def test_who_asks_once_leaves_nothing_behind() -> None:
