@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,38 +33,35 @@ MEGABYTES, HUNDRED = 32, 100_000
 CHUNK = os.urandom(1 << 20)
 
 
-class Watched:
+class Watched(Tap):
     """A TAP that notes, for each frame that was read, its length and the size of its pieces; and what was written."""
 
-    def __init__(self, tap: Tap) -> None:
-        self._tap = tap
+    def __init__(self, offload: bool | str) -> None:
+        super().__init__("tap0", offload=offload)
         self.seen: list[tuple[int, int]] = []
         self.written: list[tuple[int, bytes]] = []  # lengths and headers
 
     def read(self, now: float) -> memoryview | None:
-        view = self._tap.read(now)
+        view = super().read(now)
         if view is not None:
-            self.seen.append((len(view), self._tap.rx_gso_size))
+            self.seen.append((len(view), self.rx_gso_size))
         return view
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         self.written.append((sum(map(len, parts)), offload))
-        return self._tap.write(parts, now, offload)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._tap, name)
+        return super().write(parts, now, offload)
 
 
 def on_offloading_tap(
-    namespace: Namespace, test: Callable[[stack.Host, Watched], object], offload: bool | str = True
+    namespace: Namespace, test: Callable[[stack.Host, Watched], Awaitable[None]], offload: bool | str = True
 ) -> None:
     """Run `test(host, link)` on a host of ours whose TAP offloads so much, if not everything."""
 
     async def body() -> None:
-        link = Watched(Tap("tap0", offload=offload))
+        link = Watched(offload)
         with trio.fail_after(60):
-            async with host_on(link, namespace) as host:  # type: ignore[arg-type]
-                await test(host, link)  # type: ignore[misc]
+            async with host_on(link, namespace) as host:
+                await test(host, link)
 
     namespace.in_here(trio.run, body)
 
@@ -149,7 +146,7 @@ def test_datagrams_sent_at_once_come_one_by_one(namespace: Namespace, size: int)
                 for start in range(0, len(data), size):
                     got, _ = await sock.recvfrom(1 << 16)
                     assert got == data[start : start + size]
-        if link.offload.uso:  # type: ignore[attr-defined]
+        if link.offload.uso:
             assert (14 + 20 + 8 + len(data), size) in link.seen
         assert host.counters()["udpInErrors"] == 0
 
