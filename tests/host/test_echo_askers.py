@@ -165,8 +165,12 @@ def test_for_whom_a_path_is_kept_is_bounded() -> None:
 def test_after_a_while_all_are_forgotten() -> None:
     twin = Twin(64)
     config, ip = twin.host.config.icmp, twin.host.ip
-    for _ in range(3):
+    twin.hears(request())  # after which the neighbour is known
+    woken: list[float] = []
+    twin.host.wake_timer = lambda: woken.append(ip.deadline)
+    for _ in range(2):
         twin.hears(request())
+    assert woken == [NOW + config.askers_for_s], "whoever sleeps until the deadline learns of it"
     assert ip.deadline == NOW + config.askers_for_s
     twin.host.on_deadline(ip.deadline - 0.001)
     assert twin.askers == 1

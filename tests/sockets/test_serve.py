@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from stack import Host
+from stack.sockets.stream import StreamSocket
 from tests.sockets.hosts import BOB, two_hosts, virtual
 
 
@@ -29,11 +30,24 @@ async def test_a_stream_that_its_handler_leaves_open_is_closed_with_him() -> Non
 
 
 @virtual
-async def test_a_handler_may_close_its_stream_itself() -> None:
+async def test_a_handler_may_close_its_stream_itself_and_begins_by_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task that waits in `accept` would only pass the stream on, and take a turn of trio's loop for it."""
+    looked = []
+    accept = StreamSocket._accept
+
+    def looking(socket: StreamSocket) -> object:
+        looked.append(socket)
+        return accept(socket)
+
+    monkeypatch.setattr(StreamSocket, "_accept", looking)
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await nursery.start(bob.serve_tcp, trio.aclose_forcefully, 7)
-        async with await alice.open_tcp_stream(BOB, 7) as stream:
-            assert await stream.receive_some() == b""
+        await wait_all_tasks_blocked()
+        assert len(looked) == 1
+        for _ in range(3):
+            async with await alice.open_tcp_stream(BOB, 7) as stream:
+                assert await stream.receive_some() == b""
+        assert len(looked) == 1
         nursery.cancel_scope.cancel()
 
 
