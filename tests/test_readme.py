@@ -73,5 +73,6 @@ def test_the_totals_of_the_clauses_are_those_of_the_table() -> None:
     table = (TOP / "tests/requirements/CONFORMANCE.md").read_text()
     totals = table[table.index("| core clauses of") : table.index("\n\n## ")]
     assert totals in README
-    counts = [int(number) for row in totals.splitlines()[2:] for number in re.findall(r"(?<=\| )\d+(?= \|)", row)]
+    rows = [row for row in totals.splitlines()[2:] if not row.startswith("| flaws ")]
+    counts = [int(number) for row in rows for number in re.findall(r"(?<=\| )\d+(?= \|)", row)]
     assert f"{sum(counts)} clauses" in README

@@ -4,6 +4,9 @@
 those of the lists, verbatim, with "9293 " before the numbered ones of RFC 9293; an unknown id stops the run, and so do
 more than three on one test. `scripts/conformance` makes the table of them, `scripts/mutants` shows that the tests bite.
 
+flaws.tsv is the list of what no clause asks for: attacks that worked once. Its columns are the id, the attack, and what
+must hold; each row binds as a MUST does, and its marks and mutants are those of any clause.
+
 exceptions.tsv holds the clauses that this stack does not follow, one sentence each; where.tsv says which function
 answers for a clause; mutants.toml are the changes to the code that a marked test must notice.
 """
@@ -18,7 +21,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc826-5227", "rfc2131")
+LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc826-5227", "rfc2131", "flaws")
 MOST_MARKS = 3
 
 # RFC 9293 3.9.2.1, IP source routing: a host may leave it out, so these rows are optional here.
@@ -78,16 +81,17 @@ def requirements() -> dict[str, Requirement]:
     for name in LISTS:
         for row in _rows(f"{name}.tsv"):
             numbered = name == "rfc9293"
+            attack = row.get("attack")
             scope = row.get("scope") or ("optional" if row["id"] in _OPTIONAL_9293 else "core")
             found["9293 " + row["id"] if numbered else row["id"]] = Requirement(
                 "9293 " + row["id"] if numbered else row["id"],
-                row["level"],
-                row["section"],
-                row.get("feature") or "",
-                row["text"],
+                row.get("level") or "MUST",
+                row.get("section") or "",
+                row.get("feature") or attack or "",
+                row.get("text") or row["what must hold"],
                 scope,
                 row.get("reason") or "",
-                numbered or row.get("basis") == "keyword",
+                numbered or attack is not None or row.get("basis") == "keyword",
                 name,
             )
     return found
