@@ -23,7 +23,8 @@ from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
-from tests.sim.stranger import Heard, Stranger
+from tests.sim.stranger import Stranger
+from tests.speaker import Heard
 
 FIRST, SECOND = "10.0.0.1", "10.0.0.3"
 

@@ -17,7 +17,8 @@ from stack.wire.tcp import ACK, FIN, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Requester, Server
-from tests.sim.stranger import Heard, Stranger
+from tests.sim.stranger import Stranger
+from tests.speaker import Heard
 
 SYNS = 10_000
 BACKLOG = TcpConfig().syn_backlog

@@ -11,7 +11,8 @@ from stack.wire.tcp import ACK, SYN
 from stack.wire.tcp_options import parse_options
 from tests.requirements import rfc
 from tests.sim.network import Network
-from tests.sim.stranger import Heard, Stranger
+from tests.sim.stranger import Stranger
+from tests.speaker import Heard
 
 FAR = ("192.0.2.7", "192.0.2.8")
 MSS_1460 = bytes((2, 4, 5, 180))

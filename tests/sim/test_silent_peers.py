@@ -14,7 +14,8 @@ from stack.wire.addresses import ANY
 from stack.wire.tcp import ACK, FIN, SYN
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Program
-from tests.sim.stranger import Heard, Stranger
+from tests.sim.stranger import Stranger
+from tests.speaker import Heard
 
 COUNT = 1000
 CONFIG = TcpConfig()
