@@ -92,7 +92,7 @@ def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Is it acceptable? Then cut off what is old and what is beyond the window: it begins at RCV.NXT or later."""
+    """Is it acceptable? What is old in it and what is beyond the window is cut off once it is believed: `_believe`."""
     if tcb.state is State.SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
@@ -101,25 +101,27 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
     length = 0 if seg.flags & RST else seg.seg_len  # a reset is judged by its number alone (SHLD-2)
     if tcb.rcv_wnd == 0:
         acceptable = seg.seg_seq == tcb.rcv_nxt  # "special allowance ... to accept valid ACKs, URGs, and RSTs"
-        if acceptable and length and not seg.flags & SYN:
-            _trim(seg, 0, 0)
-            tcb.ack_now = True
-            tcb.services.counters.drop("tcp_window_closed")
     elif length == 0:
         acceptable = seq.in_window(seg.seg_seq, tcb.rcv_nxt, tcb.rcv_wnd)
     else:
         acceptable = seq.in_window(seg.seg_seq, tcb.rcv_nxt, tcb.rcv_wnd) or seq.in_window(
             seq.add(seg.seg_seq, length - 1), tcb.rcv_nxt, tcb.rcv_wnd
         )
-    if not acceptable:
-        return _unacceptable(tcb, seg, now)
+    return acceptable or _unacceptable(tcb, seg, now)
+
+
+def _believe(tcb: Tcb, seg: Segment, now: float) -> None:
+    """The segment has passed every check, and only now may it change anything; then cut off what is not wanted of it.
+
+    Before, a guess of its number alone would do: a forged timestamp makes all of the peer's own seem old for days
+    (RFC 7323 section 5.3 R3, RFC 5961 section 5.2). It comes before the acknowledgment, which may send.
+    """
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
     if seg.ts_val >= 0:  # RFC 7323 section 5.3 R3, with SEG.SEQ as it came
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
-    if length and not seg.flags & SYN:  # a SYN is the fourth step's, whole
+    if seg.seg_len:
         _cut_to_window(tcb, seg, now)
-    return True
 
 
 def _is_the_crossing_syn(tcb: Tcb, seg: Segment) -> bool:
@@ -137,6 +139,9 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
         _trim(seg, old, seg.seg_len)
     beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
     if beyond > 0:
+        if tcb.rcv_wnd == 0:  # a window probe: nothing of it is taken, and its sender waits for the answer
+            tcb.ack_now = True
+            tcb.services.counters.drop("tcp_window_closed")
         _trim(seg, 0, seg.seg_len - beyond)
 
 
@@ -263,16 +268,17 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not seg.flags & ACK:
         tcb.services.counters.drop("tcp_no_ack")
         return False
-    if tcb.state is State.SYN_RECEIVED:
-        if tcb.listener is not None and not tcb.fast_opened and not tcb.listener.has_room():
+    if tcb.state is State.SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
+        if not tcb.listener.has_room():
             tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
-            return False
-        if not _syn_received_ack(tcb, seg, now):
             return False
     # RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
     if seq.gt(seg.seg_ack, tcb.snd_nxt) or seq.lt(seg.seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)):
         tcb.services.counters.drop("tcp_bad_ack")
         challenge_ack(tcb, now)
+        return False
+    _believe(tcb, seg, now)
+    if tcb.state is State.SYN_RECEIVED and not _syn_received_ack(tcb, seg, now):
         return False
     process_ack(tcb, seg, now)
     if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
