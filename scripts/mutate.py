@@ -32,7 +32,8 @@ def copy_to(folder: Path) -> None:
     """As much of the checkout as running a test takes."""
     for name in ("stack", "tools", "tests", "scripts"):
         shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(TOP / "pyproject.toml", folder)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(TOP / name, folder)
 
 
 def survives(mutant: Mutant, tests: Sequence[str]) -> str:

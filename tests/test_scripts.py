@@ -16,10 +16,10 @@ import pytest
 from scripts import mutate
 from scripts.table import stands
 from stack.link.tap import Tap
-from tests.requirements import mutants, where
+from tests.requirements import mutants, rfc, where
 
 TOP = Path(__file__).resolve().parent.parent
-PLAIN = "sh cat cksum dirname grep tail env id flock".split()  # what any Debian has, but no Python
+PLAIN = "sh cat cksum grep tail env id flock".split()  # what any Debian has, but no Python
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_with_a_python_that_is_too_old(checkout: Path, programs: Path) -> None:
 
 
 def test_without_the_venv_module(checkout: Path, programs: Path) -> None:
-    fake(programs, "python3", "case $2 in *ensurepip*) exit 1 ;; *) exit 0 ;; esac")
+    fake(programs, "python3", "case $* in *ensurepip*) exit 1 ;; *) exit 0 ;; esac")
     assert "apt install python3-venv" in refused(setup(checkout, programs, "run"))
 
 
@@ -126,7 +126,7 @@ def made(checkout: Path, want: str) -> Path:
     """A .venv that the set-up takes for its own work; its python leaves a trace when it does more than start."""
     folder = checkout / ".venv" / "bin"
     folder.mkdir(parents=True)
-    fake(folder, "python", '[ "$*" = "-c " ] || echo "$@" >>"$(dirname "$0")/calls"')
+    fake(folder, "python", '[ "$*" = "-I -c " ] || echo "$@" >>"${0%/*}/calls"')
     parts = [(checkout / name).read_bytes() for name in ("pyproject.toml", "scripts/setup")]
     stamp = subprocess.run(["cksum"], input=b"".join(parts), capture_output=True, check=True).stdout
     (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp)
@@ -183,7 +183,115 @@ def test_run_starts_up_as_root_and_lab_otherwise(checkout: Path, programs: Path,
     command = [str(checkout / "scripts" / "run"), *words]
     said = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=True).stdout
     # The first lines are from the set-up's own look at the interpreter.
-    assert said.splitlines()[-len(words) - 3 :] == [f"[{word}]" for word in ("-m", "tapstack", program, *words)]
+    assert said.splitlines()[-len(words) - 4 :] == [f"[{word}]" for word in ("-I", "-m", "tapstack", program, *words)]
+
+
+# --- what lies in the current folder ----------------------------------------------------------------------------------
+
+SCRIPTS = sorted(path.name for path in (TOP / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK))
+# What makes each script go as far as it can in a second.
+SHORT = {"run": ["--help"], "bench": ["--help"], "setup": ["run"]}
+MODULES = """tapstack pip venv ensurepip trio stack tools tests scripts h11 pytun pytest ruff mypy setuptools json runpy
+    argparse site sitecustomize usercustomize readline encodings""".split()
+PROGRAMS = """sh cat cksum dirname grep tail env id flock unshare ip ruff tapstack python python3 python3.11 python3.12
+    python3.13 python3.14""".split()
+
+
+def plant(folder: Path, mark: Path) -> None:
+    """Fill a folder with modules, packages and programs that leave a mark when one of them is run."""
+    folder.mkdir()
+    trap = f"import os\nwith open({str(mark)!r}, 'a') as file:\n    file.write(f'{{__name__}} {{os.getuid()}}\\n')\n"
+    for name in MODULES:
+        (folder / f"{name}.py").write_text(trap)
+    for package in ("tools", "tests", "scripts", "scripts/measuring", "pip", "trio"):
+        (folder / package).mkdir(exist_ok=True)
+        for name in ("__init__", "__main__", "table", "mutate", "cli"):
+            (folder / package / f"{name}.py").write_text(trap)
+    (folder / "startup").write_text(trap)
+    for name in PROGRAMS:
+        fake(folder, name, f'echo "{name} $(/usr/bin/id -u)" >>"{mark}"')
+
+
+@pytest.fixture
+def with_everything(checkout: Path) -> Path:
+    """A checkout with a real interpreter and this run's packages; a module that takes long only says its version."""
+    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
+    library = next((checkout / ".venv" / "lib").glob("python3*")) / "site-packages"
+    others = [path for path in sys.path if path.endswith("-packages")]
+    (library / "others.pth").write_text("\n".join([str(checkout), *others]) + "\n")
+    shutil.copytree(TOP / "tools", library / "tapstack", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TOP / "tests" / "requirements", checkout / "tests" / "requirements")
+    (checkout / "tests" / "__init__.py").touch()
+    folder = checkout / ".venv" / "bin"
+    (folder / "python").rename(folder / "python-itself")
+    fake(
+        folder,
+        "python",
+        """case "$* " in
+            *" -m ruff "*) set -- "$1" -m ruff --version ;;
+            *" -m mypy "*) set -- "$1" -m mypy --version ;;
+            *" -m pytest "*) set -- "$1" -m pytest --version ;;
+            *" -m scripts."*) set -- "$1" "$2" "$3" --help ;;
+        esac
+        exec "${0%/*}/python-itself" "$@\"""",
+    )
+    for want in ("run", "test"):
+        parts = [(checkout / name).read_bytes() for name in ("pyproject.toml", "scripts/setup")]
+        stamp = subprocess.run(["cksum"], input=b"".join(parts), capture_output=True, check=True).stdout
+        (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp)
+    return checkout
+
+
+@rfc("root-1", "root-2")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_nothing_in_the_current_folder_is_run(with_everything: Path, tmp_path: Path, script: str) -> None:
+    """Neither by its name, nor where PATH and the variables of Python point at the folder."""
+    planted, mark = tmp_path / "planted", tmp_path / "mark"
+    plant(planted, mark)
+    pointing = {
+        "PATH": f":.:{os.environ['PATH']}:",
+        "PYTHONPATH": ":.",
+        "PYTHONSTARTUP": "startup",
+        "CDPATH": ".:",
+    }
+    for more in ({}, pointing):
+        done = subprocess.run(
+            [with_everything / "scripts" / script, *SHORT.get(script, [])],
+            env={**os.environ, **more},
+            cwd=planted,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert not mark.exists(), mark.read_text()
+        # mutants takes --help for the name of a clause, which it looks for.
+        assert done.returncode == 0 or "none is kept for --help" in done.stderr, done.stderr
+
+
+@rfc("root-1", "root-2")
+def test_nothing_in_the_current_folder_is_run_by_the_set_up(checkout: Path, tmp_path: Path) -> None:
+    """From the first start on: the interpreter is looked for, .venv is made, pip gets into it and starts."""
+    planted, mark = tmp_path / "planted", tmp_path / "mark"
+    plant(planted, mark)
+    done = subprocess.run(
+        [checkout / "scripts" / "setup", "run"],
+        env={
+            "HOME": str(checkout),
+            "PATH": f":{Path(sys.base_prefix, 'bin')}:/usr/bin:/bin:.",
+            "PYTHONPATH": ":",
+            "PIP_INDEX_URL": "http://127.0.0.1:9/",
+            "PIP_RETRIES": "0",
+            "PIP_CONFIG_FILE": os.devnull,
+        },
+        cwd=planted,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert not mark.exists(), mark.read_text()
+    assert "can it reach the package index?" in refused(done)
 
 
 def test_every_mutant_still_has_its_place_in_the_code() -> None:
