@@ -97,6 +97,7 @@ DROPS: dict[str, str] = {
     "ethernet_unknown_type": "an EtherType this host does not speak",
     "ethernet_truncated": "the frame ends inside its Ethernet header or 802.1Q tag",
     "ethernet_too_many_tags": "more 802.1Q tags than 802.1ad allows",
+    "ethernet_other_vlan": "an 802.1Q tag of a VLAN: only untagged frames and VLAN 0, a priority, are this host's",
     "ethernet_bad_length": "an 802.3 length field of 1501 to 1535, beyond the frame, or too short for its LLC header",
     "ethernet_not_for_us": "the destination is another station's address",
     # --- arp

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from struct import Struct
-from typing import Protocol
 
 from stack.config import Config
 from stack.counters import Counters
@@ -19,7 +18,7 @@ from stack.errors import BadPacket, os_error
 from stack.host.addresses import Addresses
 from stack.host.deadlines import Deadlines
 from stack.host.dhcp_layer import DhcpLayer
-from stack.host.interface import Interface, make_interface
+from stack.host.interface import Interface, Part, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
 from stack.host.records import (
@@ -62,21 +61,6 @@ _MAX_REPORTS = 100
 
 def _nothing() -> None:
     """Nobody sleeps on our deadlines."""
-
-
-class Part(Protocol):
-    """What has deadlines of its own, beside connections and the internet layer."""
-
-    @property
-    def deadline(self) -> float:
-        """When `on_deadline` is due; inf for never."""
-
-    def on_deadline(self, now: float) -> None:
-        """Do what is due, which may be nothing."""
-
-
-def _parts(interface: Interface) -> list[Part]:
-    return [part for part in (interface.neighbors, interface.conflicts) if part is not None]
 
 
 class Host:
@@ -165,7 +149,7 @@ class Host:
         self.ip.add_interface(interface)
         if interface.conflicts is not None:
             interface.conflicts.is_ours = self._is_our_mac
-        self.parts.extend(_parts(interface))
+        self.parts.extend(interface.parts())
         for prefix in addresses:
             self.addresses.add(
                 interface,
@@ -191,7 +175,7 @@ class Host:
         self._interfaces.remove(interface)
         self.addresses.remove_all(interface, now, errno.ENETDOWN)
         self.ip.remove_interface(interface)
-        for part in _parts(interface):
+        for part in interface.parts():
             self.parts.remove(part)
         self._changed()
 
@@ -384,6 +368,9 @@ class Host:
         except BadPacket as bad:
             counters["ifInErrors"] += 1
             counters.drop(bad.reason)
+            return
+        if any(tag.vlan for tag in header.tags):  # VLAN 0 is none: such a tag has a priority and no more (802.1Q 9.6)
+            counters.drop("ethernet_other_vlan")
             return
         group = bool(header.destination[0] & 1)
         if not group and header.destination != interface.mac:

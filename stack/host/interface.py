@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from stack.config import Config
 from stack.counters import Counters
@@ -13,6 +14,17 @@ from stack.internet.interface import send_frame
 from stack.link.device import Link
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
+
+
+class Part(Protocol):
+    """What has deadlines of its own, beside connections and the internet layer."""
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` is due; inf for never."""
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due, which may be nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -30,6 +42,10 @@ class Interface:
     ip_offset: int = 0
     conflicts: Conflicts | None = None
     awaited_port: int = 0
+
+    def parts(self) -> list[Part]:
+        """What of it has deadlines: nothing on a link without station addresses."""
+        return [part for part in (self.neighbors, self.conflicts) if part is not None]
 
 
 def make_interface(

@@ -20,6 +20,7 @@ from stack.wire.numbers import (
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_RARP,
+    ETHERTYPE_SERVICE_VLAN,
     IP_VERSIONS,
     LLC_SAPS,
     PROTO_ICMP,
@@ -96,7 +97,8 @@ def _ethernet(frame: memoryview, lines: list[str], offload: bool) -> None:
     kind = ethertype_name(header.ethertype)
     text = f"{_mac(header.source)} > {_mac(header.destination)}"
     for tag in header.tags:
-        text += f", VLAN {tag.vlan} priority {tag.priority}{' drop eligible' if tag.drop_eligible else ''}"
+        service = "service " if tag.tpid == ETHERTYPE_SERVICE_VLAN else ""
+        text += f", {service}VLAN {tag.vlan} priority {tag.priority}{' drop eligible' if tag.drop_eligible else ''}"
     if header.llc is None:
         lines.append(f"Ethernet II {text}, type {kind}")
     else:
