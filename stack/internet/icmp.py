@@ -54,7 +54,7 @@ class Icmp:
         self.config = config
         self.counters = counters
         self.output = output
-        self.errors = IcmpOutput(config, counters, output)
+        self.errors = IcmpOutput(config, counters, output, random)
         self.echo = EchoClient(config, counters, output, random)
         self.echo_server = EchoServer(config, counters, output)
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}

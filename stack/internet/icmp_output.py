@@ -6,6 +6,8 @@ See RFC 1122 section 3.2.2 (never about an error, a broadcast, a later fragment,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stack.config import IcmpConfig
 from stack.counters import Counters
 from stack.internet.fragments import Expired
@@ -36,9 +38,11 @@ OUT_COUNTERS: dict[int, str] = {
 
 
 class IcmpOutput:
-    """Sends ICMP messages. Give it at birth: `Config.icmp`, the counters, and IP's output side."""
+    """Sends ICMP messages. Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)`."""
 
-    def __init__(self, config: IcmpConfig, counters: Counters, output: Ipv4Output) -> None:
+    def __init__(
+        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+    ) -> None:
         self.config = config
         self.counters = counters
         self.output = output
@@ -46,6 +50,7 @@ class IcmpOutput:
             (config.error_rate_per_peer, config.error_burst_per_peer),
             (config.error_rate, config.error_burst),
             config.error_peers_max,
+            random,
         )
 
     def send(

@@ -1,11 +1,20 @@
 """How many ICMP errors may be sent: so many per peer, and so many in all.
 
 See RFC 1812 section 4.3.2.8. The peer's own budget is asked first: a peer that provokes a flood of errors uses up its
-own and leaves that of all to the others, who can then learn nothing about it (RFC 6056's and 5961's side channels).
+own and leaves that of all to the others (RFC 6056's and 5961's side channels).
+
+The budget of all is shared, and what is shared can be watched. An attacker uses it up, but for a few errors, with
+datagrams in forged names. Then it asks about a port of ours in a third host's name, and counts how many errors it still
+gets itself: one fewer, if the third was sent one. So an error takes none, one or two tokens, by chance, as in Linux
+since CVE-2020-25705. One error more or less is lost in the noise of those before it.
+
+The table of peers is shared, too, and so chance says which entry makes room. Were it the oldest, a peer with nothing
+left would see by its new budget that another peer has come in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -18,36 +27,56 @@ class TokenBucket:
     tokens: float
     filled_at: float
 
-    def take(self, now: float) -> bool:
-        """Take a token if there is one."""
+    def take(self, now: float, count: float = 1.0) -> bool:
+        """Whether there is a token; `count` are taken, as far as they are there."""
         self.tokens = min(self.burst, self.tokens + max(0.0, now - self.filled_at) * self.rate)
         self.filled_at = now
         if self.tokens < 1.0:
             return False
-        self.tokens -= 1.0
+        self.tokens = max(0.0, self.tokens - count)
         return True
 
 
 class RateLimit:
-    """A bucket for every peer, in a bounded table (the least recently used makes room), and one for all."""
+    """A bucket for each peer, in a bounded table, and one for all."""
 
-    def __init__(self, per_peer: tuple[float, float], overall: tuple[float, float], peers_max: int) -> None:
-        """`per_peer` and `overall` are (tokens per second, burst)."""
+    def __init__(
+        self,
+        per_peer: tuple[float, float],
+        overall: tuple[float, float],
+        peers_max: int,
+        random: Callable[[int], bytes],
+    ) -> None:
+        """`per_peer` and `overall` are (tokens per second, burst); `random(n)` gives n secret bytes."""
         self._per_peer = per_peer
         self._overall = TokenBucket(overall[0], overall[1], overall[1], 0.0)
         self._peers_max = peers_max
+        self._random = random
         self._peers: dict[bytes, TokenBucket] = {}
+        self._places: list[bytes] = []  # the keys of `_peers`, for the choice of one by chance
 
     def __len__(self) -> int:
         return len(self._peers)
 
     def allow(self, peer: bytes, now: float) -> bool:
         """Whether one more may go to `peer` now; it is taken from both budgets."""
-        bucket = self._peers.pop(peer, None)
-        if bucket is None:
+        bucket = self._peers.get(peer)
+        if bucket is not None and not bucket.take(now):
+            return False
+        if not self._overall.take(now, self._random(1)[0] % 3):
+            return False
+        if bucket is None:  # a peer that was refused has all of its budget: that needs no memory
             rate, burst = self._per_peer
             bucket = TokenBucket(rate, burst, burst, now)
-            while len(self._peers) >= self._peers_max:
-                del self._peers[next(iter(self._peers))]
+            bucket.take(now)
+            self._remember(peer, bucket)
+        return True
+
+    def _remember(self, peer: bytes, bucket: TokenBucket) -> None:
+        if len(self._places) < self._peers_max:
+            self._places.append(peer)
+        else:
+            place = int.from_bytes(self._random(4), "big") % len(self._places)
+            del self._peers[self._places[place]]
+            self._places[place] = peer
         self._peers[peer] = bucket
-        return bucket.take(now) and self._overall.take(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -26,6 +27,7 @@ from stack.wire.ipv4_options import (
     split,
 )
 from tests.internet.station import FAR, OTHER, OTHER_MAC, PEER, REQUEST, SUBNET_BROADCAST, US, Station
+from tests.requirements import rfc
 
 PROTOCOL = 99  # nobody handles it
 TCP = 6
@@ -264,10 +266,79 @@ def test_the_budget_fills_up_again() -> None:
 
 
 def test_errors_to_all_together_are_limited_and_the_table_is_bounded() -> None:
-    limit = RateLimit((1000.0, 1000.0), (10.0, 50.0), peers_max=16)
-    allowed = sum(limit.allow(number.to_bytes(4, "big"), 1.0) for number in range(1000))
-    assert allowed == 50
-    assert len(limit) == 16
+    """The budget of all is an average: RFC 1812 section 4.3.2.8 asks for a limit, not for an exact one."""
+    allowed = []
+    for seed in range(100):
+        limit = RateLimit((1000.0, 1000.0), (10.0, 50.0), 16, Random(seed).randbytes)
+        allowed.append(sum(limit.allow(number.to_bytes(4, "big"), 1.0) for number in range(1000)))
+        assert len(limit) == 16
+    assert 48 < sum(allowed) / len(allowed) < 53
+    assert max(allowed) < 100
+
+
+@rfc("watch-1")
+@pytest.mark.parametrize("errors", [1, 2])
+def test_a_watcher_of_the_budget_cannot_tell_whether_a_third_was_sent_errors(errors: int) -> None:
+    """It uses the shared budget up in forged names, but for what it can watch from two addresses of its own."""
+
+    def watched(seed: int, third: int) -> int:
+        station = Station(seed=seed)
+        station.knows(PEER)
+        for forged in range(1, 10):
+            for _ in range(20):
+                station.receives(PROTOCOL, bytes(8), source=bytes((198, 51, 100, forged)))
+        for _ in range(third):
+            station.receives(PROTOCOL, bytes(8), source=FAR)
+        station.packets()
+        for own in (1, 2):
+            for _ in range(20):
+                station.receives(PROTOCOL, bytes(8), source=bytes((203, 0, 113, own)))
+        return len(station.packets())
+
+    seeds = range(100)
+    silent = [watched(seed, 0) for seed in seeds]
+    sent = [watched(1000 + seed, errors) for seed in seeds]
+    best = max(sum(n > mark for n in silent) + sum(n <= mark for n in sent) for mark in range(-1, 41))
+    assert best / (2 * len(seeds)) < 0.65  # a coin has 0.5
+
+
+@rfc("watch-1")
+def test_without_forging_the_shared_budget_is_not_felt_at_all() -> None:
+    def watched(third: int) -> list[bool]:
+        limit = RateLimit((10.0, 20.0), (1000.0, 200.0), 1024, Random(1).randbytes)
+        for _ in range(third):
+            limit.allow(FAR, 1.0)
+        return [limit.allow(own, 1.0 + step / 100) for step in range(60) for own in (PEER, OTHER)]
+
+    assert watched(0) == watched(20)
+
+
+@rfc("watch-2")
+def test_a_watcher_of_the_table_cannot_tell_whether_a_third_came_in() -> None:
+    """Its own entry is the oldest of a full table, and its budget is used up: a new budget would tell."""
+    told = 0
+    for seed in range(50):
+        limit = RateLimit((0.1, 2.0), (1e9, 1e9), 64, Random(seed).randbytes)
+        assert [limit.allow(PEER, 1.0) for _ in range(3)] == [True, True, False]
+        for other in range(63):
+            limit.allow(bytes((198, 51, 100, other)), 1.0)
+        limit.allow(FAR, 1.0)
+        told += limit.allow(PEER, 1.0)
+    assert told <= 5
+
+
+@rfc("watch-2")
+def test_forged_names_do_not_renew_the_budget_of_the_host_that_errors_are_reflected_to() -> None:
+    """What the budget of all refuses leaves no entry in the table, and so pushes none out."""
+    limit = RateLimit((1.0, 5.0), (100.0, 100.0), 64, Random(1).randbytes)
+    reflected = 0
+    for turn in range(100):
+        now = 1.0 + turn / 100
+        for _ in range(10):
+            reflected += limit.allow(FAR, now)
+        for forged in range(1000):
+            limit.allow(forged.to_bytes(4, "big"), now)
+    assert reflected < 5 + 200 / 64 * 5 + 5
 
 
 def test_echo_replies_are_not_rationed(station: Station) -> None:
