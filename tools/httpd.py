@@ -24,7 +24,7 @@ import h11
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
-from .page import Kept, host_page
+from .page import Kept, plain_page, status_page
 
 if TYPE_CHECKING:
     from stack import Host
@@ -67,9 +67,12 @@ class Content:
 Find = Callable[[str], Awaitable[Content]]
 
 
-def handler(host: Host, root: Path | None) -> Callable[[Stream], Awaitable[None]]:
-    """A handler for `host.serve_tcp` that serves `root`, or the page about `host` when there is none."""
-    kept = Kept(partial(host_page, host))
+def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
+    """A handler for `host.serve_tcp` that serves `root`, or the page about `host` when there is none.
+
+    `status`: that page shows neighbours, routes, connections and counters to all who ask.
+    """
+    kept = Kept(partial(status_page if status else plain_page, host))
     files = trio.CapacityLimiter(MOST_FILES)
     connections = 0
 

@@ -35,6 +35,7 @@ class Options:
     pcap: Path | None
     trace: bool
     lease_file: Path | None = None
+    status: bool = False
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -254,8 +255,8 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     add("--trace", action="store_true", help="print every frame, a line for each layer")
 
 
-def add_service_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what the host serves."""
+def add_service_options(parser: argparse.ArgumentParser, program: str) -> None:
+    """The options that say what the host serves. In a lab the page may show all: the only neighbour is the user."""
     add = parser.add_argument
     add(
         "--services",
@@ -265,6 +266,11 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
         help=f"what to serve: any of {','.join(PORTS)}, or none (default: all)",
     )
     add("--http-root", type=folder, metavar="DIR", help="the folder http serves (default: a page about this host)")
+    shows = "the page shows neighbours, connections and counters, to all who can load it"
+    default = " (default)" if program == "lab" else ""
+    add("--status", action="store_true", default=None, help=shows + default)
+    default = "" if program == "lab" else " (default)"
+    add("--no-status", dest="status", action="store_false", help=f"the page shows this host's addresses alone{default}")
 
 
 def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Options:
@@ -275,6 +281,9 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         parser.error("argument --gateway: not with --dhcp: the DHCP server names the routers")
     if own is not None and arguments.lease_file is not None:
         parser.error("argument --lease-file: only with --dhcp")
+    status: bool | None = getattr(arguments, "status", None)
+    if status and arguments.http_root is not None:
+        parser.error("argument --status: not with --http-root: the folder is served in place of the page")
     return Options(
         tap=arguments.tap,
         address=own,
@@ -288,6 +297,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         pcap=arguments.pcap,
         trace=arguments.trace,
         lease_file=arguments.lease_file,
+        status=arguments.program == "lab" if status is None else status,
     )
 
 

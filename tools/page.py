@@ -1,4 +1,9 @@
-"""The page that http serves by default: this host's addresses, neighbours, connections and counters as they are now."""
+"""The page that http serves by default: what any visitor may know of this host or, on request, the host from inside.
+
+Anyone may load it. Peers with their ports, and counters that move with each dropped segment, are what RFC 5961's checks
+keep from a blind attacker: with them it searches for a sequence number and sees when it is warm. So the page has them
+only where its owner says so (`--status`). The visitor's address is no test: behind a NAT all visitors have one.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +50,31 @@ class Kept:
             return self._page
 
 
-async def host_page(host: Host) -> bytes:
-    """The page as HTML; whatever came from the network is escaped. Others run between its parts."""
+HEAD = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>tapstack</title>",
+    f"<style>{STYLE}</style>",
+    "<h1>A host in one Python process</h1>",
+)
+
+
+async def plain_page(host: Host) -> bytes:
+    """The page for strangers: it tells the host's addresses, and nothing that moves with the host's traffic."""
+    addresses = [[address] for interface in host.interfaces() for address in interface.addresses]
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>tapstack</title>",
-        f"<style>{STYLE}</style>",
-        "<h1>A host in one Python process</h1>",
+        *HEAD,
+        "<p>Its Ethernet, ARP, IPv4, ICMP, UDP and TCP brought you this page.</p>",
+        "<h2>Addresses</h2>",
+        table(["address"], addresses) if addresses else "<p>none</p>",
+        "<p>Started with --status it shows neighbours, routes, connections and counters here.</p>",
+        "</html>\n",
+    ]
+    return "\n".join(parts).encode()
+
+
+async def status_page(host: Host) -> bytes:
+    """The host from inside; whatever came from the network is escaped. Others run between its parts."""
+    parts = [
+        *HEAD,
         "<p>Its Ethernet, ARP, IPv4, ICMP, UDP and TCP brought you this page. Load it again to see it move.</p>",
     ]
     sections: dict[str, Callable[[], Sequence[object]]] = {

@@ -163,7 +163,7 @@ async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) 
         return
     from . import httpd
 
-    handler = services.guarded("http", httpd.handler(host, options.http_root))
+    handler = services.guarded("http", httpd.handler(host, options.http_root, status=options.status))
     await services.serve_tcp(host, handler, options.services["http"], nursery)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import rfc
 from tools import cli, options
 
 
@@ -37,6 +38,7 @@ def test_defaults_are_those_of_the_manual() -> None:
     assert chosen.http_root is None
     assert chosen.pcap is None
     assert not chosen.trace
+    assert not chosen.status
 
 
 def test_everything_can_be_said(tmp_path: Path) -> None:
@@ -182,6 +184,23 @@ def test_what_does_not_go_with_dhcp_is_refused(words: str, rule: str, capsys: py
     with pytest.raises(SystemExit):
         parse(*words.split())
     assert rule in capsys.readouterr().err
+
+
+@rfc("page-1")
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("up", False), ("up --status", True), ("lab", True), ("lab --no-status", False), ("lab --http-root /", True)],
+)
+def test_the_page_shows_what_the_host_does_where_it_is_asked_to_and_in_a_lab(words: str, shown: bool) -> None:
+    parser, parsers = cli.make_parser()
+    arguments = parser.parse_args(words.split())
+    assert options.from_arguments(arguments, parsers[arguments.program]).status is shown
+
+
+def test_a_folder_has_no_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--status", "--http-root", "/")
+    assert "argument --status: not with --http-root" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
