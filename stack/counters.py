@@ -179,6 +179,7 @@ DROPS: dict[str, str] = {
     "tcp_unacceptable": "outside the receive window",
     "tcp_no_timestamp": "no timestamp where both ends agreed on them (RFC 7323 section 3.2)",
     "tcp_paws": "a timestamp older than one that came before: an old duplicate (RFC 7323 section 5.3)",
+    "tcp_beyond_fin": "text or a FIN beyond the FIN that ends the peer's stream",
     "tcp_window_closed": "data while the receive window is zero",
     "tcp_reset_not_exact": "a reset in the window but not at RCV.NXT: challenged",
     "tcp_reset_in_time_wait": "a reset in TIME-WAIT, perhaps an old duplicate (RFC 1337)",

@@ -205,6 +205,16 @@ class ReceiveBuffer:
         """The stream offsets (first, one past the last) of each run held behind a gap."""
         return [(run[0], _end_of(run)) for run in self._runs]
 
+    def cut_held(self, end: int) -> None:
+        """Forget what waits behind a gap from `end` on: the stream ends there."""
+        runs = self._runs
+        while runs and _end_of(runs[-1]) > end:
+            start, run = runs.pop()
+            self.held -= len(run)
+            if start < end:
+                runs.append((start, run[: end - start]))
+                self.held += end - start
+
     def forget_held(self) -> None:
         """Forget what waits behind a gap: nothing will fill it."""
         self._runs = _NO_RUNS

@@ -94,6 +94,16 @@ class SackReporter:
             self._recent = [octet for octet in self._recent if octet >= next_]
             self.waits = bool(starts) or self._duplicate is not None
 
+    def cut_held(self, end: int) -> None:
+        """Nothing is held from `end` on."""
+        starts, ends = self._starts, self._ends
+        left = bisect_left(starts, end)
+        del starts[left:], ends[left:]
+        if ends and ends[-1] > end:
+            ends[-1] = end
+        self._recent = [octet for octet in self._recent if octet < end]
+        self.waits = bool(starts) or self._duplicate is not None
+
     def forget_held(self) -> None:
         """Nothing is held any more."""
         self._starts.clear()

@@ -66,6 +66,8 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.ecn is not None:
         take_marks(tcb, tcb.ecn, seg)
     sixth_check_urg(tcb, seg, now)
+    if (seg.flags & FIN or tcb.rcv_fin_seq is not None) and not tcb.peer_fin:
+        _keep_to_the_end(tcb, seg)
     if seventh_process_text(tcb, seg, now):
         eighth_check_fin(tcb, seg, now)
 
@@ -143,6 +145,23 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
             tcb.ack_now = True
             tcb.services.counters.drop("tcp_window_closed")
         _trim(seg, 0, seg.seg_len - beyond)
+
+
+def _keep_to_the_end(tcb: Tcb, seg: Segment) -> None:
+    """Nothing follows a FIN: what lies beyond the first one in the stream is cut off, of `seg` and of what is held."""
+    if tcb.rcv_fin_seq is not None:
+        before = seq.lt(seg.seg_seq, tcb.rcv_fin_seq)
+        room = seq.sub(tcb.rcv_fin_seq, seg.seg_seq) if before else 0
+        if len(seg.text) > room or (not before and seg.seg_seq != tcb.rcv_fin_seq and seg.seg_len):
+            _trim(seg, 0, room)
+            tcb.ack_now = True
+            tcb.services.counters.drop("tcp_beyond_fin")
+    if seg.flags & FIN:
+        tcb.rcv_fin_seq = seq.add(seg.seg_seq, len(seg.text))
+        end = tcb.receive_buffer.next + seq.sub(tcb.rcv_fin_seq, tcb.rcv_nxt)
+        tcb.receive_buffer.cut_held(end)
+        if tcb.sack_reporter is not None:
+            tcb.sack_reporter.cut_held(end)
 
 
 def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -392,9 +411,10 @@ def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
 
 
 def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Advance RCV.NXT over the FIN, acknowledge it and tell the user; hold it while something before it is missing."""
-    if seg.flags & FIN:
-        tcb.rcv_fin_seq = seq.add(seg.seg_seq, seg.seg_len - 1)
+    """Advance RCV.NXT over the FIN, acknowledge it and tell the user, unless something before it is missing still.
+
+    `_keep_to_the_end` has noted where it stands.
+    """
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
         if seg.flags & FIN and not seg.text:  # with text, that was acknowledged at once
             send_ack(tcb, now)

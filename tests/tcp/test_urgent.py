@@ -200,8 +200,8 @@ def test_the_stream_is_the_same_whatever_the_pointer_says(pointer: int, closes: 
     conn, peer = established()
     fin = FIN if closes else 0
     peer.sends(ACK | URG, b"abc", up=pointer)
-    peer.sends(ACK | URG, b"ghi", seq=add(conn.rcv_nxt, 3), up=pointer)
-    peer.sends(ACK | URG | fin, b"def", up=pointer)
+    peer.sends(ACK | URG | fin, b"ghi", seq=add(conn.rcv_nxt, 3), up=pointer)
+    peer.sends(ACK | URG, b"def", up=pointer)
     got = b""
     while part := conn.receive(100, peer.now):
         got += part
