@@ -87,6 +87,9 @@ class IcmpConfig:
     error_bytes_max: int = 576  # of an error message, IP header included (RFC 1812 4.3.2.3)
     answer_broadcast_echo: bool = False  # RFC 1122 3.2.2.6 leaves it to us; "smurf" attacks decide it
     answer_timestamp: bool = False  # RFC 1122 3.2.2.8: optional
+    reverse_source_route: bool = False
+    """An answer goes back by the source route of the request (RFC 1122 3.2.2.6), and so to a host that the sender
+    chose; else it goes to the source by the ordinary route (RFC 7126 4.3 and 4.4 tell of the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     askers_max: int = 64  # who asks often: so many get their answers by a shorter way; 0: nobody does
     askers_for_s: float = 60.0  # before they have to show anew that they ask often

@@ -112,7 +112,13 @@ class Icmp:
         """Whether it could be sent."""
         destination, options = received.source, b""
         if received.options:
-            destination, options = reply_route(received.options, received.source, received.local, self.clock_ms)
+            destination, options = reply_route(
+                received.options,
+                received.source,
+                received.local,
+                self.clock_ms,
+                reverse=self.config.reverse_source_route,
+            )
         return self.errors.send(received.local, destination, message, received.now, tos=received.tos, options=options)
 
     # --- errors

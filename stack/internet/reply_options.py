@@ -1,7 +1,8 @@
 """The IP options an ICMP answer carries because the request carried them.
 
-See RFC 1122 section 3.2.2.6: a source route is reversed, record route and timestamp are completed and sent back. The
-reversal is that of section 3.2.1.8 (c), right even if the sender listed itself as the first stop.
+See RFC 1122 section 3.2.2.6: record route and timestamp are completed and sent back. A source route is reversed only
+where the configuration asks for it: the sender could send the answer anywhere by it (RFC 7126 sections 4.3 and 4.4).
+The reversal is that of section 3.2.1.8 (c), right even if the sender listed itself as the first stop.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from stack.wire.ipv4_options import (
 
 
 def reply_route(
-    raw: bytes, source: bytes, local: bytes, clock_ms: Callable[[], int] | None = None
+    raw: bytes, source: bytes, local: bytes, clock_ms: Callable[[], int] | None = None, *, reverse: bool = False
 ) -> tuple[bytes, bytes]:
     """Where an answer is sent to, and with which raw options, for a request from `source` with options `raw`.
 
-    `local` is our address. Raises BadPacket ipv4_bad_option.
+    `local` is our address; `reverse`: go back by the source route of the request. Raises BadPacket ipv4_bad_option.
     """
     destination = source
     answer: list[Ipv4Option] = []
     for option in split(raw):
-        if option.type in SOURCE_ROUTES:
+        if option.type in SOURCE_ROUTES and reverse:
             stops = [stop for stop in Route.from_option(option).visited if stop != local]
             if stops and stops[0] == source:
                 del stops[0]

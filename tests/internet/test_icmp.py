@@ -146,8 +146,30 @@ def route_back(station: Station, route: Route) -> tuple[bytes, list[Ipv4Option]]
     return header.destination, split(header.options)
 
 
+@rfc("srcroute-1")
 @pytest.mark.parametrize("kind", [LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE])
-def test_a_source_route_is_reversed(station: Station, kind: int) -> None:
+def test_a_source_route_is_not_followed_back(station: Station, kind: int) -> None:
+    """The sender would choose where the answer goes."""
+    first, second = parse_ipv4("192.0.2.1"), parse_ipv4("192.0.2.2")
+    destination, options = route_back(station, Route(kind, (first, second), pointer=12))
+    assert (destination, options) == (PEER, [])
+
+
+@rfc("srcroute-1")
+def test_nor_by_the_answer_to_a_timestamp_request_whose_own_option_is_completed() -> None:
+    station = with_config(answer_timestamp=True)
+    station.ipv4.icmp.clock_ms = lambda: 77
+    route, stamps = Route(LOOSE_SOURCE_ROUTE, (FAR,), pointer=8), Timestamps((bytes(8),), 1)
+    station.receives_icmp(icmp.timestamp_request(5, 6, 1), options=pad(join([route.option(), stamps.option()])))
+    header, message = station.icmp()
+    assert (header.destination, message.type) == (PEER, icmp.TIMESTAMP_REPLY)
+    [option] = split(header.options)
+    assert Timestamps.from_option(option).entries[0] == (US, 77)
+
+
+@pytest.mark.parametrize("kind", [LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE])
+def test_a_source_route_is_reversed_where_that_is_asked_for(kind: int) -> None:
+    station = with_config(reverse_source_route=True)
     first, second = parse_ipv4("192.0.2.1"), parse_ipv4("192.0.2.2")
     destination, options = route_back(station, Route(kind, (first, second), pointer=12))
     assert destination == second, "first to the last gateway"
@@ -155,7 +177,8 @@ def test_a_source_route_is_reversed(station: Station, kind: int) -> None:
     assert (route.type, route.addresses, route.pointer) == (kind, (first, PEER), 4)
 
 
-def test_a_source_route_that_lists_the_sender_is_reversed_without_it(station: Station) -> None:
+def test_a_source_route_that_lists_the_sender_is_reversed_without_it() -> None:
+    station = with_config(reverse_source_route=True)
     first, second = parse_ipv4("192.0.2.1"), parse_ipv4("192.0.2.2")
     destination, options = route_back(station, Route(LOOSE_SOURCE_ROUTE, (PEER, first, second), pointer=16))
     assert destination == second
