@@ -148,8 +148,9 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
 
 def _leave(tcb: Tcb) -> None:
     """All that was outstanding at the loss is acknowledged; what was SACKed beyond stays on the scoreboard."""
+    if tcb.recovering:  # the answer to a timeout's one segment opens the window again, though (RFC 5681 section 3.1)
+        tcb.settled_flight = tcb.flight  # without what was SACKed
     tcb.recovering = tcb.rto_recovery = False
-    tcb.settled_flight = tcb.flight  # without what was SACKed
     tcb.prr = None
     if tcb.rack is not None:
         tcb.rack.recovered()

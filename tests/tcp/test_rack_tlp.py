@@ -436,3 +436,34 @@ def test_the_user_is_told_that_duplicate_acks_let_his_data_go(with_sack: bool) -
         peer.sends(ACK, ack=at(conn, 0))
     goes(conn, peer, 10)
     assert woken == [MSS]
+
+
+# --- after a timeout
+
+
+@rfc("field-4", "5681-3.1-i")
+@pytest.mark.parametrize(
+    "options", [{}, {"sack": True}, {"sack": True, "rack": True}, {"sack": True, "rack": True, "prr": True}]
+)
+def test_the_ack_that_ends_the_repair_of_a_timeout_opens_the_window(options: dict[str, bool]) -> None:
+    """Slow start goes on from one segment, whatever the peer's options are."""
+    conn, peer = syn_sent(congestion="reno", **options)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=1000, sack_permitted="sack" in options))
+    peer.expects(ACK)
+    first = conn.snd_nxt
+    conn.send(bytes(1000), peer.now)
+    peer.expects(ACK, 1000)
+    peer.wait(conn.deadline - peer.now)  # a tail loss probe, where there is one
+    peer.expects(ACK, 1000)
+    while not conn.timeouts:
+        peer.wait(conn.deadline - peer.now)
+        peer.expects(ACK, 1000)
+    peer.sends(ACK, ack=add(first, 1000))
+    conn.send(bytes(20000), peer.now)
+    for number in (1, 2):
+        peer.expects(ACK, 1000, seq=add(first, 1000 * number))
+    peer.silent()
+    peer.sends(ACK)
+    for number in (3, 4, 5):
+        peer.expects(ACK, 1000, seq=add(first, 1000 * number))
+    peer.silent()
