@@ -53,17 +53,10 @@ class SackReporter:
         self._duplicate: tuple[int, int] | None = None
 
     def arrived(self, start: int, end: int) -> None:
-        """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4).
-
-        If part of it was here already the first such part is a duplicate to report (RFC 2883 section 4.2).
-        """
+        """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4)."""
         starts, ends = self._starts, self._ends
         first = bisect_left(ends, start)  # the first block that touches it
         last = bisect_right(starts, end)
-        for known_start, known_end in zip(starts[first:last], ends[first:last], strict=True):
-            if max(known_start, start) < min(known_end, end):
-                self._duplicate = max(known_start, start), min(known_end, end)
-                break
         if first < last:
             starts[first:last], ends[first:last] = [min(starts[first], start)], [max(ends[last - 1], end)]
         elif len(starts) >= self._most:
@@ -74,6 +67,13 @@ class SackReporter:
         left, right = starts[first], ends[first]
         self._recent = [start, *(octet for octet in self._recent if not left <= octet < right)][:_REMEMBERED]
         self.waits = True
+
+    def known(self, start: int, end: int) -> tuple[int, int] | None:
+        """The first part of what lies from `start` up to `end` that is held already (RFC 2883 section 4.2)."""
+        first = bisect_right(self._ends, start)
+        if first == len(self._starts) or self._starts[first] >= end:
+            return None
+        return max(self._starts[first], start), min(self._ends[first], end)
 
     def duplicate(self, start: int, end: int) -> None:
         """What lies from `start` up to `end` came again after it was acknowledged: to be reported once (RFC 2883)."""

@@ -23,11 +23,11 @@ class Segment:
     SEG.LEN counts SYN and FIN (section 3.4); what lies outside the receive window is cut off the segment, but not from
     `whole_len`. `window` is as it stands in the header, not scaled. SEG.TSval and SEG.TSecr are -1 until
     `read_timestamps` has found them, which is asked only where they were agreed on. `ce` says that the packet has met
-    congestion (RFC 3168); it is looked at only where ECN is in use.
+    congestion (RFC 3168); it is looked at only where ECN is in use. `repeats`: its first octets had been acknowledged.
     """
 
     __slots__ = (
-        "ce", "flags", "raw_options", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val",
+        "ce", "flags", "raw_options", "repeats", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val",
         "whole_len", "window",
     )  # fmt: skip
 
@@ -39,7 +39,7 @@ class Segment:
         self.seg_up = up
         self.raw_options = options
         self.ts_val = self.ts_ecr = -1
-        self.ce = False
+        self.ce = self.repeats = False
         self.seg_len = self.whole_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
     @classmethod

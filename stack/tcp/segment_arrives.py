@@ -137,6 +137,7 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
     if seq.lt(seg.seg_seq, tcb.rcv_nxt):
         old = seq.sub(tcb.rcv_nxt, seg.seg_seq)
         if seg.text:
+            seg.repeats = True
             _duplicate(tcb, seg.seg_seq, min(old, len(seg.text)), now)
         _trim(seg, old, seg.seg_len)
     beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
@@ -189,13 +190,18 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
-    """These octets were acknowledged before: report them, each such segment in an ACK of its own (RFC 2883)."""
+    """These octets were acknowledged before: report them."""
     reporter = _reporter(tcb)
     if reporter is not None:
-        if reporter.duplicate_waits:
-            send_ack(tcb, now)
         start = tcb.receive_buffer.next - seq.sub(tcb.rcv_nxt, first)
-        reporter.duplicate(start, start + length)
+        _report(tcb, reporter, start, start + length, now)
+
+
+def _report(tcb: Tcb, reporter: SackReporter, start: int, end: int, now: float) -> None:
+    """What lies from `start` up to `end` of the stream came again: each such segment in an ACK of its own (2883)."""
+    if reporter.duplicate_waits:
+        send_ack(tcb, now)
+    reporter.duplicate(start, end)
 
 
 def _reporter(tcb: Tcb) -> SackReporter | None:
@@ -362,7 +368,13 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
     if in_order and not was_held and not tcb.read_shutdown:
         take_next(tcb, text, now)
         return True
-    advance = _store(tcb, seq.sub(seg.seg_seq, tcb.rcv_nxt), text)
+    distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
+    if tcb.sack_reporter is not None and not seg.repeats:  # else the first part that was here is what was cut off
+        start = tcb.receive_buffer.next + distance
+        again = tcb.sack_reporter.known(start, start + len(text))
+        if again is not None:
+            _report(tcb, tcb.sack_reporter, *again, now)
+    advance = _store(tcb, distance, text)
     if advance > 0:
         tcb.rcv_nxt = seq.add(tcb.rcv_nxt, advance)
         tcb.rcv_wnd = max(tcb.rcv_wnd - advance, 0)

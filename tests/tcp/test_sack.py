@@ -247,6 +247,50 @@ def test_a_segment_half_of_which_is_acknowledged_reports_that_half() -> None:
     assert report(peer, 500 + 2 * MSS) == [(500, 1000)]
 
 
+@rfc("2883-4.2-a")
+def test_of_two_duplicates_below_the_acknowledgment_the_first_is_reported() -> None:
+    """RFC 2883 section 4.2.2, the figure."""
+    _, peer = agreed()
+    for first, end, ack, reported in (
+        (500, 1000, 1000, []),
+        (3000, 3500, 1000, [(3000, 3500)]),
+        (1000, 1500, 1500, [(3000, 3500)]),
+        (2000, 2500, 1500, [(2000, 2500), (3000, 3500)]),
+        (1000, 2500, 2500, [(1000, 1500), (3000, 3500)]),
+    ):
+        comes(peer, first - 500, end - 500)
+        peer.wait(0.1)
+        assert report(peer, ack - 500) == [(left - 500, right - 500) for left, right in reported]
+
+
+@rfc("2883-4.2-a")
+def test_nor_does_the_second_duplicate_win_where_all_gaps_are_filled() -> None:
+    _, peer = agreed()
+    comes(peer, 0, 500)
+    peer.wait(0.1)
+    peer.expects(ACK)
+    comes(peer, 1000, 1500)
+    peer.expects(ACK)
+    comes(peer, 0, 1500)
+    assert report(peer, 1500) == [(0, 500)]
+
+
+@rfc("2883-4-b")
+def test_the_duplicate_of_an_earlier_segment_is_not_lost_by_a_later_one() -> None:
+    """Both arrive in one batch, and the second is in part held already, in part not."""
+    _, peer = agreed()
+    comes(peer, 0, 1000)
+    peer.wait(0.1)
+    peer.expects(ACK)
+    comes(peer, 2000, 2500)
+    peer.expects(ACK)
+    with peer.batch():
+        comes(peer, 100, 200)
+        comes(peer, 2400, 2600)
+    assert report(peer, 1000) == [(100, 200), (2000, 2500)]
+    assert report(peer, 1000) == [(2400, 2500), (2000, 2600)]
+
+
 def test_after_the_last_octet_nothing_is_reported_any_more() -> None:
     conn, peer = agreed()
     comes(peer, 100, 200)
