@@ -152,6 +152,9 @@ class TcpConfig:
     """Ranges of SACKed octets remembered for each connection; what would make more is forgotten, and so sent again."""
     timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
+    strict_timestamps: bool = False
+    """Drop what has no timestamp where both ends agreed on them, as RFC 7323 section 3.2 has it. Off, as in Linux:
+    several systems leave it out of keep-alives and acknowledgments, and some paths remove it."""
 
     ecn: str = "accept"
     """Explicit Congestion Notification: "off", "accept" (when the peer asks for it) or "on" (ask, too). RFC 3168; like

@@ -75,14 +75,15 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
 def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Before the first step: PAWS, RFC 7323 section 5.3 R1. A reset is exempt (section 5.2).
 
-    What has no timestamp is dropped in silence (section 3.2); only a SYN goes on to its challenge in the fourth step,
-    as it may come from a peer that has forgotten this connection.
+    What has no timestamp is judged by its numbers alone, as keep-alives and ACKs of several systems have none; with
+    `strict_timestamps` it is dropped in silence (section 3.2), and only a SYN goes on to its challenge in the fourth
+    step, as it may come from a peer that has forgotten this connection.
     """
     timestamps = tcb.timestamps
     if not timestamps.agreed or seg.flags & RST:
         return True
     if not seg.read_timestamps():
-        if seg.flags & SYN:
+        if seg.flags & SYN or not tcb.services.config.strict_timestamps:
             return True
         tcb.services.counters.drop("tcp_no_timestamp")
         return False

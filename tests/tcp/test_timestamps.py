@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from stack.config import TcpConfig
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
@@ -130,9 +132,44 @@ def test_timestamps_nobody_agreed_on_are_ignored() -> None:
     assert conn.receive(100, peer.world.now) == b"firstsecond"
 
 
-@rfc("7323-3.2-i", "7323-3.2-j")
-def test_a_segment_without_the_timestamps_agreed_on_is_dropped_in_silence() -> None:
+@rfc("field-5", "7323-3.2-j")
+def test_a_segment_without_the_timestamps_agreed_on_is_taken() -> None:
+    """Some systems leave the option out of what carries no data, and some paths take it away."""
     conn, peer = agreed()
+    conn.send(b"data", peer.now)
+    stamps(peer.expects(ACK, b"data"))
+    peer.sends(ACK)  # processed, and not answered for that alone
+    peer.silent()
+    assert conn.flight == 0
+    peer.sends(ACK, b"no timestamp")
+    peer.wait(0.1)
+    assert stamps(peer.expects(ACK, ack=peer.snd_nxt))[1] == 1  # it does not touch TS.Recent
+    assert conn.receive(100, peer.now) == b"no timestamp"
+    peer.sends(ACK, seq=conn.rcv_nxt, ack=add(conn.snd_nxt, 1))  # RFC 5961 section 5.2
+    stamps(peer.expects(ACK, seq=conn.snd_nxt, ack=conn.rcv_nxt))
+    peer.sends(ACK, b"old", seq=conn.rcv_nxt, options=stamp(0))  # PAWS goes on for what has one
+    peer.expects(ACK, ack=conn.rcv_nxt)
+    assert (peer.world.counters["tcp_bad_ack"], peer.world.counters["tcp_paws"]) == (1, 1)
+    peer.sends(FIN | ACK)
+    assert conn.state is State.CLOSE_WAIT
+    peer.wait(0.1)
+    peer.expects(ACK)
+
+
+@rfc("field-5", "5961-7-a")
+def test_a_keep_alive_without_timestamps_is_answered_within_the_budget_of_challenges() -> None:
+    conn, peer = agreed()
+    for _ in range(50):
+        peer.sends(ACK, seq=add(conn.rcv_nxt, -1))
+    assert len(peer.world.sent) == peer.world.services.config.challenge_acks_per_window
+    for sent in peer.world.sent:
+        assert (sent.seq, sent.ack, sent.data) == (conn.snd_nxt, conn.rcv_nxt, b"")
+    peer.world.sent.clear()
+
+
+@rfc("field-5", "7323-3.2-j")
+def test_if_wanted_a_segment_without_the_timestamps_agreed_on_is_dropped_in_silence() -> None:
+    conn, peer = agreed(strict_timestamps=True)
     peer.sends(ACK, b"no timestamp", seq=conn.rcv_nxt)
     peer.silent()
     assert conn.receive(100, peer.world.now) is None
@@ -140,8 +177,9 @@ def test_a_segment_without_the_timestamps_agreed_on_is_dropped_in_silence() -> N
     assert peer.world.counters["tcp_no_timestamp"] == 1
 
 
-def test_a_syn_without_timestamps_is_challenged_as_the_peer_may_have_forgotten_us() -> None:
-    conn, peer = agreed()
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_syn_without_timestamps_is_challenged_as_the_peer_may_have_forgotten_us(strict: bool) -> None:
+    conn, peer = agreed(strict_timestamps=strict)
     peer.sends(SYN, seq=5)
     stamps(peer.expects(ACK, seq=conn.snd_nxt, ack=conn.rcv_nxt))
 
