@@ -69,6 +69,7 @@ class IpConfig:
     path_mtu_timeout_s: float = 600.0  # RFC 1191 6.3: 10 minutes, then a larger one is tried
     path_mtus_max: int = 1024  # destinations whose path MTU is remembered
     redirects_max: int = 256  # hosts for which a Redirect is remembered (RFC 1122 3.3.1.2)
+    redirect_timeout_s: float = 300.0  # how long a Redirect is followed (RFC 1122 3.3.1.4: not indefinitely)
     dead_gateway_s: float = 60.0  # how long others are preferred to a gateway that did not answer (RFC 1122 3.3.1.4)
     super_frame_datagrams_max: int = 128  # in one frame from a link with USO; Linux: UDP_MAX_SEGMENTS
     loopback_mtu: int = 65535  # bytes
@@ -91,6 +92,7 @@ class IcmpConfig:
     """An answer goes back by the source route of the request (RFC 1122 3.2.2.6), and so to a host that the sender
     chose; else it goes to the source by the ordinary route (RFC 7126 4.3 and 4.4 tell of the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
+    secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
     askers_max: int = 64  # who asks often: so many get their answers by a shorter way; 0: nobody does
     askers_for_s: float = 60.0  # before they have to show anew that they ask often
     echoes_max: int = 1024  # echo requests that may be waiting for an answer
@@ -106,6 +108,7 @@ class UdpConfig:
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
     flows_max: int = 1024  # senders whose next datagram takes a shorter way, with the same outcome; 0: none does
     paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
+    remotes_max: int = 64  # addresses and ports an endpoint has sent to, about which an ICMP error may be true
 
 
 @dataclass(frozen=True, slots=True)

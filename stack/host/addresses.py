@@ -149,6 +149,7 @@ class Addresses:
 
     def network_changed(self, interface: Interface, now: float) -> None:
         """See `Host.network_changed`. Addresses whose owner has probed for them himself are his affair."""
+        self._ip.routes.forget_redirects()
         if interface.neighbors is not None:
             interface.neighbors.flush()
         if interface.conflicts is None:

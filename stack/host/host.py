@@ -223,9 +223,10 @@ class Host:
         self.addresses.remove(interface, address, now, number)
 
     def network_changed(self, interface: Interface, now: float) -> None:
-        """The link was away and is back, perhaps on another network: neighbours are forgotten, addresses verified.
+        """The link was away and is back, perhaps on another network: neighbours and Redirects are forgotten.
 
-        They are used meanwhile, and lost if another host has them (RFC 5227 section 2.1); DHCP asks for its own again.
+        Addresses are verified. They are used meanwhile, and lost if another host has them (RFC 5227 section 2.1); DHCP
+        asks for its own again.
         """
         self.now = now
         self.addresses.network_changed(interface, now)
@@ -568,7 +569,8 @@ class Host:
             **self.tcp.tables(),
             "udp_endpoints": len(self.udp),
             "paths": self.ip.output.open_paths,
-            "path_mtus": len(self.ip.output.path_mtus),
+            "path_mtus": self.ip.output.path_mtu_entries(),
+            "redirects": len(self.ip.routes),
             "fragmented_datagrams": len(self.ip.input.reassembler),
             "echo_requests": len(self.ip.icmp.echo),
             "loopback_packets": len(self.ip.loopback),

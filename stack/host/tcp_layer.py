@@ -24,7 +24,6 @@ from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for, reset_options
-from stack.tcp.seq import in_window
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import comes_back, may_begin_again
@@ -297,20 +296,21 @@ class TcpLayer:
             self._counters.drop("tcp_not_sent")
 
     def icmp_error(self, error: IcmpError, now: float) -> bool:
-        """An ICMP error that quotes a segment of ours; whether to believe it (RFC 5927 sections 4 and 7.2)."""
+        """An ICMP error that quotes a segment of ours; whether to believe it (RFC 5927 sections 4 and 7.2).
+
+        One without an errno is a Redirect, which only asks whether the segment is ours.
+        """
         quoted = error.quoted
         key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]
         connection = self.connections.get(key)
         if connection is None:
             return False
         seq = int.from_bytes(quoted[4:8], "big")
-        if not in_window(seq, connection.snd_una, max(connection.flight, 1)):
-            self._counters.drop("tcp_icmp_not_in_flight")
-            return False
+        if not error.errno:
+            return connection.may_have_sent(seq)
         if error.next_hop_mtu:
             return connection.packet_too_big(error.next_hop_mtu, seq)
-        connection.icmp_error(error.errno, error.hard, seq, now)
-        return True
+        return connection.icmp_error(error.errno, error.hard, seq, now)
 
     def connection_of(self, packet: memoryview) -> Connection | None:
         """The connection that a packet, from its IP header on, is for, as far as one glance tells."""

@@ -50,7 +50,9 @@ EchoResult = EchoReply | EchoFailure
 class Ping:
     """One request that is out. `cancel` forgets it."""
 
-    __slots__ = ("_client", "deadline", "destination", "identifier", "on_result", "path", "sent_at", "sequence")
+    __slots__ = (
+        "_client", "deadline", "destination", "identifier", "length", "on_result", "path", "sent_at", "sequence",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Ping:
     ) -> None:
         self._client = client
         self.path = path
+        self.length = 0  # of the datagram, once it is sent
         self.destination = path.destination
         self.identifier = identifier
         self.sequence = sequence
@@ -150,6 +153,7 @@ class EchoClient:
             self.counters["icmpOutMsgs"] += 1
             self.counters["icmpOutEchos"] += 1
             path.send([message], len(message), now)
+            ping.length = path.header_length + len(message)
         except OSError:
             self._waiting.pop((identifier, sequence), None)
             path.close()
@@ -182,14 +186,21 @@ class EchoClient:
         ping.on_result(reply)
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error that quotes an ICMP message of ours; whether it belongs to a request that is out."""
+        """Take an ICMP error that quotes an ICMP message of ours; whether it belongs to a request that is out.
+
+        It is no use to quote an answer of ours: anyone can have us send one.
+        """
         if error.quoted[0] != ECHO_REQUEST:
             return False
         key = int.from_bytes(error.quoted[4:6], "big"), int.from_bytes(error.quoted[6:8], "big")
         ping = self._waiting.get(key)
-        if ping is None or ping.destination != error.quoted_destination:
+        if ping is None or (ping.path.source, ping.destination) != (error.quoted_source, error.quoted_destination):
             return False
-        self.fail(ping, error.errno, error)
+        if error.next_hop_mtu >= ping.length:
+            self.counters.drop("icmp_too_big_not_sent")
+            return False
+        if error.errno:
+            self.fail(ping, error.errno, error)
         return True
 
     def on_deadline(self, now: float) -> None:

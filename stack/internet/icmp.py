@@ -1,7 +1,7 @@
 """ICMP on the way in: answers queries, sorts errors to those they concern, takes Redirects.
 
-See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 6633 (no Source Quench) and RFC 6918 (no
-Information and Address Mask messages).
+See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 5927 (which errors to believe), RFC 6633 (no
+Source Quench) and RFC 6918 (no Information and Address Mask messages).
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from stack.internet.received import Received
 from stack.internet.reply_options import reply_route
 from stack.wire import icmp
 from stack.wire.icmp import IcmpMessage
-from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import PROTO_ICMP
+from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
 
 ErrorHandler = Callable[[IcmpError, float], bool]
-"""`(error, now)`: whether the error belongs to something the protocol really sent and still knows (RFC 5927)."""
+"""`(error, now)`: whether the error belongs to something the protocol really sent and still knows (RFC 5927).
+
+Every message that changes a route, a path MTU or a connection passes one of these first.
+"""
 
 _IN_COUNTERS: dict[int, str] = {
     icmp.ECHO_REPLY: "icmpInEchoReps",
@@ -131,26 +133,39 @@ class Icmp:
             raise BadPacket("icmp_bad_quote")
         if header.source != received.destination:  # RFC 792: an error goes to the source of what it is about
             raise BadPacket("icmp_not_our_datagram")
-        if message.type == icmp.REDIRECT:
-            self._redirect(received, message, header)
-            return
-        error = read_error(message, received.source, header, quoted)
+        path_mtu, _ = self.output.path_mtus.limit(header.destination, received.interface.mtu)
+        error = read_error(message, received.source, header, quoted, path_mtu)
         if error is None:
             raise BadPacket("icmp_unknown_code")
-        handler = self.error_handlers.get(error.protocol)
-        if handler is None or not handler(error, received.now):
-            raise BadPacket("icmp_error_unmatched")
+        if message.type == icmp.REDIRECT:
+            self._redirect(received, message, error)
+            return
+        if error.next_hop_mtu >= header.total_length:
+            raise BadPacket("icmp_too_big_fits")
+        self._believe(error, received.now)
         if error.next_hop_mtu:
-            self.output.lower_mtu(error.quoted_destination, error.next_hop_mtu, received.now)
+            # A TCP quote must have a sequence number in flight, and TCP knows which sizes have arrived (RFC 5927). For
+            # the others a stranger has the right quote who has had us answer: they can only harm themselves.
+            protocol = None if error.protocol == PROTO_TCP else error.protocol
+            self.output.lower_mtu(error.quoted_destination, error.next_hop_mtu, received.now, protocol=protocol)
 
-    def _redirect(self, received: Received, message: IcmpMessage, header: Ipv4Header) -> None:
-        """RFC 1122 section 3.2.2.2: what is not legal, or not from the current first hop, is discarded."""
-        believed = (
-            self.config.accept_redirects
-            and message.code <= icmp.REDIRECT_TOS_HOST
-            and self.output.routes.redirect(
-                header.destination, message.gateway, received.source, received.interface, received.now
-            )
-        )
-        if not believed:
+    def _believe(self, error: IcmpError, now: float) -> None:
+        """Hand an error to the protocol that it is about, which says whether the quote is of its making."""
+        handler = self.error_handlers.get(error.protocol)
+        if handler is None or not handler(error, now):
+            raise BadPacket("icmp_error_unmatched")
+
+    def _redirect(self, received: Received, message: IcmpMessage, error: IcmpError) -> None:
+        """RFC 1122 section 3.2.2.2: what is not legal, or not from the current first hop, is discarded.
+
+        And so is what could be a forgery: by default a station that no configured route has as a gateway (Linux:
+        secure_redirects), and always what does not quote a datagram that we have sent.
+        """
+        routes, now = self.output.routes, received.now
+        redirect = error.quoted_destination, message.gateway, received.source, received.interface, now
+        if not self.config.accept_redirects or not routes.may_redirect(*redirect):
             raise BadPacket("icmp_bad_redirect")
+        if self.config.secure_redirects and not routes.is_router(message.gateway, received.interface):
+            raise BadPacket("icmp_redirect_unknown_router")
+        self._believe(error, now)
+        routes.redirect(*redirect)

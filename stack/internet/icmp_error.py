@@ -44,7 +44,8 @@ class IcmpError:
       quoted_source, quoted_destination, protocol: from the quoted IP header; quoted_source is one of our addresses.
       quoted: the first bytes of what followed that header, at least 8.
       next_hop_mtu: for "fragmentation needed" the MTU in bytes, guessed where the router does not tell; else 0.
-      errno: what to report. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
+      errno: what to report; 0 for a Redirect, about which there is nothing to report: the protocol only says whether
+      the quote is its own. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
 
     Anyone may forge one: whether `quoted` belongs to something sent lately is for the protocol to check (RFC 5927).
     """
@@ -61,10 +62,12 @@ class IcmpError:
     hard: bool
 
 
-def read_error(message: IcmpMessage, source: bytes, header: Ipv4Header, quoted: bytes) -> IcmpError | None:
+def read_error(
+    message: IcmpMessage, source: bytes, header: Ipv4Header, quoted: bytes, path_mtu: int
+) -> IcmpError | None:
     """What `message` from `source` says; None when its code means nothing to us.
 
-    `header` and `quoted` are what it quotes.
+    `header` and `quoted` are what it quotes; `path_mtu` is the estimate until now for that destination.
     """
     next_hop_mtu = 0
     if message.type == icmp.UNREACHABLE:
@@ -72,9 +75,13 @@ def read_error(message: IcmpMessage, source: bytes, header: Ipv4Header, quoted: 
             return None
         number, hard = _UNREACHABLE[message.code]
         if message.code == icmp.FRAGMENTATION_NEEDED:
-            next_hop_mtu = message.next_hop_mtu or plateau_below(header.total_length)
+            next_hop_mtu = message.next_hop_mtu or plateau_below(header.total_length, header.header_length, path_mtu)
     elif message.type == icmp.TIME_EXCEEDED:
         number, hard = errno.EHOSTUNREACH, _SOFT
+    elif message.type == icmp.REDIRECT:
+        if message.code > icmp.REDIRECT_TOS_HOST:
+            return None
+        number, hard = 0, _SOFT
     else:
         number, hard = errno.EPROTO, _HARD
     return IcmpError(

@@ -162,11 +162,11 @@ class Ipv4:
     def deadline(self) -> float:
         """When `on_deadline` is due (math.inf for never). The neighbour caches have deadlines of their own."""
         icmp = self.icmp
-        mine = self.input.reassembler.deadline, self.output.path_mtus.deadline
+        mine = self.input.reassembler.deadline, self.output.deadline
         return min(*mine, icmp.echo.deadline, icmp.echo_server.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due: old fragments, old path MTUs, unanswered echo requests."""
+        """Do what is due: old fragments, path MTUs and redirects, unanswered echo requests."""
         for expired in self.input.reassembler.on_deadline(now):
             self.icmp.errors.reassembly_exceeded(expired, now)
         self.output.on_deadline(now)

@@ -7,6 +7,7 @@ strong model), RFC 1191 section 6 (path MTU).
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable
 
 from stack.config import IpConfig
@@ -78,7 +79,9 @@ class Ipv4Output:
         self.routes = RoutingTable(config)
         self.routes.on_change = self._routes_changed
         self.path_mtus = PathMtus(config)
-        self.reschedule: Callable[[], None] = _nothing  # called when the path MTUs' deadline has moved earlier
+        self._mtus_of: dict[int, PathMtus] = {}  # what is believed for the datagrams of one protocol alone
+        self.deadline = math.inf
+        self.reschedule: Callable[[], None] = _nothing  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
 
     # --- making paths
@@ -250,8 +253,9 @@ class Ipv4Output:
             neighbor = fixed(next_hop, None, None, path.broadcast or path.multicast)
         else:
             neighbor = interface.neighbors.neighbor(next_hop)
-        path.bind(interface, next_hop, neighbor, self.path_mtus.limit(path.destination, interface.mtu))
-        path.let_routers_cut(self.path_mtus.must_be_cut(path.destination))
+        mtu, cut = self._limit(path.destination, path.protocol, interface.mtu)
+        path.bind(interface, next_hop, neighbor, mtu)
+        path.let_routers_cut(cut)
 
     def _routes_changed(self, host: bytes | None) -> None:
         if host is not None:
@@ -260,6 +264,7 @@ class Ipv4Output:
             affected = [path for siblings in self._paths.values() for path in siblings]
         for path in affected:
             path.neighbor = UNBOUND
+        self._deadline_changed()
 
     # --- sending what the path itself does not
 
@@ -317,13 +322,31 @@ class Ipv4Output:
 
     # --- path MTU
 
-    def lower_mtu(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> None:
-        """Only `mtu` bytes pass on the way to `destination`, as long as configured or for `for_s` (RFC 1191 6.2)."""
-        before = self.path_mtus.deadline
-        if self.path_mtus.lower(destination, mtu, now, for_s):
-            if self.path_mtus.deadline < before:
-                self.reschedule()
+    def _limit(self, destination: bytes, protocol: int, mtu: int) -> tuple[int, bool]:
+        """What passes to `destination` over a first link of `mtu`, and whether routers must cut even that."""
+        mtu, cut = self.path_mtus.limit(destination, mtu)
+        own = self._mtus_of.get(protocol)
+        if own is None:
+            return mtu, cut
+        mtu, cut_too = own.limit(destination, mtu)
+        return mtu, cut or cut_too
+
+    def lower_mtu(
+        self, destination: bytes, mtu: int, now: float, for_s: float | None = None, protocol: int | None = None
+    ) -> None:
+        """Only `mtu` bytes pass on the way to `destination`, as long as configured or for `for_s` (RFC 1191 6.2).
+
+        With `protocol` it is believed for the datagrams of that protocol alone. Each has a table of its own, so that
+        what one makes us believe takes no room from what another has verified.
+        """
+        table = self.path_mtus if protocol is None else self._mtus_of.setdefault(protocol, PathMtus(self.config))
+        if table.lower(destination, mtu, now, for_s):
+            self._deadline_changed()
             self._mtu_changed(destination, now)
+
+    def path_mtu_entries(self) -> int:
+        """How many path MTUs are remembered."""
+        return len(self.path_mtus) + sum(map(len, self._mtus_of.values()))
 
     def interface_mtu_changed(self, interface: Interface, now: float) -> None:
         """An interface takes packets of another size from now on."""
@@ -331,16 +354,30 @@ class Ipv4Output:
             if any(path.interface is interface for path in siblings if path.neighbor is not UNBOUND):
                 self._mtu_changed(destination, now)
 
-    def on_deadline(self, now: float) -> None:
-        """Forget old path MTUs (RFC 1191 section 6.3)."""
-        for destination in self.path_mtus.on_deadline(now):
-            self._mtu_changed(destination, now)
-
     def _mtu_changed(self, destination: bytes, now: float) -> None:
         for path in list(self._paths.get(destination, ())):
-            mtu = self.path_mtus.limit(destination, path.interface.mtu)
-            path.let_routers_cut(self.path_mtus.must_be_cut(destination))
+            mtu, cut = self._limit(destination, path.protocol, path.interface.mtu)
+            path.let_routers_cut(cut)
             if mtu != path.mtu:
                 path.mtu = mtu
                 if path.user is not None:
                     path.user.path_mtu_changed(now)
+
+    # --- time
+
+    def _deadline_changed(self) -> None:
+        before = self.deadline
+        tables = (self.path_mtus, *self._mtus_of.values())
+        self.deadline = min(self.routes.deadline, *(table.deadline for table in tables))
+        if self.deadline < before:
+            self.reschedule()
+
+    def on_deadline(self, now: float) -> None:
+        """Forget old path MTUs (RFC 1191 section 6.3) and redirects (RFC 1122 section 3.3.1.4)."""
+        if now < self.deadline:
+            return
+        for table in (self.path_mtus, *self._mtus_of.values()):
+            for destination in table.on_deadline(now):
+                self._mtu_changed(destination, now)
+        self.routes.on_deadline(now)
+        self._deadline_changed()

@@ -213,8 +213,9 @@ class Path:
     def suspect(self, now: float) -> None:
         """Negative advice: what is sent here does not seem to arrive (RFC 9293 section 3.8.3, at R1).
 
-        The next hop's station address is asked for again.
+        A Redirect for this destination is forgotten, and the next hop's station address is asked for again.
         """
+        self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors
         if neighbors is not None:
             neighbors.suspect(self.next_hop, now)

@@ -13,8 +13,14 @@ PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 """RFC 1191 table 7-1: MTUs that links are likely to have."""
 
 
-def plateau_below(total_length: int) -> int:
-    """The next likely MTU under the size of a datagram that did not pass (RFC 1191 section 5)."""
+def plateau_below(total_length: int, header_length: int, path_mtu: int) -> int:
+    """The next likely MTU under the size of a datagram that did not pass (RFC 1191 section 5).
+
+    Routers of the 4.2BSD family quote the total length with the header's added to it. Nothing larger than `path_mtu`,
+    the estimate until now, was sent in one piece, so a larger quote comes from such a router, or is a lie.
+    """
+    if total_length > path_mtu:
+        total_length = min(total_length - header_length, path_mtu)
     for plateau in PLATEAUS:
         if plateau < total_length:
             return plateau
@@ -31,15 +37,13 @@ class PathMtus:
     def __len__(self) -> int:
         return len(self._known)
 
-    def limit(self, destination: bytes, mtu: int) -> int:
-        """The MTU to use for `destination` over a first link of `mtu`."""
-        known = self._known.get(destination)
-        return mtu if known is None else min(mtu, known[0])
+    def limit(self, destination: bytes, mtu: int) -> tuple[int, bool]:
+        """The MTU to use for `destination` over a first link of `mtu`.
 
-    def must_be_cut(self, destination: bytes) -> bool:
-        """Routers on the way to `destination` must cut what is as large as the floor: no DF."""
+        And whether routers on the way must cut what is as large as the floor: no DF.
+        """
         known = self._known.get(destination)
-        return known is not None and known[2]
+        return (mtu, False) if known is None else (min(mtu, known[0]), known[2])
 
     def lower(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> bool:
         """Only `mtu` bytes pass, for `for_s` seconds or as long as configured; False when that changes nothing.

@@ -2,10 +2,14 @@
 
 See RFC 1122 section 3.3.1 (routing outbound datagrams; dead gateways in 3.3.1.4 and 3.3.1.5) and RFC 792 (Redirect).
 Static routes, the list of default gateways and the cache of redirected hosts are one table, as 3.3.1.3 allows.
+
+A Redirect is a hint from the network, so what it teaches is the first to go: it expires, and it is forgotten when the
+gateway fails, when TCP suspects the path, and when the routes themselves change.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +23,7 @@ class Route:
     """Destinations in `prefix` are reached out of `interface`, by way of `gateway` or directly (None).
 
     `source` is the address of ours to send from, None for the interface's own choice. Among routes for the same
-    prefix the lowest `metric` is preferred, then the one added first.
+    prefix the lowest `metric` is preferred, then the one added first. A redirected host's route `expires`.
     """
 
     prefix: Prefix
@@ -28,6 +32,7 @@ class Route:
     source: bytes | None = None
     metric: int = 0
     redirected: bool = False
+    expires: float = math.inf
 
     def next_hop(self, destination: bytes) -> bytes:
         """The address to be resolved on the link for a datagram to `destination`."""
@@ -59,7 +64,7 @@ class RoutingTable:
         self.on_change: Callable[[bytes | None], None] | None = None
         self._by_length: dict[int, dict[bytes, list[Route]]] = {}
         self._lengths: list[int] = []
-        self._redirects: dict[bytes, Route] = {}
+        self._redirects: dict[bytes, Route] = {}  # the earliest to expire first
         self._dead_until: dict[bytes, float] = {}
 
     def add(
@@ -83,7 +88,7 @@ class RoutingTable:
             routes.append(route)
             routes.sort(key=lambda known: known.metric)
             self._lengths = sorted(self._by_length, reverse=True)
-            self._changed()
+            self._table_changed()
         return route
 
     def remove(self, prefix: Prefix, interface: Interface | None = None, gateway: bytes | None = None) -> int:
@@ -106,7 +111,7 @@ class RoutingTable:
     def remove_interface(self, interface: Interface) -> None:
         """Forget every route out of an interface that is going away."""
         self._drop_if(lambda route: route.interface is interface)
-        self._changed()
+        self._table_changed()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """An address of ours has gone: so do the routes that send from it and gateways no longer on any network."""
@@ -118,13 +123,12 @@ class RoutingTable:
                 and not self._on_link(route.gateway, interface)
             )
         )
-        self._changed()
+        self._table_changed()
 
     def _drop_if(self, gone: Callable[[Route], bool]) -> None:
         for length, networks in list(self._by_length.items()):
             for network, routes in list(networks.items()):
                 self._replace(length, network, [route for route in routes if not gone(route)])
-        self._redirects = {host: route for host, route in self._redirects.items() if not gone(route)}
 
     def _on_link(self, address: bytes, interface: Interface) -> bool:
         """Whether `address` is a neighbour on this interface: on a network of ours, or on one a route says is there.
@@ -148,9 +152,8 @@ class RoutingTable:
         strong model, RFC 1122 section 3.3.4.2). If every gateway is dead the first is tried all the same.
         """
         redirected = self._redirects.get(destination)
-        if redirected is not None and interface in (None, redirected.interface):
-            if self.alive(redirected, now):
-                return redirected
+        if redirected is not None and now < redirected.expires and interface in (None, redirected.interface):
+            return redirected
         number = int.from_bytes(destination, "big")
         last_resort: Route | None = None
         for length in self._lengths:
@@ -170,7 +173,11 @@ class RoutingTable:
         return self._dead_until.get(route.gateway, now) <= now
 
     def gateway_failed(self, gateway: bytes, now: float) -> None:
-        """Prefer others to this gateway for a while: it did not answer ARP (RFC 1122 section 3.3.1.4)."""
+        """Prefer others to this gateway for a while: it did not answer ARP (RFC 1122 section 3.3.1.4).
+
+        Redirects to it are forgotten: "the IP layer can immediately switch to a default gateway" (3.3.1.5).
+        """
+        self._redirects = {host: route for host, route in self._redirects.items() if route.gateway != gateway}
         self._dead_until = {known: until for known, until in self._dead_until.items() if until > now}
         self._dead_until[gateway] = now + self.config.dead_gateway_s
         self._changed()
@@ -180,27 +187,75 @@ class RoutingTable:
         if self._dead_until.pop(gateway, None) is not None:
             self._changed()
 
-    def redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
-        """Send datagrams for one host by way of another gateway; False when the Redirect is not to be believed.
+    # --- redirects
 
-        Believed is only the current first hop for that destination, naming a gateway on the network the Redirect came
-        from (RFC 1122 section 3.2.2.2). Host and network Redirects alike change the one host (3.3.1.2). The oldest
-        entry makes room for a new one.
+    def __len__(self) -> int:
+        """How many hosts are redirected."""
+        return len(self._redirects)
+
+    def may_redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
+        """Whether a Redirect from `by` is legal: RFC 1122 section 3.2.2.2.
+
+        It must come from the current first hop for that destination, and name another gateway on the network that it
+        came from. A gateway that has just failed is not taken again (3.3.1.5 describes routers that suggest it).
         """
         current = self.lookup(destination, now)
-        if current is None or current.interface is not interface or current.gateway != by:
+        if current is None or current.interface is not interface or current.gateway != by or gateway == by:
             return False
         local = any(prefix.contains(gateway) for prefix in interface.addresses)
-        ours = any(prefix.address == gateway or prefix.broadcast == gateway for prefix in interface.addresses)
-        if not local or ours:
+        ours = any(gateway in (prefix.address, prefix.broadcast) for prefix in interface.addresses)
+        return local and not ours and self._dead_until.get(gateway, now) <= now
+
+    def redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
+        """Send datagrams for one host by way of another gateway; False when the Redirect is not legal.
+
+        Host and network Redirects alike change the one host (RFC 1122 section 3.3.1.2). The oldest entry makes room for
+        a new one. The entry expires: a gateway is not used indefinitely without a sign that it is the right one
+        (3.3.1.4), and the first hop says the same again when it is still true.
+        """
+        current = self.lookup(destination, now)
+        if current is None or not self.may_redirect(destination, gateway, by, interface, now):
             return False
         self._redirects.pop(destination, None)
         while len(self._redirects) >= self.config.redirects_max:
-            del self._redirects[next(iter(self._redirects))]
-        route = Route(Prefix(destination, 32), interface, gateway, current.source, redirected=True)
-        self._redirects[destination] = route
+            self.forget_redirect(next(iter(self._redirects)))
+        expires = now + self.config.redirect_timeout_s
+        self._redirects[destination] = Route(
+            Prefix(destination, 32), interface, gateway, current.source, redirected=True, expires=expires
+        )
         self._changed(destination)
         return True
+
+    def forget_redirect(self, destination: bytes) -> None:
+        """Go back to the routes as they were configured; fine when the host is not redirected."""
+        if self._redirects.pop(destination, None) is not None:
+            self._changed(destination)
+
+    def forget_redirects(self) -> None:
+        """The link leads to another network, perhaps: what routers said before is no longer of use."""
+        if self._redirects:
+            self._table_changed()
+
+    @property
+    def deadline(self) -> float:
+        """When the next redirect expires; math.inf for never."""
+        for route in self._redirects.values():
+            return route.expires
+        return math.inf
+
+    def on_deadline(self, now: float) -> None:
+        """Forget the redirects that have expired."""
+        for destination in [host for host, route in self._redirects.items() if route.expires <= now]:
+            self.forget_redirect(destination)
+
+    def is_router(self, address: bytes, interface: Interface) -> bool:
+        """Whether a route that was configured, by hand or by DHCP, leads by way of `address` on this interface."""
+        return any(
+            route.gateway == address and route.interface is interface
+            for networks in self._by_length.values()
+            for known in networks.values()
+            for route in known
+        )
 
     def is_gateway(self, address: bytes) -> bool:
         """Whether some route leads by way of `address`."""
@@ -239,8 +294,13 @@ class RoutingTable:
             if not networks:
                 del self._by_length[length]
                 self._lengths = sorted(self._by_length, reverse=True)
-            self._changed()
+            self._table_changed()
         return removed
+
+    def _table_changed(self) -> None:
+        """The configured routes are others now. What Redirects have taught was about the old ones, and goes."""
+        self._redirects.clear()
+        self._changed()
 
     def _changed(self, host: bytes | None = None) -> None:
         if self.on_change is not None:

@@ -13,7 +13,7 @@ from stack.tcp import fast_open, path_mtu, urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
-from stack.tcp.seq import in_window, sub
+from stack.tcp.seq import in_window
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
@@ -185,23 +185,44 @@ class Connection(Tcb):
         self.unreachable(number, self.services.clock())
 
     def packet_too_big(self, mtu: int, quoted_seq: int) -> bool:
-        """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered."""
+        """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered.
+
+        Only what has text can be too big: with nothing in flight the message is false.
+        """
+        if not self._quotes(quoted_seq, self.flight):
+            return False
         return self.synchronized and path_mtu.packet_too_big(self, mtu, quoted_seq)
 
-    def icmp_error(self, errno: int, hard: bool, quoted_seq: int, now: float) -> None:
+    def may_have_sent(self, quoted_seq: int) -> bool:
+        """Whether a router that quotes this sequence number, in a Redirect, has seen a segment of ours.
+
+        SND.NXT counts as well, as in Linux: it is the number of a pure ACK, and a connection that only receives sends
+        nothing else. RFC 5927 section 4.1 excludes it for errors, which are about octets that may be lost; a Redirect
+        comes for a datagram that was delivered, and changes nothing in the connection.
+        """
+        return self._quotes(quoted_seq, self.flight + 1)
+
+    def icmp_error(self, errno: int, hard: bool, quoted_seq: int, now: float) -> bool:
         """An ICMP error about a segment of ours (3.9.2.2). RFC 5927 section 4: it must be in flight.
 
         A hard error ends only an open that has not succeeded (RFC 5927 section 5.2); every other one is kept as the
-        reason in case the connection dies (MUST-56, SHLD-25).
+        reason in case the connection dies (MUST-56, SHLD-25). With nothing in flight it may be about the last ACK.
         """
-        if not in_window(quoted_seq, self.snd_una, sub(self.snd_nxt, self.snd_una) or 1):
-            self.services.counters.drop("tcp_icmp_not_in_flight")
-            return
+        if not self._quotes(quoted_seq, self.flight or 1):
+            return False
         fast_open.no_answer(self, now)
         if hard:
             self.unreachable(errno, now)
         else:
             self.report(errno, f"ICMP: {errorcode.get(errno, errno)}")
+        return True
+
+    def _quotes(self, quoted_seq: int, length: int) -> bool:
+        """Whether a quoted sequence number is one of the first `length` from SND.UNA on."""
+        if in_window(quoted_seq, self.snd_una, length):
+            return True
+        self.services.counters.drop("tcp_icmp_not_in_flight")
+        return False
 
     def path_mtu_changed(self, now: float) -> None:
         """The path takes other packets than before (RFC 1191 section 6.2). Nothing is sent again because of that alone:

@@ -54,6 +54,7 @@ class Path(Protocol):
     source: bytes
     destination: bytes
     mtu: int
+    header_length: int
     pseudo_sum: int
     broadcast: bool
     ttl: int
@@ -74,6 +75,8 @@ class IcmpError(Protocol):
     def quoted_destination(self) -> bytes: ...
     @property
     def quoted(self) -> bytes: ...
+    @property
+    def next_hop_mtu(self) -> int: ...
     @property
     def errno(self) -> int: ...
     @property

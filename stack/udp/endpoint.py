@@ -61,6 +61,7 @@ class Endpoint:
         "_paths",
         "_ports",
         "_queue",
+        "_sent",
         "broadcast",
         "charged",
         "closed",
@@ -93,6 +94,7 @@ class Endpoint:
         self.charged = 0
         self._queue: deque[Datagram] = deque()
         self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
+        self._sent: dict[Address, int] = {}  # to whom, and the largest datagram's length, IP header included
 
     # --- addresses
 
@@ -181,6 +183,14 @@ class Endpoint:
         checksum = 0xFFFF - total % 65535  # never zero, which would say that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
         path.send([header.build(), data], length, now)
+        length += path.header_length
+        sent = self._sent
+        if remote not in sent:
+            if len(sent) >= self._ports.config.remotes_max:
+                del sent[next(iter(sent))]
+            sent[remote] = length
+        elif sent[remote] < length:
+            sent[remote] = length
         self._ports.counters["udpOutDatagrams"] += 1
         return len(data)
 
@@ -199,9 +209,12 @@ class Endpoint:
         self._paths[key] = path
         return path
 
-    def has_sent_to(self, destination: bytes) -> bool:
-        """Whether a path to `destination` is still kept, so that an ICMP error about it may be true."""
-        return any(path.destination == destination for path in self._paths.values())
+    def largest_sent(self, remote: Address) -> int:
+        """The length of the largest datagram sent to `remote`, IP header included; 0 for none that is remembered.
+
+        An ICMP error about any other datagram cannot be true.
+        """
+        return self._sent.get(remote, 0)
 
     def set_options(self, options: bytes) -> None:
         """The raw IP options, padded to 4 bytes, of datagrams to come (RFC 1122 section 4.1.3.2)."""
@@ -303,6 +316,7 @@ class Endpoint:
         self.closed = True
         self._ports.forget(self)
         self._close_paths()
+        self._sent.clear()
         self._queue.clear()
         self.charged = 0
         if not was_readable:

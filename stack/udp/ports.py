@@ -263,23 +263,30 @@ class UdpPorts:
     # --- errors in
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error about a datagram; whether one of our endpoints may have sent it.
+        """Take an ICMP error about a datagram; whether one of our endpoints has sent one from there to there.
 
-        Connected endpoints report hard errors with their next call, as BSD's do; soft ones say nothing final.
+        And one that large, if the error says that it is too big. Connected endpoints report hard errors with their next
+        call, as BSD's do; soft ones say nothing final.
         """
         local_port = int.from_bytes(error.quoted[:2], "big")
         remote = (error.quoted_destination, int.from_bytes(error.quoted[2:4], "big"))
-        ours = False
+        ours = too_small = False
         for endpoint in list(self._bound.get(local_port, ())):
             if endpoint.local[0] not in (ANY, error.quoted_source):
                 continue
             if endpoint.remote is not None and endpoint.remote != remote:
                 continue
-            if endpoint.remote is None and not endpoint.has_sent_to(error.quoted_destination):
+            largest = endpoint.largest_sent(remote)
+            if not largest:
+                continue
+            if error.next_hop_mtu >= largest:
+                too_small = True
                 continue
             ours = True
             if endpoint.remote is not None and error.hard:
                 endpoint.path_failed(error.errno)
+        if too_small and not ours:
+            self.counters.drop("icmp_too_big_not_sent")
         return ours
 
     def records(self) -> list[UdpRecord]:

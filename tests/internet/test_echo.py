@@ -10,10 +10,11 @@ import pytest
 from stack.config import Config, IcmpConfig
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult, Ping
 from stack.wire import icmp
-from stack.wire.addresses import BROADCAST, LOOPBACK
+from stack.wire.addresses import BROADCAST, LOOPBACK, Prefix
 from stack.wire.icmp import echo_reply
 from stack.wire.ipv4 import Ipv4Header
 from tests.internet.station import FAR, OTHER, OTHER_MAC, PEER, REQUEST, SUBNET_BROADCAST, US, Station
+from tests.requirements import rfc
 
 
 class Client:
@@ -140,6 +141,58 @@ def test_an_icmp_error_about_another_request_is_not_ours() -> None:
         client.station.receives_icmp(icmp.unreachable(1, quoted), source=PEER)
     assert client.results == []
     assert client.station.counters.drops() == {"icmp_error_unmatched": 3}
+
+
+@rfc("icmp-1")
+def test_an_icmp_error_about_another_address_of_ours_is_not_believed() -> None:
+    client = Client()
+    second = Prefix.parse("10.9.0.77/24")
+    client.station.ipv4.add_address(client.station.eth, second)
+    client.ping(FAR)
+    header, message = client.station.icmp()
+    forged = replace(header, source=second.address, checksum=None).build() + message.build()
+    client.station.receives_icmp(icmp.unreachable(1, forged), source=PEER, destination=second.address)
+    assert client.results == []
+    assert client.station.counters.drops() == {"icmp_error_unmatched": 1}
+
+
+@rfc("toobig-1")
+@pytest.mark.parametrize(("named", "believed"), [(1027, True), (1028, False)])
+def test_a_request_that_fits_is_not_too_big(named: int, believed: bool) -> None:
+    client = Client()
+    client.ping(FAR, data=bytes(1000))
+    header, message = client.station.icmp()
+    quoted = replace(header, total_length=1500, checksum=None).build() + message.build()
+    client.station.receives_icmp(icmp.unreachable(4, quoted, named), source=PEER)
+    assert [result.errno for result in client.results if isinstance(result, EchoFailure)] == (
+        [errno.EMSGSIZE] if believed else []
+    )
+    assert client.station.counters["icmp_too_big_not_sent"] == (not believed)
+    assert client.station.ipv4.path(None, FAR, 1).mtu == (named if believed else 1500)
+    assert client.station.ipv4.path(None, FAR, 6).mtu == client.station.ipv4.path(None, FAR, 17).mtu == 1500
+
+
+@rfc("redirect-1")
+def test_a_redirect_is_followed_for_a_request_that_is_out_and_for_no_answer() -> None:
+    client = Client()
+    station = client.station
+    station.ipv4.routes.add(Prefix.parse("198.51.100.0/24"), station.eth, OTHER)
+    station.receives_icmp(icmp.echo_request(1, 1), source=FAR)
+    header, message = station.icmp()
+    station.receives_icmp(icmp.redirect(1, OTHER, header.build() + message.build()), source=PEER)
+    assert len(station.ipv4.routes) == 0
+    ping = client.ping(FAR)
+    header, message = station.icmp()
+    quoted = header.build() + message.build()
+    for other in (quoted[:27] + bytes((quoted[27] ^ 1,)), quoted[:24] + b"\x12\x34" + quoted[26:]):
+        station.receives_icmp(icmp.redirect(1, OTHER, other), source=PEER)
+    assert len(station.ipv4.routes) == 0
+    assert station.counters.drops() == {"icmp_error_unmatched": 3}
+    station.receives_icmp(icmp.redirect(1, OTHER, quoted), source=PEER)
+    assert len(station.ipv4.routes) == 1
+    assert client.results == []  # the request was delivered all the same
+    station.receives_icmp(echo_reply(ping.identifier, ping.sequence, b"abc"), source=FAR)
+    assert [type(result) for result in client.results] == [EchoReply]
 
 
 def test_a_large_request_is_fragmented_and_df_refuses_it() -> None:

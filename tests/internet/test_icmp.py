@@ -8,13 +8,11 @@ from random import Random
 
 import pytest
 
-from stack.config import Config, IcmpConfig
-from stack.internet.icmp_error import IcmpError
+from stack.config import Config, IcmpConfig, IpConfig
 from stack.internet.rate import RateLimit
 from stack.wire import icmp
 from stack.wire.addresses import ALL_HOSTS, ANY, BROADCAST, LOOPBACK, Prefix, parse_ipv4
 from stack.wire.icmp import IcmpMessage, echo_request
-from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import (
     LOOSE_SOURCE_ROUTE,
     RECORD_ROUTE,
@@ -26,6 +24,7 @@ from stack.wire.ipv4_options import (
     pad,
     split,
 )
+from tests.internet.errors import Errors, quote
 from tests.internet.station import FAR, OTHER, OTHER_MAC, PEER, REQUEST, SUBNET_BROADCAST, US, Station
 from tests.requirements import rfc
 
@@ -373,26 +372,6 @@ def test_echo_replies_are_not_rationed(station: Station) -> None:
 # --- errors in
 
 
-class Errors:
-    """What a transport protocol is told; `believes` is what it answers."""
-
-    def __init__(self, station: Station, protocol: int = TCP) -> None:
-        self.all: list[IcmpError] = []
-        self.believes = True
-        station.ipv4.icmp.error_handlers[protocol] = self
-
-    def __call__(self, error: IcmpError, now: float) -> bool:
-        self.all.append(error)
-        return self.believes
-
-
-def quote(
-    source: bytes = US, destination: bytes = FAR, protocol: int = TCP, payload: bytes = b"12345678", **fields: object
-) -> bytes:
-    header = Ipv4Header(source, destination, protocol, 20 + 1000)
-    return replace(header, **fields).build() + payload  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize(
     ("message", "number", "hard"),
     [
@@ -484,47 +463,57 @@ def test_a_router_that_tells_no_mtu_is_guessed(station: Station) -> None:
     assert errors.all[0].next_hop_mtu == path.mtu == 1492
 
 
-# --- redirects
+@rfc("toobig-1")
+@pytest.mark.parametrize(("named", "lie"), [(1499, False), (1500, True), (1501, True), (65535, True)])
+def test_a_quote_that_fits_the_mtu_it_names_is_a_lie(station: Station, named: int, lie: bool) -> None:
+    errors = Errors(station)
+    station.receives_icmp(icmp.unreachable(4, quote(total_length=1500), named))
+    assert len(errors.all) == (not lie)
+    assert station.counters.drops() == ({"icmp_too_big_fits": 1} if lie else {})
 
 
-def test_a_redirect_from_the_gateway_changes_the_first_hop(station: Station) -> None:
-    station.arp(REQUEST, OTHER_MAC, OTHER, US)
-    station.frames()
-    path = station.ipv4.path(None, FAR, TCP, now=station.now)
-    station.receives_icmp(icmp.redirect(icmp.REDIRECT_HOST, OTHER, quote()), source=PEER)
-    path.send([b"x"], 1, station.now)
-    [frame] = station.frames()
-    assert frame[:6] == OTHER_MAC
+@rfc("toobig-1")
+def test_the_smallest_datagram_is_never_too_big(station: Station) -> None:
+    """Each link carries 68 octets, and the table of plateaus ends there."""
+    Errors(station)
+    station.receives_icmp(icmp.unreachable(4, quote(total_length=68), 0))
+    assert station.counters.drops() == {"icmp_too_big_fits": 1}
 
 
-@pytest.mark.parametrize("code", [icmp.REDIRECT_NET, icmp.REDIRECT_TOS_NET, icmp.REDIRECT_TOS_HOST])
-def test_a_network_redirect_changes_the_one_host(station: Station, code: int) -> None:
-    station.receives_icmp(icmp.redirect(code, OTHER, quote()), source=PEER)
-    redirected, neighbour = (station.ipv4.routes.lookup(bytes((*FAR[:3], last))) for last in (FAR[3], 1))
-    assert redirected is not None
-    assert redirected.gateway == OTHER
-    assert neighbour is not None
-    assert neighbour.gateway == PEER
+@rfc("1191-5-a")
+@pytest.mark.parametrize(("quoted", "guess"), [(1500, 1492), (1400, 1006), (1520, 1492), (1501, 1006), (65535, 1492)])
+def test_a_total_length_that_was_never_sent_is_corrected(station: Station, quoted: int, guess: int) -> None:
+    """4.2BSD adds the header's length: of 1,520 octets 1,500 were sent, but of 1,501 only 1,481."""
+    errors = Errors(station)
+    station.receives_icmp(icmp.unreachable(4, quote(total_length=quoted), 0))
+    assert [error.next_hop_mtu for error in errors.all] == [guess]
 
 
-@pytest.mark.parametrize(
-    ("message", "source"),
-    [
-        (icmp.redirect(1, OTHER, quote()), OTHER),  # not our gateway
-        (icmp.redirect(1, FAR, quote()), PEER),  # to elsewhere
-        (icmp.redirect(4, OTHER, quote()), PEER),  # no such code
-        (icmp.redirect(1, OTHER, quote(destination=OTHER)), PEER),  # about a neighbour
-    ],
-)
-def test_an_illegal_redirect_is_dropped(station: Station, message: IcmpMessage, source: bytes) -> None:
-    station.receives_icmp(message, source=source)
-    route = station.ipv4.routes.lookup(FAR)
-    assert route is not None
-    assert route.gateway == PEER
-    assert station.counters.drops() == {"icmp_bad_redirect": 1}
+@rfc("toobig-2")
+@pytest.mark.parametrize(("protocol", "others"), [(TCP, 600), (PROTOCOL, 1500)])
+def test_only_what_tcp_believes_holds_for_all_protocols(station: Station, protocol: int, others: int) -> None:
+    Errors(station, protocol)
+    paths = {number: station.ipv4.path(None, FAR, number) for number in (TCP, PROTOCOL, 17, 1)}
+    station.receives_icmp(icmp.unreachable(4, quote(protocol=protocol), 600))
+    later = {number: station.ipv4.path(None, FAR, number) for number in paths}
+    for known in (paths, later):
+        assert {number: path.mtu for number, path in known.items()} == {
+            number: 600 if number == protocol else others for number in known
+        }
+    assert station.ipv4.output.path_mtu_entries() == 1
+    station.at(station.config.ip.path_mtu_timeout_s)
+    assert [path.mtu for path in paths.values()] == [1500] * 4
+    assert station.ipv4.deadline == float("inf")
 
 
-def test_redirects_can_be_refused() -> None:
-    station = with_config(accept_redirects=False)
-    station.receives_icmp(icmp.redirect(1, OTHER, quote()), source=PEER)
-    assert station.counters.drops() == {"icmp_bad_redirect": 1}
+@rfc("toobig-2")
+def test_what_one_protocol_believes_takes_no_room_from_what_tcp_has_verified() -> None:
+    station = Station(config=replace(Config(), ip=IpConfig(path_mtus_max=4)))
+    for protocol in (TCP, PROTOCOL):
+        Errors(station, protocol)
+    station.receives_icmp(icmp.unreachable(4, quote(), 1000))
+    for last in range(100):
+        destination = bytes((192, 0, 2, last))
+        station.receives_icmp(icmp.unreachable(4, quote(destination=destination, protocol=PROTOCOL), 600))
+    assert station.ipv4.path(None, FAR, TCP).mtu == 1000
+    assert station.ipv4.output.path_mtu_entries() == 5

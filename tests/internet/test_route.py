@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from stack.counters import Counters
 from stack.internet.route import RoutingTable
 from stack.wire.addresses import Prefix, parse_ipv4
 from tests.internet.station import FAR, OTHER, PEER, SUBNET_BROADCAST, US, FakeInterface
+from tests.requirements import rfc
 
 DEFAULT = Prefix(bytes(4), 0)
 NOW = 100.0
@@ -167,6 +169,7 @@ def test_a_redirect_from_the_current_first_hop_changes_the_route_of_that_host() 
         (parse_ipv4("172.16.0.1"), PEER),  # on another one
         (US, PEER),
         (SUBNET_BROADCAST, PEER),
+        (PEER, PEER),
     ],
 )
 def test_an_illegal_redirect_changes_nothing(gateway: bytes, by: bytes) -> None:
@@ -198,12 +201,74 @@ def test_a_second_redirect_must_come_from_the_gateway_of_the_first() -> None:
     assert table.gateway(FAR) == third
 
 
-def test_a_dead_gateway_of_a_redirect_falls_back_to_the_default() -> None:
+@rfc("redirect-4")
+def test_a_dead_gateway_of_a_redirect_falls_back_to_the_default_for_good() -> None:
     table = Table()
     table.add(DEFAULT, table.a, PEER)
+    third = bytes((192, 0, 2, 78))
     table.redirect(FAR, OTHER, PEER, table.a, NOW)
+    table.redirect(third, parse_ipv4("10.9.0.9"), PEER, table.a, NOW)
     table.gateway_failed(OTHER, NOW)
     assert table.gateway(FAR) == PEER
+    assert table.gateway(FAR, NOW + table.config.dead_gateway_s) == PEER
+    assert table.gateway(third) == parse_ipv4("10.9.0.9")
+
+
+@rfc("redirect-4")
+def test_a_redirect_to_a_gateway_that_has_just_failed_is_not_believed() -> None:
+    table = Table()
+    table.add(DEFAULT, table.a, PEER)
+    table.gateway_failed(OTHER, NOW)
+    assert not table.redirect(FAR, OTHER, PEER, table.a, NOW)
+    assert table.redirect(FAR, OTHER, PEER, table.a, NOW + table.config.dead_gateway_s)
+
+
+@rfc("redirect-3")
+def test_a_redirect_expires() -> None:
+    table = Table(replace(IpConfig(), redirect_timeout_s=10.0))
+    table.add(DEFAULT, table.a, PEER)
+    assert table.redirect(FAR, OTHER, PEER, table.a, NOW)
+    assert table.deadline == NOW + 10.0
+    assert table.gateway(FAR, NOW + 9.9) == OTHER
+    assert table.gateway(FAR, NOW + 10.0) == PEER
+    table.on_deadline(NOW + 9.9)
+    assert len(table) == 1
+    table.on_deadline(NOW + 10.0)
+    assert (len(table), table.deadline) == (0, float("inf"))
+    assert table.changes[-1] == FAR
+    assert table.redirect(FAR, OTHER, PEER, table.a, NOW + 10.0)
+
+
+@rfc("redirect-3")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.add(Prefix.parse("192.0.2.0/24"), table.a, parse_ipv4("10.9.0.9")),
+        lambda table: table.remove(DEFAULT, gateway=OTHER),
+        lambda table: table.remove_interface(table.b),
+        lambda table: table.forget_redirects(),
+    ],
+)
+def test_redirects_go_when_the_routes_or_the_network_change(change: Callable[[Table], object]) -> None:
+    """They were about the routes as they were, and the new gateway may be known no more."""
+    table = Table()
+    table.add(DEFAULT, table.a, PEER)
+    table.add(DEFAULT, table.a, OTHER, metric=1)
+    table.redirect(FAR, OTHER, PEER, table.a, NOW)
+    table.changes.clear()
+    change(table)
+    assert len(table) == 0
+    assert table.gateway(FAR) != OTHER
+    assert None in table.changes
+
+
+def test_forgetting_what_is_not_redirected_changes_nothing() -> None:
+    table = Table()
+    table.add(DEFAULT, table.a, PEER)
+    table.changes.clear()
+    table.forget_redirect(FAR)
+    table.forget_redirects()
+    assert table.changes == []
 
 
 def test_redirects_are_bounded_and_the_oldest_makes_room() -> None:
@@ -214,6 +279,7 @@ def test_redirects_are_bounded_and_the_oldest_makes_room() -> None:
         table.redirect(host, OTHER, PEER, table.a, NOW)
     redirected = [record for record in table.records(NOW) if record.redirected]
     assert len(redirected) == 8
+    assert table.changes[-2:] == [hosts[91], hosts[99]]  # paths to the one that made room, too, are looked up again
     assert table.gateway(hosts[0]) == PEER
     assert table.gateway(hosts[-1]) == OTHER
 

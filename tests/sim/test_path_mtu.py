@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from stack.internet.echo import EchoFailure
 from stack.link.segment import Segment
 from stack.tcp.connection import Connection
 from stack.wire import icmp
 from stack.wire.addresses import parse_ipv4
-from stack.wire.numbers import PROTO_ICMP
+from stack.wire.ipv4 import Ipv4Header
+from stack.wire.numbers import PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from stack.wire.tcp_options import parse_options
+from stack.wire.udp import build_datagram
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.stranger import Stranger
@@ -30,6 +37,7 @@ class World:
         self.narrow = 1500
         self.tells = True  # whether it says Packet Too Big
         self.old_style = False  # without the MTU
+        self.bsd = False  # and with the header's length added to the total length
         self.cuts = False  # whether what has no DF passes, in pieces
         self.acknowledges = True
         self.messages = 0
@@ -80,7 +88,8 @@ class World:
 
     def says_too_big(self, heard: Heard, mtu: int) -> None:
         self.messages += 1
-        quoted = heard.ip.build() + heard.tcp.build()[:8]
+        ip = replace(heard.ip, total_length=heard.ip.total_length + 20 * self.bsd, checksum=None)
+        quoted = ip.build() + heard.tcp.build()[:8]
         self.router.says_ip(PROTO_ICMP, icmp.unreachable(icmp.FRAGMENTATION_NEEDED, quoted, mtu).build(), "10.0.0.1")
 
 
@@ -135,6 +144,16 @@ def test_an_old_router_that_tells_no_mtu_has_it_found_by_the_plateaus() -> None:
     assert sizes[:2] == [1500, 1492]
     assert sizes[2] == 1006
     assert connection.path.mtu == 552  # 508 is below the floor
+    assert connection.flight == 0
+
+
+@rfc("1191-5-a")
+def test_an_old_router_that_quotes_too_large_a_length_is_corrected() -> None:
+    """Of 1,492 octets it says 1,512, whose next plateau would be 1,492 again, for ever."""
+    world = World()
+    world.narrow, world.old_style, world.bsd = 1000, True, True
+    connection = world.connect()
+    assert world.send(connection, 1460)[:3] == [1500, 1492, 1006]
     assert connection.flight == 0
 
 
@@ -283,3 +302,89 @@ def test_a_black_hole_that_is_still_there_is_believed_for_ten_minutes() -> None:
     assert world.send(connection, 1460, for_s=5) == [1500, 1024, 516]
     world.network.run(for_s=500)
     assert world.send(connection, 1460) == [1024, 516]
+
+
+# --- what other protocols believe
+
+
+class Echoing(World):
+    """The host echoes datagrams on port 7, and a connection to the same destination has moved full segments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = self.connect()
+        assert self.send(self.connection, 14_600)[-1] == 1500
+        self.endpoint = self.here.udp(7)
+
+    def draws(self, count: int) -> tuple[Ipv4Header, bytes]:
+        """A forged request of so many octets, and the host's answer to FAR."""
+        source = parse_ipv4(FAR[0])
+        self.router.packets()
+        datagram = build_datagram(4000, 7, bytes(count), 0)[:6] + bytes(2) + bytes(count)  # without a checksum
+        self.router.says_ip(PROTO_UDP, datagram, "10.0.0.1", source=source)
+        self.network.run(for_s=0.001)
+        received = self.endpoint.receive()
+        assert received is not None
+        self.endpoint.send_to(received[0], received[1], self.network.now)
+        self.network.run(for_s=0.001)
+        [answer] = self.router.packets()
+        return answer
+
+    def claims(self, quoted: bytes, mtu: int) -> None:
+        message = icmp.unreachable(icmp.FRAGMENTATION_NEEDED, quoted, mtu).build()
+        self.router.says_ip(PROTO_ICMP, message, "10.0.0.1")
+        self.network.run(for_s=0.001)
+
+    def udp_mtu(self) -> int:
+        return self.here.host.ip.path(None, parse_ipv4(FAR[0]), PROTO_UDP).mtu
+
+
+@rfc("toobig-1")
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_short_answer_is_never_too_big(forged: bool) -> None:
+    """The answer has 28 octets; a forger writes 1,500 into the quote."""
+    world = Echoing()
+    header, payload = world.draws(0)
+    assert header.total_length == 28
+    world.claims(replace(header, total_length=1500 if forged else 28, checksum=None).build() + payload, 500)
+    counters = world.here.host.counters
+    assert (counters["icmp_too_big_fits"], counters["icmp_too_big_not_sent"]) == (not forged, forged)
+    assert (world.connection.path.mtu, world.udp_mtu()) == (1500, 1500)
+
+
+@rfc("toobig-2")
+def test_a_large_answer_that_is_too_big_leaves_tcp_alone() -> None:
+    world = Echoing()
+    header, payload = world.draws(1400)
+    world.claims(header.build() + payload, 500)
+    assert world.udp_mtu() == 552
+    assert world.connection.path.mtu == world.connect().path.mtu == 1500
+    assert world.send(world.connection, 14_600)[-1] == 1500
+
+
+@rfc("toobig-2")
+def test_a_ping_that_is_too_big_leaves_the_others_alone() -> None:
+    world = Echoing()
+    results = world.here.ping(FAR[0], bytes(1400))
+    world.network.run(for_s=0.001)
+    [(header, payload)] = world.router.packets()[-1:]
+    world.claims(header.build() + payload, 1000)
+    assert [type(result) for result in results] == [EchoFailure]
+    assert (world.connection.path.mtu, world.udp_mtu()) == (1500, 1500)
+    world.here.ping(FAR[0], bytes(1400))
+    world.network.run(for_s=0.001)
+    assert [header.total_length for header, _ in world.router.packets()] == [996, 452]
+
+
+@rfc("1191-6.2-a")
+def test_what_tcp_believes_holds_for_datagrams_too() -> None:
+    world = World()
+    connection = world.connect()
+    world.narrow = 1300
+    world.send(connection, 1460)
+    assert connection.path.mtu == 1300
+    endpoint = world.here.udp(7)
+    world.router.packets()
+    endpoint.send_to(bytes(1400), (parse_ipv4(FAR[0]), 9), world.network.now)
+    world.network.run(for_s=0.001)
+    assert [header.total_length for header, _ in world.router.packets()] == [1300, 148]

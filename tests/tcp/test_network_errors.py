@@ -105,6 +105,55 @@ def test_an_error_must_quote_what_is_in_flight(offset: int, in_flight: bool) -> 
     assert peer.world.counters["tcp_icmp_not_in_flight"] == (not in_flight)
 
 
+@rfc("5927-4.1-a", "icmp-1")
+@pytest.mark.parametrize(("offset", "believed"), [(-1, False), (0, True), (1, False)])
+def test_with_nothing_in_flight_an_error_may_be_about_the_last_acknowledgment(offset: int, believed: bool) -> None:
+    conn, peer = established()
+    assert conn.icmp_error(errno.EHOSTUNREACH, False, add(conn.snd_nxt, offset), peer.now) is believed
+    assert conn.soft_error == (errno.EHOSTUNREACH if believed else 0)
+
+
+@rfc("5927-4.1-a", "icmp-1")
+@pytest.mark.parametrize(
+    ("offset", "in_flight"), [(-1, False), (0, True), (2 * MSS - 1, True), (2 * MSS, False), (1 << 31, False)]
+)
+def test_too_big_is_what_has_text_in_flight(offset: int, in_flight: bool) -> None:
+    """Exactly: SND.NXT itself is the number of an ACK without text, which no link is too small for."""
+    conn, peer = established()
+    conn.send(text(2 * MSS), peer.now)
+    peer.expects(ACK, MSS)
+    peer.expects(ACK, MSS)
+    assert peer.world.too_big(conn, 1000, add(conn.snd_una, offset)) is in_flight
+    assert peer.world.counters["tcp_icmp_not_in_flight"] == (not in_flight)
+    if in_flight:
+        peer.expects(ACK, 960, seq=conn.snd_una)
+    peer.sends(ACK, ack=conn.snd_nxt)
+
+
+@rfc("5927-4.1-a", "icmp-1")
+def test_with_nothing_in_flight_nothing_is_too_big() -> None:
+    conn, peer = established()
+    conn.send(text(MSS), peer.now)
+    peer.expects(ACK, MSS)
+    peer.sends(ACK)
+    assert not peer.world.too_big(conn, 1000, conn.snd_nxt)
+    assert peer.world.counters.drops() == {"tcp_icmp_not_in_flight": 1}
+
+
+@rfc("redirect-1", "icmp-1")
+@pytest.mark.parametrize(
+    ("offset", "ours"), [(-1, False), (0, True), (3, True), (4, True), (5, False), (1 << 31, False)]
+)
+def test_a_redirect_may_quote_what_is_in_flight_and_a_pure_acknowledgment(offset: int, ours: bool) -> None:
+    """SND.NXT is what the ACKs of a connection that only receives have, and what Linux takes, too."""
+    conn, peer = established()
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, b"data")
+    assert conn.may_have_sent(add(conn.snd_una, offset)) is ours
+    assert peer.world.counters["tcp_icmp_not_in_flight"] == (not ours)
+    assert conn.soft_error == 0
+
+
 @rfc("5927-4.1-a")
 def test_a_forged_error_does_not_end_an_open() -> None:
     conn, peer = syn_sent()

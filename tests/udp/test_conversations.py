@@ -22,6 +22,7 @@ from tests.internet.station import (
     FakeInterface,
     Station,
 )
+from tests.requirements import rfc
 from tests.udp.endpoints import bound, connected, made, one_datagram, received
 
 UDP = 17
@@ -259,6 +260,61 @@ def test_an_error_about_what_was_never_sent_is_not_believed(station: Station) ->
         quoted = Ipv4Header(US, destination, UDP, 28).build() + UdpHeader(source_port, destination_port, 8).build()
         station.receives_icmp(icmp.unreachable(3, quoted), source=PEER)
     assert station.counters.drops() == {"icmp_error_unmatched": 4}
+
+
+def claim(remote: tuple[bytes, int], length: int = 28, port: int = 7) -> bytes:
+    """The start of a UDP datagram as it could have been sent from our port 7."""
+    return Ipv4Header(US, remote[0], UDP, length).build() + UdpHeader(port, remote[1], length - 20).build()
+
+
+@rfc("icmp-1")
+def test_an_error_counts_only_about_an_address_and_port_that_a_datagram_was_sent_to(station: Station) -> None:
+    """A socket that could have sent it is not enough: a peer's address and port are no secret."""
+    endpoint = connected(station)
+    station.receives_icmp(icmp.unreachable(3, claim((PEER, 9))), source=PEER)
+    assert endpoint.receive() is None
+    unconnected = bound(station, port=8)
+    unconnected.send_to(b"x", (PEER, 9), station.now)
+    station.frames()
+    station.receives_icmp(icmp.unreachable(3, claim((PEER, 10), port=8)), source=PEER)
+    assert station.counters.drops() == {"icmp_error_unmatched": 2}
+    station.receives_icmp(icmp.unreachable(3, claim((PEER, 9), port=8)), source=PEER)
+    assert station.counters.drops() == {"icmp_error_unmatched": 2}
+
+
+def test_the_remotes_that_errors_are_believed_about_are_bounded(station: Station) -> None:
+    endpoint = bound(station)
+    for port in range(1000, 1000 + station.config.udp.remotes_max + 1):
+        endpoint.send_to(b"x", (PEER, port), station.now)
+    for port in (1000, 1001):
+        station.receives_icmp(icmp.unreachable(3, claim((PEER, port))), source=PEER)
+    assert station.counters.drops() == {"icmp_error_unmatched": 1}
+
+
+@rfc("toobig-1")
+@pytest.mark.parametrize(("named", "believed"), [(1027, True), (1028, False), (1400, False)])
+def test_what_was_not_sent_that_large_is_not_too_big(station: Station, named: int, believed: bool) -> None:
+    """The largest datagram had 1,028 octets; what the quote claims is of no use to a forger."""
+    endpoint = bound(station)
+    for size in (10, 1000, 500):
+        endpoint.send_to(bytes(size), (PEER, 9), station.now)
+    endpoint.send_to(bytes(1472), (PEER, 10), station.now)
+    station.receives_icmp(icmp.unreachable(4, claim((PEER, 9), 1500), named), source=PEER)
+    refused = {"icmp_too_big_not_sent": 1, "icmp_error_unmatched": 1}
+    assert station.counters.drops() == ({} if believed else refused)
+    assert station.ipv4.path(None, PEER, UDP).mtu == (named if believed else 1500)
+
+
+@rfc("toobig-2")
+def test_too_big_about_a_datagram_cuts_datagrams_alone(station: Station) -> None:
+    endpoint = bound(station)
+    endpoint.send_to(bytes(1472), (PEER, 9), station.now)
+    refused = station.packets()
+    assert [header.total_length for header, _ in refused] == [1500]
+    station.receives_icmp(icmp.unreachable(4, claim((PEER, 9), 1500), 1000), source=PEER)
+    endpoint.send_to(bytes(1472), (PEER, 9), station.now)
+    assert [header.total_length for header, _ in station.packets()] == [996, 524]
+    assert station.ipv4.path(None, PEER, 6).mtu == 1500
 
 
 def test_an_unresolvable_neighbour_is_reported_to_a_connected_endpoint() -> None:
