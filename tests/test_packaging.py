@@ -20,7 +20,8 @@ PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
 def packages_in_tree() -> set[str]:
     """Every package below stack/, and tools/ under its installed name."""
     found = {".".join(path.parent.relative_to(TOP).parts) for path in (TOP / "stack").rglob("__init__.py")}
-    return found | {"tapstack"}
+    found |= {".".join(path.parent.relative_to(TOP).parts) for path in (TOP / "tools").rglob("__init__.py")}
+    return {re.sub(r"^tools\b", "tapstack", name) for name in found}
 
 
 def test_every_package_is_listed() -> None:
@@ -28,7 +29,7 @@ def test_every_package_is_listed() -> None:
 
 
 def test_every_folder_with_code_is_a_package() -> None:
-    folders = {path.parent for path in (TOP / "stack").rglob("*.py")}
+    folders = {path.parent for top in ("stack", "tools") for path in (TOP / top).rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
@@ -64,7 +65,7 @@ def test_the_wheel_installs_stack_and_tapstack_and_nothing_else(wheel: Path) -> 
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"stack", "tapstack"}
     modules = {name for name in names if name.endswith(".py")}
     in_tree = {str(path.relative_to(TOP)) for path in (TOP / "stack").rglob("*.py")}
-    in_tree |= {f"tapstack/{path.name}" for path in (TOP / "tools").glob("*.py")}
+    in_tree |= {f"tapstack/{path.relative_to(TOP / 'tools')}" for path in (TOP / "tools").rglob("*.py")}
     assert modules == in_tree
     assert {"stack/py.typed", "tapstack/py.typed"} <= set(names)
 

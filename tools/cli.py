@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from . import dhcp, lab, namespace, options, ping, up
+from .drill import program as drill
 
 DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
         parsers[arguments.program].refuse_unknown(unknown)
+    if arguments.program == "drill":
+        return drill.main(arguments)
     chosen = options.from_arguments(arguments, parsers[arguments.program])
     failure: up.Failed | None = None
     try:
@@ -72,8 +75,12 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
         ),
         "ping": add("ping", help="send ICMP echo requests from a host of our own"),
         "dhcp": add("dhcp", help="get a lease from a DHCP server and print it"),
+        "drill": add("drill", help="run packet scripts against a host in memory, in virtual time"),
     }
+    drill.add_options(parsers["drill"])
     for name, program in parsers.items():
+        if name == "drill":
+            continue
         if name != "dhcp":
             options.add_address_options(program)
         options.add_link_options(program, name)

@@ -1,0 +1,61 @@
+"""Collects the packet scripts of this folder: every `*.pkt` is a test.
+
+A script that fails, or is wrong, fails its test with the line and both packets side by side. One that asks for what
+this stack does not have is skipped, which is told apart from a pass; no script of this folder may do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.drill.outcome import Outcome, Verdict
+from tools.drill.program import run_file
+
+
+class ScriptFailed(Exception):
+    """A script did not pass."""
+
+
+class ScriptItem(pytest.Item):
+    """One packet script."""
+
+    def runtest(self) -> None:
+        """Run it."""
+        judge(run_file(self.path))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What the runner says, without a traceback of ours."""
+        if isinstance(excinfo.value, ScriptFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it is."""
+        return self.path, None, self.name
+
+
+def judge(outcome: Outcome) -> None:
+    """Pass, raise ScriptFailed or skip."""
+    if outcome.verdict is Verdict.UNSUPPORTED:
+        pytest.skip(str(outcome))
+    if outcome.verdict is not Verdict.PASSED:
+        raise ScriptFailed(str(outcome))
+
+
+class ScriptFile(pytest.File):
+    """A file that is one script."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Its only test."""
+        yield ScriptItem.from_parent(self, name="script")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take packet scripts in."""
+    if file_path.suffix == ".pkt":
+        return ScriptFile.from_parent(parent, path=file_path)
+    return None

@@ -1,0 +1,456 @@
+"""Socket calls of a script on the sockets of the host: the same results and errnos as a program in C would see.
+
+The host's sockets are trio's: a call waits until it is done. What O_NONBLOCK makes of that is up to the interpreter,
+which ends a call that would wait; `Progress` says what it had done by then.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket as stdlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from math import inf
+
+import trio
+
+import stack
+
+from . import symbols
+from .descriptors import Arguments, Descriptor, Descriptors, Record, fail
+from .matching import Row
+from .messages import parts_of
+from .options import Settings
+from .script import Call, Struct
+from .sockopts import expected_value, given_value, shown_value
+from .wire import OURS, THEIRS, Wire, octets
+
+POLLED = select.POLLIN | select.POLLOUT
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come: octets that were taken already, should it be ended."""
+
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call returned, and rows for what it wrote into its arguments."""
+
+    value: int
+    errno: int = 0
+    outputs: tuple[Row, ...] = ()
+
+
+Runnable = Callable[[Progress], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that may be run. `waits` says whether it may wait; `descriptor` is what it is about."""
+
+    run: Runnable
+    waits: bool
+    descriptor: Descriptor | None = None
+
+
+class Calls:
+    """The calls of one script on one host. `changed` is unparked when something may have become ready."""
+
+    def __init__(self, host: stack.Host, wire: Wire, settings: Settings) -> None:
+        self.files = Descriptors()
+        self.changed = trio.lowlevel.ParkingLot()
+        self._host = host
+        self._wire = wire
+        self._settings = settings
+        self._table: dict[str, Callable[[Arguments], Prepared]] = {
+            "socket": self._socket,
+            "bind": self._bind,
+            "listen": self._listen,
+            "accept": self._accept,
+            "accept4": self._accept,
+            "connect": self._connect,
+            "read": self._read,
+            "recv": self._read,
+            "recvfrom": self._read,
+            "readv": self._read,
+            "recvmsg": self._read,
+            "write": self._write,
+            "send": self._write,
+            "sendto": self._write,
+            "writev": self._write,
+            "sendmsg": self._write,
+            "shutdown": self._shutdown,
+            "close": self._close,
+            "setsockopt": self._setsockopt,
+            "getsockopt": self._getsockopt,
+            "fcntl": self._fcntl,
+            "ioctl": self._ioctl,
+            "poll": self._poll,
+        }
+
+    def prepare(self, line: int, call: Call) -> Prepared:
+        """The call, ready to run. ScriptError and Unsupported; OSError for what fails before it has begun: EBADF."""
+        arguments = Arguments(line, call)
+        if call.name not in self._table:
+            raise arguments.unsupported("there is no such call here")
+        if not isinstance(call.result, int):
+            raise arguments.wrong("its result is a number")
+        return self._table[call.name](arguments)
+
+    # --- making sockets
+
+    def _socket(self, arguments: Arguments) -> Prepared:
+        arguments.count(3)
+        if arguments.at(0) not in (..., int(stdlib.AF_INET)):
+            raise arguments.unsupported("only AF_INET is to be had")
+        kind, proto = arguments.integer(1), arguments.integer(2)
+        nonblocking = bool(kind & stdlib.SOCK_NONBLOCK)
+        kind &= ~(stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC)
+        if kind not in (stdlib.SOCK_STREAM, stdlib.SOCK_DGRAM):
+            raise arguments.unsupported("only SOCK_STREAM and SOCK_DGRAM are to be had")
+
+        async def run(_: Progress) -> Result:
+            made = self._host.socket(stdlib.AF_INET, kind, proto)
+            return Result(self.files.add(Descriptor(made, kind == stdlib.SOCK_STREAM, nonblocking)))
+
+        return Prepared(run, False)
+
+    def _address(self, arguments: Arguments, place: int, default: tuple[str, int]) -> tuple[str, int]:
+        """`...`, or an address written out."""
+        value = arguments.at(place)
+        if value is ...:
+            return default
+        if not isinstance(value, Struct) or value.kind != "sockaddr":
+            raise arguments.wrong(f"argument {place + 1} is an address")
+        family, port, host = (value.fields.get(name) for name in ("sa_family", "sin_port", "sin_addr"))
+        if family != stdlib.AF_INET or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise arguments.unsupported("only IPv4 addresses with a port are to be had")
+        if host == 0:
+            return "0.0.0.0", port
+        try:
+            return stdlib.inet_ntoa(stdlib.inet_aton((host if isinstance(host, bytes) else b"?").decode())), port
+        except (OSError, UnicodeError):
+            raise arguments.wrong("inet_addr() has an IPv4 address in quotes") from None
+
+    def _bind(self, arguments: Arguments) -> Prepared:
+        arguments.count(3)
+        descriptor = self.files.get(arguments.integer(0))
+        address = self._address(arguments, 1, (self._settings.local_ip, self._settings.bind_port))
+
+        async def run(_: Progress) -> Result:
+            await descriptor.socket.bind(address)
+            if not descriptor.stream:
+                ends = descriptor.socket.getsockname()[1], self._settings.peer_port
+                self._wire.current = descriptor.flow = self._wire.flow(ends)
+            return Result(0)
+
+        return Prepared(run, False, descriptor)
+
+    def _listen(self, arguments: Arguments) -> Prepared:
+        arguments.count(2)
+        descriptor, backlog = self.files.get(arguments.integer(0)), arguments.integer(1)
+
+        async def run(_: Progress) -> Result:
+            descriptor.socket.listen(backlog)
+            self._wire.listen_port = descriptor.socket.getsockname()[1]
+            return Result(0)
+
+        return Prepared(run, False, descriptor)
+
+    def _accept(self, arguments: Arguments) -> Prepared:
+        flags = arguments.integer(3) if arguments.count(3, 4) == 4 else 0
+        descriptor = self.files.get(arguments.integer(0))
+        arguments.unspecified(1)
+
+        async def run(_: Progress) -> Result:
+            taken, peer = await descriptor.socket.accept()
+            ends = taken.getsockname()[1], peer[1]
+            new = Descriptor(taken, True, bool(flags & stdlib.SOCK_NONBLOCK), flow=self._wire.flow(ends))
+            new.inline = descriptor.inline
+            return Result(self.files.add(new))
+
+        return Prepared(run, True, descriptor)
+
+    def _connect(self, arguments: Arguments) -> Prepared:
+        arguments.count(3)
+        descriptor = self.files.get(arguments.integer(0))
+        address = self._address(arguments, 1, (self._settings.remote_ip, self._settings.connect_port))
+
+        async def run(_: Progress) -> Result:
+            if descriptor.connecting:
+                raise fail(errno.EALREADY)
+            self._raise_failure(descriptor)
+            if descriptor.was_connecting:
+                descriptor.was_connecting = False
+                return Result(0)
+            descriptor.connecting = True
+            try:
+                await descriptor.socket.connect(address)
+            finally:
+                descriptor.connecting = False
+            ends = descriptor.socket.getsockname()[1], address[1]
+            descriptor.flow = self._wire.flow(ends)
+            if not descriptor.stream:
+                self._wire.current = descriptor.flow
+            return Result(0)
+
+        return Prepared(run, True, descriptor)
+
+    def _raise_failure(self, descriptor: Descriptor) -> None:
+        """The end of a connect that did not block is told once, by the next call."""
+        number, descriptor.failure = descriptor.failure, 0
+        if number:
+            descriptor.was_connecting = False
+            raise fail(number)
+
+    # --- data
+
+    def _read(self, arguments: Arguments) -> Prepared:
+        descriptor = self.files.get(arguments.integer(0))
+        size, flags = parts_of(arguments, reading=True)
+
+        async def run(_: Progress) -> Result:
+            self._raise_failure(descriptor)
+            try:
+                data = await descriptor.socket.recv(size, flags)
+            except OSError as error:
+                raise _perhaps_unsupported(arguments, error, flags) from None
+            return Result(len(data), 0, self._check_data(descriptor, data, flags))
+
+        return Prepared(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+
+    def _check_data(self, descriptor: Descriptor, data: bytes, flags: int) -> tuple[Row, ...]:
+        """What was read must be the peer's octets, in order."""
+        if flags & stdlib.MSG_OOB or descriptor.read_at is None:
+            return ()
+        at = descriptor.read_at if descriptor.stream else 0
+        urgent = [] if descriptor.inline or descriptor.flow is None else descriptor.flow.urgent
+        wanted = bytearray(octets(THEIRS, at, len(data)))
+        end = at + len(data)
+        for place in sorted(urgent):
+            if at <= place < end and bytes(wanted) != data:
+                del wanted[place - at]
+                wanted += octets(THEIRS, end, 1)
+                end += 1
+        if not flags & stdlib.MSG_PEEK:
+            descriptor.read_at = end
+        if bytes(wanted) == data:
+            return ()
+        return (Row("data", "the peer's octets, in order", "other octets", True),)
+
+    def _write(self, arguments: Arguments) -> Prepared:
+        descriptor = self.files.get(arguments.integer(0))
+        size, flags = parts_of(arguments, reading=False)
+        address: tuple[str, int] | None = None
+        if arguments.call.name == "sendto" and not (descriptor.stream and not flags & symbols.MSG_FASTOPEN):
+            address = self._address(arguments, 4, (self._settings.remote_ip, self._settings.connect_port))
+
+        async def run(progress: Progress) -> Result:
+            self._raise_failure(descriptor)
+            sending = descriptor.socket
+            data = octets(OURS, descriptor.written if descriptor.stream else 0, size)
+            try:
+                if address is not None:
+                    progress.done = await sending.sendto(data, flags, address)
+                    if descriptor.stream:
+                        descriptor.written += progress.done
+                    return Result(progress.done)
+                while True:
+                    taken = await sending.send(data[progress.done :], flags)
+                    progress.done += taken
+                    if descriptor.stream:
+                        descriptor.written += taken
+                    if progress.done >= size or not descriptor.stream:
+                        return Result(progress.done)
+            except OSError as error:
+                raise _perhaps_unsupported(arguments, error, flags) from None
+
+        return Prepared(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+
+    # --- the rest of a socket's life
+
+    def _shutdown(self, arguments: Arguments) -> Prepared:
+        arguments.count(2)
+        descriptor, how = self.files.get(arguments.integer(0)), arguments.integer(1)
+
+        async def run(_: Progress) -> Result:
+            descriptor.socket.shutdown(how)
+            return Result(0)
+
+        return Prepared(run, False, descriptor)
+
+    def _close(self, arguments: Arguments) -> Prepared:
+        arguments.count(1)
+        number = arguments.integer(0)
+        self.files.get(number)
+
+        async def run(_: Progress) -> Result:
+            self.files.close(number)
+            return Result(0)
+
+        return Prepared(run, False)
+
+    def _setsockopt(self, arguments: Arguments) -> Prepared:
+        arguments.count(5)
+        descriptor = self.files.get(arguments.integer(0))
+        level, name = arguments.integer(1), arguments.integer(2)
+        value = given_value(arguments, 3, arguments.size(4, 1024))
+
+        async def run(_: Progress) -> Result:
+            try:
+                descriptor.socket.setsockopt(level, name, value)
+            except OSError as error:
+                raise _perhaps_unsupported(arguments, error, 0) from None
+            if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_OOBINLINE):
+                descriptor.inline = any(value)
+            return Result(0)
+
+        return Prepared(run, False, descriptor)
+
+    def _getsockopt(self, arguments: Arguments) -> Prepared:
+        arguments.count(5)
+        descriptor = self.files.get(arguments.integer(0))
+        level, name = arguments.integer(1), arguments.integer(2)
+        wanted, length = expected_value(arguments, 3, 4)
+
+        async def run(_: Progress) -> Result:
+            if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_ERROR) and descriptor.failure:
+                number, descriptor.failure, descriptor.was_connecting = descriptor.failure, 0, False
+                data = number.to_bytes(4, "little")
+            else:
+                try:
+                    data = descriptor.socket.getsockopt(level, name, length)
+                except OSError as error:
+                    raise _perhaps_unsupported(arguments, error, 0) from None
+            if wanted is None:
+                return Result(0)
+            shown = shown_value(data)
+            rows = (Row("value", str(wanted), str(shown), wanted != shown), Row("length", str(length), str(len(data))))
+            return Result(0, 0, rows)
+
+        return Prepared(run, False, descriptor)
+
+    def _fcntl(self, arguments: Arguments) -> Prepared:
+        arguments.count(2, 3)
+        descriptor = self.files.get(arguments.integer(0))
+        command = arguments.integer(1)
+        if command not in (symbols.F_GETFL, symbols.F_SETFL):
+            raise arguments.unsupported("only F_GETFL and F_SETFL are to be had")
+        if command == symbols.F_SETFL:
+            flags = arguments.integer(2) if arguments.count(3) else 0
+            if flags & ~(os.O_RDWR | os.O_NONBLOCK | os.O_WRONLY):
+                raise arguments.unsupported("only O_NONBLOCK may be set")
+
+        async def run(_: Progress) -> Result:
+            if command == symbols.F_SETFL:
+                descriptor.nonblocking = bool(flags & os.O_NONBLOCK)
+                return Result(0)
+            return Result(os.O_RDWR | (os.O_NONBLOCK if descriptor.nonblocking else 0))
+
+        return Prepared(run, False, descriptor)
+
+    def _ioctl(self, arguments: Arguments) -> Prepared:
+        arguments.count(3)
+        descriptor = self.files.get(arguments.integer(0))
+        request, wanted = arguments.integer(1), arguments.at(2)
+        if request not in (symbols.SIOCINQ, symbols.SIOCOUTQ):
+            raise arguments.unsupported("only SIOCINQ and SIOCOUTQ are to be had")
+        if not isinstance(wanted, list) or len(wanted) != 1 or not isinstance(wanted[0], int):
+            raise arguments.wrong("argument 3 is a list of one number")
+
+        async def run(_: Progress) -> Result:
+            record = self.record(descriptor)
+            if record is None:
+                raise fail(errno.EINVAL)
+            value = record.unread if request == symbols.SIOCINQ else record.unsent
+            return Result(0, 0, (Row("value", str(wanted[0]), str(value), wanted[0] != value),))
+
+        return Prepared(run, False, descriptor)
+
+    def record(self, descriptor: Descriptor) -> Record | None:
+        """What the host tells about a connection; None when it is over."""
+        if descriptor.flow is None:
+            return None
+        local, remote = f":{descriptor.flow.ends[0]}", f":{descriptor.flow.ends[1]}"
+        for record in self._host.connections():
+            if record.remote is not None and record.local.endswith(local) and record.remote.endswith(remote):
+                return record
+        return None
+
+    # --- waiting
+
+    def _poll(self, arguments: Arguments) -> Prepared:
+        arguments.count(3)
+        entries, timeout_ms = arguments.at(0), arguments.integer(2)
+        if not isinstance(entries, list) or len(entries) != arguments.integer(1):
+            raise arguments.wrong("argument 1 is a list, and argument 2 its length")
+        polled: list[tuple[Descriptor, int, int]] = []
+        for entry in entries:
+            if not isinstance(entry, Struct) or entry.kind != "pollfd":
+                raise arguments.wrong("argument 1 is a list of {fd=..., events=..., revents=...}")
+            number, events, revents = (entry.fields.get(name, 0) for name in ("fd", "events", "revents"))
+            if not isinstance(number, int) or not isinstance(events, int) or not isinstance(revents, int):
+                raise arguments.wrong("fd, events and revents are numbers")
+            if (events | revents) & ~POLLED:
+                raise arguments.unsupported("only POLLIN and POLLOUT are to be had")
+            polled.append((self.files.get(number), events, revents))
+
+        async def run(_: Progress) -> Result:
+            ready = [0] * len(polled)
+            with trio.move_on_after(inf if timeout_ms < 0 else timeout_ms / 1000):
+                while True:
+                    ready = [await self._ready(descriptor, events) for descriptor, events, _ in polled]
+                    if any(ready) or not timeout_ms:
+                        break
+                    await self.changed.park()
+            rows = tuple(
+                Row("revents", str(wanted), str(found), wanted != found)
+                for (_, _, wanted), found in zip(polled, ready, strict=True)
+            )
+            return Result(sum(map(bool, ready)), 0, rows)
+
+        return Prepared(run, bool(timeout_ms))
+
+    async def _ready(self, descriptor: Descriptor, events: int) -> int:
+        """Which of the events of poll() have happened."""
+        found = 0
+        if events & select.POLLIN and not descriptor.connecting and descriptor.socket.is_readable():
+            found |= select.POLLIN
+        if events & select.POLLOUT and not descriptor.connecting and await _is_writable(descriptor.socket):
+            found |= select.POLLOUT
+        return found
+
+
+async def _is_writable(sock: trio.socket.SocketType) -> bool:
+    """Whether a send would do something at once: what waits three passes of trio's loop was not done at once."""
+    writable = False
+
+    async def look() -> None:
+        nonlocal writable
+        try:
+            await sock.wait_writable()
+        except trio.BusyResourceError:
+            return  # another call waits for it
+        writable = True
+
+    with trio.CancelScope(shield=True):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            for _ in range(3):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+    return writable
+
+
+def _perhaps_unsupported(arguments: Arguments, error: OSError, flags: int) -> Exception:
+    """An option or flag that the stack does not have is no failure of what the script is about."""
+    refusals = {errno.ENOPROTOOPT: "this socket option", errno.EOPNOTSUPP: "these flags" if flags else ""}
+    what = refusals.get(error.errno or 0)
+    if what and arguments.call.errno != symbols.errno_name(error.errno or 0):
+        return arguments.unsupported(f"the stack does not have {what}")
+    return error

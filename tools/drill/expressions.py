@@ -1,0 +1,175 @@
+"""The arguments of socket calls: numbers, names, strings, lists and the structures of the socket interface."""
+
+from __future__ import annotations
+
+from . import symbols
+from .lexer import Token
+from .script import Expression, ScriptError, Struct, Unsupported
+
+DEEPEST = 16  # lists and structures in one another
+MOST_ITEMS = 1000  # in one list
+_STRUCTS = {
+    "sa_family": ("sockaddr", ("sa_family", "sin_port", "sin_addr")),
+    "onoff": ("linger", ("onoff", "linger")),
+    "fd": ("pollfd", ("fd", "events", "revents")),
+    "msg_name": ("msghdr", ("msg_name", "msg_iov", "msg_flags")),
+}
+_NOT_HERE = ("epoll event", "cmsg", "MPLS or GRE header", "extended error")
+_FIRST_NOT_HERE = {"events": 0, "cmsg_level": 1, "scm_sec": 1, "label": 2, "flags": 2, "ee_errno": 3}
+
+
+class ExpressionParser:
+    """Goes through tokens, and reads expressions; `defines` are the names that the script has given to words."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._depth = 0
+        self.defines: dict[str, Expression] = {}
+
+    # --- tokens
+
+    def peek(self, ahead: int = 0) -> Token:
+        """The token that comes next, or one after it."""
+        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+
+    def before(self) -> Token:
+        """The token that was taken last."""
+        return self._tokens[max(self._at - 1, 0)]
+
+    def take(self) -> Token:
+        """The next token; the end of the script is an error."""
+        token = self.peek()
+        if token.kind == "end":
+            raise self.wrong("the script ends in the midst of a line")
+        self._at += 1
+        return token
+
+    def accept(self, text: str) -> bool:
+        """Take the next token if it is `text`."""
+        if self.peek().text == text and self.peek().kind not in ("string", "end"):
+            self._at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> Token:
+        """Take the next token, which must be `text`."""
+        if not self.accept(text):
+            raise self.wrong(f"expected {text!r}")
+        return self.before()
+
+    def wrong(self, message: str, token: Token | None = None) -> ScriptError:
+        """The error of a token, by default the next one."""
+        token = self.peek() if token is None else token
+        return ScriptError(token.line, token.column, message)
+
+    def number(self, what: str, largest: int) -> int:
+        """A number from 0 to `largest`."""
+        token = self.peek()
+        if token.kind not in ("integer", "hex"):
+            raise self.wrong(f"expected {what}")
+        value = int(token.text, 0 if token.kind == "hex" else 10)
+        if not 0 <= value <= largest:
+            raise self.wrong(f"{what} is 0 to {largest}")
+        self.take()
+        return value
+
+    # --- expressions
+
+    def expressions(self, closing: str) -> list[Expression]:
+        """Expressions with commas between them, up to `closing`, which is left."""
+        found: list[Expression] = []
+        while self.peek().text != closing:
+            if found:
+                self.expect(",")
+            if len(found) == MOST_ITEMS:
+                raise self.wrong(f"a list has at most {MOST_ITEMS} items")
+            found.append(self.expression())
+        return found
+
+    def expression(self) -> Expression:
+        """One expression; numbers may be joined by `|`."""
+        value = self._single()
+        while self.peek().text == "|":
+            bar = self.take()
+            other = self._single()
+            if not isinstance(value, int) or not isinstance(other, int):
+                raise self.wrong("only numbers are joined by |", bar)
+            value |= other
+        return value
+
+    def _single(self) -> Expression:
+        token = self.take()
+        if token.kind == "ellipsis":
+            return ...
+        if token.kind in ("integer", "hex"):
+            return int(token.text, 0 if token.kind == "hex" else 10)
+        if token.kind == "string":
+            return self._string(token)
+        if token.kind == "word":
+            return self._name(token)
+        if token.text not in ("[", "{"):
+            raise self.wrong("expected a number, a name, a string, a list or a structure", token)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self.wrong(f"lists and structures are at most {DEEPEST} deep", token)
+        try:
+            return self._list() if token.text == "[" else self._struct(token)
+        finally:
+            self._depth -= 1
+
+    def _string(self, token: Token) -> bytes:
+        text = token.text[1:-1]
+        while self.peek().kind == "string":
+            text += self.take().text[1:-1]
+        if self.peek().kind == "ellipsis":
+            raise Unsupported(token.line, "strings that are cut short")
+        try:
+            return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
+        except (UnicodeError, ValueError):
+            raise self.wrong("a string holds octets", token) from None
+
+    def _name(self, token: Token) -> Expression:
+        if token.text in self.defines:
+            return self.defines[token.text]
+        if token.text in ("inet_addr", "htons"):
+            self.expect("(")
+            value = self.expression()
+            self.expect(")")
+            return value
+        if token.text == "inet6_addr" or token.text == "AF_INET6":
+            raise Unsupported(token.line, "IPv6")
+        number = symbols.constant(token.text)
+        if number is None:
+            raise Unsupported(token.line, f"the name {token.text}")
+        return number
+
+    def _list(self) -> Expression:
+        found = self.expressions("]")
+        self.expect("]")
+        return found
+
+    def _struct(self, opening: Token) -> Expression:
+        name = self.peek().text
+        if name in _FIRST_NOT_HERE:
+            raise Unsupported(opening.line, f"the structure of an {_NOT_HERE[_FIRST_NOT_HERE[name]]}")
+        if name not in _STRUCTS:
+            items = self.expressions("}")
+            self.expect("}")
+            return Struct("iovec", {"base": items[0], "length": items[1]}) if len(items) == 2 else items
+        kind, names = _STRUCTS[name]
+        fields: dict[str, Expression] = {}
+        while not self.accept("}"):
+            if fields:
+                self.expect(",")
+            token = self.take()
+            if token.text == "msg_control":
+                raise Unsupported(token.line, "control messages")
+            if token.text not in names or token.text in fields:
+                raise self.wrong(f"a {kind} has {', '.join(names)}", token)
+            if self.accept("("):  # how long a name is, how many parts an iovec has
+                self.expressions(")")
+                self.expect(")")
+            self.expect("=")
+            fields[token.text] = self.expression()
+        return Struct(kind, fields)

@@ -1,0 +1,257 @@
+"""Compares a packet that the host has sent with the line that expects it, field by field.
+
+What a line does not name is not compared: ports, `win`, TOS, TTL, and all options behind `<...>`. Never compared are
+the Identification and the DF bit of the IP header, the acknowledgment number of a segment without the flag `.`, and
+the octets that an ICMP error quotes beyond the ports and the sequence number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import symbols
+from .options import Settings
+from .packet import ECN_BITS, PROTO_TCP, PROTO_UDP, Icmp, Tcp, Udp
+from .script import IcmpPacket, Ip, Option, TcpPacket, UdpPacket
+from .wire import HOST_FIN, MASK, OURS, Flow, Sent, Wire, octets
+
+ANYTHING = "(any)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field: what the line says, what was sent, and whether that differs."""
+
+    name: str
+    expected: str
+    sent: str
+    differs: bool = False
+
+
+def compare(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent, wire: Wire, settings: Settings) -> list[Row]:
+    """All fields, side by side. A first SYN tells `wire` the flow's numbers; a flow that is named becomes current."""
+    body = sent.datagram.body
+    rows = [Row("protocol", protocol(expected), protocol(body), protocol(expected) != protocol(body))]
+    if not rows[0].differs:
+        rows += _address_rows(sent, settings)
+        if isinstance(expected, TcpPacket) and isinstance(body, Tcp):
+            rows += _tcp_rows(expected, body, sent, wire, settings)
+        elif isinstance(expected, UdpPacket) and isinstance(body, Udp):
+            rows += _udp_rows(expected, body, sent, wire)
+        elif isinstance(expected, IcmpPacket) and isinstance(body, Icmp):
+            rows += _icmp_rows(expected, body, wire)
+    return rows + _ip_rows(expected, sent)
+
+
+def protocol(packet: object) -> str:
+    """The name of what a packet carries."""
+    if isinstance(packet, (TcpPacket, Tcp)):
+        return "tcp"
+    return "udp" if isinstance(packet, (UdpPacket, Udp)) else "icmp"
+
+
+def _row(name: str, expected: object, sent: object) -> Row:
+    return Row(name, str(expected), str(sent), expected != sent)
+
+
+def _address_rows(sent: Sent, settings: Settings) -> list[Row]:
+    """The addresses are those of the settings; they are shown only when they are not."""
+    expected = f"{settings.local_ip} > {settings.remote_ip}"
+    row = _row("addresses", expected, f"{sent.datagram.source} > {sent.datagram.destination}")
+    return [row] if row.differs else []
+
+
+def _ip_rows(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent) -> list[Row]:
+    rows: list[Row] = []
+    ip, datagram = expected.ip, sent.datagram
+    if ip.ecn is not None:
+        names = {bits: name for name, bits in ECN_BITS.items()}
+        name = names[datagram.tos & 3]
+        rows.append(Row("ECN", ip.ecn, name, name not in ("ect0", "ect1") if ip.ecn == "ect01" else name != ip.ecn))
+    if ip.tos is not None:
+        rows.append(_row("TOS", hex(ip.tos), hex(datagram.tos)))
+    if ip.ttl is not None:
+        rows.append(_row("TTL", ip.ttl, datagram.ttl))
+    return rows
+
+
+# --- whose packet it is
+
+
+def _flow(expected: TcpPacket | UdpPacket, sent: Sent, wire: Wire) -> tuple[Flow, list[Row]]:
+    """The flow of a packet, and the row of its ports when the line names them or they are not the current ones."""
+    ends = sent.ends
+    assert ends is not None
+    if expected.ports is not None:
+        return _named(wire, ends), [_row("ports", "{} > {}".format(*expected.ports), "{} > {}".format(*ends))]
+    if wire.begins(sent):
+        return _named(wire, ends), []
+    if wire.current is None:
+        return _named(wire, ends), []
+    if wire.current.ends != ends:
+        return wire.flow(ends), [_row("ports", "{} > {}".format(*wire.current.ends), "{} > {}".format(*ends))]
+    return wire.current, []
+
+
+def _named(wire: Wire, ends: tuple[int, int]) -> Flow:
+    wire.current = wire.flow(ends)
+    return wire.current
+
+
+def described(sent: Sent, wire: Wire) -> TcpPacket | UdpPacket | IcmpPacket:
+    """A packet of the host's as a line of the script would say it."""
+    body, ends, ip = sent.datagram.body, sent.ends, Ip()
+    if isinstance(body, Icmp):
+        return IcmpPacket(True, ip, None, body.kind, body.code, None, None, None, None)
+    assert ends is not None
+    ports = None if wire.current is not None and wire.current.ends == ends else ends
+    if isinstance(body, Udp):
+        return UdpPacket(True, ip, ports, len(body.payload))
+    flow = wire.flow(ends)
+    numbers = flow.host_number(body.seq), len(body.payload), flow.peer_number(body.ack)
+    options = _relative(body.options, flow)
+    ack = numbers[2] if body.flags & symbols.ACK else None
+    return TcpPacket(True, ip, ports, body.flags, *numbers[:2], ack, body.window, body.urgent, options)
+
+
+# --- TCP
+
+
+def _tcp_rows(expected: TcpPacket, body: Tcp, sent: Sent, wire: Wire, settings: Settings) -> list[Row]:
+    flow, rows = _flow(expected, sent, wire)
+    if body.flags & symbols.SYN and (flow.host_zero is None or flow.over):
+        flow.host_zero = (body.seq - expected.seq) & MASK
+        flow.host_first = expected.seq + 1
+        if flow.finished and not body.flags & symbols.ACK:
+            flow.peer_first = None
+        flow.stamp_zero = None
+        flow.finished = 0
+    flow.note(body.flags, HOST_FIN)
+    start = flow.host_number(body.seq)
+    rows.append(_row("flags", symbols.show_flags(expected.flags), symbols.show_flags(body.flags)))
+    rows.append(_row("seq", _range(expected.seq, expected.length), _range(start, len(body.payload))))
+    if expected.flags & symbols.ACK or body.flags & symbols.ACK:
+        ack = str(flow.peer_number(body.ack)) if body.flags & symbols.ACK else "-"
+        rows.append(_row("ack", "-" if expected.ack is None else str(expected.ack), ack))
+    if expected.window is None:
+        rows.append(Row("win", ANYTHING, str(body.window)))
+    else:
+        rows.append(_row("win", expected.window, body.window))
+    if expected.urgent or body.urgent or (expected.flags | body.flags) & symbols.URG:
+        rows.append(_row("urg", expected.urgent, body.urgent))
+    rows += _option_rows(expected, body, flow, settings)
+    rows += _payload_rows(body, start, flow)
+    return rows
+
+
+def _range(start: int, length: int) -> str:
+    return f"{start}:{(start + length) & MASK}({length})"
+
+
+def _payload_rows(body: Tcp, start: int, flow: Flow) -> list[Row]:
+    """The octets must be those that belong at their place in the stream, in order; shown only when they are not."""
+    syn = 1 if body.flags & symbols.SYN else 0
+    first = (start + syn - flow.host_first) & MASK
+    payload = body.payload
+    if first > MASK >> 1:  # before the stream: the garbage octet of RFC 9293 section 3.8.4
+        return []
+    wanted = octets(OURS, first, len(payload))
+    if payload == wanted:
+        return []
+    at = next(index for index, octet in enumerate(wanted) if octet != payload[index])
+    shown = start + syn + at
+    return [Row("payload", "the stream's own octets, in order", f"others from octet {shown} on", True)]
+
+
+def _option_rows(expected: TcpPacket, body: Tcp, flow: Flow, settings: Settings) -> list[Row]:
+    if expected.options is None:
+        return [Row("options", "<...>", _show_options(_relative(body.options, flow)))]
+    told = next((option.values[0] for option in expected.options if option.name == "TS"), None)
+    live = next((option.values[0] for option in body.options if option.name == "TS"), None)
+    if told is not None and live is not None and flow.stamp_zero is None:
+        flow.stamp_zero = (live - told) & MASK
+    options = _relative(body.options, flow)
+    if told is not None and live is not None and _same_time(told, live, flow, settings):
+        options = tuple(Option("TS", (told, option.values[1])) if option.name == "TS" else option for option in options)
+    return [_row("options", _show_options(expected.options), _show_options(options))]
+
+
+def _same_time(told: int, live: int, flow: Flow, settings: Settings) -> bool:
+    """Whether the host's timestamp clock shows what the line says, give or take the tolerance."""
+    if not settings.tcp_ts_tick_usecs:
+        return True
+    off = (live - (flow.stamp_zero or 0) - told) & MASK
+    off = min(off, (-off) & MASK)
+    return off * settings.tcp_ts_tick_usecs <= settings.tolerance_usecs
+
+
+def _relative(options: Iterable[Option], flow: Flow) -> tuple[Option, ...]:
+    """Options of the host's in the script's numbers."""
+    found: list[Option] = []
+    for option in options:
+        if option.name == "TS":
+            value = (option.values[0] - (flow.stamp_zero or 0)) & MASK
+            option = Option("TS", (value, option.values[1]))
+        elif option.name == "sack":
+            option = Option("sack", tuple(flow.peer_number(edge) for edge in option.values))
+        found.append(option)
+    return tuple(found)
+
+
+def _show_options(options: tuple[Option, ...]) -> str:
+    return "<" + ",".join(map(show_option, options)) + ">"
+
+
+def show_option(option: Option) -> str:
+    """An option as the language writes it."""
+    values = option.values
+    if option.name == "TS":
+        return f"TS val {values[0]} ecr {values[1]}"
+    if option.name == "sack":
+        return "sack " + " ".join(f"{left}:{right}" for left, right in zip(values[::2], values[1::2], strict=True))
+    words = [option.name, *map(str, values)]
+    return " ".join([*words, option.octets.hex()] if option.octets else words)
+
+
+# --- UDP and ICMP
+
+
+def _udp_rows(expected: UdpPacket, body: Udp, sent: Sent, wire: Wire) -> list[Row]:
+    _, rows = _flow(expected, sent, wire)
+    rows.append(_row("length", expected.length, len(body.payload)))
+    if body.payload != octets(OURS, 0, len(body.payload)):
+        rows.append(Row("payload", "what was sent", "other octets", True))
+    return rows
+
+
+def _icmp_rows(expected: IcmpPacket, body: Icmp, wire: Wire) -> list[Row]:
+    rows = [_row("type", *map(symbols.icmp_type_name, (expected.kind, body.kind)))]
+    codes = symbols.icmp_code_name(expected.kind, expected.code), symbols.icmp_code_name(body.kind, body.code)
+    rows.append(_row("code", *codes))
+    if expected.mtu is not None:
+        rows.append(_row("mtu", expected.mtu, int.from_bytes(body.rest[2:], "big")))
+    if expected.ident is not None:
+        rows.append(_row("id", expected.ident, int.from_bytes(body.rest[:2], "big")))
+    if expected.raw is not None:
+        rows.append(_row("data", expected.raw, len(body.payload)))
+    if expected.quote is not None:
+        wanted = f"{expected.quote.protocol} " + _range(expected.quote.seq, expected.quote.length)
+        rows.append(_row("quote", wanted, _quoted(body.payload, wire)))
+    return rows
+
+
+def _quoted(quote: bytes, wire: Wire) -> str:
+    """The packet that an error of the host's quotes, in the script's numbers: it has come from the peer."""
+    if len(quote) < 28:
+        return f"{len(quote)} octets"
+    header = (quote[0] & 15) * 4
+    total, protocol_number = int.from_bytes(quote[2:4], "big"), quote[9]
+    if protocol_number == PROTO_UDP:
+        return "udp " + _range(0, total - header - 8)
+    if protocol_number != PROTO_TCP or len(quote) < header + 13:
+        return f"protocol {protocol_number}"
+    ports = tuple(int.from_bytes(quote[header + at : header + at + 2], "big") for at in (0, 2))
+    flow = wire.flow((ports[1], ports[0]))
+    length = total - header - (quote[header + 12] >> 4) * 4
+    return "tcp " + _range(flow.peer_number(int.from_bytes(quote[header + 4 : header + 8], "big")), length)

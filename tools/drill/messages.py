@@ -1,0 +1,57 @@
+"""How many octets a reading or writing call is about, and its flags: one buffer, an array of them, or a msghdr."""
+
+from __future__ import annotations
+
+from .descriptors import Arguments
+from .script import Expression, Struct
+
+MOST_OCTETS = 1 << 26
+
+
+def parts_of(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
+    """(octets, flags) of read, recv, recvfrom, readv, recvmsg and their like for writing."""
+    name = arguments.call.name
+    if name in ("readv", "writev"):
+        arguments.count(3)
+        return _total(arguments, arguments.at(1), arguments.integer(2)), 0
+    if name in ("recvmsg", "sendmsg"):
+        arguments.count(3)
+        return _message(arguments)
+    flags = 0
+    if name in ("read", "write"):
+        arguments.count(3)
+    elif name in ("recv", "send"):
+        arguments.count(4)
+        flags = arguments.integer(3)
+    else:
+        arguments.count(6)
+        flags = arguments.integer(3)
+        if reading:
+            arguments.unspecified(4)
+    arguments.unspecified(1)
+    return arguments.size(2), flags
+
+
+def _message(arguments: Arguments) -> tuple[int, int]:
+    message = arguments.at(1)
+    if not isinstance(message, Struct) or message.kind != "msghdr" or "msg_iov" not in message.fields:
+        raise arguments.wrong("argument 2 is {msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}")
+    if message.fields.get("msg_name", ...) is not ...:
+        raise arguments.unsupported("msg_name is written ... here")
+    if message.fields.get("msg_flags", 0) != 0:
+        raise arguments.unsupported("msg_flags is 0 here")
+    return _total(arguments, message.fields["msg_iov"], None), arguments.integer(2)
+
+
+def _total(arguments: Arguments, iovec: Expression, count: int | None) -> int:
+    if not isinstance(iovec, list) or (count is not None and len(iovec) != count):
+        raise arguments.wrong("an iovec is a list of {..., octets}, and its length follows")
+    total = 0
+    for part in iovec:
+        length = part.fields.get("length") if isinstance(part, Struct) and part.kind == "iovec" else None
+        if not isinstance(length, int) or length < 0:
+            raise arguments.wrong("a part of an iovec is {..., octets}")
+        total += length
+    if total > MOST_OCTETS:
+        raise arguments.wrong(f"a size is 0 to {MOST_OCTETS} octets")
+    return total

@@ -1,0 +1,156 @@
+"""The options at the head of a script, and what they set: addresses, ports, tolerance, the host's configuration.
+
+`--config=NAME=VALUE` is the one that packetdrill does not have: it stands for the sysctl commands that scripts for a
+kernel run in a shell. NAME is a field of `stack.Config`: tcp.rack, tcp.rto_min_s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import stack
+
+from . import symbols
+from .script import Expression, ScriptError, Unsupported
+
+if TYPE_CHECKING:
+    from .expressions import ExpressionParser
+
+MOST_OPTIONS = 200
+MOST = 1 << 40  # of any number in the configuration
+IGNORED = ("speed", "verbose", "debug", "dry_run", "send_omit_free")
+"""Options that are taken and mean nothing here: there is no device whose speed could be set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a script runs with. Ports of packets that name none: `bind_port` and `connect_port` of the host's sockets,
+    `peer_port` of a peer that opens a connection. Addresses are dotted text; times in microseconds."""
+
+    local_ip: str = "192.168.0.1"
+    gateway_ip: str = "192.168.0.2"
+    netmask_ip: str = "255.255.0.0"
+    remote_ip: str = "192.0.2.1"
+    bind_port: int = 8080
+    connect_port: int = 8080
+    peer_port: int = 50000
+    mtu: int = 1500
+    tolerance_usecs: int = 0
+    tcp_ts_tick_usecs: int = 1000
+    seed: int = 1
+    config: stack.Config = dataclasses.field(default_factory=stack.Config)
+
+
+_NUMBERS = {
+    "bind_port": (1, 65535),
+    "connect_port": (1, 65535),
+    "peer_port": (1, 65535),
+    "mtu": (68, 65535),
+    "tolerance_usecs": (0, 10_000_000),
+    "tcp_ts_tick_usecs": (0, 1_000_000),
+    "seed": (0, 1 << 32),
+}
+_ADDRESSES = ("local_ip", "gateway_ip", "netmask_ip", "remote_ip")
+
+
+def read_options(parser: ExpressionParser) -> tuple[list[tuple[int, str, str | None]], dict[str, Expression]]:
+    """The options at the head of a script, each (line, name, value), and the names that `--define` gives."""
+    options: list[tuple[int, str, str | None]] = []
+    defines: dict[str, Expression] = {}
+    while parser.peek().kind == "option":
+        token = parser.take()
+        if len(options) + len(defines) == MOST_OPTIONS:
+            raise parser.wrong(f"a script has at most {MOST_OPTIONS} options", token)
+        value: str | None = None
+        if parser.accept("="):
+            value = parser.take().text
+            while parser.peek().start == parser.before().stop and parser.peek().kind != "end":
+                value += parser.take().text
+        if token.text == "--define":
+            name, _, meaning = (value or "").partition("=")
+            known = _defined(meaning)
+            if not name or known is None:
+                raise Unsupported(token.line, f"--define={value}")
+            defines[name] = known
+        else:
+            options.append((token.line, token.text[2:], value))
+    return options, defines
+
+
+def _defined(meaning: str) -> Expression | None:
+    if meaning.startswith('"') and meaning.endswith('"') and len(meaning) > 1:
+        return meaning[1:-1].encode()
+    if meaning.lstrip("-").isdecimal():
+        return int(meaning)
+    return symbols.constant(meaning)
+
+
+def settle(options: tuple[tuple[int, str, str | None], ...], given: Settings) -> Settings:
+    """What the script says for itself, over what was given on the command line. ScriptError, Unsupported."""
+    settings = given
+    for line, name, value in options:
+        if name in IGNORED:
+            continue
+        if name == "ip_version":
+            if value != "ipv4":
+                raise Unsupported(line, f"--ip_version={value}")
+            continue
+        if name != "config" and name not in _NUMBERS and name not in _ADDRESSES:
+            raise Unsupported(line, f"the option --{name}")
+        try:
+            settings = with_option(settings, name, (value or "").strip('"'))
+        except ValueError as error:
+            raise ScriptError(line, 1, f"--{name}: {error}") from None
+    return settings
+
+
+def with_option(settings: Settings, name: str, value: str) -> Settings:
+    """`settings` with one option changed; ValueError for a value that it cannot have."""
+    if name == "config":
+        return dataclasses.replace(settings, config=_configured(settings.config, value))
+    if name in _ADDRESSES:
+        return _replaced(settings, name, str(ipaddress.IPv4Address(value)))
+    low, high = _NUMBERS[name]
+    if not value.isdecimal() or len(value) > 12 or not low <= int(value) <= high:
+        raise ValueError(f"a number from {low} to {high} is wanted")
+    return _replaced(settings, name, int(value))
+
+
+def _replaced(settings: Settings, name: str, value: Any) -> Settings:
+    return dataclasses.replace(settings, **{name: value})
+
+
+def _configured(config: stack.Config, setting: str) -> stack.Config:
+    """`tcp.rack=false` in a configuration: the value has the type of the default."""
+    path, equals, text = setting.partition("=")
+    section, _, name = path.partition(".")
+    part = getattr(config, section, None) if section in _fields(config) else None
+    if not equals or part is None or name not in _fields(part):
+        raise ValueError("a field of stack.Config and its value are wanted: tcp.rack=false")
+    return dataclasses.replace(
+        config, **{section: dataclasses.replace(part, **{name: _typed(getattr(part, name), text)})}
+    )
+
+
+def _fields(record: object) -> tuple[str, ...]:
+    if not dataclasses.is_dataclass(record):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(record))
+
+
+def _typed(default: object, text: str) -> object:
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise ValueError("true or false is wanted")
+        return text == "true"
+    if isinstance(default, (int, float)):
+        number = type(default)(text)
+        if not 0 <= number < MOST:
+            raise ValueError(f"a number from 0 to {MOST} is wanted")
+        return number
+    if isinstance(default, str):
+        return text
+    raise ValueError("this field has no number, name or truth value")

@@ -1,0 +1,65 @@
+"""What has become of a script, and how that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from .matching import Row
+
+
+class Verdict(Enum):
+    """How a script ended; the value is the exit status that it gives the command."""
+
+    PASSED = 0
+    FAILED = 1
+    WRONG = 2
+    UNSUPPORTED = 3
+
+
+WORDS = {
+    Verdict.PASSED: "passed",
+    Verdict.FAILED: "FAILED",
+    Verdict.WRONG: "ERROR in the script",
+    Verdict.UNSUPPORTED: "UNSUPPORTED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict on the script called `name`; `line` and `column` are 0 where there is none."""
+
+    name: str
+    verdict: Verdict
+    line: int = 0
+    column: int = 0
+    message: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join([self.name, *[str(number) for number in (self.line, self.column) if number]])
+        return f"{place}: {WORDS[self.verdict]}" + (f": {self.message}" if self.message else "")
+
+
+class Failed(Exception):
+    """The host did not do what a line says."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+def side_by_side(rows: Sequence[Row], heads: tuple[str, str]) -> str:
+    """Both packets, a field a line, with a mark where they differ."""
+    table = [("", *heads, ""), *[(row.name, row.expected, row.sent, "<--" if row.differs else "") for row in rows]]
+    widths = [max(len(line[column]) for line in table) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]) for line in table
+    ]
+    return "\n".join("    " + line.rstrip() for line in lines)
+
+
+def seconds(time_us: int) -> str:
+    """A time of the script for people: 0.200000."""
+    return f"{time_us / 1_000_000:.6f}"

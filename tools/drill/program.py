@@ -1,0 +1,111 @@
+"""`tapstack drill FILE ...`: runs packet scripts and tells what has become of each."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from pathlib import Path
+
+import trio
+
+from .assertions import read_block
+from .clock import Restless, VirtualClock
+from .interpreter import Interpreter
+from .lexer import LONGEST_SCRIPT, read_text
+from .options import Settings, settle, with_option
+from .outcome import Failed, Outcome, Verdict
+from .parser import parse
+from .script import Code, Script, ScriptError, Unsupported
+
+FORWARDED = ("tolerance_usecs", "mtu", "seed", "config")
+"""Options of the language that the command takes, too: for every script that does not say otherwise."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The options of `tapstack drill`."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a packet script")
+    parser.add_argument("--tolerance_usecs", metavar="N", help="how far a time may be off (default: 0)")
+    parser.add_argument("--mtu", metavar="N", help="of the link (default: 1500)")
+    parser.add_argument("--seed", metavar="N", help="of all that is random in the host (default: 1)")
+    parser.add_argument(
+        "--config", action="append", metavar="NAME=VALUE", help="a field of stack.Config: tcp.rack=false"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="tell only what did not pass")
+
+
+def main(arguments: Namespace) -> int:
+    """Run every file; 0 when all passed, 1 when one failed, 2 when one is wrong, 3 when one is not supported."""
+    settings = Settings()
+    for name in FORWARDED:
+        given = getattr(arguments, name)
+        for value in [] if given is None else given if isinstance(given, list) else [given]:
+            try:
+                settings = with_option(settings, name, value)
+            except ValueError as error:
+                print(f"tapstack drill: --{name}: {error}", file=sys.stderr)
+                return Verdict.WRONG.value
+    outcomes = []
+    for name in arguments.files:
+        outcome = run_file(Path(name), settings)
+        outcomes.append(outcome)
+        if outcome.verdict is not Verdict.PASSED or not arguments.quiet:
+            print(outcome, flush=True)
+    return worst(outcomes).value
+
+
+def _is_restless(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_restless, error.exceptions))
+    return isinstance(error, Restless)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Verdict:
+    """The verdict on all of them: a failure before an error before what is not supported."""
+    found = {outcome.verdict for outcome in outcomes}
+    order = (Verdict.FAILED, Verdict.WRONG, Verdict.UNSUPPORTED)
+    return next((verdict for verdict in order if verdict in found), Verdict.PASSED)
+
+
+def run_file(path: Path, settings: Settings | None = None) -> Outcome:
+    """Run the script in a file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LONGEST_SCRIPT + 1)
+    except OSError as error:
+        return Outcome(str(path), Verdict.WRONG, message=error.strerror or str(error))
+    return run_script(data, str(path), settings)
+
+
+def run_script(data: bytes, name: str, settings: Settings | None = None) -> Outcome:
+    """Run the script that `data` is."""
+    try:
+        return run_parsed(parse(read_text(data)), name, settings)
+    except ScriptError as error:
+        return Outcome(name, Verdict.WRONG, error.line, error.column, error.message)
+    except Unsupported as error:
+        return Outcome(name, Verdict.UNSUPPORTED, error.line, 0, error.message)
+
+
+def run_parsed(script: Script, name: str, settings: Settings | None = None) -> Outcome:
+    """Run a script that was read already. ScriptError, Unsupported."""
+    settings = settle(script.options, Settings() if settings is None else settings)
+    for event in script.events:
+        if isinstance(event.action, Code):
+            read_block(event.action.text, event.line)
+    clock = VirtualClock()
+    interpreter = Interpreter(script, settings, clock)
+    try:
+        trio.run(interpreter.run, clock=clock)
+    except Failed as failed:
+        return Outcome(name, Verdict.FAILED, failed.line, 0, failed.message)
+    except (ScriptError, Unsupported):
+        raise
+    except Exception as error:
+        if _is_restless(error):
+            message = "the host does not come to rest: something is always due at once"
+        else:
+            message = "the host has failed\n" + "".join(traceback.format_exception(error))
+        return Outcome(name, Verdict.FAILED, interpreter.line, 0, message)
+    return Outcome(name, Verdict.PASSED)

@@ -1,0 +1,104 @@
+"""The names that a script may use: constants of the socket interface, errnos, flags, and the codes of ICMP."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+FLAG_LETTERS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG, "E": ECE, "W": CWR}
+_SHOWN = "SFRPUEW."  # the order in which flags are written
+
+SIOCINQ, SIOCOUTQ = 0x541B, 0x5411
+F_GETFL, F_SETFL = 3, 4
+IPPROTO_TCP, TCP_MAXSEG = int(socket.IPPROTO_TCP), int(socket.TCP_MAXSEG)
+MSG_FASTOPEN = 0x2000_0000
+_PREFIXES = ("AF_", "SOCK_", "SOL_", "IPPROTO_", "SO_", "IP_", "TCP_", "MSG_", "SHUT_")
+_MORE = {
+    "F_GETFL": F_GETFL,
+    "F_SETFL": F_SETFL,
+    "O_RDONLY": os.O_RDONLY,
+    "O_WRONLY": os.O_WRONLY,
+    "O_RDWR": os.O_RDWR,
+    "O_NONBLOCK": os.O_NONBLOCK,
+    "FIONREAD": SIOCINQ,
+    "SIOCINQ": SIOCINQ,
+    "SIOCOUTQ": SIOCOUTQ,
+    "POLLIN": select.POLLIN,
+    "POLLOUT": select.POLLOUT,
+    "POLLPRI": select.POLLPRI,
+    "POLLERR": select.POLLERR,
+    "POLLHUP": select.POLLHUP,
+    "POLLRDHUP": select.POLLRDHUP,
+    "POLLNVAL": select.POLLNVAL,
+    "MSG_FASTOPEN": MSG_FASTOPEN,
+    "MSG_ZEROCOPY": 0x400_0000,
+    "SO_MAX_PACING_RATE": 47,
+    "TCP_FASTOPEN_CONNECT": 30,
+    "INADDR_ANY": 0,
+}
+
+TCP_STATES = (
+    "CLOSED ESTABLISHED SYN-SENT SYN-RECEIVED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT CLOSED CLOSE-WAIT LAST-ACK LISTEN CLOSING"
+).split()
+"""The states of RFC 9293, each at the number that Linux gives it in `struct tcp_info`."""
+
+UNREACHABLE, FRAGMENTATION_NEEDED = 3, 4
+ECHO_REPLY, ECHO_REQUEST = 0, 8
+ICMP_TYPES = {
+    "echo_reply": ECHO_REPLY,
+    "unreachable": UNREACHABLE,
+    "source_quench": 4,
+    "redirect": 5,
+    "echo_request": ECHO_REQUEST,
+    "time_exceeded": 11,
+    "parameter_problem": 12,
+    "timestamp_request": 13,
+    "timestamp_reply": 14,
+}
+UNREACHABLE_CODES = (
+    "net_unreachable host_unreachable protocol_unreachable port_unreachable frag_needed source_route_failed"
+    " net_unknown host_unknown source_host_isolated net_prohibited host_prohibited net_unreachable_for_tos"
+    " host_unreachable_for_tos packet_filtered precedence_violation precedence_cutoff"
+).split()
+
+
+def constant(name: str) -> int | None:
+    """The number of a constant of the socket interface; None for one that is not known here."""
+    if name in _MORE:
+        return _MORE[name]
+    if is_errno(name):
+        return int(getattr(errno, name))
+    if name.startswith(_PREFIXES):
+        found = getattr(socket, name, None)
+        return int(found) if isinstance(found, int) else None
+    return None
+
+
+def is_errno(name: str) -> bool:
+    """Whether the system has an errno of this name."""
+    return name in errno.errorcode.values() or name == "EWOULDBLOCK"
+
+
+def errno_name(number: int) -> str:
+    """The name of an errno: EAGAIN."""
+    return errno.errorcode.get(number, str(number))
+
+
+def show_flags(flags: int) -> str:
+    """Flags as the language writes them: "S.", "-" for none."""
+    return "".join(letter for letter in _SHOWN if flags & FLAG_LETTERS[letter]) or "-"
+
+
+def icmp_type_name(kind: int) -> str:
+    """The name of an ICMP type."""
+    return next((name for name, number in ICMP_TYPES.items() if number == kind), f"type_{kind}")
+
+
+def icmp_code_name(kind: int, code: int) -> str:
+    """The name of an ICMP code, "" for 0 where it says nothing."""
+    if kind == UNREACHABLE and code < len(UNREACHABLE_CODES):
+        return UNREACHABLE_CODES[code]
+    return f"code_{code}" if code else ""
