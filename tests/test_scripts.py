@@ -16,6 +16,7 @@ import pytest
 from scripts import mutate
 from scripts.table import stands
 from stack.link.tap import Tap
+from tests.checkout import copy_to, furnish, stamp
 from tests.requirements import mutants, rfc, where
 
 TOP = Path(__file__).resolve().parent.parent
@@ -26,11 +27,7 @@ PLAIN = "sh cat cksum grep tail env id flock".split()  # what any Debian has, bu
 def checkout(tmp_path: Path) -> Path:
     """A copy of what the set-up needs, in a folder with a space in its name."""
     folder = tmp_path / "a checkout"
-    shutil.copytree(TOP / "scripts", folder / "scripts")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(TOP / name, folder)
-    for name in ("stack", "tools"):
-        shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_to(folder)
     return folder
 
 
@@ -127,9 +124,7 @@ def made(checkout: Path, want: str) -> Path:
     folder = checkout / ".venv" / "bin"
     folder.mkdir(parents=True)
     fake(folder, "python", '[ "$*" = "-I -c " ] || echo "$@" >>"${0%/*}/calls"')
-    parts = [(checkout / name).read_bytes() for name in ("pyproject.toml", "scripts/setup")]
-    stamp = subprocess.run(["cksum"], input=b"".join(parts), capture_output=True, check=True).stdout
-    (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp)
+    (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp(checkout))
     return folder / "calls"
 
 
@@ -215,11 +210,7 @@ def plant(folder: Path, mark: Path) -> None:
 @pytest.fixture
 def with_everything(checkout: Path) -> Path:
     """A checkout with a real interpreter and this run's packages; a module that takes long only says its version."""
-    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
-    library = next((checkout / ".venv" / "lib").glob("python3*")) / "site-packages"
-    others = [path for path in sys.path if path.endswith("-packages")]
-    (library / "others.pth").write_text("\n".join([str(checkout), *others]) + "\n")
-    shutil.copytree(TOP / "tools", library / "tapstack", ignore=shutil.ignore_patterns("__pycache__"))
+    furnish(checkout)
     shutil.copytree(TOP / "tests" / "requirements", checkout / "tests" / "requirements")
     (checkout / "tests" / "__init__.py").touch()
     folder = checkout / ".venv" / "bin"
@@ -235,10 +226,6 @@ def with_everything(checkout: Path) -> Path:
         esac
         exec "${0%/*}/python-itself" "$@\"""",
     )
-    for want in ("run", "test"):
-        parts = [(checkout / name).read_bytes() for name in ("pyproject.toml", "scripts/setup")]
-        stamp = subprocess.run(["cksum"], input=b"".join(parts), capture_output=True, check=True).stdout
-        (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp)
     return checkout
 
 

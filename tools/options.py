@@ -16,6 +16,8 @@ from typing import NoReturn
 
 from stack import Tap
 
+from . import rights
+
 PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37, "http": 80}
 
 
@@ -36,6 +38,7 @@ class Options:
     trace: bool
     lease_file: Path | None = None
     status: bool = False
+    user: rights.User | None = None
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -171,6 +174,8 @@ def capture_file(text: str) -> Path:
     longest = os.pathconf(holder, "PC_NAME_MAX")
     if len(os.fsencode(os.path.basename(text))) > longest:
         raise argparse.ArgumentTypeError(f"a name of more than {longest} bytes is no file's there")
+    if os.path.islink(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is a symbolic link, which is not followed: name the file itself")
     if os.path.exists(text) and not os.path.isfile(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no regular file: a pipe or a device could hold the host up")
     if not os.access(text if os.path.exists(text) else holder, os.W_OK):
@@ -251,6 +256,14 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
         help="have the kernel compute checksums and cut segments up, as far as it can (default); or checksums alone",
     )
     add("--no-offload", dest="offload", action="store_false", help="nothing of the kind")
+    if program != "lab":
+        add(
+            "--user",
+            type=rights.user,
+            metavar="USER",
+            help="whom a program of root's becomes once all is open; 'root' stays root (default: the owner of the"
+            " program's folder, or nobody where that is root)",
+        )
     add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
     add("--trace", action="store_true", help="print every frame, a line for each layer")
 
@@ -297,6 +310,8 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         pcap=arguments.pcap,
         trace=arguments.trace,
         lease_file=arguments.lease_file,
+        # A lab runs the user's own command, and so keeps what rights it has.
+        user=rights.ROOT if arguments.program == "lab" else arguments.user,
         status=arguments.program == "lab" if status is None else status,
     )
 

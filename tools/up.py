@@ -15,7 +15,7 @@ import trio
 
 import stack
 
-from . import kernel, services
+from . import kernel, rights, services
 from .exchange import Narrator, Silence
 from .options import Options
 from .trace import Teller
@@ -193,15 +193,16 @@ async def on_tap(
     trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
     running = False
     try:
-        async with stack.open_host(
-            capture or tap,
-            address="dhcp" if options.address is None else str(options.address),
-            gateway=gateway,
-            acd=None if options.address is None else "optimistic",
-            dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
-            report=report,
-            trace=trace,
-        ) as host:
+        async with stack.open_host(report=report, trace=trace) as host:
+            host.attach(
+                capture or tap,
+                addresses=["dhcp" if options.address is None else str(options.address)],
+                gateway=gateway,
+                acd=None if options.address is None else "optimistic",
+                dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
+            )
+            give_up_rights(options)  # nothing has been awaited: no frame was read before
+            await host.wait_ready(capture or tap)
             if capture is not None and capture.error:
                 raise Failed(f"--pcap: {capture.error}")
             running = True
@@ -214,6 +215,20 @@ async def on_tap(
     finally:
         if running and capture is not None and capture.error:
             report(capture.error)
+
+
+def give_up_rights(options: Options) -> None:
+    """Go on as `--user` says, where this is root's program: all that takes root's rights is open. Raises Failed."""
+    try:
+        user = rights.give_up(options.user)
+    except OSError as error:
+        raise Failed(f"--user: {error.strerror or error}") from None
+    root = options.http_root
+    if user is not None and root is not None and not os.access(root, os.R_OK | os.X_OK):
+        raise Failed(
+            f"--http-root: {root} may not be read by {user.name}, as which this program goes on:"
+            " name another user with --user, or let this one read the folder and those above it"
+        )
 
 
 def check_addresses(options: Options) -> None:

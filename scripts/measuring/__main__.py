@@ -21,6 +21,7 @@ from pathlib import Path
 from scripts.measuring import profile, scale
 from scripts.measuring.client import BODY, PAGE, TESTS, Ports
 from scripts.measuring.places import PROGRAM, Column, Place, Refused
+from stack.link.files import open_empty
 
 KERNEL = Column("kernel sockets", None)
 OFFLOADS = {"offload": ("--offload",), "checksum only": ("--offload", "checksum"), "no offload": ("--no-offload",)}
@@ -142,7 +143,7 @@ def arguments() -> argparse.Namespace:
         metavar="'NAME sink=PORT source=PORT: COMMAND'",
         help="another stack to put beside: COMMAND makes tap0 and serves on 10.9.0.2 (echo on 7, TCP and UDP)",
     )
-    add("--json", type=Path, metavar="FILE", help="write every single figure there, too")
+    add("--json", metavar="FILE", help="write every single figure there, too")
     add("--profile", choices=list(TESTS), metavar="TEST", help="where the microseconds of one test go, instead")
     add("--scale", action="store_true", help="what many connections cost, instead")
     add("--counts", default="10,1000,20000", metavar="N,...", help="with --scale: so many connections (%(default)s)")
@@ -155,9 +156,14 @@ def main() -> None:
     tests = args.tests.split(",")
     if unknown := [test for test in tests if test not in TESTS]:
         raise SystemExit(f"scripts/bench: --tests: {unknown[0]!r} is none of {', '.join(TESTS)}")
+    try:
+        figures = open_empty(args.json) if args.json else -1
+    except OSError as error:
+        raise SystemExit(f"scripts/bench: --json: cannot write {args.json}: {error.strerror}") from None
     kinds = [kind.strip() for kind in args.offloads.split(",") if kind.strip() in OFFLOADS]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        root.chmod(0o755)  # for the user that `tapstack up` becomes
         (root / PAGE).write_bytes(BODY)
         if args.profile:
             profile.report(tapstack(kinds[0], root, args.options), args.profile, args.secs, root)
@@ -173,7 +179,8 @@ def main() -> None:
             print(table(results, tests))
             found = results
     if args.json:
-        args.json.write_text(json.dumps({**about(), "results": found}, indent=1))
+        with open(figures, "w") as file:
+            json.dump({**about(), "results": found}, file, indent=1)
 
 
 if __name__ == "__main__":

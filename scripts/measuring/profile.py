@@ -26,7 +26,8 @@ Function = tuple[str, int, str]
 def watched(column: Column, file: Path) -> Column:
     """The same stack, such that it can be asked."""
     assert column.command is not None
-    return replace(column, command=(sys.executable, "-m", "scripts.measuring.watched", str(file), *column.command[1:]))
+    command = (sys.executable, "-m", "scripts.measuring.watched", str(file))  # which root alone may write to
+    return replace(column, command=(*command, *column.command[1:], "--user", "root"))
 
 
 def wait_for(file: Path) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import math
 import os
-import stat
 import struct
 from collections.abc import Callable
 
+from stack.link import files
 from stack.link.around import Around
 from stack.link.device import Link
 from stack.wire.checksum import Buffer
@@ -28,7 +28,6 @@ OPT_COMMENT, SHB_USERAPPL, IF_NAME, IF_TSRESOL, EPB_FLAGS = 1, 4, 2, 9, 2
 INBOUND, OUTBOUND = 1, 2  # the direction bits of epb_flags
 LONGEST_COMMENT = 65_535 - 3  # an option's length has 16 bits
 
-NO_REGULAR_FILE = "it is no regular file"
 FLUSH_BYTES = 65_536
 FLUSH_S = 0.1
 
@@ -106,12 +105,13 @@ class Capture(Around):
         """Open the link below and make the file.
 
         OSError as the link raises it, or, with the path as its `filename`, when the file cannot be made; EINVAL for a
-        pipe or a device, which might keep the link waiting.
+        pipe or a device, which might keep the link waiting; ELOOP or EACCES for a link or a file that another user may
+        have planted (see `stack.link.files`).
         """
         link = self._link
         link.open(wake)
         try:
-            self._file = open_empty(self.path)
+            self._file = files.open_empty(self.path)
         except OSError as error:
             link.close()
             text = f"cannot write the capture {self.path}: {error.strerror}"
@@ -234,25 +234,6 @@ class Capture(Around):
             except OSError as error:
                 # Some file systems tell only now that the last bytes found no room.
                 self.error = self.error or f"the capture {self.path} may be incomplete: {error.strerror}"
-
-
-def open_empty(path: str) -> int:
-    """A descriptor of the regular file at `path`, made or emptied; what is no such file is left alone. OSError."""
-    try:
-        # Without O_NONBLOCK a pipe would keep us here until somebody reads it.
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            raise OSError(errno.EINVAL, NO_REGULAR_FILE) from None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, NO_REGULAR_FILE)
-        os.ftruncate(file, 0)
-    except BaseException:
-        os.close(file)
-        raise
-    return file
 
 
 # --- the blocks -------------------------------------------------------------------------------------------------------

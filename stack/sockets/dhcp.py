@@ -71,7 +71,9 @@ class LeaseFiles:
 
     def close(self, interface: Interface) -> None:
         """The interface has gone."""
-        self._files.pop(interface.index, None)
+        file = self._files.pop(interface.index, None)
+        if file is not None:
+            file.close()
 
     def _on_lease(self, interface: Interface, lease: Lease | None, reason: str) -> None:
         file = self._files.get(interface.index)

@@ -1,37 +1,40 @@
 """The lease in a file, so that a host that starts again asks for the address it had: RFC 2131 sections 3.2 and 4.4.2.
 
-Times are written as those of the wall clock (seconds since 1970), since the host's own clock starts anew with it. The
-file is replaced whole or not at all; what is read is believed only if all of it makes sense.
+Times are written as those of the wall clock (seconds since 1970), since the host's own clock starts anew with it. What
+is read is believed only if all of it makes sense; an empty file holds no lease.
+
+The file is replaced whole or not at all where this process may do that. A program that began as root and has given
+that up (`tapstack up --user`) may not: the folder, or the file that is there, is root's. So the file is opened, and
+made, at the start, and is then written in place by that descriptor, in one call. If the power fails in the middle of
+it, the next start finds a damaged file, says so, and asks for any address.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import stat
-import tempfile
+import secrets
 import time
 from collections.abc import Callable
 
 from stack.dhcp.lease import Lease
+from stack.link.files import NO_REGULAR_FILE, open_folder, open_in
 from stack.wire.addresses import format_mac
 
 FORMAT = 1
 LONGEST_BYTES = 1 << 18
 """No lease is as long: the options of a message fit a datagram, and each byte of them takes two here."""
 DAMAGED = ".damaged"
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """A pipe that nobody writes to would stop the host here."""
-    return os.open(path, flags | os.O_NONBLOCK)
+CLOSED = -1
 
 
 class LeaseFile:
-    """`path` for the interface whose station address is `mac`.
+    """`path` for the interface whose station address is `mac`; to be closed.
 
     `epoch_s()` is what the wall clock is ahead of the host's just now, in seconds; `report(text)` is told of what went
-    wrong: nothing here raises. What is read and written is a few kilobytes, once per renewal.
+    wrong: nothing here raises. What is read and written is a few kilobytes, once per renewal. A file that another user
+    may have planted is neither read nor written (see `stack.link.files`).
     """
 
     def __init__(
@@ -42,31 +45,52 @@ class LeaseFile:
         report: Callable[[str], None],
     ) -> None:
         self.path = os.fspath(path)
+        self._name = os.path.basename(self.path)
         self._mac = format_mac(mac)
         self._epoch_s = epoch_s
         self._report = report
+        self._folder = self._file = CLOSED
 
     def load(self, now: float) -> Lease | None:
         """The lease that was saved last, expired or not; None when there is none that could be used.
 
-        A file that makes no sense is renamed (`.damaged`), so that it can be looked at and is not met again.
+        A file that is missing is made. One that makes no sense is renamed (`.damaged`), so that it can be looked at and
+        is not met again.
         """
         try:
-            with open(self.path, "rb", opener=_open_without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    self._report(f"lease file {self.path}: is no regular file, and is not used")
-                    return None
-                raw = file.read(LONGEST_BYTES + 1)
+            self._open()
+            raw = os.pread(self._file, LONGEST_BYTES + 1, 0)
         except FileNotFoundError:
-            return None
+            return None  # there is no such folder: `save` says so
         except OSError as error:
-            self._report(f"lease file {self.path}: cannot be read: {error.strerror}")
+            wrong = "is no regular file, and is not used" if _no_file(error) else f"cannot be used: {error.strerror}"
+            self._report(f"lease file {self.path}: {wrong}")
+            return None
+        if not raw:
             return None
         try:
             return self._understood(raw, now)
         except ValueError as error:
             self._set_aside(str(error))
             return None
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for descriptor in (self._file, self._folder):
+            if descriptor != CLOSED:
+                os.close(descriptor)
+        self._folder = self._file = CLOSED
+
+    def _open(self) -> None:
+        if self._folder == CLOSED:
+            self._folder = open_folder(os.path.dirname(self.path))
+        if self._file == CLOSED:
+            self._file = open_in(self._folder, self._name, os.O_RDWR, make=True)
+
+    def _keep(self, file: int) -> None:
+        """The file is this one from now on."""
+        old, self._file = self._file, file
+        os.close(old)
 
     def _understood(self, raw: bytes, now: float) -> Lease | None:
         if len(raw) > LONGEST_BYTES:
@@ -85,56 +109,82 @@ class LeaseFile:
         return lease.shifted(min(0.0, now - lease.requested_at))
 
     def _set_aside(self, why: str) -> None:
-        aside = self.path + DAMAGED
+        aside = self._name + DAMAGED
         try:
-            os.replace(self.path, aside)
+            os.replace(self._name, aside, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            self._keep(open_in(self._folder, self._name, os.O_RDWR, make=True))
         except OSError as error:
             self._report(f"lease file {self.path}: {why}; it cannot be set aside: {error.strerror}")
         else:
-            self._report(f"lease file {self.path}: {why}; it is set aside as {aside}")
+            self._report(f"lease file {self.path}: {why}; it is set aside as {self.path}{DAMAGED}")
 
     def save(self, lease: Lease) -> None:
-        """Write it: whoever reads the file, and whenever the power fails, finds the old lease or the new one.
-
-        What is no regular file, /dev/null say, is left as it is.
-        """
-        if not self._may_be_replaced():
-            self._report(f"lease file {self.path}: is no regular file, and is not written")
-            return
+        """Write it. What is no regular file, /dev/null say, is left as it is."""
         data = {
             "format": FORMAT,
             "mac": self._mac,
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "lease": lease.shifted(self._epoch_s()).to_json(),
         }
-        folder = os.path.dirname(self.path) or "."
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(self.path) + ".", dir=folder)
-            try:
-                with open(descriptor, "w", encoding="utf-8") as file:
-                    file.write(json.dumps(data, indent=2) + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, self.path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            self._open()
+            self._write((json.dumps(data, indent=2) + "\n").encode())
         except OSError as error:
-            self._report(f"lease file {self.path}: cannot be written: {error.strerror}")
+            wrong = (
+                "is no regular file, and is not written" if _no_file(error) else f"cannot be written: {error.strerror}"
+            )
+            self._report(f"lease file {self.path}: {wrong}")
+
+    def _write(self, text: bytes) -> None:
+        status = os.fstat(self._file)
+        if status.st_uid == os.geteuid():  # else a new one would be another owner's
+            try:
+                self._replace(text)
+            except PermissionError:
+                pass
+            else:
+                return
+        if status.st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "it was removed, and this user may not make it again")
+        # Blanks end the text where it was longer before: no moment finds the end of the old one behind the new one.
+        os.pwrite(self._file, text.ljust(status.st_size), 0)
+        os.fsync(self._file)
+        os.ftruncate(self._file, len(text))
+
+    def _replace(self, text: bytes) -> None:
+        """Put a new file in the place of the old: a reader, or the next start after a power failure, finds either."""
+        temporary = f"{self._name}.{secrets.token_hex(8)}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        new = os.open(temporary, flags, 0o600, dir_fd=self._folder)
+        try:
+            with open(new, "wb", closefd=False) as file:
+                file.write(text)
+            os.fsync(new)
+            os.replace(temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except BaseException:
+            os.close(new)
+            os.unlink(temporary, dir_fd=self._folder)
+            raise
+        self._keep(new)
 
     def remove(self) -> None:
         """There is no lease to come back to: it was given back, or a server denied it."""
-        if not self._may_be_replaced():
+        if self._file == CLOSED:
             return
         try:
-            os.unlink(self.path)
+            try:
+                os.unlink(self._name, dir_fd=self._folder)
+            except PermissionError:
+                os.ftruncate(self._file, 0)
+                return
         except FileNotFoundError:
             pass
         except OSError as error:
             self._report(f"lease file {self.path}: cannot be removed: {error.strerror}")
+            return
+        os.close(self._file)
+        self._file = CLOSED
 
-    def _may_be_replaced(self) -> bool:
-        try:
-            return stat.S_ISREG(os.stat(self.path).st_mode)
-        except OSError:
-            return True  # there is none, or whoever tries will say why not
+
+def _no_file(error: OSError) -> bool:
+    return error.strerror == NO_REGULAR_FILE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +28,11 @@ def module_namespace() -> Iterator[Namespace]:
 
 
 @pytest.fixture(scope="module")
-def http_root(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder that http serves."""
-    return str(tmp_path_factory.mktemp("http"))
+def http_root() -> Iterator[str]:
+    """The folder that http serves; pytest's own are closed to the user that serves it."""
+    with tempfile.TemporaryDirectory(prefix="tapstack-http-") as name:
+        os.chmod(name, 0o755)
+        yield name
 
 
 @pytest.fixture(scope="module")

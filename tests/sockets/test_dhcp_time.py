@@ -218,7 +218,6 @@ async def test_a_renewal_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"{",
         b"[]",
         b"null",
@@ -249,6 +248,105 @@ def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path) -> None:
     assert len(said) == 1
     assert said[0].startswith(f"lease file {file}: ")
     assert said[0].endswith(f"; it is set aside as {file}.damaged")
+
+
+@virtual
+async def test_an_empty_file_holds_no_lease(tmp_path: Path) -> None:
+    file = tmp_path / "lease"
+    file.touch()
+    segment = Segment()
+    said: list[str] = []
+    async with serving(segment) as there, client(segment.attach(), Dhcp(lease_file=file), report=said.append):
+        assert there.server.log[0] == "DISCOVER"
+    assert not said
+    assert [path.name for path in tmp_path.iterdir()] == ["lease"]
+
+
+def another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the process has another user, as after `--user`: neither the file nor its folder is that one's."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    for name in ("unlink", "replace"):
+        monkeypatch.setattr(os, name, refuse)
+
+
+@rfc("root-3")
+def test_the_file_is_kept_by_a_user_who_could_not_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place, by the descriptor of the start: a renewal, a shorter text, the end of the lease, another one."""
+    file = tmp_path / "lease"
+    said: list[str] = []
+
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+        async with (
+            serving(segment) as there,
+            client(segment.attach(), Dhcp(lease_file=file), report=said.append) as host,
+        ):
+            node = file.stat().st_ino
+            another_owner(monkeypatch)
+            first = json.loads(file.read_text())["lease"]["requested_at"]
+            file.write_text(file.read_text() + " " * 1000 + "rest")
+            await host.wait_lease_change(host.lease)
+            text = file.read_text()
+            assert json.loads(text)["lease"]["requested_at"] - first == pytest.approx(1800, abs=1)
+            assert text.endswith("}\n")
+            there.server.refuse = True
+            await host.wait_lease_change(host.lease)
+            assert file.read_text() == ""
+            there.server.refuse = False
+            await host.wait_lease_change(None)
+            assert json.loads(file.read_text())["lease"]["address"] == FIRST
+            assert file.stat().st_ino == node
+            monkeypatch.undo()
+            file.unlink()
+            another_owner(monkeypatch)
+            await host.wait_lease_change(host.lease)
+            monkeypatch.undo()
+
+    descriptors = len(os.listdir("/proc/self/fd"))
+    run()
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert said == [
+        f"lease file {file}: cannot be written: it was removed, and this user may not make it again",
+    ]
+
+
+@rfc("planted-2")
+@pytest.mark.parametrize("kind", ["link", "hard link", "file"])
+def test_a_planted_lease_is_neither_read_nor_written(tmp_path: Path, kind: str) -> None:
+    """In a folder that others may write in, and as a link anywhere."""
+    victim, folder = tmp_path / "victim", tmp_path / "shared"
+    victim.write_text("{}")
+    folder.mkdir()
+    folder.chmod(0o1777)
+    file = folder / "lease"
+    if kind == "link":
+        file.symlink_to(victim)
+    elif kind == "hard link":
+        file.hardlink_to(victim)
+    elif os.geteuid() != 0:
+        pytest.skip("needs root, to make another user's file")
+    else:
+        file.write_text("{}")
+        os.chown(file, 54321, 54321)
+    said: list[str] = []
+
+    @virtual
+    async def run() -> None:
+        segment = Segment()
+        dhcp = Dhcp(lease_file=file, release=True)
+        async with serving(segment), client(segment.attach(), dhcp, report=said.append) as host:
+            assert host.lease is not None
+
+    run()
+    assert victim.read_text() == "{}"
+    assert [path.name for path in folder.iterdir()] == ["lease"]
+    assert kind == "link" or file.read_text() == "{}"
+    assert [("cannot be used" in line, "cannot be written" in line) for line in said] == [(True, False), (False, True)]
 
 
 @virtual

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.requirements import rfc
 from tools import lab
 
 
@@ -31,12 +32,14 @@ def test_there_is_a_log_when_there_is_something_in_it(tmp_path: Path) -> None:
     assert path.read_text() == "first \\udcff\nsecond\n"
 
 
+@rfc("planted-2")
 def test_a_file_that_was_there_is_not_taken_for_the_log(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.symlink_to(tmp_path / "somewhere else")
     log = lab.Log(str(path))
     with pytest.raises(FileExistsError):
         log.write("x")
+    assert not (tmp_path / "somewhere else").exists()
 
 
 def test_the_end_of_a_process_is_told_more_than_once() -> None:

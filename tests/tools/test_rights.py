@@ -1,0 +1,215 @@
+"""What root's program gives up: whom it becomes, and what it refuses. tests/live/test_rights.py sees it done."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+import stack
+from stack import Segment
+from stack.link.segment import SegmentPort
+from stack.wire.ethernet import ethernet_ii
+from tests.requirements import rfc
+from tests.tools.test_options import parse
+from tools import cli, options, rights, up
+
+TOP = Path(__file__).resolve().parents[2]
+DAEMON = pwd.getpwnam("daemon")
+
+
+def by_root(script: str, *before: str) -> subprocess.CompletedProcess[str]:
+    """Run this in a process of root's, started by the command `before`; skips where there is none."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    text = f"import ctypes, os, threading\nfrom tools import rights\nlibc = ctypes.CDLL(None)\n{script}"
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    command = [*before, sys.executable, "-c", text]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_user_is_named_or_numbered() -> None:
+    assert rights.user("root") == rights.ROOT
+    if os.geteuid() == 0:
+        assert rights.user("daemon") == rights.User("daemon", DAEMON.pw_uid, DAEMON.pw_gid, asked=True)
+        assert rights.user(str(DAEMON.pw_uid)) == rights.user("daemon")
+
+
+@pytest.mark.parametrize("text", ["no-such-user", "4000000000", "", "-1", "1" * 40, "\u0661", "root\0"])
+def test_what_is_no_user_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no user of this machine"):
+        rights.user(text)
+
+
+def test_only_root_can_become_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(argparse.ArgumentTypeError, match="only root can become daemon"):
+        rights.user("daemon")
+    assert rights.give_up(None) is None
+
+
+@rfc("root-3")
+@pytest.mark.parametrize(("owner", "name"), [(0, "nobody"), (DAEMON.pw_uid, "daemon"), (54321, "nobody")])
+def test_the_default_is_the_owner_of_the_program_and_never_root(
+    owner: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(st_uid=owner))
+    assert rights.default_user().name == name
+
+
+def test_where_there_is_no_nobody_its_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    assert rights.default_user() == rights.User("nobody", 65534, 65534)
+
+
+def test_a_lab_keeps_what_it_has_and_others_do_as_they_are_told() -> None:
+    assert parse("--user", "root").user == rights.ROOT
+    assert parse().user is None
+    parser, parsers = cli.make_parser()
+    assert options.from_arguments(parser.parse_args(["lab"]), parsers["lab"]).user == rights.ROOT
+
+
+@rfc("root-3")
+def test_rights_are_given_up_for_good_and_the_parents_wish_is_kept() -> None:
+    """No way back to root; and the process still ends with its parent, if that was asked for: prctl(2)."""
+    done = by_root(
+        """
+libc.prctl(1, 9, 0, 0, 0)
+print(rights.give_up(None).name, os.getresuid(), os.getresgid(), os.getgroups())
+signal = ctypes.c_int()
+libc.prctl(2, ctypes.byref(signal))
+print(signal.value, libc.prctl(3, 0, 0, 0, 0))
+for regain in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setgroups([0]), lambda: os.chroot('/')):
+    try:
+        regain()
+    except PermissionError:
+        print('refused')
+"""
+    )
+    name = rights.default_user()
+    assert done.stdout.splitlines() == [
+        f"{name.name} {(name.uid,) * 3} {(name.gid,) * 3} []",
+        "9 0",
+        *["refused"] * 4,
+    ], done.stderr
+
+
+@rfc("root-3")
+def test_root_of_a_user_namespace_without_other_users_gives_up_its_capabilities() -> None:
+    """It is an ordinary user outside, and has no other to become."""
+    script = """
+from pathlib import Path
+print(rights.give_up(None), os.getuid(), [l.split()[1] for l in Path('/proc/self/status').open() if 'CapEff' in l])
+"""
+    unshare = ("unshare", "--user", "--map-root-user")
+    if os.geteuid() == 0 and subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs user namespaces")
+    done = by_root(script, *unshare)
+    assert done.stdout == f"{rights.User('root', 0, 0)} 0 ['{'0' * 16}']\n", done.stderr
+    done = by_root("rights.give_up(rights.user('daemon'))", *unshare)
+    assert "PermissionError: this root may not become daemon" in done.stderr
+
+
+@rfc("root-3")
+def test_a_root_that_may_not_change_its_user_gives_up_its_capabilities() -> None:
+    """As in a container that was given NET_ADMIN alone."""
+    bounded = ("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all")
+    done = by_root("print(rights.give_up(None).uid, rights.has_capability(12))", *bounded)
+    assert done.stdout == "0 False\n", done.stderr
+
+
+def test_threads_would_keep_their_rights() -> None:
+    done = by_root(
+        """
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+try:
+    rights.give_up(None)
+finally:
+    end.set()
+"""
+    )
+    assert "RuntimeError: rights are given up before there are threads" in done.stderr
+
+
+class Watched:
+    """A link that notes when it is opened and read."""
+
+    link: SegmentPort
+    events: list[str]
+
+    def __init__(self, link: SegmentPort, events: list[str]) -> None:
+        self.__dict__.update(link=link, events=events)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.link, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.link, name, value)
+
+    def open(self, wake: Callable[[], None]) -> None:
+        self.events.append("open")
+        self.link.open(wake)
+
+    def read(self, now: float) -> memoryview | None:
+        frame: memoryview | None = self.link.read(now)
+        if frame is not None:
+            self.events.append("frame")
+        return frame
+
+
+@rfc("root-3")
+@pytest.mark.parametrize("dhcp", [False, True])
+def test_no_frame_is_read_before_the_rights_are_given_up(
+    dhcp: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And what takes root's rights is open by then: the TAP, the capture, the lease file."""
+    events: list[str] = []
+    lease, capture = tmp_path / "lease", tmp_path / "all.pcapng"
+
+    async def main() -> None:
+        segment = Segment()
+        link, other = segment.attach(), segment.attach()
+
+        def give_up(_: rights.User | None) -> None:
+            events.append(f"given up: {capture.exists()} {lease.exists() == dhcp}")
+
+        monkeypatch.setattr("stack.Tap", lambda *_, **__: Watched(link, events))
+        monkeypatch.setattr(rights, "give_up", give_up)
+        monkeypatch.setattr(up, "check_addresses", lambda _: None)
+        wanted = parse("--pcap", str(capture), *(["--dhcp", "--lease-file", str(lease)] if dhcp else []))
+        other.open(lambda: None)
+        waits = stack.Dhcp(wait="bound", wait_s=1, lease_file=lease) if dhcp else None
+        with trio.move_on_after(2):
+            async with up.on_tap(wanted, waits):
+                other.write([ethernet_ii(b"\xff" * 6, b"\2\0\0\0\0\1", 0x0806) + bytes(46)], 0.0)
+                await trio.sleep(1)
+
+    with contextlib.suppress(up.Failed):  # there is no server
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert events[:2] == ["open", "given up: True True"]
+    assert dhcp or events[2:] == ["frame"]
+
+
+@rfc("root-4")
+def test_what_the_user_may_not_read_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = parse("--http-root", str(tmp_path))
+    monkeypatch.setattr(rights, "give_up", lambda _: rights.User("daemon", 1, 1))
+    up.give_up_rights(options)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(up.Failed, match=f"^--http-root: {tmp_path} may not be read by daemon"):
+        up.give_up_rights(options)
