@@ -12,6 +12,7 @@ import os
 import stat
 import time
 import urllib.parse
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ import trio
 from trio.abc import HalfCloseableStream as Stream
 
 from .page import Kept, plain_page, status_page
+from .places import Place, Places, Shares
 
 if TYPE_CHECKING:
     from stack import Host
@@ -32,9 +34,14 @@ if TYPE_CHECKING:
 HEADER_BYTES = 16384  # request line and headers together
 CHUNK_BYTES = 65536  # of a file, read and sent at a time: what a client that does not read costs
 BODY_BYTES = 65536  # of a request, read in order to find the next request behind it
-MOST_CONNECTIONS = 2000  # at a time; who comes later is told to come back
+MOST_CONNECTIONS = 2000  # at a time
+CONNECTIONS_SHARE = 500  # of those, from one address
+MOST_TURNED_AWAY = 100  # at a time, of those that find no place: they are told to come back, others are hung up on
 MOST_FILES = 256  # open at a time, far below the 1,024 descriptors a process has by default
+FILES_SHARE = 64  # of those, for one address
 MOST_ENTRIES = 1000  # of a folder's listing
+ENTRIES_A_TURN = 100  # read of a folder before others have their turn
+MOST_LISTINGS = 4  # kept for those who ask for them next
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
 SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is gone
@@ -64,7 +71,8 @@ class Content:
     modified: float | None = None
 
 
-Find = Callable[[str], Awaitable[Content]]
+Find = Callable[[str, str], Awaitable[Content]]
+"""What the client at an address gets for a path. Raises Refused, OSError."""
 
 
 def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
@@ -73,44 +81,61 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
     `status`: that page shows neighbours, routes, connections and counters to all who ask.
     """
     kept = Kept(partial(status_page if status else plain_page, host))
-    files = trio.CapacityLimiter(MOST_FILES)
-    connections = 0
+    places = Places(MOST_CONNECTIONS, CONNECTIONS_SHARE)
+    files = Shares(MOST_FILES, FILES_SHARE)
+    listings = Listings()
+    turned_away = 0
 
-    async def find(path: str) -> Content:
+    async def find(path: str, client: str) -> Content:
         if root is not None:
-            return find_file(root, path, files)
+            return await find_file(root, path, listings, files, client)
         if path == "/":
             return whole("text/html; charset=utf-8", await kept.get())
         raise Refused(HTTPStatus.NOT_FOUND, "there is only the page /")
 
     async def serve(stream: Stream) -> None:
-        nonlocal connections
-        connections += 1
-        try:
-            if connections > MOST_CONNECTIONS:
+        nonlocal turned_away
+        place = places.take(peer(stream))
+        if place is not None:
+            try:
+                await serve_connection(stream, find, places, place)
+            finally:
+                places.give_back(place)
+        elif turned_away < MOST_TURNED_AWAY:
+            turned_away += 1
+            try:
                 await turn_away(stream)
-            else:
-                await serve_connection(stream, find)
-        finally:
-            connections -= 1
+            finally:
+                turned_away -= 1
 
     return serve
+
+
+def peer(stream: Stream) -> str:
+    """The address of the client; "" where there is none any more."""
+    try:
+        return str(stream.socket.getpeername()[0]) if isinstance(stream, trio.SocketStream) else ""
+    except OSError:
+        return ""
 
 
 # --- one connection ---------------------------------------------------------------------------------------------------
 
 
-async def serve_connection(stream: Stream, find: Find) -> None:
-    """Answer requests one after another until one side has had enough. TooSlowError: the client does not read."""
+async def serve_connection(stream: Stream, find: Find, places: Places, place: Place) -> None:
+    """Answer requests one after another until one side has had enough. TooSlowError: the client does not read.
+
+    While it waits for a request, another connection may take its place.
+    """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
     try:
         while True:
             request = None
-            with trio.move_on_after(IDLE_S):
+            with places.waiting(place, IDLE_S):
                 request = await next_event(connection, stream)
             if not isinstance(request, h11.Request):
                 return
-            await respond(connection, stream, request, find)
+            await respond(connection, stream, request, lambda path: find(path, place.address))
             if connection.our_state is not h11.DONE or not await skip_body(connection, stream):
                 break
             connection.start_next_cycle()
@@ -122,7 +147,7 @@ async def serve_connection(stream: Stream, find: Find) -> None:
 
 
 async def turn_away(stream: Stream) -> None:
-    """Say 503 to whoever comes when there are too many, whatever the request."""
+    """Say 503 to a client that finds no place, whatever its request."""
     refusal = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", [CLOSE, ("Retry-After", "5")])
     await send_refusal(h11.Connection(h11.SERVER), stream, refusal, head=False)
     await hang_up(stream)
@@ -168,7 +193,9 @@ async def next_event(connection: h11.Connection, stream: Stream) -> object:
         connection.receive_data(bytes(await stream.receive_some(HEADER_BYTES)))
 
 
-async def respond(connection: h11.Connection, stream: Stream, request: h11.Request, find: Find) -> None:
+async def respond(
+    connection: h11.Connection, stream: Stream, request: h11.Request, find: Callable[[str], Awaitable[Content]]
+) -> None:
     """Send what the request asks for, or why not. Its body has not been read, and need not be."""
     head = request.method == b"HEAD"
     length = int(dict(request.headers).get(b"content-length", 0))
@@ -250,21 +277,21 @@ def whole(kind: str, body: bytes) -> Content:
 
 
 class Served(io.FileIO):
-    """A file that counts as open, among those that may be, until it is closed."""
+    """A file that counts as open, among those that may be, until it is closed. The caller has taken it from `files`."""
 
-    def __init__(self, descriptor: int, files: trio.CapacityLimiter) -> None:
+    def __init__(self, descriptor: int, files: Shares, client: str) -> None:
         super().__init__(descriptor)
         self._files = files
-        files.acquire_on_behalf_of_nowait(self)
+        self._client = client
 
     def close(self) -> None:
         """Close it and give its place to another."""
         if not self.closed:
-            self._files.release_on_behalf_of(self)
+            self._files.give_back(self._client)
         super().close()
 
 
-def find_file(root: Path, path: str, files: trio.CapacityLimiter) -> Content:
+async def find_file(root: Path, path: str, listings: Listings, files: Shares, client: str) -> Content:
     """The file or folder that `path` names below `root`; nothing outside it, by whatever links."""
     place = resolve_below(root, path)
     if place.is_dir():
@@ -274,11 +301,16 @@ def find_file(root: Path, path: str, files: trio.CapacityLimiter) -> Content:
             raise Refused(HTTPStatus.MOVED_PERMANENTLY, "a folder ends in /", [("Location", location)])
         index = place / "index.html"
         if not index.is_file() or not index.resolve().is_relative_to(root):
-            return whole("text/html; charset=utf-8", listing(place, path).encode(errors="surrogateescape"))
+            return whole("text/html; charset=utf-8", await listings.get(root, place, path))
         place = index.resolve()
-    if not files.available_tokens:
+    if not files.take(client):
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many files are being read", [("Retry-After", "5")])
-    file = Served(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW), files)
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except BaseException:
+        files.give_back(client)
+        raise
+    file = Served(descriptor, files, client)
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
@@ -301,15 +333,60 @@ def resolve_below(root: Path, path: str) -> Path:
     return place
 
 
-def listing(folder: Path, path: str) -> str:
-    """A page with a link to everything in a folder."""
+class Listings:
+    """The pages that list folders. One is made at a time, with turns for others; a dear one is kept for longer."""
+
+    def __init__(self) -> None:
+        self._turn = trio.Lock()
+        self._kept: OrderedDict[tuple[Path, str], Kept] = OrderedDict()
+
+    async def get(self, root: Path, folder: Path, path: str) -> bytes:
+        """The page that lists `folder`, which was asked for as `path`. OSError when it cannot be read."""
+        async with self._turn:
+            kept = self._kept.pop((folder, path), None) or Kept(partial(listing, root, folder, path), fresh_s=0.0)
+            self._kept[folder, path] = kept
+            if len(self._kept) > MOST_LISTINGS:
+                self._kept.popitem(last=False)
+            return await kept.get()
+
+
+async def listing(root: Path, folder: Path, path: str) -> bytes:
+    """A page with a link to everything in a folder, up to `MOST_ENTRIES`, the first by their names."""
+    count = 0
+    first: list[os.DirEntry[str]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            count += 1
+            first.append(entry)
+            if count % ENTRIES_A_TURN == 0:
+                if len(first) > 3 * MOST_ENTRIES:
+                    first = by_name(first)
+                await trio.lowlevel.checkpoint()
     rows = []
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    for entry in entries[:MOST_ENTRIES]:
-        name = entry.name + ("/" if os.path.isdir(entry.path) else "")
+    for number, entry in enumerate(by_name(first), 1):
+        name = entry.name + ("/" if is_folder_below(root, entry) else "")
         link = urllib.parse.quote(name, errors="surrogateescape")
         rows.append(f'<li><a href="./{escape(link)}">{escape(name)}</a></li>')
-    if len(entries) > MOST_ENTRIES:
-        rows.append(f"<li>and {len(entries) - MOST_ENTRIES} more</li>")
+        if number % ENTRIES_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
+    if count > MOST_ENTRIES:
+        rows.append(f"<li>and {count - MOST_ENTRIES} more</li>")
     title = f"Contents of {escape(path)}"
-    return f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><ul>{''.join(rows)}</ul>\n"
+    page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><ul>{''.join(rows)}</ul>\n"
+    return page.encode(errors="surrogateescape")
+
+
+def by_name(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    """The first `MOST_ENTRIES` of them by their names."""
+    return sorted(entries, key=lambda entry: entry.name)[:MOST_ENTRIES]
+
+
+def is_folder_below(root: Path, entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; of what a link leads to outside `root` nothing is told, not even that it is there."""
+    try:
+        if not entry.is_symlink():
+            return entry.is_dir()
+        place = Path(entry.path).resolve(strict=True)
+        return place.is_relative_to(root) and place.is_dir()
+    except (OSError, RuntimeError):
+        return False

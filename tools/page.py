@@ -32,21 +32,22 @@ MOST_ROWS = 200  # of a table
 
 
 class Kept:
-    """A page that many ask for and that is made once a second at most; while one task makes it, the others wait."""
+    """A page that many ask for, made once in `fresh_s` at most; while one task makes it, the others wait."""
 
-    def __init__(self, make: Callable[[], Awaitable[bytes]]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[bytes]], fresh_s: float = FRESH_S) -> None:
         self._make = make
+        self._fresh_s = fresh_s
         self._page = b""
         self._stale_at = float("-inf")
         self._lock = trio.Lock()
 
     async def get(self) -> bytes:
-        """The page as it was `FRESH_S` ago at most, or, where it is dear, a little longer."""
+        """The page as it was `fresh_s` ago at most, or, where it is dear, a little longer."""
         async with self._lock:
             if trio.current_time() >= self._stale_at:
                 began = perf_counter()
                 self._page = await self._make()
-                self._stale_at = trio.current_time() + max(FRESH_S, (perf_counter() - began) / LARGEST_SHARE)
+                self._stale_at = trio.current_time() + max(self._fresh_s, (perf_counter() - began) / LARGEST_SHARE)
             return self._page
 
 

@@ -123,19 +123,30 @@ class Budget:
 
 
 class Askers:
-    """A budget for each of those who ask, as far as they fit in: the one who asked longest ago makes room."""
+    """A budget for each client, `per_client` answers a second, within one for all of them, `overall`.
 
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
-        self._budgets: OrderedDict[tuple[str, int], Budget] = OrderedDict()
+    The table of clients is bounded: the one that asked longest ago makes room. A client that `overall` leaves nothing
+    takes no place. So a flood in forged names cannot push a victim's entry out, for a new budget of answers to be
+    reflected to it, faster than `overall` lets the table turn over.
+    """
 
-    def take(self, asker: tuple[str, int], now: float) -> bool:
+    def __init__(self, per_client: float, overall: Budget) -> None:
+        self._per_client = per_client
+        self._overall = overall
+        self._budgets: OrderedDict[str | tuple[str, int], Budget] = OrderedDict()
+
+    def take(self, client: str | tuple[str, int], now: float) -> bool:
         """Whether this one may get one more answer at `now` (seconds)."""
-        budget = self._budgets.pop(asker, None) or Budget(self._per_second)
-        self._budgets[asker] = budget
+        budget = self._budgets.get(client)
+        if budget is None:
+            budget = Budget(self._per_client)
+        if not budget.take(now) or not self._overall.take(now):
+            return False
+        self._budgets[client] = budget
+        self._budgets.move_to_end(client)
         if len(self._budgets) > MOST_ASKERS:
             self._budgets.popitem(last=False)
-        return budget.take(now)
+        return True
 
 
 def chargen_answer(_: bytes) -> bytes:
@@ -143,10 +154,11 @@ def chargen_answer(_: bytes) -> bytes:
     return PATTERN[: 6 * 74]
 
 
-# Answers a second over UDP. All but echo may send more than they got, to whoever the source address names.
+# Answers a second over UDP. All but echo and discard send more than they got, to the host whose address it came from.
 ECHO_BUDGET = 100_000.0
 SMALL_BUDGET = 1_000.0
-# The same, to each asker (address and port) of a service on an unusual port; and how many askers are told apart.
+# The same, to each address of those that send more than they got, and to each address and port on an unusual port; and
+# how many of these are told apart.
 CLIENT_BUDGET = 20.0
 MOST_ASKERS = 1024
 PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients
@@ -158,6 +170,7 @@ UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
     "chargen": (chargen_answer, SMALL_BUDGET),
     "time": (time_bytes, SMALL_BUDGET),
 }
+LARGER_THAN_ASKED = frozenset(("daytime", "qotd", "chargen", "time"))
 TCP_HANDLERS: dict[str, Handler] = {
     "echo": echo,
     "discard": discard,
@@ -174,12 +187,16 @@ async def answer_datagrams(
     answer: Answer,
     per_second: float,
     refused: frozenset[int],
+    larger: bool,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer the datagrams to `local`, an address of our own and a port.
 
     Bound to an address the socket hears no broadcasts and no multicasts: one of those, under somebody else's name,
     would bring that somebody an answer from every host (RFC 1122 section 3.2.1.3 on what may be answered).
+
+    An answer that is `larger` than the question makes a forged question worth while: the host that the source address
+    names gets the answer. So each address gets `CLIENT_BUDGET` of those a second at most, from whatever ports.
 
     Two services that answer each other's answers would go on for ever after one forged datagram. What is done:
 
@@ -193,7 +210,7 @@ async def answer_datagrams(
       whatever comes, from a port from 1024 on: nothing tells that one from a client that asks fast.
     """
     budget = Budget(per_second)
-    askers = Askers(CLIENT_BUDGET) if local[1] >= PRIVILEGED_PORTS else None
+    askers = Askers(CLIENT_BUDGET, budget) if larger or local[1] >= PRIVILEGED_PORTS else None
     with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
         await sock.bind(local)
         task_status.started()
@@ -204,7 +221,8 @@ async def answer_datagrams(
                 if reply is None or address[1] < PRIVILEGED_PORTS or address[1] in refused:
                     continue
                 now = trio.current_time()
-                if (askers is None or askers.take(address, now)) and budget.take(now):
+                client = address[0] if larger else address
+                if budget.take(now) if askers is None else askers.take(client, now):
                     await sock.sendto(reply, address)
             except OSError as error:
                 if error.errno == errno.ENETDOWN:
@@ -289,7 +307,8 @@ async def answer_on(
                 for name in [name for name in ports if name in UDP_ANSWERS]:
                     answer, per_second = UDP_ANSWERS[name]
                     local = (address, ports[name])
-                    await nursery.start(answer_datagrams, host, local, answer, per_second, refused)
+                    larger = name in LARGER_THAN_ASKED
+                    await nursery.start(answer_datagrams, host, local, answer, per_second, refused, larger)
                 all_bound = True
                 task_status.started(scope)
         except* OSError as errors:

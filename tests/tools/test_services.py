@@ -13,6 +13,7 @@ import trio.testing
 from trio.abc import HalfCloseableStream
 
 from stack import Host
+from tests.requirements import rfc
 from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
 from tools import services
 
@@ -183,7 +184,9 @@ def answered(
 
     async def main() -> None:
         with trio.move_on_after(5):
-            await services.answer_datagrams(cast(Host, FakeHost(sock)), local, answer, per_second or budget, ports)
+            larger = name in services.LARGER_THAN_ASKED
+            fake = cast(Host, FakeHost(sock))
+            await services.answer_datagrams(fake, local, answer, per_second or budget, ports, larger)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert sock.bound == local
@@ -224,11 +227,38 @@ def test_on_an_unusual_port_each_asker_is_rationed() -> None:
 
 def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_ASKERS", 2)
-    askers = services.Askers(per_second=1)
+    askers = services.Askers(1, services.Budget(1000))
     one, two, three = (("10.9.0.1", 40_000 + n) for n in range(3))
     assert [askers.take(asker, 5.0) for asker in (one, one, two, one, two)] == [True, False, True, False, False]
     assert askers.take(three, 5.0)  # and `one`, who asked longest ago, is forgotten
     assert [askers.take(asker, 5.0) for asker in (two, one)] == [False, True]
+
+
+@rfc("service-1")
+@pytest.mark.parametrize("name", sorted(services.UDP_ANSWERS))
+@pytest.mark.parametrize("port", [7, 5007])
+def test_what_answers_with_more_than_it_got_has_a_budget_for_each_address(name: str, port: int) -> None:
+    """A thousand questions in a victim's name, from a thousand of its ports; and one of another client."""
+    assert services.UDP_ANSWERS[name][0](b"") is None or name in {*services.LARGER_THAN_ASKED, "echo"}
+    forged: list[tuple[bytes, Address] | OSError] = [(b"", ("10.9.0.3", 1024 + n)) for n in range(1000)]
+    sent = answered(name, FakeSocket(*forged, (b"", ("10.9.0.4", 40_000))), port=port)
+    if name in services.LARGER_THAN_ASKED:
+        assert [address for _, address in sent].count(("10.9.0.4", 40_000)) == 1
+        assert len(sent) == services.CLIENT_BUDGET + 1
+    elif name == "echo":
+        assert {len(data) for data, _ in sent} == {0}
+
+
+@rfc("service-1")
+def test_forged_names_do_not_renew_the_budget_of_the_host_that_answers_are_reflected_to() -> None:
+    askers = services.Askers(20, services.Budget(1000))
+    reflected = 0
+    for turn in range(100):
+        now = 5.0 + turn / 100
+        for name in range(2 * services.MOST_ASKERS):
+            askers.take(f"forged {name}", now)
+        reflected += sum(askers.take("victim", now + 0.009) for _ in range(20))
+    assert reflected <= 3 * services.CLIENT_BUDGET
 
 
 @virtual
@@ -286,6 +316,8 @@ def test_a_link_that_has_gone_ends_the_service_and_an_address_that_has_gone_does
 def test_answers_that_are_larger_than_the_question_are_rationed() -> None:
     flood: list[tuple[bytes, Address] | OSError] = [(b"", CLIENT)] * 100
     assert len(answered("chargen", FakeSocket(*flood), per_second=10)) == 10
+    names: list[tuple[bytes, Address] | OSError] = [(b"", (f"10.8.{n // 200}.{n % 200}", 40_000)) for n in range(2000)]
+    assert len(answered("chargen", FakeSocket(*names), per_second=1000)) == 1000
 
 
 def test_a_budget_comes_back_with_time() -> None:
