@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from . import dhcp, lab, namespace, options, ping, up
 from .drill import program as drill
+from .voice import Failed, complain, last_words
 
 DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
@@ -28,7 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.program == "drill":
         return drill.main(arguments)
     chosen = options.from_arguments(arguments, parsers[arguments.program])
-    failure: up.Failed | None = None
+    try:
+        return run(chosen, arguments, command)
+    finally:
+        last_words()
+
+
+def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequence[str]) -> int:
+    """Run the program that was asked for; its exit status."""
+    failure: Failed | None = None
     try:
         if arguments.program == "lab":
             return lab.main(chosen, command)
@@ -40,23 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except namespace.Forbidden as error:
-        failure = up.Failed(str(error))
-    except (up.Failed, BaseExceptionGroup) as error:
+        failure = Failed(str(error))
+    except (Failed, BaseExceptionGroup) as error:
         failure = first_failure(error)
         if failure is None:
             raise
-    print(f"tapstack {arguments.program}: {failure}", file=sys.stderr)
+    complain(f"tapstack {arguments.program}: {failure}")
     return failure.status
 
 
-def first_failure(error: BaseException) -> up.Failed | None:
+def first_failure(error: BaseException) -> Failed | None:
     """The failure that was meant for the user, from among what ended with it; None where there is a bug among it."""
     if isinstance(error, BaseExceptionGroup):
-        failures, rest = error.split(up.Failed)
+        failures, rest = error.split(Failed)
         if failures is None or rest is not None:
             return None
         return first_failure(failures.exceptions[0])
-    return error if isinstance(error, up.Failed) else None
+    return error if isinstance(error, Failed) else None
 
 
 def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:

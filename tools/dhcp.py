@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import sys
 import time
 from datetime import datetime
 
@@ -17,7 +15,8 @@ import stack
 from . import namespace
 from .exchange import Narrator, Silence, duration
 from .options import Options, host_address, seconds
-from .up import ENDING, Failed, local_time, on_tap, say
+from .up import ENDING, local_time, on_tap
+from .voice import Failed, complain, say
 
 TIMEOUT_S = 60.0
 DEFAULT = "0.0.0.0/0"
@@ -69,14 +68,6 @@ def main(options: Options, arguments: argparse.Namespace) -> int:
     return status
 
 
-def whisper(line: str) -> None:
-    """Say something beside the result, if anybody listens: it is called from within the protocol code."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # for what print still holds
-
-
 async def run(options: Options, plan: Plan) -> int:
     """Get a lease and print it; the exit status. A signal ends it, too, with all that has to be done at the end."""
     status = 0
@@ -107,7 +98,7 @@ async def get(options: Options, plan: Plan) -> None:
         f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: they are asked again,"
         f" for {plan.timeout_s:g} s in all"
     )
-    watcher = Narrator(whisper, trio.current_time) if plan.verbose else Silence(whisper, waiting)
+    watcher = Narrator(complain, trio.current_time) if plan.verbose else Silence(complain, waiting)
     async with on_tap(options, dhcp, watcher) as (host, tap):
         lease = host.lease
         if lease is None:

@@ -22,7 +22,8 @@ import trio
 
 from . import namespace
 from .options import Options
-from .up import Failed, say, serving
+from .up import serving
+from .voice import Failed, Voice, say
 
 KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -34,13 +35,15 @@ def main(options: Options, command: Sequence[str]) -> int:
     """Run the host and the command; the command's exit status, 128 more than the signal that ended it."""
     namespace.enter()
     terminal = sys.stderr
+    tell = Voice(lambda: terminal, "standard error")
     with Log(os.path.join(tempfile.gettempdir(), f"tapstack-lab-{secrets.token_hex(4)}.log")) as log:
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-                status = trio.run(run, options, list(command), terminal, log.path)
+                status = trio.run(run, options, list(command), tell, log.path)
         finally:
             if log.made:
-                print(f"lab: what the host had to say is in {log.path}", file=terminal)
+                tell(f"lab: what the host had to say is in {log.path}")
+            tell.flush()
     say.check()
     return status
 
@@ -80,25 +83,17 @@ class Log(io.TextIOBase):
             self._file.close()
 
 
-async def run(options: Options, command: list[str], terminal: IO[str], log: str) -> int:
+async def run(options: Options, command: list[str], tell: Voice, log: str) -> int:
     """Start the host, then the command; end the host behind the command."""
-
-    def ready(line: str) -> None:
-        print(line, file=terminal, flush=True)
-
     # Python handlers, not SIG_IGN, which the command would inherit.
     with trio.open_signal_receiver(*KEYBOARD), trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
-            await nursery.start(serving, options, ready)
+            await nursery.start(serving, options, tell)
             if options.address is None:
-                print(
-                    f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it",
-                    file=terminal,
-                )
+                tell(f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it")
             if not command:
-                print(
-                    f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}", file=terminal
-                )
+                tell(f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}")
+            tell.flush()  # there is to be no other thread when the command is started
             status = await run_command(command or [shell()], signals)
             nursery.cancel_scope.cancel()
     return status

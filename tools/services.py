@@ -6,7 +6,6 @@ See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 86
 from __future__ import annotations
 
 import errno
-import sys
 import time
 import traceback
 from collections import OrderedDict
@@ -17,6 +16,7 @@ import trio
 from trio.abc import HalfCloseableStream as Stream
 
 from .patience import Patience, give_up
+from .voice import report
 
 if TYPE_CHECKING:
     from stack import Host
@@ -248,7 +248,7 @@ def guarded(name: str, handler: Handler) -> Handler:
         except* trio.TooSlowError:
             give_up(stream)
         except* Exception:
-            print(f"tapstack: {name} failed:\n{traceback.format_exc()}", file=sys.stderr)
+            report(f"{name} failed:\n{traceback.format_exc()}")
 
     return wrapper
 

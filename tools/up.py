@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,17 +18,10 @@ from . import kernel, rights, services
 from .exchange import Narrator, Silence
 from .options import Options
 from .trace import Teller
+from .voice import Failed, complain, report, say
 
 NODE = "/dev/net/tun"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Failed(Exception):
-    """What was asked for cannot be; the text is one line that says why and what to do. `status` is the exit status."""
-
-    def __init__(self, text: str, status: int = 1) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def main(options: Options) -> int:
@@ -46,36 +38,6 @@ async def until_signal(options: Options) -> None:
             nursery.start_soon(serving, options, say)
             await anext(signals)
             nursery.cancel_scope.cancel()
-
-
-class Voice:
-    """What a program says on standard output; when that cannot be written any more, it asks the program to end."""
-
-    def __init__(self) -> None:
-        self._failure: OSError | None = None
-
-    def __call__(self, line: str) -> None:
-        """Say one line, at once. May be called from within the protocol code: does not raise."""
-        try:
-            print(line, flush=True)
-        except OSError as error:
-            self._failure = error
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what print still holds
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def check(self) -> None:
-        """Raise Failed if something could not be said, and not because its reader had seen enough (`| head`)."""
-        failure, self._failure = self._failure, None
-        if failure is not None and not isinstance(failure, BrokenPipeError):
-            raise Failed(f"standard output cannot be written: {failure.strerror}")
-
-
-say = Voice()
-
-
-def report(text: str) -> None:
-    """A bug in the protocol code: it cost a packet, and somebody should know."""
-    print(f"tapstack: {text}", file=sys.stderr, flush=True)
 
 
 async def serving(
@@ -159,7 +121,7 @@ async def yielding(host: stack.Host) -> None:
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
     """Start http, or say what it lacks."""
     if find_spec("h11") is None:
-        print("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'", file=sys.stderr)
+        complain("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'")
         return
     from . import httpd
 
@@ -194,14 +156,16 @@ async def on_tap(
     running = False
     try:
         async with stack.open_host(report=report, trace=trace) as host:
-            host.attach(
-                capture or tap,
-                addresses=["dhcp" if options.address is None else str(options.address)],
-                gateway=gateway,
-                acd=None if options.address is None else "optimistic",
-                dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
-            )
-            give_up_rights(options)  # nothing has been awaited: no frame was read before
+            # Rights are each thread's own: there is to be no other thread when they are given up.
+            with say.threadless(), complain.threadless():
+                host.attach(
+                    capture or tap,
+                    addresses=["dhcp" if options.address is None else str(options.address)],
+                    gateway=gateway,
+                    acd=None if options.address is None else "optimistic",
+                    dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
+                )
+                give_up_rights(options)  # nothing has been awaited: no frame was read before
             await host.wait_ready(capture or tap)
             if capture is not None and capture.error:
                 raise Failed(f"--pcap: {capture.error}")

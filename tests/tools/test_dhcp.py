@@ -21,7 +21,7 @@ from stack.link.segment import SegmentPort
 from tests.dhcp.server import Server, addresses
 from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
-from tools import cli, dhcp, services, up
+from tools import cli, dhcp, services, up, voice
 from tools.exchange import Narrator, duration
 
 EPOCH_S = 981_015_477.0  # Thu Feb  1 08:17:57 2001, UTC
@@ -294,7 +294,7 @@ def unharmed() -> Iterator[None]:
 def test_a_signal_ends_it_and_the_address_is_given_back(
     silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As what is said to a full disk does, too: `up.Voice`."""
+    """As what is said to a full disk does, too: `voice.Voice`."""
 
     def die(line: str = "") -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -319,11 +319,12 @@ def test_a_signal_ends_it_and_the_address_is_given_back(
     run()
 
 
-def test_a_listener_who_has_heard_enough_is_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listener_who_has_heard_enough_is_no_harm() -> None:
     """`tapstack dhcp -v 2>&1 | head`: the words come from within the protocol code."""
     for_reading, for_writing = os.pipe()
     os.close(for_reading)
     with open(for_writing, "w", encoding="ascii") as nobody:
-        monkeypatch.setattr("sys.stderr", nobody)
-        dhcp.whisper("one")
-        dhcp.whisper("two")
+        complain = voice.Voice(lambda: nobody, "standard error")
+        complain("one")
+        complain("two")
+        assert complain.flush() == 0

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import signal
+import sys
 from typing import cast
 
 import pytest
@@ -14,9 +15,9 @@ import trio
 import stack
 from stack.host.records import ConnectionRecord
 from stack.link.device import Offload
-from tools import cli, kernel, page, ping, up
+from tools import cli, kernel, page, ping, up, voice
 from tools.trace import Teller
-from tools.up import Failed
+from tools.voice import Failed
 
 
 def test_ping_sums_up_like_ping() -> None:
@@ -180,13 +181,14 @@ def test_what_cannot_be_said_ends_the_program(target: str, told: str | None, mon
     else:
         writer = os.open(target, os.O_WRONLY)
     got: list[int] = []
-    say = up.Voice()
+    say = voice.Voice(lambda: sys.stdout, "standard output", vital=True)
     old = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
     try:
         with open(writer, "w") as out:
             monkeypatch.setattr("sys.stdout", out)
             say("hello")
             say("hello again")
+            say.flush()
     finally:
         signal.signal(signal.SIGTERM, old)
     assert got == [signal.SIGTERM]

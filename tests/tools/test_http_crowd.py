@@ -1,0 +1,311 @@
+"""HTTP: many clients at once, slow ones among them, and folders with many files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from trio.abc import HalfCloseableStream
+
+from tests.requirements import rfc
+from tests.tools.http_exchange import get, host
+from tools import httpd, places
+from tools.services import Handler
+
+
+def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes]]:
+    """The descriptors that so many clients cost who ask and do not read, and the first part each got in the end."""
+
+    async def main() -> tuple[int, list[bytes]]:
+        before = len(os.listdir("/proc/self/fd"))
+        starts = []
+        async with trio.open_nursery() as nursery:
+            ends = [trio.testing.lockstep_stream_pair() for _ in range(count)]
+            for ours, theirs in ends:
+                nursery.start_soon(handler, ours)
+                nursery.start_soon(theirs.send_all, request)
+            await trio.testing.wait_all_tasks_blocked()
+            cost = len(os.listdir("/proc/self/fd")) - before
+            for _, theirs in ends:
+                part = bytes(await theirs.receive_some())
+                starts.append(part)
+            nursery.cancel_scope.cancel()
+        return cost, starts
+
+    return trio.run(main, clock=trio.testing.MockClock())
+
+
+def test_who_comes_when_there_are_too_many_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
+    _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2
+
+
+class Crowd:
+    """Clients of one handler by their addresses, in virtual time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, *, most: int = 20, share: int = 5) -> None:
+        self.addresses: dict[int, str] = {}
+        monkeypatch.setattr(httpd, "peer", lambda stream: self.addresses[id(stream)])
+        monkeypatch.setattr(httpd, "MOST_CONNECTIONS", most)
+        monkeypatch.setattr(httpd, "CONNECTIONS_SHARE", share)
+        self.handler = httpd.handler(host(), root)
+        self.kept: list[object] = []
+
+    async def says(self, nursery: trio.Nursery, address: str, request: bytes) -> HalfCloseableStream:
+        """The client's end of a new connection, on which it has said this."""
+        ours, theirs = trio.testing.memory_stream_pair()
+        self.addresses[id(ours)] = address
+        self.kept.append(ours)
+
+        async def serve() -> None:
+            await self.handler(ours)
+            await ours.aclose()
+
+        nursery.start_soon(serve)
+        with suppress(trio.BrokenResourceError):  # it may be hung up on at once
+            await theirs.send_all(request)
+        await trio.testing.wait_all_tasks_blocked()
+        return theirs
+
+    async def gets(self, nursery: trio.Nursery, address: str, target: str = "/a.txt") -> int:
+        """The status that a client in earnest is answered with."""
+        stream = await self.says(nursery, address, b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target.encode())
+        with trio.fail_after(1):
+            answer = bytes(await stream.receive_some())
+        await stream.aclose()
+        return int(answer[9:12])
+
+
+SLOW = b"GET /a.txt HT"
+
+
+@rfc("service-2")
+def test_slow_clients_of_one_address_leave_the_others_their_places(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(monkeypatch, root)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                await crowd.says(nursery, "10.9.0.66", SLOW)
+            assert [await crowd.gets(nursery, "10.9.0.1") for _ in range(12)] == [200] * 12
+            assert await crowd.gets(nursery, "10.9.0.66") == 503
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock())
+
+
+@rfc("service-2")
+@pytest.mark.parametrize("addresses", [1, 50])
+def test_a_slow_client_gives_its_place_to_one_in_earnest(
+    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int
+) -> None:
+    """Behind a NAT all have one address; and an attacker on the link has as many as it likes."""
+    crowd = Crowd(monkeypatch, root)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", SLOW) for n in range(50)]
+            await trio.sleep(places.GRACE_S + 0.1)
+            for _ in range(12):
+                await crowd.says(nursery, "10.9.1.0", SLOW)
+                assert await crowd.gets(nursery, "10.9.1.0") == 200
+                await trio.sleep(places.GRACE_S / 2)
+            with trio.fail_after(1):
+                assert await slow[0].receive_some() == b""  # the longest wait: it was hung up on
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+
+
+@rfc("service-2")
+def test_those_that_find_no_place_cost_no_more_than_so_many(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is told to come back is held for a moment: past the limit it is closed at once."""
+    monkeypatch.setattr(httpd, "MOST_TURNED_AWAY", 3)
+    crowd = Crowd(monkeypatch, root, share=1)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            ends = [await crowd.says(nursery, "10.9.0.66", SLOW) for _ in range(9)]
+            answers = [bytes(await end.receive_some())[9:12] for end in ends[1:]]
+            assert answers == [b"503"] * 3 + [b""] * 5
+            await trio.sleep(httpd.IDLE_S + 1)
+            assert await crowd.gets(nursery, "10.9.0.66") == 200
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+
+
+@rfc("service-2")
+def test_one_address_has_a_share_of_the_open_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "FILES_SHARE", 2)
+    crowd = Crowd(monkeypatch, root)
+    request = b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            ends = []
+            for address in ("10.9.0.66", "10.9.0.66", "10.9.0.66", "10.9.0.1"):
+                ours, theirs = trio.testing.lockstep_stream_pair()
+                crowd.addresses[id(ours)] = address
+                nursery.start_soon(crowd.handler, ours)
+                await theirs.send_all(request)
+                ends.append((ours, theirs))
+            await trio.testing.wait_all_tasks_blocked()
+            statuses = [bytes(await theirs.receive_some())[9:12] for _, theirs in ends]
+            assert statuses == [b"200", b"200", b"503", b"200"]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock())
+
+
+def test_places_are_counted_as_they_are_taken_and_given_back() -> None:
+    async def main() -> None:
+        table = places.Places(3, 2)
+        one, two = table.take("a"), table.take("a")
+        assert one is not None
+        assert two is not None
+        assert table.take("a") is None
+        with table.waiting(one, 30):
+            assert table.take("a") is None
+            await trio.sleep(places.GRACE_S)
+            new = table.take("a")
+            assert new is not None
+            await trio.sleep(100)
+        assert trio.current_time() < 2  # it was taken away meanwhile
+        table.give_back(one)
+        assert len(table) == 2
+        for place in (two, new):
+            table.give_back(place)
+            table.give_back(place)
+        assert len(table) == 0
+        assert table.take("a") is not None
+
+    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0))
+
+
+def test_no_more_files_are_open_than_may_be(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "MOST_FILES", 5)
+    handler = httpd.handler(host(), root)
+    for _ in range(2):  # those that were open have been given back
+        cost, starts = stuck(handler, 9, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert cost == 5
+        assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 4
+
+
+def test_a_file_is_read_when_there_is_room_for_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that does not read costs no chunk of the file."""
+    sizes: list[int] = []
+
+    class Noted(httpd.Served):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sizes.append(size or 0)
+            return super().read(size) or b""
+
+    monkeypatch.setattr(httpd, "Served", Noted)
+    stuck(httpd.handler(host(), root), 3, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert sizes == []
+    assert get(root, "/big.bin")[0] == 200
+    assert max(sizes) <= 65536
+
+
+def test_a_long_listing_is_cut(root: Path) -> None:
+    for number in range(httpd.MOST_ENTRIES + 7):
+        (root / "site" / f"f{number}").touch()
+    (root / "site" / "index.html").unlink()
+    body = get(root, "/site/")[2]
+    assert body.count(b"<li>") == httpd.MOST_ENTRIES + 1
+    assert b"and 7 more" in body
+
+
+@rfc("service-3")
+def test_a_long_listing_gives_others_their_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """50,000 files, and a task that wants its turn: it comes after every one or two turns of the listing."""
+    files = 50_000
+    seen = 0
+    turns: list[int] = []
+
+    class Entry:
+        path = "/nowhere"
+
+        def __init__(self, number: int) -> None:
+            self.name = f"f{number * 7919 % files:05}"
+
+        def is_symlink(self) -> bool:
+            return False
+
+        def is_dir(self) -> bool:
+            nonlocal seen
+            seen += 1
+            return False
+
+    class Scan:
+        def __init__(self, folder: Path) -> None:
+            assert folder == root
+
+        def __enter__(self) -> Iterator[Entry]:
+            return self.entries()
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def entries(self) -> Iterator[Entry]:
+            nonlocal seen
+            for number in range(files):
+                seen += 1
+                yield Entry(number)
+
+    monkeypatch.setattr("tools.httpd.os.scandir", Scan)
+    answers: list[bytes] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def list_it() -> None:
+                answers.append(await httpd.Listings().get(root, root, "/"))
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(list_it)
+            while True:
+                turns.append(seen)
+                await trio.lowlevel.checkpoint()
+
+    trio.run(main)
+    assert turns[-1] > files
+    assert max(later - earlier for earlier, later in pairwise(turns)) <= 2 * httpd.ENTRIES_A_TURN
+    assert b'<li><a href="./f00000">f00000</a></li><li><a href="./f00001">' in answers[0]
+    assert b"f00999</a></li><li>and 49000 more</li></ul>" in answers[0]
+
+
+@rfc("service-3")
+def test_a_listing_that_is_asked_for_again_and_again_is_not_made_again_each_time(root: Path) -> None:
+    for number in range(3000):
+        (root / f"g{number}").touch()
+
+    async def main() -> int:
+        made = 0
+        listings = httpd.Listings()
+        kept = b""
+        began = trio.current_time()
+        while trio.current_time() < began + 0.2:
+            page = await listings.get(root, root, "/")
+            made += page is not kept
+            kept = page
+        return made
+
+    assert trio.run(main) <= 1 + 0.2 * 20
+
+
+def test_a_listing_tells_nothing_of_what_lies_outside(root: Path) -> None:
+    """A link to a folder outside is shown as any link: whether there is such a folder stays unknown."""
+    (root / "nowhere").symlink_to("/no/such/folder")
+    (root / "sub").symlink_to("sub dir")
+    body = get(root, "/")[2]
+    for shown in (b">out<", b">nowhere<", b">loop<", b">sub/<", b">sub dir/<"):
+        assert shown in body

@@ -1,0 +1,140 @@
+"""The page: what a stranger reads of the host, and what its owner can have shown."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+
+from stack import Host
+from tests.requirements import rfc
+from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
+from tests.tools.http_exchange import Record, exchange, host
+from tools import httpd, page, services
+
+
+def test_without_a_folder_there_is_the_page() -> None:
+    handler = httpd.handler(host(), None, status=True)
+    answer = exchange(handler, b"GET / HTTP/1.0\r\n\r\n").decode()
+    assert "200 OK" in answer
+    for shown in ("&lt;tap0&gt;", "10.9.0.2/24, a&amp;b", "1.500", "Leases (DHCP)", "ifInOctets", "none"):
+        assert shown in answer
+    assert "<tap0>" not in answer
+    assert "never" not in answer
+    assert exchange(handler, b"GET /else HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+
+
+PAGE = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+
+def pages(*, status: bool) -> tuple[bytes, bytes]:
+    """The page of a host before and after a stranger's traffic: a connection from port 40123, and dropped segments."""
+    found: list[bytes] = []
+    ends: list[trio.socket.SocketType] = []
+
+    @virtual
+    async def look() -> None:
+        async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+            await services.serve(bob, {"echo": 7}, nursery)
+            handler = services.guarded("http", httpd.handler(bob, None, status=status))
+            await services.serve_tcp(bob, handler, 80, nursery)
+            for port in (40123, 40124):
+                async with await alice.open_tcp_stream(BOB, 80) as stream:
+                    await stream.send_all(PAGE)
+                    found.append(b"".join([bytes(part) async for part in stream]).partition(b"\r\n\r\n")[2])
+                sock = alice.socket(trio.socket.AF_INET, trio.socket.SOCK_STREAM)
+                await sock.bind((ALICE, port))
+                await sock.connect((BOB, 7))
+                with alice.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as udp:
+                    await udp.sendto(b"x", (BOB, 999))
+                await trio.sleep(page.FRESH_S + 5)
+                assert f"{ALICE}:{port}" in [record.remote for record in bob.connections()]
+                ends.append(sock)
+            for sock in ends:
+                sock.close()
+            nursery.cancel_scope.cancel()
+
+    look()
+    return found[0], found[1]
+
+
+@rfc("page-1")
+def test_a_stranger_reads_neither_peers_nor_counters() -> None:
+    """Nothing on the page moves with the traffic, so that nothing can be searched for by it."""
+    before, after = pages(status=False)
+    assert before == after
+    assert b"<td>10.9.0.2/24" in after
+    for secret in (b"10.9.0.1", b":40", b"LISTEN", b"ESTABLISHED", b"InErrs", b"Segs", b"02:00"):
+        assert secret not in after
+
+
+def test_the_owner_can_have_all_of_it_shown() -> None:
+    before, after = pages(status=True)
+    assert before != after
+    for shown in (b"10.9.0.1:40123", b"ESTABLISHED", b"tcpInSegs", b"10.9.0.1"):
+        assert shown in after
+
+
+def crowded(count: int) -> tuple[Host, list[int]]:
+    """A host with so many connections, and a list that grows with each time somebody asks for them."""
+    asked: list[int] = []
+    records = [Record(f"c{number}", (), 0.0) for number in range(count)]
+
+    def nothing() -> list[object]:
+        return []
+
+    def connections() -> list[Record]:
+        asked.append(1)
+        return records
+
+    fake = SimpleNamespace(
+        interfaces=nothing,
+        neighbors=nothing,
+        routes=nothing,
+        connections=connections,
+        leases=nothing,
+        counters=dict[str, int],
+    )
+    return cast(Host, fake), asked
+
+
+def test_the_page_is_made_once_a_second_whoever_asks() -> None:
+    crowd, asked = crowded(3)
+    kept = page.Kept(lambda: page.status_page(crowd))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(600):
+                nursery.start_soon(kept.get)
+        assert len(asked) == 1
+        await trio.sleep(page.FRESH_S + 5)
+        await kept.get()
+        assert len(asked) == 2
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_a_request_for_the_page_uses_the_one_that_is_there() -> None:
+    crowd, asked = crowded(3)
+    handler = httpd.handler(crowd, None, status=True)
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert exchange(handler, request * 20).count(b"HTTP/1.1 200 OK") == 20
+    assert len(asked) == 1
+
+
+def test_the_page_shows_so_many_rows_and_counts_the_rest() -> None:
+    crowd, _ = crowded(page.MOST_ROWS + 34)
+    shown = trio.run(page.status_page, crowd)
+    assert b">c199<" in shown
+    assert b">c200<" not in shown
+    assert b"and 34 more" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "-"), ((), "-"), (("a", 1), "a, 1"), (0.25, "0.250"), ("x", "x"), (True, "True")]
+)
+def test_values_are_shown_for_people(value: object, shown: str) -> None:
+    assert page.text(value) == shown

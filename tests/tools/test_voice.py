@@ -1,0 +1,193 @@
+"""What is said on standard output and standard error, and that no reader can keep the program waiting."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO, cast
+
+import pytest
+
+from tests.requirements import rfc
+from tools import voice
+
+LINES = [f"{number:06} {'x' * 90}" for number in range(100_000)]  # twice what the buffer holds
+PATIENCE_S = 60.0
+
+
+def writer(descriptor: int) -> TextIO:
+    """A text stream on a descriptor, as standard output is one."""
+    return open(descriptor, "w", encoding="utf-8")
+
+
+def in_time(function: Callable[[], object]) -> None:
+    """Run it; fails when it does not come back."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive(), "it is kept waiting"
+
+
+def read_to_end(descriptor: int) -> str:
+    """All that is written to the other end of a pipe or a terminal."""
+    parts = []
+    with open(descriptor, "rb", buffering=0) as file:
+        while True:
+            try:
+                part = file.read(65536)
+            except OSError:  # a terminal whose other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+    return b"".join(parts).decode()
+
+
+def say_all(say: voice.Voice, lines: list[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+@rfc("watch-3")
+def test_a_pipe_that_is_not_read_keeps_nothing_waiting_and_what_is_lost_is_counted() -> None:
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        in_time(lambda: say_all(say, LINES))
+        assert say.held_bytes <= voice.BUFFER_BYTES
+        got: list[str] = []
+        reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
+        reader.start()
+        in_time(say.flush)
+    reader.join()
+    *said, last = got[0].splitlines()
+    gap = re.fullmatch(r"tapstack: (\d+) lines are missing here, standard output was not read fast enough", last)
+    assert gap is not None
+    assert said == LINES[: len(said)]
+    assert int(gap[1]) == len(LINES) - len(said)
+
+
+@rfc("watch-3")
+def test_when_the_reader_comes_back_the_gap_is_said_in_its_place() -> None:
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        in_time(lambda: say_all(say, LINES))
+        got: list[str] = []
+        reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
+        reader.start()
+        while say.held_lines:
+            reader.join(0.01)
+        say("and on it goes")
+        in_time(say.flush)
+    reader.join()
+    said = got[0].splitlines()
+    assert said[-1] == "and on it goes"
+    assert "lines are missing here" in said[-2]
+    assert sum("missing" in line for line in said) == 1
+
+
+@rfc("watch-3")
+def test_the_end_waits_for_a_slow_reader_and_not_for_one_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice, "IDLE_S", 0.05)
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        say_all(say, LINES[:5000])
+        unread: list[int] = []
+        in_time(lambda: unread.append(say.flush()))
+        assert 0 < unread[0] <= 5000
+        assert read_to_end_of(reading, 5000) == LINES[:5000]
+        in_time(say.flush)
+    os.close(reading)
+
+
+def read_to_end_of(descriptor: int, count: int) -> list[str]:
+    """So many lines from a pipe."""
+    got = b""
+    while got.count(b"\n") < count:
+        got += os.read(descriptor, 65536)
+    return got.decode().splitlines()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe that does not block", "terminal"])
+def test_a_reader_that_reads_gets_every_line(kind: str) -> None:
+    reading, writing = pty.openpty() if kind == "terminal" else os.pipe()
+    if kind == "pipe that does not block":
+        os.set_blocking(writing, False)
+    lines = LINES[:30_000]
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
+    reader.start()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        say_all(say, lines)
+        in_time(say.flush)
+    reader.join()
+    assert got[0].splitlines() == lines
+
+
+def test_a_file_has_each_line_at_once(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w") as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        for count in range(1, 4):
+            say("a line")
+            assert (tmp_path / "out").read_text() == "a line\n" * count
+    text = io.StringIO()
+    voice.Voice(lambda: cast(TextIO, text), "standard output")("to no file at all")
+    assert text.getvalue() == "to no file at all\n"
+
+
+def test_what_has_no_place_in_the_encoding_is_said_nevertheless() -> None:
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        say("name \udcff")
+        assert say.flush() == 0
+    assert read_to_end(reading) == "name \\udcff\n"
+
+
+def test_a_thread_is_there_only_as_long_as_it_is_needed() -> None:
+    """A lab starts its command by fork, which other threads do not survive."""
+    before = threading.active_count()
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        for _ in range(3):
+            say("hello")
+            assert say.flush() == 0
+            assert threading.active_count() == before
+    assert read_to_end(reading) == "hello\n" * 3
+
+
+def test_where_there_must_be_no_thread_lines_are_kept() -> None:
+    """Rights are given up by each thread for itself."""
+    before = threading.active_count()
+    reading, writing = os.pipe()
+    with writer(writing) as stream:
+        say = voice.Voice(lambda: stream, "standard output")
+        with say.threadless():
+            say("hello")
+            assert threading.active_count() == before
+        assert say.flush() == 0
+    assert read_to_end(reading) == "hello\n"
+
+
+def test_the_last_words_tell_what_was_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(voice, "IDLE_S", 0.05)
+    reading, writing = os.pipe()
+    with writer(writing) as stream, open(tmp_path / "err", "w") as errors:
+        monkeypatch.setattr(voice, "say", voice.Voice(lambda: stream, "standard output"))
+        monkeypatch.setattr(voice, "complain", voice.Voice(lambda: errors, "standard error"))
+        say_all(voice.say, LINES[:2000])
+        in_time(voice.last_words)
+        told = (tmp_path / "err").read_text()
+        assert re.fullmatch(r"tapstack: the last \d+ lines on standard output were not read\n", told)
+        read_to_end_of(reading, 2000)
+        in_time(voice.say.flush)
+    os.close(reading)

@@ -1,0 +1,219 @@
+"""What a program says on standard output and standard error, without ever waiting for its reader.
+
+The loop says what it has to say between two frames, and protocol code in the midst of one. A pipe that is not read, or
+a terminal that is stopped (Ctrl-S), would keep a plain `print` there, and the host with it. So lines for these go
+through a buffer and a thread of its own, which alone waits. The buffer is bounded: lines past it are lost, counted, and
+the count is said in their place. A file is written at once, line by line, and is complete.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+BUFFER_BYTES = 4 << 20  # of lines that wait for their reader
+CHUNK_BYTES = 1 << 16  # given to the reader at a time
+IDLE_S = 1.0  # the end waits for a reader that has taken nothing for so long
+FLUSH_S = 10.0  # and for one that is slow, so long in all
+
+
+class Failed(Exception):
+    """What was asked for cannot be; the text is one line that says why and what to do. `status` is the exit status."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Voice:
+    """Says lines on the stream that `stream` gives. May be called from within the protocol code: does not raise.
+
+    When a line cannot be written at all and the stream is `vital`, the program is asked to end, by SIGTERM.
+    """
+
+    def __init__(self, stream: Callable[[], TextIO], called: str, *, vital: bool = False) -> None:
+        self._stream = stream
+        self._called = called
+        self._vital = vital
+        self._failure: OSError | None = None
+        self._changed = threading.Condition()
+        self._lines: deque[bytes] = deque()
+        self.held_bytes = 0  # of lines that are not written, those that the thread is writing included
+        self.held_lines = 0
+        self._lost = 0  # lines that found no room since the last that did
+        self._taken_bytes = 0  # by the reader, in all
+        self._ending = False
+        self._thread: threading.Thread | None = None
+        self._descriptor = -1
+        self._threadless = False
+
+    def __call__(self, line: str) -> None:
+        """Say one line: at once where that cannot take long, else as soon as the reader takes it."""
+        stream = self._stream()
+        descriptor = slow_descriptor(stream)
+        if descriptor is not None:
+            self._keep((line + "\n").encode(stream.encoding or "utf-8", "backslashreplace"), descriptor)
+            return
+        try:
+            print(line, file=stream, flush=True)
+        except OSError as error:
+            self._fail(error, stream)
+
+    def flush(self) -> int:
+        """Wait until all is written, as long as the reader goes on reading; how many lines it has not taken."""
+        with self._changed:
+            if self._lost:
+                self._append(self._gap())
+            self._ending = True
+            self._changed.notify_all()
+            thread = self._thread
+            waited_s = 0.0
+            while self.held_lines and waited_s < FLUSH_S:
+                before = self._taken_bytes
+                self._changed.wait_for(lambda: not self.held_lines, IDLE_S)
+                waited_s += IDLE_S
+                if self._taken_bytes == before:
+                    break
+            unwritten = self.held_lines
+        if thread is not None and not unwritten:
+            thread.join()
+        return unwritten
+
+    def check(self) -> None:
+        """Raise Failed if something could not be said, and not because its reader had seen enough (`| head`)."""
+        self.flush()
+        failure, self._failure = self._failure, None
+        if failure is not None and not isinstance(failure, BrokenPipeError):
+            raise Failed(f"{self._called} cannot be written: {failure.strerror}")
+
+    @contextmanager
+    def threadless(self) -> Iterator[None]:
+        """In this block, which must not wait, lines are kept and no thread is started for them."""
+        self._threadless = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._threadless = False
+                self._start()
+
+    # --- the buffer
+
+    def _keep(self, data: bytes, descriptor: int) -> None:
+        with self._changed:
+            room = BUFFER_BYTES // 2 if self._lost else BUFFER_BYTES  # one gap is said rather than many small ones
+            if self._failure is not None:
+                return
+            if self.held_bytes + len(data) > room:
+                self._lost += 1
+                return
+            if self._lost:
+                self._append(self._gap())
+            self._append(data)
+            self._ending = False
+            self._descriptor = descriptor
+            self._start()
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        if self._thread is None and self._lines and not self._threadless:
+            target = self._write_out
+            self._thread = threading.Thread(target=target, args=(self._descriptor,), name="voice", daemon=True)
+            self._thread.start()
+
+    def _gap(self) -> bytes:
+        lost, self._lost = self._lost, 0
+        return f"tapstack: {lost} lines are missing here, {self._called} was not read fast enough\n".encode()
+
+    def _append(self, data: bytes) -> None:
+        self._lines.append(data)
+        self.held_bytes += len(data)
+        self.held_lines += 1
+
+    # --- the thread
+
+    def _write_out(self, descriptor: int) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines or self._ending)
+                if not self._lines:
+                    self._thread = None
+                    return
+                chunk = [self._lines.popleft()]
+                size = len(chunk[0])
+                while self._lines and size + len(self._lines[0]) <= CHUNK_BYTES:
+                    chunk.append(self._lines.popleft())
+                    size += len(chunk[-1])
+            try:
+                self._write_all(descriptor, b"".join(chunk))
+            except OSError as error:
+                self._fail(error, self._stream())
+            with self._changed:
+                self.held_bytes -= size
+                self.held_lines -= len(chunk)
+                self._changed.notify_all()
+
+    def _write_all(self, descriptor: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(descriptor, view)
+            except BlockingIOError:  # another program has made this pipe one that does not block
+                select.select([], [descriptor], [])
+                continue
+            self._taken_bytes += written
+            view = view[written:]
+
+    def _fail(self, error: OSError, stream: TextIO) -> None:
+        first, self._failure = self._failure is None, error
+        with self._changed:
+            for data in self._lines:
+                self.held_bytes -= len(data)
+            self.held_lines -= len(self._lines)
+            self._lines.clear()
+            self._lost = 0
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        with suppress(OSError):  # there is no descriptor, where a log could not be made
+            os.dup2(nowhere, stream.fileno())  # for what print still holds
+        os.close(nowhere)
+        if first and self._vital:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def slow_descriptor(stream: TextIO) -> int | None:
+    """The stream's descriptor if writing there may wait for a reader: a pipe, a socket, a terminal; else None."""
+    try:
+        descriptor = stream.fileno()
+        mode = os.fstat(descriptor).st_mode
+    except (OSError, io.UnsupportedOperation):
+        return None
+    slow = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os.isatty(descriptor))
+    return descriptor if slow else None
+
+
+say = Voice(lambda: sys.stdout, "standard output", vital=True)
+"""What the program is there to say; where that cannot be written, it ends."""
+complain = Voice(lambda: sys.stderr, "standard error")
+"""What is said beside it: bugs, what is missing, how it goes."""
+
+
+def report(text: str) -> None:
+    """A bug in the protocol code: it cost a packet, and its owner should know."""
+    complain(f"tapstack: {text}")
+
+
+def last_words() -> None:
+    """Before the end: have what was said written, and say how much of it was not read."""
+    unread = say.flush()
+    if unread:
+        report(f"the last {unread} lines on standard output were not read")
+    complain.flush()
