@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from struct import unpack
 
 _COUNTERS = 1024
 
@@ -24,8 +25,7 @@ class Identifications:
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._key = random(16)
-        seed = random(2 * _COUNTERS)
-        self._counters = [int.from_bytes(seed[2 * i : 2 * i + 2], "big") for i in range(_COUNTERS)]
+        self._counters: list[int] = list(unpack(f">{_COUNTERS}H", random(2 * _COUNTERS)))
 
     def flow(self, source: bytes, destination: bytes, protocol: int) -> tuple[int, int]:
         """Which counter a flow uses, and what it adds to it: computed once per path, for `next`."""
