@@ -27,7 +27,7 @@ def furnish(checkout: Path) -> None:
     others = [path for path in sys.path if path.endswith("-packages")]
     (library / "others.pth").write_text("\n".join([str(checkout), *others]) + "\n")
     (library / "tapstack").symlink_to(checkout / "tools")
-    for want in ("run", "test"):
+    for want in ("run", "test", "fuzz"):
         (checkout / ".venv" / f".made-for-{want}").write_bytes(stamp(checkout))
 
 

@@ -119,6 +119,9 @@ def test_with_a_wrong_word(checkout: Path, programs: Path) -> None:
     assert "usage: " in refused(setup(checkout, programs, "everything"))
 
 
+MADE = [("run", "run"), ("test", "test"), ("test", "run")]  # what .venv was made for, and what is wanted
+
+
 def made(checkout: Path, want: str) -> Path:
     """A .venv that the set-up takes for its own work; its python leaves a trace when it does more than start."""
     folder = checkout / ".venv" / "bin"
@@ -128,7 +131,7 @@ def made(checkout: Path, want: str) -> Path:
     return folder / "calls"
 
 
-@pytest.mark.parametrize(("made_for", "want"), [("run", "run"), ("test", "test"), ("test", "run")])
+@pytest.mark.parametrize(("made_for", "want"), [*MADE, ("fuzz", "fuzz"), ("fuzz", "test"), ("fuzz", "run")])
 def test_what_has_been_done_is_not_done_again(checkout: Path, programs: Path, made_for: str, want: str) -> None:
     calls = made(checkout, made_for)
     done = setup(checkout, programs, want)
@@ -136,7 +139,7 @@ def test_what_has_been_done_is_not_done_again(checkout: Path, programs: Path, ma
     assert not calls.exists()
 
 
-@pytest.mark.parametrize(("made_for", "want"), [("run", "run"), ("test", "test"), ("test", "run")])
+@pytest.mark.parametrize(("made_for", "want"), MADE)
 def test_in_the_folder_of_one_whose_python_may_not_be_run(
     checkout: Path, programs: Path, made_for: str, want: str
 ) -> None:
@@ -151,12 +154,30 @@ def test_in_the_folder_of_one_whose_python_may_not_be_run(
     assert "uses a python that you may not run: use a copy" in said
 
 
+def test_a_test_environment_is_none_for_the_fuzzer(checkout: Path, programs: Path) -> None:
+    calls = made(checkout, "test")
+    assert setup(checkout, programs, "fuzz").returncode == 0
+    assert re.search(r"-m pip install --only-binary atheris --editable .*/a checkout\[fuzz\]", calls.read_text())
+
+
+def test_without_a_wheel_of_atheris(checkout: Path, programs: Path) -> None:
+    """It is not built from its sources, which takes a compiler of its own; one line says that there is none."""
+    folder = checkout / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    said = "ERROR: No matching distribution found for atheris>=3.0"
+    fake(
+        folder, "python", f'case "$*" in *install*) echo "{said}" >&2; exit 1 ;; *--version) echo Python 3.19.0 ;; esac'
+    )
+    assert "atheris has no wheel for Python 3.19.0 on this machine" in refused(setup(checkout, programs, "fuzz"))
+    assert not (checkout / ".venv" / ".made-for-fuzz").exists()
+
+
 def test_what_has_changed_is_done_again(checkout: Path, programs: Path) -> None:
     calls = made(checkout, "test")
     with (checkout / "pyproject.toml").open("a") as file:
         file.write("# changed\n")
     assert setup(checkout, programs, "test").returncode == 0
-    assert re.search(r"-m pip install --editable .*/a checkout\[test\]", calls.read_text())
+    assert re.search(r"-m pip install .*--editable .*/a checkout\[test\]", calls.read_text())
     calls.unlink()
     assert setup(checkout, programs, "test").returncode == 0
     assert not calls.exists()
@@ -185,7 +206,7 @@ def test_run_starts_up_as_root_and_lab_otherwise(checkout: Path, programs: Path,
 
 SCRIPTS = sorted(path.name for path in (TOP / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK))
 # What makes each script go as far as it can in a second.
-SHORT = {"run": ["--help"], "bench": ["--help"], "setup": ["run"]}
+SHORT = {"run": ["--help"], "bench": ["--help"], "setup": ["run"], "fuzz": ["--list"]}
 MODULES = """tapstack pip venv ensurepip trio stack tools tests scripts h11 pytun pytest ruff mypy setuptools json runpy
     argparse site sitecustomize usercustomize readline encodings""".split()
 PROGRAMS = """sh cat cksum dirname grep tail env id flock unshare ip ruff tapstack python python3 python3.11 python3.12
@@ -211,7 +232,8 @@ def plant(folder: Path, mark: Path) -> None:
 def with_everything(checkout: Path) -> Path:
     """A checkout with a real interpreter and this run's packages; a module that takes long only says its version."""
     furnish(checkout)
-    shutil.copytree(TOP / "tests" / "requirements", checkout / "tests" / "requirements")
+    for tests in ("requirements", "fuzz", "sim", "dhcp", "wire"):
+        shutil.copytree(TOP / "tests" / tests, checkout / "tests" / tests, ignore=shutil.ignore_patterns("__pycache__"))
     (checkout / "tests" / "__init__.py").touch()
     folder = checkout / ".venv" / "bin"
     (folder / "python").rename(folder / "python-itself")

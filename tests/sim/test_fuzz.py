@@ -15,10 +15,9 @@ from stack.internet.echo import EchoReply
 from stack.link.impair import Impaired
 from stack.link.segment import Segment
 from stack.wire.addresses import parse_ipv4
-from stack.wire.checksum import internet_checksum, pseudo_sum
-from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
+from tests.sim.repair import repair
 from tests.sim.stranger import Stranger
 
 FRAMES = 5_000
@@ -31,7 +30,6 @@ KEEPALIVE: dict[str, Any] = {
     "keepalive_interval_s": 10.0,
     "keepalive_count": 3,
 }
-CHECKSUM_AT = {PROTO_ICMP: 2, PROTO_TCP: 16, PROTO_UDP: 6}
 
 
 class World:
@@ -123,29 +121,6 @@ class World:
             case _:
                 other = random.choice(self.frames)
                 frame[at:] = other[at:]
-
-
-def repair(frame: bytearray) -> None:
-    """Give what still looks like an IPv4 packet the lengths and checksums that its bytes should have."""
-    if len(frame) < 34 or frame[14] >> 4 != 4:
-        return
-    header_length = (frame[14] & 15) * 4
-    total_length = int.from_bytes(frame[16:18], "big")
-    if not 20 <= header_length <= len(frame) - 14:
-        return
-    if not header_length <= total_length <= len(frame) - 14:
-        total_length = len(frame) - 14
-        frame[16:18] = total_length.to_bytes(2, "big")
-    frame[24:26] = b"\0\0"
-    frame[24:26] = internet_checksum(frame[14 : 14 + header_length]).to_bytes(2, "big")
-    begin, end, protocol = 14 + header_length, 14 + total_length, frame[23]
-    at = CHECKSUM_AT.get(protocol)
-    if at is None or end - begin < at + 2 or frame[20] & 0x3F or frame[21]:
-        return
-    frame[begin + at : begin + at + 2] = b"\0\0"
-    length = end - begin
-    pseudo = 0 if protocol == PROTO_ICMP else pseudo_sum(bytes(frame[26:30]), bytes(frame[30:34]), protocol, length)
-    frame[begin + at : begin + at + 2] = internet_checksum(frame[begin:end], pseudo).to_bytes(2, "big")
 
 
 def check_alive(world: World) -> None:

@@ -3,137 +3,15 @@ it returns builds the same bytes again."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.counters import DROPS
-from stack.errors import BadPacket
-from stack.wire import arp, dhcp, ethernet, icmp, ipv4, ipv4_options, tcp, tcp_options, udp
-from stack.wire.checksum import Buffer
-from stack.wire.show import show
+from stack.wire import ipv4_options, tcp_options
+from tests.wire.again import PARSERS, shows, withstands
 from tests.wire.samples import SAMPLES, Sample, datagram, frame
 
 repeatable = settings(derandomize=True, max_examples=500, deadline=None)
-
-
-# --- for each parser, a function that parses and says what the bytes build back to
-
-
-def ethernet_again(data: Buffer) -> bytes:
-    header = ethernet.EthernetHeader.parse(data)
-    assert len(header.payload(data)) <= len(data) - header.header_length
-    return header.build() + bytes(data[header.header_length :])
-
-
-def arp_again(data: Buffer) -> bytes:
-    return arp.ArpPacket.parse(data).build() + bytes(data[arp.LENGTH :])
-
-
-def ipv4_again(data: Buffer) -> bytes:
-    header = ipv4.Ipv4Header.parse(data, verify_checksum=False)
-    assert header.total_length <= len(data)
-    quoted = ipv4.Ipv4Header.parse(data[: header.header_length], verify_checksum=False, quoted=True)
-    assert quoted == header
-    return header.build() + bytes(data[header.header_length :])
-
-
-def ipv4_options_again(data: Buffer) -> bytes:
-    wrong = ipv4_options.find_error(data)
-    assert wrong is None or 0 <= wrong < len(data)
-    try:
-        options = ipv4_options.split(data)
-    except BadPacket:
-        assert wrong is not None
-        raise
-    for option in options:
-        try:
-            if option.type in ipv4_options.ROUTES:
-                assert ipv4_options.Route.from_option(option).option() == option
-            elif option.type == ipv4_options.TIMESTAMP:
-                assert ipv4_options.Timestamps.from_option(option).option() == option
-            elif option.type == ipv4_options.SECURITY:
-                assert ipv4_options.Security.from_option(option).option() == option
-        except BadPacket:
-            assert wrong is not None or option.type == ipv4_options.SECURITY
-    assert len(ipv4_options.copied_options(data)) <= len(data) + 3
-    return ipv4_options.join(options)
-
-
-def icmp_again(data: Buffer) -> bytes:
-    message = icmp.IcmpMessage.parse(data, verify_checksum=False)
-    if message.is_error:
-        with contextlib.suppress(BadPacket):
-            header, payload = message.quoted()
-            assert len(payload) >= 8
-            assert message.body.startswith(header.build() + payload)
-    return message.build()
-
-
-def udp_again(data: Buffer) -> bytes:
-    header = udp.UdpHeader.parse(data)
-    assert 8 <= header.length <= len(data)
-    return header.build() + bytes(data[8:])
-
-
-def tcp_again(data: Buffer) -> bytes:
-    header = tcp.TcpHeader.parse(data)
-    return header.build() + bytes(data[header.header_length :])
-
-
-def tcp_options_again(data: Buffer) -> bytes:
-    options = tcp_options.parse_options(data)
-    try:
-        built = tcp_options.build_options(options)
-    except ValueError:
-        assert len(data) > tcp_options.MAX_LENGTH - 12  # what no-ops for alignment may add
-    else:
-        assert tcp_options.parse_options(built) == options
-    return tcp_options.join(tcp_options.split(data))
-
-
-def dhcp_again(data: Buffer) -> bytes:
-    message = dhcp.DhcpMessage.parse(data)
-    assert message.message_type in range(256)
-    return message.build()
-
-
-PARSERS: dict[str, Callable[[Buffer], bytes]] = {
-    "ethernet": ethernet_again,
-    "arp": arp_again,
-    "ipv4": ipv4_again,
-    "ipv4_options": ipv4_options_again,
-    "icmp": icmp_again,
-    "udp": udp_again,
-    "tcp": tcp_again,
-    "tcp_options": tcp_options_again,
-    "dhcp": dhcp_again,
-}
-
-
-def withstands(parser: str, data: bytes) -> str:
-    """Parse `data`; the reason why it was refused, "" when it was taken (and built back)."""
-    reason = ""
-    try:
-        assert PARSERS[parser](memoryview(data)) == data
-    except BadPacket as error:
-        reason = error.reason
-    assert reason == "" or reason in DROPS
-    return reason
-
-
-def shows(data: bytes) -> None:
-    """`show` has something to say and lets no byte out that is not printable ASCII."""
-    for lines in (show(data), show(data, link="ip"), show(bytearray(data), offload=True)):
-        assert lines
-        for line in lines:
-            assert line.isascii()
-            assert line.isprintable()
-
-
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.parser}-{sample.name}")
 each_parser = pytest.mark.parametrize("parser", PARSERS)
 
