@@ -228,9 +228,12 @@ def plant(folder: Path, mark: Path) -> None:
         fake(folder, name, f'echo "{name} $(/usr/bin/id -u)" >>"{mark}"')
 
 
-@pytest.fixture
-def with_everything(checkout: Path) -> Path:
+@pytest.fixture(scope="module")
+def with_everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with a real interpreter and this run's packages; a module that takes long only says its version."""
+    checkout = tmp_path_factory.mktemp("everything") / "a checkout"
+    checkout.mkdir()
+    copy_to(checkout)
     furnish(checkout)
     for tests in ("requirements", "fuzz", "sim", "dhcp", "wire"):
         shutil.copytree(TOP / "tests" / tests, checkout / "tests" / tests, ignore=shutil.ignore_patterns("__pycache__"))

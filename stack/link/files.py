@@ -11,6 +11,7 @@ refused everywhere:
   alone would take what it finds.
 - What is there already must be a regular file; O_NONBLOCK lets us see that without waiting for the reader of a pipe.
   In a folder that others may write in it must be ours or the folder's owner's, and have this one name.
+- What is filled anew, a capture say, is never the folder's owner's file either: a new one takes its place.
 - Nothing is emptied or written before all of that is known of the open descriptor.
 
 See open(2), symlink(7) and proc_sys_fs(5).
@@ -37,12 +38,19 @@ def open_empty(path: str) -> int:
 
     OSError, and what is there is left as it is, when it is no such file or could be another user's doing (see above).
     """
-    folder = open_folder(os.path.dirname(path))
+    folder, name = open_folder(os.path.dirname(path)), os.path.basename(path)
     try:
-        file = open_in(folder, os.path.basename(path), os.O_WRONLY, make=True)
+        file = open_in(folder, name, os.O_WRONLY, make=True)
+        if not _is_ours(file):
+            # The folder's owner may have it open, and would read on: the name gets a file that is ours.
+            os.close(file)
+            os.unlink(name, dir_fd=folder)
+            file = open_in(folder, name, os.O_WRONLY, make=True)
     finally:
         os.close(folder)
     try:
+        if not _is_ours(file):
+            raise OSError(errno.EACCES, "it belongs to another user, who makes it anew each time")
         os.ftruncate(file, 0)
     except BaseException:
         os.close(file)
@@ -112,6 +120,10 @@ def open_in(folder: int, name: str, flags: int, *, make: bool = False) -> int:
             raise
         return file
     raise OSError(errno.EAGAIN, "it comes and goes")
+
+
+def _is_ours(file: int) -> bool:
+    return os.fstat(file).st_uid in (0, os.geteuid())
 
 
 def _check(file: os.stat_result, folder: os.stat_result) -> None:

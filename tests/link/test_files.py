@@ -122,14 +122,19 @@ def test_what_is_ours_is_taken(shared: Path, victim: Path, monkeypatch: pytest.M
     assert sorted(path.name for path in shared.iterdir()) == ["a", "b"]
 
 
-def test_in_a_users_own_folder_the_users_file_is_taken(shared: Path, victim: Path) -> None:
-    """Root was told to write there; what comes from elsewhere is not taken there either."""
+@rfc("planted-1")
+def test_in_a_users_own_folder_a_new_file_takes_the_place_of_the_users(shared: Path, victim: Path) -> None:
+    """Root was told to write there; the user reads nothing of it, and plants nothing from elsewhere."""
     shared.chmod(0o755)
     given_away(shared)
     (shared / "own").write_bytes(b"old")
     given_away(shared / "own")
-    os.close(open_empty(str(shared / "own")))
-    assert (shared / "own").read_bytes() == b""
+    with (shared / "own").open("rb") as held, open(open_empty(str(shared / "own")), "wb") as file:
+        file.write(SECRET)
+        file.flush()
+        assert held.read() == b"old"
+    assert (shared / "own").read_bytes() == SECRET
+    assert ((shared / "own").stat().st_uid, (shared / "own").stat().st_mode & 0o777) == (0, 0o600)
     hard_link(shared / "linked", victim)
     with pytest.raises(OSError, match="hard link"):
         open_empty(str(shared / "linked"))
