@@ -352,6 +352,22 @@ class HostConfig:
     """Never ephemeral: services are likely to want them here one day (RFC 6056 section 3.2)."""
     loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
 
+    # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0] and tcp_wmem[0]
+    memory_bytes: int = 256 << 20
+    """The most of it, whatever the machine has: `open_host` alone asks the machine, and only for a default."""
+    memory_pressure: float = 0.5
+    """The fraction above which buffers and windows do not grow beyond a peer's share."""
+    memory_high: float = 0.875
+    """The fraction above which new connections and sockets are refused."""
+    memory_share: float = 0.125
+    """What one peer may hold above the pressure mark, as a fraction of what is left of the whole."""
+    connection_bytes: int = 16 << 10
+    """Charged for a connection: its TCB, its socket, the task of a program, and twice `least_buffer_bytes`."""
+    half_open_bytes: int = 5 << 10  # charged before the handshake is over, and in TIME-WAIT
+    endpoint_bytes: int = 2 << 10  # charged for a UDP endpoint
+    least_buffer_bytes: int = 4 << 10
+    """What a connection may hold in each direction, and an endpoint in its queue, however little is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

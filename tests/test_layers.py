@@ -23,6 +23,7 @@ EVERYBODY = (
     "stack.config",
     "stack.frame_buffer",
     "stack.transitions",
+    "stack.budget",
 )
 PROTOCOLS = ("stack.dhcp", "stack.tcp", "stack.udp", "stack.internet")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -31,6 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.config": (),
     "stack.frame_buffer": (),
     "stack.transitions": (),
+    "stack.budget": ("stack.config",),
     "stack.wire": EVERYBODY,
     "stack.link": EVERYBODY,
     "stack.internet": EVERYBODY,

@@ -7,15 +7,16 @@ with the time, and random bytes. See RFC 1122 section 1.1.3 for the layers it jo
 from __future__ import annotations
 
 import errno
-import traceback
 from collections.abc import Callable
 from functools import partial
 from struct import Struct
 
+from stack.budget import Budget
 from stack.config import Config
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
 from stack.host.addresses import Addresses
+from stack.host.barrier import Barrier
 from stack.host.deadlines import Deadlines
 from stack.host.dhcp_layer import DhcpLayer
 from stack.host.interface import Interface, Part, make_interface
@@ -41,6 +42,7 @@ from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.memory import prune
 from stack.tcp.predict import NOT_PREDICTED, TEXT_ALONE, predicted
 from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
@@ -56,7 +58,6 @@ _FIRST_24 = Struct("!HHHHxBH12s")
 _FRAGMENT = 0x3FFF
 _TCP_FLAGS = 33  # where the octet with the flags is
 _ETHERNET = Struct("!6s6xH")
-_MAX_REPORTS = 100
 
 
 def _nothing() -> None:
@@ -87,9 +88,6 @@ class Host:
         self.down = False
         self.wake_timer: Callable[[], None] = _nothing
         self.on_change: Callable[[], None] = _nothing
-        self._raise_errors = raise_errors
-        self._report = report
-        self._reported: dict[str, None] = {}
         self._trace = trace
         self._next_index = 1
         self._interfaces: list[Interface] = []
@@ -98,13 +96,17 @@ class Host:
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
         self._deadlines = Deadlines(self._moved)
-        self.tcp = TcpLayer(self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now)
+        self.budget = Budget(self.config.host)
+        self.tcp = TcpLayer(
+            self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now, self.budget
+        )
+        self._barrier = Barrier(self.counters, self.tcp, raise_errors, report)
         self._connections = self.tcp.connections
         self._predict = self.config.tcp.prediction
         self._services = self.tcp.services
         if trace is not None:
             self._services.trace = self._tcp_event
-        self.udp = make_udp(self.config.udp, self.counters, self.ip, ports)
+        self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
         self._udp_flows, self._askers = self.udp.flows, self.ip.icmp.echo_server.askers
         self._run: Run | None = None  # of frames, in the batch that is coming in
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
@@ -402,7 +404,7 @@ class Host:
             self._end_run(self._run)
         services = self._services
         loopback = self.ip.loopback
-        budget = self.config.host.loopback_batch_packets
+        packets, memory = self.config.host.loopback_batch_packets, self.budget
         while True:
             while services.touched:
                 touched, services.touched = services.touched, []
@@ -412,12 +414,14 @@ class Host:
                         tcb.settle(now)
                     except Exception as error:
                         self._failed(error, tcb)
+            if memory.tight and memory.used > memory.prune_at:
+                prune(memory)
             if not loopback.queue:
                 return
-            if budget <= 0:
+            if packets <= 0:
                 self._moved()  # the rest in a moment: `deadline` says now
                 return
-            budget -= 1
+            packets -= 1
             packet = loopback.read(now)
             if packet is not None:
                 self._loop(packet, now)
@@ -470,28 +474,8 @@ class Host:
         self._udp_flows.clear()
         self.on_change()
 
-    # --- the barrier
-
     def _failed(self, error: Exception, connection: Tcb | None) -> None:
-        """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
-        if self._raise_errors:
-            raise error
-        self.counters.drop("handler_failed")
-        where = traceback.extract_tb(error.__traceback__)
-        place = f"{type(error).__name__} at {where[-1].filename}:{where[-1].lineno}" if where else type(error).__name__
-        if self._report is not None and place not in self._reported and len(self._reported) < _MAX_REPORTS:
-            self._reported[place] = None
-            self._report("".join(traceback.format_exception(error)))
-        if isinstance(connection, Connection):
-            self._give_up(connection)
-
-    def _give_up(self, connection: Connection) -> None:
-        """A connection whose own processing failed is not to be trusted again."""
-        try:
-            connection.abort(self.now, errno.ECONNABORTED)
-        except Exception:
-            self.counters.drop("handler_failed")
-            self.tcp.drop(connection, errno.ECONNABORTED)
+        self._barrier.failed(error, connection, self.now)
 
     # --- user calls
 
@@ -577,6 +561,7 @@ class Host:
             "neighbors": sum(map(len, neighbors)),
             "tentative_addresses": len(self.addresses),
             "neighbor_queue_bytes": sum(cache.waiting_bytes for cache in neighbors),
+            **self.budget.tables(),
         }
 
     def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ import errno
 from collections.abc import Callable
 from math import inf
 
+from stack.budget import Budget
 from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
@@ -30,13 +31,14 @@ from stack.tcp.time_wait import comes_back, may_begin_again
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import SYN, TcpHeader
+from stack.wire.tcp import ACK, RST, SYN, TcpHeader
 
 Address = tuple[bytes, int]
 
 
 class TcpLayer:
-    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, the deadlines, `clock()`.
+    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, the deadlines, `clock()`,
+    the memory budget.
 
     `clock()` is the time of the call or frame in progress, for errors that IP reports from the midst of one.
     """
@@ -50,6 +52,7 @@ class TcpLayer:
         random: Callable[[int], bytes],
         deadlines: Deadlines,
         clock: Callable[[], float],
+        budget: Budget,
     ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
@@ -63,6 +66,7 @@ class TcpLayer:
             timestamp_offset=lambda key: keyed_hash(timestamp_secret, key),
             clock=clock,
             cookie_secret=cookie_secret,
+            budget=budget,
         )
         self._deadlines = deadlines
         self._counters = counters
@@ -127,11 +131,15 @@ class TcpLayer:
         return listener
 
     def connect(self, local: Address | None, remote: Address, options: dict[str, object], now: float) -> Connection:
-        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE.
+        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE,
+        and ENOBUFS above the budget's high mark.
 
         With the option `deferred` the caller sends it by `Connection.open`; so does, by the first SEND, who has set
         `fast_open_connect`, where a SYN could carry data.
         """
+        if self.services.budget.full:
+            self._counters.drop("tcp_open_no_memory")
+            raise os_error(errno.ENOBUFS)
         source = None if local is None or local[0] == ANY else local[0]
         path = self._ip.path(source, remote[0], PROTO_TCP, df=True, now=now)
         try:
@@ -264,6 +272,9 @@ class TcpLayer:
         if listener is None:
             self._counters.drop("tcp_no_connection")
             answer = True
+        elif segment.flags & (SYN | ACK | RST) == SYN and self.services.budget.refuses(source):
+            self._counters.drop("tcp_refused_no_memory")  # as Linux: in silence, so that the peer tries again
+            return
         else:
 
             def birth() -> Connection:

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import cast
 
+from stack.budget import Budget
 from stack.config import UdpConfig
 from stack.counters import Counters
 from stack.errors import os_error
@@ -18,7 +19,7 @@ from stack.wire.addresses import BROADCAST
 from stack.wire.numbers import PROTO_UDP
 
 
-def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts) -> UdpPorts:
+def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts, budget: Budget) -> UdpPorts:
     """The UDP endpoints of a host."""
 
     def open_path(
@@ -41,4 +42,5 @@ def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPo
         is_ours=lambda address: address == BROADCAST or ip.owner(address) is not None,
         # What UDP is given and gives back is always the internet layer's own datagram.
         port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
+        budget=budget,
     )

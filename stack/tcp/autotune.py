@@ -4,7 +4,8 @@ RFC 9293 leaves buffer sizes to us. The receiver does "dynamic right-sizing": wh
 what the sender could send in one, so a buffer of twice that lets him double his rate (slow start does no more). The
 sender's buffer holds two congestion windows: what is in flight, and what follows when it is acknowledged.
 
-A size that the user has set stays as he set it (`auto_rcvbuf`, `auto_sndbuf`).
+A size that the user has set stays as he set it (`auto_rcvbuf`, `auto_sndbuf`). Neither grows while the host is short
+of memory.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
     # Longer ago the connection was idle, which says nothing. On a short path, though, what counts is how often the
     # reader has his turn.
-    if elapsed_s < max(2 * srtt_s, config.auto_tuning_pause_s) and wanted > tcb.rcvbuf:
+    busy = elapsed_s < max(2 * srtt_s, config.auto_tuning_pause_s)
+    if busy and wanted > tcb.rcvbuf and not tcb.services.budget.tight:
         tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, config.max_receive_buffer_bytes))
         if tcb.services.trace is not None:
             tcb.trace("receive buffer", size=tcb.rcvbuf)
@@ -35,6 +37,8 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
 
 def grow_send_buffer(tcb: Tcb) -> None:
     """The send buffer is nearly full: with a congestion window like this one it may be larger."""
+    if tcb.services.budget.tight:
+        return
     wanted = min(2 * tcb.congestion.cwnd, tcb.services.config.max_send_buffer_bytes)
     if wanted > tcb.sndbuf:
         tcb.sndbuf = wanted

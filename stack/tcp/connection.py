@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import errorcode
 from math import inf
 
-from stack.tcp import fast_open, path_mtu, urgent, user_calls
+from stack.tcp import fast_open, memory, path_mtu, urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
@@ -116,6 +116,8 @@ class Connection(Tcb):
         if self.error or self.fin_queued or self.state is State.CLOSED:
             return True
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.fast_opened):
+            return False
+        if self.services.budget.tight and not memory.send_room(self):
             return False
         return self.send_buffer.size < self.sndbuf and self.unsent < self.notsent_lowat
 

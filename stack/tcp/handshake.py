@@ -13,6 +13,7 @@ from math import inf
 from stack.tcp import fast_open, seq, user_timeout
 from stack.tcp.acks import take_round_trip, update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
+from stack.tcp.memory import recharge, window_limit
 from stack.tcp.output import emit
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import Scoreboard
@@ -41,7 +42,11 @@ def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.snd_nxt = seq.add(tcb.iss, 1)
     tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.iss
     tcb.last_received_at = tcb.progress_at = now
-    tcb.rcv_wnd = min(tcb.rcvbuf, MAX_UNSCALED_WINDOW)  # the window field of a SYN is never scaled
+    budget = tcb.services.budget
+    budget.charge(tcb.remote[0], budget.half_open - tcb.charged)
+    tcb.charged = budget.half_open
+    most = window_limit(tcb) if budget.tight else tcb.rcvbuf
+    tcb.rcv_wnd = min(most, MAX_UNSCALED_WINDOW)  # the window field of a SYN is never scaled
     tcb.rcv_shift = 0
     tcb.scaling = config.window_scaling
     tcb.sack = config.sack
@@ -244,6 +249,7 @@ def established(tcb: Tcb, now: float) -> None:
     tcb.soft_error = 0
     tcb.progress_at = now
     tcb.rto_deadline = inf
+    recharge(tcb)  # at once, since the next one to come may be refused for it
     tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
     tcb.touch()
     if tcb.listener is not None:

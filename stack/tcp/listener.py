@@ -123,6 +123,10 @@ class Listener:
             services.counters.drop("tcp_bad_cookie")
             finish(child, Event.CLOSE, 0, now)
             return True
+        if services.budget.refuses(child.remote[0]):  # the peer takes it for open; what it sends next tries again
+            services.counters.drop("tcp_refused_no_memory")
+            finish(child, Event.CLOSE, 0, now)
+            return False
         stamps = seg.options().timestamps
         options = TcpOptions(mss)
         if stamps is not None and child.timestamps.offered:

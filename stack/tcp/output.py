@@ -26,7 +26,7 @@ from stack.wire.tcp_options import MAX_LENGTH
 _SHORTEST_BURST = 2  # segments: what a peer that delays its ACKs answers at once
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
-_SYN_RECEIVED = int(State.SYN_RECEIVED)
+_SYN_RECEIVED, _TIME_WAIT = int(State.SYN_RECEIVED), int(State.TIME_WAIT)
 
 
 def emit(  # hot
@@ -412,6 +412,24 @@ def set_timers(tcb: Tcb, now: float) -> None:
     if state <= _LISTEN:  # over, or given back to its listener: nothing is waited for
         tcb.deadline = inf
         return
+    # What memory.recharge does, without a call.
+    receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
+    weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
+    weight += (weight >> 3) + receiving.behind
+    if _ESTABLISHED <= state < _TIME_WAIT:
+        weight -= budget.prepaid
+        charge = budget.connection + weight if weight > 0 else budget.connection
+    else:
+        charge = budget.half_open + weight
+        if tcb.syn_text is not None:
+            charge += len(tcb.syn_text[0])
+    if charge != tcb.charged:
+        change = charge - tcb.charged
+        tcb.charged = charge
+        budget.peers[tcb.remote[0]] += change
+        budget.used += change
+        if (budget.used > budget.pressure) is not budget.tight:
+            budget.crossed()
     in_flight = tcb.snd_nxt != tcb.snd_una
     waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
     if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed: persist
@@ -441,8 +459,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     tcb.deadline = min(
         tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline, tcb.persist_deadline, tcb.sws_deadline,
-        tcb.delack_deadline,
-        tcb.keepalive_deadline, tcb.time_wait_deadline,
+        tcb.delack_deadline, tcb.keepalive_deadline, tcb.time_wait_deadline,
     )  # fmt: skip
     if tcb.pacer is not None and tcb.pacer.resume_at < tcb.deadline:
         tcb.deadline = tcb.pacer.resume_at

@@ -66,7 +66,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or not window
         or not tcb.snd_wnd
         or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND was taken from a newer segment
-        # Loss, reordering, an end, a mark, an observer: the full path looks after them.
+        # Loss, reordering, an end, a mark, want of memory, an observer: the full path looks after them.
         or tcb.receive_buffer.held
         or tcb.recovering
         or tcb.rto_recovery
@@ -75,6 +75,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or tcb.rcv_fin_seq is not None
         or tcb.read_shutdown
         or tcb.ecn is not None
+        or tcb.services.budget.tight
         or tcb.services.trace is not None
     ):
         return NOT_PREDICTED

@@ -21,6 +21,9 @@ JOIN_BELOW = 1024
 # must not be much more than the data.
 KEEP_FROM = 32_000
 
+# What a run takes beside its octets: the objects that hold it here, and its edges in `SackReporter`.
+RUN_BYTES = 256
+
 _NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
 
 _start_of = itemgetter(0)
@@ -32,19 +35,24 @@ class ReceiveBuffer:
     `next` is the stream offset of RCV.NXT, `size` the number of octets a reader could have now, `held` the number of
     octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
 
+    Memory is held beside `size`: `head` octets of the first chunk, which were read already; `spare` octets of frame
+    buffers around the text that they are kept for; and `behind` for what waits behind a gap, overhead included.
+
     The queue is a list, not a deque, for `SendBuffer`'s reason.
     """
 
-    __slots__ = ("_chunks", "_head", "_max_runs", "_runs", "held", "next", "size")
+    __slots__ = ("_chunks", "_max_runs", "_runs", "behind", "head", "held", "next", "size", "spare")
 
     def __init__(self, max_runs: int) -> None:
         self._chunks: list[bytes | memoryview] = []
-        self._head = 0
+        self.head = 0
         self._max_runs = max_runs
         self._runs = _NO_RUNS  # where each begins, and what it is
         self.next = 0
         self.size = 0
         self.held = 0
+        self.spare = 0
+        self.behind = 0
 
     def append(self, data: Buffer) -> None:
         """Add in-order data: one copy, into an immutable chunk, or none, where a whole frame buffer may be kept."""
@@ -53,7 +61,10 @@ class ReceiveBuffer:
         if count < JOIN_BELOW and chunks and len(chunks[-1]) + count <= JOIN_BELOW:
             chunks[-1] = b"".join((chunks[-1], data))  # a chunk that a reader already has stays as it is
         elif count >= KEEP_FROM and isinstance(data, memoryview):
-            chunks.append(kept(data))
+            chunk = kept(data)
+            chunks.append(chunk)
+            if type(chunk) is memoryview:
+                self.spare += len(cast(FrameBuffer, chunk.obj)) - count
         else:
             chunks.append(bytes(data))
         self.size += count
@@ -62,6 +73,10 @@ class ReceiveBuffer:
     def extend(self, chunks: list[bytes | memoryview], count: int) -> None:
         """Add in-order data, `count` octets in chunks that nobody changes and that are too large to be joined."""
         self._chunks += chunks
+        if len(chunks[0]) >= KEEP_FROM:
+            for chunk in chunks:
+                if type(chunk) is memoryview:
+                    self.spare += len(cast(FrameBuffer, chunk.obj)) - len(chunk)
         self.size += count
         self.next += count
 
@@ -105,6 +120,7 @@ class ReceiveBuffer:
                 return False
             runs.insert(index, (position, bytes(data[position - offset : stop - offset])))
             self.held += stop - position
+            self.behind += stop - position + RUN_BYTES
             position = stop
             index += 1
         return True
@@ -116,6 +132,7 @@ class ReceiveBuffer:
             if start != self.next:
                 break
             self.held -= len(run)
+            self.behind -= len(run) + RUN_BYTES
             self.append(run)
             moved += 1
         if moved:
@@ -127,14 +144,14 @@ class ReceiveBuffer:
         if not chunks or max_bytes <= 0:
             return b""
         first = chunks[0]
-        available = len(first) - self._head
+        available = len(first) - self.head
         if available > max_bytes:
-            self._head += max_bytes
+            self.head += max_bytes
             self.size -= max_bytes
-            return bytes(first[self._head - max_bytes : self._head])
-        part = first[self._head :] if self._head else first
+            return bytes(first[self.head - max_bytes : self.head])
+        part = first[self.head :] if self.head else first
         taken = 1
-        self._head = 0
+        self.head = 0
         if available < max_bytes and len(chunks) > 1:  # one copy more is cheaper than one call more
             parts = [part]
             room = max_bytes - available
@@ -142,7 +159,7 @@ class ReceiveBuffer:
                 if len(chunk) > room:
                     if room:
                         parts.append(chunk[:room])
-                        self._head = room
+                        self.head = room
                     break
                 room -= len(chunk)
                 parts.append(chunk)
@@ -158,13 +175,15 @@ class ReceiveBuffer:
         """The first chunks were read to their ends."""
         for chunk in self._chunks[:count]:
             if type(chunk) is memoryview:
-                cast(FrameBuffer, chunk.obj).give_back()
+                buffer = cast(FrameBuffer, chunk.obj)
+                self.spare -= len(buffer) - len(chunk)
+                buffer.give_back()
         del self._chunks[:count]
 
     def peek(self, max_bytes: int, skip: int = 0) -> bytes:
         """A copy of up to `max_bytes`, from `skip` octets on; nothing is taken."""
         parts: list[memoryview] = []
-        skip += self._head
+        skip += self.head
         for chunk in self._chunks:
             if max_bytes <= 0:
                 break
@@ -181,20 +200,20 @@ class ReceiveBuffer:
         for chunk in chunks:
             if done == len(target):
                 break
-            piece = memoryview(chunk)[self._head : self._head + len(target) - done]
+            piece = memoryview(chunk)[self.head : self.head + len(target) - done]
             target[done : done + len(piece)] = piece
             done += len(piece)
-            self._head += len(piece)
-            if self._head == len(chunk):
+            self.head += len(piece)
+            if self.head == len(chunk):
                 taken += 1
-                self._head = 0
+                self.head = 0
         self._forget(taken)
         self.size -= done
         return done
 
     def octet(self, offset: int) -> bytes:
         """The one octet that `read` would return after `offset` others; it stays where it is."""
-        offset += self._head
+        offset += self.head
         for chunk in self._chunks:
             if offset < len(chunk):
                 return bytes(chunk[offset : offset + 1])
@@ -211,20 +230,22 @@ class ReceiveBuffer:
         while runs and _end_of(runs[-1]) > end:
             start, run = runs.pop()
             self.held -= len(run)
+            self.behind -= len(run) + RUN_BYTES
             if start < end:
                 runs.append((start, run[: end - start]))
                 self.held += end - start
+                self.behind += end - start + RUN_BYTES
 
     def forget_held(self) -> None:
         """Forget what waits behind a gap: nothing will fill it."""
         self._runs = _NO_RUNS
-        self.held = 0
+        self.held = self.behind = 0
 
     def clear(self) -> None:
         """Forget everything that nobody will read any more."""
         self.forget_held()
         self._chunks.clear()
-        self._head = self.size = 0
+        self.head = self.size = self.spare = 0
 
 
 def kept(data: memoryview) -> bytes | memoryview:

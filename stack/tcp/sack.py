@@ -42,7 +42,7 @@ class SackReporter:
     It knows what `ReceiveBuffer` holds behind a gap, but joined: a thousand segments behind one hole are one block.
     """
 
-    __slots__ = ("_duplicate", "_ends", "_most", "_recent", "_starts", "waits")
+    __slots__ = ("_duplicate", "_ends", "_most", "_recent", "_refused", "_starts", "waits")
 
     def __init__(self, most_blocks: int) -> None:
         self._most = most_blocks
@@ -51,6 +51,7 @@ class SackReporter:
         self._ends: list[int] = []
         self._recent: list[int] = []  # an octet in each block, in the order in which the blocks are to be reported
         self._duplicate: tuple[int, int] | None = None
+        self._refused: tuple[int, int] | None = None
 
     def arrived(self, start: int, end: int) -> None:
         """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4)."""
@@ -80,6 +81,11 @@ class SackReporter:
         self._duplicate = start, end
         self.waits = True
 
+    def refused(self, start: int, end: int) -> None:
+        """What lies from `start` up to `end` has come and was not kept: to be reported once (RFC 2018 section 8)."""
+        self._refused = start, end
+        self.waits = True
+
     @property
     def duplicate_waits(self) -> bool:
         """A duplicate was noted and not reported yet."""
@@ -92,7 +98,7 @@ class SackReporter:
         if gone:
             del starts[:gone], ends[:gone]
             self._recent = [octet for octet in self._recent if octet >= next_]
-            self.waits = bool(starts) or self._duplicate is not None
+            self.waits = bool(starts) or self._duplicate is not None or self._refused is not None
 
     def cut_held(self, end: int) -> None:
         """Nothing is held from `end` on."""
@@ -102,31 +108,38 @@ class SackReporter:
         if ends and ends[-1] > end:
             ends[-1] = end
         self._recent = [octet for octet in self._recent if octet < end]
-        self.waits = bool(starts) or self._duplicate is not None
+        self.waits = bool(starts) or self._duplicate is not None or self._refused is not None
 
     def forget_held(self) -> None:
         """Nothing is held any more."""
         self._starts.clear()
         self._ends.clear()
         self._recent.clear()
-        self.waits = self._duplicate is not None
+        self.waits = self._duplicate is not None or self._refused is not None
 
     def length(self, room: int) -> int:
         """How many octets `option` would return."""
-        count = min(len(self._starts) + (self._duplicate is not None), (room - 4) // 8)
+        once = (self._duplicate is not None) + (self._refused is not None)
+        count = min(len(self._starts) + once, (room - 4) // 8)
         return 4 + 8 * count if count else 0
 
     def option(self, base: int, room: int) -> bytes:
         """The SACK option in at most `room` octets, two no-ops before it; empty when there is nothing to report.
 
         `base` is the sequence number of the stream's first octet. A duplicate is reported in the first block and only
-        in one acknowledgment; the block that encloses it follows, as the most recent one.
+        in one acknowledgment; the block that encloses it follows, as the most recent one. A segment that was not kept
+        is reported once, too.
         """
         blocks: list[tuple[int, int]] = []
         most = (room - 4) // 8
         if self._duplicate is not None:
             blocks.append(self._duplicate)
             self._duplicate = None
+            self.waits = bool(self._starts)
+        if self._refused is not None:
+            if len(blocks) < most:
+                blocks.append(self._refused)
+            self._refused = None
             self.waits = bool(self._starts)
         reported = len(blocks)
         for octet in self._recent:

@@ -15,6 +15,7 @@ from stack.tcp import seq
 from stack.tcp.acks import process_ack
 from stack.tcp.ecn import take_marks
 from stack.tcp.handshake import established, send_again, syn_sent_state, take_syn_text
+from stack.tcp.memory import cut_to_room, recharge
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
@@ -70,6 +71,8 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
         _keep_to_the_end(tcb, seg)
     if seventh_process_text(tcb, seg, now):
         eighth_check_fin(tcb, seg, now)
+    if tcb.services.budget.tight:
+        recharge(tcb)
 
 
 def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -298,6 +301,9 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         if not tcb.listener.has_room():
             tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
             return False
+        if tcb.services.budget.refuses(tcb.remote[0]):
+            tcb.services.counters.drop("tcp_refused_no_memory")  # the same
+            return False
     # RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
     if seq.gt(seg.seg_ack, tcb.snd_nxt) or seq.lt(seg.seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)):
         tcb.services.counters.drop("tcp_bad_ack")
@@ -366,6 +372,11 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     in_order = seg.seg_seq == tcb.rcv_nxt
     was_held = tcb.receive_buffer.held
+    if tcb.services.budget.tight and cut_to_room(tcb, seg):
+        if not seg.text:
+            _no_room(tcb, seg, len(text), now)
+            return True
+        text = seg.text
     if in_order and not was_held and not tcb.read_shutdown:
         take_next(tcb, text, now)
         return True
@@ -389,6 +400,21 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
     return True
 
 
+def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
+    """There was no memory for the `count` octets of a segment: acknowledge what came before them.
+
+    RFC 2018 section 8: "Even if the newest segment is going to be discarded ... the first SACK block MUST report" it.
+    """
+    distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
+    if not distance:
+        tcb.ack_now = True
+        return
+    if (reporter := _reporter(tcb)) is not None:
+        start = tcb.receive_buffer.next + distance
+        reporter.refused(start, start + count)
+    send_ack(tcb, now)
+
+
 def take_next(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
     """The seventh step for text that begins at RCV.NXT while nothing is held: into the receive buffer with it."""
     count = len(text)
@@ -409,6 +435,10 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
     elif (was_held or distance) and (reporter := _reporter(tcb)) is not None:
         reporter.arrived(start, start + len(text))
         reporter.advance(buffer.next)
+    if buffer.held:
+        tcb.services.budget.behind[tcb] = None
+    elif was_held:
+        tcb.services.budget.behind.pop(tcb, None)
     if tcb.read_shutdown and buffer.size:  # SHUT_RD: taken and thrown away, as BSD and Linux do
         buffer.read(buffer.size)
     return advance

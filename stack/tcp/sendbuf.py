@@ -19,12 +19,12 @@ class SendBuffer:
     thousand there can be moves some kilobytes of pointers.
     """
 
-    __slots__ = ("_chunks", "_cursor", "_cursor_index", "_head", "size")
+    __slots__ = ("_chunks", "_cursor", "_cursor_index", "head", "size")
 
     def __init__(self) -> None:
         self._chunks: list[bytes | memoryview] = []
-        self._head = 0  # octets of the first chunk that are acknowledged already
-        self._cursor = 0  # distance from SND.UNA at which the chunk `_cursor_index` begins; may be negative (by _head)
+        self.head = 0  # octets of the first chunk that are acknowledged already
+        self._cursor = 0  # distance from SND.UNA at which the chunk `_cursor_index` begins; may be negative (by head)
         self._cursor_index = 0
         self.size = 0
 
@@ -51,7 +51,7 @@ class SendBuffer:
         """The peer has the first `count` octets: forget them."""
         self.size -= count
         self._cursor -= count
-        count += self._head
+        count += self.head
         chunks = self._chunks
         gone = 0
         for chunk in chunks:
@@ -63,7 +63,7 @@ class SendBuffer:
         if gone:
             del chunks[:gone]
             self._cursor_index -= gone
-        self._head = count
+        self.head = count
         if self._cursor_index < 0:
             self._cursor_index, self._cursor = 0, -count
 
@@ -78,7 +78,7 @@ class SendBuffer:
         index, start = self._cursor_index, self._cursor
         forward = offset >= start
         if not forward:
-            index, start = 0, -self._head
+            index, start = 0, -self.head
         while index < len(chunks) and start + len(chunks[index]) <= offset:
             start += len(chunks[index])
             index += 1
@@ -102,4 +102,4 @@ class SendBuffer:
     def clear(self) -> None:
         """Forget everything (ABORT, reset, timeout)."""
         self._chunks.clear()
-        self._head = self._cursor = self._cursor_index = self.size = 0
+        self.head = self._cursor = self._cursor_index = self.size = 0

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
+from stack.budget import Budget
 from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.tcp import states
@@ -111,7 +112,7 @@ class Services:
     what SYN cookies and Fast Open cookies are made with, `servers_known` what servers have given us of the latter;
     `touched` collects the connections that have something to do at the end of the batch; `armed(tcb)` is told after
     each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()` is the time of the call, frame or
-    deadline in progress.
+    deadline in progress; `budget` is charged with the memory that they hold.
     """
 
     config: TcpConfig
@@ -124,6 +125,7 @@ class Services:
     timestamp_offset: Callable[[bytes], int] = _no_offset
     clock: Callable[[], float] = _no_clock
     cookie_secret: bytes = bytes(16)
+    budget: Budget = field(default_factory=Budget)
     servers_known: ServersKnown = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,7 +145,7 @@ class Tcb:
 
     __slots__ = (
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
-        "challenge_budget", "challenge_window_end", "congestion", "deadline", "deferred", "delack_deadline",
+        "challenge_budget", "challenge_window_end", "charged", "congestion", "deadline", "deferred", "delack_deadline",
         "duplicate_acks", "early", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss",
         "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
@@ -174,6 +176,8 @@ class Tcb:
         self.fast_open: FastOpen | None = None  # RFC 7413, until the handshake is over
         self.fast_opened = False  # data that came with a SYN, theirs or ours, was delivered before that
         self.listener: Parent | None = None  # set while a passive open has not been accepted
+
+        self.charged = 0  # octets, to the host's memory budget: memory.py
 
         self._init_sequence_variables()
         self._init_recovery(config)

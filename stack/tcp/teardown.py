@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from stack.tcp import fast_open
+from stack.tcp.memory import recharge
 from stack.tcp.output import send_reset, set_timers
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -27,8 +28,10 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     tcb.send_buffer.clear()
     tcb.syn_text = None
     tcb.receive_buffer.forget_held()
-    if tcb.orphaned:
+    if tcb.orphaned or tcb.listener is not None:  # no user has it, or ever will
         tcb.receive_buffer.clear()
+    tcb.services.budget.behind.pop(tcb, None)
+    recharge(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
     tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
     tcb.ack_now = False

@@ -13,6 +13,7 @@ from stack.errors import os_error
 from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin, send_syn
+from stack.tcp.memory import recharge, send_room
 from stack.tcp.output import send_ack, set_timers, transmit
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -68,10 +69,15 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
         if tcb.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
             grow_send_buffer(tcb)
         count = min(length - taken, tcb.sndbuf - buffer.size, quantum)
+        tight = tcb.services.budget.tight
+        if tight:
+            count = min(count, send_room(tcb))
         if count <= 0 or tcb.unsent >= tcb.notsent_lowat:
             break
         buffer.append(data if count == length else memoryview(data)[taken : taken + count])
         taken += count
+        if tight:
+            recharge(tcb)
         if urgent and taken == length:
             begin_urgent(tcb)
         transmit(tcb, now)
@@ -146,6 +152,19 @@ def _at_end(tcb: Tcb) -> bool:
 
 def after_read(tcb: Tcb, now: float) -> None:
     """The buffer has room again: tell the peer if it is worth telling (3.8.6.2.2), or if he waits for it."""
+    budget = tcb.services.budget
+    if tcb.state is State.CLOSED:
+        recharge(tcb)
+    elif tcb.charged > budget.connection:  # as memory.recharge, without a call
+        receiving, sending = tcb.receive_buffer, tcb.send_buffer
+        weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
+        weight += (weight >> 3) + receiving.behind - budget.prepaid
+        change = budget.connection + (weight if weight > 0 else 0) - tcb.charged
+        tcb.charged += change
+        budget.peers[tcb.remote[0]] += change
+        budget.used += change
+        if (budget.used > budget.pressure) is not budget.tight:
+            budget.crossed()
     due = tcb.ack_due >= 2 * tcb.rcv_mss
     tcb.reader_until = now + tcb.services.config.reader_patience_s
     if not tcb.peer_fin and tcb.synchronized and (due or update_is_due(tcb)):
@@ -191,6 +210,8 @@ def close(tcb: Tcb, now: float) -> None:
     """
     tcb.orphaned = True
     if tcb.state is State.CLOSED:
+        tcb.receive_buffer.clear()
+        recharge(tcb)
         _never_mind(tcb, 0)
         return
     if tcb.linger_s == 0:

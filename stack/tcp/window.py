@@ -6,24 +6,27 @@ moves on only when it can do so by a worthwhile amount.
 
 from __future__ import annotations
 
+from stack.tcp.memory import window_limit
 from stack.tcp.tcb import Tcb
 
 MAX_UNSCALED_WINDOW = 0xFFFF
 
 
-def window_gain(tcb: Tcb) -> int:
+def window_gain(tcb: Tcb, buffer: int) -> int:
     """By how many octets the right edge could move on now: RCV.BUFF - RCV.USER - RCV.WND, as far as the field goes."""
-    free, most = tcb.rcvbuf - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
+    free, most = buffer - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
     return (free if free < most else most) - tcb.rcv_wnd
 
 
 def open_window(tcb: Tcb) -> None:
     """Move the right edge if it is worth it: by at least min (Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2 (MUST-39).
 
-    It never moves to the left (SHLD-14).
+    It never moves to the left (SHLD-14). Where the host is short of memory RCV.BUFF is smaller, and the edge stands
+    still until what was offered before has come.
     """
-    gain = window_gain(tcb)
-    if gain > 0 and (gain >= tcb.mss or gain >= tcb.rcvbuf // 2):
+    buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
+    gain = window_gain(tcb, buffer)
+    if gain > 0 and (gain >= tcb.mss or gain >= buffer // 2):
         tcb.rcv_wnd += gain
 
 
@@ -42,7 +45,8 @@ def update_is_due(tcb: Tcb) -> bool:
     A peer that sees less than half of the buffer open waits for us (or soon will); one that sees more learns the rest
     from the next acknowledgment. Two segments is what is worth a packet of its own.
     """
-    gain = window_gain(tcb)
-    if 2 * gain >= tcb.rcvbuf:
+    buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
+    gain = window_gain(tcb, buffer)
+    if 2 * gain >= buffer:
         return True
-    return 2 * tcb.rcv_wnd < tcb.rcvbuf and gain >= min(2 * tcb.mss, tcb.rcvbuf // 2)
+    return 2 * tcb.rcv_wnd < buffer and gain >= min(2 * tcb.mss, buffer // 2)

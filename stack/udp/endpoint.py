@@ -248,7 +248,16 @@ class Endpoint:
         if not self._queue:
             return None
         datagram = self._queue.popleft()
-        self.charged -= len(datagram.data) + self._ports.config.receive_overhead_bytes
+        charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
+        self.charged -= charge
+        budget, sender = self._ports.budget, datagram.remote[0]  # as Budget.charge, without a call
+        budget.used -= charge
+        if charge == budget.peers[sender]:
+            del budget.peers[sender]
+        else:
+            budget.peers[sender] -= charge
+        if (budget.used > budget.pressure) is not budget.tight:
+            budget.crossed()
         return datagram
 
     def peek(self) -> Datagram | None:
@@ -257,17 +266,24 @@ class Endpoint:
         self._raise_pending()
         return self._queue[0] if self._queue else None
 
-    def deliver(self, datagram: Datagram) -> bool:
-        """Queue one that came in; False when the queue is full. Called by `UdpPorts` alone."""
+    def deliver(self, datagram: Datagram) -> str:
+        """Queue one that came in; the reason why it is dropped, or "". Called by `UdpPorts` alone."""
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
         if self.charged + charge > self.receive_bytes and self._queue:
-            return False
+            return "udp_queue_full"
+        budget, sender = self._ports.budget, datagram.remote[0]
+        if budget.tight and self.charged + charge > budget.least and budget.left(sender) < charge:
+            return "udp_no_memory"
         was_readable = self.readable
         self._queue.append(datagram)
         self.charged += charge
+        budget.peers[sender] = budget.peers.get(sender, 0) + charge  # as Budget.charge, without a call
+        budget.used += charge
+        if (budget.used > budget.pressure) is not budget.tight:
+            budget.crossed()
         if not was_readable:
             self.on_readable()
-        return True
+        return ""
 
     # --- errors
 
@@ -317,6 +333,9 @@ class Endpoint:
         self._ports.forget(self)
         self._close_paths()
         self._sent.clear()
+        overhead = self._ports.config.receive_overhead_bytes
+        for datagram in self._queue:
+            self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
         self._queue.clear()
         self.charged = 0
         if not was_readable:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 
+from stack.budget import Budget
 from stack.config import UdpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
@@ -40,6 +41,7 @@ class UdpPorts:
     ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
     is_ours: `(address)` says whether an address may be bound to.
     port_unreachable: `(received)` tells a sender that nobody listens (ICMP decides whether it may be told).
+    budget: charged with the memory that endpoints and their queues hold.
 
     `receive` is the handler of protocol 17 and `receive_error` its ICMP error handler.
 
@@ -57,6 +59,7 @@ class UdpPorts:
         ephemeral_port: EphemeralPort,
         is_ours: Callable[[bytes], bool],
         port_unreachable: Callable[[Received], None],
+        budget: Budget | None = None,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -64,6 +67,7 @@ class UdpPorts:
         self._ephemeral_port = ephemeral_port
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
+        self.budget = budget or Budget()
         self.down = 0  # the errno that every call raises once the host has ended
         self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
@@ -71,8 +75,12 @@ class UdpPorts:
         self.flows: dict[bytes, Endpoint] = {}
 
     def open(self) -> Endpoint:
-        """A new endpoint, not bound to anything."""
+        """A new endpoint, not bound to anything. OSError ENOBUFS when the memory budget has no room for it."""
+        if self.budget.full:
+            self.counters.drop("udp_open_no_memory")
+            raise os_error(errno.ENOBUFS)
         endpoint = Endpoint(self)
+        self.budget.charge(None, self.budget.endpoint)
         self._open[endpoint] = None
         return endpoint
 
@@ -123,7 +131,8 @@ class UdpPorts:
 
     def forget(self, endpoint: Endpoint) -> None:
         """The endpoint is closed."""
-        self._open.pop(endpoint, None)
+        if self._open.pop(endpoint, self) is None:
+            self.budget.charge(None, -self.budget.endpoint)
         self.flows.clear()
         port = endpoint.local[1]
         endpoints = self._bound.get(port)
@@ -182,11 +191,12 @@ class UdpPorts:
             self._remember(received, header, takers[0])
 
     def _deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:
-        if endpoint.deliver(datagram):
+        refused = endpoint.deliver(datagram)
+        if not refused:
             self.counters["udpInDatagrams"] += 1
         else:
             self.counters["udpInErrors"] += 1
-            self.counters.drop("udp_queue_full")
+            self.counters.drop(refused)
 
     def _remember(self, received: Received, header: UdpHeader, endpoint: Endpoint) -> None:
         if len(self.flows) >= self.config.flows_max:

@@ -18,6 +18,7 @@ from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.memory import recharge
 from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
@@ -192,6 +193,19 @@ class World:
         if not self.in_batch:
             for connection in self.connections:
                 self.check(connection)
+            self.check_memory()
+
+    def check_memory(self) -> None:
+        """What was charged in place is what `recharge` would charge, and nothing else is."""
+        budget = self.services.budget
+        for connection in self.connections:
+            if connection.charged:
+                before = connection.charged
+                recharge(connection)
+                assert connection.charged == before, "charged in place otherwise than by `recharge`"
+        assert budget.used == sum(budget.peers.values())
+        assert all(held > 0 for held in budget.peers.values())
+        assert budget.tight is (budget.used > budget.pressure)
 
     def check(self, conn: Connection) -> None:
         """What holds after every event, whatever the peer has done."""
@@ -238,6 +252,7 @@ class World:
         assert not self.sent, f"sent, but not expected: {self.sent}"
         for connection in self.connections:
             self.check(connection)
+        self.check_memory()
 
 
 class Peer:

@@ -1,0 +1,48 @@
+"""The barrier: a handler that raises costs one packet, and the connection that it was for, but not the host."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Callable
+
+from stack.counters import Counters
+from stack.host.tcp_layer import TcpLayer
+from stack.tcp.connection import Connection
+from stack.tcp.tcb import Tcb
+
+_MAX_REPORTS = 100
+
+
+class Barrier:
+    """`report(text)` is told once of each bug of ours; `raise_errors` lets such a bug out, as tests want it."""
+
+    def __init__(
+        self, counters: Counters, tcp: TcpLayer, raise_errors: bool, report: Callable[[str], None] | None
+    ) -> None:
+        self._counters = counters
+        self._tcp = tcp
+        self._raise_errors = raise_errors
+        self._report = report
+        self._reported: dict[str, None] = {}
+
+    def failed(self, error: Exception, connection: Tcb | None, now: float) -> None:
+        """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
+        if self._raise_errors:
+            raise error
+        self._counters.drop("handler_failed")
+        where = traceback.extract_tb(error.__traceback__)
+        place = f"{type(error).__name__} at {where[-1].filename}:{where[-1].lineno}" if where else type(error).__name__
+        if self._report is not None and place not in self._reported and len(self._reported) < _MAX_REPORTS:
+            self._reported[place] = None
+            self._report("".join(traceback.format_exception(error)))
+        if isinstance(connection, Connection):
+            self._give_up(connection, now)
+
+    def _give_up(self, connection: Connection, now: float) -> None:
+        """A connection whose own processing failed is not to be trusted again."""
+        try:
+            connection.abort(now, errno.ECONNABORTED)
+        except Exception:
+            self._counters.drop("handler_failed")
+            self._tcp.drop(connection, errno.ECONNABORTED)
