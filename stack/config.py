@@ -17,6 +17,9 @@ class ArpConfig:
     request_interval_s: float = 1.0  # between requests for one address (2.3.2.1: at most one per second)
     attempts: int = 3  # requests before an address counts as unreachable
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
+    claim_wait_s: float = 0.5  # for the known station's answer, before another that claims its address is believed
+    vouched_s: float = 10.0  # how long an acknowledgment speaks for a station that TCP has begun to doubt
+    settle_s: float = 1.0  # after a change of station: acknowledgments until then may be for what the former one took
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
     answer_inverse: bool = False  # tell who asks for it by InARP which address we have (RFC 2390)

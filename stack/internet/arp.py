@@ -3,8 +3,9 @@
 See RFC 826 ("Packet Generation" and "Packet Reception"), RFC 1122 section 2.3.2 (ageing, rate limit, the packet queue)
 and RFC 1812 section 3.3.2 (station addresses that are not believed).
 
-A packet is merged as RFC 826 says, but an entry is created only by a request for one of our addresses, from an address
-that can be on this link: RFC 826 would take unsolicited replies too, which lets anyone fill the cache.
+Two things differ from RFC 826, because any station can send any ARP packet. An entry is created only by a request for
+one of our addresses, from an address that can be on this link: otherwise anyone could fill the cache. And a packet that
+puts a known address at another station is a claim: the known station is asked first, and is used until it is silent.
 """
 
 from __future__ import annotations
@@ -175,20 +176,37 @@ class NeighborCache:
             self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
         return neighbor.ethernet is not None
 
-    def suspect(self, address: bytes, now: float) -> None:
+    def suspect(self, address: bytes, now: float, sent_at: float = math.inf, genuine: bool = True) -> None:
         """Negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do not seem to arrive.
 
-        The entry goes on being used while it is asked for again, first by unicast and then, since the address
-        may have moved to another station or have been wrong from the start, by broadcast.
+        The entry goes on being used while it is asked for again by broadcast: the address may have moved, or the
+        entry may be a forger's, who answers too. So another station that answers in time is believed at once.
+
+        That would let a forger in where the trouble is far behind a gateway. So a station that acknowledgments speak
+        for is asked by unicast first, and another's answer is a claim like any other. They do if one came lately, or,
+        where the advice is not `genuine`, since a stranger's SYN caused it, if one ever came. And what was sent at
+        `sent_at`, before this station was learnt, went to another one and says nothing against this one.
         """
         neighbor = self._entries.get(address)
         if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:
             return
-        broadcasts = (_BROADCAST,) * (self.config.attempts - 1)
+        config = self.config
+        vouched_until = neighbor.vouched_at + config.vouched_s if genuine else math.inf
+        plan = (_BROADCAST,) * config.attempts
+        if sent_at <= neighbor.learnt_at or (
+            neighbor.vouched_at > neighbor.learnt_at + config.settle_s and now < vouched_until
+        ):
+            plan = (_UNICAST, *plan[1:])
+        elif neighbor.claim is not None:
+            self._confirm(neighbor, neighbor.claim, now)
+            return
+        else:
+            asked_at = max(now, neighbor.requested_at + config.request_interval_s)
+            neighbor.doubted_until = asked_at + config.claim_wait_s
         if neighbor.state in (REACHABLE, STALE):
-            self._start(neighbor, (_UNICAST, *broadcasts), now)
+            self._start(neighbor, plan, now)
         elif _BROADCAST not in neighbor.plan:
-            neighbor.plan = (*neighbor.plan[: neighbor.attempts], *broadcasts)
+            neighbor.plan = (*neighbor.plan[: neighbor.attempts], *plan[1:])
 
     # --- packets in
 
@@ -234,15 +252,40 @@ class NeighborCache:
         return any(prefix.address == address for prefix in self.addresses)
 
     def _merge(self, packet: ArpPacket, now: float) -> bool:
-        """Update the entry of the sender if there is one; a new station address supersedes the old one."""
+        """Update the entry of the sender if there is one; a new station address supersedes one that is silent."""
         neighbor = self._entries.get(packet.sender_ip)
         if neighbor is None or not self._can_be_another(packet.sender_ip):
             return False
-        if neighbor.state != PERMANENT:
+        if neighbor.state == PERMANENT:
+            if neighbor.mac != packet.sender_mac:
+                self.counters.drop("arp_fixed")
+        elif neighbor.mac is None or neighbor.mac == packet.sender_mac or now < neighbor.doubted_until:
             self._confirm(neighbor, packet.sender_mac, now)
-        elif neighbor.mac != packet.sender_mac:
-            self.counters.drop("arp_fixed")
+        else:
+            self._claimed(neighbor, packet.sender_mac, now)
         return True
+
+    def _claimed(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
+        """Another station says that it has the address of one that we know: the known one is asked whether it is there.
+
+        It is asked by unicast, so that a switch takes the question to it alone. If it does not answer within
+        `claim_wait_s`, the newest claim is believed: it was a failover. A request that is out already is that question.
+        Whatever is claimed meanwhile, no more is sent than one request in `request_interval_s`.
+        """
+        if neighbor.claim is not None:
+            if neighbor.claim != mac:
+                self.counters.drop("arp_claim")
+                neighbor.claim = mac
+            return
+        neighbor.claim = mac
+        if neighbor.state != PROBING:
+            self._start(neighbor, (_UNICAST,), now)
+        elif neighbor.attempts:
+            answer_by = neighbor.requested_at + self.config.claim_wait_s
+            if now < answer_by:
+                self._schedule(neighbor, answer_by)
+            else:
+                self._decide(neighbor, mac, now)
 
     def _can_be_another(self, address: bytes) -> bool:
         """Whether it can be the address of another host: a probe's 0.0.0.0 or our own cannot."""
@@ -256,6 +299,12 @@ class NeighborCache:
 
     def _confirm(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
         asked = neighbor.state in (INCOMPLETE, PROBING)
+        if neighbor.claim is not None and neighbor.claim != mac:
+            self.counters.drop("arp_claim")
+        neighbor.claim = None
+        if neighbor.mac != mac:  # what spoke for the other station does not speak for this one
+            neighbor.learnt_at = now
+            neighbor.vouched_at = neighbor.doubted_until = -math.inf
         neighbor.learn(mac, self.mac)
         neighbor.state = REACHABLE
         neighbor.confirmed_at = now
@@ -273,6 +322,17 @@ class NeighborCache:
         """Swap the fields, put our own in the sender's place, and send it by unicast (RFC 826, RFC 5227 2.5, 2.6)."""
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
         self.transmit_arp(reply, request.sender_mac, now)
+
+    def _decide(self, neighbor: Neighbor, claim: bytes, now: float) -> None:
+        """The known station has not answered in time: believe the claim.
+
+        But while acknowledgments of what it was sent still come in, the answer is late: it waits behind much else in a
+        queue. Then it is asked again.
+        """
+        if now < neighbor.vouched_at + self.config.claim_wait_s / 2:
+            self._start(neighbor, (_UNICAST,), now)
+        else:
+            self._confirm(neighbor, claim, now)
 
     # --- asking
 
@@ -320,7 +380,8 @@ class NeighborCache:
     def _ask_next(self, neighbor: Neighbor, now: float) -> None:
         unicast = neighbor.plan[neighbor.attempts]
         neighbor.attempts += 1
-        self._schedule(neighbor, now + self.config.request_interval_s)
+        config = self.config
+        self._schedule(neighbor, now + (config.request_interval_s if neighbor.claim is None else config.claim_wait_s))
         self.request(neighbor, unicast, now)
 
     def _schedule(self, neighbor: Neighbor, deadline: float) -> None:
@@ -342,6 +403,8 @@ class NeighborCache:
                 self._schedule(neighbor, now + self.config.stale_s)
             elif neighbor.state == STALE:
                 self._remove(neighbor)
+            elif neighbor.claim is not None and neighbor.attempts:
+                self._decide(neighbor, neighbor.claim, now)
             elif neighbor.attempts < len(neighbor.plan):
                 self._ask_next(neighbor, now)
             else:

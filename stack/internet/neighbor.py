@@ -48,15 +48,19 @@ class Neighbor:
     Attributes that paths read: `mac` (6 bytes or None), `ethernet` (the 14 bytes of the link header, b"" on a link
     without one, None while unresolved), `out_counter` (which interface counter a frame to it belongs to). Paths set
     `used` to True on every frame: an entry nobody uses is not refreshed. `vouched_at` is when something sent through it
-    was last seen to have arrived.
+    was last seen to have arrived, `learnt_at` when the station became another one. `claim` is another station that says
+    it has the address, while the known one is asked; until `doubted_until` the answer of another one is believed.
     """
 
     __slots__ = (
         "address",
         "attempts",
+        "claim",
         "confirmed_at",
         "deadline",
+        "doubted_until",
         "ethernet",
+        "learnt_at",
         "mac",
         "out_counter",
         "plan",
@@ -77,6 +81,9 @@ class Neighbor:
         self.confirmed_at = -math.inf
         self.requested_at = -math.inf
         self.vouched_at = -math.inf
+        self.learnt_at = -math.inf
+        self.doubted_until = -math.inf
+        self.claim: bytes | None = None
         self.deadline = math.inf
         self.attempts = 0
         self.plan: tuple[bool, ...] = ()
@@ -90,7 +97,7 @@ class Neighbor:
     def forget(self, state: str) -> None:
         """Nothing is known any more."""
         self.state = state
-        self.mac = self.ethernet = None
+        self.mac = self.ethernet = self.claim = None
         self.deadline = math.inf
 
 

@@ -6,6 +6,7 @@ TCP segment goes: the link header comes from the neighbour, the IP header from o
 
 from __future__ import annotations
 
+from math import inf
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
@@ -210,15 +211,17 @@ class Path:
         """Positive advice: what was sent here has arrived (RFC 1122 section 3.3.1.4)."""
         self.neighbor.vouched_at = now
 
-    def suspect(self, now: float) -> None:
-        """Negative advice: what is sent here does not seem to arrive (RFC 9293 section 3.8.3, at R1).
+    def suspect(self, now: float, sent_at: float = inf, genuine: bool = True) -> None:
+        """Negative advice: what was sent here, last at `sent_at`, does not seem to arrive (RFC 9293 section 3.8.3).
 
-        A Redirect for this destination is forgotten, and the next hop's station address is asked for again.
+        A Redirect for this destination is forgotten, and the next hop's station address is asked for again. The advice
+        is not `genuine` where nothing shows that the peer was ever there: anyone can send a SYN from an address that
+        does not answer.
         """
         self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors
         if neighbors is not None:
-            neighbors.suspect(self.next_hop, now)
+            neighbors.suspect(self.next_hop, now, sent_at, genuine)
 
     def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
         """Packets of more than `mtu` bytes do not arrive: every path to this destination learns of it.

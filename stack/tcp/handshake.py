@@ -80,9 +80,10 @@ def send_syn(tcb: Tcb, now: float) -> None:
     else:
         raw = _with_cookie(begun, options)
         text = 0 if answering else fast_open.text_of_syn(tcb, begun, len(raw))
+    if text or tcb.timeouts:
+        tcb.last_sent_at = now
     if text:
         tcb.snd_nxt = seq.add(tcb.iss, 1 + text)
-        tcb.last_sent_at = now
         if text == tcb.send_buffer.size:
             flags |= PSH
     if tcb.timeouts == 0 and tcb.rtt_seq is None:

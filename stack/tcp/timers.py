@@ -49,8 +49,8 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         tcb.sws_deadline = inf
         _sws_override(tcb, now)
     if tcb.keepalive_deadline <= now:
-        tcb.keepalive_deadline = inf
-        _keepalive_timeout(tcb, now)
+        due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
+        _keepalive_timeout(tcb, due, now)
     if tcb.time_wait_deadline <= now:
         tcb.time_wait_deadline = inf
         if tcb.state is State.TIME_WAIT:
@@ -75,8 +75,10 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if _timed_out(tcb, now):
         return
     tcb.timeouts += 1
-    if tcb.timeouts == tcb.services.config.r1_retransmissions:  # MUST-20: negative advice to IP
-        tcb.path.suspect(now)
+    r1 = tcb.services.config.r1_retransmissions
+    if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, each time, since the trouble may have begun after R1
+        tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
+    if tcb.timeouts == r1:
         tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
     tcb.rtt.back_off()
     tcb.rtt_seq = None
@@ -117,11 +119,11 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
     if _timed_out(tcb, now):
         return
     unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
+    tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
+    if tcb.timeouts >= tcb.services.config.r1_retransmissions:
+        tcb.path.suspect(now, tcb.last_sent_at)
     probe_window(tcb, now)
     tcb.persist_backoff += 1
-    tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
-    if tcb.timeouts == tcb.services.config.r1_retransmissions:
-        tcb.path.suspect(now)
     interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
     tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
 
@@ -131,7 +133,7 @@ def _sws_override(tcb: Tcb, now: float) -> None:
     send_regardless(tcb, now)
 
 
-def _keepalive_timeout(tcb: Tcb, now: float) -> None:
+def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     """3.8.4: ask an idle peer whether it is there; only its silence to several probes ends the connection (MUST-29)."""
     if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         return
@@ -145,6 +147,8 @@ def _keepalive_timeout(tcb: Tcb, now: float) -> None:
     if tcb.keepalive_probes_sent >= tcb.keepalive_count:
         teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
         return
+    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:  # so many went unanswered: as at R1
+        tcb.path.suspect(now, due - tcb.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1
     emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
     tcb.keepalive_deadline = now + tcb.keepalive_interval_s

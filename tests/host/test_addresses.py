@@ -264,7 +264,9 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(wor
     stranger.owns = lambda address: False
     stranger.says_arp(REQUEST, US, US)
     world.run(1.0)
-    assert world.arps() == [ArpPacket(REQUEST, world.interface.mac or b"", US, bytes(6), US)]
+    defence, answer = world.arps()
+    assert defence == ArpPacket(REQUEST, world.interface.mac or b"", US, bytes(6), US)
+    assert (answer.operation, answer.target_ip) == (REPLY, PEER), "the peer asks whether we are still there"
     assert connection.state is State.ESTABLISHED
     stranger.says_arp(REPLY, US, PEER)
     world.run(1.0)

@@ -20,6 +20,7 @@ from tests.internet.station import (
     OUR_MAC,
     PEER,
     PEER_MAC,
+    REACHABLE,
     REPLY,
     REQUEST,
     SUBNET_BROADCAST,
@@ -48,19 +49,15 @@ def mac_of(station: Station, address: bytes) -> str | None:
 def test_the_table_is_updated_before_anybody_looks_at_the_operation(operation: int) -> None:
     station = Station()
     station.knows(PEER)
-    station.arp(operation, OTHER_MAC, PEER, US)
-    assert mac_of(station, PEER) == OTHER_MAC.hex(":")
+    station.at(50.0)
+    station.arp(operation, PEER_MAC, PEER, US)
     assert len(station.arps()) == (operation == REQUEST)
-
-
-@rfc("826-rcv-e")
-@pytest.mark.parametrize("operation", [REQUEST, REPLY])
-@pytest.mark.parametrize("target", [US, OTHER, PEER])
-def test_a_known_sender_is_updated_whatever_he_wants_of_whom(operation: int, target: bytes) -> None:
-    station = Station()
-    station.knows(PEER)
-    station.arp(operation, OTHER_MAC, PEER, target)
-    assert mac_of(station, PEER) == OTHER_MAC.hex(":")
+    station.at(50.0)
+    assert state_of(station, PEER) == REACHABLE, "its timeout was restarted"
+    station.arp(operation, OTHER_MAC, PEER, US)
+    assert len(station.arps()) == 1 + (operation == REQUEST)
+    station.at(0.5)
+    assert mac_of(station, PEER) == OTHER_MAC.hex(":"), "the known station was silent"
 
 
 @rfc("826-rcv-j")
@@ -99,7 +96,8 @@ def test_we_answer_for_ourselves_alone() -> None:
     station.knows(OTHER, OTHER_MAC)
     for number in range(256):
         if number != US[3]:
-            station.arp(REQUEST, STRANGER_MAC, PEER, bytes((10, 9, 0, number)))
+            station.arp(REQUEST, STRANGER_MAC, ANY if number % 2 else FAR, bytes((10, 9, 0, number)))
+            station.arp(REQUEST, PEER_MAC, PEER, bytes((10, 9, 0, number)))
     assert station.silent()
 
 

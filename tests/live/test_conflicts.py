@@ -142,7 +142,7 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(nam
     namespace.in_here(trio.run, main)
 
 
-@rfc("826-rcv-l")
+@rfc("arp-2")
 def test_the_kernels_announcement_of_another_station_is_believed(namespace: Namespace) -> None:
     need("arping")
 

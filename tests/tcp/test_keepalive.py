@@ -93,6 +93,21 @@ def test_nothing_is_asked_while_data_is_outstanding() -> None:
     peer.expects(ACK, seq=add(conn.snd_nxt, -1))
 
 
+@rfc("arp-4")
+def test_probes_that_nobody_answers_are_told_to_ip_from_r1_on() -> None:
+    """An idle connection, too, may have lost its peer to a forged neighbour."""
+    conn, peer = kept_alive()
+    conn.keepalive_count = 6
+    wire = peer.world.wire(conn)
+    assert peer.times(IDLE + 3 * INTERVAL - 1, ACK) == [100, 110, 120]
+    assert wire.suspected == []
+    peer.times(2 * INTERVAL, ACK)
+    assert len(wire.suspected) == 2
+    peer.sends(ACK)
+    peer.times(IDLE + 3 * INTERVAL - 1, ACK)
+    assert len(wire.suspected) == 2
+
+
 @rfc("9293 MUST-29")
 def test_only_the_silence_to_several_probes_ends_the_connection() -> None:
     conn, peer = kept_alive()

@@ -283,20 +283,49 @@ def test_at_r1_ip_is_advised_that_the_path_may_be_dead() -> None:
     peer.wait(conn.rto_deadline - peer.now)
     peer.expects(ACK, b"data")
     assert wire.suspected == [peer.now]
-    peer.times(5, ACK, b"data")
-    assert len(wire.suspected) == 1  # once
+    later = peer.times(60, ACK, b"data")
+    assert len(later) >= 4
+    assert len(wire.suspected) == 1 + len(later)  # at each timeout that reaches or exceeds R1
+    assert wire.genuine
     peer.sends(ACK)
     conn.send(b"more", peer.now)
     peer.expects(ACK, b"more")
-    peer.times(100, ACK, b"more")
-    assert len(wire.suspected) == 2  # and once for the next that is lost
+    before = len(wire.suspected)
+    later = peer.times(100, ACK, b"more")
+    assert len(wire.suspected) == before + len(later) - 2  # of the next segment that is lost, too
+
+
+@rfc("arp-4")
+def test_advice_goes_on_as_long_as_nothing_is_acknowledged() -> None:
+    """The entry may be forged, or forged again, after R1."""
+    conn, peer = with_rtt(0.1)
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, b"data")
+    wire = peer.world.wire(conn)
+    peer.times(200, ACK, b"data")
+    at = wire.suspected
+    assert len(at) > 6
+    assert all(later - earlier <= TcpConfig().rto_max_s for earlier, later in pairwise(at))
+    assert peer.now - at[-1] <= TcpConfig().rto_max_s
+
+
+@rfc("arp-5")
+def test_advice_about_a_strangers_syn_is_not_genuine() -> None:
+    """Nothing shows that its sender was ever there."""
+    conn, peer = syn_received()
+    peer.times(20, SYN | ACK)
+    assert peer.world.wire(conn).suspected
+    assert peer.world.wire(conn).genuine is False
+    conn, peer = syn_sent()
+    peer.times(20, SYN)
+    assert peer.world.wire(conn).genuine
 
 
 @rfc("9293 MUST-22", "9293 MUST-20")
 def test_at_r1_of_a_syn_too() -> None:
     conn, peer = syn_sent()
-    peer.times(8, SYN)
-    assert len(peer.world.wire(conn).suspected) == 1
+    assert peer.times(30, SYN) == [1, 3, 7, 15]
+    assert [at - peer.now + 30 for at in peer.world.wire(conn).suspected] == [7, 15]
 
 
 @rfc("9293 MUST-20", "9293 SHLD-11", "9293-3.9.1.1-a")

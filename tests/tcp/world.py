@@ -53,6 +53,7 @@ class Wire:
         self.gso_max_bytes = 0
         self.super_frames = 0
         self.suspected: list[float] = []
+        self.genuine: bool | None = None  # of the last of these
         self.confirmed_at: float | None = None
         self.refuses = 0  # an errno: the Internet layer cannot send
         self.on_send: Callable[[], None] | None = None  # something happens in the midst of sending
@@ -110,8 +111,10 @@ class Wire:
     def confirm(self, now: float) -> None:
         self.confirmed_at = now
 
-    def suspect(self, now: float) -> None:
+    def suspect(self, now: float, sent_at: float, genuine: bool = True) -> None:
+        assert sent_at < now, "advice comes before the next transmission"
         self.suspected.append(now)
+        self.genuine = genuine
 
     def close(self) -> None:
         self.closed = True
