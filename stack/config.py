@@ -31,7 +31,10 @@ class AcdConfig:
 
     mode: str = "strict"
     """What is done with an address given by hand. "strict": it is probed for before it is used (section 2.1);
-    "optimistic": it is used at once, and given up if the probes find another host with it; "off": neither."""
+    "optimistic": it is used at once, and given up if the probes find another host with it; both are given up when
+    another host claims them twice (2.4 (b)). "defend": it is used at once, and never given up: a claim is answered by
+    an announcement, at most once in DEFEND_INTERVAL (2.4 (c)). "off": neither. A leased address is never "defend":
+    its server has others (RFC 2131 section 3.1), so that it begins as with "strict"."""
 
     PROBE_WAIT_S: ClassVar[float] = 1.0  # the longest random wait before the first probe
     PROBE_NUM: ClassVar[int] = 3

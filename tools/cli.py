@@ -95,6 +95,7 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
             options.add_address_options(program)
         options.add_link_options(program, name)
         if name in ("up", "lab"):
+            options.add_conflict_options(program)
             options.add_service_options(program, name)
     ping.add_options(parsers["ping"])
     dhcp.add_options(parsers["dhcp"])

@@ -39,6 +39,7 @@ class Options:
     lease_file: Path | None = None
     status: bool = False
     user: rights.User | None = None
+    acd: str = "optimistic"
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -229,6 +230,17 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
     add("--gateway", type=host_address, metavar="ADDR", help="the router to all other networks (default: none)")
 
 
+def add_conflict_options(parser: argparse.ArgumentParser) -> None:
+    """The option that says what becomes of the address when another host has it too."""
+    parser.add_argument(
+        "--acd",
+        choices=("strict", "optimistic", "defend", "off"),
+        metavar="MODE",
+        help="what is done about another host with --address (RFC 5227): ask first (strict) or meanwhile (optimistic,"
+        " the default), and end when the other insists; 'defend' never gives it up; 'off' does nothing",
+    )
+
+
 def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     """The options that say where the host of this program is; their help gives the defaults that `kernels` makes."""
     add = parser.add_argument
@@ -292,6 +304,9 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     gateway: ipaddress.IPv4Address | None = arguments.gateway
     if own is None and gateway is not None:
         parser.error("argument --gateway: not with --dhcp: the DHCP server names the routers")
+    acd: str | None = getattr(arguments, "acd", None)
+    if own is None and acd is not None:
+        parser.error("argument --acd: not with --dhcp: an address that another host has is declined")
     if own is not None and arguments.lease_file is not None:
         parser.error("argument --lease-file: only with --dhcp")
     status: bool | None = getattr(arguments, "status", None)
@@ -312,6 +327,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         lease_file=arguments.lease_file,
         # A lab runs the user's own command, and so keeps what rights it has.
         user=rights.ROOT if arguments.program == "lab" else arguments.user,
+        acd=acd or "optimistic",
         status=arguments.program == "lab" if status is None else status,
     )
 

@@ -51,6 +51,7 @@ async def serving(
     async with on_tap(options, dhcp) as (host, tap), trio.open_nursery() as nursery:
         nursery.start_soon(ending_with_link, host)
         nursery.start_soon(yielding, host)
+        nursery.start_soon(telling_claims, host)
         await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
         if "http" in options.services:
             await start_http(host, options, nursery)
@@ -118,6 +119,13 @@ async def yielding(host: stack.Host) -> None:
     raise Failed(f"{lost.address} is another host's, too: {lost.mac} on {lost.interface} has it, and this one yields")
 
 
+async def telling_claims(host: stack.Host) -> None:
+    """Say who claims the address that is kept (`--acd defend`): at most once in ten seconds, as RFC 5227 wants it."""
+    while True:
+        claimed = await host.wait_address_claimed()
+        say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
+
+
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
     """Start http, or say what it lacks."""
     if find_spec("h11") is None:
@@ -162,7 +170,7 @@ async def on_tap(
                     capture or tap,
                     addresses=["dhcp" if options.address is None else str(options.address)],
                     gateway=gateway,
-                    acd=None if options.address is None else "optimistic",
+                    acd=None if options.address is None else options.acd,
                     dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
                 )
                 give_up_rights(options)  # nothing has been awaited: no frame was read before

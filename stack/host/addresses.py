@@ -27,8 +27,8 @@ from stack.wire.addresses import (
     is_this_network,
 )
 
-STRICT, OPTIMISTIC, OFF, PROBED = "strict", "optimistic", "off", "probed"
-MODES = (STRICT, OPTIMISTIC, OFF, PROBED)
+STRICT, OPTIMISTIC, DEFEND, OFF, PROBED = "strict", "optimistic", "defend", "off", "probed"
+MODES = (STRICT, OPTIMISTIC, DEFEND, OFF, PROBED)
 
 Ready = Callable[[bool, float], None]
 OnConflict = Callable[[bytes, float], None]
@@ -52,6 +52,7 @@ class _Wanted:
     gateway: bytes | None
     ready: Ready | None
     on_conflict: OnConflict | None
+    yields: bool
 
 
 class Addresses:
@@ -101,19 +102,21 @@ class Addresses:
     ) -> None:
         """See `Host.add_address`. `gateway` becomes the default route as soon as the address is there."""
         self.check(prefix, acd)
-        wanted = _Wanted(interface, prefix, gateway, ready, on_conflict)
+        if acd is None:
+            acd = self._config.mode
+        wanted = _Wanted(interface, prefix, gateway, ready, on_conflict, acd != DEFEND)
         conflicts = interface.conflicts
         if conflicts is not None and conflicts.is_probing(prefix.address):  # for a server's offer, or link-local
             raise OSError(errno.EEXIST, f"{format_ipv4(prefix.address)} is about to be this host's own already")
-        if acd is None:
-            acd = self._config.mode
         if conflicts is None or acd == OFF:
             self._take(wanted, now)
         elif acd == PROBED:
             self._take_and_announce(wanted, conflicts, now)
-        elif acd == OPTIMISTIC:
+        elif acd in (OPTIMISTIC, DEFEND):
             self._guarded[prefix.address] = wanted
             self._take(wanted, now)
+            if acd == DEFEND:
+                conflicts.watch(prefix.address, lambda mac, later: self._claimed(wanted, mac, later), yields=False)
             self._verify(wanted, conflicts, now)
         else:
             self._tentative[prefix.address] = wanted
@@ -137,11 +140,15 @@ class Addresses:
         conflicts.probe(address, now, done)
 
     def _verify(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        """Find out whether an address that is in use may go on being used."""
+        """Find out whether an address that is in use may go on being used; one that never yields is kept anyway."""
 
         def done(mac: bytes | None, later: float) -> None:
-            if mac is None:
+            if mac is None and wanted.yields:
                 self._announce(wanted, conflicts, later)
+            elif mac is None:
+                conflicts.announce(wanted.prefix.address, later)
+            elif not wanted.yields:
+                conflicts.defend(wanted.prefix.address, mac, later)
             else:
                 self._lost(wanted, mac, later)
 
@@ -180,6 +187,12 @@ class Addresses:
     def _lost(self, wanted: _Wanted, mac: bytes, now: float) -> None:
         """Another host has the address, and we yield."""
         self.remove(wanted.interface, wanted.prefix.address, now, errno.EADDRNOTAVAIL)
+        if wanted.on_conflict is not None:
+            wanted.on_conflict(mac, now)
+
+    @staticmethod
+    def _claimed(wanted: _Wanted, mac: bytes, now: float) -> None:
+        """Another host claims the address, which is kept."""
         if wanted.on_conflict is not None:
             wanted.on_conflict(mac, now)
 

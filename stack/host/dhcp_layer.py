@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
-from stack.host.addresses import PROBED, STRICT, check_mode
+from stack.host.addresses import DEFEND, PROBED, STRICT, check_mode
 from stack.host.dhcp_trace import plain
 from stack.host.fallback import Fallback
 from stack.host.interface import Interface
@@ -167,7 +167,8 @@ class Tenant:
         self._host = host
         self._layer = layer
         self.interface = interface
-        self._acd = host.config.acd.mode if acd is None else acd
+        mode = host.config.acd.mode if acd is None else acd
+        self._acd = STRICT if mode == DEFEND else mode  # a lease is declined for another, not defended
         self.release = True  # whether the server is to be told when it ends
         self.link_local_allowed = True  # where no server gives one
         self.parameters: Lease | None = None  # for an address that came another way, which is...

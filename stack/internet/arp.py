@@ -285,7 +285,7 @@ class NeighborCache:
             if now < answer_by:
                 self._schedule(neighbor, answer_by)
             else:
-                self._decide(neighbor, mac, now)
+                self._decide(neighbor, mac, now, now)
 
     def _can_be_another(self, address: bytes) -> bool:
         """Whether it can be the address of another host: a probe's 0.0.0.0 or our own cannot."""
@@ -323,14 +323,19 @@ class NeighborCache:
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
         self.transmit_arp(reply, request.sender_mac, now)
 
-    def _decide(self, neighbor: Neighbor, claim: bytes, now: float) -> None:
-        """The known station has not answered in time: believe the claim.
+    def _decide(self, neighbor: Neighbor, claim: bytes, due: float, now: float) -> None:
+        """The known station has not answered in time, which was until `due`: believe the claim.
 
         But while acknowledgments of what it was sent still come in, the answer is late: it waits behind much else in a
-        queue. Then it is asked again.
+        queue. Then it is asked again. And where this host comes late, the answer may be there and not read yet: then
+        it waits for a moment, once.
         """
-        if now < neighbor.vouched_at + self.config.claim_wait_s / 2:
+        moment_s = self.config.claim_wait_s / 2
+        if now < neighbor.vouched_at + moment_s:
             self._start(neighbor, (_UNICAST,), now)
+        elif now > due + moment_s and neighbor.attempts <= len(neighbor.plan):
+            neighbor.attempts = len(neighbor.plan) + 1
+            self._schedule(neighbor, now + moment_s)
         else:
             self._confirm(neighbor, claim, now)
 
@@ -404,7 +409,7 @@ class NeighborCache:
             elif neighbor.state == STALE:
                 self._remove(neighbor)
             elif neighbor.claim is not None and neighbor.attempts:
-                self._decide(neighbor, neighbor.claim, now)
+                self._decide(neighbor, neighbor.claim, neighbor.deadline, now)
             elif neighbor.attempts < len(neighbor.plan):
                 self._ask_next(neighbor, now)
             else:

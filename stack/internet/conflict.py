@@ -1,6 +1,6 @@
-"""Address conflict detection on one Ethernet interface: probe, announce, watch, and defend once.
+"""Address conflict detection on one Ethernet interface: probe, announce, watch, and defend.
 
-See RFC 5227: section 2.1.1 (probing), 2.3 (announcing), 2.4 (ongoing detection; of its three answers this is (b)).
+See RFC 5227: section 2.1.1 (probing), 2.3 (announcing), 2.4 (ongoing detection: (b) defend once, (c) always).
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class _Announcement:
 
 @dataclass(slots=True)
 class _Watch:
-    """An address in use, and when somebody else last claimed it."""
+    """An address in use, and when another host last claimed it; unless it `yields`, when that was last answered."""
 
     on_conflict: OnConflict
+    yields: bool
     conflict_at: float = -math.inf
 
 
@@ -117,13 +118,22 @@ class Conflicts:
         announcement = self._announcements[address] = _Announcement(now)
         self._announce_next(address, announcement, now)
 
-    def watch(self, address: bytes, on_conflict: OnConflict) -> None:
-        """Defend `address`, which is in use, as section 2.4 (b) says.
+    def watch(self, address: bytes, on_conflict: OnConflict, *, yields: bool = True) -> None:
+        """Defend `address`, which is in use, as section 2.4 (b) says, or (c) unless it `yields`.
 
-        The first other host that claims it is answered by one announcement. A second claim within DEFEND_INTERVAL
+        (b): the first other host that claims it is answered by one announcement. A second claim within DEFEND_INTERVAL
         means that the address has to be given up at once: `on_conflict(station address, now)`, and no more watching.
+
+        (c): a claim is answered by one announcement and told to `on_conflict`, both at most once in DEFEND_INTERVAL,
+        however many claims there are. The address is kept.
         """
-        self._watched[address] = _Watch(on_conflict)
+        self._watched[address] = _Watch(on_conflict, yields)
+
+    def defend(self, address: bytes, mac: bytes, now: float) -> None:
+        """Answer a claim for an address that is watched, which its probing has found."""
+        watch = self._watched.get(address)
+        if watch is not None:
+            self._defend(address, watch, mac, now)
 
     def unwatch(self, address: bytes) -> None:
         """The address is no longer in use: neither watched nor announced."""
@@ -150,10 +160,16 @@ class Conflicts:
             return
         watch = self._watched.get(packet.sender_ip)
         if watch is not None:
+            self._count()
             self._defend(packet.sender_ip, watch, packet.sender_mac, now)
 
     def _defend(self, address: bytes, watch: _Watch, mac: bytes, now: float) -> None:
-        self._count()
+        if not watch.yields:
+            if now - watch.conflict_at > self.config.DEFEND_INTERVAL_S:
+                watch.conflict_at = now
+                self._send(address, address, now)
+                watch.on_conflict(mac, now)
+            return
         last, watch.conflict_at = watch.conflict_at, now
         if now - last <= self.config.DEFEND_INTERVAL_S:
             self.unwatch(address)

@@ -28,7 +28,7 @@ from stack.link.segment import refuse_segment
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.resolver import check_kind, in_thread, installed
-from stack.sockets.runner import AddressLost, Runner
+from stack.sockets.runner import AddressClaimed, AddressLost, Runner
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
 from stack.sockets.waiter import Waiter
@@ -67,7 +67,8 @@ class Host:
 
         On Ethernet each address is first probed for, so that no two hosts use it (RFC 5227): that takes 4 to 7 seconds,
         and `wait_ready` waits for it (`open_host` does so itself). With `acd="optimistic"` the address is used
-        meanwhile, and with "off" there is no probing at all; None is what `Config.acd` says.
+        meanwhile; with "defend" so, too, and it is never given up to another host, see `wait_address_claimed`; with
+        "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
 
         ValueError for what is no address, TypeError for a whole `Segment`, OSError when the link does not open.
         """
@@ -115,7 +116,14 @@ class Host:
         We defend it once; when the other insists we yield (RFC 5227 section 2.4 b), and its connections have ended with
         EADDRNOTAVAIL by then. Each loss is told once.
         """
-        return await self._runner.wait_address_lost()
+        return await self._runner.lost_addresses.wait()
+
+    async def wait_address_claimed(self) -> AddressClaimed:
+        """Wait until another host claims an address that we keep (`acd="defend"`): `address`, `interface` and `mac`.
+
+        We answer by an announcement (RFC 5227 section 2.4 c). That, and the telling, is at most once in 10 seconds.
+        """
+        return await self._runner.claimed_addresses.wait()
 
     def detach(self, link: Link) -> None:
         """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 from time import perf_counter
+from typing import Generic, TypeVar
 
 import trio
 from trio.lowlevel import checkpoint, wait_readable
@@ -30,8 +31,8 @@ from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
 FAREWELL_S = 1.0
 """How long the end waits for ARP to find a DHCP server that is to be told: what a request may take."""
-MOST_LOST_ADDRESSES = 100
-"""Losses that nobody has asked for yet; the oldest are forgotten."""
+MOST_NEWS = 100
+"""Addresses lost or claimed that no task has asked for yet; the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,38 @@ class AddressLost:
     address: str
     interface: str
     mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressClaimed:
+    """`address` is ours on the link called `interface`, and is kept, though the station `mac` claims it."""
+
+    address: str
+    interface: str
+    mac: str
+
+
+N = TypeVar("N")
+
+
+class News(Generic[N]):
+    """What has happened and is told once each, to the tasks that wait for it."""
+
+    def __init__(self) -> None:
+        self._untold: deque[N] = deque(maxlen=MOST_NEWS)
+        self._event = trio.Event()
+
+    def tell(self, what: N) -> None:
+        """It has happened."""
+        self._untold.append(what)
+        self._event.set()
+
+    async def wait(self) -> N:
+        """The oldest that was not told yet."""
+        while not self._untold:
+            await self._event.wait()
+            self._event = trio.Event()
+        return self._untold.popleft()
 
 
 class Verdict:
@@ -93,8 +126,8 @@ class Runner:
         self._loss = trio.Event()
         self._change = trio.Event()
         self.lease_files = LeaseFiles(core)
-        self._lost_addresses: deque[AddressLost] = deque(maxlen=MOST_LOST_ADDRESSES)
-        self._address_loss = trio.Event()
+        self.lost_addresses: News[AddressLost] = News()
+        self.claimed_addresses: News[AddressClaimed] = News()
         self._token = trio.lowlevel.current_trio_token()
         core.wake_timer = self._arm
         core.on_change = self._changed
@@ -323,20 +356,15 @@ class Runner:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
         raise OSError(errno.EADDRNOTAVAIL, f"{name} was taken back before it could be used")
 
-    async def wait_address_lost(self) -> AddressLost:
-        """Wait until an address in use is lost to another host; each loss is told once."""
-        while not self._lost_addresses:
-            await self._address_loss.wait()
-            self._address_loss = trio.Event()
-        return self._lost_addresses.popleft()
-
     def _conflict(self, interface: str, address: bytes, verdict: Verdict, mac: bytes, now: float) -> None:
-        """Another host has an address of ours, or one that we wanted."""
+        """Another host has an address of ours, or one that we wanted; or it says so, and we keep it ("defend")."""
+        if self.core.ip.owner(address) is not None:
+            self.claimed_addresses.tell(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
+            return
         verdict.mac = mac
         if verdict.ok:
             verdict.ok = False
-            self._lost_addresses.append(AddressLost(format_ipv4(address), interface, format_mac(mac)))
-            self._address_loss.set()
+            self.lost_addresses.tell(AddressLost(format_ipv4(address), interface, format_mac(mac)))
 
     def close(self) -> None:
         """End everything: connections are reset, whoever waits is woken, links are closed."""

@@ -281,6 +281,60 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(wor
     assert world.arps() == []
 
 
+@rfc("defend-1", "defend-2")
+@pytest.mark.parametrize("when_s", [0.0, 3.0, 20.0], ids="{}s after the beginning".format)
+def test_an_address_that_is_defended_is_kept_whatever_is_claimed(world: World, when_s: float) -> None:
+    """While it is probed for, too: by packets that claim it, and by another host's probe, which ARP answers."""
+    world.attach(acd="off", address="10.1.0.9/24")
+    world.add("10.0.0.1/24", "defend")
+    assert world.events == [("ready", True)]
+    world.peer.listen(7)
+    connection = world.machine.connect("10.0.0.2", 7, source="10.0.0.1")
+    world.network.run(lambda: connection.state is State.ESTABLISHED, for_s=1.0)
+    [there] = world.peer.host.tcp.connections.values()
+    world.run(when_s)
+    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger.owns = lambda address: address == US
+    world.arps()
+    begun = world.network.now
+    for number in range(100):
+        stranger.says_arp((REQUEST, REPLY)[number % 2], US, (US, PEER)[number // 2 % 2])
+        stranger.says_arp(REQUEST, ANY, US)
+        world.run(0.25)
+    announced = [packet for packet in world.arps() if packet.sender_ip == packet.target_ip == US]
+    told = [event for event in world.events if event[0] == "conflict"]
+    assert told == [("conflict", stranger.mac)] * 3
+    # When the claims begin within seconds of the end of probing, what is announced then comes on top (section 2.3).
+    assert 3 <= len(announced) <= 5
+    assert world.network.now - begun < 30.0
+    assert connection.state is there.state is State.ESTABLISHED
+    there.send(b"on", world.network.now)
+    world.peer.settle()
+    world.network.run(lambda: connection.receive(10, world.network.now) == b"on", for_s=5.0)
+    assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.9/24", "10.0.0.1/24"]
+
+
+@rfc("defend-1")
+def test_an_address_that_is_defended_is_kept_when_the_link_comes_back(world: World) -> None:
+    """It is probed for again; another host has it by then."""
+    world.attach(acd="off", address="10.1.0.9/24")
+    world.add("10.0.0.1/24", "defend")
+    world.run(30.0)
+    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger.owns = lambda address: address == US
+    world.host.network_changed(world.interface, world.network.now)
+    world.machine.settle()
+    world.run(30.0)
+    assert ("conflict", stranger.mac) in world.events
+    assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.9/24", "10.0.0.1/24"]
+    world.remove()
+    assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.9/24"]
+    world.events.clear()
+    stranger.says_arp(REPLY, US, US)
+    world.run(30.0)
+    assert world.events == []
+
+
 def test_everything_that_needs_an_address_ends_with_it(world: World) -> None:
     world.attach(gateway="10.0.0.66")
     world.add("10.1.0.1/24", "off")

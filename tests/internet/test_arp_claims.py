@@ -168,6 +168,21 @@ def test_an_attacker_that_answers_everything_gains_nothing_by_it() -> None:
 
 
 @rfc("arp-1")
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_host_that_comes_late_looks_for_the_answer_first(answers: bool) -> None:
+    """It was busy for longer than the wait: timers run before the frames that have come meanwhile."""
+    station = known()
+    claim(station)
+    cache = station.eth.cache
+    station.now += WAIT_S + 0.3
+    cache.on_deadline(station.now)
+    if answers:
+        answer(station)
+    station.at(WAIT_S)
+    assert goes_to(station) == (PEER_MAC if answers else OTHER_MAC)
+
+
+@rfc("arp-1")
 def test_a_permanent_entry_is_not_asked_about() -> None:
     station = Station()
     station.eth.cache.set_permanent(PEER, PEER_MAC, station.now)

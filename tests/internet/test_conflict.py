@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import inf
 from random import Random
 
@@ -40,8 +41,8 @@ class World:
     def probe(self, address: bytes = X, *, in_use: bool = False) -> None:
         self.machine.probe(address, self.now, lambda mac, now: self.verdicts.append((address, mac, now)), in_use=in_use)
 
-    def watch(self, address: bytes = X) -> None:
-        self.machine.watch(address, lambda mac, now: self.lost.append((mac, now)))
+    def watch(self, address: bytes = X, *, yields: bool = True) -> None:
+        self.machine.watch(address, lambda mac, now: self.lost.append((mac, now)), yields=yields)
 
     def hears(self, sender_ip: bytes, target_ip: bytes, *, mac: bytes = OTHER, operation: int = REQUEST) -> None:
         self.machine.receive(ArpPacket(operation, mac, sender_ip, MAC_ZERO, target_ip), self.now)
@@ -369,6 +370,34 @@ def test_a_claim_now_and_then_is_answered_each_time() -> None:
         assert len(world.taken()) == 1
         world.at(10.1)
     assert world.lost == []
+
+
+@rfc("5227-2.4-f", "5227-2.4-g", "defend-1")
+def test_an_address_that_is_not_given_up_is_defended_again_after_ten_seconds() -> None:
+    for operation in (REQUEST, REPLY):
+        world = World()
+        world.watch(yields=False)
+        for count in range(1, 6):
+            world.hears(X, Y, operation=operation)
+            assert world.taken() == [(world.now, MAC_BROADCAST, ANNOUNCEMENT)]
+            assert world.lost[count - 1 :] == [(OTHER, world.now)]
+            world.at(10.1)
+        assert world.taken() == []
+        assert len(world.machine) == 1
+
+
+@rfc("5227-2.4-g", "5227-2.4-h", "defend-2")
+def test_a_flood_of_claims_is_answered_and_told_once_in_ten_seconds() -> None:
+    """By whatever station each of them comes: the interval is the address's."""
+    world = World()
+    world.watch(yields=False)
+    for number in range(3000):
+        world.hears(X, X, mac=b"\x02\0\0\0" + number.to_bytes(2, "big"), operation=(REQUEST, REPLY)[number % 2])
+        world.at(0.01)
+    at = [sent for sent, _, _ in world.taken()]
+    assert len(at) == len(world.lost) == 3
+    assert all(10.0 < later - earlier < 10.1 for earlier, later in pairwise(at))
+    assert world.counters["arpInConflicts"] == 3000
 
 
 def test_our_own_announcement_come_back_is_no_claim() -> None:

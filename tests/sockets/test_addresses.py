@@ -68,6 +68,35 @@ async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> No
             assert scope.cancelled_caught  # each loss is told once
 
 
+@virtual
+async def test_a_host_that_defends_its_address_tells_who_claims_it_and_goes_on() -> None:
+    segment = Segment()
+    async with (
+        host_on(segment.attach("wire"), f"{ALICE}/24", acd="defend") as alice,
+        host_on(segment.attach(), f"{BOB}/24", seed=2) as bob,
+    ):
+        assert trio.current_time() == 0
+        ours, theirs = await stream_pair(alice, bob)
+        spy = segment.attach("spy", SPY)
+        spy.open(lambda: None)
+        for when_s in (0.5, 30.0):
+            await trio.sleep(when_s)
+            for _ in range(10):
+                claim(spy, ALICE)
+            with trio.fail_after(1):
+                claimed = await alice.wait_address_claimed()
+            assert (claimed.address, claimed.interface, claimed.mac) == (ALICE, "wire", SPY.hex(":"))
+            with trio.move_on_after(5) as scope:
+                await alice.wait_address_claimed()
+            assert scope.cancelled_caught  # told once in ten seconds
+            await ours.send_all(b"on")
+            assert await theirs.receive_some(2) == b"on"
+        with trio.move_on_after(5) as scope:
+            await alice.wait_address_lost()
+        assert scope.cancelled_caught
+        assert alice.interfaces()[0].addresses == (f"{ALICE}/24",)
+
+
 def claim(spy: SegmentPort, address: str) -> None:
     """Somebody says that it has the address."""
     ip = parse_ipv4(address)

@@ -38,6 +38,7 @@ def test_defaults_are_those_of_the_manual() -> None:
     assert chosen.http_root is None
     assert chosen.pcap is None
     assert not chosen.trace
+    assert chosen.acd == "optimistic"
     assert not chosen.status
 
 
@@ -140,6 +141,14 @@ def test_what_cannot_be_is_refused_by_name_and_rule(
     assert len(said) < 300
 
 
+def test_what_is_done_about_another_host_with_the_address_is_one_of_four(capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("strict", "optimistic", "defend", "off"):
+        assert parse("--acd", mode).acd == mode
+    with pytest.raises(SystemExit):
+        parse("--acd", "probed")
+    assert "argument --acd: invalid choice: 'probed'" in capsys.readouterr().err
+
+
 def test_an_address_may_be_left_to_a_server(tmp_path: Path) -> None:
     chosen = parse("--dhcp", "--lease-file", f"{tmp_path}/lease")
     assert chosen.address is None
@@ -175,6 +184,7 @@ def test_the_help_tells_which_address_the_kernel_has(program: str, default: str)
     [
         ("--dhcp --address 10.9.0.2/24", "not allowed with"),
         ("--dhcp --gateway 10.9.0.1", "argument --gateway: not with --dhcp"),
+        ("--dhcp --acd defend", "argument --acd: not with --dhcp"),
         ("--lease-file lease", "argument --lease-file: only with --dhcp"),
         ("--dhcp --lease-file /", "argument --lease-file: '/' is a folder"),
         ("--dhcp --lease-file /no/such/folder/lease", "folder must exist"),
