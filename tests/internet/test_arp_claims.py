@@ -443,6 +443,7 @@ def test_a_station_that_acknowledgments_speak_for_is_not_given_up_for_a_forgers(
     path_to(station, FAR).suspect(station.now)
     assert asked(station) == [PEER_MAC]
     answer(station, OTHER_MAC)
+    assert goes_to(station) == PEER_MAC
     answer(station)
     station.at(10.0)
     assert goes_to(station) == PEER_MAC
@@ -455,6 +456,7 @@ def test_a_strangers_syn_does_not_let_a_forger_in() -> None:
     station.eth.cache.suspect(PEER, station.now, genuine=False)
     assert asked(station) == [PEER_MAC]
     answer(station, OTHER_MAC)
+    assert goes_to(station) == PEER_MAC
     answer(station)
     station.at(10.0)
     assert goes_to(station) == PEER_MAC
