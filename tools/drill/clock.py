@@ -6,7 +6,9 @@ import math
 
 import trio
 
-START_S = 1000.0  # where a script's time 0 lies on the host's clock
+START_S = 1000.000_000_001
+"""Where a script's time 0 lies on the host's clock: a little behind a whole second, so that a clock of milliseconds that
+is made from it shows the script's own, and not one less where a sum of decimal fractions falls short of it."""
 MOST_LOOKS = 100_000  # at the clock while it stands still: by then the host turns in a circle
 
 
@@ -46,8 +48,9 @@ class VirtualClock(trio.abc.Clock):
         return 0 if deadline <= self._now else math.inf
 
     def set(self, now: float) -> None:
-        """Go to a later time."""
-        self._now = max(self._now, now)
+        """Go to a later time: to a whole microsecond of the script, unless that is too early by more than rounding."""
+        whole = START_S + round((now - START_S) * 1_000_000) / 1_000_000
+        self._now = max(self._now, now, whole)
         self._looks = 0
 
     @property
