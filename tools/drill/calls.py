@@ -253,7 +253,7 @@ class Calls:
         async def run(progress: Progress) -> Result:
             self._raise_failure(descriptor)
             sending = descriptor.socket
-            data = octets(OURS, descriptor.written if descriptor.stream else 0, size)
+            data = memoryview(octets(OURS, descriptor.written if descriptor.stream else 0, size))
             try:
                 if address is not None:
                     progress.done = await sending.sendto(data, flags, address)

@@ -252,6 +252,10 @@ class Interpreter:
             running.detached = running.descriptor.was_connecting = True
             running.result, running.ended_us = Result(-1, errno.EINPROGRESS), self._clock.now_us
             return
+        if running.call.name == "sendto" and any(
+            isinstance(argument, int) and argument & symbols.MSG_FASTOPEN for argument in running.call.arguments[3:4]
+        ):
+            raise Unsupported(running.event.line, "MSG_FASTOPEN without a cookie on a socket that does not wait")
         running.scope.cancel()
         await self._settle()
 

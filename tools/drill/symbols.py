@@ -57,6 +57,10 @@ ICMP_TYPES = {
     "parameter_problem": 12,
     "timestamp_request": 13,
     "timestamp_reply": 14,
+    "information_request": 15,
+    "information_reply": 16,
+    "address_mask_request": 17,
+    "address_mask_reply": 18,
 }
 UNREACHABLE_CODES = (
     "net_unreachable host_unreachable protocol_unreachable port_unreachable frag_needed source_route_failed"

@@ -1,0 +1,163 @@
+"""A host that does wrong things is found out by the runner: between the host and the script a fault is put in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.drill.test_runner import OPEN, PLAIN, UDP, run
+from tools.drill import packet
+from tools.drill.outcome import Verdict
+from tools.drill.packet import Icmp, Tcp, Udp
+from tools.drill.wire import Wire
+
+SENDS = PLAIN + "+0 write(4, ..., 2000) = 2000\n+0 > . 1:1001(1000) ack 1\n+0 > P. 1001:2001(1000) ack 1\n"
+STAMPED = OPEN + "+0 write(4, ..., 100) = 100\n+0 > P. 1:101(100) ack 1 <nop,nop,TS val 200 ecr 600>\n"
+DATAGRAM = UDP + "+0 < udp (10)\n+0 sendto(3, ..., 20, 0, ..., ...) = 20\n+0 > udp (20)\n"
+ECHO = "0 < icmp echo_request id 7 [raw (10)]\n+0 > icmp echo_reply id 7 [raw (10)]\n"
+
+Fault = Callable[[bytes], bytes]
+
+
+def flipped(at: int) -> Fault:
+    """One bit of an octet is wrong, counted from the IP header on, or from the end."""
+
+    def fault(raw: bytes) -> bytes:
+        octets = bytearray(raw)
+        octets[at] ^= 1
+        return bytes(octets)
+
+    return fault
+
+
+def rewritten(change: Callable[[Tcp | Udp | Icmp], Tcp | Udp | Icmp]) -> Fault:
+    """The packet says something else, its checksums being right again."""
+
+    def fault(raw: bytes) -> bytes:
+        whole = packet.read(raw)
+        return packet.write(whole.source, whole.destination, change(whole.body), ttl=whole.ttl, tos=whole.tos)
+
+    return fault
+
+
+def with_payload(change: Callable[[bytes], bytes]) -> Fault:
+    """Other octets."""
+    return rewritten(lambda body: replace(body, payload=change(body.payload)))
+
+
+def from_another_port(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
+    """A segment that is another connection's."""
+    assert isinstance(body, Tcp)
+    return replace(body, source_port=9)
+
+
+FAULTS: dict[str, tuple[str, Fault, str]] = {
+    "IP checksum": (SENDS, flipped(10), "the checksum of the IPv4 header is wrong"),
+    "IP version": (SENDS, flipped(0), "IPv4 header"),
+    "IP length": (SENDS, lambda raw: raw + b"\0", "the IPv4 header says 1040 octets, and there are 1041"),
+    "cut short": (SENDS, lambda raw: raw[:19], "19 octets are no IPv4 header"),
+    "TCP checksum": (SENDS, flipped(36), "the TCP checksum is wrong"),
+    "TCP text": (SENDS, flipped(-1), "the TCP checksum is wrong"),
+    "UDP checksum": (DATAGRAM, flipped(26), "the UDP checksum is wrong"),
+    "ICMP checksum": (ECHO, flipped(22), "the ICMP checksum is wrong"),
+    "an octet": (SENDS, with_payload(lambda data: data[:5] + b"x" + data[6:]), "payload"),
+    "octets in another order": (SENDS, with_payload(lambda data: data[1:] + data[:1]), "payload"),
+    "other octets": (DATAGRAM, with_payload(lambda data: bytes(len(data))), "payload"),
+    "the address": (SENDS, lambda raw: packet.write("192.168.0.1", "192.0.2.9", packet.read(raw).body), "addresses"),
+    "the port": (SENDS, rewritten(from_another_port), "ports"),
+    "more than the MTU": (SENDS, with_payload(lambda data: data * 2), "the packet has 2040 octets"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_fault_of_the_host_fails_the_script(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, fault, message = FAULTS[what]
+    assert str(run(script)) == "x.pkt: passed"
+    plain = Wire.write
+
+    def write(wire: Wire, parts: list[bytes], now: float, offload: bytes = b"") -> bool:
+        raw = b"".join(parts)
+        spoil = len(raw) > 44 + 20 or raw[9] != packet.PROTO_TCP  # not the handshake
+        if what == "the address":
+            spoil = len(raw) > 500
+        return plain(wire, [fault(raw) if spoil else raw], now, offload)
+
+    monkeypatch.setattr(Wire, "write", write)
+    outcome = run(script)
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.line == len(script.splitlines()) - (1 if script is SENDS else 0) or "bad packet" in outcome.message
+    assert message in outcome.message, str(outcome)
+
+
+def test_segments_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Wire.write
+    held: list[bytes] = []
+
+    def write(wire: Wire, parts: list[bytes], now: float, offload: bytes = b"") -> bool:
+        raw = b"".join(parts)
+        if len(raw) > 500 and not held:
+            held.append(raw)
+            return True
+        done = plain(wire, [raw], now, offload)
+        while len(raw) > 500 and held:
+            plain(wire, [held.pop()], now, offload)
+        return done
+
+    monkeypatch.setattr(Wire, "write", write)
+    outcome = run(SENDS)
+    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert re.search(r"seq +1:1001\(1000\) +1001:2001\(1000\) +<--", outcome.message)
+
+
+@pytest.mark.parametrize("by", [1, -1, 1 << 31])
+def test_a_wrong_echo_of_a_timestamp(by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TSecr is what the peer has sent, to the last bit."""
+    plain = Wire.write
+
+    def spoiled(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
+        assert isinstance(body, Tcp)
+        options = [
+            replace(option, values=(option.values[0], (option.values[1] + by) & 0xFFFF_FFFF))
+            if option.name == "TS"
+            else option
+            for option in body.options
+        ]
+        return replace(body, options=tuple(options))
+
+    def write(wire: Wire, parts: list[bytes], now: float, offload: bytes = b"") -> bool:
+        raw = b"".join(parts)
+        return plain(wire, [rewritten(spoiled)(raw) if len(raw) > 100 else raw], now, offload)
+
+    monkeypatch.setattr(Wire, "write", write)
+    outcome = run(STAMPED)
+    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert re.search(r"options +<nop,nop,TS val 200 ecr 600> +<nop,nop,TS val 200 ecr \d+> +<--", outcome.message)
+
+
+def test_a_host_that_raises_fails_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(wire: Wire, now: float) -> memoryview | None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Wire, "read", broken)
+    outcome = run(PLAIN)
+    assert outcome.verdict is Verdict.FAILED
+    assert "the host has failed" in outcome.message
+    assert "RuntimeError: a bug of ours" in outcome.message
+
+
+def test_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The octets that come out of the socket are those that went in, at their place."""
+    plain = Wire.put
+
+    def put(wire: Wire, raw: bytes) -> None:
+        plain(wire, with_payload(lambda data: data[::-1])(raw))
+
+    script = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 read(4, ..., 100) = 100\n+.04 > . 1:1(0) ack 101\n"
+    assert str(run(script)) == "x.pkt: passed"
+    monkeypatch.setattr(Wire, "put", put)
+    outcome = run(script)
+    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert re.search(r"data +the peer's octets, in order +other octets +<--", outcome.message)
