@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Protocol
 
 from stack.config import DhcpConfig
 from stack.counters import Counters
 from stack.dhcp import backoff, choice
+from stack.dhcp.below import Below
 from stack.dhcp.lease import Lease
 from stack.dhcp.messages import Writer, accept
 from stack.dhcp.parameters import Parameters, server_of
@@ -22,40 +22,6 @@ from stack.wire import dhcp
 from stack.wire.addresses import ANY, BROADCAST, format_ipv4
 from stack.wire.checksum import Buffer
 from stack.wire.dhcp import DhcpMessage
-
-
-class Below(Protocol):
-    """What the client asks of its host. Any of these may call back into the client."""
-
-    def broadcast(self, message: bytes, source: bytes, now: float) -> None:
-        """Send a UDP payload from port 68 of `source` (0.0.0.0, or the leased address) to 255.255.255.255, port 67."""
-
-    def unicast(self, message: bytes, source: bytes, server: bytes, now: float) -> None:
-        """Send a UDP payload from port 68 of `source`, the leased address, to port 67 of `server`."""
-
-    def probe(self, address: bytes, now: float) -> None:
-        """Find out whether another host has `address` (RFC 5227 section 2.1.1); `Client.probed` takes the answer.
-
-        The address may be one that this host has already, when it is verified after `Client.link_changed`.
-        """
-
-    def cancel_probe(self, address: bytes, now: float) -> None:
-        """The answer is of no interest any more."""
-
-    def bound(self, lease: Lease, previous: Lease | None, now: float) -> None:
-        """Use the lease. `previous` is the one it extends, with the same address; None when the address is new."""
-
-    def unbound(self, lease: Lease, reason: str, now: float) -> None:
-        """The address goes, at once: "expired", "nak", "conflict" or "released"."""
-
-    def denied(self, lease: Lease, reason: str, now: float) -> None:
-        """A remembered lease, not in use, is not to be had again: "nak" or "conflict"."""
-
-    def informed(self, lease: Lease, now: float) -> None:
-        """The parameters for the static address that `Client.inform` was called with; they never expire."""
-
-    def silent(self, now: float) -> None:
-        """There seems to be no server, or none of use. The client goes on asking (but not after `Client.inform`)."""
 
 
 def _nothing() -> None:
@@ -446,8 +412,9 @@ class Client:
             self._below.informed(lease, now)
             return
         fuzz = backoff.uniform(self._random), backoff.uniform(self._random)
-        lease = self._parameters.lease(message, self._sent_at, fuzz)
         asked = self._asked_for()
+        extended = None if self.state is State.REQUESTING else asked
+        lease = self._parameters.lease(message, self._sent_at, fuzz, extended)
         if asked is not None and lease.address != asked.address:
             raise BadPacket("dhcp_other_address")
         if now >= lease.expires_at:

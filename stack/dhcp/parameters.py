@@ -13,6 +13,9 @@ Everything else costs only the option, and `note` hears of it:
   - T1 and T2: what is missing has its default of 0.5 and 0.875 of the lease; if then T1 < T2 < lease does not hold, or
     T1 is under `renew_min_s`, both have their defaults;
   - a lease time of 0xffffffff is for ever, whatever T1 and T2 say: nothing is renewed (section 3.3);
+  - what an acknowledgment of the server that gave the lease leaves out about the network (mask, routers, name servers
+    and the like: `KEPT`) or says in a way that cannot be is as it was: a renewal that says no more than how long would
+    else make a /8 of a /24. What another server leaves out has its default (section 3.5);
   - option 121 makes options 3 and 33 void, if it is well formed (RFC 3442); a malformed one is as good as none;
   - a broadcast address (option 28) other than the prefix's is not used (RFC 1122 section 3.3.6);
   - an MTU under 68 or over the link's is not used; lists hold hosts' addresses only, each once, and not too many;
@@ -35,6 +38,19 @@ from stack.wire.addresses import Prefix, format_ipv4
 INFINITE = 0xFFFFFFFF
 """Section 3.3: the time that never ends."""
 
+ROUTES = (dhcp.CLASSLESS_STATIC_ROUTE, dhcp.ROUTER, dhcp.STATIC_ROUTE)
+KEPT = (
+    dhcp.SUBNET_MASK,
+    *ROUTES,
+    dhcp.DOMAIN_NAME_SERVER,
+    dhcp.HOST_NAME,
+    dhcp.DOMAIN_NAME,
+    dhcp.INTERFACE_MTU,
+    dhcp.NTP_SERVERS,
+    dhcp.DOMAIN_SEARCH,
+)
+"""The options that say what the network is like, and not how long the lease is or what this message is."""
+
 
 def server_of(values: dict[int, bytes]) -> bytes:
     """The server identifier. Raises BadPacket dhcp_no_server."""
@@ -52,8 +68,16 @@ class Parameters:
     mtu: int
     note: Callable[[str], None]
 
-    def lease(self, message: dhcp.DhcpMessage, requested_at: float, fuzz: tuple[float, float] = (0, 0)) -> Lease:
+    def lease(
+        self,
+        message: dhcp.DhcpMessage,
+        requested_at: float,
+        fuzz: tuple[float, float] = (0, 0),
+        extended: Lease | None = None,
+    ) -> Lease:
         """The lease that a DHCPOFFER or DHCPACK gives; `fuzz` moves T1 and T2, -1 to 1 each, as far as is configured.
+
+        `extended` is the lease that was asked for again, in use or remembered.
 
         Raises BadPacket dhcp_no_server, dhcp_bad_address, dhcp_bad_lease_time.
         """
@@ -61,6 +85,8 @@ class Parameters:
         server, address = server_of(values), message.yiaddr
         if not can_be_leased(address) or address == server:
             raise BadPacket("dhcp_bad_address")
+        if extended is not None and (extended.address, extended.server) == (address, server):
+            values = self._completed(values, extended)
         length = self._prefix_length(address, values)
         prefix = Prefix(address, length)
         if length < 31 and address in (prefix.network, prefix.broadcast):
@@ -79,6 +105,37 @@ class Parameters:
         values = message.values()
         prefix = Prefix(address, self._prefix_length(address, values))
         return self._filled(prefix, server_of(values), (inf, inf, inf), requested_at, values)
+
+    def _completed(self, values: dict[int, bytes], extended: Lease) -> dict[int, bytes]:
+        """What the server says, and what it said before of which it says nothing now.
+
+        A router now takes the place of the classless routes of before, which would else make it void.
+        """
+        said = {code for code in KEPT if self._says(code, values.get(code))}
+        kept = {code: data for code, data in extended.options if code in KEPT and code not in said}
+        if not said.isdisjoint(ROUTES):
+            kept.pop(dhcp.CLASSLESS_STATIC_ROUTE, None)
+        if kept:
+            self.note(f"kept as the server said before: {', '.join(f'option {code}' for code in kept)}")
+        return {**values, **kept}
+
+    def _says(self, code: int, data: bytes | None) -> bool:
+        """Whether an option is there, and can be."""
+        if data is None:
+            return False
+        if code == dhcp.SUBNET_MASK:
+            return options.prefix_length(data) is not None
+        if code == dhcp.CLASSLESS_STATIC_ROUTE:
+            return self.config.classless_routes and options.classless_routes(data, 1) is not None
+        if code == dhcp.STATIC_ROUTE:
+            return bool(options.static_routes(data, 1))
+        if code == dhcp.INTERFACE_MTU:
+            return options.mtu(data, self.config.mtu_min, self.mtu) is not None
+        if code in (dhcp.HOST_NAME, dhcp.DOMAIN_NAME):
+            return bool(options.domain_name(data))
+        if code == dhcp.DOMAIN_SEARCH:
+            return bool(options.search_list(data, 1))
+        return bool(options.hosts(data, 1))  # of routers, name servers, time servers
 
     def _filled(
         self,

@@ -270,7 +270,7 @@ class Tenant:
                 self.silent(now)
             raise
 
-    # --- what the client asks for: see `stack.dhcp.client.Below`
+    # --- what the client asks for: see `stack.dhcp.below.Below`
 
     def broadcast(self, message: bytes, source: bytes, now: float) -> None:
         """Send to every server on this link."""

@@ -57,6 +57,14 @@ DOMAIN_SEARCH = 119
 CLASSLESS_STATIC_ROUTE = 121
 END = 255
 
+FIXED_LENGTHS = {
+    **dict.fromkeys((19, 20, 23, 27, 29, 30, 31, 34, 36, 37, 39, 46, OVERLOAD, MESSAGE_TYPE), 1),
+    **dict.fromkeys((13, 22, INTERFACE_MTU, MAXIMUM_SIZE), 2),
+    **dict.fromkeys((SUBNET_MASK, 2, 16, 24, BROADCAST_ADDRESS, 32, 35, 38, REQUESTED_ADDRESS), 4),
+    **dict.fromkeys((LEASE_TIME, SERVER_IDENTIFIER, RENEWAL_TIME, REBINDING_TIME), 4),
+}
+"""The options of RFC 2132 whose value always has so many octets, by code."""
+
 OVERLOAD_FILE = 1
 OVERLOAD_SNAME = 2
 
@@ -107,6 +115,11 @@ def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
     for code, data in options:
         pieces.extend((code, data[start : start + 255]) for start in range(0, len(data) or 1, 255))
     return (*pieces, (END, bytes(max(0, MIN_OPTIONS_LENGTH - len(join(pieces)) - 1))))
+
+
+def _is_repeated(code: int, pieces: list[bytes]) -> bool:
+    """Whether these are not the pieces of a value (RFC 3396), but the whole value again and again."""
+    return len(pieces[0]) == FIXED_LENGTHS.get(code) and pieces.count(pieces[0]) == len(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +216,9 @@ class DhcpMessage:
         """The value of every option, by code, put together from all its pieces.
 
         The options field is read first, then `file`, then `sname`, where option 52 says that they hold options
-        (RFC 2131 section 4.1, RFC 3396 section 5). Raises BadPacket dhcp_bad_options, though never after `parse`.
+        (RFC 2131 section 4.1, RFC 3396 section 5). An option of a fixed length that is there several times, whole and
+        the same each time, is that value: servers and relays send such messages, and to put it together would make
+        a value of a length that no such option has. Raises BadPacket dhcp_bad_options, though never after `parse`.
         """
         overload = b"".join(data for code, data in self.options if code == OVERLOAD)
         pieces = list(self.options)
@@ -215,7 +230,7 @@ class DhcpMessage:
         for code, data in pieces:
             if code not in (PAD, END):
                 parts.setdefault(code, []).append(data)
-        return {code: b"".join(data) for code, data in parts.items()}
+        return {code: data[0] if _is_repeated(code, data) else b"".join(data) for code, data in parts.items()}
 
     @property
     def message_type(self) -> int:

@@ -235,6 +235,15 @@ def test_an_option_that_comes_twice_is_one_option() -> None:
     assert made.name_servers == (servers[:4], servers[4:])
 
 
+@rfc("field-dhcp-2")
+def test_a_message_that_says_everything_twice_makes_the_same_lease() -> None:
+    options = [option for option in GOOD.options if option[0] != dhcp.END]
+    message = DhcpMessage.parse(replace(GOOD, options=dhcp.make_options([*options, *options])).build())
+    assert message.message_type == dhcp.ACK
+    made = Parameters(DhcpConfig(), 1500, print).lease(message, 0)
+    assert replace(made, options=()) == replace(lease({})[0], options=())
+
+
 @rfc("3396-4-c", "3396-1-a", "3442-size-c")
 def test_routes_longer_than_one_option_are_all_taken() -> None:
     data = b"".join(bytes((24, 172, 16, number)) + SERVER for number in range(60))

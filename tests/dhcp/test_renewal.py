@@ -8,10 +8,12 @@ from math import inf
 import pytest
 
 from stack.config import DhcpConfig
+from stack.dhcp.lease import Lease, Route
 from stack.dhcp.states import State
 from stack.wire import dhcp
-from stack.wire.addresses import ANY, BROADCAST
-from tests.dhcp.world import ADDRESS, EXACT, SECOND, SERVER, World, seconds
+from stack.wire.addresses import ANY, BROADCAST, Prefix
+from tests.dhcp.server import addresses
+from tests.dhcp.world import ADDRESS, EXACT, MASK, SECOND, SERVER, World, seconds
 from tests.requirements import rfc
 
 
@@ -286,3 +288,106 @@ def test_a_server_that_does_not_answer_by_unicast_is_asked_by_broadcast() -> Non
     assert destinations == sorted(destinations)  # first SERVER's, 10..., then BROADCAST
     assert destinations[0] == SERVER
     assert destinations[-1] == BROADCAST
+
+
+# --- what an acknowledgment leaves out
+
+SAID: dict[int, bytes | None] = {
+    dhcp.SUBNET_MASK: MASK,
+    dhcp.ROUTER: SERVER,
+    dhcp.DOMAIN_NAME_SERVER: addresses("10.9.0.3", "10.9.0.4"),
+    dhcp.HOST_NAME: b"pc-17",
+    dhcp.DOMAIN_NAME: b"lab.example",
+    dhcp.INTERFACE_MTU: b"\x05\x78",
+    dhcp.STATIC_ROUTE: addresses("192.168.7.0", "10.9.0.7"),
+    dhcp.NTP_SERVERS: SERVER,
+    dhcp.DOMAIN_SEARCH: b"\x03lab\x07example\x00",
+}
+NOTHING: dict[int, bytes | None] = dict.fromkeys(SAID)
+IMPOSSIBLE: dict[int, bytes | None] = dict.fromkeys(SAID, b"\x00")
+
+
+def network(lease: Lease) -> tuple[object, ...]:
+    """All that a lease says about the network."""
+    names = (lease.domain, lease.search, lease.host_name)
+    return lease.prefix, lease.routes, lease.name_servers, lease.ntp_servers, lease.mtu, *names
+
+
+def extended(world: World, options: dict[int, bytes | None], state: State = State.RENEWING) -> Lease:
+    """The lease after `options` have answered a renewal, a rebinding, or the verification of a lease in use."""
+    if state is State.REBOOTING:
+        world.client.link_changed(world.now)
+    elif state is State.REBINDING:
+        world.after(3200)
+    else:
+        world.client.renew(world.now)
+    assert world.client.state is state
+    world.sent.clear()
+    world.sends(dhcp.ACK, options)
+    lease, _ = world.told("bound")
+    assert isinstance(lease, Lease)
+    world.probes.clear()
+    return lease
+
+
+@rfc("field-dhcp-1")
+@pytest.mark.parametrize("state", [State.RENEWING, State.REBINDING, State.REBOOTING])
+@pytest.mark.parametrize("answer", [NOTHING, IMPOSSIBLE])
+def test_what_the_server_leaves_out_is_as_it_was(world: World, state: State, answer: dict[int, bytes | None]) -> None:
+    first = world.become_bound(SAID)
+    assert (first.prefix_length, len(first.routes), len(first.name_servers), first.mtu) == (24, 2, 2, 1400)
+    second = extended(world, {**answer, dhcp.LEASE_TIME: seconds(4000)}, state)
+    assert network(second) == network(first)
+    assert second.lease_s == 4000
+    third = extended(world, NOTHING)  # once more: nothing is lost the second time either
+    assert network(third) == network(first)
+
+
+@rfc("field-dhcp-1")
+@pytest.mark.parametrize("code", SAID)
+def test_one_option_alone_is_left_out(world: World, code: int) -> None:
+    first = world.become_bound(SAID)
+    assert network(extended(world, {**SAID, code: None})) == network(first)
+
+
+@rfc("field-dhcp-1")
+def test_what_the_server_says_now_holds(world: World) -> None:
+    world.become_bound(SAID)
+    lease = extended(world, {**NOTHING, dhcp.ROUTER: SECOND, dhcp.DOMAIN_NAME_SERVER: SECOND})
+    assert (lease.routers, lease.name_servers, lease.prefix_length) == ((SECOND,), (SECOND,), 24)
+
+
+@rfc("field-dhcp-1")
+def test_classless_routes_are_kept_until_the_server_names_a_router(world: World) -> None:
+    way = bytes((24, 172, 16, 1)) + SERVER
+    first = world.become_bound({dhcp.CLASSLESS_STATIC_ROUTE: way, dhcp.ROUTER: None})
+    second = extended(world, {dhcp.ROUTER: None})
+    assert second.routes == first.routes == (Route(Prefix.parse("172.16.1.0/24"), SERVER),)
+    third = extended(world, {dhcp.ROUTER: SECOND})
+    assert third.routes == (Route(Prefix(ANY, 0), SECOND),)
+
+
+@rfc("field-dhcp-1")
+def test_another_server_is_not_completed(world: World) -> None:
+    world.become_bound(SAID)
+    lease = extended(world, {**NOTHING, dhcp.SERVER_IDENTIFIER: SECOND}, State.REBINDING)
+    assert network(lease) == (Prefix(ADDRESS, 8), (), (), (), None, "", (), "")
+
+
+@rfc("field-dhcp-1")
+def test_times_and_messages_are_not_kept(world: World) -> None:
+    world.become_bound({dhcp.RENEWAL_TIME: seconds(100), dhcp.REBINDING_TIME: seconds(200), dhcp.MESSAGE: b"hello"})
+    world.due()
+    world.sent.clear()
+    world.sends(dhcp.ACK)
+    lease, _ = world.told("bound")
+    assert (lease.t1_s, lease.t2_s, lease.message) == (1800, 3150, "")
+
+
+@rfc("field-dhcp-1")
+def test_an_offer_says_nothing_for_the_acknowledgment(world: World) -> None:
+    """What is used is the acknowledgment's (section 4.3.2)."""
+    world.become_requesting(SAID)
+    world.sends(dhcp.ACK, NOTHING)
+    lease, _ = world.told("bound")
+    assert (lease.prefix_length, lease.routers, lease.name_servers) == (8, (), ())

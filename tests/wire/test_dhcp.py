@@ -115,6 +115,34 @@ def test_a_field_full_of_pieces_is_put_together_in_one_go() -> None:
     assert DhcpMessage.parse(data).values() == {12: b"x" * 20000}
 
 
+@rfc("field-dhcp-2")
+@pytest.mark.parametrize(
+    ("code", "pieces", "value"),
+    [
+        (1, [b"\xff\xff\xff\x00"] * 2, b"\xff\xff\xff\x00"),
+        (51, [b"\x00\x00\x0e\x10"] * 3, b"\x00\x00\x0e\x10"),
+        (53, [b"\x05", b"\x05"], b"\x05"),
+        (26, [b"\x05\x78"] * 2, b"\x05\x78"),
+        (1, [b"\xff\xff", b"\xff\x00"], b"\xff\xff\xff\x00"),  # cut, as RFC 3396 allows
+        (1, [b"\xff\xff", b"\xff\xff"], b"\xff\xff\xff\xff"),  # equal, but not whole
+        (1, [b"\xff\xff\xff\x00", b"\xff\xff\x00\x00"], b"\xff\xff\xff\x00\xff\xff\x00\x00"),  # not equal
+        (1, [b"\xff\xff\xff\x00"] * 2 + [b"\xff"], b"\xff\xff\xff\x00" * 2 + b"\xff"),
+        (3, [b"\x0a\x09\x00\x01"] * 2, b"\x0a\x09\x00\x01" * 2),  # a list has no fixed length
+        (61, [b"\x01ab"] * 2, b"\x01ab\x01ab"),
+    ],
+)
+def test_a_fixed_length_option_given_whole_several_times(code: int, pieces: list[bytes], value: bytes) -> None:
+    message = DhcpMessage(2, 1, MAC_A, (*((code, piece) for piece in pieces), (255, b"")))
+    assert DhcpMessage.parse(message.build()).values()[code] == value
+
+
+@rfc("field-dhcp-2")
+def test_the_repetition_may_lie_in_an_overloaded_field() -> None:
+    repeated = bytes((54, 4, 10, 9, 0, 1, 255))
+    message = DhcpMessage(2, 1, MAC_A, ((54, repeated[2:6]), (52, b"\x01"), (52, b"\x01"), (255, b"")), file=repeated)
+    assert DhcpMessage.parse(message.build()).values() == {54: repeated[2:6], 52: b"\x01"}
+
+
 @rfc("3396-6-a", "3396-6-b")
 def test_long_values_are_cut_and_put_together() -> None:
     value = bytes(range(256)) * 2
