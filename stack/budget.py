@@ -24,8 +24,9 @@ from stack.config import HostConfig
 class Budget:
     """What is used, in octets: `used` by all, `peers[address]` by each peer that has anything charged.
 
-    `tight` says that `used` is above the pressure mark; `peak` is the most that was used since it was last set to
-    `used`. `behind` holds the connections with text behind a gap, in the order in which their gaps appeared.
+    `tight` says that `used` is above the pressure mark; `peak` is the most that was used before a connection gave
+    something back, until it is set to less. `behind` holds the connections with text behind a gap, in the order in
+    which their gaps appeared.
 
     TCP's `set_timers` and UDP's queues change `used` and `peers` in place, since a call for each would cost more than
     the rest; they call `crossed` when `used` is no longer on the side of the mark that `tight` says.
@@ -38,9 +39,9 @@ class Budget:
 
     def __init__(self, config: HostConfig | None = None) -> None:
         config = config or HostConfig()
-        self.total = config.memory_bytes
-        self.pressure = int(config.memory_bytes * config.memory_pressure)
-        self.high = int(config.memory_bytes * config.memory_high)
+        self.total = config.DEFAULT_MEMORY_BYTES if config.memory_bytes is None else config.memory_bytes
+        self.pressure = int(self.total * config.memory_pressure)
+        self.high = int(self.total * config.memory_high)
         self.share_of_rest = config.memory_share
         self.connection = config.connection_bytes
         self.half_open = config.half_open_bytes
@@ -56,6 +57,8 @@ class Budget:
 
     def charge(self, peer: bytes | None, octets: int) -> None:
         """`peer` causes so many octets more to be held, or fewer; None is this host's own program."""
+        if self.used > self.peak:
+            self.peak = self.used
         if peer is not None:
             held = self.peers.get(peer, 0) + octets
             if held:
@@ -65,8 +68,6 @@ class Budget:
         self.used += octets
         if (self.used > self.pressure) is not self.tight:
             self.crossed()
-        if self.used > self.peak:
-            self.peak = self.used
 
     def crossed(self) -> None:
         """`used` has passed the pressure mark."""

@@ -359,8 +359,9 @@ class HostConfig:
     loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
 
     # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0] and tcp_wmem[0]
-    memory_bytes: int = 256 << 20
-    """The most of it, whatever the machine has: `open_host` alone asks the machine, and only for a default."""
+    DEFAULT_MEMORY_BYTES: ClassVar[int] = 256 << 20  # whatever the machine has: the same seed gives the same bytes
+    memory_bytes: int | None = None
+    """The most of it; None is `DEFAULT_MEMORY_BYTES`, and for `open_host` an eighth of what this process may have."""
     memory_pressure: float = 0.5
     """The fraction above which buffers and windows do not grow beyond a peer's share."""
     memory_high: float = 0.875
@@ -371,6 +372,9 @@ class HostConfig:
     """Charged for a connection: its TCB, its socket, the task of a program, and twice `least_buffer_bytes`."""
     half_open_bytes: int = 5 << 10  # charged before the handshake is over, and in TIME-WAIT
     endpoint_bytes: int = 2 << 10  # charged for a UDP endpoint
+    memory_trim_bytes: int = 8 << 20
+    """When so much was given back the system gets it, where its `malloc` can be asked to, at most every..."""
+    memory_trim_interval_s: float = 10.0
     least_buffer_bytes: int = 4 << 10
     """What a connection may hold in each direction, and an endpoint in its queue, however little is left."""
 

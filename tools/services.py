@@ -25,6 +25,8 @@ Handler = Callable[[Stream], Awaitable[None]]
 Answer = Callable[[bytes], bytes | None]
 
 RECEIVE_BYTES = 262144  # as much as a receive buffer may hold: fewer, larger reads
+LEAST_READ_BYTES = 4096  # when a service has much in hand
+MOST_CLIENTS = 20_480  # of a service at a time; one more is reset
 DATAGRAM_BYTES = 65535
 # An ICMP error about an earlier answer, or no way to this asker: the next one may have better luck.
 ONE_ASKERS_TROUBLE = frozenset(
@@ -41,10 +43,34 @@ EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to
 # --- TCP --------------------------------------------------------------------------------------------------------------
 
 
+class InHand:
+    """What the handlers of a service have read and not sent yet: the memory budget of the host does not see it.
+
+    The more that is, the less the next one may read, so that clients that read nothing cost a bounded amount.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.total = 0
+
+    def may_read(self) -> int:
+        """How many octets to read next."""
+        return max(min((self._most - self.total) // 8, RECEIVE_BYTES), LEAST_READ_BYTES)
+
+
+IN_HAND = InHand(8 << 20)
+
+
 async def echo(stream: Stream) -> None:
     """Send back whatever comes, until the other end has no more."""
-    while data := await stream.receive_some(RECEIVE_BYTES):
-        await stream.send_all(data)
+    while data := await stream.receive_some(IN_HAND.may_read()):
+        count = len(data)
+        IN_HAND.total += count
+        try:
+            await stream.send_all(data)
+        finally:
+            IN_HAND.total -= count
+        del data  # a quiet client costs no buffer
 
 
 async def discard(stream: Stream) -> None:
@@ -237,10 +263,17 @@ async def answer_datagrams(
 def guarded(name: str, handler: Handler) -> Handler:
     """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection.
 
-    A client that vanished or does not read is not waited for any longer than the constants above say.
+    A client that vanished or does not read is not waited for any longer than the constants above say, and of more
+    clients than those at a time each new one is reset.
     """
+    clients = 0
 
     async def wrapper(stream: Stream) -> None:
+        nonlocal clients
+        if clients >= MOST_CLIENTS:
+            give_up(stream)
+            return
+        clients += 1
         try:
             await handler(stream)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -249,6 +282,8 @@ def guarded(name: str, handler: Handler) -> Handler:
             give_up(stream)
         except* Exception:
             report(f"{name} failed:\n{traceback.format_exc()}")
+        finally:
+            clients -= 1
 
     return wrapper
 

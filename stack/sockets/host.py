@@ -11,6 +11,7 @@ import os
 import socket as stdlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import trio
@@ -31,6 +32,7 @@ from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressClaimed, AddressLost, Runner
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
+from stack.sockets.system_memory import default_budget_bytes
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
 
@@ -382,6 +384,13 @@ class Host:
         return dict(self._runner.core.counters)
 
 
+def with_memory(config: Config) -> Config:
+    """`config` with a number for the memory budget: the machine is asked where none is given."""
+    if config.host.memory_bytes is not None:
+        return config
+    return replace(config, host=replace(config.host, memory_bytes=default_budget_bytes()))
+
+
 @asynccontextmanager
 async def open_host(
     link: Link | None = None,
@@ -408,6 +417,9 @@ async def open_host(
     When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
     with an error, the links are closed.
 
+    What its connections may hold in memory is an eighth of the machine's (or of the control group's limit), unless
+    `HostConfig.memory_bytes` gives a number.
+
     For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
     the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event.
 
@@ -417,7 +429,7 @@ async def open_host(
         raise ValueError("an address or a gateway needs a link to go with")
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        core = Core(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
+        core = Core(with_memory(config), random=random, raise_errors=raise_errors, report=report, trace=trace)
         runner = Runner(core, nursery, config.host.batch_frames)
         try:
             host = Host(runner)

@@ -26,6 +26,7 @@ from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
+from stack.sockets.system_memory import give_back
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
@@ -129,6 +130,10 @@ class Runner:
         self.lost_addresses: News[AddressLost] = News()
         self.claimed_addresses: News[AddressClaimed] = News()
         self._token = trio.lowlevel.current_trio_token()
+        self._budget = core.budget
+        self._trim_bytes = core.config.host.memory_trim_bytes
+        self._trim_at = -inf  # not before this
+        self._trim_due = inf  # when there is something to give back, and the last time is not long enough ago
         core.wake_timer = self._arm
         core.on_change = self._changed
         nursery.start_soon(self._run_timer, name="stack timer")
@@ -156,6 +161,8 @@ class Runner:
         now = self.core.now if self.down else trio.current_time()
         end(now)
         self.after_call(now)
+        if self._budget.peak - self._budget.used > self._trim_bytes:
+            self._trim(now)
 
     def give_back_soon(self, end: Callable[[float], None]) -> None:
         """Have `end(now)` called from the loop, since protocol code may be running already.
@@ -456,6 +463,8 @@ class Runner:
             count += 1
         if count:
             self.core.batch_end(now)
+            if self._budget.peak - self._budget.used > self._trim_bytes:
+                self._trim(now)
         if port.link.deadline < self._timer.deadline:
             self._timer.deadline = port.link.deadline
         return count
@@ -472,10 +481,25 @@ class Runner:
             if self.core.deadline <= now:
                 self.core.on_deadline(now)
             self.core.batch_end(now)
+            if self._budget.peak - self._budget.used > self._trim_bytes:
+                self._trim(now)
+
+    def _trim(self, now: float) -> None:
+        """Connections have given back much memory: so does this process, now or when the last time is long ago."""
+        if self.down:
+            return
+        if now < self._trim_at:
+            self._trim_due = self._trim_at
+            self._arm()
+            return
+        self._trim_due = inf
+        self._trim_at = now + self.core.config.host.memory_trim_interval_s
+        self._budget.peak = self._budget.used
+        give_back()
 
     def _earliest(self) -> float:
         """When the timer is to fire: inf when nothing is due ever."""
-        earliest: float = self.core.deadline
+        earliest: float = min(self.core.deadline, self._trim_due)
         for port in self._ports:
             if port.link.deadline < earliest:
                 earliest = port.link.deadline

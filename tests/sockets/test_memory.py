@@ -1,0 +1,88 @@
+"""The memory of a host with its services: what attacks cost, what the machine is asked, and what goes back to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from stack import Config, open_host
+from stack.config import HostConfig
+from stack.sockets import runner, system_memory
+from tests.requirements import rfc
+from tests.sockets.hosts import stream_pair, two_hosts, virtual
+from tests.sockets.memory import FLOODS
+
+TOP = Path(__file__).resolve().parent.parent.parent
+BUDGET_MB = 64
+
+
+@pytest.mark.parametrize("attack", ["holes", "holes of many", "holes kept", "echo", *FLOODS])
+@rfc("budget-9", "budget-10")
+def test_an_attack_costs_no_more_than_the_budget_and_leaves_nothing(attack: str) -> None:
+    command = [sys.executable, "-m", "tests.sockets.memory", attack]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert result["most"] <= BUDGET_MB
+    assert result["old"], "an old connection does not move a megabyte"
+    assert result["new"], "a new connection does not come about"
+    assert result["after"] <= 0.2 * result["before"]
+    if attack not in FLOODS:
+        assert result["opened"] > 900
+        assert result["pruned"] + result["dropped"] > 0, "the attack was none"
+
+
+@virtual
+async def test_the_machine_is_asked_only_where_no_number_is_given() -> None:
+    async with open_host() as host:
+        assert host._runner.core.budget.total == system_memory.default_budget_bytes()
+    config = replace(Config(), host=HostConfig(memory_bytes=12_345_678))
+    async with open_host(config=config) as host:
+        assert host._runner.core.budget.total == 12_345_678
+
+
+def test_the_limits_of_control_groups_are_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, root = tmp_path / "cgroup", tmp_path / "sys"
+    (root / "one" / "two").mkdir(parents=True)
+    (root / "one" / "two" / "memory.max").write_text("max\n")
+    (root / "one" / "memory.max").write_text("800000000\n")
+    (root / "memory" / "three").mkdir(parents=True)
+    (root / "memory" / "three" / "memory.limit_in_bytes").write_text("9000000000\n")
+    own.write_text("4:cpu:/elsewhere\n5:memory:/three\n0::/one/two\n")
+    assert sorted(system_memory._limits(root, own)) == [800_000_000, 9_000_000_000]
+    monkeypatch.setattr(system_memory, "_limits", lambda: [800_000_000])
+    assert system_memory.default_budget_bytes() == 100_000_000
+    monkeypatch.setattr(system_memory, "_limits", lambda: [1000])
+    assert system_memory.default_budget_bytes() == system_memory.LEAST_BYTES
+
+
+@rfc("budget-11")
+def test_what_is_freed_goes_back_to_the_system_seldom_and_not_from_an_idle_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back: list[float] = []
+    monkeypatch.setattr(runner, "give_back", lambda: given_back.append(trio.current_time()))
+    config = replace(Config(), host=HostConfig(memory_trim_bytes=100_000))
+
+    @virtual
+    async def run() -> None:
+        async with two_hosts(config) as (alice, bob):
+            for _ in range(3):  # within the interval: once at once, and once for the other two
+                pairs = [await stream_pair(alice, bob) for _ in range(10)]
+                for pair in pairs:
+                    for end in pair:
+                        end.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0" + bytes(4))
+                        await end.aclose()
+                await trio.sleep(0.1)
+            await trio.sleep(5)
+            at_once = len(given_back)
+            await trio.sleep(3600)
+            assert 1 <= at_once <= 2
+            assert at_once < len(given_back) <= 4
+
+    run()
