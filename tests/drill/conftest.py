@@ -6,6 +6,7 @@ this stack does not have is skipped, which is told apart from a pass; no script 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 from tools.drill.outcome import Outcome, Verdict
 from tools.drill.program import run_file
+
+CLAUSES = re.compile(r"^// rfc: (.+)$", re.MULTILINE)
 
 
 class ScriptFailed(Exception):
@@ -50,8 +53,11 @@ class ScriptFile(pytest.File):
     """A file that is one script."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Its only test."""
-        yield ScriptItem.from_parent(self, name="script")
+        """Its only test, with the clauses that a comment names: `// rfc: 9293 MUST-40, 9293 SHLD-19`."""
+        item = ScriptItem.from_parent(self, name="script")
+        for named in CLAUSES.findall(self.path.read_text(encoding="utf-8", errors="replace")):
+            item.add_marker(pytest.mark.rfc(*[id.strip() for id in named.split(",")]))
+        yield item
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -9,7 +9,7 @@ import trio
 START_S = 1000.000_000_001
 """Where a script's time 0 lies on the host's clock: a little behind a whole second. A clock of milliseconds that is
 made from it then shows the script's own, and not one less where a sum of decimal fractions falls short of it."""
-MOST_LOOKS = 100_000  # at the clock while it stands still: by then the host turns in a circle
+MOST_LOOKS = 30_000  # at the clock while it stands still: by then the host turns in a circle
 
 
 class Restless(Exception):
