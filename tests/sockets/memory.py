@@ -116,7 +116,7 @@ class Attacker(Speaker):
     async def flood_echo(self) -> None:
         """Send whatever the windows allow, as long as they move, and let nothing come back."""
         self.window = 0
-        for _ in range(6):
+        for _ in range(2):
             for me, numbers in list(self.numbers.items()):
                 for _ in range(40):
                     room = numbers[2] - numbers[0]
