@@ -77,6 +77,10 @@ class Addresses:
     def __len__(self) -> int:
         return len(self._tentative)
 
+    def tables(self) -> dict[str, int]:
+        """Addresses that are not used yet, and those in use that were probed for."""
+        return {"tentative_addresses": len(self._tentative), "guarded_addresses": len(self._guarded)}
+
     # --- beginning
 
     def check(self, prefix: Prefix, acd: str | None) -> None:

@@ -26,6 +26,10 @@ class Barrier:
         self._report = report
         self._reported: dict[str, None] = {}
 
+    def tables(self) -> dict[str, int]:
+        """How many bugs have been told of."""
+        return {"reported_faults": len(self._reported)}
+
     def failed(self, error: Exception, connection: Tcb | None, now: float) -> None:
         """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
         if self._raise_errors:

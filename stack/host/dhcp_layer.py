@@ -70,6 +70,10 @@ class DhcpLayer:
         self._duid: bytes | None = None
         self.on_lease: OnLease = _nobody
 
+    def tables(self) -> dict[str, int]:
+        """The clients, of which each holds a bounded number of offers and routes."""
+        return {"dhcp_clients": len(self._tenants)}
+
     def prepare(self, interface: Interface, acd: str | None = None) -> Tenant:
         """A client for this interface, to be started with `Tenant.begin`. `acd` as for `Host.add_address`.
 

@@ -32,6 +32,7 @@ from stack.host.records import (
     listener_record,
 )
 from stack.host.run import SHORTEST_PACKET, Run
+from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
 from stack.host.trace import Trace, TracedLink
 from stack.host.udp_layer import make_udp
@@ -549,22 +550,9 @@ class Host:
         return [*listening, *tcp, *map(datagram_record, self.udp.records())]
 
     def tables(self) -> dict[str, int]:
-        """How many entries every table has that grows with use: all but listeners and what is bound can be empty."""
-        neighbors = [interface.neighbors for interface in self._interfaces if interface.neighbors is not None]
-        return {
-            **self.tcp.tables(),
-            "udp_endpoints": len(self.udp),
-            "paths": self.ip.output.open_paths,
-            "path_mtus": self.ip.output.path_mtu_entries(),
-            "redirects": len(self.ip.routes),
-            "fragmented_datagrams": len(self.ip.input.reassembler),
-            "echo_requests": len(self.ip.icmp.echo),
-            "loopback_packets": len(self.ip.loopback),
-            "neighbors": sum(map(len, neighbors)),
-            "tentative_addresses": len(self.addresses),
-            "neighbor_queue_bytes": sum(cache.waiting_bytes for cache in neighbors),
-            **self.budget.tables(),
-        }
+        """How many entries every table of the host has: see `stack.host.tables`."""
+        layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self._barrier)
+        return all_tables(layers, self._interfaces)
 
     def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:
         if self._trace is not None:

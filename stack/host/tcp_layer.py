@@ -337,15 +337,18 @@ class TcpLayer:
                 connection.abort(now, number)
 
     def tables(self) -> dict[str, int]:
-        """How many entries the tables have that grow with use."""
+        """How many entries the tables of TCP have."""
         return {
             "connections": len(self.connections),
             "listeners": len(self.listeners),
             "half_open": sum(listener.half_open for listener in self.listeners.values()),
+            "not_accepted": sum(listener.not_accepted for listener in self.listeners.values()),
             "local_ports": len(self._local_ports),
-            "reserved_ports": len(self._reserved),
+            "reserved_ports": sum(map(len, self._reserved.values())),
             "deadlines": len(self._deadlines),
+            "touched": len(self.services.touched),
             "fast_open_servers": len(self.services.servers_known),
+            "fast_open_resets": sum(len(listener.fast_open) for listener in self.listeners.values()),
         }
 
     def established(self) -> int:

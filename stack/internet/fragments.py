@@ -130,6 +130,14 @@ class Reassembler:
     def __len__(self) -> int:
         return len(self._flows)
 
+    def tables(self) -> dict[str, int]:
+        """Datagrams that are being put together, the sources they are from, and the octets charged for them."""
+        return {
+            "fragmented_datagrams": len(self._flows),
+            "fragment_sources": len(self._per_source),
+            "fragment_bytes": self.charged,
+        }
+
     @property
     def deadline(self) -> float:
         """When `on_deadline` is due; math.inf with nothing waiting."""

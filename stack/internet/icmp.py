@@ -62,6 +62,14 @@ class Icmp:
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
         self.clock_ms: Callable[[], int] | None = None
 
+    def tables(self) -> dict[str, int]:
+        """Our requests that wait for an answer, who asks us often, and whose budget of errors is remembered."""
+        return {
+            "echo_requests": len(self.echo),
+            "echo_askers": len(self.echo_server.askers),
+            "icmp_error_peers": len(self.errors.limit),
+        }
+
     def receive(self, received: Received) -> None:
         """Take an ICMP message: the handler of protocol 1."""
         self.counters["icmpInMsgs"] += 1

@@ -156,6 +156,16 @@ class Ipv4:
             source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options, interface=interface, now=now
         )
 
+    def tables(self) -> dict[str, int]:
+        """How many entries the tables of the internet layer have. The neighbour caches are their interfaces' own."""
+        return {
+            "addresses": len(self._own),
+            **self.output.tables(),
+            **self.input.reassembler.tables(),
+            **self.icmp.tables(),
+            "loopback_packets": len(self.loopback),
+        }
+
     # --- time
 
     @property

@@ -348,6 +348,14 @@ class Ipv4Output:
         """How many path MTUs are remembered."""
         return len(self.path_mtus) + sum(map(len, self._mtus_of.values()))
 
+    def tables(self) -> dict[str, int]:
+        """How many paths are open, path MTUs are remembered, and routes there are."""
+        return {
+            "paths": self.open_paths,
+            "path_mtus": self.path_mtu_entries(),
+            **self.routes.tables(),
+        }
+
     def interface_mtu_changed(self, interface: Interface, now: float) -> None:
         """An interface takes packets of another size from now on."""
         for destination, siblings in list(self._paths.items()):

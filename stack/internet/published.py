@@ -46,6 +46,10 @@ class Published:
         self._source_for = source_for
         self._transmit = transmit
 
+    def __len__(self) -> int:
+        """How many entries the user has made."""
+        return len(self.proxies) + len(self.stations)
+
     def answer_for(self, request: ArpPacket, now: float) -> bool:
         """Answer a request for an address that is not ours; whether there is a proxy entry for it.
 

@@ -261,6 +261,11 @@ class RoutingTable:
         """Whether some route leads by way of `address`."""
         return any(route.gateway == address for route in self._all())
 
+    def tables(self) -> dict[str, int]:
+        """How many routes were configured and redirected, and how many gateways have failed."""
+        configured = sum(len(known) for networks in self._by_length.values() for known in networks.values())
+        return {"routes": configured, "redirects": len(self._redirects), "dead_gateways": len(self._dead_until)}
+
     def records(self, now: float = 0.0) -> list[RouteRecord]:
         """The whole table, the longest prefixes first."""
         return [

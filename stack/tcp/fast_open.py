@@ -78,6 +78,10 @@ class Requests:
         self._pending = 0
         self._reset_until: deque[float] = deque()
 
+    def __len__(self) -> int:
+        """How many that were reset still count."""
+        return len(self._reset_until)
+
     def full(self, now: float) -> bool:
         """No more requests now: what comes is an ordinary SYN."""
         while self._reset_until and self._reset_until[0] <= now:

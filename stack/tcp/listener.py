@@ -189,6 +189,11 @@ class Listener:
         """How many connections are in SYN-RECEIVED, and not to be accepted before that is over."""
         return len(self._half_open)
 
+    @property
+    def not_accepted(self) -> int:
+        """How many connections wait for `accept`."""
+        return len(self._accept_queue)
+
     def accept(self) -> Connection | None:
         """The connection that waits longest, or None."""
         if not self._accept_queue:

@@ -209,6 +209,11 @@ class Endpoint:
         self._paths[key] = path
         return path
 
+    @property
+    def remembered(self) -> int:
+        """Of how many destinations it is known what was sent there."""
+        return len(self._sent)
+
     def largest_sent(self, remote: Address) -> int:
         """The length of the largest datagram sent to `remote`, IP header included; 0 for none that is remembered.
 
@@ -227,6 +232,11 @@ class Endpoint:
         self._paths.clear()
 
     # --- receiving
+
+    @property
+    def queued(self) -> int:
+        """How many datagrams wait to be read."""
+        return len(self._queue)
 
     @property
     def readable(self) -> bool:

@@ -88,6 +88,17 @@ class UdpPorts:
         """How many endpoints are open."""
         return len(self._open)
 
+    def tables(self) -> dict[str, int]:
+        """Endpoints, the ports that have any, what is claimed, and what the endpoints hold."""
+        return {
+            "udp_endpoints": len(self._open),
+            "udp_ports": len(self._bound),
+            "udp_claims": len(self._claimed),
+            "udp_flows": len(self.flows),
+            "udp_datagrams": sum(endpoint.queued for endpoint in self._open),
+            "udp_remotes": sum(endpoint.remembered for endpoint in self._open),
+        }
+
     # --- who has which port
 
     def claim(self, port: int, take: Claim) -> None:

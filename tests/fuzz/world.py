@@ -39,8 +39,10 @@ MOST_FRAMES = 5_000  # of the host's in answer to one step
 MOST_ENTRIES = 5_000  # in all tables together: an input is too short for more
 FOREVER_S = 20_000.0  # after which nothing of a peer that is silent is left
 LEFT_EMPTY = (
-    "connections", "half_open", "listeners", "local_ports", "reserved_ports", "udp_endpoints", "paths", "path_mtus",
-    "fragmented_datagrams", "echo_requests", "loopback_packets", "neighbor_queue_bytes", "tentative_addresses",
+    "connections", "half_open", "listeners", "local_ports", "reserved_ports", "udp_endpoints", "paths",
+    "path_mtus", "fragmented_datagrams", "fragment_sources", "fragment_bytes", "echo_requests", "not_accepted",
+    "touched", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_askers", "loopback_packets",
+    "neighbor_queue_bytes", "tentative_addresses",
 )  # fmt: skip
 """Tables that have nothing in them once every user and every peer has gone."""
 
@@ -303,12 +305,17 @@ class World:
         self.frames = 0
         assert not host.counters["handler_failed"]
         tables = host.tables()
-        assert sum(tables.values()) - tables["neighbor_queue_bytes"] < MOST_ENTRIES, tables
+        assert sum(size for name, size in tables.items() if not name.endswith("_bytes")) < MOST_ENTRIES, tables
         config = host.config
         assert tables["neighbors"] <= config.arp.entries_max
         assert tables["neighbor_queue_bytes"] <= config.arp.queue_bytes_max
         assert tables["fragmented_datagrams"] <= config.ip.reassembly_flows_max
-        assert tables["path_mtus"] <= config.ip.path_mtus_max
+        assert tables["path_mtus"] <= 2 * config.ip.path_mtus_max  # TCP's, and those of UDP alone
+        assert tables["fragment_sources"] <= tables["fragmented_datagrams"]
+        assert tables["redirects"] <= config.ip.redirects_max
+        assert tables["icmp_error_peers"] <= config.icmp.error_peers_max
+        assert tables["echo_askers"] <= config.icmp.askers_max
+        assert tables["udp_flows"] <= config.udp.flows_max
         assert tables["half_open"] <= 2 * config.tcp.syn_backlog + 8
         assert tables["loopback_packets"] <= config.ip.loopback_queue_max
         assert tables["deadlines"] <= 2 * tables["connections"] + 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,6 +15,7 @@ from stack.host.ports import EphemeralPorts
 from stack.link.segment import Segment
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
+from tests.sim.programs import Server
 
 FIRST, LAST = 40_000, 40_099
 RANGE = HostConfig(ephemeral_first=FIRST, ephemeral_last=LAST)
@@ -99,3 +101,25 @@ def test_a_port_somebody_listens_on_or_has_bound_is_not_ephemeral() -> None:
     assert {machine.connect("10.0.0.2", 80).local[1] for _ in range(2)} == {50_002, 50_003}
     with pytest.raises(OSError, match="address"):
         machine.connect("10.0.0.2", 80)
+
+
+@rfc("ports-1")
+def test_an_ephemeral_bind_passes_over_the_ports_of_connections() -> None:
+    """A port that a connection uses, in whatever state it is, would make the next `listen` or `connect` fail."""
+    config = Config(host=HostConfig(ephemeral_first=50_000, ephemeral_last=50_004))
+    network, here, there = pair(3, configs=(config, None))
+    server = Server(there, 80)
+    used = {here.connect("10.0.0.2", 80).local[1] for _ in range(3)}
+    here.connect("10.0.0.99", 80)  # in SYN-SENT
+    network.run(lambda: server.accepted == 3)
+    (free_port,) = set(range(50_000, 50_005)) - {c.local[1] for c in here.host.tcp.connections.values()}
+    assert len(used) == 3
+    for _ in range(10):
+        assert here.host.bind_tcp((bytes(4), 0)) == free_port
+        here.host.release_tcp((bytes(4), free_port))
+    here.host.bind_tcp((bytes(4), 0))
+    with pytest.raises(OSError) as caught:
+        here.host.bind_tcp((bytes(4), 0))
+    assert caught.value.errno == errno.EADDRINUSE
+    next(iter(here.host.tcp.connections.values())).abort(network.now)
+    assert here.host.bind_tcp((bytes(4), 0)) in used

@@ -244,3 +244,24 @@ def test_our_window_may_stay_closed_for_ever() -> None:
         peer.expects(ACK, ack=conn.rcv_nxt, window=0)
     assert conn.receive(2000, peer.now) == text(1000)
     peer.expects(ACK, window=1000)
+
+
+@rfc("persist-1")
+def test_a_window_that_closes_again_is_probed_as_soon_as_the_first_time() -> None:
+    """What the first closed window has cost in patience is forgotten when it opens."""
+    conn, peer = facing_a_closed_window()
+    first = peer.times(100, ACK, b"d")
+    assert len(first) == 8
+    peer.sends(ACK, ack=add(OUR_ISS, 1), window=1000)
+    peer.expects(ACK, b"d", seq=add(OUR_ISS, 1))
+    peer.sends(ACK)
+    peer.expects(ACK, b"ata")
+    peer.sends(ACK, window=0)
+    peer.wait(1000)
+    conn.send(b"data", peer.now)
+    peer.silent()
+    again = peer.times(100, ACK, b"d")
+    assert [at / again[0] for at in again] == pytest.approx([at / first[0] for at in first], rel=0.01)  # in RTOs
+    peer.wait(299 - 100)
+    assert conn.state is State.ESTABLISHED, "the user timeout counts from the second closing, too"
+    peer.world.sent.clear()
