@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from tests.drill.test_runner import OPEN, PLAIN, UDP
+from tools.drill import interpreter
 from tools.drill.lexer import LONGEST_SCRIPT
 from tools.drill.outcome import Verdict
 from tools.drill.program import run_script
@@ -86,11 +87,44 @@ def test_a_script_of_many_events_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["tcp.rto_min_s=nan", "tcp.rto_min_s=inf", "tcp.rto_min_s=-1", "tcp.msl_s=1e400", "tcp.msl_s=", "tcp.__class__=1"],
-)
+    [
+        "tcp.rto_min_s=nan", "tcp.rto_min_s=inf", "tcp.rto_min_s=-1", "tcp.msl_s=1e400", "tcp.msl_s=",
+        "tcp.__class__=1", "tcp.congestion=none",
+    ],
+)  # fmt: skip
 def test_numbers_that_are_none_are_refused(setting: str) -> None:
     outcome = run_script(f"--config={setting}\n{PLAIN}".encode(), "x.pkt")
     assert (outcome.verdict, outcome.line) == (Verdict.WRONG, 1), str(outcome)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["netmask_ip=255.0.255.0", "local_ip=224.0.0.1", "local_ip=127.0.0.1", "local_ip=192.168.255.255",
+     "gateway_ip=10.0.0.1", "gateway_ip=192.168.0.1", "local_ip=300.1.1.1"],
+)  # fmt: skip
+def test_networks_that_are_none_are_refused(option: str) -> None:
+    outcome = run_script(f"--{option}\n{PLAIN}".encode(), "x.pkt")
+    assert (outcome.verdict, outcome.line) == (Verdict.WRONG, 1), str(outcome)
+
+
+def test_many_huge_writes_cost_little() -> None:
+    """What does not fit the send buffer is not even made."""
+    writes = "+0 write(4, ..., 67108864) = -1 EAGAIN (Resource temporarily unavailable)\n" * 2000
+    script = PLAIN + "+0 fcntl(4, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n+0 write(4, ..., 67108864) = 1\n"
+    outcome = run_script(script.encode(), "x.pkt")
+    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    fits = int(outcome.message.splitlines()[3].split()[2])
+    started = time.process_time()
+    outcome = run_script((script.replace("= 1\n", f"= {fits}\n") + writes).encode(), "x.pkt")
+    assert outcome.line == 2009, str(outcome)  # the first segments are left over
+    assert time.process_time() - started < 30
+
+
+def test_a_script_that_computes_for_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "LONGEST_RUN_S", 0)
+    outcome = run_script((PLAIN * 100).encode(), "x.pkt")
+    assert outcome.verdict is Verdict.FAILED
+    assert "s of computing" in outcome.message
 
 
 def test_a_host_that_never_comes_to_rest_ends_the_script() -> None:

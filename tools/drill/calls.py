@@ -27,6 +27,7 @@ from .script import Call, Struct
 from .sockopts import expected_value, given_value, shown_value
 from .wire import OURS, THEIRS, Wire, octets
 
+CHUNK = 1 << 18  # octets that are made at a time for a write
 POLLED = select.POLLIN | select.POLLOUT
 
 
@@ -253,7 +254,7 @@ class Calls:
         async def run(progress: Progress) -> Result:
             self._raise_failure(descriptor)
             sending = descriptor.socket
-            data = memoryview(octets(OURS, descriptor.written if descriptor.stream else 0, size))
+            data = octets(OURS, descriptor.written if descriptor.stream else 0, min(size, CHUNK))
             try:
                 if address is not None:
                     progress.done = await sending.sendto(data, flags, address)
@@ -261,12 +262,14 @@ class Calls:
                         descriptor.written += progress.done
                     return Result(progress.done)
                 while True:
-                    taken = await sending.send(data[progress.done :], flags)
+                    taken = await sending.send(data, flags)
                     progress.done += taken
-                    if descriptor.stream:
-                        descriptor.written += taken
-                    if progress.done >= size or not descriptor.stream:
+                    if not descriptor.stream:
                         return Result(progress.done)
+                    descriptor.written += taken
+                    if progress.done >= size:
+                        return Result(progress.done)
+                    data = octets(OURS, descriptor.written, min(size - progress.done, CHUNK))
             except OSError as error:
                 raise _perhaps_unsupported(arguments, error, flags) from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -30,7 +31,8 @@ from .parser import LONGEST_TIME_S
 from .script import Call, Code, Event, IcmpPacket, Script, ScriptError, TcpPacket, Timing, UdpPacket, Unsupported
 from .wire import Sent, Wire
 
-MOST_STEPS = 1_000_000  # of the clock, in one script
+MOST_STEPS = 200_000  # of the clock, in one script
+LONGEST_RUN_S = 120  # of computing, for one script
 HALF_US = 5e-7
 STOPS = (Failed, ScriptError, Unsupported)
 
@@ -64,6 +66,7 @@ class Interpreter:
         self._waiting: list[Running] = []
         self._last_us = 0
         self._steps = 0
+        self._over_at = time.process_time() + LONGEST_RUN_S
         self._calls: Calls
         self._nursery: trio.Nursery
 
@@ -126,6 +129,8 @@ class Interpreter:
     async def _settle(self) -> None:
         """Let every task go as far as it can without time passing; then look at what has become of calls."""
         await wait_all_tasks_blocked()
+        if time.process_time() > self._over_at:
+            raise Failed(self.line, f"the script has taken {LONGEST_RUN_S} s of computing, and is not over")
         if self._calls.changed.statistics().tasks_waiting:
             self._calls.changed.unpark_all()
             await wait_all_tasks_blocked()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .expressions import ExpressionParser
 
 MOST_OPTIONS = 200
+_WORDS = ("reno", "cubic", "off", "accept", "on", "strict", "optimistic")  # of the fields that hold a name
 MOST = 1 << 40  # of any number in the configuration
 IGNORED = ("speed", "verbose", "debug", "dry_run", "send_omit_free")
 """Options that are taken and mean nothing here: there is no device whose speed could be set."""
@@ -104,7 +105,23 @@ def settle(options: tuple[tuple[int, str, str | None], ...], given: Settings) ->
             settings = with_option(settings, name, (value or "").strip('"'))
         except ValueError as error:
             raise ScriptError(line, 1, f"--{name}: {error}") from None
+    if options:
+        _check_network(settings, options[0][0])
     return settings
+
+
+def _check_network(settings: Settings, line: int) -> None:
+    """The host's address is one that a host can have, and its gateway is on its network."""
+    try:
+        network = ipaddress.IPv4Network(f"{settings.local_ip}/{settings.netmask_ip}", strict=False)
+    except ValueError:
+        raise ScriptError(line, 1, f"{settings.netmask_ip} is no netmask") from None
+    local, gateway = (ipaddress.IPv4Address(text) for text in (settings.local_ip, settings.gateway_ip))
+    wrong = local.is_multicast or local.is_loopback or local.is_unspecified or local.is_reserved
+    if wrong or local in (network.network_address, network.broadcast_address):
+        raise ScriptError(line, 1, f"{local} is no address for a host on {network}")
+    if gateway not in network or gateway == local:
+        raise ScriptError(line, 1, f"{gateway} is no gateway on {network}")
 
 
 def with_option(settings: Settings, name: str, value: str) -> Settings:
@@ -151,6 +168,8 @@ def _typed(default: object, text: str) -> object:
         if not 0 <= number < MOST:
             raise ValueError(f"a number from 0 to {MOST} is wanted")
         return number
-    if isinstance(default, str):
+    if isinstance(default, str) and text in _WORDS:
         return text
+    if isinstance(default, str):
+        raise ValueError(f"one of {', '.join(_WORDS)} is wanted")
     raise ValueError("this field has no number, name or truth value")
