@@ -126,9 +126,9 @@ class Attacker(Speaker):
                 await trio.sleep(0.0001)
                 self.hear()
 
-    async def flood(self, network: int, port: int) -> None:
-        """10,000 SYNs to a port, ten in a millisecond, from as many addresses; only those of network 1 answer ARP."""
-        for number in range(10_000):
+    async def flood(self, network: int, port: int, count: int = 10_000) -> None:
+        """SYNs to a port, ten in a millisecond, from as many addresses; only those of network 1 answer ARP."""
+        for number in range(count):
             source = bytes((10, network)) + (number + 1).to_bytes(2, "big")
             self.says_tcp(SERVER, (1024 + number, port), SYN, seq=number, source=source)
             if number % 10 == 9:
@@ -174,7 +174,8 @@ async def main(attack: str) -> None:
         assert await exchanged(old, 1 << 20, stream)
         assert await exchanged(new, 1000)
         attacker = Attacker(segment)
-        await attacker.connect(200, 1)  # the host has been in use before
+        await attacker.connect(200, 1)  # the host has been in use before, and its ARP cache is full
+        await attacker.flood(1, 4242, 1000)
         await attacker.leave_holes()
         attacker.gone()
         await trio.sleep(60)
