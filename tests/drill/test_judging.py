@@ -161,3 +161,33 @@ def test_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run(script)
     assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
     assert re.search(r"data +the peer's octets, in order +other octets +<--", outcome.message)
+
+
+@pytest.mark.parametrize(
+    "between", ["", "+.5 < R 70000:70000(0) win 0\n", "+.5 < . 1:1(0) ack 9 win 1000\n+0 > R 9:9(0)\n"]
+)
+def test_a_syn_that_comes_again_with_another_number(between: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset that concerns nothing, from either side, does not let the flow begin again."""
+    script = "".join(PLAIN.splitlines(keepends=True)[:5]) + between + "1 > S. 0:0(0) ack 1 <mss 1460>\n"
+    assert str(run(script)) == "x.pkt: passed"
+    plain = Wire.write
+    syns: list[bytes] = []
+
+    def write(wire: Wire, parts: list[bytes], now: float, offload: bytes = b"") -> bool:
+        raw = b"".join(parts)
+        if raw[33] & 2:
+            syns.append(raw)
+            if len(syns) == 2:
+                raw = rewritten(with_another_number)(raw)
+        return plain(wire, [raw], now, offload)
+
+    monkeypatch.setattr(Wire, "write", write)
+    outcome = run(script)
+    assert outcome.verdict is Verdict.FAILED
+    assert re.search(r"seq +0:0\(0\) +4096:4096\(0\) +<--", outcome.message), str(outcome)
+
+
+def with_another_number(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
+    """A segment of another connection between the same ends."""
+    assert isinstance(body, Tcp)
+    return replace(body, seq=(body.seq + 4096) & 0xFFFF_FFFF)

@@ -25,7 +25,7 @@ from .messages import parts_of
 from .options import Settings
 from .script import Call, Struct
 from .sockopts import expected_value, given_value, shown_value
-from .wire import OURS, THEIRS, Wire, octets
+from .wire import OURS, THEIRS, Flow, Wire, octets
 
 CHUNK = 1 << 18  # octets that are made at a time for a write
 POLLED = select.POLLIN | select.POLLOUT
@@ -377,9 +377,15 @@ class Calls:
 
     def record(self, descriptor: Descriptor) -> Record | None:
         """What the host tells about a connection; None when it is over."""
-        if descriptor.flow is None:
-            return None
-        local, remote = f":{descriptor.flow.ends[0]}", f":{descriptor.flow.ends[1]}"
+        return None if descriptor.flow is None else self._record(descriptor.flow)
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether the host has a connection of these ends, TIME-WAIT aside."""
+        record = self._record(flow)
+        return record is not None and record.state != "TIME-WAIT"
+
+    def _record(self, flow: Flow) -> Record | None:
+        local, remote = f":{flow.ends[0]}", f":{flow.ends[1]}"
         for record in self._host.connections():
             if record.remote is not None and record.local.endswith(local) and record.remote.endswith(remote):
                 return record

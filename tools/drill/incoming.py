@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import pack
 
 from . import symbols
@@ -13,11 +14,19 @@ from .wire import MASK, PEER_FIN, THEIRS, Flow, Wire, octets
 WINDOW = 65535  # of a segment that names none
 
 
-def put_in(packet: TcpPacket | UdpPacket | IcmpPacket, line: int, wire: Wire, settings: Settings) -> None:
-    """Let a packet of the script come in at the host. ScriptError for one that belongs nowhere."""
+IsOpen = Callable[[Flow], bool]
+
+
+def put_in(
+    packet: TcpPacket | UdpPacket | IcmpPacket, line: int, wire: Wire, settings: Settings, is_open: IsOpen
+) -> None:
+    """Let a packet of the script come in at the host. ScriptError for one that belongs nowhere.
+
+    `is_open` tells whether the host has a connection of these ends, TIME-WAIT aside: a SYN belongs to it then.
+    """
     body: Tcp | Udp | Icmp
     if isinstance(packet, TcpPacket):
-        body = _tcp(packet, line, wire, settings)
+        body = _tcp(packet, line, wire, settings, is_open)
     elif isinstance(packet, UdpPacket):
         flow = _flow(packet, wire, (settings.bind_port, settings.peer_port))
         body = Udp(flow.ends[1], flow.ends[0], octets(THEIRS, 0, packet.length))
@@ -40,11 +49,13 @@ def _flow(packet: TcpPacket | UdpPacket, wire: Wire, default: tuple[int, int]) -
     return wire.current
 
 
-def _tcp(packet: TcpPacket, line: int, wire: Wire, settings: Settings) -> Tcp:
+def _tcp(packet: TcpPacket, line: int, wire: Wire, settings: Settings, is_open: IsOpen) -> Tcp:
     flow = _flow(packet, wire, (wire.listen_port, settings.peer_port))
     flow.note(packet.flags, PEER_FIN)
     syn = 1 if packet.flags & symbols.SYN else 0
-    if syn and (flow.peer_first is None or flow.over):
+    if syn and not packet.flags & symbols.ACK and flow.host_zero is not None and not is_open(flow):
+        flow.begins_again = True
+    if syn and (flow.peer_first is None or flow.begins_again):
         flow.peer_first = packet.seq + 1
     first = (packet.seq + syn - (flow.peer_first or 1)) & MASK
     if packet.flags & symbols.URG and packet.urgent:

@@ -121,7 +121,7 @@ class Interpreter:
         elif isinstance(action, Code):
             check_block(action.text, event.line, self._values())
         else:
-            put_in(action, event.line, self._wire, self._settings)
+            put_in(action, event.line, self._wire, self._settings, self._calls.is_open)
             await self._settle()
 
     # --- time

@@ -14,7 +14,7 @@ from . import symbols
 from .options import Settings
 from .packet import ECN_BITS, PROTO_TCP, PROTO_UDP, Icmp, Tcp, Udp
 from .script import IcmpPacket, Ip, Option, TcpPacket, UdpPacket
-from .wire import HOST_FIN, MASK, OURS, Flow, Sent, Wire, octets
+from .wire import MASK, OURS, Flow, Sent, Wire, octets
 
 ANYTHING = "(any)"
 
@@ -120,15 +120,10 @@ def described(sent: Sent, wire: Wire) -> TcpPacket | UdpPacket | IcmpPacket:
 
 def _tcp_rows(expected: TcpPacket, body: Tcp, sent: Sent, wire: Wire, settings: Settings) -> list[Row]:
     flow, rows = _flow(expected, sent, wire)
-    if body.flags & symbols.SYN and (flow.host_zero is None or flow.over):
-        flow.host_zero = (body.seq - expected.seq) & MASK
-        flow.host_first = expected.seq + 1
-        if flow.finished and not body.flags & symbols.ACK:
-            flow.peer_first = None
-        flow.stamp_zero = None
-        flow.finished = 0
-    flow.note(body.flags, HOST_FIN)
+    if body.flags & symbols.SYN:
+        _first_syn(expected, body, flow)
     start = flow.host_number(body.seq)
+    flow.note_sent(body.flags, start, len(body.payload))
     rows.append(_row("flags", symbols.show_flags(expected.flags), symbols.show_flags(body.flags)))
     rows.append(_row("seq", _range(expected.seq, expected.length), _range(start, len(body.payload))))
     if expected.flags & symbols.ACK or body.flags & symbols.ACK:
@@ -143,6 +138,21 @@ def _tcp_rows(expected: TcpPacket, body: Tcp, sent: Sent, wire: Wire, settings: 
     rows += _option_rows(expected, body, flow, settings)
     rows += _payload_rows(body, start, flow)
     return rows
+
+
+def _first_syn(expected: TcpPacket, body: Tcp, flow: Flow) -> None:
+    """Take the flow's numbers from a SYN of the host's, if that begins a connection."""
+    again = flow.begins_again if body.flags & symbols.ACK else flow.over
+    if flow.host_zero is not None and not again:
+        return
+    if not body.flags & symbols.ACK:
+        flow.peer_first = None
+    flow.host_zero = (body.seq - expected.seq) & MASK
+    flow.host_first = expected.seq + 1
+    flow.host_next = expected.seq
+    flow.stamp_zero = None
+    flow.finished = 0
+    flow.begins_again = False
 
 
 def _range(start: int, length: int) -> str:

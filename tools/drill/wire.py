@@ -53,20 +53,30 @@ class Flow:
     host_first: int = 1
     peer_first: int | None = None
     stamp_zero: int | None = None
+    host_next: int = 0  # the script's number behind all that the host has sent
     finished: int = 0  # bits: the host's FIN was seen, the peer's, a RST
+    begins_again: bool = False  # the peer has sent a SYN, and the host has no connection that it could belong to
     urgent: list[int] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
-        """Both ends have closed, or one has reset: the next SYN begins another connection."""
+        """Both ends have closed, or one has reset: the next SYN of the host's begins another connection."""
         return self.finished & RESET != 0 or self.finished & (HOST_FIN | PEER_FIN) == HOST_FIN | PEER_FIN
 
     def note(self, flags: int, fin: int) -> None:
-        """A segment has passed; `fin` is the bit of its direction."""
+        """A segment has passed that may end the connection; `fin` is the bit of its direction."""
         if flags & symbols.RST:
             self.finished |= RESET
         if flags & symbols.FIN:
             self.finished |= fin
+
+    def note_sent(self, flags: int, start: int, length: int) -> None:
+        """A segment of the host's. A RST elsewhere than at its end only answers a segment that was out of place."""
+        end = start + length + bool(flags & symbols.SYN) + bool(flags & symbols.FIN)
+        if not flags & symbols.RST or start == self.host_next:
+            self.note(flags, HOST_FIN)
+        if not flags & symbols.RST:
+            self.host_next = max(self.host_next, end)
 
     def host_number(self, number: int) -> int:
         """The script's number for one of the host's direction."""
