@@ -85,7 +85,8 @@ class Budget:
 
     def refuses(self, peer: bytes) -> bool:
         """Whether the high mark or the share of this peer does not allow a new connection."""
-        return self.full or (self.tight and self.left(peer) < self.connection)
+        full = self.used + self.connection > self.high  # `full`, without a call
+        return full or (self.tight and self.left(peer) < self.connection)
 
     @property
     def full(self) -> bool:

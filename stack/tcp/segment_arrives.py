@@ -163,10 +163,11 @@ def _keep_to_the_end(tcb: Tcb, seg: Segment) -> None:
             tcb.services.counters.drop("tcp_beyond_fin")
     if seg.flags & FIN:
         tcb.rcv_fin_seq = seq.add(seg.seg_seq, len(seg.text))
-        end = tcb.receive_buffer.next + seq.sub(tcb.rcv_fin_seq, tcb.rcv_nxt)
-        tcb.receive_buffer.cut_held(end)
-        if tcb.sack_reporter is not None:
-            tcb.sack_reporter.cut_held(end)
+        if tcb.receive_buffer.held:
+            end = tcb.receive_buffer.next + seq.sub(tcb.rcv_fin_seq, tcb.rcv_nxt)
+            tcb.receive_buffer.cut_held(end)
+            if tcb.sack_reporter is not None:
+                tcb.sack_reporter.cut_held(end)
 
 
 def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
