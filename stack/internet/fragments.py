@@ -1,16 +1,19 @@
 """Cutting a datagram into fragments, and putting fragments together again.
 
 See RFC 791 section 3.2 (the procedures), RFC 815 (the hole algorithm used here), RFC 1122 section 3.3.2 (timeout),
-RFC 1858 and RFC 5722 (why overlaps are refused).
+RFC 1858 and RFC 5722 (why overlaps that contradict each other are refused).
 
-Overlaps: an exact copy of a fragment that is there already is a duplicate and changes nothing. Any other overlap is an
-attack or a broken sender: the whole datagram is given up, with all of its fragments still to come, as RFC 5722
-section 4 prescribes for IPv6 (RFC 791 would let the later copy win, which RFC 1858 shows to be dangerous).
+Overlaps: a datagram that was sent again, or doubled on the way, may have been cut at other places the second time.
+Where all copies of an octet are equal it does not matter which one is used, and RFC 791 section 3.2 puts them together.
+Copies that differ are an attack or a broken sender: the whole datagram is given up, with all of its fragments still to
+come, as RFC 5722 section 4 prescribes for IPv6 (RFC 791 would let the later copy win, which RFC 1858 shows to be
+dangerous).
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from dataclasses import dataclass, replace
 
 from stack.config import IpConfig
@@ -79,13 +82,19 @@ FlowKey = tuple[bytes, bytes, int, int]
 class Flow:
     """One datagram while it is being put together."""
 
-    __slots__ = ("charged", "deadline", "ecn", "first", "holes", "interface", "key", "pieces", "quote", "refused")
+    __slots__ = (
+        "charged", "deadline", "ecn", "end", "first", "holes", "interface", "key", "pieces", "quote", "reached",
+        "refused", "starts",
+    )  # fmt: skip
 
     def __init__(self, key: FlowKey, interface: Interface, deadline: float) -> None:
         self.key = key
         self.interface = interface
         self.deadline = deadline
-        self.pieces: dict[int, tuple[bytes, bool]] = {}  # by offset: the payload, and whether more fragments follow
+        self.pieces: dict[int, bytes] = {}  # by offset, disjoint
+        self.starts: list[int] = []  # their offsets, in ascending order
+        self.end: int | None = None  # where the datagram ends, as the last fragment says
+        self.reached = 0  # it goes on behind this, as another fragment says
         self.holes: list[tuple[int, int]] = [(0, _INFINITY)]  # first and last byte missing, in ascending order
         self.first: Ipv4Header | None = None
         self.quote = b""  # the first fragment as it came, as far as an ICMP error will quote it
@@ -159,17 +168,21 @@ class Reassembler:
             flow = self._open(key, interface, now)
         elif flow.refused:
             raise BadPacket("ipv4_fragment_of_refused")
-        piece = (bytes(payload), header.more_fragments)
-        if flow.pieces.get(first) == piece:
-            raise BadPacket("ipv4_fragment_duplicate")
-        if not self._punch(flow, first, first + len(payload) - 1, header.more_fragments):
+        news = self._news(flow, first, bytes(payload), header.more_fragments)
+        if news is None:
             self._refuse(flow, "ipv4_fragment_overlap")
+        if not news:
+            raise BadPacket("ipv4_fragment_duplicate")
+        for start, piece in news:
+            self._punch(flow, start, start + len(piece) - 1, start + len(piece) != flow.end)
+            flow.pieces[start] = piece
+            insort(flow.starts, start)
         if len(flow.holes) > self.config.reassembly_holes_max:
             self._refuse(flow, "ipv4_fragment_holes")
-        flow.pieces[first] = piece
         flow.ecn |= 1 << (header.tos & _CE)
-        self._charge(flow, len(payload) + self.config.reassembly_overhead_bytes)
-        if first == 0:
+        new_octets = sum(len(piece) for _, piece in news)
+        self._charge(flow, new_octets + len(news) * self.config.reassembly_overhead_bytes)
+        if first == 0 and flow.first is None:
             flow.first = header
             flow.quote = bytes(packet[: self.config.quote_bytes])
         if flow.holes:
@@ -219,32 +232,55 @@ class Reassembler:
             if header.fragment_offset == 8 or (header.fragment_offset == 0 and length < 16):
                 raise BadPacket("ipv4_fragment_tiny")
 
-    def _punch(self, flow: Flow, first: int, last: int, more: bool) -> bool:
-        """RFC 815 section 3, steps 1 to 7, for a fragment that lies within one hole; False if it does not.
+    def _news(self, flow: Flow, first: int, payload: bytes, more: bool) -> list[tuple[int, bytes]] | None:
+        """What of a fragment was not here before, by offset; None when it contradicts what was.
 
-        The final fragment must also lie before everything known, and nothing may lie beyond it.
+        It does when an octet differs, and when the two do not agree on where the datagram ends.
         """
+        end = first + len(payload)
+        if more:
+            if flow.end is not None and end >= flow.end:
+                return None
+            flow.reached = max(flow.reached, end)
+        elif flow.end not in (None, end) or end <= flow.reached:
+            return None
+        else:
+            flow.end = end
+        news: list[tuple[int, bytes]] = []
+        position = first
+        index = max(bisect_left(flow.starts, first) - 1, 0)
+        while index < len(flow.starts) and (start := flow.starts[index]) < end:
+            known = flow.pieces[start]
+            left, right = max(start, first), min(start + len(known), end)
+            if left < right:
+                if payload[left - first : right - first] != known[left - start : right - start]:
+                    return None
+                if position < left:
+                    news.append((position, payload[position - first : left - first]))
+                position = right
+            index += 1
+        if position < end:
+            news.append((position, payload[position - first :]))
+        return news
+
+    def _punch(self, flow: Flow, first: int, last: int, more: bool) -> None:
+        """RFC 815 section 3, steps 1 to 7, for octets that lie within one hole."""
         for index, (hole_first, hole_last) in enumerate(flow.holes):
             if first > hole_last:  # step 2
                 continue
-            if first < hole_first or last > hole_last:  # step 3, or an overlap
-                return False
-            if not more and hole_last != _INFINITY:
-                return False  # it says that the datagram ends here, and bytes beyond have come
             remains = []
             if first > hole_first:  # step 5
                 remains.append((hole_first, first - 1))
             if last < hole_last and more:  # step 6
                 remains.append((last + 1, hole_last))
             flow.holes[index : index + 1] = remains  # step 4
-            return True
-        return False
+            return
 
     def _complete(self, flow: Flow) -> Reassembled:
         """RFC 815 section 3, step 8."""
         self._close(flow)
         header = flow.first
-        payload = b"".join(flow.pieces[offset][0] for offset in sorted(flow.pieces))
+        payload = b"".join(flow.pieces[offset] for offset in flow.starts)
         if header is None or header.header_length + len(payload) > MAX_LENGTH:
             self.counters["ipSystemStatsReasmFails"] += 1
             raise BadPacket("ipv4_fragment_too_long")
@@ -295,7 +331,7 @@ class Reassembler:
         freed = flow.charged - self.config.reassembly_overhead_bytes
         flow.charged -= freed
         self.charged -= freed
-        flow.pieces, flow.holes, flow.quote = {}, [], b""
+        flow.pieces, flow.starts, flow.holes, flow.quote = {}, [], [], b""
         raise BadPacket(reason)
 
     def _close(self, flow: Flow) -> None:

@@ -173,6 +173,49 @@ def test_an_exact_duplicate_is_harmless(which: int) -> None:
     assert payload_of(bench.add(piece(16, b"C" * 8))) == b"A" * 8 + b"B" * 8 + b"C" * 8 + b"D"
 
 
+RECUT = bytes_of(2960 + 40)
+
+
+@rfc("field-11")
+@pytest.mark.parametrize(
+    ("cuts", "duplicates"),
+    [
+        ([(0, 1480), (0, 736), (736, 1480), (1480, 2960), (2960, 3000)], 2),  # as a router with a smaller MTU cuts
+        ([(0, 736), (736, 1480), (0, 1480), (1480, 2960), (2960, 3000)], 1),
+        ([(0, 736), (0, 1480), (1480, 2960), (1480, 2216), (2960, 3000)], 1),
+        ([(1480, 2960), (2960, 3000), (2216, 3000), (0, 1480)], 1),  # the last one in two lengths
+        ([(2216, 3000), (2960, 3000), (736, 2960), (0, 1480)], 1),
+        ([(0, 1480), (8, 2960), (2960, 3000)], 0),
+        ([(8, 16), (24, 32), (0, 2960), (2960, 3000)], 0),  # around others
+    ],
+)
+def test_a_datagram_that_was_cut_again_at_other_places_becomes_whole(
+    cuts: list[tuple[int, int]], duplicates: int
+) -> None:
+    """RFC 791 section 3.2: the octets of both copies are the same."""
+    for order in (cuts, cuts[::-1]):
+        bench = Bench()
+        results = [bench.add(piece(start, RECUT[start:end], end < 3000)) for start, end in order]
+        whole = [result for result in results if isinstance(result, Reassembled)]
+        assert [result.payload for result in whole] == [RECUT]
+        if order is cuts:
+            assert results.count("ipv4_fragment_duplicate") == duplicates
+        assert "ipv4_fragment_overlap" not in results
+
+
+@rfc("field-11")
+def test_what_overlaps_costs_no_more_memory_than_it_brings() -> None:
+    bench = Bench()
+    bench.add(piece(0, RECUT[:1480]))
+    before = bench.reassembler.charged
+    for start in range(0, 1480, 8):
+        assert bench.add(piece(start, RECUT[start : start + 8])) == "ipv4_fragment_duplicate"
+    assert bench.reassembler.charged == before
+    assert bench.add(piece(8, RECUT[8:1488])) is None
+    assert bench.reassembler.charged == before + 8 + bench.config.reassembly_overhead_bytes
+
+
+@rfc("field-11")
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -181,7 +224,10 @@ def test_an_exact_duplicate_is_harmless(which: int) -> None:
         (piece(0, b"A" * 24), piece(8, b"B" * 8)),  # teardrop: inside
         (piece(8, b"A" * 8), piece(0, b"B" * 24)),  # around
         (piece(0, b"A" * 8), piece(0, b"B" * 8)),  # a header overwritten (RFC 3128)
-        (piece(0, b"A" * 16), piece(0, b"A" * 8)),  # a shorter copy
+        (piece(0, b"A" * 16), piece(0, b"A" * 8 + b"B" * 16)),  # one octet in a longer copy
+        (piece(0, b"A" * 7 + b"C" + b"A" * 8), piece(0, b"A" * 8)),  # and in a shorter one
+        (piece(8, b"A" * 8), piece(8, b"A" * 8, more=False)),  # an end where more was to follow
+        (piece(0, b"A" * 24), piece(8, b"A" * 8, more=False)),  # and before what is known, all of it the same
         (piece(8, b"A" * 8, more=False), piece(16, b"B" * 8)),  # beyond the end
         (piece(16, b"A" * 8), piece(8, b"B" * 8, more=False)),  # an end before what is known
         (piece(8, b"A" * 8, more=False), piece(8, b"A" * 8)),  # the end taken back
@@ -375,12 +421,14 @@ def model(packets: list[tuple[int, bytes, bool]]) -> tuple[bytes | None, bool]:
     seen: list[tuple[int, bytes, bool]] = []
     end: int | None = None
     for offset, payload, more in packets:
-        if (offset, payload, more) in seen:
-            continue
         positions = range(offset, offset + len(payload))
-        beyond = any(position >= offset + len(payload) for position in known)
-        past_end = end is not None and offset + len(payload) > end
-        if any(position in known for position in positions) or past_end or (not more and (beyond or end is not None)):
+        stop = offset + len(payload)
+        differs = any(known.get(position, octet) != octet for position, octet in zip(positions, payload, strict=True))
+        if more:
+            no_end = end is not None and stop >= end
+        else:
+            no_end = end not in (None, stop) or any(o + len(p) >= stop for o, p, m in seen if m)
+        if differs or no_end:
             return None, True
         seen.append((offset, payload, more))
         known.update(zip(positions, payload, strict=True))
