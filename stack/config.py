@@ -180,6 +180,8 @@ class TcpConfig:
     """RFC 6298 section 2.4 says 1 s SHOULD be the floor; like every stack in use we trust our finer clock."""
     rto_max_s: float = 60.0
     """RFC 6298 section 2.5: at least 60 s."""
+    rto_answers_without_sample: int = 3
+    """So many answers in a row that tell of no round trip end the back-off of the RTO; then only a sample does."""
     rto_after_syn_loss_s: float = 3.0
     """RFC 6298 section 5.7."""
     clock_granularity_s: float = 0.001

@@ -18,6 +18,7 @@ from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.time_wait import begun_again
+from stack.tcp.timestamps import TICKS_PER_SECOND
 from stack.wire.tcp import ECE
 
 
@@ -72,8 +73,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
 
     `ts_ecr` is SEG.TSecr, or -1.
     """
-    if ts_ecr > 0 and tcb.rtt_seq is None and tcb.syn_acked:
-        _measure_echo(tcb, ts_ecr, now)
+    if ts_ecr > 0 and tcb.rtt_seq is None:
+        measure_echo(tcb, acked, ts_ecr, now)
     data = acked
     if not tcb.syn_acked:
         tcb.syn_acked = True
@@ -127,16 +128,32 @@ def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
         all_is_well(tcb, acked, now)
 
 
-def _measure_echo(tcb: Tcb, ts_ecr: int, now: float) -> None:
+def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
     """RTTM (RFC 7323 section 4): a measurement where Karn forbids any other, as after a retransmission.
 
     Otherwise one segment a round trip is timed by the finer clock. Every acknowledgment that comes here gives a sample,
     so each counts for less, as appendix G has it. An echo may claim 24 days, at whose rate a paced connection would
     outlive everybody: more than the longest timeout says nothing more.
+
+    An echo from before the last retransmission of what is acknowledged measures how long ACKs were lost, and no round
+    trip: there is no sample in it. But it ends the back-off, as a sample would: something has passed the path and back.
     """
-    expected_samples = -(-tcb.flight // (2 * tcb.mss))
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
+    sent_at = now - measured_s + 1 / TICKS_PER_SECOND  # or up to a tick earlier
+    if not tcb.syn_acked and measured_s >= tcb.services.config.rto_initial_s:
+        return  # longer than the peer's own timer has waited, which may have brought this
+    if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
+        tcb.rtt.answered()
+        return
+    expected_samples = -(-tcb.flight // (2 * tcb.mss))
     tcb.rtt.sample(measured_s, expected_samples)
+
+
+def _last_resent(tcb: Tcb, acked: int) -> float:
+    """When the last retransmission was made of what is acknowledged now; as far as is known, without RACK's records."""
+    if tcb.rack is None or tcb.scoreboard is None or not tcb.syn_acked:
+        return tcb.resent_at
+    return tcb.rack.last_resent(tcb.scoreboard.high_ack + acked)
 
 
 def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:

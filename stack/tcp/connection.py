@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import errorcode
 from math import inf
 
-from stack.tcp import fast_open, memory, path_mtu, urgent, user_calls
+from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
 from stack.tcp.output import give_up_at, output
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
@@ -143,6 +143,8 @@ class Connection(Tcb):
         elif wakes & WAKE_READABLE:
             self.on_readable()
         if self.state > State.LISTEN:
+            if self.ack_now and self.state is State.SYN_SENT:
+                handshake.send_syn_again(self, now)
             output(self, now)
         if self.reports:
             reports, self.reports = self.reports, ()

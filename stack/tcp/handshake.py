@@ -11,10 +11,10 @@ from dataclasses import replace
 from math import inf
 
 from stack.tcp import fast_open, seq, user_timeout
-from stack.tcp.acks import take_round_trip, update_send_window
+from stack.tcp.acks import measure_echo, take_round_trip, update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.memory import recharge, window_limit
-from stack.tcp.output import emit
+from stack.tcp.output import count_retransmission, emit
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
@@ -40,7 +40,7 @@ def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
         tcb.iss = seq.add(tcb.predecessor.snd_nxt, _ISS_GAP)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = seq.add(tcb.iss, 1)
-    tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.iss
+    tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.snd_sml = tcb.iss
     tcb.last_received_at = tcb.progress_at = now
     budget = tcb.services.budget
     budget.charge(tcb.remote[0], budget.half_open - tcb.charged)
@@ -83,7 +83,7 @@ def send_syn(tcb: Tcb, now: float) -> None:
     if text or tcb.timeouts:
         tcb.last_sent_at = now
     if text:
-        tcb.snd_nxt = seq.add(tcb.iss, 1 + text)
+        tcb.snd_nxt = tcb.snd_sml = seq.add(tcb.iss, 1 + text)
         if text == tcb.send_buffer.size:
             flags |= PSH
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
@@ -170,7 +170,11 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
     if seg.flags & ACK:
         if seq.le(seg.seg_ack, tcb.iss) or seq.gt(seg.seg_ack, tcb.snd_nxt):
             tcb.services.counters.drop("tcp_syn_sent_bad_ack")
-            return not seg.flags & RST  # <SEQ=SEG.ACK><CTL=RST>
+            if seg.flags & RST:
+                return False
+            if not seg.flags & SYN:
+                _challenged(tcb)
+            return True  # <SEQ=SEG.ACK><CTL=RST>
         acceptable_ack = True
     # Second, check the RST bit.
     if seg.flags & RST:
@@ -197,10 +201,38 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
     return False
 
 
+def _challenged(tcb: Tcb) -> None:
+    """The peer has an older connection with these ports (Figure 9), which our reset is about to end. Our SYN, which the
+    peer has thrown away, goes again behind the reset, and the RTO goes on.
+
+    Once for each transmission by the timer: a forged ACK, or a peer that takes no reset, does not make a flood of it.
+    """
+    if tcb.syn_again < tcb.timeouts:
+        tcb.syn_again = tcb.timeouts
+        tcb.ack_now = True  # what we owe the peer in SYN-SENT is not an acknowledgment: `send_syn_again`
+        tcb.touch()
+
+
+def send_syn_again(tcb: Tcb, now: float) -> None:
+    """The batch is over, and the reset is out."""
+    tcb.ack_now = False
+    repeat_syn(tcb, now)
+
+
+def repeat_syn(tcb: Tcb, now: float) -> None:
+    """Send it, or our SYN,ACK, once more."""
+    tcb.resent_at = now
+    count_retransmission(tcb)
+    send_syn(tcb, now)
+    tcb.rtt_seq = None  # Karn
+
+
 def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA > ISS: ESTABLISHED, and <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> goes out, with data if there is some."""
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
         take_round_trip(tcb, now)
+    elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:  # which of our SYNs it answers
+        measure_echo(tcb, 1, seg.ts_ecr, now)
     tcb.rtt_seq = None
     tcb.send_buffer.acknowledge(seq.sub(seg.seg_ack, tcb.iss) - 1)
     tcb.snd_una = seg.seg_ack

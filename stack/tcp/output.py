@@ -167,8 +167,8 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     pacer = tcb.pacer
     prr = tcb.prr if tcb.recovering else None
     while tcb.fin_seq is None:
-        flight = (tcb.snd_nxt - tcb.snd_una) & MASK
-        unsent = tcb.send_buffer.size - ((tcb.snd_nxt - tcb.data_una) & MASK)
+        flight = (tcb.snd_nxt - tcb.data_una) & MASK  # a SYN in flight is no data: neither window counts it
+        unsent = tcb.send_buffer.size - flight
         if prr is not None:
             usable = min(tcb.snd_wnd - flight, prr.allowance)
         else:
@@ -179,9 +179,9 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         with_fin = tcb.fin_queued and length == unsent and usable > length
         if length > mss and not with_fin and (tail := length % mss):  # the windows need not let whole segments through
             length -= tail
-            if _worth_sending(tcb, tail, unsent - length, flight + length):
+            if _worth_sending(tcb, tail, unsent - length):
                 length += tail
-        if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent, flight))):
+        if not with_fin and (length == 0 or (length < mss and not _worth_sending(tcb, length, unsent))):
             return
         if pacer is not None:
             if not pacer.may_send(now):
@@ -227,7 +227,7 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
             return
         start, end, rule = found
         if rule == NEW:
-            _send_range(tcb, tcb.snd_nxt, length, with_fin, now)
+            _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
         else:
             seq = (tcb.snd_una + start - board.high_ack) & MASK
             end = start + _retransmit_at(tcb, seq, end - start, now)
@@ -260,21 +260,24 @@ def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
     """The octets, and whether a FIN, that could go next for the first time, cwnd left aside; (0, False) for nothing."""
     if tcb.fin_seq is not None:
         return 0, False
-    flight, unsent = tcb.flight, tcb.unsent
-    usable = tcb.snd_wnd - flight
+    unsent = tcb.unsent
+    usable = tcb.snd_wnd - tcb.flight
     length = max(min(unsent, usable, mss), 0)
     with_fin = tcb.fin_queued and length == unsent and usable > length
-    if not with_fin and length < mss and not (length and _worth_sending(tcb, length, unsent, flight)):
+    if not with_fin and length < mss and not (length and _worth_sending(tcb, length, unsent)):
         return 0, False
     return length, with_fin
 
 
-def _worth_sending(tcb: Tcb, length: int, unsent: int, flight: int) -> bool:
+def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     """Rules (2) and (3) of section 3.8.6.2.1 for less than a full segment; every SEND counts as pushed.
 
-    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4). A SYN is nothing that more data could join.
+    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4), in Minshall's form (appendix A.3): only a small
+    segment in flight holds the next one. What is in flight is full segments behind which this is the tail, and to
+    hold it against a delayed ACK would make no fewer packets.
     """
-    if flight > (not tcb.syn_acked) and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
+    small_in_flight = (tcb.snd_sml - tcb.snd_una - 1) & MASK < (tcb.snd_nxt - tcb.snd_una) & MASK
+    if small_in_flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
         return False
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 
@@ -320,11 +323,14 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
             flags |= ecn.mark(tcb.path, tcb.snd_una)
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
+        if not mss or length % mss:
+            tcb.snd_sml = end
         size = mss if 0 < mss < length else length
         if size > tcb.sizes.acked:
             note_sent(tcb, size, end)
     else:
         tcb.sizes.measured = 0
+        tcb.resent_at = now
         count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
         if tcb.services.trace is not None:
@@ -394,12 +400,13 @@ def send_loss_probe(tcb: Tcb, now: float) -> None:
     """RFC 8985 section 7.3: new data if there is some and the peer takes it, cwnd left aside; else the last again."""
     board = tcb.scoreboard
     assert board is not None
-    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
+    mss = tcb.mss
+    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, mss)
     tcb.tlp_is_retrans = length <= 0
     if length > 0:
-        _send_range(tcb, tcb.snd_nxt, length, False, now)
+        _send_range(tcb, tcb.snd_nxt, length, False, now, mss)
     else:
-        length = min(tcb.flight, tcb.mss)
+        length = min(tcb.flight, mss)
         _retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
     tcb.tlp_end = board.high_ack + tcb.flight
     tcb.tlp_samples = tcb.rtt.samples

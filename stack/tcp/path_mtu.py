@@ -96,7 +96,9 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     front = min(tcb.flight, tcb.mss)
     if sizes.passes_mtu and front > max(sizes.acked, _text(tcb, sizes.passes_mtu)):
         _lower(tcb, sizes.passes_mtu, now)  # RFC 4821 section 7.8: what was tried again is as bad as before
-    elif tcb.timeouts >= config.black_hole_timeouts:
+    elif tcb.timeouts >= config.black_hole_timeouts * (1 if front > sizes.acked else 2):
+        # A size that has arrived on this path is more likely lost than too large: with so many losses, it would be
+        # lost as often in smaller pieces, of which there are more.
         # RFC 4821 section 7.7: first the size that nearly every path takes, then half
         low = config.black_hole_mtu
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2

@@ -67,6 +67,16 @@ class Rack:
         """The first octets that are not acknowledged were sent more than once already."""
         return bool(self._segments) and bool(int(self._segments[0][_STATE]) & _RETRANSMITTED)
 
+    def last_resent(self, end: int) -> float:
+        """When the last of the retransmissions was made whose octets begin before `end`; -inf when there was none."""
+        last = -inf
+        for record in self._segments:
+            if record[_START] >= end:
+                break
+            if int(record[_STATE]) & _RETRANSMITTED and record[_XMIT_TS] > last:
+                last = record[_XMIT_TS]
+        return last
+
     # --- 6.1: upon transmitting a data segment
 
     def transmitted(self, start: int, end: int, now: float) -> None:  # hot

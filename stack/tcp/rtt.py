@@ -8,7 +8,7 @@ from stack.config import TcpConfig
 class RttEstimator:
     """SRTT, RTTVAR and RTO of one connection, in seconds. RFC 6298 section 2."""
 
-    __slots__ = ("_backoff", "_config", "rto_s", "rttvar_s", "samples", "srtt_s")
+    __slots__ = ("_answered", "_backoff", "_config", "rto_s", "rttvar_s", "samples", "srtt_s")
 
     def __init__(self, config: TcpConfig) -> None:
         self._config = config
@@ -16,6 +16,7 @@ class RttEstimator:
         self.rttvar_s = 0.0
         self.rto_s = config.rto_initial_s  # 2.1: until a measurement has been made
         self._backoff = 1
+        self._answered = 0  # answers in a row that ended the back-off without a sample
         self.samples = 0
 
     def sample(self, measured_s: float, expected_samples: int = 1) -> None:
@@ -26,6 +27,7 @@ class RttEstimator:
         `config.clock_granularity_s`. `expected_samples` a round trip share the weight of one (RFC 7323 appendix G).
         """
         self.samples += 1
+        self._answered = 0
         if self.srtt_s is None:  # 2.2: the first measurement
             self.srtt_s, self.rttvar_s = measured_s, measured_s / 2
         else:  # 2.3: RTTVAR before SRTT, with the old SRTT
@@ -40,6 +42,16 @@ class RttEstimator:
         """5.5: the timer expired, so double the RTO, up to its maximum."""
         if self.timeout_s() < self._config.rto_max_s:
             self._backoff *= 2
+
+    def answered(self) -> None:
+        """The peer has answered, without telling how long that took: the path lives, and the back-off is over.
+
+        A few times in a row: where the path has become slower than the RTO, each answer is late and none gives a
+        sample, so that the back-off must go on until one does (section 5, Karn's algorithm).
+        """
+        if self._answered < self._config.rto_answers_without_sample:
+            self._answered += 1
+            self._backoff = 1
 
     def syn_was_retransmitted(self) -> None:
         """5.7: the handshake gave no measurement and lost a SYN, so begin the data phase with a cautious RTO."""

@@ -14,7 +14,7 @@ from math import inf
 from stack.tcp import seq
 from stack.tcp.acks import process_ack
 from stack.tcp.ecn import take_marks
-from stack.tcp.handshake import established, send_again, syn_sent_state, take_syn_text
+from stack.tcp.handshake import established, repeat_syn, send_again, syn_sent_state, take_syn_text
 from stack.tcp.memory import cut_to_room, recharge
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
@@ -178,9 +178,63 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
         restart_time_wait(tcb, now)  # fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
         tcb.ack_now = True
+    elif (
+        tcb.state in SYNCHRONIZED
+        and seg.flags & (SYN | ACK) == ACK
+        and seg.seg_len
+        and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt
+        and _could_have_been_sent(tcb, seg.seg_ack)
+    ):
+        _repetition(tcb, seg, now)
+    elif _is_the_peers_syn(tcb, seg):
+        _repeated_syn(tcb, seg, now)
     else:
         _answer_unacceptable(tcb, seg, now)
     return False
+
+
+def _is_the_peers_syn(tcb: Tcb, seg: Segment) -> bool:
+    """The SYN that we know, or the SYN,ACK that we know and that acknowledges ours, once more."""
+    if seg.flags & (SYN | ACK) == SYN:
+        return tcb.state is State.SYN_RECEIVED and seg.seg_seq == tcb.irs
+    return (
+        seg.flags & (SYN | ACK) == SYN | ACK
+        and tcb.state in SYNCHRONIZED
+        and seg.seg_seq == tcb.irs
+        and _could_have_been_sent(tcb, seg.seg_ack)
+    )
+
+
+def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
+    """The peer's SYN has come again, so our SYN,ACK was lost: an ACK would not help the peer, who needs a SYN.
+
+    It is the SYN that we know, whose number nobody guesses; its timestamp tells the peer which one we answer.
+    """
+    if seg.ts_val >= 0:
+        tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
+    if tcb.state is not State.SYN_RECEIVED:
+        if tcb.rtt.srtt_s is None and seg.ts_ecr > 0 and tcb.timestamps.elapsed_s(seg.ts_ecr, now) < 1:
+            tcb.rtt.sample(tcb.timestamps.elapsed_s(seg.ts_ecr, now))
+        challenge_ack(tcb, now)
+    elif may_challenge(tcb, now):
+        repeat_syn(tcb, now)
+
+
+def _repetition(tcb: Tcb, seg: Segment, now: float) -> None:
+    """What came last has come again, as our ACK of it was lost: its text and FIN are old, but the rest of it is news.
+
+    Without its acknowledgment two ends that close at once, or whose data crosses, may never hear each other (appendix
+    A.2 and what it refers to; like Linux, we count the window from before that segment on). Its timestamp is in order
+    (PAWS has let it pass, and SEG.SEQ <= Last.ACK.sent: RFC 7323 section 4.3 (2)), and the sender measures with it.
+    """
+    tcb.last_received_at = now
+    tcb.keepalive_probes_sent = 0
+    if seg.ts_val >= 0:
+        tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
+    _answer_unacceptable(tcb, seg, now)
+    process_ack(tcb, seg, now)
+    if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
+        _fin_is_acknowledged(tcb, now)
 
 
 def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -231,15 +285,21 @@ def challenge_ack(tcb: Tcb, now: float) -> None:
 
     A limit shared by all connections would tell an attacker about the others (CVE-2016-5696).
     """
+    if may_challenge(tcb, now):
+        send_ack(tcb, now)
+
+
+def may_challenge(tcb: Tcb, now: float) -> bool:
+    """Take one from the budget of challenge ACKs, if there is one left."""
     config = tcb.services.config
     if now >= tcb.challenge_window_end:
         tcb.challenge_window_end = now + config.challenge_ack_window_s
         tcb.challenge_budget = config.challenge_acks_per_window
     if tcb.challenge_budget > 0:
         tcb.challenge_budget -= 1
-        send_ack(tcb, now)
-    else:
-        tcb.services.counters.drop("tcp_challenge_limited")
+        return True
+    tcb.services.counters.drop("tcp_challenge_limited")
+    return False
 
 
 def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -293,6 +353,11 @@ def _acceptable_ack(tcb: Tcb, seg: Segment) -> bool:
     return seq.gt(seg.seg_ack, tcb.snd_una) and seq.le(seg.seg_ack, tcb.snd_nxt)
 
 
+def _could_have_been_sent(tcb: Tcb, seg_ack: int) -> bool:
+    """RFC 5961 section 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT."""
+    return not (seq.gt(seg_ack, tcb.snd_nxt) or seq.lt(seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)))
+
+
 def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Without ACK drop it; a number that could not have been sent gets an ACK; else the state's own processing."""
     if not seg.flags & ACK:
@@ -305,9 +370,13 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         if tcb.services.budget.refuses(tcb.remote[0]):
             tcb.services.counters.drop("tcp_refused_no_memory")  # the same
             return False
-    # RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
-    if seq.gt(seg.seg_ack, tcb.snd_nxt) or seq.lt(seg.seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)):
+    if not _could_have_been_sent(tcb, seg.seg_ack):
         tcb.services.counters.drop("tcp_bad_ack")
+        challenge_ack(tcb, now)
+        return False
+    if tcb.state is State.TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
+        # "The only thing that can arrive in this state is a retransmission of the remote FIN": that is `_repetition`'s.
+        tcb.services.counters.drop("tcp_in_time_wait")
         challenge_ack(tcb, now)
         return False
     _believe(tcb, seg, now)

@@ -154,12 +154,15 @@ class Tcb:
         "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline", "rack",
         "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
-        "reader_until", "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports", "rto_deadline",
+        "reader_until", "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports",
+        "resent_at", "rto_deadline",
         "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
         "scaling",
         "scoreboard", "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift",
+        "snd_sml",
         "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
-        "syn_acked", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans",
+        "syn_acked", "syn_again", "syn_text",
+        "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans",
         "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout", "user_timeout_s", "wakes",
     )  # fmt: skip
 
@@ -187,8 +190,10 @@ class Tcb:
     def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
         self.iss = self.snd_una = self.snd_nxt = 0
+        self.snd_sml = 0  # one past the last octet of the last segment that was less than full: Nagle, appendix A.3
         self.predecessor: Connection | None = None  # in TIME-WAIT, until our SYN is acknowledged: time_wait.py
         self.syn_acked = False
+        self.syn_again = -1  # after how many timeouts the SYN was last sent again at once: handshake.challenged
         self.ecn: Ecn | None = None  # RFC 3168, when both ends use it
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
@@ -227,6 +232,7 @@ class Tcb:
         self.rtt = RttEstimator(config)
         self.rtt_seq: int | None = None  # the segment being timed ends here
         self.rtt_started_at = 0.0
+        self.resent_at = -inf  # when something was last sent again
         self.rtx_nxt = self.rtx_end = 0  # what is between them is to be sent again, as far as cwnd allows
         self.timeouts = 0  # expirations of the retransmission timer in a row
         self.progress_at = 0.0  # when the peer last acknowledged something new, or when waiting for it began

@@ -9,9 +9,8 @@ import errno
 from math import inf
 
 from stack.tcp import fast_open, path_mtu, recovery, teardown, undo
-from stack.tcp.handshake import send_syn
+from stack.tcp.handshake import repeat_syn
 from stack.tcp.output import (
-    count_retransmission,
     emit,
     give_up_at,
     output,
@@ -87,8 +86,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
             fast_open.no_answer(tcb, now)
-        count_retransmission(tcb)
-        send_syn(tcb, now)
+        repeat_syn(tcb, now)
     else:
         tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
         if tcb.ecn is not None:

@@ -15,7 +15,7 @@ from .world import ACK, FIN, MSS, OUR_ISS, PSH, add, established, text
 # --- Nagle
 
 
-@rfc("9293 SHLD-7", "9293 MAY-16")
+@rfc("field-7", "9293 MAY-16")
 def test_a_small_segment_waits_for_the_ack_of_what_is_in_flight() -> None:
     conn, peer = established()
     conn.send(b"a", peer.now)
@@ -31,7 +31,39 @@ def test_a_small_segment_waits_for_the_ack_of_what_is_in_flight() -> None:
     peer.expects(ACK, b"e")
 
 
-@rfc("9293 SHLD-7")
+@rfc("field-7")
+@pytest.mark.parametrize("tail", [1, MSS - 1])
+def test_full_segments_in_flight_do_not_hold_the_tail_of_the_same_write(tail: int) -> None:
+    """Minshall's form of the algorithm: the tail would wait for the delayed ACK of the last full segment."""
+    conn, peer = established()
+    conn.send(text(3 * MSS + tail), peer.now)
+    for number in range(3):
+        peer.expects(ACK, text(MSS, number * MSS))
+    peer.expects(ACK | PSH, text(tail, 3 * MSS))
+    conn.send(b"another", peer.now)  # a small segment is in flight, and holds the next
+    peer.silent()
+    peer.sends(ACK, ack=add(OUR_ISS, 1 + 3 * MSS))
+    peer.silent()
+    peer.sends(ACK)
+    peer.expects(ACK, b"another")
+
+
+@rfc("field-7")
+def test_a_small_segment_that_was_sent_again_holds_the_next_still() -> None:
+    conn, peer = established()
+    conn.send(text(MSS + 1), peer.now)
+    peer.expects(ACK, MSS)
+    peer.expects(ACK, 1)
+    peer.sends(ACK, ack=add(OUR_ISS, 1 + MSS))
+    peer.wait(0.25)
+    peer.expects(ACK, 1)
+    conn.send(b"next", peer.now)
+    peer.silent()
+    peer.sends(ACK)
+    peer.expects(ACK, b"next")
+
+
+@rfc("field-7")
 def test_a_full_segment_does_not_wait() -> None:
     conn, peer = established()
     conn.send(b"a", peer.now)
@@ -81,6 +113,8 @@ def test_full_sized_is_what_one_segment_can_carry_now() -> None:
     peer.expects(ACK, 1448)
     conn.send(text(1448), peer.now)
     peer.expects(ACK, 1448)
+    conn.send(text(1447), peer.now)  # nothing small is in flight
+    peer.expects(ACK, 1447)
     conn.send(text(1447), peer.now)
     peer.silent()
 

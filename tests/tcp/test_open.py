@@ -100,6 +100,8 @@ def test_bad_ack_in_syn_sent_is_answered_by_a_reset(ack: int, flags: int) -> Non
     conn, peer = syn_sent()
     peer.sends(flags, ack=add(OUR_ISS, ack))
     peer.expects(RST, seq=add(OUR_ISS, ack), ack=0)
+    if not flags & SYN:
+        peer.expects(SYN, seq=OUR_ISS)  # and goes on
     assert conn.state is State.SYN_SENT
 
 
@@ -179,14 +181,15 @@ def test_simultaneous_open_when_our_syn_ack_is_lost() -> None:
     peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
 
 
-@pytest.mark.parametrize("flags", [ACK, SYN])
-def test_only_syn_and_ack_together_repeat_a_syn_and_bring_news(flags: int) -> None:
-    """With the number of the SYN we know, an ACK alone or the SYN alone is what it is: outside the window."""
+def test_only_syn_and_ack_together_repeat_a_syn_and_bring_news() -> None:
+    """With the number of the SYN we know, an ACK alone is outside the window; the SYN alone says nothing of ours."""
     conn, peer = syn_sent()
     peer.sends(SYN)
     peer.expects(SYN | ACK)
-    peer.sends(flags, seq=PEER_ISS, ack=add(OUR_ISS, 1))
+    peer.sends(ACK, seq=PEER_ISS, ack=add(OUR_ISS, 1))
     peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
+    peer.sends(SYN, seq=PEER_ISS)
+    peer.expects(SYN | ACK, seq=OUR_ISS, ack=add(PEER_ISS, 1))
     assert conn.state is State.SYN_RECEIVED
 
 
@@ -364,12 +367,23 @@ def test_another_syn_in_the_window_challenges_an_active_open() -> None:
     assert conn.state is State.SYN_RECEIVED
 
 
-def test_our_syn_again_is_answered_by_an_ack() -> None:
-    """The peer's SYN, retransmitted because our SYN,ACK was lost, is outside the window: first step."""
+@rfc("field-12", "5961-7-a")
+def test_the_peers_syn_again_is_answered_by_our_syn_ack_again() -> None:
+    """It was retransmitted because our SYN,ACK was lost, and an ACK would not help the peer. It is no way to flood."""
     conn, peer = syn_received()
-    peer.sends(SYN, seq=PEER_ISS)
-    peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
+    for _ in range(50):
+        peer.sends(SYN, seq=PEER_ISS)
+    answers = len(peer.world.sent)
+    for _ in range(answers):
+        peer.expects(SYN | ACK, seq=OUR_ISS, ack=add(PEER_ISS, 1))
+    assert answers == peer.world.services.config.challenge_acks_per_window
+    peer.sends(SYN, seq=add(PEER_ISS, -1))  # another SYN
+    peer.silent()
     assert conn.state is State.SYN_RECEIVED
+    peer.wait(0.9)
+    peer.sends(ACK)
+    assert conn.state is State.ESTABLISHED
+    assert conn.rtt.srtt_s is None  # Karn
 
 
 def test_a_syn_ack_does_not_complete_a_passive_open() -> None:
@@ -425,3 +439,56 @@ def test_both_ways_of_opening_come_to_the_same() -> None:
         conn.send(b"x", peer.now)
         peer.expects(ACK, b"x", seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))
         assert conn.send_mss == MSS
+
+
+# --- the peer has an old connection with our ports
+
+
+@rfc("field-6")
+def test_after_a_challenge_the_syn_goes_again_behind_the_reset_and_the_timer_goes_on() -> None:
+    """RFC 9293 Figure 9, lines 4 to 7, with RFC 5961's challenge ACK; but no ACK makes us send a flood of SYNs."""
+    conn, peer = syn_sent()
+    begun = peer.now
+    peer.wait(0.1)
+    for attempt in range(5):
+        peer.sends(ACK, seq=300, ack=100)
+        peer.expects(RST, seq=100)
+        if attempt == 0:
+            peer.expects(SYN, seq=OUR_ISS)
+        peer.silent()
+    assert conn.congestion.cwnd > MSS
+    peer.wait(0.89)
+    peer.silent()
+    peer.wait(0.02)
+    assert round(peer.expects(SYN, seq=OUR_ISS).at - begun, 3) == 1.0  # the RTO is what it was
+    peer.sends(ACK, seq=300, ack=100)  # and once for this one, too
+    peer.expects(RST, seq=100)
+    peer.expects(SYN, seq=OUR_ISS)
+    peer.sends(ACK, seq=300, ack=100)
+    peer.expects(RST, seq=100)
+    assert round(conn.deadline - begun, 3) == 3.0
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    peer.expects(ACK)
+    assert conn.rtt.srtt_s is None  # Karn
+
+
+@rfc("field-6")
+def test_a_syn_that_was_sent_again_is_no_sign_of_congestion() -> None:
+    conn, peer = syn_sent()
+    peer.sends(ACK, seq=300, ack=100)
+    peer.expects(RST)
+    peer.expects(SYN)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    peer.expects(ACK)
+    assert conn.congestion.cwnd == 10 * MSS
+    assert peer.world.counters["tcpRetransSegs"] == 1
+
+
+@rfc("field-6")
+@pytest.mark.parametrize(("flags", "ack"), [(RST | ACK, 100), (SYN | ACK, 100), (0, 0), (ACK, 1)])
+def test_only_a_challenge_does_that(flags: int, ack: int) -> None:
+    """Neither a reset nor the answer to an old SYN of ours (Figure 8), nor what says nothing."""
+    _, peer = syn_sent()
+    peer.sends(flags, seq=300, ack=add(OUR_ISS, ack) if ack == 1 else ack)
+    assert not [sent for sent in peer.world.sent if sent.flags & SYN]
+    peer.world.sent.clear()

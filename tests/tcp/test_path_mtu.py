@@ -168,6 +168,25 @@ def test_in_a_black_hole_segments_become_smaller() -> None:
     peer.world.sent.clear()
 
 
+@rfc("field-14")
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_size_that_has_arrived_is_blamed_later(arrived: bool) -> None:
+    """Three losses in a row are no rarity where a third of all packets is lost, whatever their size."""
+    conn, peer = established(black_hole_detection=True)
+    if arrived:
+        conn.send(text(MSS), peer.now)
+        peer.expects(ACK, MSS)
+        peer.sends(ACK)
+    conn.send(text(MSS), peer.now)
+    sizes = []
+    for _ in range(8):
+        sizes += [len(sent.data) for sent in peer.world.sent]
+        peer.world.sent.clear()
+        peer.wait(conn.deadline - peer.now)
+    assert [size == MSS for size in sizes].index(False) == (6 if arrived else 3)
+    peer.world.sent.clear()
+
+
 @pytest.mark.parametrize("detection", [True, False])
 def test_small_segments_that_are_lost_are_no_sign_of_a_black_hole(detection: bool) -> None:
     conn, peer = established(black_hole_detection=detection)

@@ -64,7 +64,7 @@ def test_a_segment_outside_the_window_leaves_ts_recent_alone() -> None:
     conn, peer = agreed()
     peer.sends(ACK, b"beyond", seq=add(conn.rcv_nxt, 1 << 20), options=stamp(100))
     peer.expects(ACK)
-    peer.sends(ACK, b"repeated", seq=add(conn.rcv_nxt, -9), options=stamp(100))
+    peer.sends(ACK, b"repeated", seq=add(conn.rcv_nxt, -9), options=stamp(100))  # it ends before RCV.NXT
     peer.expects(ACK)
     peer.sends(ACK, b"good", options=stamp(50))
     assert conn.receive(100, peer.world.now) == b"good"

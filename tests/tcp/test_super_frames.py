@@ -69,15 +69,18 @@ def test_a_super_frame_is_cut_to_the_congestion_window() -> None:
     peer.silent()
 
 
-def test_nagle_keeps_the_tail_of_a_super_frame_back() -> None:
+@rfc("field-7")
+def test_nagle_lets_the_tail_of_a_super_frame_go_with_it_but_nothing_small_behind_that() -> None:
     conn, peer = offloading()
     conn.nodelay = False
     conn.send(text(2 * MSS + 5), peer.now)
     peer.expects(ACK, MSS)
     peer.expects(ACK, MSS)
+    peer.expects(ACK | PSH, 5)
+    conn.send(b"more", peer.now)
     peer.silent()
     peer.sends(ACK, ack=conn.snd_nxt)
-    peer.expects(ACK | PSH, 5)
+    peer.expects(ACK | PSH, b"more")
 
 
 def test_the_fin_is_on_the_last_segment_of_the_super_frame() -> None:

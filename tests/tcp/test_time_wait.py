@@ -238,3 +238,30 @@ def test_a_syn_that_nobody_would_accept_leaves_time_wait_alone() -> None:
     peer.silent()
     assert peer.conn is old
     assert old.state is State.TIME_WAIT
+
+
+# --- what is out of step with the end of the connection
+
+
+@rfc("field-9")
+@pytest.mark.parametrize(("distance", "data"), [(1, b""), (100, b""), (0, b"more"), (10, b"more")])
+def test_an_acknowledgment_that_is_not_at_rcv_nxt_is_answered(distance: int, data: bytes) -> None:
+    """Within the budget of challenges, and 2 MSL go on."""
+    conn, peer = in_state(State.TIME_WAIT)
+    end = conn.time_wait_deadline
+    peer.wait(10)
+    for _ in range(50):
+        peer.sends(ACK, data, seq=add(conn.rcv_nxt, distance))
+    answers = len(peer.world.sent)
+    for _ in range(answers):
+        peer.expects(ACK, seq=conn.snd_nxt, ack=conn.rcv_nxt)
+    assert answers == peer.world.services.config.challenge_acks_per_window
+    assert (conn.state, conn.time_wait_deadline) == (State.TIME_WAIT, end)
+    assert peer.world.counters["tcp_in_time_wait"] == 50
+
+
+@rfc("field-9")
+def test_one_at_rcv_nxt_is_not_answered() -> None:
+    conn, peer = in_state(State.TIME_WAIT)
+    peer.sends(ACK, seq=conn.rcv_nxt)
+    peer.silent()

@@ -250,6 +250,82 @@ def test_only_what_advances_snd_una_is_measured() -> None:
     assert conn.rtt.srtt_s != srtt
 
 
+@rfc("field-13")
+def test_an_echo_from_before_the_last_retransmission_is_no_round_trip_but_ends_the_back_off() -> None:
+    """The ACK of the first transmission was lost, and what acknowledges the data now has waited for a timer."""
+    conn, peer = agreed(sack=True, rack=True)
+    srtt, first = conn.rtt.srtt_s, peer.now
+    conn.send(b"lost and lost", peer.now)
+    peer.expects(ACK, 13)
+    peer.wait(0.2 + 0.4 + 0.8)
+    for _ in range(3):
+        last = stamps(peer.expects(ACK, 13))[0]
+    assert conn.rtt.timeout_s() == 1.6
+    assert last == 1400
+    peer.wait(0.1)
+    peer.sends(ACK, options=stamp(2, OUR_CLOCK + 200))  # the second transmission's
+    assert conn.flight == 0
+    assert conn.rtt.srtt_s == srtt
+    assert conn.rtt.timeout_s() == 0.2
+    assert peer.now - first == pytest.approx(1.5)
+
+
+@rfc("field-13", "6298-5-i")
+def test_where_the_path_has_become_slower_the_back_off_goes_on_until_there_is_a_sample() -> None:
+    """Each answer is late: to what was sent before the timeout. A round trip of 2 s, and an RTO of 0.2 s."""
+    conn, peer = agreed()
+    premature = []
+    for _ in range(9):
+        sent_at = peer.now
+        conn.send(b"data", peer.now)
+        peer.wait(2.0)
+        sent = [peer.expects(ACK, 4) for _ in range(len(peer.world.sent))]
+        premature.append(len(sent) - 1)
+        ecr = OUR_CLOCK + round((sent_at - 1000.0) * 1000)
+        peer.sends(ACK, options=stamp(2 + round(peer.now - 1000.0), ecr))
+    assert premature[:3] == [3, 3, 3]  # as if the ACKs had been lost
+    assert premature[-2:] == [0, 0]
+    assert conn.rtt.srtt_s is not None
+    assert conn.rtt.srtt_s > 0.2
+    assert conn.rtt.timeout_s() > 2.0
+
+
+@rfc("field-12")
+def test_a_handshake_whose_syn_was_sent_again_gives_a_sample() -> None:
+    """The echo tells which SYN is answered; an answer that took as long as a timer does is none."""
+    for resends, wait_s, echoed, srtt in (
+        (1, 0.1, 1000, 0.1),
+        (1, 0.1, 0, None),
+        (0, 0.25, 0, 0.25),
+        (2, 1.5, 3000, None),
+    ):
+        conn, peer = syn_sent(timestamps=True)
+        for number in range(resends):
+            peer.wait((1.0, 2.0)[number])
+            peer.expects(SYN)
+        peer.wait(wait_s)
+        peer.sends(SYN | ACK, options=replace(stamp(1, OUR_CLOCK + echoed), mss=MSS))
+        peer.expects(ACK)
+        assert conn.rtt.srtt_s == (srtt if srtt is None else pytest.approx(srtt, abs=0.0011))
+        assert conn.rtt.timeout_s() == (3.0 if srtt is None else pytest.approx(3 * srtt, abs=0.01))
+
+
+@rfc("field-12")
+def test_so_does_one_whose_syn_ack_was_sent_again() -> None:
+    listener, peer = listening(timestamps=True)
+    peer.sends(SYN, options=replace(stamp(7, 0), mss=MSS))
+    peer.expects(SYN | ACK)
+    peer.wait(0.5)
+    peer.sends(SYN, seq=add(peer.snd_nxt, -1), options=replace(stamp(1007, 0), mss=MSS))
+    val, ecr = stamps(peer.expects(SYN | ACK))
+    assert (val, ecr) == (500, 1007)  # so that the peer has a sample, too
+    peer.wait(0.1)
+    peer.sends(ACK, options=stamp(1100, OUR_CLOCK + 500))
+    conn = listener.accept()
+    assert conn is not None
+    assert conn.rtt.srtt_s == pytest.approx(0.1, abs=0.0011)
+
+
 def test_an_echo_from_the_future_is_no_negative_time() -> None:
     conn, peer = agreed()
     conn.send(b"data", peer.world.now)

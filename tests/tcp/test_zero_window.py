@@ -146,6 +146,7 @@ def test_what_is_in_flight_when_the_window_closes_is_probed_with() -> None:
     peer.sends(ACK, window=3000)
     conn.send(text(2000), peer.now)
     peer.expects(ACK, MSS)
+    peer.expects(ACK, 540)
     peer.sends(ACK, ack=conn.snd_una, window=0)  # it was thrown away
     peer.wait(0.31)
     peer.expects(ACK, text(MSS), seq=add(OUR_ISS, 1))  # RFC 7323 section 2.4: whole, the first time
