@@ -41,18 +41,21 @@ def run(namespace: Namespace, *options: str, ends_with: int = 0, errors: bool = 
 
 
 class Attacker(Speaker):
-    """A raw socket on the TAP of a namespace. `address` is its own; close it, or use it in a `with` block.
+    """A raw socket on an interface of a namespace, by default the TAP. `address` is its own. Close it, or use it in a
+    `with` block.
 
     `host` is the station address of the host that it attacks, once `asks` has found it out.
     """
 
-    def __init__(self, namespace: Namespace, address: str = "10.9.0.66", mac: bytes = STATION) -> None:
+    def __init__(
+        self, namespace: Namespace, address: str = "10.9.0.66", mac: bytes = STATION, interface: str = "tap0"
+    ) -> None:
         super().__init__(address, mac)
         self._socket: socket.socket = namespace.in_here(
             socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)
         )
-        self._socket.bind(("tap0", ETH_P_ALL))
-        self.kernel = parse_mac(namespace.run("cat", "/sys/class/net/tap0/address").decode().strip())
+        self._socket.bind((interface, ETH_P_ALL))
+        self.kernel = parse_mac(namespace.run("cat", f"/sys/class/net/{interface}/address").decode().strip())
         """The station address of the kernel's side."""
 
     def __enter__(self) -> Attacker:
