@@ -108,6 +108,12 @@ class TcpLayer:
                 return True
         return not reuse_address and port in self._local_ports
 
+    def set_reuse(self, local: Address, reuse_address: bool) -> None:
+        """The owner of a reservation changes its wish after `bind`: it counts when the next one binds, as in Linux."""
+        held = self._reserved.get(local[1], [])
+        if (local[0], not reuse_address) in held:
+            held[held.index((local[0], not reuse_address))] = (local[0], reuse_address)
+
     def release(self, local: Address) -> None:
         """Give a reservation back."""
         held = self._reserved.get(local[1], [])
@@ -195,9 +201,8 @@ class TcpLayer:
             tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
             tcb.error = number
             tcb.deadline = inf
-        parent, tcb.listener = tcb.listener, None
-        if parent is not None:
-            parent.gone(tcb)
+        if tcb.listener is not None and not tcb.listener.gone(tcb):
+            tcb.listener = None
         self._closed(tcb)
         tcb.path.close()
         for wake in (tcb.on_readable, tcb.on_writable):

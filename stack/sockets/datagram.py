@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any, overload
@@ -31,6 +32,7 @@ from stack.wire.addresses import ANY, LOOPBACK
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+MSG_MORE = int(getattr(stdlib, "MSG_MORE", 0))
 RECEIVE_FLAGS = HARMLESS_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
 
 
@@ -53,7 +55,7 @@ class DatagramSocket(Socket):
         runner.now()
         self._endpoint: Endpoint = runner.core.udp.open()
         self._endpoint.on_readable = self._reader.wake
-        self._keepalive = False
+        self._keepalive = self._cork = False
         self._linger_s: float | None = None
         self._send_buffer_bytes = runner.core.config.udp.receive_bytes
         self._read_shut_down = False
@@ -73,7 +75,7 @@ class DatagramSocket(Socket):
         self._endpoint.bind(local)
 
     async def connect(self, address: Any) -> None:
-        """Talk to one peer from now on. Being cancelled closes the socket, as trio's does.
+        """Talk to one peer from now on; port 0 stands for all its ports. Being cancelled closes the socket, as trio's.
 
         OSError: ENETUNREACH, EACCES (a broadcast address without SO_BROADCAST).
         """
@@ -104,10 +106,10 @@ class DatagramSocket(Socket):
         return python_address(self._endpoint.local)
 
     def getpeername(self) -> tuple[str, int]:
-        """The peer's address and port; OSError(ENOTCONN) when there is none."""
+        """The peer's address and port; OSError(ENOTCONN) when there is none, or when it is all ports of the peer."""
         self._check_open()
         remote = self._endpoint.remote
-        return fail(errno.ENOTCONN) if remote is None else python_address(remote)
+        return fail(errno.ENOTCONN) if remote is None or not remote[1] else python_address(remote)
 
     def _describe(self) -> str:
         text = super()._describe()
@@ -217,15 +219,22 @@ class DatagramSocket(Socket):
             with bytes_view(data) as view:
                 data = bytes(view)
         now = self._runner.now()
-        if remote is None:
-            sent = self._endpoint.send(data, now)
+        endpoint = self._endpoint
+        more = self._cork or bool(flags and flags & MSG_MORE)
+        if more or endpoint.gathered is not None:
+            sent = endpoint.gather(data, None if remote is None else _or_ourselves(remote), now, more=more)
+        elif remote is None:
+            sent = endpoint.send(data, now)
         else:
-            sent = self._endpoint.send_to(data, _or_ourselves(remote), now)
+            sent = endpoint.send_to(data, _or_ourselves(remote), now)
         self._runner.after_call(now)
         return sent
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
-        """Send a datagram to the connected peer. OSError: EDESTADDRREQ when there is none; as `sendto`."""
+        """Send a datagram to the connected peer. OSError: EDESTADDRREQ when there is none; as `sendto`.
+
+        With MSG_MORE, or while UDP_CORK is set, it is the beginning of a datagram that the next call goes on with.
+        """
         return await self._until(self._writer, self._send, bytes, None, flags)
 
     @overload
@@ -262,6 +271,7 @@ class DatagramSocket(Socket):
             "reuse_address": endpoint.reuse_address,
             "broadcast": endpoint.broadcast,
             "keepalive": self._keepalive,
+            "cork": self._cork,
             "linger_s": self._linger_s,
             "rcvbuf": endpoint.receive_bytes,
             "sndbuf": self._send_buffer_bytes,
@@ -281,6 +291,11 @@ class DatagramSocket(Socket):
             self._keepalive = bool(value)
         elif name == "linger_s":
             self._linger_s = value
+        elif name == "cork":
+            self._cork = bool(value)
+            if not self._cork and endpoint.gathered is not None:
+                with suppress(OSError):  # the option is set all the same, as in Linux
+                    self._send(b"", None, 0)
         elif name == "rcvbuf":
             endpoint.receive_bytes = self._runner.buffer_size(value)
         elif name == "sndbuf":

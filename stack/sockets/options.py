@@ -43,6 +43,7 @@ SMALLEST_MSS, LARGEST_MSS = 88, 32767
 
 # Linux's, which not every Python knows by name.
 TCP_FASTOPEN_CONNECT = 30
+UDP_CORK = 1
 MSG_FASTOPEN = 0x2000_0000
 
 
@@ -143,6 +144,7 @@ GENERAL: dict[tuple[int, int], Option] = {
 DATAGRAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
+    (socket.IPPROTO_UDP, UDP_CORK): Option("cork", _flag),
 }
 
 STREAM: dict[tuple[int, int], Option] = {

@@ -231,15 +231,20 @@ class StreamSocket(Socket):
         return connection, taken
 
     def shutdown(self, flag: int) -> None:
-        """End one direction or both. A listener that need not read any more stops listening. OSError(ENOTCONN)."""
+        """End one direction or both; what the peer has sent, and still sends, can be read all the same.
+
+        A listener that need not read any more stops listening. A connection that is being opened is given up, and the
+        task in `connect` gets ECONNRESET; the socket may be connected again. OSError(ENOTCONN).
+        """
         flag = self._check_shutdown(flag)
         now = self._runner.now()
         if self._listener is not None:
             if flag != stdlib.SHUT_WR:
                 self._listener.close(now)
                 self._listener = None
-        elif is_connecting(connection := self._connected()) and not connection.early:
-            connection.abort(now)
+        elif (connection := self._connected()).state is State.SYN_SENT and not connection.early:
+            self._connection = None
+            connection.abort(now, errno.ECONNRESET)
         else:
             if flag != stdlib.SHUT_WR:
                 connection.shutdown_read(now)
@@ -331,7 +336,10 @@ class StreamSocket(Socket):
         return fail(errno.ENOTCONN) if connection.peer_fin else None
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...)."""
+        """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...).
+
+        With MSG_TRUNC the data is thrown away: `recv_into` leaves its buffer alone, and here the length alone counts.
+        """
         size = check_size(buflen, "recv")
         return await self._until(self._waiter(flags) if flags else self._reader, self._receive, size, flags)
 
@@ -354,9 +362,14 @@ class StreamSocket(Socket):
         """Receive with flags that are not harmless."""
         if flags & stdlib.MSG_OOB:
             return connection.receive_urgent(peek=bool(flags & stdlib.MSG_PEEK))
-        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK):
+        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK | stdlib.MSG_TRUNC):
             fail(errno.EOPNOTSUPP)
-        return connection.peek(size)
+        if flags & stdlib.MSG_PEEK:
+            return connection.peek(size)
+        now = current_time()
+        data = connection.receive(size, now)
+        self._runner.after_call(now)
+        return data
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """Fill `buffer` with up to `nbytes` bytes (0: its length); how many there were, 0 at the end of the stream."""
@@ -376,7 +389,8 @@ class StreamSocket(Socket):
                 data = self._receive_oddly(connection, len(view), flags)
                 if data is None:
                     return None
-                view[: len(data)] = data
+                if not flags & stdlib.MSG_TRUNC:  # which throws away, as in Linux: the count alone is given
+                    view[: len(data)] = data
                 return len(data)
             now = current_time()
             count = connection.receive_into(view, now)
@@ -411,7 +425,8 @@ class StreamSocket(Socket):
             data = self._receive(sum(map(len, views)), flags)
             if data is None:
                 return None
-            scatter(data, views)
+            if not flags & stdlib.MSG_TRUNC:
+                scatter(data, views)
             return len(data)
 
     # --- sending
@@ -525,6 +540,8 @@ class StreamSocket(Socket):
     def _set_option(self, name: str, value: Value) -> None:
         if name == "reuse_address":
             self._reuse_address = bool(value)
+            if self._bound is not None:
+                self._runner.core.tcp.set_reuse(self._bound, self._reuse_address)
         elif name == "broadcast":
             self._broadcast = bool(value)
         elif name == "fast_open_pending":
@@ -546,7 +563,7 @@ class StreamSocket(Socket):
             elif name == "ttl" and value is None:
                 value = self._runner.core.config.ip.ttl
             connection = self._connection
-            if connection is None or self._connect_failed:
+            if connection is None or self._connect_failed or is_connecting(connection):  # there may be another attempt
                 self._preset = {**self._preset, name: value}
                 if self._listener is not None:
                     self._listener.options[name] = value

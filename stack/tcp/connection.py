@@ -65,9 +65,8 @@ class Connection(Tcb):
         self.settle(now)
 
     def shutdown_read(self, now: float) -> None:
-        """Throw away what comes from now on."""
+        """End the waiting for data: what is here, and what still comes, can be read."""
         user_calls.shutdown_read(self)
-        user_calls.after_read(self, now)
         self.wakes |= WAKE_READABLE
         self.settle(now)
 

@@ -13,6 +13,7 @@ from math import inf
 from stack.tcp import cookies, fast_open, seq
 from stack.tcp.connection import Connection
 from stack.tcp.handshake import begin, listen_state, send_syn, take_syn
+from stack.tcp.memory import recharge
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
@@ -174,10 +175,13 @@ class Listener:
             self._accept_queue.append(connection)
             self.on_readable()
 
-    def gone(self, child: Tcb) -> None:
-        """`child` ended before it was accepted: nobody shall be handed a dead connection."""
-        if self._half_open.pop(child.key, None) is None:
-            self._accept_queue = deque(waiting for waiting in self._accept_queue if waiting is not child)
+    def gone(self, child: Tcb) -> bool:
+        """`child` has ended. Returns whether it stays in the accept queue, as it does in Linux.
+
+        `accept` then hands it out, with the data that the peer was told has arrived and the error that ended it. Until
+        then it keeps its place and its memory stays charged: connections that were reset are bounded like all others.
+        """
+        return self._half_open.pop(child.key, None) is None
 
     @property
     def readable(self) -> bool:
@@ -200,6 +204,8 @@ class Listener:
             return None
         connection = self._accept_queue.popleft()
         connection.listener = None
+        if connection.state is State.CLOSED:
+            recharge(connection)
         return connection
 
     def close(self, now: float, number: int = 0) -> None:
@@ -208,9 +214,16 @@ class Listener:
             return
         self.closed = True
         self.error = number
-        for child in [*self._half_open.values(), *self._accept_queue]:
+        children = [*self._half_open.values(), *self._accept_queue]
+        self._half_open.clear()
+        self._accept_queue.clear()
+        for child in children:
+            child.listener = None
             child.orphaned = True
-            child.abort(now)
+            if child.state is State.CLOSED:
+                child.close(now)  # its data and no more is left
+            else:
+                child.abort(now)
         self.on_closed(self)
         self.on_readable()
 

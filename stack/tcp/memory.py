@@ -23,7 +23,7 @@ def recharge(tcb: Tcb) -> None:
     receiving, sending = tcb.receive_buffer, tcb.send_buffer
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
     weight += (weight >> 3) + receiving.behind
-    if tcb.state is State.CLOSED or tcb.state is State.LISTEN:
+    if tcb.state <= State.LISTEN and tcb.listener is None:
         charge = weight  # what the user has not read
     elif tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         charge = budget.half_open + weight

@@ -73,7 +73,6 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or tcb.rtx_stamp is not None
         or tcb.tlp_end is not None
         or tcb.rcv_fin_seq is not None
-        or tcb.read_shutdown
         or tcb.ecn is not None
         or tcb.services.budget.tight
         or tcb.services.trace is not None

@@ -436,9 +436,10 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         return True
     if tcb.peer_fin:
         return False  # "This should not occur ... Ignore the segment text."
-    if tcb.orphaned:  # SHLD-3: nobody will read it, so show that it is lost
+    # SHLD-3: no user will read it, so show that it is lost. After SHUT_RDWR a user is told so, too, as in Linux.
+    if tcb.orphaned or (tcb.read_shutdown and tcb.fin_queued):
         tcb.services.counters.drop("tcp_data_after_close")
-        reset_connection(tcb, Event.ABORT, 0, now)
+        reset_connection(tcb, Event.ABORT, 0 if tcb.orphaned else errno.ECONNRESET, now)
         return False
     in_order = seg.seg_seq == tcb.rcv_nxt
     was_held = tcb.receive_buffer.held
@@ -447,7 +448,7 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
             _no_room(tcb, seg, len(text), now)
             return True
         text = seg.text
-    if in_order and not was_held and not tcb.read_shutdown:
+    if in_order and not was_held:
         take_next(tcb, text, now)
         return True
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
@@ -509,8 +510,6 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
         tcb.services.budget.behind[tcb] = None
     elif was_held:
         tcb.services.budget.behind.pop(tcb, None)
-    if tcb.read_shutdown and buffer.size:  # SHUT_RD: taken and thrown away, as BSD and Linux do
-        buffer.read(buffer.size)
     return advance
 
 

@@ -28,8 +28,10 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     tcb.send_buffer.clear()
     tcb.syn_text = None
     tcb.receive_buffer.forget_held()
-    if tcb.orphaned or tcb.listener is not None:  # no user has it, or ever will
+    if tcb.orphaned:
         tcb.receive_buffer.clear()
+    if tcb.listener is not None and not tcb.listener.gone(tcb):
+        tcb.listener = None
     tcb.services.budget.behind.pop(tcb, None)
     recharge(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
@@ -38,9 +40,6 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     if not tcb.orphaned:  # else there is nobody to be told
         tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
         tcb.touch()
-    parent, tcb.listener = tcb.listener, None
-    if parent is not None:
-        parent.gone(tcb)
     tcb.services.armed(tcb)
     tcb.services.closed(tcb)
     tcb.path.close()

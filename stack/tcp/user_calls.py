@@ -140,10 +140,15 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
 
 
 def _at_end(tcb: Tcb) -> bool:
-    """No more data will come; raises instead when that is because of an error or because nothing was ever opened."""
+    """No more data will come; raises instead when that is because of an error or because nothing was ever opened.
+
+    After the peer's FIN the stream has its end, whatever happens to the connection: the error is for a SEND.
+    """
+    if tcb.peer_fin:
+        return True
     if tcb.error:
         raise take_error(tcb)
-    if tcb.peer_fin or tcb.read_shutdown:
+    if tcb.read_shutdown:
         return True
     if tcb.state is State.LISTEN:
         raise os_error(errno.ENOTCONN)
@@ -197,9 +202,12 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
 
 
 def shutdown_read(tcb: Tcb) -> None:
-    """The user will read no more: what is here and what still comes is thrown away."""
+    """The user will not wait for data any more: a RECEIVE finds what is here and what still comes, else the end.
+
+    As in Linux; nothing is thrown away, so the window closes when nothing is read. Once our direction is closed, too,
+    data is answered by a reset: `seventh_process_text`.
+    """
     tcb.read_shutdown = True
-    tcb.receive_buffer.read(tcb.receive_buffer.size)
 
 
 def close(tcb: Tcb, now: float) -> None:

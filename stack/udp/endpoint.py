@@ -48,6 +48,7 @@ class Endpoint:
     Attributes to read:
       local: (address, port), ANY and 0 until bound. remote: the peer it is connected to, or None.
       closed. error: the errno that the next call will raise, 0 for none.
+      gathered: the beginning of a datagram whose rest is to come (MSG_MORE), or None.
       readable: whether `receive` has something to give or to raise. Sending never waits.
 
     Attributes to set:
@@ -58,6 +59,7 @@ class Endpoint:
     """
 
     __slots__ = (
+        "_gathered_for",
         "_paths",
         "_ports",
         "_queue",
@@ -66,6 +68,7 @@ class Endpoint:
         "charged",
         "closed",
         "error",
+        "gathered",
         "local",
         "on_readable",
         "options",
@@ -92,6 +95,8 @@ class Endpoint:
         self.options = b""
         self.receive_bytes = ports.config.receive_bytes
         self.charged = 0
+        self.gathered: bytes | None = None
+        self._gathered_for: Address = (ANY, 0)
         self._queue: deque[Datagram] = deque()
         self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
         self._sent: dict[Address, int] = {}  # to whom, and the largest datagram's length, IP header included
@@ -113,10 +118,12 @@ class Endpoint:
     def connect(self, remote: Address, now: float) -> None:
         """Talk to one peer only: what others send is not for this endpoint (RFC 1122 section 4.1.3.5, BSD).
 
+        Port 0 stands for all ports of the peer, as in Linux. It is how programs ask for the address of ours that the
+        route prefers.
+
         Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """
         self._check_open()
-        self._check_port(remote)
         source = None if self.wild or self.local[0] == BROADCAST else self.local[0]
         path = self._ports.open_path(source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now)
         source, broadcast = path.source, path.broadcast
@@ -128,7 +135,7 @@ class Endpoint:
         elif self.wild:
             self._ports.rebind(self, (source, self.local[1]))
         self._close_paths()
-        self.remote = remote
+        self.remote = self._gathered_for = remote
         self._ports.flows.clear()
         self.error = 0
 
@@ -140,11 +147,6 @@ class Endpoint:
         self._close_paths()
         if self.wild and self.local[1]:
             self._ports.rebind(self, (ANY, self.local[1]))
-
-    @staticmethod
-    def _check_port(remote: Address) -> None:
-        if not 0 < remote[1] <= 65535:
-            raise os_error(errno.EINVAL)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -166,19 +168,10 @@ class Endpoint:
 
         `source` is the address of ours to send from (RFC 1122 section 4.1.3.5), by default the bound one, or the one
         the route prefers. Raises OSError: a pending error, EMSGSIZE (over 65,507 bytes), EACCES (broadcast), EINVAL,
-        ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF. EINVAL for port 0, unless it is the connected peer's.
         """
-        self._check_open()
-        self._raise_pending()
-        self._check_port(remote)
         length = HEADER_LENGTH + len(data)
-        if len(data) > MAX_PAYLOAD:
-            raise os_error(errno.EMSGSIZE)
-        path = self._path(remote[0], source, now)
-        if path.broadcast and not self.broadcast:
-            raise os_error(errno.EACCES)
-        if not self.local[1]:
-            self._ports.bind(self, (self.local[0], 0), remote)
+        path = self._ready(remote, source, len(data), now)
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
         checksum = 0xFFFF - total % 65535  # never zero, which would say that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
@@ -194,8 +187,42 @@ class Endpoint:
         self._ports.counters["udpOutDatagrams"] += 1
         return len(data)
 
-    def _path(self, destination: bytes, source: bytes | None, now: float) -> Path:
-        """A path, kept for the next datagram to the same destination."""
+    def gather(self, data: Buffer, remote: Address | None, now: float, *, more: bool) -> int:
+        """One part of a datagram; the number of bytes. The part after which no `more` come completes it (MSG_MORE).
+
+        The first part says where the datagram goes (None: to the connected peer), as in Linux; a later `connect` says
+        it anew. Raises as `send` and `send_to`, with the datagram's length so far. The datagram is given up then.
+        """
+        if self.gathered is None:
+            if remote is None:
+                self._check_open()
+                remote = self.remote
+            if remote is None:
+                raise os_error(errno.EDESTADDRREQ)
+            self._gathered_for, gathered = remote, b""
+        else:
+            gathered, self.gathered = self.gathered, None
+        gathered += data
+        self._ready(self._gathered_for, None, len(gathered), now)
+        if more:
+            self.gathered = gathered
+        else:
+            self.send_to(gathered, self._gathered_for, now)
+        return len(data)
+
+    def _ready(self, remote: Address, source: bytes | None, length: int, now: float) -> Path:
+        """Check that a datagram of `length` bytes may be sent, and bind the endpoint. Raises as `send_to`.
+
+        Returns the path, which is kept for the next datagram to the same destination.
+        """
+        self._check_open()
+        if self.error:
+            raise os_error(self.take_error())
+        if not 0 < remote[1] <= 65535 and remote is not self.remote:
+            raise os_error(errno.EINVAL)
+        if length > MAX_PAYLOAD:
+            raise os_error(errno.EMSGSIZE)
+        destination = remote[0]
         if source is None and self.local[0] not in (ANY, BROADCAST):
             source = self.local[0]
         key = (source, destination, self.ttl)
@@ -207,6 +234,10 @@ class Endpoint:
             path.user = self
         path.tos = self.tos
         self._paths[key] = path
+        if path.broadcast and not self.broadcast:
+            raise os_error(errno.EACCES)
+        if not self.local[1]:
+            self._ports.bind(self, (self.local[0], 0), remote)
         return path
 
     @property
@@ -348,5 +379,6 @@ class Endpoint:
             self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
         self._queue.clear()
         self.charged = 0
+        self.gathered = None
         if not was_readable:
             self.on_readable()

@@ -275,10 +275,11 @@ class UdpPorts:
             if address != received.destination:
                 return -1
             score += 1
-        if endpoint.remote is not None:
-            if endpoint.remote != remote:
+        peer = endpoint.remote
+        if peer is not None:
+            if peer != remote and (peer[1] or peer[0] != remote[0]):  # port 0: any of the peer's
                 return -1
-            score += 2
+            score += 2 if peer[1] else 1
         return score
 
     # --- errors in
@@ -295,7 +296,8 @@ class UdpPorts:
         for endpoint in list(self._bound.get(local_port, ())):
             if endpoint.local[0] not in (ANY, error.quoted_source):
                 continue
-            if endpoint.remote is not None and endpoint.remote != remote:
+            peer = endpoint.remote
+            if peer is not None and peer != remote and (peer[1] or peer[0] != remote[0]):
                 continue
             largest = endpoint.largest_sent(remote)
             if not largest:

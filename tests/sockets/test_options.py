@@ -17,7 +17,7 @@ from stack import Segment
 from stack.sockets import options
 from stack.wire.ipv4 import Ipv4Header
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
-from tests.sockets.test_like_the_kernel import outcome
+from tests.sockets.worlds import outcome
 
 VALUES: list[Any] = [
     *(0, 1, 2, -1, -2, 64, 127, 128, 255, 256, 300, 32767, 32768, 70000, (1 << 31) - 1, -(1 << 31), True),

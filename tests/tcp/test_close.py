@@ -473,22 +473,52 @@ def test_linger_with_a_time_is_a_close() -> None:
 # --- shutdown of the reading side
 
 
-def test_what_comes_after_shutdown_read_is_acknowledged_and_thrown_away() -> None:
+@rfc("sockets-2")
+def test_after_shutdown_read_there_is_what_was_here_and_what_comes_and_else_the_end() -> None:
     conn, peer = established()
     peer.sends(ACK, b"before")
     conn.shutdown_read(peer.now)
+    assert conn.receive(10, peer.now) == b"before"
     assert conn.receive(10, peer.now) == b""
-    for _ in range(100):  # more than the buffer would hold: the window stays open
-        peer.sends(ACK, text(1460))
+    peer.sends(ACK, b"after")
+    assert conn.peek(10) == b"after"
+    assert conn.receive(10, peer.now) == b"after"
+    assert conn.receive(10, peer.now) == b""
+    peer.wait(0.5)
+    while peer.world.sent:
+        sent = peer.expects(ACK)
+    for _ in range(sent.window // 1000):  # nothing is read, so the window closes
+        peer.sends(ACK, text(1000))
     peer.wait(0.5)
     while peer.world.sent:
         sent = peer.expects(ACK)
     assert sent.ack == peer.snd_nxt
-    assert sent.window > 55_000
-    assert conn.receive(10, peer.now) == b""
+    assert sent.window < 1000
+    while conn.receive(100_000, peer.now):
+        pass
+    assert peer.expects(ACK).window > 50_000
     peer.sends(FIN | ACK)
+    peer.wait(0.5)
     peer.expects(ACK)
     assert conn.state is State.CLOSE_WAIT
+    assert conn.receive(10, peer.now) == b""
+
+
+@rfc("sockets-3", "9293 SHLD-3")
+def test_data_after_both_directions_were_shut_down_is_answered_by_a_reset() -> None:
+    conn, peer = established()
+    peer.sends(ACK, b"before")
+    conn.shutdown_read(peer.now)
+    conn.shutdown_write(peer.now)
+    peer.expects(FIN | ACK)
+    peer.sends(ACK, ack=conn.snd_nxt)
+    assert conn.state is State.FIN_WAIT_2
+    peer.sends(ACK, b"after")
+    peer.expects(RST | ACK)
+    assert conn.receive(10, peer.now) == b"before"
+    with pytest.raises(ConnectionResetError):
+        conn.receive(10, peer.now)
+    assert conn.receive(10, peer.now) == b""
 
 
 def test_syn_received_of_a_listener_that_is_not_acknowledged_ends() -> None:

@@ -10,6 +10,7 @@ import pytest
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
+from tests.requirements import rfc
 
 from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, established, listening
 
@@ -56,19 +57,60 @@ def test_data_may_come_before_the_connection_is_accepted() -> None:
     assert conn.receive(10, peer.now) == b"hello"
 
 
-@pytest.mark.parametrize("end", ["reset", "timeout"])
-def test_a_connection_that_died_is_never_accepted(end: str) -> None:
+@rfc("sockets-1")
+@pytest.mark.parametrize(
+    ("end", "error"), [("reset", errno.ECONNRESET), ("reset after FIN", 0), ("timeout", errno.ETIMEDOUT)]
+)
+def test_a_connection_that_has_ended_is_accepted_with_its_data_and_its_error(end: str, error: int) -> None:
     listener, peer = listening()
     first, second = peer.another(1000), peer.another(1001)
-    dead, alive = connects(first), connects(second)
-    if end == "reset":
-        first.sends(RST, seq=dead.rcv_nxt)
-    else:
-        dead.abort(peer.now, errno.ENETDOWN)
+    ended, alive = connects(first), connects(second)
+    first.sends(FIN | ACK if end == "reset after FIN" else ACK, b"hello")
+    if end == "timeout":
+        ended.abort(peer.now, errno.ETIMEDOUT)
         peer.expects(RST | ACK)
-    assert dead.state is State.CLOSED
+    else:
+        first.sends(RST, seq=ended.rcv_nxt)
+    assert ended.state is State.CLOSED
+    assert listener.accept() is ended
+    assert ended.receive(10, peer.now) == b"hello"
+    if error:
+        with pytest.raises(OSError) as told:
+            ended.receive(10, peer.now)
+        assert told.value.errno == error
+    assert ended.receive(10, peer.now) == b""
     assert listener.accept() is alive
     assert listener.accept() is None
+    peer.world.sent.clear()
+
+
+@rfc("sockets-1")
+def test_connections_that_were_reset_keep_their_places_in_the_queue() -> None:
+    """They are bounded like others, and what they hold is charged until no listener and no user has them."""
+    listener, peer = listening(backlog=2)
+    budget = peer.world.services.budget
+    for port in (1000, 1001):
+        client = peer.another(port)
+        conn = connects(client)
+        client.sends(ACK, bytes(500))
+        client.sends(RST, seq=conn.rcv_nxt)
+    late = peer.another(1002)
+    late.sends(SYN)
+    peer.wait(0)
+    assert peer.world.counters["tcp_accept_queue_full"] == 1
+    assert budget.used >= 2 * (budget.half_open + 500)
+    taken = listener.accept()
+    assert taken is not None
+    assert budget.half_open + 500 <= budget.used < 2 * (budget.half_open + 500)
+    taken.close(peer.now)
+    late.sends(SYN)
+    peer.expects(SYN | ACK)
+    late.sends(RST, seq=add(peer.snd_nxt, 1))
+    listener.close(peer.now)
+    assert listener.accept() is None
+    peer.world.sent.clear()
+    peer.wait(200)
+    assert budget.used == 0
 
 
 # --- the backlog
