@@ -358,6 +358,8 @@ class HostConfig:
         6000, 6379, 6667, 8000, 8080, 8081, 8443, 8888, 9000, 9090, 9092, 9200, 11211, 27017,
     )  # fmt: skip
     """Never ephemeral: services are likely to want them here one day (RFC 6056 section 3.2)."""
+    suspended_least_s: float = 1.0
+    """A machine that was suspended for so long may be on another network, and its leases have grown older."""
     loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
 
     # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0] and tcp_wmem[0]

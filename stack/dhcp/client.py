@@ -134,10 +134,20 @@ class Client:
         """Stop without a word: the lease goes on for the server, and `lease` can be kept for the next start."""
         self._stop(now)
 
-    def link_changed(self, now: float) -> None:
-        """The network may be another one (section 3.7): verify the address, which stays in use meanwhile."""
+    def link_changed(self, now: float, asleep_s: float = 0.0) -> None:
+        """The network may be another one (section 3.7): verify the address, which stays in use meanwhile.
+
+        `asleep_s` is how long the machine was suspended, which `now` does not show: leases have grown older by it.
+        """
         self._silent = False
-        if self.state in HOLDING or self.state is State.REBOOTING:
+        if asleep_s:
+            self.lease = None if self.lease is None else self.lease.shifted(-asleep_s)
+            self.remembered = None if self.remembered is None else self.remembered.shifted(-asleep_s)
+        verified = self.lease or self.remembered
+        asked = self.state in HOLDING or self.state is State.REBOOTING
+        if asked and verified is not None and now >= verified.expires_at:
+            self._expire(now)
+        elif asked:
             self._cancel_probe(now)
             self._enter(Event.LINK_CHANGED)
             self._began = now

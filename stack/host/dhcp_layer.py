@@ -214,9 +214,12 @@ class Tenant:
         """Whether `inform` has come to its end; `parameters` has what came of it."""
         return self.client.state is State.STOPPED
 
-    def verify(self, now: float) -> None:
-        """The network may be another one than it was: find out (section 3.7)."""
-        self.client.link_changed(now)
+    def verify(self, now: float, asleep_s: float = 0.0) -> None:
+        """The network may be another one than it was: find out (section 3.7).
+
+        `asleep_s` is how long the machine was suspended, which `now` does not show.
+        """
+        self.client.link_changed(now, asleep_s)
 
     def holds(self, address: bytes) -> bool:
         """Whether an address is what a server has lent us."""

@@ -233,11 +233,31 @@ class Host:
         Addresses are verified. They are used meanwhile, and lost if another host has them (RFC 5227 section 2.1); DHCP
         asks for its own again.
         """
+        self._network_changed(interface, now, 0.0)
+
+    def _network_changed(self, interface: Interface, now: float, asleep_s: float) -> None:
         self.now = now
         self.addresses.network_changed(interface, now)
         tenant = self.dhcp.tenant(interface)
         if tenant is not None:
-            tenant.verify(now)
+            tenant.verify(now, asleep_s)
+
+    def resumed(self, asleep_s: float, now: float) -> None:
+        """The machine was suspended for so long, which `now` does not show: each network may be another one.
+
+        What is to last for a time on the wire or at a server has grown older meanwhile: leases, TIME-WAIT, fragments
+        that wait for others. What waits for an answer goes on waiting: nothing could be heard.
+        """
+        self.now = now
+        self.tcp.resumed(asleep_s, now)
+        self.ip.input.reassembler.resumed(asleep_s)
+        for interface in list(self._interfaces):
+            try:
+                self._network_changed(interface, now, asleep_s)
+            except Exception as error:
+                self._failed(error, None)
+        self.on_deadline(now)
+        self._changed()  # the times of leases are others
 
     def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
         """Send packets of at most `mtu` bytes out of an interface. OSError EINVAL: under 68, or over the link's own."""

@@ -27,7 +27,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import comes_back, may_begin_again
+from stack.tcp.time_wait import comes_back, may_begin_again, suspended
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
@@ -340,6 +340,11 @@ class TcpLayer:
         for _ in range(2):  # the second time those that came back to TIME-WAIT
             for connection in [c for c in self.connections.values() if gone(c)]:
                 connection.abort(now, number)
+
+    def resumed(self, asleep_s: float, now: float) -> None:
+        """The machine was suspended for so long: see `Host.resumed`."""
+        for connection in list(self.connections.values()):
+            suspended(connection, asleep_s, now)
 
     def tables(self) -> dict[str, int]:
         """How many entries the tables of TCP have."""

@@ -202,6 +202,11 @@ class Reassembler:
             self.counters["ipSystemStatsReasmFails"] += 1
             self._close(flow)
 
+    def resumed(self, asleep_s: float) -> None:
+        """The machine was suspended for so long: what waits has waited longer."""
+        for flow in self._flows.values():
+            flow.deadline -= asleep_s
+
     def on_deadline(self, now: float) -> list[Expired]:
         """Give up what has waited too long; those given up for age alone are returned, so that ICMP can tell.
 

@@ -32,6 +32,7 @@ from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressClaimed, AddressLost, Runner
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
+from stack.sockets.suspension import boottime
 from stack.sockets.system_memory import default_budget_bytes
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
@@ -166,7 +167,9 @@ class Host:
         return await self._runner.inform(self._runner.port(link))
 
     def network_changed(self, link: Link) -> None:
-        """Tell that `link` may lead to another network now: a cable was moved, say, or the machine has slept.
+        """Tell that `link` may lead to another network now: a cable was moved, say.
+
+        That the machine was suspended is noticed without being told, with the next frame, deadline or call.
 
         Neighbours are forgotten. Addresses are verified, a leased one with its server (RFC 2131 section 3.7), others by
         probing (RFC 5227 section 2.1): they stay in use until a server denies them or another host has them.
@@ -401,6 +404,7 @@ async def open_host(
     dhcp: Dhcp | None = None,
     config: Config = DEFAULT,
     random: Callable[[int], bytes] = os.urandom,
+    boottime: Callable[[], float] = boottime,
     raise_errors: bool = False,
     report: Callable[[str], None] | None = None,
     trace: Trace | None = None,
@@ -421,7 +425,8 @@ async def open_host(
     `HostConfig.memory_bytes` gives a number.
 
     For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
-    the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event.
+    the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event;
+    `boottime()` is a clock that goes on while the machine is suspended, in seconds.
 
     ValueError for an address that is none, OSError when the link does not open.
     """
@@ -430,7 +435,7 @@ async def open_host(
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         core = Core(with_memory(config), random=random, raise_errors=raise_errors, report=report, trace=trace)
-        runner = Runner(core, nursery, config.host.batch_frames)
+        runner = Runner(core, nursery, config.host.batch_frames, boottime)
         try:
             host = Host(runner)
             if report is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Generic, TypeVar
 
 import trio
@@ -26,6 +26,7 @@ from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
+from stack.sockets.suspension import Suspension, boottime
 from stack.sockets.system_memory import give_back
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
@@ -114,9 +115,14 @@ class Port:
 
 
 class Runner:
-    """Runs one host in one nursery, until `close`. `batch_frames` is how many frames are taken in per wake."""
+    """Runs one host in one nursery, until `close`. `batch_frames` is how many frames are taken in per wake.
 
-    def __init__(self, core: Core, nursery: trio.Nursery, batch_frames: int) -> None:
+    `boottime` is a clock that goes on while the machine is suspended.
+    """
+
+    def __init__(
+        self, core: Core, nursery: trio.Nursery, batch_frames: int, boottime: Callable[[], float] = boottime
+    ) -> None:
         self.core = core
         self.down = False
         self._nursery = nursery
@@ -129,6 +135,7 @@ class Runner:
         self.lease_files = LeaseFiles(core)
         self.lost_addresses: News[AddressLost] = News()
         self.claimed_addresses: News[AddressClaimed] = News()
+        self._suspension = Suspension(boottime, core.config.host.suspended_least_s)
         self._token = trio.lowlevel.current_trio_token()
         self._budget = core.budget
         self._trim_bytes = core.config.host.memory_trim_bytes
@@ -144,6 +151,8 @@ class Runner:
         """The time for a call into the protocol code. OSError(ENETDOWN) when the host has ended."""
         if self.down:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        if self._suspension.boottime() - monotonic() > self._suspension.limit:
+            self._resumed()
         return trio.current_time()
 
     def after_call(self, now: float) -> None:
@@ -403,6 +412,14 @@ class Runner:
         port.link.close()
         port.bell.wake()
 
+    def _resumed(self) -> None:
+        """The machine was suspended. What this wake is for comes after what that has changed."""
+        asleep_s = self._suspension.ended()
+        if asleep_s and not self.down:
+            now = trio.current_time()
+            self.core.resumed(asleep_s, now)
+            self.core.batch_end(now)
+
     # --- the tasks
 
     async def _run_descriptor(self, port: Port) -> None:  # hot
@@ -414,9 +431,12 @@ class Runner:
         """
         descriptor = port.link.fileno()
         take, busy_poll_s = self._take, self.core.config.host.busy_poll_s
+        suspension, boottime = self._suspension, self._suspension.boottime
         try:
             while port.open:
                 await wait_readable(descriptor)
+                if boottime() - monotonic() > suspension.limit:
+                    self._resumed()
                 last = perf_counter()
                 if take(port) and busy_poll_s:
                     while perf_counter() < last + busy_poll_s:
@@ -429,11 +449,14 @@ class Runner:
     async def _run_bell(self, port: Port) -> None:  # hot
         """Wait until the link calls `wake`, take in a batch, and go on while batches are full."""
         bell, take, full = port.bell, self._take, len(self._batch)
+        suspension, boottime = self._suspension, self._suspension.boottime
         while port.open:
             if port.rung:
                 await trio.lowlevel.checkpoint()
             else:
                 await bell.park()
+                if boottime() - monotonic() > suspension.limit:
+                    self._resumed()
             if take(port) == full:
                 port.rung = True
 
@@ -474,6 +497,8 @@ class Runner:
         while True:
             with trio.CancelScope(deadline=self._earliest()) as self._timer:
                 await trio.sleep_forever()
+            if self._suspension.boottime() - monotonic() > self._suspension.limit:
+                self._resumed()
             now = trio.current_time()
             for port in list(self._ports):
                 if port.open and port.link.deadline <= now:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stack.tcp.output import set_timers
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt
 from stack.tcp.states import Event, State
@@ -47,6 +48,19 @@ def begun_again(tcb: Tcb, now: float) -> None:
     old, tcb.predecessor = tcb.predecessor, None
     if old is not None and old.state is State.TIME_WAIT:
         finish(old, Event.RCV_SYN, 0, now)
+
+
+def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
+    """The machine was suspended for so long: segments have died meanwhile (MUST-13), TS.Recent has grown older (5.5).
+
+    What waits for the peer goes on waiting, since nothing could be heard.
+    """
+    tcb.timestamps.recent_at -= asleep_s
+    if tcb.predecessor is not None:
+        suspended(tcb.predecessor, asleep_s, now)
+    if tcb.state is State.TIME_WAIT:
+        tcb.time_wait_deadline -= asleep_s
+        set_timers(tcb, now)
 
 
 def comes_back(tcb: Tcb) -> Connection | None:

@@ -264,3 +264,48 @@ def test_a_lease_that_is_shorter_than_its_probe_takes_the_old_one_with_it() -> N
     assert world.told("unbound") == (lease, "expired")
     world.expects(dhcp.DISCOVER)
     world.finish()
+
+
+@rfc("suspend-1")
+def test_the_time_asleep_makes_a_lease_older(world: World) -> None:
+    lease = world.become_bound()
+    world.client.link_changed(world.now, 1000)
+    assert world.expects(dhcp.REQUEST).values()[dhcp.REQUESTED_ADDRESS] == ADDRESS
+    assert world.client.lease == lease.shifted(-1000)
+    world.after(2590)
+    assert world.client.state is State.REBINDING
+    world.sent.clear()
+    world.after(10)
+    assert world.told("unbound") == (lease.shifted(-1000), "expired")
+    world.expects(dhcp.DISCOVER)
+
+
+@rfc("suspend-1")
+def test_what_ran_out_meanwhile_is_neither_used_nor_asked_for(world: World) -> None:
+    lease = world.become_bound()
+    world.client.link_changed(world.now, 3600)
+    assert world.told("unbound") == (lease.shifted(-3600), "expired")
+    assert world.client.state is State.SELECTING
+    world.expects(dhcp.DISCOVER)
+
+
+@rfc("suspend-1")
+def test_an_old_address_whose_lease_ran_out_while_it_was_asked_for_is_not_asked_for_again(world: World) -> None:
+    world.begin(remembered(world))
+    world.expects(dhcp.REQUEST)
+    world.client.link_changed(world.now, 3000)
+    assert world.client.state is State.SELECTING
+    world.expects(dhcp.DISCOVER)
+
+
+@rfc("suspend-1")
+def test_an_answer_to_what_was_asked_before_is_not_taken_after_it(world: World) -> None:
+    """The lease would be timed from the request, by a clock that stood still."""
+    world.become_bound()
+    world.client.renew(world.now)
+    before = world.answer(dhcp.ACK)
+    world.expects(dhcp.REQUEST, to=SERVER, source=ADDRESS)
+    world.client.link_changed(world.now, 1000)
+    world.expects(dhcp.REQUEST)
+    world.arrives(before.build())
+    world.refused("dhcp_other_transaction")

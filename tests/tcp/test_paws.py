@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.tcp.states import State
+from stack.tcp.time_wait import suspended
 from stack.tcp.timestamps import Timestamps
 from tests.requirements import rfc
 
@@ -146,3 +147,17 @@ def test_ts_recent_never_goes_back(arrivals: list[tuple[int, int]]) -> None:
             timestamps.remember(val, 100 + distance, 1.0)
         assert timestamps.recent >= before
         assert timestamps.recent in (before, val)
+
+
+@rfc("suspend-2")
+def test_what_the_peer_said_before_the_machine_was_suspended_is_as_old_as_it_is() -> None:
+    """A month on, the peer's timestamps have wrapped: its data must not be taken for an old duplicate's for ever."""
+    conn, peer = agreed()
+    peer.sends(ACK, b"new", options=stamp(100))
+    peer.world.wait(0.1)
+    peer.expects(ACK)
+    suspended(conn, 30 * DAY_S, peer.world.now)
+    peer.sends(ACK, b"wrapped", seq=conn.rcv_nxt, options=stamp(99))
+    peer.world.wait(0.1)
+    peer.expects(ACK, ack=conn.rcv_nxt)
+    assert conn.receive(100, peer.world.now) == b"newwrapped"
