@@ -78,6 +78,7 @@ class Host:
         config: Config | None = None,
         *,
         random: Callable[[int], bytes],
+        clock_ms: Callable[[], int] | None = None,
         raise_errors: bool = False,
         report: Callable[[str], None] | None = None,
         trace: Trace | None = None,
@@ -93,7 +94,7 @@ class Host:
         self._next_index = 1
         self._interfaces: list[Interface] = []
         self.parts: list[Part] = []
-        self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random)
+        self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
         self._deadlines = Deadlines(self._moved)

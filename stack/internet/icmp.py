@@ -44,14 +44,19 @@ _IN_COUNTERS: dict[int, str] = {
 
 
 class Icmp:
-    """Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)`.
+    """Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)` and `clock_ms()`, milliseconds since
+    midnight UT. Without a clock Timestamp requests are not answered, and timestamp options not filled in.
 
-    `error_handlers[protocol]` is what a transport protocol registers. `clock_ms` (set afterwards) gives milliseconds
-    since midnight UT; without it, or unless configured, Timestamp requests are not answered.
+    `error_handlers[protocol]` is what a transport protocol registers.
     """
 
     def __init__(
-        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+        self,
+        config: IcmpConfig,
+        counters: Counters,
+        output: Ipv4Output,
+        random: Callable[[int], bytes],
+        clock_ms: Callable[[], int] | None,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -60,7 +65,7 @@ class Icmp:
         self.echo = EchoClient(config, counters, output, random)
         self.echo_server = EchoServer(config, counters, output)
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
-        self.clock_ms: Callable[[], int] | None = None
+        self.clock_ms = clock_ms
 
     def tables(self) -> dict[str, int]:
         """Our requests that wait for an answer, who asks us often, and whose budget of errors is remembered."""

@@ -36,7 +36,12 @@ class Ipv4:
     """
 
     def __init__(
-        self, config: IpConfig, icmp_config: IcmpConfig, counters: Counters, random: Callable[[int], bytes]
+        self,
+        config: IpConfig,
+        icmp_config: IcmpConfig,
+        counters: Counters,
+        random: Callable[[int], bytes],
+        clock_ms: Callable[[], int] | None = None,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -44,7 +49,7 @@ class Ipv4:
         self.interfaces: list[Interface] = [self.loopback]
         self._own: dict[bytes, Interface] = {}  # whose address it is: asked several times a connection, and a datagram
         self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback)
-        self.icmp = Icmp(icmp_config, counters, self.output, random)
+        self.icmp = Icmp(icmp_config, counters, self.output, random, clock_ms)
         self.input = Ipv4Input(
             config,
             counters,

@@ -26,6 +26,7 @@ from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.segment import refuse_segment
+from stack.sockets import time_of_day
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.resolver import check_kind, in_thread, installed
@@ -394,6 +395,24 @@ def with_memory(config: Config) -> Config:
     return replace(config, host=replace(config.host, memory_bytes=default_budget_bytes()))
 
 
+def make_core(
+    config: Config,
+    random: Callable[[int], bytes],
+    raise_errors: bool,
+    report: Callable[[str], None] | None,
+    trace: Trace | None,
+) -> Core:
+    """The host behind `open_host`, and what it cannot know by itself: the machine's memory and the time of day."""
+    return Core(
+        with_memory(config),
+        random=random,
+        clock_ms=time_of_day.milliseconds,
+        raise_errors=raise_errors,
+        report=report,
+        trace=trace,
+    )
+
+
 @asynccontextmanager
 async def open_host(
     link: Link | None = None,
@@ -434,7 +453,7 @@ async def open_host(
         raise ValueError("an address or a gateway needs a link to go with")
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        core = Core(with_memory(config), random=random, raise_errors=raise_errors, report=report, trace=trace)
+        core = make_core(config, random, raise_errors, report, trace)
         runner = Runner(core, nursery, config.host.batch_frames, boottime)
         try:
             host = Host(runner)
