@@ -19,6 +19,7 @@ import pytest
 from tests import modes
 from tests.live.net import COMMAND, OURS, Namespace, Program, need, need_root, up, wait_until
 from tests.live.ordinary import UID, ordinary
+from tests.requirements import rfc
 
 READY = re.compile(r"ready: 10\.9\.0\.2 on tap0 \([0-9a-f]{2}(:[0-9a-f]{2}){5}\), offload [\w+]+")
 
@@ -69,6 +70,17 @@ def test_a_capture_carries_the_time_of_day(namespace: Namespace, tmp_path: Path)
     command = ["tcpdump", "-n", "-tt", "-r", str(capture), "icmp"]
     first = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
     assert abs(float(first) - time.time()) < 60
+
+
+@rfc("drift-1")
+def test_ping_gets_the_time_of_day_from_us(namespace: Namespace) -> None:
+    """The kernel stamps the option as it goes out, and we as it comes in: both go by one clock."""
+    need("ping")
+    with up(namespace):
+        output = namespace.run("ping", "-n", "-c", "1", "-T", "tsandaddr", OURS).decode()
+    assert f"from {OURS}" in output
+    stamps = dict(re.findall(r"(10\.9\.0\.\d+)\s+(-?\d+)", output[output.index("TS:") :]))
+    assert abs(int(stamps[OURS])) < 10_000  # ping shows what each adds to the one before, in milliseconds
 
 
 def test_trace_prints_a_line_for_each_layer(namespace: Namespace) -> None:

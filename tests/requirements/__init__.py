@@ -7,7 +7,8 @@ more than three on one test. `scripts/conformance` makes the table of them, `scr
 flaws.tsv is the list of what no clause asks for: attacks that worked once. Its columns are the id, the attack, and what
 must hold; each row binds as a MUST does, and its marks and mutants are those of any clause.
 
-exceptions.tsv holds the clauses that this stack does not follow, one sentence each; where.tsv says which function
+exceptions.tsv holds the clauses that this stack does not follow, one sentence each, and shown.tsv the tests that show
+that each sentence is true (tests/test_exceptions.py asks for them); where.tsv says which function
 answers for a clause; mutants.toml are the changes to the code that a marked test must notice.
 """
 
@@ -102,6 +103,14 @@ def exceptions() -> dict[str, Excepted]:
     return {
         row["id"]: Excepted(row["id"], row["kind"], row["clause"], row["sentence"]) for row in _rows("exceptions.tsv")
     }
+
+
+def shown() -> dict[str, tuple[str, ...]]:
+    """Clause id to the tests ("tests/tcp/test_rtt.py::test_rto_has_a_floor") that show its exception's sentence."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in _rows("shown.tsv"):
+        found[row["id"]] = (*found.get(row["id"], ()), row["test"])
+    return found
 
 
 def where() -> dict[str, str]:
