@@ -26,7 +26,8 @@ import trio
 from trio.abc import HalfCloseableStream as Stream
 
 from .page import Kept, plain_page, status_page
-from .places import Place, Places, Shares
+from .patience import give_up
+from .places import Place, Places
 
 if TYPE_CHECKING:
     from stack import Host
@@ -63,16 +64,20 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Content:
-    """What a request gets: `length` bytes of an open file (which may be one in memory)."""
+    """What a request gets: `length` bytes of an open file (which may be one in memory).
+
+    `waits` is called when the client is waited for, to read the next part of it.
+    """
 
     kind: str
     length: int
     file: BinaryIO
     modified: float | None = None
+    waits: Callable[[], None] = lambda: None
 
 
-Find = Callable[[str, str], Awaitable[Content]]
-"""What the client at an address gets for a path. Raises Refused, OSError."""
+Find = Callable[[str, Place], Awaitable[Content]]
+"""What the client that has this place gets for a path. Raises Refused, OSError."""
 
 
 def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
@@ -82,13 +87,13 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
     """
     kept = Kept(partial(status_page if status else plain_page, host))
     places = Places(MOST_CONNECTIONS, CONNECTIONS_SHARE)
-    files = Shares(MOST_FILES, FILES_SHARE)
+    files = Places(MOST_FILES, FILES_SHARE)
     listings = Listings()
     turned_away = 0
 
-    async def find(path: str, client: str) -> Content:
+    async def find(path: str, place: Place) -> Content:
         if root is not None:
-            return await find_file(root, path, listings, files, client)
+            return await find_file(root, path, listings, files, place)
         if path == "/":
             return whole("text/html; charset=utf-8", await kept.get())
         raise Refused(HTTPStatus.NOT_FOUND, "there is only the page /")
@@ -98,9 +103,12 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
         place = places.take(peer(stream))
         if place is not None:
             try:
-                await serve_connection(stream, find, places, place)
+                with place.scope:
+                    await serve_connection(stream, find, places, place)
             finally:
                 places.give_back(place)
+            if place.scope.cancelled_caught:
+                give_up(stream)  # what it has not read is not kept for it any longer
         elif turned_away < MOST_TURNED_AWAY:
             turned_away += 1
             try:
@@ -125,17 +133,26 @@ def peer(stream: Stream) -> str:
 async def serve_connection(stream: Stream, find: Find, places: Places, place: Place) -> None:
     """Answer requests one after another until one side has had enough. TooSlowError: the client does not read.
 
-    While it waits for a request, another connection may take its place.
+    While it waits for its client, another connection may take its place.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
+
+    async def finding(path: str) -> Content:
+        places.works(place)
+        try:
+            return await find(path, place)
+        finally:
+            places.waits(place)
+
     try:
         while True:
             request = None
-            with places.waiting(place, IDLE_S):
+            places.waits(place)
+            with trio.move_on_after(IDLE_S):
                 request = await next_event(connection, stream)
             if not isinstance(request, h11.Request):
                 return
-            await respond(connection, stream, request, lambda path: find(path, place.address))
+            await respond(connection, stream, request, finding, lambda: places.waits(place))
             if connection.our_state is not h11.DONE or not await skip_body(connection, stream):
                 break
             connection.start_next_cycle()
@@ -194,9 +211,16 @@ async def next_event(connection: h11.Connection, stream: Stream) -> object:
 
 
 async def respond(
-    connection: h11.Connection, stream: Stream, request: h11.Request, find: Callable[[str], Awaitable[Content]]
+    connection: h11.Connection,
+    stream: Stream,
+    request: h11.Request,
+    find: Callable[[str], Awaitable[Content]],
+    waits: Callable[[], None],
 ) -> None:
-    """Send what the request asks for, or why not. Its body has not been read, and need not be."""
+    """Send what the request asks for, or why not. Its body has not been read, and need not be.
+
+    `waits` is called when the client is waited for, to read the next part of the answer.
+    """
     head = request.method == b"HEAD"
     length = int(dict(request.headers).get(b"content-length", 0))
     # Who waits to be told to go on (RFC 9110 section 10.1.1) sends no body to be skipped; a large one is not worth it.
@@ -222,6 +246,8 @@ async def respond(
         await send_head(connection, stream, HTTPStatus.OK, headers)
         left = 0 if head else content.length
         while left:
+            waits()
+            content.waits()
             with trio.fail_after(SEND_S):
                 await stream.wait_send_all_might_not_block()  # a chunk is read when it can go out
             chunk = file.read(min(CHUNK_BYTES, left))
@@ -277,22 +303,24 @@ def whole(kind: str, body: bytes) -> Content:
 
 
 class Served(io.FileIO):
-    """A file that counts as open, among those that may be, until it is closed. The caller has taken it from `files`."""
+    """A file that has a place, among those that may be open, until it is closed."""
 
-    def __init__(self, descriptor: int, files: Shares, client: str) -> None:
+    def __init__(self, descriptor: int, files: Places, place: Place) -> None:
         super().__init__(descriptor)
         self._files = files
-        self._client = client
+        self._place = place
 
     def close(self) -> None:
         """Close it and give its place to another."""
-        if not self.closed:
-            self._files.give_back(self._client)
+        self._files.give_back(self._place)
         super().close()
 
 
-async def find_file(root: Path, path: str, listings: Listings, files: Shares, client: str) -> Content:
-    """The file or folder that `path` names below `root`; nothing outside it, by whatever links."""
+async def find_file(root: Path, path: str, listings: Listings, files: Places, connection: Place) -> Content:
+    """The file or folder that `path` names below `root`; nothing outside it, by whatever links.
+
+    The file gets a place of its own: when that is taken away, so is the connection's.
+    """
     place = resolve_below(root, path)
     if place.is_dir():
         if not path.endswith("/"):
@@ -303,20 +331,21 @@ async def find_file(root: Path, path: str, listings: Listings, files: Shares, cl
         if not index.is_file() or not index.resolve().is_relative_to(root):
             return whole("text/html; charset=utf-8", await listings.get(root, place, path))
         place = index.resolve()
-    if not files.take(client):
+    opened = files.take(connection.address, connection.scope)
+    if opened is None:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many files are being read", [("Retry-After", "5")])
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except BaseException:
-        files.give_back(client)
+        files.give_back(opened)
         raise
-    file = Served(descriptor, files, client)
+    file = Served(descriptor, files, opened)
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
         raise Refused(HTTPStatus.FORBIDDEN, "it is no file")
     kind = mimetypes.guess_type(place.name)[0] or "application/octet-stream"
-    return Content(kind, status.st_size, file, status.st_mtime)
+    return Content(kind, status.st_size, file, status.st_mtime, partial(files.waits, opened))
 
 
 def resolve_below(root: Path, path: str) -> Path:

@@ -1,20 +1,19 @@
 """Places for clients: so many in all, so many for each address, and those that only wait give way to new ones.
 
-A client that opens connections and sends its requests byte by byte ("slow loris") spends nothing and would keep all
-others out. It is met in two ways. An address has a share of the places. And a connection that has waited for its
-request for `GRACE_S` gives its place to a new one, the longest wait first, where there is no other: a client in earnest
-has sent its request by then. That helps where all clients share one address, too, behind a NAT.
+A client that opens connections and sends its requests byte by byte ("slow loris"), or their bodies, or does not read
+the answers, spends nothing and would keep all others out. It is met in two ways. An address has a share of the places.
+And a connection that has waited for its client for `GRACE_S` gives its place to a new one, the longest wait first,
+where there is no other: a client in earnest has sent its request by then, or has read a part of the answer. That helps
+where all clients share one address, too, behind a NAT.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import trio
 
-GRACE_S = 1.0  # a connection that waits for its request keeps its place for so long
+GRACE_S = 1.0  # a connection that waits for its client keeps its place for so long
 
 
 class Shares:
@@ -51,30 +50,30 @@ class Shares:
 
 
 class Place:
-    """One connection's place. `scope` is the wait for a request in which it may be taken away."""
+    """One connection's place, or that of a file that it is sent. `scope` is cancelled when it is taken away."""
 
     __slots__ = ("address", "held", "scope", "since")
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, scope: trio.CancelScope) -> None:
         self.address = address
+        self.scope = scope
         self.held = True
-        self.scope: trio.CancelScope | None = None
         self.since = 0.0
 
 
 class Places:
-    """The places for connections to one service."""
+    """`most` places, of which the clients of one address hold `share` at most."""
 
     def __init__(self, most: int, share: int) -> None:
         self._shares = Shares(most, share)
-        self._waiting: OrderedDict[Place, None] = OrderedDict()
+        self._waiting: OrderedDict[Place, None] = OrderedDict()  # the longest wait first
         self._waiting_of: dict[str, OrderedDict[Place, None]] = {}
 
     def __len__(self) -> int:
         return self._shares.count
 
-    def take(self, address: str) -> Place | None:
-        """A place for a new connection, perhaps that of one that waits for its request; None where there is none."""
+    def take(self, address: str, scope: trio.CancelScope | None = None) -> Place | None:
+        """A new place, perhaps that of a connection that waits for its client; None where there is none."""
         if not self._shares.has_share(address):
             candidates = self._waiting_of.get(address)
         elif self._shares.is_full():
@@ -84,37 +83,32 @@ class Places:
         if candidates:
             longest = next(iter(candidates))
             if trio.current_time() - longest.since >= GRACE_S:
-                self._take_away(longest)
-        return Place(address) if self._shares.take(address) else None
+                self.give_back(longest)
+                longest.scope.cancel()
+        return Place(address, scope or trio.CancelScope()) if self._shares.take(address) else None
 
     def give_back(self, place: Place) -> None:
-        """The connection has ended, or its place was taken away before."""
+        """The connection has ended, or its place is taken away."""
         if place.held:
+            self.works(place)
             place.held = False
             self._shares.give_back(place.address)
 
-    @contextmanager
-    def waiting(self, place: Place, seconds: float) -> Iterator[None]:
-        """The block waits for a request: it ends after so long, or when another connection needs the place."""
-        place.since = trio.current_time()
-        with trio.CancelScope(deadline=place.since + seconds) as place.scope:
+    def waits(self, place: Place) -> None:
+        """From now on its client is waited for: for a request, or to read the next part of an answer."""
+        if place.held:
+            place.since = trio.current_time()
             self._waiting[place] = None
-            self._waiting_of.setdefault(place.address, OrderedDict())[place] = None
-            try:
-                yield
-            finally:
-                self._waits_no_more(place)
+            self._waiting.move_to_end(place)
+            same = self._waiting_of.setdefault(place.address, OrderedDict())
+            same[place] = None
+            same.move_to_end(place)
 
-    def _waits_no_more(self, place: Place) -> None:
+    def works(self, place: Place) -> None:
+        """Its client is not waited for now: what it has asked for is being made."""
         if place in self._waiting:
             del self._waiting[place]
             same = self._waiting_of[place.address]
             del same[place]
             if not same:
                 del self._waiting_of[place.address]
-
-    def _take_away(self, place: Place) -> None:
-        self._waits_no_more(place)
-        self.give_back(place)
-        if place.scope is not None:
-            place.scope.cancel()

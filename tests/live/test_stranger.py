@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,28 @@ def test_slow_clients_of_one_address_do_not_shut_out_another(namespace: Namespac
         finally:
             for client in slow:
                 client.close()
+
+
+@rfc("service-2")
+@pytest.mark.parametrize("kind", ["slow bodies", "no reading"])
+def test_slow_clients_behind_a_nat_do_not_shut_out_another_behind_it(
+    namespace: Namespace, http_root: str, kind: str
+) -> None:
+    """500 connections, the share of one address, whose requests are complete; or 64, its share of the open files."""
+    (Path(http_root) / "hello").write_text("hello")
+    (Path(http_root) / "large").write_bytes(bytes(3_000_000))
+    count, said = {
+        "slow bodies": (500, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\nx"),
+        "no reading": (64, b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n"),
+    }[kind]
+    with run(namespace, "--http-root", http_root), ExitStack() as slow:
+        for _ in range(count):
+            client = slow.enter_context(namespace.socket(socket.SOCK_STREAM))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect((OURS, 80))
+            client.sendall(said)
+        time.sleep(1.5)  # longer than the grace
+        assert [fetch(namespace, "/hello") for _ in range(12)] == [(200, b"hello")] * 12
 
 
 @rfc("service-3")

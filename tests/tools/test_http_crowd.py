@@ -84,6 +84,7 @@ class Crowd:
 
 
 SLOW = b"GET /a.txt HT"
+SLOW_BODY = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\nx"
 
 
 @rfc("service-2")
@@ -102,23 +103,86 @@ def test_slow_clients_of_one_address_leave_the_others_their_places(root: Path, m
 
 
 @rfc("service-2")
+@pytest.mark.parametrize("request_", [SLOW, SLOW_BODY])
 @pytest.mark.parametrize("addresses", [1, 50])
 def test_a_slow_client_gives_its_place_to_one_in_earnest(
-    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int
+    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes
 ) -> None:
     """Behind a NAT all have one address; and an attacker on the link has as many as it likes."""
     crowd = Crowd(monkeypatch, root)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", SLOW) for n in range(50)]
+            slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", request_) for n in range(50)]
             await trio.sleep(places.GRACE_S + 0.1)
             for _ in range(12):
-                await crowd.says(nursery, "10.9.1.0", SLOW)
+                await crowd.says(nursery, "10.9.1.0", request_)
                 assert await crowd.gets(nursery, "10.9.1.0") == 200
                 await trio.sleep(places.GRACE_S / 2)
             with trio.fail_after(1):
-                assert await slow[0].receive_some() == b""  # the longest wait: it was hung up on
+                while await slow[0].receive_some():
+                    pass  # the longest wait: it was hung up on
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+
+
+class Reader:
+    """A client on a stream that takes a part only when it is read."""
+
+    def __init__(self, crowd: Crowd, nursery: trio.Nursery, address: str, target: bytes) -> None:
+        ours, self.stream = trio.testing.lockstep_stream_pair()
+        crowd.addresses[id(ours)] = address
+        crowd.kept.append(ours)
+        request = b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target
+
+        async def serve() -> None:
+            await crowd.handler(ours)
+            await ours.aclose()
+
+        nursery.start_soon(serve)
+        nursery.start_soon(self.stream.send_all, request)
+
+    async def status(self) -> int:
+        """That of the answer, whose first part is read for it."""
+        with trio.fail_after(1):
+            return int(bytes(await self.stream.receive_some())[9:12])
+
+    async def read(self) -> int:
+        """How many octets come until the connection ends."""
+        count = 0
+        while part := await self.stream.receive_some():
+            count += len(part)
+        return count
+
+
+@rfc("service-2")
+@pytest.mark.parametrize("limit", ["CONNECTIONS_SHARE", "MOST_CONNECTIONS", "FILES_SHARE", "MOST_FILES"])
+def test_a_client_that_does_not_read_gives_its_place_to_one_that_does(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """The longest since it has read anything goes first, and one that goes on reading keeps its place."""
+    crowd = Crowd(monkeypatch, root, most=100, share=100)
+    monkeypatch.setattr(httpd, limit, 5)
+    crowd.handler = httpd.handler(host(), root)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            reads = Reader(crowd, nursery, "10.9.0.1", b"/big.bin")
+            assert await reads.status() == 200
+            stuck = [Reader(crowd, nursery, "10.9.0.1", b"/big.bin") for _ in range(4)]
+            assert [await each.status() for each in stuck] == [200] * 4
+            assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
+            await trio.sleep(places.GRACE_S / 2)
+            while len(await reads.stream.receive_some()) < 1000:
+                pass
+            await trio.sleep(places.GRACE_S / 2 + 0.1)
+            for _ in range(4):
+                assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 200
+            assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
+            for each in stuck:
+                assert await each.read() < 300_000
+            assert await reads.read() > 100_000
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
@@ -172,13 +236,18 @@ def test_places_are_counted_as_they_are_taken_and_given_back() -> None:
         assert one is not None
         assert two is not None
         assert table.take("a") is None
-        with table.waiting(one, 30):
+        with one.scope:
+            table.waits(one)
             assert table.take("a") is None
+            await trio.sleep(places.GRACE_S)
+            table.works(one)
+            assert table.take("a") is None
+            table.waits(one)
             await trio.sleep(places.GRACE_S)
             new = table.take("a")
             assert new is not None
             await trio.sleep(100)
-        assert trio.current_time() < 2  # it was taken away meanwhile
+        assert trio.current_time() < 3  # it was taken away meanwhile
         table.give_back(one)
         assert len(table) == 2
         for place in (two, new):
