@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
+import marshal
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -228,6 +231,17 @@ def plant(folder: Path, mark: Path) -> None:
         fake(folder, name, f'echo "{name} $(/usr/bin/id -u)" >>"{mark}"')
 
 
+def plant_compiled(folder: Path, mark: Path, checkout: Path) -> None:
+    """Compiled modules that leave a mark, for the scripts' own: what PYTHONPYCACHEPREFIX makes of a folder."""
+    own = [checkout / "scripts" / "measuring" / "__main__.py", checkout / "tests" / "fuzz" / "__main__.py"]
+    for source in own:
+        made = folder.joinpath(*source.parts[1:-1], f"{source.stem}.{sys.implementation.cache_tag}.pyc")
+        made.parent.mkdir(parents=True)
+        status = source.stat()
+        fit = importlib.util.MAGIC_NUMBER + struct.pack("<3I", 0, int(status.st_mtime), status.st_size)
+        made.write_bytes(fit + marshal.dumps(compile(f"open({str(mark)!r}, 'a').write('compiled')", "", "exec")))
+
+
 @pytest.fixture(scope="module")
 def with_everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with a real interpreter and this run's packages; a module that takes long only says its version."""
@@ -264,8 +278,10 @@ def test_nothing_in_the_current_folder_is_run(with_everything: Path, tmp_path: P
         "PATH": f":.:{os.environ['PATH']}:",
         "PYTHONPATH": ":.",
         "PYTHONSTARTUP": "startup",
+        "PYTHONPYCACHEPREFIX": "compiled",
         "CDPATH": ".:",
     }
+    plant_compiled(planted / "compiled", mark, with_everything)
     for more in ({}, pointing):
         done = subprocess.run(
             [with_everything / "scripts" / script, *SHORT.get(script, [])],
@@ -279,6 +295,29 @@ def test_nothing_in_the_current_folder_is_run(with_everything: Path, tmp_path: P
         assert not mark.exists(), mark.read_text()
         # mutants takes --help for the name of a clause, which it looks for.
         assert done.returncode == 0 or "none is kept for --help" in done.stderr, done.stderr
+
+
+@rfc("root-1", "root-2")
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("how", ["bash NAME", "bash -c '. FOLDER/NAME'", "sh -c '. FOLDER/NAME'"])
+def test_a_script_that_cannot_tell_its_own_folder_reads_nothing(tmp_path: Path, script: str, how: str) -> None:
+    """bash looks a script up by PATH, and then has its bare name as $0; one that is sourced has the shell's."""
+    planted, mark = tmp_path / "planted", tmp_path / "mark"
+    planted.mkdir()
+    (planted / "safely").write_text(f"echo ran >>'{mark}'; exit")
+    command = how.replace("NAME", script).replace("FOLDER", f"'{TOP / 'scripts'}'".replace("'", '"'))
+    done = subprocess.run(
+        command,
+        shell=True,
+        env={**os.environ, "PATH": f"{TOP / 'scripts'}:{os.environ['PATH']}"},
+        cwd=planted,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert not mark.exists(), mark.read_text()
+    assert (done.returncode, done.stderr.count("start this by its path")) == (2, 1), done.stderr
 
 
 @rfc("root-1", "root-2")
