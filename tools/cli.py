@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,7 @@ DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: the process's own) and give its exit status."""
+    have_standard_descriptors()
     words = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
     if words[:1] == ["lab"] and "--" in words:
@@ -34,6 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(chosen, arguments, command)
     finally:
         last_words()
+
+
+def have_standard_descriptors() -> None:
+    """Open the null device where one of the first three descriptors is closed.
+
+    Else the next file that is opened, a capture say, would be what other code takes for standard error.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequence[str]) -> int:

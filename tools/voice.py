@@ -37,10 +37,11 @@ class Failed(Exception):
 class Voice:
     """Says lines on the stream that `stream` gives. May be called from within the protocol code: does not raise.
 
+    Without a stream, where the program was started with that descriptor closed (`>&-`), nothing is said.
     When a line cannot be written at all and the stream is `vital`, the program is asked to end, by SIGTERM.
     """
 
-    def __init__(self, stream: Callable[[], TextIO], called: str, *, vital: bool = False) -> None:
+    def __init__(self, stream: Callable[[], TextIO | None], called: str, *, vital: bool = False) -> None:
         self._stream = stream
         self._called = called
         self._vital = vital
@@ -59,6 +60,8 @@ class Voice:
     def __call__(self, line: str) -> None:
         """Say one line: at once where that cannot take long, else as soon as the reader takes it."""
         stream = self._stream()
+        if stream is None:
+            return
         descriptor = slow_descriptor(stream)
         if descriptor is not None:
             self._keep((line + "\n").encode(stream.encoding or "utf-8", "backslashreplace"), descriptor)
@@ -173,7 +176,7 @@ class Voice:
             self._taken_bytes += written
             view = view[written:]
 
-    def _fail(self, error: OSError, stream: TextIO) -> None:
+    def _fail(self, error: OSError, stream: TextIO | None) -> None:
         first, self._failure = self._failure is None, error
         with self._changed:
             for data in self._lines:
@@ -182,8 +185,9 @@ class Voice:
             self._lines.clear()
             self._lost = 0
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        with suppress(OSError):  # there is no descriptor, where a log could not be made
-            os.dup2(nowhere, stream.fileno())  # for what print still holds
+        if stream is not None:
+            with suppress(OSError):  # there is no descriptor, where a log could not be made
+                os.dup2(nowhere, stream.fileno())  # for what print still holds
         os.close(nowhere)
         if first and self._vital:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from tests import modes
 from tests.live.attacker import RUN, run
-from tests.live.net import COMMAND, OURS, PATIENCE_S, THEIRS, Namespace, need
+from tests.live.net import COMMAND, OURS, PATIENCE_S, THEIRS, Namespace, need, wait_until
 from tests.requirements import rfc
 
 OTHER = "10.9.0.7"  # another address of the kernel's: a second client
@@ -184,3 +185,20 @@ def test_a_trace_into_a_pipe_that_is_not_read_stops_nothing(namespace: Namespace
         status, output, errors = program.stop()  # which reads all that is there
     assert (status, errors) == (0, b"")
     assert output.count(b"ICMP echo reply") >= 600
+
+
+@rfc("watch-3")
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_stop_nothing_and_are_given_to_nothing(
+    namespace: Namespace, tmp_path: Path, redirection: str
+) -> None:
+    """The next descriptors that are opened would have their numbers: what is printed would go into a capture."""
+    capture = tmp_path / "capture"
+    script = f'exec "$0" "$@" {redirection}'
+    with namespace.start("sh", "-c", script, str(RUN), *modes.up_options(), "--pcap", str(capture)) as program:
+        wait_until(lambda: " 1 received" in ping(namespace, "-c", "1", "-W", "1"), "the host answers")
+        for number in (0, 1, 2):
+            place = os.readlink(f"/proc/{program.process.pid}/fd/{number}")
+            assert place.startswith("pipe:") or place == os.devnull
+        status, _, errors = program.stop()
+    assert (status, errors) == (0, b"")

@@ -191,3 +191,11 @@ def test_the_last_words_tell_what_was_not_read(monkeypatch: pytest.MonkeyPatch, 
         read_to_end_of(reading, 2000)
         in_time(voice.say.flush)
     os.close(reading)
+
+
+@rfc("watch-3")
+def test_a_stream_that_was_closed_at_the_start_is_not_missed() -> None:
+    say = voice.Voice(lambda: None, "standard output", vital=True)
+    say("nothing")
+    say.check()
+    assert say.held_lines == 0
