@@ -70,9 +70,13 @@ class Budget:
             self.crossed()
 
     def crossed(self) -> None:
-        """`used` has passed the pressure mark."""
+        """`used` has passed the pressure mark.
+
+        After pruning that has led to nothing `prune_at` lies above the mark, and stays there: a sender whose datagrams
+        carry the use across the mark, one after another, would have all connections searched for each.
+        """
         self.tight = self.used > self.pressure
-        self.prune_at = self.pressure
+        self.prune_at = min(self.prune_at, self.pressure + (self.total >> 6))
 
     def left(self, peer: bytes) -> int:
         """How many octets more a peer may hold while the host is tight; 0 when it is beyond its share."""

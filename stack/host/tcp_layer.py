@@ -24,6 +24,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
+from stack.tcp.memory import give_back
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
@@ -201,8 +202,7 @@ class TcpLayer:
             tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
             tcb.error = number
             tcb.deadline = inf
-        if tcb.listener is not None and not tcb.listener.gone(tcb):
-            tcb.listener = None
+        give_back(tcb)
         self._closed(tcb)
         tcb.path.close()
         for wake in (tcb.on_readable, tcb.on_writable):

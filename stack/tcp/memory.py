@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stack.budget import Budget
 from stack.tcp.recvbuf import RUN_BYTES
+from stack.tcp.scoreboard import RANGE_BYTES
 from stack.tcp.segment import Segment
 from stack.tcp.states import State
 from stack.tcp.tcb import Tcb
@@ -20,9 +21,9 @@ def recharge(tcb: Tcb) -> None:
     `output.set_timers` and `user_calls.after_read` do the same in place: they are called too often for one more call.
     """
     budget = tcb.services.budget
-    receiving, sending = tcb.receive_buffer, tcb.send_buffer
+    receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    weight += (weight >> 3) + receiving.behind
+    weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
     if tcb.state <= State.LISTEN and tcb.listener is None:
         charge = weight  # what the user has not read
     elif tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
@@ -38,9 +39,18 @@ def recharge(tcb: Tcb) -> None:
 
 
 def window_limit(tcb: Tcb) -> int:
-    """What takes the place of RCV.BUFF when the host is tight: all that a peer within its share may have left."""
+    """What takes the place of RCV.BUFF when the host is tight: all that a peer within its share may have left.
+
+    It is no less than what one in the window field stands for, or the window would look closed to the peer.
+    """
     budget = tcb.services.budget
-    return min(tcb.rcvbuf, max(budget.left(tcb.remote[0]), budget.least))
+    return min(tcb.rcvbuf, max(budget.left(tcb.remote[0]), budget.least, 1 << tcb.rcv_shift))
+
+
+def ranges_limit(tcb: Tcb) -> int:
+    """How many ranges the scoreboard may have when the host is tight; what is not noted counts as not SACKed."""
+    budget = tcb.services.budget
+    return tcb.services.config.max_sacked_ranges if budget.left(tcb.remote[0]) else budget.least // RANGE_BYTES
 
 
 def send_room(tcb: Tcb) -> int:
@@ -97,6 +107,24 @@ def prune(budget: Budget) -> None:
             break
         _forget_behind(tcb, budget)
     budget.prune_at = max(budget.pressure, budget.used + (budget.total >> 6))
+
+
+def give_back(tcb: Tcb) -> None:
+    """The connection is over: what has arrived in order stays for its user, all else is flushed.
+
+    One that waits to be accepted keeps its place, and stays charged, until it is.
+    """
+    tcb.send_buffer.clear()
+    if tcb.scoreboard is not None and tcb.scoreboard.sacked:
+        tcb.scoreboard.clear()
+    tcb.syn_text = None
+    tcb.receive_buffer.forget_held()
+    if tcb.orphaned:
+        tcb.receive_buffer.clear()
+    if tcb.listener is not None and not tcb.listener.gone(tcb):
+        tcb.listener = None
+    tcb.services.budget.behind.pop(tcb, None)
+    recharge(tcb)
 
 
 def _forget_behind(tcb: Tcb, budget: Budget) -> None:

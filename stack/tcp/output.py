@@ -13,7 +13,7 @@ from stack.tcp import tlp, user_timeout
 from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import note_sent
 from stack.tcp.rack import Rack
-from stack.tcp.scoreboard import NEW, Scoreboard
+from stack.tcp.scoreboard import NEW, RANGE_BYTES, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import TCP_HEADER_BYTES, WAKE_WRITABLE, Tcb
@@ -415,14 +415,14 @@ def send_loss_probe(tcb: Tcb, now: float) -> None:
 
 def set_timers(tcb: Tcb, now: float) -> None:
     """Arm what must be armed and disarm what is over; then derive the one deadline (RFC 6298 section 5)."""
-    state = tcb.state
+    state, board = tcb.state, tcb.scoreboard
     if state <= _LISTEN:  # over, or given back to its listener: nothing is waited for
         tcb.deadline = inf
         return
     # What memory.recharge does, without a call.
     receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    weight += (weight >> 3) + receiving.behind
+    weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
     if _ESTABLISHED <= state < _TIME_WAIT:
         weight -= budget.prepaid
         charge = budget.connection + weight if weight > 0 else budget.connection

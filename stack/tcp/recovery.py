@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from stack.tcp import tlp, undo
+from stack.tcp.memory import ranges_limit
 from stack.tcp.output import retransmit_front
 from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
@@ -35,7 +36,8 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
         if dsack:
             tcb.services.counters["tcpInDsacks"] += 1
             del numbers[0]
-        news = board.update(numbers, board.high_ack + tcb.flight)
+        most = ranges_limit(tcb) if tcb.services.budget.tight else None
+        news = board.update(numbers, board.high_ack + tcb.flight, most)
     if acked:
         tcb.duplicate_acks = 0
     if news:

@@ -21,18 +21,24 @@ DUP_THRESH = 3  # RFC 5681 section 3.2, RFC 6675 section 2, RFC 8985 section 3.3
 _HALF = 0x8000_0000
 _NO_RANGES: list[int] = []  # of every connection from which nothing is missing, nearly always all: never written to
 
+# What a range takes: two numbers, and their places in two lists.
+RANGE_BYTES = 80
+
 # The rules of NextSeg
 LOST, NEW, MAYBE_LOST, RESCUE = 1, 2, 3, 4
 
 
 class Scoreboard:
-    """The SACKed ranges above HighACK, sorted and disjoint (never touching), and RFC 6675's variables."""
+    """The SACKed ranges above HighACK, sorted and disjoint (never touching), and RFC 6675's variables.
 
-    __slots__ = ("_ends", "_most", "_starts", "high_ack", "high_rxt", "rescue_rxt", "sacked")
+    `starts` has where each of them begins: its length is their number.
+    """
+
+    __slots__ = ("_ends", "_most", "high_ack", "high_rxt", "rescue_rxt", "sacked", "starts")
 
     def __init__(self, most_ranges: int) -> None:
         self._most = most_ranges
-        self._starts = self._ends = _NO_RANGES
+        self.starts = self._ends = _NO_RANGES
         self.sacked = 0  # octets in all ranges
         self.high_ack = 0
         self.high_rxt = 0
@@ -45,7 +51,7 @@ class Scoreboard:
 
     def ranges(self) -> list[tuple[int, int]]:
         """All SACKed ranges, from left to right."""
-        return list(zip(self._starts, self._ends, strict=True))
+        return list(zip(self.starts, self._ends, strict=True))
 
     @property
     def highest(self) -> int:
@@ -55,7 +61,7 @@ class Scoreboard:
     def advance(self, high_ack: int) -> None:
         """The cumulative part of Update(): everything before `high_ack` is acknowledged."""
         self.high_ack = high_ack
-        starts, ends = self._starts, self._ends
+        starts, ends = self.starts, self._ends
         if not starts or starts[0] >= high_ack:
             return
         gone = bisect_right(ends, high_ack)
@@ -65,14 +71,17 @@ class Scoreboard:
             self.sacked -= high_ack - starts[0]
             starts[0] = high_ack
 
-    def update(self, blocks: list[tuple[int, int]], high_data: int) -> list[tuple[int, int]]:
+    def update(self, blocks: list[tuple[int, int]], high_data: int, most: int | None = None) -> list[tuple[int, int]]:
         """Update(): record the SACK blocks of one ACK; return the ranges that were not SACKed before.
 
         What does not lie between HighACK and HighData is no answer to anything we sent and is ignored, and so is a
-        block that would make more ranges than we keep: its octets then count as not SACKed.
+        block that would make more ranges than we keep (`most`, where that is less than usual): its octets then count as
+        not SACKed.
         """
+        if most is None:
+            most = self._most
         news: list[tuple[int, int]] = []
-        starts, ends = self._starts, self._ends
+        starts, ends = self.starts, self._ends
         for start, end in blocks:
             if not self.high_ack <= start < end <= high_data:
                 continue
@@ -91,9 +100,9 @@ class Scoreboard:
                 left, right = min(starts[first], start), max(ends[last - 1], end)
                 self.sacked += (right - left) - (sum(ends[first:last]) - sum(starts[first:last]))
                 starts[first:last], ends[first:last] = [left], [right]
-            elif len(starts) < self._most:
+            elif len(starts) < most:
                 if starts is _NO_RANGES:
-                    starts, ends = self._starts, self._ends = [], []
+                    starts, ends = self.starts, self._ends = [], []
                 starts.insert(first, start)
                 ends.insert(first, end)
                 self.sacked += end - start
@@ -102,21 +111,21 @@ class Scoreboard:
 
     def is_sacked(self, number: int) -> bool:
         """Whether the peer says it has this octet."""
-        index = bisect_right(self._starts, number) - 1
+        index = bisect_right(self.starts, number) - 1
         return index >= 0 and number < self._ends[index]
 
     def unsacked_from(self, number: int, stop: int) -> tuple[int, int]:
         """The first stretch of unSACKed octets at or after `number` and before `stop`; an empty one when none is."""
-        index = bisect_right(self._starts, number)
+        index = bisect_right(self.starts, number)
         if index and number < self._ends[index - 1]:
             number = self._ends[index - 1]
-        end = self._starts[index] if index < len(self._starts) else stop
+        end = self.starts[index] if index < len(self.starts) else stop
         return min(number, stop), min(end, stop)
 
     def _lost_below(self, mss: int) -> int:
         """IsLost() is true for every unSACKed octet before this one, and false from it on."""
         octets = 0
-        for count, (start, end) in enumerate(zip(reversed(self._starts), reversed(self._ends), strict=True), 1):
+        for count, (start, end) in enumerate(zip(reversed(self.starts), reversed(self._ends), strict=True), 1):
             octets += end - start
             if count == DUP_THRESH or octets > (DUP_THRESH - 1) * mss:
                 return start
@@ -129,9 +138,9 @@ class Scoreboard:
     def sacked_below(self, number: int) -> int:
         """How many octets before `number` are SACKed."""
         index = bisect_right(self._ends, number)
-        covered = sum(self._ends[:index]) - sum(self._starts[:index])
-        if index < len(self._starts) and self._starts[index] < number:
-            covered += number - self._starts[index]
+        covered = sum(self._ends[:index]) - sum(self.starts[:index])
+        if index < len(self.starts) and self.starts[index] < number:
+            covered += number - self.starts[index]
         return covered
 
     def _holes_below(self, number: int) -> int:
@@ -163,7 +172,7 @@ class Scoreboard:
     def _rescue(self, high_data: int, mss: int) -> tuple[int, int, int] | None:
         """Rule 4: a segment that includes the highest outstanding unSACKed octet."""
         if self._ends and self._ends[-1] == high_data:
-            last, before = self._starts[-1], self._ends[-2] if len(self._ends) > 1 else self.high_ack
+            last, before = self.starts[-1], self._ends[-2] if len(self._ends) > 1 else self.high_ack
         else:
             last, before = high_data, self.highest
         start = max(last - mss, before, self.high_ack)
@@ -182,7 +191,7 @@ class Scoreboard:
 
     def clear(self) -> None:
         """After a timeout: the receiver may have reneged, so forget what it said (RFC 2018 section 5)."""
-        self._starts = self._ends = _NO_RANGES
+        self.starts = self._ends = _NO_RANGES
         self.sacked = 0
         self.high_rxt = self.high_ack
         self.rescue_rxt = None

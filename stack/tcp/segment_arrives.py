@@ -166,6 +166,8 @@ def _keep_to_the_end(tcb: Tcb, seg: Segment) -> None:
         if tcb.receive_buffer.held:
             end = tcb.receive_buffer.next + seq.sub(tcb.rcv_fin_seq, tcb.rcv_nxt)
             tcb.receive_buffer.cut_held(end)
+            if not tcb.receive_buffer.held:
+                tcb.services.budget.behind.pop(tcb, None)
             if tcb.sack_reporter is not None:
                 tcb.sack_reporter.cut_held(end)
 
@@ -533,6 +535,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
         return
     tcb.peer_fin = True
     tcb.receive_buffer.forget_held()  # nothing can come after it
+    tcb.services.budget.behind.pop(tcb, None)
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from stack.tcp import fast_open
-from stack.tcp.memory import recharge
+from stack.tcp.memory import give_back
 from stack.tcp.output import send_reset, set_timers
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
@@ -25,15 +25,7 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
         fast_open.ended(tcb, event, now)
     tcb.enter(event, to)
     tcb.error = errno
-    tcb.send_buffer.clear()
-    tcb.syn_text = None
-    tcb.receive_buffer.forget_held()
-    if tcb.orphaned:
-        tcb.receive_buffer.clear()
-    if tcb.listener is not None and not tcb.listener.gone(tcb):
-        tcb.listener = None
-    tcb.services.budget.behind.pop(tcb, None)
-    recharge(tcb)
+    give_back(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
     tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
     tcb.ack_now = False

@@ -15,6 +15,7 @@ from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin, send_syn
 from stack.tcp.memory import recharge, send_room
 from stack.tcp.output import send_ack, set_timers, transmit
+from stack.tcp.scoreboard import RANGE_BYTES
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish, reset_connection
@@ -25,6 +26,8 @@ from stack.wire.checksum import Buffer
 
 # States in which the user may still SEND: before the handshake is over the data waits (3.10.2).
 _MAY_SEND = (State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSE_WAIT)
+
+_ESTABLISHED, _TIME_WAIT = State.ESTABLISHED, State.TIME_WAIT
 
 
 def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) -> int:
@@ -158,12 +161,13 @@ def _at_end(tcb: Tcb) -> bool:
 def after_read(tcb: Tcb, now: float) -> None:
     """The buffer has room again: tell the peer if it is worth telling (3.8.6.2.2), or if he waits for it."""
     budget = tcb.services.budget
-    if tcb.state is State.CLOSED:
+    if not _ESTABLISHED <= tcb.state < _TIME_WAIT:
         recharge(tcb)
     elif tcb.charged > budget.connection:  # as memory.recharge, without a call
-        receiving, sending = tcb.receive_buffer, tcb.send_buffer
+        receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
         weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-        weight += (weight >> 3) + receiving.behind - budget.prepaid
+        weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
+        weight -= budget.prepaid
         change = budget.connection + (weight if weight > 0 else 0) - tcb.charged
         tcb.charged += change
         budget.peers[tcb.remote[0]] += change
@@ -229,6 +233,7 @@ def close(tcb: Tcb, now: float) -> None:
         reset_connection(tcb, Event.ABORT, 0, now)
         return
     tcb.receive_buffer.clear()  # or peers could have us hold for a minute what nobody will read
+    tcb.services.budget.behind.pop(tcb, None)
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)

@@ -30,6 +30,8 @@ def _config(scenario: int) -> Config:
         config = replace(
             config, tcp=replace(config.tcp, sack=False, timestamps=False, rack=False, window_scaling=False)
         )
+    if scenario & 0x20:  # memory for half a dozen connections
+        config = replace(config, host=replace(config.host, memory_bytes=100_000))
     return config
 
 

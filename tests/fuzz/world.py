@@ -19,6 +19,7 @@ from stack.host.interface import Interface
 from stack.link.device import NO_OFFLOAD, Offload
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.memory import recharge
 from stack.tcp.seq import sub
 from stack.tcp.states import State
 from stack.udp.endpoint import Endpoint
@@ -42,7 +43,8 @@ LEFT_EMPTY = (
     "connections", "half_open", "listeners", "local_ports", "reserved_ports", "udp_endpoints", "paths",
     "path_mtus", "fragmented_datagrams", "fragment_sources", "fragment_bytes", "echo_requests", "not_accepted",
     "touched", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_askers", "loopback_packets",
-    "neighbor_queue_bytes", "tentative_addresses",
+    "neighbor_queue_bytes", "tentative_addresses", "memory_bytes", "memory_peers",
+    "memory_behind_gaps",
 )  # fmt: skip
 """Tables that have nothing in them once every user and every peer has gone."""
 
@@ -321,10 +323,24 @@ class World:
         assert tables["deadlines"] <= 2 * tables["connections"] + 64
         for connection in host.tcp.connections.values():
             self._check_connection(connection)
+        self._check_memory()
         for endpoint in self.endpoints:
             assert endpoint.charged >= 0
         for neighbors in filter(None, (self.interface.neighbors, self.bare.neighbors)):
             assert neighbors.waiting_bytes >= 0
+
+    def _check_memory(self) -> None:
+        """What is charged is what is held, to the octet, and no peer is charged less than nothing."""
+        budget = self.host.budget
+        for connection in [*self.host.tcp.connections.values(), *self.users]:
+            before = connection.charged
+            if before:
+                recharge(connection)
+            assert connection.charged == before, f"{connection.state.name}: {before} charged for {connection.charged}"
+        assert budget.used == sum(budget.peers.values()) + len(self.host.udp) * budget.endpoint
+        assert all(held > 0 for held in budget.peers.values()), budget.peers
+        assert budget.tight is (budget.used > budget.pressure)
+        assert all(connection.receive_buffer.held for connection in budget.behind), "nothing waits behind this gap"
 
     def _check_connection(self, connection: Connection) -> None:
         state = connection.state

@@ -17,6 +17,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.states import State
 from stack.wire.addresses import ANY
+from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
 
@@ -256,9 +257,7 @@ def test_a_connection_that_cannot_even_be_aborted_is_forgotten(world: World) -> 
     world.there.host.bind_tcp((ANY, 7))  # nothing keeps the port
 
 
-def test_a_child_that_fails_before_it_is_accepted_is_not_accepted(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_fails_before_it_is_accepted_is_handed_out_with_its_error(world: World) -> None:
     listener = world.there.listen(8)
     peer = world.here.connect("10.0.0.2", 8)
     world.network.run(lambda: listener.readable)
@@ -266,8 +265,21 @@ def test_a_child_that_fails_before_it_is_accepted_is_not_accepted(
     child.segment = child.abort = bug  # type: ignore[method-assign]
     world.send(peer)
     assert world.failures == 2
+    assert listener.accept() is child
+    assert (child.state, child.error) == (State.CLOSED, errno.ECONNABORTED)
+    assert (world.there.host.budget.used, world.there.host.budget.peers) == (0, {})
+
+
+@rfc("budget-1")
+def test_a_half_open_child_that_fails_is_not_charged_for_ever(world: World) -> None:
+    listener = world.there.listen(8)
+    world.here.connect("10.0.0.2", 8)
+    world.network.run(lambda: listener.half_open == 1)
+    [child] = [c for c in world.there.host.tcp.connections.values() if c.local[1] == 8]
+    child.segment = child.abort = bug  # type: ignore[method-assign]
+    world.network.run(lambda: world.failures == 2)
     assert not listener.readable
-    assert listener.accept() is None
+    assert (world.there.host.budget.used, world.there.host.budget.peers) == (0, {})
 
 
 def test_one_of_the_other_deadlines_that_raises_does_not_keep_the_next_from_its_turn(

@@ -19,7 +19,7 @@ from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
 from .test_sack import FIRST, agreed, comes, report
-from .world import ACK, FIN, MSS, SYN, THEIRS, Peer, add, established, listening, sub, text
+from .world import ACK, FIN, MSS, SYN, THEIRS, Peer, add, established, listening, sub, syn_sent, text
 
 STRANGER = bytes((10, 9, 0, 77))
 LEAST = 4096
@@ -68,6 +68,79 @@ def test_what_a_connection_holds_is_charged_to_its_peer_and_given_back() -> None
     conn.abort(peer.now)
     peer.world.sent.clear()
     assert (budget.used, budget.peers) == (0, {})
+
+
+@rfc("budget-1")
+@pytest.mark.parametrize("count", [8000, 40_000])
+def test_what_is_read_in_time_wait_is_given_back_at_once(count: int) -> None:
+    conn, peer = established()
+    budget = peer.world.services.budget
+    fills(peer, conn, count)
+    conn.shutdown_write(peer.now)
+    peer.world.sent.clear()
+    peer.sends(FIN | ACK)
+    peer.world.sent.clear()
+    assert (conn.state, conn.charged) == (State.TIME_WAIT, budget.half_open + count + count // 8)
+    conn.receive(count, peer.now)
+    assert conn.charged == budget.used == budget.half_open
+
+
+@rfc("budget-1")
+def test_a_connection_with_nothing_behind_a_gap_is_not_kept_with_those_that_have() -> None:
+    for end in ("FIN in the gap", "FIN that cuts off", "close"):
+        conn, peer = agreed()
+        behind = peer.world.services.budget.behind
+        comes(peer, 100, 200)
+        assert list(behind) == [conn]
+        if end == "close":
+            conn.close(peer.now)
+        elif end == "FIN in the gap":
+            peer.sends(FIN | ACK, seq=FIRST)
+        else:
+            peer.sends(FIN | ACK, seq=add(FIRST, 50))
+        peer.world.sent.clear()
+        assert (conn.receive_buffer.held, list(behind)) == (0, [])
+
+
+def sacks_single_octets(peer: Peer, conn: Connection, count: int) -> None:
+    """The peer says that it has every second octet of the first 2 * `count` in flight."""
+    una = conn.snd_una
+    for first in range(1, 2 * count, 6):
+        blocks = tuple((add(una, octet), add(una, octet + 1)) for octet in range(first, min(first + 6, 2 * count), 2))
+        peer.sends(ACK, ack=una, window=0xFFFF, options=TcpOptions(sack_blocks=blocks))
+    peer.world.sent.clear()
+
+
+@rfc("ranges-1")
+def test_the_ranges_of_a_scoreboard_are_charged_and_given_back() -> None:
+    conn, peer = agreed()
+    conn.send(bytes(5 * MSS), peer.now)
+    before = conn.charged
+    sacks_single_octets(peer, conn, 300)
+    assert conn.scoreboard is not None
+    assert len(conn.scoreboard.ranges()) == 300
+    assert 300 * 72 <= conn.charged - before <= 300 * 96
+    peer.sends(ACK, ack=conn.snd_nxt)
+    assert conn.charged == peer.world.services.budget.connection
+    conn.send(bytes(5 * MSS), peer.now)
+    sacks_single_octets(peer, conn, 300)
+    conn.abort(peer.now)
+    peer.world.sent.clear()
+    assert (peer.world.services.budget.used, conn.charged) == (0, 0)
+
+
+@rfc("ranges-1")
+def test_a_scoreboard_has_few_ranges_when_memory_is_short() -> None:
+    for holder, most in ((THEIRS[0], LEAST // 80), (STRANGER, 300)):
+        conn, peer = agreed()
+        conn.send(bytes(5 * MSS), peer.now)
+        peer.world.sent.clear()
+        short_of_memory(peer, holder)
+        sacks_single_octets(peer, conn, 300)
+        assert conn.scoreboard is not None
+        assert len(conn.scoreboard.ranges()) == most
+        conn.abort(peer.now)
+        peer.world.sent.clear()
 
 
 @rfc("budget-1")
@@ -155,6 +228,18 @@ def test_a_segment_larger_than_the_least_does_not_close_the_window_for_ever() ->
     short_of_memory(peer)
     conn.receive(1 << 20, peer.now)
     assert peer.expects(ACK).window == LEAST
+
+
+@rfc("budget-2")
+def test_a_window_whose_unit_is_larger_than_the_least_does_not_look_closed() -> None:
+    """RFC 7323 section 2.3: with a shift count of 14 the window field counts in 16,384 octets."""
+    conn, peer = syn_sent(window_scaling=True, max_receive_buffer_bytes=1 << 30)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, window_scale=7))
+    peer.world.sent.clear()
+    fills(peer, conn, conn.rcv_wnd)
+    short_of_memory(peer)
+    conn.receive(1 << 20, peer.now)
+    assert peer.expects(ACK).window > 0
 
 
 @rfc("budget-2")
@@ -361,6 +446,25 @@ def test_nothing_is_forgotten_where_that_would_not_help() -> None:
     budget.charge(STRANGER, budget.high - budget.used + 1)  # unless new connections are refused
     prune(budget)
     assert conn.receive_buffer.held == 0
+
+
+@rfc("prune-1")
+def test_where_nothing_can_be_forgotten_a_use_that_swings_about_the_mark_has_nothing_searched_again() -> None:
+    conn, peer = agreed()
+    budget = peer.world.services.budget
+    comes(peer, MSS, 2 * MSS)
+    peer.world.sent.clear()
+    budget.charge(STRANGER, budget.pressure - budget.used + 500)
+    prune(budget)
+    assert conn.receive_buffer.held == MSS
+    for _ in range(3):
+        budget.charge(STRANGER, -1000)
+        assert not budget.tight
+        budget.charge(STRANGER, 1000)
+        assert budget.tight
+        assert budget.used <= budget.prune_at
+    budget.charge(STRANGER, budget.total // 64)
+    assert budget.used > budget.prune_at
 
 
 # --- new connections
