@@ -112,7 +112,8 @@ def give_up(wanted: User | None) -> User | None:
     check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     check(libc.capset(head, ctypes.create_string_buffer(24)))
-    # No other process of this user may look into this one, nor steer it: what root had read is in its memory.
+    # No other process of this user may look into this one, nor trace it: what root had read is in its memory. Signals
+    # it may send.
     check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     # The change of user has cleared it; a parent may have asked that this process end with it.
     check(libc.prctl(PR_SET_PDEATHSIG, signal.value, 0, 0, 0))

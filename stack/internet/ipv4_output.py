@@ -54,6 +54,10 @@ def _names_network(interface: Interface, destination: bytes) -> bool:
     return destination in [prefix.network for prefix in interface.addresses if prefix.broadcast is not None]
 
 
+SHORT_BYTES = 576 - 20
+"""Of payload: every host takes as much in one piece (RFC 1122 section 3.3.3), and no ICMP error of ours has more."""
+
+
 class Ipv4Output:
     """Makes paths and keeps them right when routes, neighbours or path MTUs change.
 
@@ -125,7 +129,10 @@ class Ipv4Output:
     ) -> None:
         """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise."""
         path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
-        path.send(parts, sum(map(len, parts)), now)
+        length = sum(map(len, parts))
+        if length <= SHORT_BYTES:
+            path.flow = self.idents.alone()
+        path.send(parts, length, now)
 
     def _make(
         self,

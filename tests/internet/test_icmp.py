@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from stack.config import Config, IcmpConfig, IpConfig
+from stack.internet import ident
 from stack.internet.rate import RateLimit
 from stack.wire import icmp
 from stack.wire.addresses import ALL_HOSTS, ANY, BROADCAST, LOOPBACK, Prefix, parse_ipv4
@@ -333,6 +334,32 @@ def test_without_forging_the_shared_budget_is_not_felt_at_all() -> None:
         return [limit.allow(own, 1.0 + step / 100) for step in range(60) for own in (PEER, OTHER)]
 
     assert watched(0) == watched(20)
+
+
+@rfc("watch-1")
+@pytest.mark.parametrize("protocol", [PROTOCOL, TCP])
+def test_a_watcher_of_the_identification_cannot_tell_whether_a_third_was_sent_an_error(
+    monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    """With an address whose datagrams have the victim's counter: here all have the same one."""
+    monkeypatch.setattr(ident, "_COUNTERS", 1)
+
+    def watched(third: int) -> int:
+        station = Station()
+        station.knows(PEER)
+        path = station.ipv4.path(None, PEER, 17)
+        path.send([b"x"], 1, station.now)
+        for _ in range(third):
+            if protocol == TCP:
+                station.ipv4.output.send(None, FAR, protocol, [bytes(20)], station.now)
+            else:
+                station.receives(protocol, bytes(8), source=FAR)
+        path.send([b"x"], 1, station.now)
+        sent = [header for header, _ in station.packets()]
+        assert len(sent) == 2 + third
+        return (sent[-1].identification - sent[0].identification) & 0xFFFF
+
+    assert watched(0) == watched(1) == watched(5) == 1
 
 
 @rfc("watch-2")
