@@ -102,7 +102,7 @@ class Host:
         self.tcp = TcpLayer(
             self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now, self.budget
         )
-        self._barrier = Barrier(self.counters, self.tcp, raise_errors, report)
+        self.barrier = Barrier(self.counters, self.tcp, raise_errors, report)
         self._connections = self.tcp.connections
         self._predict = self.config.tcp.prediction
         self._services = self.tcp.services
@@ -499,7 +499,7 @@ class Host:
         self.on_change()
 
     def _failed(self, error: Exception, connection: Tcb | None) -> None:
-        self._barrier.failed(error, connection, self.now)
+        self.barrier.failed(error, connection, self.now)
 
     # --- user calls
 
@@ -572,7 +572,7 @@ class Host:
 
     def tables(self) -> dict[str, int]:
         """How many entries every table of the host has: see `stack.host.tables`."""
-        layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self._barrier)
+        layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self.barrier)
         return all_tables(layers, self._interfaces)
 
     def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:

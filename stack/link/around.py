@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 
 from stack.link.device import Link
-from stack.link.segment import refuse_segment
+from stack.link.segment import check_link
 
 
 class Around:
-    """The attributes of `link`, which may be others once it is open, and its descriptor. TypeError for a `Segment`."""
+    """The attributes of `link`, which may be others once it is open, and its descriptor. TypeError for no link."""
 
     def __init__(self, link: Link) -> None:
-        refuse_segment(link)
+        check_link(link)
         self._link = link
         self._wake: Callable[[], None] | None = None
         self.rx_checksum_ok = False

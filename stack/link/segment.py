@@ -164,10 +164,16 @@ class Segment:
                 port.arrive(frame)
 
 
-def refuse_segment(link: object) -> None:
-    """TypeError for a whole `Segment` where one host's link is wanted."""
+def check_link(link: object) -> None:
+    """TypeError, which says what to write, for what is no link: a name, a class, a whole `Segment`."""
     if isinstance(link, Segment):
         raise TypeError("a Segment is a wire, not a link: give each host segment.attach()")
+    if isinstance(link, str):
+        raise TypeError(f"{link!r} is a name, not a link: write stack.Tap({link!r})")
+    if isinstance(link, type):
+        raise TypeError(f"{link.__name__} is a class, not a link: make one, as in stack.Tap('tap0')")
+    if not all(hasattr(link, name) for name in ("open", "read", "write", "close")):
+        raise TypeError(f"{link!r} is not a link: write stack.Tap('tap0'), or another link of stack's")
 
 
 class IpPipe(MemoryPort):

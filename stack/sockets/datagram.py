@@ -46,7 +46,11 @@ class Taken:
 
 
 class DatagramSocket(Socket):
-    """A UDP socket. Sending never waits; a datagram that does not fit the buffer given to `recv` is cut."""
+    """A UDP socket. Sending never waits; a datagram that does not fit the buffer given to `recv` is cut.
+
+    When the host ends, the socket is as good as closed: EBADF. `trio.DTLSEndpoint`, which reads in a system task, ends
+    there; any other error it takes for a bug, and ends the run.
+    """
 
     _option_table = options.DATAGRAM
 
@@ -136,6 +140,8 @@ class DatagramSocket(Socket):
 
     def _receive(self, size: int, flags: int) -> Taken | None:
         self._check_open()
+        if self._runner.down:
+            fail(errno.EBADF)
         if flags & ~RECEIVE_FLAGS:
             fail(errno.EOPNOTSUPP)
         endpoint = self._endpoint
@@ -211,6 +217,8 @@ class DatagramSocket(Socket):
 
     def _send(self, data: Buffer, remote: tuple[bytes, int] | None, flags: int) -> int:
         self._check_open()
+        if self._runner.down:
+            fail(errno.EBADF)
         if flags & ~HARMLESS_FLAGS:
             fail(errno.EOPNOTSUPP)
         if self._write_shut_down:

@@ -25,12 +25,12 @@ from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
-from stack.link.segment import refuse_segment
+from stack.link.segment import check_link
 from stack.sockets import time_of_day
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.resolver import check_kind, in_thread, installed
-from stack.sockets.runner import AddressClaimed, AddressLost, Runner
+from stack.sockets.runner import AddressClaimed, AddressLost, Runner, need_trio
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
 from stack.sockets.suspension import boottime
@@ -74,9 +74,10 @@ class Host:
         meanwhile; with "defend" so, too, and it is never given up to another host, see `wait_address_claimed`; with
         "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
 
-        ValueError for what is no address, TypeError for a whole `Segment`, OSError when the link does not open.
+        ValueError for what is no address, TypeError for what is no link (a name, a whole `Segment`), OSError when the
+        link does not open.
         """
-        refuse_segment(link)
+        check_link(link)
         wanted = list(addresses)
         if DHCP in wanted:
             dhcp = Dhcp() if dhcp is None else dhcp
@@ -235,6 +236,7 @@ class Host:
         self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
     ) -> trio.socket.SocketType:
         """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2) for others."""
+        self._runner.check_thread()
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)
 
@@ -244,6 +246,7 @@ class Host:
         That is how libraries that know nothing of this one come to use it. Sockets of other families (AF_UNIX) stay
         the kernel's; IPv6 is refused with EAFNOSUPPORT.
         """
+        self._runner.check_thread()
         return installed(self)
 
     async def getaddrinfo(
@@ -447,8 +450,9 @@ async def open_host(
     the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event;
     `boottime()` is a clock that goes on while the machine is suspended, in seconds.
 
-    ValueError for an address that is none, OSError when the link does not open.
+    ValueError for no address, TypeError for no link, OSError when it does not open, RuntimeError outside trio.
     """
+    need_trio()
     if link is None and (address is not None or gateway is not None):
         raise ValueError("an address or a gateway needs a link to go with")
     failure: BaseException | None = None

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from threading import get_ident
 from time import monotonic, perf_counter
 from typing import Generic, TypeVar
 
@@ -33,6 +34,7 @@ from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
 FAREWELL_S = 1.0
 """How long the end waits for ARP to find a DHCP server that is to be told: what a request may take."""
+HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
 MOST_NEWS = 100
 """Addresses lost or claimed that no task has asked for yet; the oldest are forgotten."""
 
@@ -61,9 +63,14 @@ N = TypeVar("N")
 class News(Generic[N]):
     """What has happened and is told once each, to the tasks that wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check  # raises when nothing can happen any more
         self._untold: deque[N] = deque(maxlen=MOST_NEWS)
         self._event = trio.Event()
+
+    def end(self) -> None:
+        """Nothing will happen any more."""
+        self._event.set()
 
     def tell(self, what: N) -> None:
         """It has happened."""
@@ -73,9 +80,19 @@ class News(Generic[N]):
     async def wait(self) -> N:
         """The oldest that was not told yet."""
         while not self._untold:
+            self._check()
             await self._event.wait()
             self._event = trio.Event()
         return self._untold.popleft()
+
+
+def need_trio() -> None:
+    """RuntimeError, which says how to start a program, where trio does not run."""
+    try:
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        text = "open_host needs trio: start the program with trio.run(main), not asyncio.run(main)"
+        raise RuntimeError(text) from None
 
 
 class Verdict:
@@ -133,10 +150,11 @@ class Runner:
         self._loss = trio.Event()
         self._change = trio.Event()
         self.lease_files = LeaseFiles(core)
-        self.lost_addresses: News[AddressLost] = News()
-        self.claimed_addresses: News[AddressClaimed] = News()
+        self.lost_addresses: News[AddressLost] = News(self.now)
+        self.claimed_addresses: News[AddressClaimed] = News(self.now)
         self._suspension = Suspension(boottime, core.config.host.suspended_least_s)
         self._token = trio.lowlevel.current_trio_token()
+        self.thread = get_ident()
         self._budget = core.budget
         self._trim_bytes = core.config.host.memory_trim_bytes
         self._trim_at = -inf  # not before this
@@ -148,12 +166,25 @@ class Runner:
     # --- user calls
 
     def now(self) -> float:
-        """The time for a call into the protocol code. OSError(ENETDOWN) when the host has ended."""
+        """The time for a call into the protocol code.
+
+        OSError(ENETDOWN) when the host has ended, RuntimeError in another thread than its own.
+        """
+        if get_ident() != self.thread:
+            self.check_thread()
         if self.down:
-            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+            raise OSError(errno.ENETDOWN, HAS_ENDED)
         if self._suspension.boottime() - monotonic() > self._suspension.limit:
             self._resumed()
         return trio.current_time()
+
+    def check_thread(self) -> None:
+        """RuntimeError in another thread than the host's: nothing here is locked, and trio wakes its own tasks only."""
+        if get_ident() != self.thread:
+            raise RuntimeError(
+                "this host belongs to the trio.run of another thread: call it there, by trio.from_thread.run(function, "
+                "..., trio_token=token) with that run's trio.lowlevel.current_trio_token()"
+            )
 
     def after_call(self, now: float) -> None:
         """To be called when a user call has run protocol code: sends and wakes what it left to do."""
@@ -178,14 +209,28 @@ class Runner:
 
         That is for the garbage collector, which comes at any time and in any thread.
         """
+        self.soon(self._give_back_behind_the_barrier, end)
+
+    def soon(self, call: Callable[..., object], *arguments: object) -> None:
+        """Have `call` made from the loop; when the run is over there is nothing left to do it for."""
         try:
-            self._token.run_sync_soon(self.give_back, end)
+            self._token.run_sync_soon(call, *arguments)
         except trio.RunFinishedError:
             pass
 
+    def _give_back_behind_the_barrier(self, end: Callable[[float], None]) -> None:
+        """As `give_back`, but a bug does not end the run: trio makes the call, and no task would get the error."""
+        try:
+            self.give_back(end)
+        except Exception as error:
+            self.core.barrier.failed(error, None, self.core.now)
+
     async def wait_link_lost(self) -> str:
-        """Wait until a link fails by itself; its name."""
+        """Wait until a link fails by itself; its name. OSError(ENETDOWN) when the host has ended."""
+        self.check_thread()
         await self._loss.wait()
+        if not self.lost:
+            self.now()
         return self.lost[0]
 
     # --- what changes by itself
@@ -303,6 +348,7 @@ class Runner:
 
     def port(self, link: Link) -> Port:
         """The port of a link of ours. ValueError for a stranger's."""
+        self.check_thread()
         for port in self._ports:
             if port.link is link:
                 return port
@@ -393,6 +439,9 @@ class Runner:
             self._drop(port)
         self.down = True
         self._changed()
+        self._loss.set()
+        self.lost_addresses.end()
+        self.claimed_addresses.end()
         self._nursery.cancel_scope.cancel()
 
     def _drop(self, port: Port) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from operator import index
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
@@ -81,8 +82,14 @@ class Socket(trio.socket.SocketType):
     # --- life
 
     def close(self) -> None:
-        """Close: tasks that wait for this socket get trio.ClosedResourceError, later calls OSError(EBADF)."""
+        """Close: tasks that wait for this socket get trio.ClosedResourceError, later calls OSError(EBADF).
+
+        From another thread than the host's, a finalizer's for one, it is done soon.
+        """
         if self._closed:
+            return
+        if get_ident() != self._runner.thread:
+            self._runner.soon(self.close)
             return
         self._closed = True
         closed = trio.ClosedResourceError("another task closed this socket")
@@ -95,14 +102,18 @@ class Socket(trio.socket.SocketType):
     def __del__(self) -> None:
         if getattr(self, "_closed", True):
             return
-        if not self._runner.down:  # the host's end was the socket's
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            end = self._end()
-            if end is not None:
-                self._runner.give_back_soon(end)
+        if self._runner.down:  # the host's end was the socket's
+            self._closed = True
+            return
+        text, end = f"unclosed {self!r}", self._end()
         self._closed = True
+        if end is not None:
+            self._runner.give_back_soon(end)
+        warnings.warn(text, ResourceWarning, source=self, stacklevel=2)  # last, as it may raise
 
     def _check_open(self) -> None:
+        if get_ident() != self._runner.thread:
+            self._runner.check_thread()
         if self._closed:
             fail(errno.EBADF)
 
@@ -192,6 +203,8 @@ class Socket(trio.socket.SocketType):
 
     async def _until(self, waiter: Waiter, attempt: Callable[..., T | None], *arguments: object) -> T:
         """What `attempt` gives as soon as it gives anything but None. One checkpoint, like trio's own calls."""
+        if get_ident() != self._runner.thread:
+            self._runner.check_thread()
         await checkpoint_if_cancelled()
         try:
             result = attempt(*arguments)

@@ -27,8 +27,9 @@ def parse_ipv4(text: str) -> bytes:
     """The 4 bytes of a dotted quad such as "10.9.0.2".
 
     Strict: four decimal numbers 0-255 without leading zeros (some programs read "010" as eight). ValueError names
-    the text and the rule it breaks.
+    the text and the rule it breaks; TypeError for what is no text.
     """
+    _check_text(text, "10.9.0.2")
     parts = text.split(".")
     if len(parts) != 4:
         raise ValueError(f"{text!r} is not an IPv4 address: it needs four numbers separated by dots")
@@ -40,6 +41,20 @@ def parse_ipv4(text: str) -> bytes:
         if len(part) > 3 or int(part) > 255:
             raise ValueError(f"{text!r} is not an IPv4 address: {part} is over 255")
     return bytes(int(part) for part in parts)
+
+
+def _check_text(text: object, example: str) -> None:
+    """Say what to write for what programs and people often give instead of an IPv4 address."""
+    if not isinstance(text, str):
+        raise TypeError(f"an address is text here: write {example!r}, not {text!r}")
+    if text.count(":") > 1 and _is_ipv6(text):
+        raise ValueError(f"{text!r} is an IPv6 address, and this host speaks IPv4 alone: write one such as {example}")
+
+
+def _is_ipv6(text: str) -> bool:
+    """Groups of hexadecimal digits between colons, a pair of which may meet (RFC 4291 section 2.2). No MAC address."""
+    groups = text.partition("/")[0].partition("%")[0].split(":")
+    return (len(groups) == 8 or "" in groups) and all(digit in "0123456789abcdefABCDEF." for digit in "".join(groups))
 
 
 def format_ipv4(address: Buffer) -> str:
@@ -138,7 +153,8 @@ class Prefix:
 
     @classmethod
     def parse(cls, text: str) -> Prefix:
-        """Read "10.9.0.2/24"; ValueError names the text and the rule."""
+        """Read "10.9.0.2/24"; ValueError names the text and the rule, TypeError what is no text."""
+        _check_text(text, "10.9.0.2/24")
         address, slash, length = text.partition("/")
         if not slash:
             raise ValueError(f"{text!r} has no prefix length: write ADDRESS/LENGTH, as in {text}/24")

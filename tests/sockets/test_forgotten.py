@@ -1,0 +1,171 @@
+"""What a program forgets when a host ends neither ends the run nor hangs it: sockets, streams, tasks, DTLS."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import trio
+from trio.socket import SOCK_DGRAM
+from trio.testing import wait_all_tasks_blocked
+
+from stack import Host
+from tests.requirements import rfc
+from tests.sockets.hosts import BOB, stream_pair, two_hosts, virtual
+
+
+@pytest.fixture
+def dtls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """trio.DTLSEndpoint wants pyOpenSSL before the first handshake, and uses it in none of these tests."""
+    openssl = types.ModuleType("OpenSSL")
+    openssl.SSL = types.SimpleNamespace(Error=Exception, OP_NO_QUERY_MTU=0, OP_NO_RENEGOTIATION=0)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "OpenSSL", openssl)
+
+
+async def serving(host: Host, nursery: trio.Nursery) -> trio.DTLSEndpoint:
+    """An endpoint whose system task reads."""
+    sock = host.socket(type=SOCK_DGRAM)
+    await sock.bind(("0.0.0.0", 4433))
+    endpoint = trio.DTLSEndpoint(sock)
+
+    async def handle(channel: trio.DTLSChannel) -> None:
+        raise AssertionError("there is no client")
+
+    await nursery.start(endpoint.serve, Mock(), handle)
+    await trio.sleep(1)
+    return endpoint
+
+
+@rfc("sockets-10")
+@pytest.mark.parametrize("then", ["stays open", "is closed", "is forgotten"])
+def test_a_dtls_endpoint_that_outlives_its_host(dtls: None, then: str) -> None:
+    reached = []
+
+    @virtual
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            async with two_hosts() as (alice, _):
+                endpoint: trio.DTLSEndpoint | None = await serving(alice, nursery)
+            await trio.sleep(10)
+            assert endpoint is not None
+            if then == "is closed":
+                endpoint.close()
+            nursery.cancel_scope.cancel()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # trio's own: it was not closed
+            if then == "is forgotten":
+                endpoint = None
+                gc.collect()
+            await trio.sleep(10)
+            reached.append(then)
+            if endpoint is not None:
+                endpoint.close()
+
+    run()
+    assert reached == [then]
+
+
+@rfc("sockets-10")
+@virtual
+async def test_system_tasks_that_wait_for_datagrams_hear_of_a_closed_socket() -> None:
+    async with two_hosts() as (alice, _):
+        sock = alice.socket(type=SOCK_DGRAM)
+        await sock.bind(("0.0.0.0", 5000))
+    for call in (sock.recvfrom(10), sock.send(b"x"), sock.sendto(b"x", (BOB, 5000)), sock.recv_into(bytearray(10))):
+        with pytest.raises(OSError) as ended:
+            await call
+        assert ended.value.errno == errno.EBADF
+    sock.close()
+
+
+@rfc("sockets-10")
+@virtual
+async def test_whatever_is_forgotten_is_collected_after_the_host() -> None:
+    async with two_hosts() as (alice, bob):
+        stream, other = await stream_pair(alice, bob)
+        forgotten: list[Any] = [stream, other, alice.socket(), alice.socket(type=SOCK_DGRAM)]
+        bound = alice.socket()
+        await bound.bind(("0.0.0.0", 81))
+        forgotten += [bound, *await alice.open_tcp_listeners(80)]
+    forgotten.clear()
+    del stream, other, bound
+    gc.collect()
+    await trio.sleep(10)
+
+
+@rfc("sockets-10")
+@virtual
+async def test_a_warning_that_is_an_error_does_not_keep_the_port() -> None:
+    """`-W error` makes the finalizer's warning raise: what the socket holds must be given back before."""
+    async with two_hosts() as (alice, _):
+        sock: Any = alice.socket()
+        await sock.bind(("0.0.0.0", 81))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            raised: list[object] = []
+            hook, sys.unraisablehook = sys.unraisablehook, lambda seen: raised.append(seen.exc_type)
+            try:
+                sock = None
+                gc.collect()
+            finally:
+                sys.unraisablehook = hook
+        await trio.sleep(1)
+        assert raised == [ResourceWarning]
+        with alice.socket() as again:
+            await again.bind(("0.0.0.0", 81))
+
+
+WAITS: dict[str, Callable[[Host], Awaitable[object]]] = {
+    "wait_link_lost": lambda host: host.wait_link_lost(),
+    "wait_address_lost": lambda host: host.wait_address_lost(),
+    "wait_lease_change": lambda host: host.wait_lease_change(None),
+    "wait_interfaces_change": lambda host: host.wait_interfaces_change(host.interfaces()),
+    "ping": lambda host: host.ping("10.9.0.99", timeout_s=1e9),
+}
+
+
+@rfc("sockets-10")
+@pytest.mark.parametrize("name", WAITS)
+@virtual
+async def test_a_task_that_waits_for_the_host_is_woken_by_its_end(name: str) -> None:
+    ended: list[object] = []
+    async with trio.open_nursery() as nursery:
+        async with two_hosts() as (alice, _):
+
+            async def wait() -> None:
+                try:
+                    while True:  # interfaces change once more when the host ends
+                        await WAITS[name](alice)
+                except OSError as error:
+                    ended.append(error.errno)
+
+            nursery.start_soon(wait)
+            await trio.sleep(0.1)
+            assert not ended
+        await trio.sleep(0.1)
+        assert ended in ([errno.ENETDOWN], [errno.EHOSTUNREACH])
+        nursery.cancel_scope.cancel()
+
+
+@rfc("sockets-10")
+@virtual
+async def test_a_socket_that_is_closed_in_another_thread_closes_soon() -> None:
+    """As a finalizer may do it."""
+    async with two_hosts() as (alice, _):
+        sock = alice.socket(type=SOCK_DGRAM)
+        await sock.bind(("0.0.0.0", 5000))
+        thread = threading.Thread(target=sock.close)
+        thread.start()
+        thread.join()
+        await wait_all_tasks_blocked()
+        assert sock.fileno() == -1
+        with alice.socket(type=SOCK_DGRAM) as again:
+            await again.bind(("0.0.0.0", 5000))

@@ -1,0 +1,162 @@
+"""What goes wrong first says what to do: a name for a link, IPv6, asyncio, another thread, a host that has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.socket import SOCK_DGRAM, SocketType
+
+import stack
+from stack import Host, Impaired, Segment, open_host
+from tests.requirements import rfc
+from tests.sockets.hosts import BOB, two_hosts, virtual
+
+
+@rfc("sockets-11")
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ("tap0", r"'tap0' is a name, not a link: write stack\.Tap\('tap0'\)"),
+        (stack.Tap, r"Tap is a class, not a link: make one, as in stack\.Tap\('tap0'\)"),
+        (5, r"5 is not a link: write stack\.Tap\('tap0'\)"),
+        (Segment(), r"a Segment is a wire, not a link: give each host segment\.attach\(\)"),
+    ],
+)
+@virtual
+async def test_what_is_no_link(link: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        async with open_host(link, address="10.9.0.2/24"):
+            raise AssertionError("opened")
+    with pytest.raises(TypeError, match=message):
+        Impaired(link)
+
+
+@rfc("sockets-11")
+@pytest.mark.parametrize(
+    ("address", "gateway", "error", "message"),
+    [
+        ("fd00::1/64", None, ValueError, "'fd00::1/64' is an IPv6 address, and this host speaks IPv4 alone: write one"),
+        ("fd00::1", None, ValueError, "'fd00::1' is an IPv6 address"),
+        ("::ffff:10.9.0.2/96", None, ValueError, "'::ffff:10.9.0.2/96' is an IPv6 address"),
+        ("fe80:1:2:3:4:5:6:7/64", None, ValueError, "is an IPv6 address"),
+        ("10.9.0.2/24", "fd00::2", ValueError, "'fd00::2' is an IPv6 address, .* such as 10.9.0.2$"),
+        ("02:00:00:00:00:01/24", None, ValueError, "needs four numbers separated by dots"),
+        ("10.9.0.2", None, ValueError, "has no prefix length: write ADDRESS/LENGTH, as in 10.9.0.2/24"),
+        (ipaddress.ip_interface("10.9.0.2/24"), None, TypeError, "an address is text here: write '10.9.0.2/24', not "),
+        ("10.9.0.2/24", ipaddress.ip_address("10.9.0.1"), TypeError, "an address is text here: write '10.9.0.2', not "),
+    ],
+)
+@virtual
+async def test_what_is_no_address(address: Any, gateway: Any, error: type[Exception], message: str) -> None:
+    link = Segment().attach()
+    with pytest.raises(error, match=message):
+        async with open_host(link, address=address, gateway=gateway, acd="off"):
+            raise AssertionError("opened")
+    assert not link.is_open
+
+
+@rfc("sockets-11")
+def test_asyncio_is_told_to_be_trio() -> None:
+    async def main() -> None:
+        async with open_host(Segment().attach(), address="10.9.0.2/24"):
+            raise AssertionError("opened")
+
+    with pytest.raises(RuntimeError, match=r"start the program with trio\.run\(main\), not asyncio\.run\(main\)"):
+        asyncio.run(main())
+
+
+def in_a_thread(call: Callable[[], object]) -> object:
+    """What a call in another thread raises."""
+    raised: list[object] = []
+
+    def body() -> None:
+        try:
+            raised.append(call())
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    return raised[0]
+
+
+SYNCHRONOUS: dict[str, Callable[[Host, SocketType, Any], object]] = {
+    "socket": lambda host, sock, link: host.socket(),
+    "datagram socket": lambda host, sock, link: host.socket(type=SOCK_DGRAM),
+    "install": lambda host, sock, link: host.install(),
+    "attach": lambda host, sock, link: host.attach(link, addresses=["10.9.0.7/24"]),
+    "detach": lambda host, sock, link: host.detach(link),
+    "remove_address": lambda host, sock, link: host.remove_address(link, BOB),
+    "add_neighbor": lambda host, sock, link: host.add_neighbor(link, BOB, "02:00:00:00:00:07"),
+    "shutdown": lambda host, sock, link: sock.shutdown(2),
+    "setsockopt": lambda host, sock, link: sock.setsockopt(1, 2, 1),
+    "listen": lambda host, sock, link: sock.listen(),
+}
+ASYNCHRONOUS: dict[str, Callable[[Host, SocketType], Awaitable[object]]] = {
+    "ping": lambda host, sock: host.ping(BOB),
+    "open_tcp_stream": lambda host, sock: host.open_tcp_stream(BOB, 80),
+    "open_tcp_listeners": lambda host, sock: host.open_tcp_listeners(80),
+    "wait_link_lost": lambda host, sock: host.wait_link_lost(),
+    "wait_address_lost": lambda host, sock: host.wait_address_lost(),
+    "wait_lease_change": lambda host, sock: host.wait_lease_change(None),
+    "recv": lambda host, sock: sock.recv(1),
+    "recv_into": lambda host, sock: sock.recv_into(bytearray(1)),
+    "recvfrom": lambda host, sock: sock.recvfrom(1),
+    "send": lambda host, sock: sock.send(b"x"),
+    "accept": lambda host, sock: sock.accept(),
+    "connect": lambda host, sock: sock.connect((BOB, 80)),
+    "bind": lambda host, sock: sock.bind(("0.0.0.0", 80)),
+    "wait_writable": lambda host, sock: sock.wait_writable(),
+}
+
+
+@rfc("sockets-11")
+@virtual
+async def test_another_thread_is_told_to_call_from_there() -> None:
+    async with two_hosts() as (alice, _):
+        link = Segment().attach()
+        with alice.socket() as stream, alice.socket(type=SOCK_DGRAM) as datagrams:
+            for sock in (stream, datagrams):
+                for name, call in SYNCHRONOUS.items():
+                    error = in_a_thread(lambda call=call, sock=sock: call(alice, sock, link))  # type: ignore[misc]
+                    assert isinstance(error, RuntimeError), (name, error)
+                    assert "trio.from_thread.run" in str(error), name
+                for name, acall in ASYNCHRONOUS.items():
+
+                    async def run(acall: Any = acall, sock: Any = sock) -> None:
+                        await acall(alice, sock)
+
+                    error = in_a_thread(lambda run=run: trio.run(run))  # type: ignore[misc]
+                    assert isinstance(error, RuntimeError), (name, error)
+                    assert "trio.from_thread.run" in str(error), name
+
+
+@rfc("sockets-11")
+def test_a_host_that_has_ended_says_so_in_the_next_run() -> None:
+    hosts: list[Host] = []
+
+    @virtual
+    async def first() -> None:
+        async with two_hosts() as (alice, _):
+            hosts.append(alice)
+
+    @virtual
+    async def second() -> None:
+        (alice,) = hosts
+        for call in (alice.ping(BOB), alice.wait_link_lost(), alice.wait_address_lost(), alice.wait_lease_change(None)):
+            with pytest.raises(OSError, match="the host has ended, as it does when its open_host") as told:
+                await call
+            assert told.value.errno == errno.ENETDOWN
+        with pytest.raises(OSError, match="the host has ended"):
+            alice.attach(Segment().attach(), addresses=["10.9.0.7/24"])
+
+    first()
+    second()
