@@ -534,10 +534,11 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
             send_ack(tcb, now)
         return
     tcb.peer_fin = True
-    tcb.receive_buffer.forget_held()  # nothing can come after it
-    tcb.services.budget.behind.pop(tcb, None)
-    if tcb.sack_reporter is not None:
-        tcb.sack_reporter.forget_held()
+    if tcb.receive_buffer.held:  # nothing can come after it
+        tcb.receive_buffer.forget_held()
+        tcb.services.budget.behind.pop(tcb, None)
+        if tcb.sack_reporter is not None:
+            tcb.sack_reporter.forget_held()
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
     tcb.wakes |= WAKE_READABLE

@@ -232,8 +232,9 @@ def close(tcb: Tcb, now: float) -> None:
     if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:  # where the peer has nothing left to learn
         reset_connection(tcb, Event.ABORT, 0, now)
         return
+    if tcb.receive_buffer.held:
+        tcb.services.budget.behind.pop(tcb, None)
     tcb.receive_buffer.clear()  # or peers could have us hold for a minute what nobody will read
-    tcb.services.budget.behind.pop(tcb, None)
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)
