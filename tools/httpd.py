@@ -37,7 +37,7 @@ CHUNK_BYTES = 65536  # of a file, read and sent at a time: what a client that do
 BODY_BYTES = 65536  # of a request, read in order to find the next request behind it
 MOST_CONNECTIONS = 2000  # at a time
 CONNECTIONS_SHARE = 500  # of those, from one address
-MOST_TURNED_AWAY = 100  # at a time, of those that find no place: they are told to come back, others are hung up on
+MOST_TURNED_AWAY = 100  # at a time, without a place: these get 503; further ones are closed
 MOST_FILES = 256  # open at a time, far below the 1,024 descriptors a process has by default
 FILES_SHARE = 64  # of those, for one address
 MOST_ENTRIES = 1000  # of a folder's listing
@@ -83,7 +83,7 @@ Find = Callable[[str, Place], Awaitable[Content]]
 def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
     """A handler for `host.serve_tcp` that serves `root`, or the page about `host` when there is none.
 
-    `status`: that page shows neighbours, routes, connections and counters to all who ask.
+    `status`: that page shows neighbours, routes, connections and counters, to every client.
     """
     kept = Kept(partial(status_page if status else plain_page, host))
     places = Places(MOST_CONNECTIONS, CONNECTIONS_SHARE)
@@ -363,7 +363,7 @@ def resolve_below(root: Path, path: str) -> Path:
 
 
 class Listings:
-    """The pages that list folders. One is made at a time, with turns for others; a dear one is kept for longer."""
+    """The pages that list folders. One is made at a time, with turns for other tasks; a slow one is kept longer."""
 
     def __init__(self) -> None:
         self._turn = trio.Lock()
@@ -411,7 +411,7 @@ def by_name(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
 
 
 def is_folder_below(root: Path, entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder; of what a link leads to outside `root` nothing is told, not even that it is there."""
+    """Whether it is a folder. A link that leads out of `root` counts as no folder, whatever it leads to."""
     try:
         if not entry.is_symlink():
             return entry.is_dir()

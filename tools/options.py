@@ -231,13 +231,13 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_conflict_options(parser: argparse.ArgumentParser) -> None:
-    """The option that says what becomes of the address when another host has it too."""
+    """The option that says what to do when another host has the same address."""
     parser.add_argument(
         "--acd",
         choices=("strict", "optimistic", "defend", "off"),
         metavar="MODE",
-        help="what is done about another host with --address (RFC 5227): ask first (strict) or meanwhile (optimistic,"
-        " the default), and end when the other insists; 'defend' never gives it up; 'off' does nothing",
+        help="what to do when another host has --address (RFC 5227): 'strict' probes before it is used, 'optimistic'"
+        " meanwhile (the default), and both end when it is lost; 'defend' keeps it; 'off' does nothing",
     )
 
 
@@ -273,8 +273,8 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
             "--user",
             type=rights.user,
             metavar="USER",
-            help="whom a program of root's becomes once all is open; 'root' stays root (default: the owner of the"
-            " program's folder, or nobody where that is root)",
+            help="the user that this program, started by root, becomes once all files are open; 'root' stays root"
+            " (default: the owner of the program's folder, or nobody if that is root)",
         )
     add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
     add("--trace", action="store_true", help="print every frame, a line for each layer")
@@ -291,11 +291,11 @@ def add_service_options(parser: argparse.ArgumentParser, program: str) -> None:
         help=f"what to serve: any of {','.join(PORTS)}, or none (default: all)",
     )
     add("--http-root", type=folder, metavar="DIR", help="the folder http serves (default: a page about this host)")
-    shows = "the page shows neighbours, connections and counters, to all who can load it"
+    shows = "the page shows neighbours, connections and counters to all who can load it"
     default = " (default)" if program == "lab" else ""
     add("--status", action="store_true", default=None, help=shows + default)
     default = "" if program == "lab" else " (default)"
-    add("--no-status", dest="status", action="store_false", help=f"the page shows this host's addresses alone{default}")
+    add("--no-status", dest="status", action="store_false", help=f"the page shows only this host's addresses{default}")
 
 
 def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Options:
@@ -325,7 +325,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         pcap=arguments.pcap,
         trace=arguments.trace,
         lease_file=arguments.lease_file,
-        # A lab runs the user's own command, and so keeps what rights it has.
+        # A lab keeps its rights, since it runs the user's own command.
         user=rights.ROOT if arguments.program == "lab" else arguments.user,
         acd=acd or "optimistic",
         status=arguments.program == "lab" if status is None else status,

@@ -1,8 +1,8 @@
-"""The page that http serves by default: what any visitor may know of this host or, on request, the host from inside.
+"""The page that http serves by default: the host's addresses or, on request, the host from inside.
 
-Anyone may load it. Peers with their ports, and counters that move with each dropped segment, are what RFC 5961's checks
-keep from a blind attacker: with them it searches for a sequence number and sees when it is warm. So the page has them
-only where its owner says so (`--status`). The visitor's address is no test: behind a NAT all visitors have one.
+Anyone may load it. A blind attacker (RFC 5961) needs the ports of a connection and has to guess a sequence number; a
+counter that moves with each dropped segment tells it how good the guess was. So the page shows peers and counters only
+with `--status`. The visitor's address is no criterion: behind a NAT all visitors have the same one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_ROWS = 200  # of a table
 
 
 class Kept:
-    """A page that many ask for, made once in `fresh_s` at most; while one task makes it, the others wait."""
+    """A page for many clients, made at most once in `fresh_s` seconds; while one task makes it, the others wait."""
 
     def __init__(self, make: Callable[[], Awaitable[bytes]], fresh_s: float = FRESH_S) -> None:
         self._make = make
@@ -42,7 +42,7 @@ class Kept:
         self._lock = trio.Lock()
 
     async def get(self) -> bytes:
-        """The page as it was `fresh_s` ago at most, or, where it is dear, a little longer."""
+        """The page, at most `fresh_s` old, or a little older when it takes long to make."""
         async with self._lock:
             if trio.current_time() >= self._stale_at:
                 began = perf_counter()
@@ -59,7 +59,7 @@ HEAD = (
 
 
 async def plain_page(host: Host) -> bytes:
-    """The page for strangers: it tells the host's addresses, and nothing that moves with the host's traffic."""
+    """The page for strangers: the host's addresses, and nothing that changes with the host's traffic."""
     addresses = [[address] for interface in host.interfaces() for address in interface.addresses]
     parts = [
         *HEAD,

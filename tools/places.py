@@ -1,10 +1,10 @@
-"""Places for clients: so many in all, so many for each address, and those that only wait give way to new ones.
+"""Places for clients: a number in all and a share for each address. Connections that only wait give way to new ones.
 
-A client that opens connections and sends its requests byte by byte ("slow loris"), or their bodies, or does not read
-the answers, spends nothing and would keep all others out. It is met in two ways. An address has a share of the places.
-And a connection that has waited for its client for `GRACE_S` gives its place to a new one, the longest wait first,
-where there is no other: a client in earnest has sent its request by then, or has read a part of the answer. That helps
-where all clients share one address, too, behind a NAT.
+A client that sends its requests or their bodies byte by byte ("slow loris"), or does not read the answers, spends nothing
+and would keep all others out. Two rules prevent that. An address has a share of the places. And when no place is free, a
+new connection takes the place of the one that has waited longest for its client, if that is `GRACE_S` or more: an honest
+client has sent its request by then, or has read a part of the answer. The second rule also helps clients that share one
+address, behind a NAT.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GRACE_S = 1.0  # a connection that waits for its client keeps its place for so l
 
 
 class Shares:
-    """`most` things, of which the clients of one address hold `share` at most."""
+    """`most` things, of which the clients of one address hold at most `share`."""
 
     def __init__(self, most: int, share: int) -> None:
         self._most = most
@@ -34,7 +34,7 @@ class Shares:
         return self.count >= self._most
 
     def take(self, address: str) -> bool:
-        """Take one for a client of this address; False where it may not be."""
+        """Take one for a client of this address; False when there is none for it."""
         if self.is_full() or not self.has_share(address):
             return False
         self.count += 1

@@ -1,7 +1,7 @@
-"""What a program of root's gives up once it holds the TAP and its files, so that a harmful frame finds little to harm.
+"""A program started by root gives up its rights once TAP and files are open, so that a harmful frame can do little.
 
-See capabilities(7), credentials(7), prctl(2) and user_namespaces(7). Only root, in whatever user namespace, gives
-anything up; `tapstack lab` keeps its rights, since it runs the command that is the user's own.
+See capabilities(7), credentials(7), prctl(2) and user_namespaces(7). Only root, of any user namespace, gives anything
+up. `tapstack lab` keeps its rights, since it runs the user's own command.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LATE = (
 
 @dataclass(frozen=True)
 class User:
-    """Whom a program of root's becomes. `asked`: the command line names this user."""
+    """The user that a program started by root becomes. `asked`: the command line names this user."""
 
     name: str
     uid: int
@@ -81,12 +81,12 @@ def default_user() -> User:
 
 
 def give_up(wanted: User | None) -> User | None:
-    """Go on as this user (None: the default one) without any capability, if this process is root's.
+    """Become this user (None: the default one) without any capability, if this process is root's.
 
-    The user that this process has become; None where it stays what it was: it is not root's, or root is wanted. A root
-    that may not change its user, as in a user namespace that has no other (`unshare --map-root-user`), gives up the
-    capabilities alone, and is refused a `wanted` user. All that may still be imported is imported first: the new user
-    may not be able to read it. OSError where something could not be given up.
+    Returns the user that this process has become; None when nothing changes, as the process is not root's or `wanted`
+    is root. In a user namespace without other users (`unshare --map-root-user`) root gives up its capabilities alone,
+    and a `wanted` user is refused. Every module that may be needed later is imported first, since the new user may not
+    be able to read it. OSError when something could not be given up.
     """
     if os.geteuid() != 0 or (wanted is not None and wanted.uid == 0):
         return None
@@ -112,10 +112,10 @@ def give_up(wanted: User | None) -> User | None:
     check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     check(libc.capset(head, ctypes.create_string_buffer(24)))
-    # No other process of this user may look into this one, nor trace it: what root had read is in its memory. Signals
-    # it may send.
+    # No other process of this user may read this one's memory or trace it: what root has read is in it. Signals may
+    # be sent.
     check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-    # The change of user has cleared it; a parent may have asked that this process end with it.
+    # The change of user has cleared the death signal, by which a parent has this process end with it.
     check(libc.prctl(PR_SET_PDEATHSIG, signal.value, 0, 0, 0))
     if os.getresuid() != (new.uid,) * 3 or os.getresgid() != (new.gid,) * 3 or any(map(has_capability, range(64))):
         raise RuntimeError(f"this process has not become {new.name}")

@@ -25,7 +25,7 @@ Handler = Callable[[Stream], Awaitable[None]]
 Answer = Callable[[bytes], bytes | None]
 
 RECEIVE_BYTES = 262144  # as much as a receive buffer may hold: fewer, larger reads
-LEAST_READ_BYTES = 4096  # when a service has much in hand
+LEAST_READ_BYTES = 4096  # when the handlers hold many octets
 MOST_CLIENTS = 20_480  # of a service at a time; one more is reset
 DATAGRAM_BYTES = 65535
 # An ICMP error about an earlier answer, or no way to this asker: the next one may have better luck.
@@ -44,9 +44,9 @@ EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to
 
 
 class InHand:
-    """What the handlers of a service have read and not sent yet: the memory budget of the host does not see it.
+    """The octets that handlers have read and not sent yet. The memory budget of the host does not count them.
 
-    The more that is, the less the next one may read, so that clients that read nothing cost a bounded amount.
+    The more there are, the less a handler may read next, so that clients that read nothing cost a bounded amount.
     """
 
     def __init__(self, most: int) -> None:
@@ -149,11 +149,11 @@ class Budget:
 
 
 class Askers:
-    """A budget for each client, `per_client` answers a second, within one for all of them, `overall`.
+    """A budget for each client, `per_client` answers a second, within the budget `overall` for all of them.
 
-    The table of clients is bounded: the one that asked longest ago makes room. A client that `overall` leaves nothing
-    takes no place. So a flood in forged names cannot push a victim's entry out, for a new budget of answers to be
-    reflected to it, faster than `overall` lets the table turn over.
+    The table of clients is bounded: the entry that was used longest ago makes room. A client that `overall` refuses
+    gets no entry. A flood with forged addresses could push out a victim's entry, so that the victim gets a new budget
+    of reflected answers; `overall` limits how fast that happens.
     """
 
     def __init__(self, per_client: float, overall: Budget) -> None:
@@ -180,11 +180,11 @@ def chargen_answer(_: bytes) -> bytes:
     return PATTERN[: 6 * 74]
 
 
-# Answers a second over UDP. All but echo and discard send more than they got, to the host whose address it came from.
+# Answers a second over UDP. All but echo and discard send more than they got, to a source address that may be forged.
 ECHO_BUDGET = 100_000.0
 SMALL_BUDGET = 1_000.0
-# The same, to each address of those that send more than they got, and to each address and port on an unusual port; and
-# how many of these are told apart.
+# Answers a second to one address, of services that send more than they got, or to one address and port, of services on
+# an unusual port; and the size of the table of these.
 CLIENT_BUDGET = 20.0
 MOST_ASKERS = 1024
 PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients
@@ -221,8 +221,8 @@ async def answer_datagrams(
     Bound to an address the socket hears no broadcasts and no multicasts: one of those, under somebody else's name,
     would bring that somebody an answer from every host (RFC 1122 section 3.2.1.3 on what may be answered).
 
-    An answer that is `larger` than the question makes a forged question worth while: the host that the source address
-    names gets the answer. So each address gets `CLIENT_BUDGET` of those a second at most, from whatever ports.
+    An answer `larger` than the question amplifies an attack: the question's source address is forged, and the victim
+    there gets the answer. So each address gets at most `CLIENT_BUDGET` of those a second, whatever its ports.
 
     Two services that answer each other's answers would go on for ever after one forged datagram. What is done:
 
@@ -263,8 +263,8 @@ async def answer_datagrams(
 def guarded(name: str, handler: Handler) -> Handler:
     """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection.
 
-    A client that vanished or does not read is not waited for any longer than the constants above say, and of more
-    clients than those at a time each new one is reset.
+    A client that vanished or does not read is not waited for any longer than the constants above say. With
+    `MOST_CLIENTS` clients at a time, a further one is reset.
     """
     clients = 0
 

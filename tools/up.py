@@ -120,7 +120,7 @@ async def yielding(host: stack.Host) -> None:
 
 
 async def telling_claims(host: stack.Host) -> None:
-    """Say who claims the address that is kept (`--acd defend`): at most once in ten seconds, as RFC 5227 wants it."""
+    """Print which station claims the address that is kept (`--acd defend`), at most once in 10 s (RFC 5227)."""
     while True:
         claimed = await host.wait_address_claimed()
         say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
@@ -164,7 +164,7 @@ async def on_tap(
     running = False
     try:
         async with stack.open_host(report=report, trace=trace) as host:
-            # Rights are each thread's own: there is to be no other thread when they are given up.
+            # Each thread has its own rights, so there must be no other thread when they are given up.
             with say.threadless(), complain.threadless():
                 host.attach(
                     capture or tap,
@@ -190,7 +190,7 @@ async def on_tap(
 
 
 def give_up_rights(options: Options) -> None:
-    """Go on as `--user` says, where this is root's program: all that takes root's rights is open. Raises Failed."""
+    """Become `--user` if this is root: everything that needs root's rights is open. Raises Failed."""
     try:
         user = rights.give_up(options.user)
     except OSError as error:

@@ -1,9 +1,9 @@
-"""What a program says on standard output and standard error, without ever waiting for its reader.
+"""The lines of a program on standard output and standard error, written without waiting for their reader.
 
-The loop says what it has to say between two frames, and protocol code in the midst of one. A pipe that is not read, or
-a terminal that is stopped (Ctrl-S), would keep a plain `print` there, and the host with it. So lines for these go
-through a buffer and a thread of its own, which alone waits. The buffer is bounded: lines past it are lost, counted, and
-the count is said in their place. A file is written at once, line by line, and is complete.
+The loop writes lines between two frames, and protocol code within one. A plain `print` to a pipe that is not read, or
+to a terminal that is stopped (Ctrl-S), would block there, and the host with it. So lines for a pipe or a terminal go
+through a buffer and a thread, and only the thread waits. The buffer is bounded: further lines are lost, and their
+number is written in their place. A file is written at once, line by line, and is complete.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import TextIO
 
 BUFFER_BYTES = 4 << 20  # of lines that wait for their reader
 CHUNK_BYTES = 1 << 16  # given to the reader at a time
-IDLE_S = 1.0  # the end waits for a reader that has taken nothing for so long
-FLUSH_S = 10.0  # and for one that is slow, so long in all
+IDLE_S = 1.0  # the program's end waits so long for a reader that takes nothing
+FLUSH_S = 10.0  # and so long in all for one that is slow
 
 
 class Failed(Exception):
@@ -35,10 +35,10 @@ class Failed(Exception):
 
 
 class Voice:
-    """Says lines on the stream that `stream` gives. May be called from within the protocol code: does not raise.
+    """Writes lines to the stream that `stream()` returns. It does not raise, so that protocol code may call it.
 
-    Without a stream, where the program was started with that descriptor closed (`>&-`), nothing is said.
-    When a line cannot be written at all and the stream is `vital`, the program is asked to end, by SIGTERM.
+    Without a stream, when the program was started with that descriptor closed (`>&-`), nothing is written.
+    When a line cannot be written and the stream is `vital`, SIGTERM asks the program to end.
     """
 
     def __init__(self, stream: Callable[[], TextIO | None], called: str, *, vital: bool = False) -> None:
@@ -72,7 +72,7 @@ class Voice:
             self._fail(error, stream)
 
     def flush(self) -> int:
-        """Wait until all is written, as long as the reader goes on reading; how many lines it has not taken."""
+        """Wait until all is written, while the reader goes on reading; return how many lines it has not taken."""
         with self._changed:
             if self._lost:
                 self._append(self._gap())
@@ -113,7 +113,7 @@ class Voice:
 
     def _keep(self, data: bytes, descriptor: int) -> None:
         with self._changed:
-            room = BUFFER_BYTES // 2 if self._lost else BUFFER_BYTES  # one gap is said rather than many small ones
+            room = BUFFER_BYTES // 2 if self._lost else BUFFER_BYTES  # one large gap rather than many small ones
             if self._failure is not None:
                 return
             if self.held_bytes + len(data) > room:
@@ -170,7 +170,7 @@ class Voice:
         while view:
             try:
                 written = os.write(descriptor, view)
-            except BlockingIOError:  # another program has made this pipe one that does not block
+            except BlockingIOError:  # another program has set O_NONBLOCK on this pipe
                 select.select([], [descriptor], [])
                 continue
             self._taken_bytes += written
@@ -186,7 +186,7 @@ class Voice:
             self._lost = 0
         nowhere = os.open(os.devnull, os.O_WRONLY)
         if stream is not None:
-            with suppress(OSError):  # there is no descriptor, where a log could not be made
+            with suppress(OSError):  # no descriptor: the log could not be made
                 os.dup2(nowhere, stream.fileno())  # for what print still holds
         os.close(nowhere)
         if first and self._vital:
@@ -205,18 +205,18 @@ def slow_descriptor(stream: TextIO) -> int | None:
 
 
 say = Voice(lambda: sys.stdout, "standard output", vital=True)
-"""What the program is there to say; where that cannot be written, it ends."""
+"""The program's results; when they cannot be written, it ends."""
 complain = Voice(lambda: sys.stderr, "standard error")
-"""What is said beside it: bugs, what is missing, how it goes."""
+"""Messages beside the results: bugs, missing packages, progress."""
 
 
 def report(text: str) -> None:
-    """A bug in the protocol code: it cost a packet, and its owner should know."""
+    """Print a bug in the protocol code, which has cost a packet."""
     complain(f"tapstack: {text}")
 
 
 def last_words() -> None:
-    """Before the end: have what was said written, and say how much of it was not read."""
+    """At the end: write what is still buffered, and say how many lines were not read."""
     unread = say.flush()
     if unread:
         report(f"the last {unread} lines on standard output were not read")

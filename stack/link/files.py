@@ -1,18 +1,17 @@
-"""Files that are written where the user says: made there, or taken where they are, but never another user's choice.
+"""Opens files for writing, at a path that the user gives, such that another user cannot choose what is written to.
 
-A program of root's may be told to write to a folder that others write in, too (/tmp). There another user can leave,
-under the awaited name, a symbolic link or a hard link to a file of root's, a pipe on which the program would wait, or a
-file that this user can read. Linux refuses some of that, where fs.protected_symlinks and its like are set; here it is
-refused everywhere:
+Root may have a program write to a folder that others may write in, such as /tmp. There another user can leave, under
+the expected name, a symbolic link or a hard link to a file of root's, a pipe on which the program would wait, or a file
+that the other user can read. Linux refuses some of these when fs.protected_symlinks and its like are set; this module
+refuses all of them:
 
 - The last name of a path is never followed as a symbolic link (O_NOFOLLOW). A link on the way to it is followed only if
   it belongs to root or to us: the sticky bit of a folder does not keep others from making one.
-- A new file is made with O_CREAT and O_EXCL together: it is ours and nothing that was there a moment before. O_CREAT
-  alone would take what it finds.
-- What is there already must be a regular file; O_NONBLOCK lets us see that without waiting for the reader of a pipe.
-  In a folder that others may write in it must be ours or the folder's owner's, and have this one name.
-- What is filled anew, a capture say, is never the folder's owner's file either: a new one takes its place.
-- Nothing is emptied or written before all of that is known of the open descriptor.
+- A new file is made with O_CREAT and O_EXCL together, so that it is ours. O_CREAT alone would open an existing file.
+- An existing file must be a regular one; O_NONBLOCK lets us see that without waiting for the reader of a pipe. In a
+  folder that others may write in, its owner must be this user or the folder's owner, and it must have no second name.
+- A file that is filled anew, such as a capture, must be this user's: a new one replaces a file of the folder's owner.
+- All of this is checked on the open descriptor, before anything is emptied or written.
 
 See open(2), symlink(7) and proc_sys_fs(5).
 """
@@ -34,9 +33,9 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def open_empty(path: str) -> int:
-    """A descriptor for writing of the regular file at `path`, made or emptied; only its owner may read a new one.
+    """A descriptor for writing to the regular file at `path`, made or emptied; only its owner may read a new one.
 
-    OSError, and what is there is left as it is, when it is no such file or could be another user's doing (see above).
+    OSError when it is not a regular file or another user may have planted it (see above); it is left as it is then.
     """
     folder, name = open_folder(os.path.dirname(path)), os.path.basename(path)
     try:
@@ -119,7 +118,7 @@ def open_in(folder: int, name: str, flags: int, *, make: bool = False) -> int:
             os.close(file)
             raise
         return file
-    raise OSError(errno.EAGAIN, "it comes and goes")
+    raise OSError(errno.EAGAIN, "it is made and removed again and again")
 
 
 def _is_ours(file: int) -> bool:
@@ -131,7 +130,7 @@ def _check(file: os.stat_result, folder: os.stat_result) -> None:
         raise OSError(errno.EINVAL, NO_REGULAR_FILE)
     ours = (0, os.geteuid())
     if folder.st_uid in ours and not folder.st_mode & _OTHERS_WRITE:
-        return  # nobody else can have put it there
+        return  # no other user can have put it there
     if file.st_uid not in (*ours, folder.st_uid):
         raise OSError(errno.EACCES, "it belongs to another user, in a folder that others may write in")
     if file.st_nlink > 1:

@@ -24,7 +24,9 @@ def options() -> argparse.ArgumentParser:
         prog="scripts/fuzz", description="Fuzz parsers and whole hosts, guided by coverage."
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="a target, or several: parsers, hosts, all")
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long, all targets together (60)")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="for all targets together (60); each runs at least 1 s"
+    )
     parser.add_argument("--runs", type=int, default=-1, metavar="N", help="at most so many inputs for each target")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the fuzzer's own choices (1)")
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="for corpus, crashes and logs (.fuzz)")

@@ -26,13 +26,13 @@ FORWARDED = ("tolerance_usecs", "mtu", "seed", "config")
 def add_options(parser: ArgumentParser) -> None:
     """The options of `tapstack drill`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="a packet script")
-    parser.add_argument("--tolerance_usecs", metavar="N", help="how far a time may be off (default: 0)")
-    parser.add_argument("--mtu", metavar="N", help="of the link (default: 1500)")
-    parser.add_argument("--seed", metavar="N", help="of all that is random in the host (default: 1)")
+    parser.add_argument("--tolerance_usecs", metavar="N", help="how many microseconds a time may be off (default: 0)")
+    parser.add_argument("--mtu", metavar="N", help="the MTU of the link (default: 1500)")
+    parser.add_argument("--seed", metavar="N", help="the seed of the host's random numbers (default: 1)")
     parser.add_argument(
-        "--config", action="append", metavar="NAME=VALUE", help="a field of stack.Config: tcp.rack=false"
+        "--config", action="append", metavar="NAME=VALUE", help="set a field of stack.Config, such as tcp.rack=false"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="tell only what did not pass")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only scripts that did not pass")
 
 
 def main(arguments: Namespace) -> int:
