@@ -1,14 +1,14 @@
 """The memory that connections and endpoints of one host hold, and the bounds on it: Linux's tcp_mem, with shares.
 
 TCP and UDP charge what they hold: a fixed amount for each connection and endpoint, and the memory of text that waits.
-Each charge is noted for the host and for the peer (the remote address) that caused it. Below the pressure mark nothing
+Each charge counts for the host and for the peer (the remote address) that caused it. Below the pressure mark nothing
 else happens. Above it the host is `tight`:
 
-- A peer may hold no more than a fraction of what is left (`share`). The fewer octets are left, the less a peer may
-  hold, so that one peer cannot spend all and many peers leave something to the next one. This is the "dynamic
+- A peer may hold at most a fraction of what is left (`share_of_rest`). The fewer octets are left, the less a peer may
+  hold, so that one peer cannot use up everything, and many peers leave something to the next one. This is the "dynamic
   threshold" of shared-memory switches (Choudhury and Hahne, 1998); it needs no count of the peers.
 - A connection may always hold `least` octets in each direction. They are part of its fixed amount, so that they need no
-  room when they come.
+  further room when they arrive.
 - New connections are refused above the high mark, and to peers beyond their share.
 
 `stack/tcp/memory.py` has what TCP does then. See RFC 9293 section 3.8.6 and RFC 2018 section 8.
@@ -24,12 +24,11 @@ from stack.config import HostConfig
 class Budget:
     """What is used, in octets: `used` by all, `peers[address]` by each peer that has anything charged.
 
-    `tight` says that `used` is above the pressure mark; `peak` is the most that was used before a connection gave
-    something back, until it is set to less. `behind` holds the connections with text behind a gap, in the order in
-    which their gaps appeared.
+    `tight`: `used` is above the pressure mark. `peak` is the highest `used` since `peak` was last set to less. `behind`
+    holds the connections with text behind a gap, in the order in which their gaps appeared.
 
-    TCP's `set_timers` and UDP's queues change `used` and `peers` in place, since a call for each would cost more than
-    the rest; they call `crossed` when `used` is no longer on the side of the mark that `tight` says.
+    TCP's `set_timers` and UDP's queues change `used` and `peers` in place, since a call would cost more than the
+    change. They call `crossed` when `used` has passed the pressure mark and `tight` must change.
     """
 
     __slots__ = (
@@ -56,7 +55,7 @@ class Budget:
         self.prune_at = self.pressure
 
     def charge(self, peer: bytes | None, octets: int) -> None:
-        """`peer` causes so many octets more to be held, or fewer; None is this host's own program."""
+        """Charge `octets` (negative: give back) to `peer`, or to this host's own program if it is None."""
         if self.used > self.peak:
             self.peak = self.used
         if peer is not None:
@@ -79,16 +78,16 @@ class Budget:
         self.prune_at = min(self.prune_at, self.pressure + (self.total >> 6))
 
     def left(self, peer: bytes) -> int:
-        """How many octets more a peer may hold while the host is tight; 0 when it is beyond its share."""
+        """How many more octets a peer may hold while the host is tight; 0 when it is beyond its share."""
         rest = self.total - self.used
         return max(min(int(rest * self.share_of_rest) - self.peers.get(peer, 0), rest), 0)
 
     def tables(self) -> dict[str, int]:
-        """What `Host.tables` says of it."""
+        """Its part of `Host.tables`."""
         return {"memory_bytes": self.used, "memory_peers": len(self.peers), "memory_behind_gaps": len(self.behind)}
 
     def refuses(self, peer: bytes) -> bool:
-        """Whether the high mark or the share of this peer does not allow a new connection."""
+        """Whether the high mark or this peer's share forbids a new connection."""
         full = self.used + self.connection > self.high  # `full`, without a call
         return full or (self.tight and self.left(peer) < self.connection)
 

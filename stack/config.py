@@ -17,8 +17,8 @@ class ArpConfig:
     request_interval_s: float = 1.0  # between requests for one address (2.3.2.1: at most one per second)
     attempts: int = 3  # requests before an address counts as unreachable
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
-    claim_wait_s: float = 0.5  # for the known station's answer, before another that claims its address is believed
-    vouched_s: float = 10.0  # how long an acknowledgment speaks for a station that TCP has begun to doubt
+    claim_wait_s: float = 0.5  # how long the known station may take to answer a claim before the claim is believed
+    vouched_s: float = 10.0  # how long an acknowledgment counts for a station that TCP has begun to doubt
     settle_s: float = 1.0  # after a change of station: acknowledgments until then may be for what the former one took
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
@@ -95,8 +95,8 @@ class IcmpConfig:
     answer_broadcast_echo: bool = False  # RFC 1122 3.2.2.6 leaves it to us; "smurf" attacks decide it
     answer_timestamp: bool = False  # RFC 1122 3.2.2.8: optional
     reverse_source_route: bool = False
-    """An answer goes back by the source route of the request (RFC 1122 3.2.2.6), and so to a host that the sender
-    chose; else it goes to the source by the ordinary route (RFC 7126 4.3 and 4.4 tell of the attacks)."""
+    """Answers follow the reversed source route of the request (RFC 1122 3.2.2.6), over hosts that the sender chose;
+    otherwise they go to the source by the ordinary route (RFC 7126 4.3 and 4.4 describe the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
     askers_max: int = 64  # who asks often: so many get their answers by a shorter way; 0: nobody does
@@ -114,7 +114,7 @@ class UdpConfig:
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
     flows_max: int = 1024  # senders whose next datagram takes a shorter way, with the same outcome; 0: none does
     paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
-    remotes_max: int = 64  # addresses and ports an endpoint has sent to, about which an ICMP error may be true
+    remotes_max: int = 64  # addresses and ports that an endpoint has sent to and believes ICMP errors about
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class TcpConfig:
     timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
     strict_timestamps: bool = False
-    """Drop what has no timestamp where both ends agreed on them, as RFC 7323 section 3.2 has it. Off, as in Linux:
+    """Drop a segment without a timestamp where both ends agreed on them (RFC 7323 section 3.2). Off, as in Linux:
     several systems leave it out of keep-alives and acknowledgments, and some paths remove it."""
 
     ecn: str = "accept"
@@ -365,7 +365,7 @@ class HostConfig:
     # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0] and tcp_wmem[0]
     DEFAULT_MEMORY_BYTES: ClassVar[int] = 256 << 20  # whatever the machine has: the same seed gives the same bytes
     memory_bytes: int | None = None
-    """The most of it; None is `DEFAULT_MEMORY_BYTES`, and for `open_host` an eighth of what this process may have."""
+    """The budget. None: `DEFAULT_MEMORY_BYTES`, and in `open_host` an eighth of what this process may have."""
     memory_pressure: float = 0.5
     """The fraction above which buffers and windows do not grow beyond a peer's share."""
     memory_high: float = 0.875
@@ -377,8 +377,8 @@ class HostConfig:
     half_open_bytes: int = 5 << 10  # charged before the handshake is over, and in TIME-WAIT
     endpoint_bytes: int = 2 << 10  # charged for a UDP endpoint
     memory_trim_bytes: int = 8 << 20
-    """When so much was given back the system gets it, where its `malloc` can be asked to, at most every..."""
-    memory_trim_interval_s: float = 10.0
+    """When connections have freed so much, `malloc` is asked to return free memory to the system, where it can."""
+    memory_trim_interval_s: float = 10.0  # at the least, between two such requests
     least_buffer_bytes: int = 4 << 10
     """What a connection may hold in each direction, and an endpoint in its queue, however little is left."""
 

@@ -108,7 +108,7 @@ DROPS: dict[str, str] = {
     "arp_from_ourselves": "one of our own packets came back",
     "arp_conflict": "the sender has one of our addresses",
     "arp_not_for_us": "the target is another host, and the sender is nobody we know",
-    "arp_claim": "another station claimed a neighbour's address, and the known one is there or a newer claim came",
+    "arp_claim": "another station claimed a neighbour's address, but the known one answered or a newer claim came",
     "arp_fixed": "a packet that says otherwise about a neighbour the user has set",
     "arp_bad_operation": "for us, but neither a request nor a reply, or one that is not answered unless configured",
     "rarp_not_answered": "a RARP packet that is no request, or for a station nobody told us of",

@@ -13,9 +13,9 @@ Everything else costs only the option, and `note` hears of it:
   - T1 and T2: what is missing has its default of 0.5 and 0.875 of the lease; if then T1 < T2 < lease does not hold, or
     T1 is under `renew_min_s`, both have their defaults;
   - a lease time of 0xffffffff is for ever, whatever T1 and T2 say: nothing is renewed (section 3.3);
-  - what an acknowledgment of the server that gave the lease leaves out about the network (mask, routers, name servers
-    and the like: `KEPT`) or says in a way that cannot be is as it was: a renewal that says no more than how long would
-    else make a /8 of a /24. What another server leaves out has its default (section 3.5);
+  - an option about the network (`KEPT`: mask, routers, name servers and the like) that a renewal by the same server
+    leaves out, or gives an impossible value, keeps its former value: otherwise a renewal that has only the lease time
+    would turn a /24 into a /8. An option that another server leaves out has its default (section 3.5);
   - option 121 makes options 3 and 33 void, if it is well formed (RFC 3442); a malformed one is as good as none;
   - a broadcast address (option 28) other than the prefix's is not used (RFC 1122 section 3.3.6);
   - an MTU under 68 or over the link's is not used; lists hold hosts' addresses only, each once, and not too many;
@@ -49,7 +49,7 @@ KEPT = (
     dhcp.NTP_SERVERS,
     dhcp.DOMAIN_SEARCH,
 )
-"""The options that say what the network is like, and not how long the lease is or what this message is."""
+"""The options about the network, as opposed to those about the lease or about this message."""
 
 
 def server_of(values: dict[int, bytes]) -> bytes:
@@ -107,20 +107,20 @@ class Parameters:
         return self._filled(prefix, server_of(values), (inf, inf, inf), requested_at, values)
 
     def _completed(self, values: dict[int, bytes], extended: Lease) -> dict[int, bytes]:
-        """What the server says, and what it said before of which it says nothing now.
+        """The options of this message, completed by those of the extended lease that it leaves out.
 
-        A router now takes the place of the classless routes of before, which would else make it void.
+        A router in this message replaces the former classless routes; if they were kept, it would be ignored.
         """
         said = {code for code in KEPT if self._says(code, values.get(code))}
         kept = {code: data for code, data in extended.options if code in KEPT and code not in said}
         if not said.isdisjoint(ROUTES):
             kept.pop(dhcp.CLASSLESS_STATIC_ROUTE, None)
         if kept:
-            self.note(f"kept as the server said before: {', '.join(f'option {code}' for code in kept)}")
+            self.note(f"kept from the former lease: {', '.join(f'option {code}' for code in kept)}")
         return {**values, **kept}
 
     def _says(self, code: int, data: bytes | None) -> bool:
-        """Whether an option is there, and can be."""
+        """Whether an option is there and has a possible value."""
         if data is None:
             return False
         if code == dhcp.SUBNET_MASK:

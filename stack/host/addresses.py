@@ -144,7 +144,7 @@ class Addresses:
         conflicts.probe(address, now, done)
 
     def _verify(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        """Find out whether an address that is in use may go on being used; one that never yields is kept anyway."""
+        """Probe for an address in use: give it up if another host has it, unless it never yields."""
 
         def done(mac: bytes | None, later: float) -> None:
             if mac is None and wanted.yields:

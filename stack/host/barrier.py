@@ -1,4 +1,4 @@
-"""The barrier: a handler that raises costs one packet, and the connection that it was for, but not the host."""
+"""The barrier: a handler that raises costs one packet and its connection, but not the host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_REPORTS = 100
 
 
 class Barrier:
-    """`report(text)` is told once of each bug of ours; `raise_errors` lets such a bug out, as tests want it."""
+    """`report(text)` is called once for each bug; with `raise_errors` the bug is raised instead, for tests."""
 
     def __init__(
         self, counters: Counters, tcp: TcpLayer, raise_errors: bool, report: Callable[[str], None] | None
@@ -27,11 +27,11 @@ class Barrier:
         self._reported: dict[str, None] = {}
 
     def tables(self) -> dict[str, int]:
-        """How many bugs have been told of."""
+        """How many bugs were reported."""
         return {"reported_faults": len(self._reported)}
 
     def failed(self, error: Exception, connection: Tcb | None, now: float) -> None:
-        """A handler raised: a bug of ours. Count it, report it once with its traceback, give up what it concerned."""
+        """A handler raised: a bug of ours. Count it, report it once with its traceback, and give up its connection."""
         if self._raise_errors:
             raise error
         self._counters.drop("handler_failed")

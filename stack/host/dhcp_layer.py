@@ -71,7 +71,7 @@ class DhcpLayer:
         self.on_lease: OnLease = _nobody
 
     def tables(self) -> dict[str, int]:
-        """The clients, of which each holds a bounded number of offers and routes."""
+        """The clients; each holds a bounded number of offers and routes."""
         return {"dhcp_clients": len(self._tenants)}
 
     def prepare(self, interface: Interface, acd: str | None = None) -> Tenant:
@@ -172,7 +172,7 @@ class Tenant:
         self._layer = layer
         self.interface = interface
         mode = host.config.acd.mode if acd is None else acd
-        self._acd = STRICT if mode == DEFEND else mode  # a lease is declined for another, not defended
+        self._acd = STRICT if mode == DEFEND else mode  # a leased address is declined, not defended
         self.release = True  # whether the server is to be told when it ends
         self.link_local_allowed = True  # where no server gives one
         self.parameters: Lease | None = None  # for an address that came another way, which is...

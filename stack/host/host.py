@@ -201,14 +201,14 @@ class Host:
         """Give an interface one more address, and the route to its network.
 
         `acd` says how it begins: "strict": it is probed for before it is used, then announced and defended (RFC 5227
-        sections 2.1 to 2.4); "optimistic": the same, but it is used at once; "defend": as that, but it is never given
+        sections 2.1 to 2.4); "optimistic": the same, but it is used at once; "defend": the same, but it is never given
         up (section 2.4 (c)); "probed": the caller has probed for it, and it is used, announced and defended; "off": it
         is used, and no more. None is the configuration's.
 
         `ready(ok, now)` is called once: at once, unless "strict"; `ok` is false when probing has found another host
         with the address, or the address was taken back meanwhile. `on_conflict(station address, now)` is called when
-        another host has it, in use or not; we have given it up by then, see `remove_address`. With "defend" we have
-        not, and it is called at most once in DEFEND_INTERVAL.
+        another host has it, in use or not; we have given it up by then, see `remove_address`. With "defend" it is
+        kept, and `on_conflict` is called at most once in DEFEND_INTERVAL.
 
         OSError EEXIST when it is ours already, ValueError for one that no host can have.
         """
@@ -396,7 +396,7 @@ class Host:
             counters["ifInErrors"] += 1
             counters.drop(bad.reason)
             return
-        if any(tag.vlan for tag in header.tags):  # VLAN 0 is none: such a tag has a priority and no more (802.1Q 9.6)
+        if any(tag.vlan for tag in header.tags):  # VLAN 0 is no VLAN: the tag only has a priority (802.1Q 9.6)
             counters.drop("ethernet_other_vlan")
             return
         group = bool(header.destination[0] & 1)

@@ -44,7 +44,7 @@ class Interface:
     awaited_port: int = 0
 
     def parts(self) -> list[Part]:
-        """What of it has deadlines: nothing on a link without station addresses."""
+        """Its parts that have deadlines: none on a link without station addresses."""
         return [part for part in (self.neighbors, self.conflicts) if part is not None]
 
 

@@ -1,8 +1,8 @@
 """How full a host is: the number of entries of each of its tables, by name.
 
-Every container that grows with what peers and users do is counted here, or belongs to an entry of one that is and is
-bounded by itself: the segments of a connection, the pieces of a datagram. A test walks all objects of a host after
-traffic of every kind and shows it (tests/sim/test_containers.py). A name that ends in "_bytes" counts octets.
+Every container that peers or users can make grow is counted here. The exceptions belong to a counted entry and have
+a bound of their own: the segments of a connection, the pieces of a datagram. tests/sim/test_containers.py walks all
+objects of a host after traffic of every kind and checks that. A name that ends in "_bytes" counts octets.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Protocol
 from stack.host.interface import Interface
 
 CONFIGURED = ("interfaces", "addresses", "routes", "guarded_addresses", "watched_addresses", "published_addresses")
-"""What the user's configuration or a lease fills. Once users and peers have gone and the timers of what they left have
-expired, all other tables are empty, but for what is remembered of a bounded number of peers (`REMEMBERED`)."""
+"""Tables that the user's configuration or a lease fills. All others are empty once users and peers have gone and their
+timers have expired, except for `REMEMBERED`, about a bounded number of peers."""
 REMEMBERED = ("icmp_error_peers", "fast_open_servers", "dead_gateways")
 
 

@@ -314,7 +314,7 @@ class TcpLayer:
     def icmp_error(self, error: IcmpError, now: float) -> bool:
         """An ICMP error that quotes a segment of ours; whether to believe it (RFC 5927 sections 4 and 7.2).
 
-        One without an errno is a Redirect, which only asks whether the segment is ours.
+        Without an errno it is a Redirect: only whether the segment is ours matters.
         """
         quoted = error.quoted
         key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]

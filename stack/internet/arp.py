@@ -5,7 +5,7 @@ and RFC 1812 section 3.3.2 (station addresses that are not believed).
 
 Two things differ from RFC 826, because any station can send any ARP packet. An entry is created only by a request for
 one of our addresses, from an address that can be on this link: otherwise anyone could fill the cache. And a packet that
-puts a known address at another station is a claim: the known station is asked first, and is used until it is silent.
+gives a known address another station is only a claim. The known station is asked first, and stays if it answers.
 """
 
 from __future__ import annotations
@@ -179,13 +179,13 @@ class NeighborCache:
     def suspect(self, address: bytes, now: float, sent_at: float = math.inf, genuine: bool = True) -> None:
         """Negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do not seem to arrive.
 
-        The entry goes on being used while it is asked for again by broadcast: the address may have moved, or the
-        entry may be a forger's, who answers too. So another station that answers in time is believed at once.
+        The entry remains in use while the address is asked for again, by broadcast: the address may have moved, or the
+        entry may be a forger's, and the forger answers too. So if another station answers in time, it is believed.
 
-        That would let a forger in where the trouble is far behind a gateway. So a station that acknowledgments speak
-        for is asked by unicast first, and another's answer is a claim like any other. They do if one came lately, or,
-        where the advice is not `genuine`, since a stranger's SYN caused it, if one ever came. And what was sent at
-        `sent_at`, before this station was learnt, went to another one and says nothing against this one.
+        When the trouble is far behind a gateway, that would let a forger in. So a station that is vouched for is asked
+        by unicast first, and the answer of another one is an ordinary claim. A station is vouched for by a recent
+        acknowledgment, or by any, if the advice is not `genuine` because a stranger's SYN caused it. And a packet that
+        was sent at `sent_at`, before this station was learnt, went to another one and is no evidence against this one.
         """
         neighbor = self._entries.get(address)
         if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:
@@ -266,11 +266,11 @@ class NeighborCache:
         return True
 
     def _claimed(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
-        """Another station says that it has the address of one that we know: the known one is asked whether it is there.
+        """Another station claims the address of a known one: ask the known one whether it still has it.
 
-        It is asked by unicast, so that a switch takes the question to it alone. If it does not answer within
-        `claim_wait_s`, the newest claim is believed: it was a failover. A request that is out already is that question.
-        Whatever is claimed meanwhile, no more is sent than one request in `request_interval_s`.
+        The request is unicast, so that a switch brings it to that station alone. If no answer comes within
+        `claim_wait_s`, it was a failover, and the newest claim is believed. A request that is out already will do.
+        However many claims come, at most one request is sent in `request_interval_s`.
         """
         if neighbor.claim is not None:
             if neighbor.claim != mac:
@@ -302,7 +302,7 @@ class NeighborCache:
         if neighbor.claim is not None and neighbor.claim != mac:
             self.counters.drop("arp_claim")
         neighbor.claim = None
-        if neighbor.mac != mac:  # what spoke for the other station does not speak for this one
+        if neighbor.mac != mac:  # what vouched for the other station does not vouch for this one
             neighbor.learnt_at = now
             neighbor.vouched_at = neighbor.doubted_until = -math.inf
         neighbor.learn(mac, self.mac)
@@ -324,11 +324,10 @@ class NeighborCache:
         self.transmit_arp(reply, request.sender_mac, now)
 
     def _decide(self, neighbor: Neighbor, claim: bytes, due: float, now: float) -> None:
-        """The known station has not answered in time, which was until `due`: believe the claim.
+        """The known station has not answered by `due`: believe the claim, with two exceptions.
 
-        But while acknowledgments of what it was sent still come in, the answer is late: it waits behind much else in a
-        queue. Then it is asked again. And where this host comes late, the answer may be there and not read yet: then
-        it waits for a moment, once.
+        While acknowledgments of packets sent to it still arrive, its answer is only late, in a long queue: ask again.
+        And when this host itself runs late, the answer may have arrived and not been read: wait a moment, once.
         """
         moment_s = self.config.claim_wait_s / 2
         if now < neighbor.vouched_at + moment_s:

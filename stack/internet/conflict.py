@@ -38,7 +38,7 @@ class _Announcement:
 
 @dataclass(slots=True)
 class _Watch:
-    """An address in use, and when another host last claimed it; unless it `yields`, when that was last answered."""
+    """An address in use, and when another host last claimed it; without `yields`, when a claim was last answered."""
 
     on_conflict: OnConflict
     yields: bool
@@ -119,7 +119,7 @@ class Conflicts:
         self._announce_next(address, announcement, now)
 
     def watch(self, address: bytes, on_conflict: OnConflict, *, yields: bool = True) -> None:
-        """Defend `address`, which is in use, as section 2.4 (b) says, or (c) unless it `yields`.
+        """Defend `address`, which is in use: by section 2.4 (b), or (c) if `yields` is false.
 
         (b): the first other host that claims it is answered by one announcement. A second claim within DEFEND_INTERVAL
         means that the address has to be given up at once: `on_conflict(station address, now)`, and no more watching.
@@ -130,7 +130,7 @@ class Conflicts:
         self._watched[address] = _Watch(on_conflict, yields)
 
     def defend(self, address: bytes, mac: bytes, now: float) -> None:
-        """Answer a claim for an address that is watched, which its probing has found."""
+        """Answer a claim for a watched address that its probes have brought to light."""
         watch = self._watched.get(address)
         if watch is not None:
             self._defend(address, watch, mac, now)

@@ -188,7 +188,7 @@ class EchoClient:
     def receive_error(self, error: IcmpError, now: float) -> bool:
         """Take an ICMP error that quotes an ICMP message of ours; whether it belongs to a request that is out.
 
-        It is no use to quote an answer of ours: anyone can have us send one.
+        An error that quotes an echo reply of ours is not believed: anyone can have us send one.
         """
         if error.quoted[0] != ECHO_REQUEST:
             return False

@@ -140,7 +140,7 @@ class Reassembler:
         return len(self._flows)
 
     def tables(self) -> dict[str, int]:
-        """Datagrams that are being put together, the sources they are from, and the octets charged for them."""
+        """The datagrams being reassembled, their sources, and the octets charged for them."""
         return {
             "fragmented_datagrams": len(self._flows),
             "fragment_sources": len(self._per_source),

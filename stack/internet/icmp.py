@@ -68,7 +68,7 @@ class Icmp:
         self.clock_ms = clock_ms
 
     def tables(self) -> dict[str, int]:
-        """Our requests that wait for an answer, who asks us often, and whose budget of errors is remembered."""
+        """Our requests that wait for an answer, frequent pingers, and peers with a budget of errors."""
         return {
             "echo_requests": len(self.echo),
             "echo_askers": len(self.echo_server.askers),
@@ -158,12 +158,12 @@ class Icmp:
         self._believe(error, received.now)
         if error.next_hop_mtu:
             # A TCP quote must have a sequence number in flight, and TCP knows which sizes have arrived (RFC 5927). For
-            # the others a stranger has the right quote who has had us answer: they can only harm themselves.
+            # another protocol a stranger gets a valid quote from our answer to it: it counts for that protocol alone.
             protocol = None if error.protocol == PROTO_TCP else error.protocol
             self.output.lower_mtu(error.quoted_destination, error.next_hop_mtu, received.now, protocol=protocol)
 
     def _believe(self, error: IcmpError, now: float) -> None:
-        """Hand an error to the protocol that it is about, which says whether the quote is of its making."""
+        """Hand an error to the protocol that it is about. BadPacket if the quote is not what that protocol sent."""
         handler = self.error_handlers.get(error.protocol)
         if handler is None or not handler(error, now):
             raise BadPacket("icmp_error_unmatched")
@@ -171,8 +171,8 @@ class Icmp:
     def _redirect(self, received: Received, message: IcmpMessage, error: IcmpError) -> None:
         """RFC 1122 section 3.2.2.2: what is not legal, or not from the current first hop, is discarded.
 
-        And so is what could be a forgery: by default a station that no configured route has as a gateway (Linux:
-        secure_redirects), and always what does not quote a datagram that we have sent.
+        So is one that could be forged: always if it does not quote a datagram that we have sent, and by default if no
+        configured route has the new gateway (Linux: secure_redirects).
         """
         routes, now = self.output.routes, received.now
         redirect = error.quoted_destination, message.gateway, received.source, received.interface, now

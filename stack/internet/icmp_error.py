@@ -44,8 +44,8 @@ class IcmpError:
       quoted_source, quoted_destination, protocol: from the quoted IP header; quoted_source is one of our addresses.
       quoted: the first bytes of what followed that header, at least 8.
       next_hop_mtu: for "fragmentation needed" the MTU in bytes, guessed where the router does not tell; else 0.
-      errno: what to report; 0 for a Redirect, about which there is nothing to report: the protocol only says whether
-      the quote is its own. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
+      errno: what to report; 0 for a Redirect, which is not reported: the protocol only says whether the quote is its
+      own. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
 
     Anyone may forge one: whether `quoted` belongs to something sent lately is for the protocol to check (RFC 5927).
     """

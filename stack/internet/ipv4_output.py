@@ -83,7 +83,7 @@ class Ipv4Output:
         self.routes = RoutingTable(config)
         self.routes.on_change = self._routes_changed
         self.path_mtus = PathMtus(config)
-        self._mtus_of: dict[int, PathMtus] = {}  # what is believed for the datagrams of one protocol alone
+        self._mtus_of: dict[int, PathMtus] = {}  # path MTUs that count for one protocol alone
         self.deadline = math.inf
         self.reschedule: Callable[[], None] = _nothing  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
@@ -330,7 +330,7 @@ class Ipv4Output:
     # --- path MTU
 
     def _limit(self, destination: bytes, protocol: int, mtu: int) -> tuple[int, bool]:
-        """What passes to `destination` over a first link of `mtu`, and whether routers must cut even that."""
+        """The path MTU to `destination` over a first link of `mtu`, and whether routers must cut even that."""
         mtu, cut = self.path_mtus.limit(destination, mtu)
         own = self._mtus_of.get(protocol)
         if own is None:
@@ -343,8 +343,8 @@ class Ipv4Output:
     ) -> None:
         """Only `mtu` bytes pass on the way to `destination`, as long as configured or for `for_s` (RFC 1191 6.2).
 
-        With `protocol` it is believed for the datagrams of that protocol alone. Each has a table of its own, so that
-        what one makes us believe takes no room from what another has verified.
+        With `protocol` it counts for the datagrams of that protocol alone. Each protocol has a table of its own, so
+        that forged entries of one take no room from the verified entries of another.
         """
         table = self.path_mtus if protocol is None else self._mtus_of.setdefault(protocol, PathMtus(self.config))
         if table.lower(destination, mtu, now, for_s):

@@ -48,8 +48,8 @@ class Neighbor:
     Attributes that paths read: `mac` (6 bytes or None), `ethernet` (the 14 bytes of the link header, b"" on a link
     without one, None while unresolved), `out_counter` (which interface counter a frame to it belongs to). Paths set
     `used` to True on every frame: an entry nobody uses is not refreshed. `vouched_at` is when something sent through it
-    was last seen to have arrived, `learnt_at` when the station became another one. `claim` is another station that says
-    it has the address, while the known one is asked; until `doubted_until` the answer of another one is believed.
+    was last seen to have arrived, `learnt_at` is when the station last changed. `claim` is another station that
+    claims the address, while the known one is asked. Until `doubted_until` any station that answers is believed.
     """
 
     __slots__ = (

@@ -215,8 +215,7 @@ class Path:
         """Negative advice: what was sent here, last at `sent_at`, does not seem to arrive (RFC 9293 section 3.8.3).
 
         A Redirect for this destination is forgotten, and the next hop's station address is asked for again. The advice
-        is not `genuine` where nothing shows that the peer was ever there: anyone can send a SYN from an address that
-        does not answer.
+        is not `genuine` when nothing shows that the peer exists: anyone can send a SYN from a forged address.
         """
         self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors

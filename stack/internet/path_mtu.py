@@ -17,7 +17,7 @@ def plateau_below(total_length: int, header_length: int, path_mtu: int) -> int:
     """The next likely MTU under the size of a datagram that did not pass (RFC 1191 section 5).
 
     Routers of the 4.2BSD family quote the total length with the header's added to it. Nothing larger than `path_mtu`,
-    the estimate until now, was sent in one piece, so a larger quote comes from such a router, or is a lie.
+    the estimate until now, was sent in one piece, so a larger quote comes from such a router or is forged.
     """
     if total_length > path_mtu:
         total_length = min(total_length - header_length, path_mtu)
@@ -40,7 +40,7 @@ class PathMtus:
     def limit(self, destination: bytes, mtu: int) -> tuple[int, bool]:
         """The MTU to use for `destination` over a first link of `mtu`.
 
-        And whether routers on the way must cut what is as large as the floor: no DF.
+        Also whether routers on the way must cut datagrams as large as the floor: no DF.
         """
         known = self._known.get(destination)
         return (mtu, False) if known is None else (min(mtu, known[0]), known[2])

@@ -3,13 +3,13 @@
 See RFC 1812 section 4.3.2.8. The peer's own budget is asked first: a peer that provokes a flood of errors uses up its
 own and leaves that of all to the others (RFC 6056's and 5961's side channels).
 
-The budget of all is shared, and what is shared can be watched. An attacker uses it up, but for a few errors, with
-datagrams in forged names. Then it asks about a port of ours in a third host's name, and counts how many errors it still
-gets itself: one fewer, if the third was sent one. So an error takes none, one or two tokens, by chance, as in Linux
-since CVE-2020-25705. One error more or less is lost in the noise of those before it.
+The budget of all is shared, and an attacker can watch it. With datagrams from forged addresses it uses up all but a few
+errors. Then it probes a port of ours from a third host's address, and counts the errors that it still gets itself: one
+fewer if the third host was sent one. So an error takes zero, one or two tokens at random, as in Linux since
+CVE-2020-25705, and one error more or less is lost in the noise.
 
-The table of peers is shared, too, and so chance says which entry makes room. Were it the oldest, a peer with nothing
-left would see by its new budget that another peer has come in.
+The table of peers is shared, too, so a random entry makes room. If it were the oldest, a peer whose budget is used up
+would see by its new budget that another peer had come in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TokenBucket:
     filled_at: float
 
     def take(self, now: float, count: float = 1.0) -> bool:
-        """Whether there is a token; `count` are taken, as far as they are there."""
+        """Whether there is a token. Takes `count` tokens, or as many as there are."""
         self.tokens = min(self.burst, self.tokens + max(0.0, now - self.filled_at) * self.rate)
         self.filled_at = now
         if self.tokens < 1.0:
@@ -53,7 +53,7 @@ class RateLimit:
         self._peers_max = peers_max
         self._random = random
         self._peers: dict[bytes, TokenBucket] = {}
-        self._places: list[bytes] = []  # the keys of `_peers`, for the choice of one by chance
+        self._places: list[bytes] = []  # the keys of `_peers`, for a random choice
 
     def __len__(self) -> int:
         return len(self._peers)

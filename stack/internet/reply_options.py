@@ -1,7 +1,7 @@
 """The IP options an ICMP answer carries because the request carried them.
 
 See RFC 1122 section 3.2.2.6: record route and timestamp are completed and sent back. A source route is reversed only
-where the configuration asks for it: the sender could send the answer anywhere by it (RFC 7126 sections 4.3 and 4.4).
+if the configuration asks for it, since by it the sender could send the answer anywhere (RFC 7126 sections 4.3 and 4.4).
 The reversal is that of section 3.2.1.8 (c), right even if the sender listed itself as the first stop.
 """
 

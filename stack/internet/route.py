@@ -3,8 +3,8 @@
 See RFC 1122 section 3.3.1 (routing outbound datagrams; dead gateways in 3.3.1.4 and 3.3.1.5) and RFC 792 (Redirect).
 Static routes, the list of default gateways and the cache of redirected hosts are one table, as 3.3.1.3 allows.
 
-A Redirect is a hint from the network, so what it teaches is the first to go: it expires, and it is forgotten when the
-gateway fails, when TCP suspects the path, and when the routes themselves change.
+A Redirect is a hint from the network, so its route is given up easily: it expires, and it is forgotten when the gateway
+fails, when TCP suspects the path, and when the configured routes change.
 """
 
 from __future__ import annotations
@@ -210,8 +210,8 @@ class RoutingTable:
         """Send datagrams for one host by way of another gateway; False when the Redirect is not legal.
 
         Host and network Redirects alike change the one host (RFC 1122 section 3.3.1.2). The oldest entry makes room for
-        a new one. The entry expires: a gateway is not used indefinitely without a sign that it is the right one
-        (3.3.1.4), and the first hop says the same again when it is still true.
+        a new one. The entry expires, since a gateway must not be used indefinitely without a sign that it works
+        (3.3.1.4). If the Redirect is still true, the first hop sends it again.
         """
         current = self.lookup(destination, now)
         if current is None or not self.may_redirect(destination, gateway, by, interface, now):
@@ -227,12 +227,12 @@ class RoutingTable:
         return True
 
     def forget_redirect(self, destination: bytes) -> None:
-        """Go back to the routes as they were configured; fine when the host is not redirected."""
+        """Go back to the configured routes; does nothing when the host is not redirected."""
         if self._redirects.pop(destination, None) is not None:
             self._changed(destination)
 
     def forget_redirects(self) -> None:
-        """The link leads to another network, perhaps: what routers said before is no longer of use."""
+        """Forget them all: the link may lead to another network now."""
         if self._redirects:
             self._table_changed()
 
@@ -303,7 +303,7 @@ class RoutingTable:
         return removed
 
     def _table_changed(self) -> None:
-        """The configured routes are others now. What Redirects have taught was about the old ones, and goes."""
+        """The configured routes have changed. Redirects were about the old ones, and are forgotten."""
         self._redirects.clear()
         self._changed()
 

@@ -71,8 +71,8 @@ class Host:
 
         On Ethernet each address is first probed for, so that no two hosts use it (RFC 5227): that takes 4 to 7 seconds,
         and `wait_ready` waits for it (`open_host` does so itself). With `acd="optimistic"` the address is used
-        meanwhile; with "defend" so, too, and it is never given up to another host, see `wait_address_claimed`; with
-        "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
+        meanwhile; with "defend" the same, but it is never given up to another host, see `wait_address_claimed`;
+        with "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
 
         ValueError for what is no address, TypeError for what is no link (a name, a whole `Segment`), OSError when the
         link does not open.
@@ -126,7 +126,7 @@ class Host:
     async def wait_address_claimed(self) -> AddressClaimed:
         """Wait until another host claims an address that we keep (`acd="defend"`): `address`, `interface` and `mac`.
 
-        We answer by an announcement (RFC 5227 section 2.4 c). That, and the telling, is at most once in 10 seconds.
+        We answer by an announcement (RFC 5227 section 2.4 c). A claim is answered and told at most once in 10 seconds.
         """
         return await self._runner.claimed_addresses.wait()
 
@@ -392,7 +392,7 @@ class Host:
 
 
 def with_memory(config: Config) -> Config:
-    """`config` with a number for the memory budget: the machine is asked where none is given."""
+    """`config` with a memory budget: by default a share of the machine's memory."""
     if config.host.memory_bytes is not None:
         return config
     return replace(config, host=replace(config.host, memory_bytes=default_budget_bytes()))
@@ -443,8 +443,8 @@ async def open_host(
     When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
     with an error, the links are closed.
 
-    What its connections may hold in memory is an eighth of the machine's (or of the control group's limit), unless
-    `HostConfig.memory_bytes` gives a number.
+    Its connections may hold an eighth of the machine's memory (or of the control group's limit), unless
+    `HostConfig.memory_bytes` gives another number.
 
     For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
     the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event;

@@ -3,10 +3,10 @@
 Times are written as those of the wall clock (seconds since 1970), since the host's own clock starts anew with it. What
 is read is believed only if all of it makes sense; an empty file holds no lease.
 
-The file is replaced whole or not at all where this process may do that. A program that began as root and has given
-that up (`tapstack up --user`) may not: the folder, or the file that is there, is root's. So the file is opened, and
-made, at the start, and is then written in place by that descriptor, in one call. If the power fails in the middle of
-it, the next start finds a damaged file, says so, and asks for any address.
+The file is replaced as a whole if this process may do that. A program that has given up root's rights (`tapstack up
+--user`) may not, since the folder or the file is root's. So the file is opened at the start, or made, and later written
+in place through that descriptor, in one call. If the power fails during that call, the next start finds a damaged file,
+reports it, and asks for any address.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class LeaseFile:
 
     def _write(self, text: bytes) -> None:
         status = os.fstat(self._file)
-        if status.st_uid == os.geteuid():  # else a new one would be another owner's
+        if status.st_uid == os.geteuid():  # otherwise a new file would change the owner
             try:
                 self._replace(text)
             except PermissionError:
@@ -146,7 +146,7 @@ class LeaseFile:
                 return
         if status.st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "it was removed, and this user may not make it again")
-        # Blanks end the text where it was longer before: no moment finds the end of the old one behind the new one.
+        # Blanks fill up to the former length, so that the end of the old text is never found behind the new one.
         os.pwrite(self._file, text.ljust(status.st_size), 0)
         os.fsync(self._file)
         os.ftruncate(self._file, len(text))

@@ -50,7 +50,7 @@ class AddressLost:
 
 @dataclass(frozen=True, slots=True)
 class AddressClaimed:
-    """`address` is ours on the link called `interface`, and is kept, though the station `mac` claims it."""
+    """The station `mac` claims our `address` on the link called `interface`; the address is kept."""
 
     address: str
     interface: str
@@ -61,7 +61,7 @@ N = TypeVar("N")
 
 
 class News(Generic[N]):
-    """What has happened and is told once each, to the tasks that wait for it."""
+    """Events, each told once, to one of the tasks that wait."""
 
     def __init__(self, check: Callable[[], object]) -> None:
         self._check = check  # raises when nothing can happen any more
@@ -73,12 +73,12 @@ class News(Generic[N]):
         self._event.set()
 
     def tell(self, what: N) -> None:
-        """It has happened."""
+        """Add an event."""
         self._untold.append(what)
         self._event.set()
 
     async def wait(self) -> N:
-        """The oldest that was not told yet."""
+        """Wait for the oldest event that was not told yet."""
         while not self._untold:
             self._check()
             await self._event.wait()
@@ -158,7 +158,7 @@ class Runner:
         self._budget = core.budget
         self._trim_bytes = core.config.host.memory_trim_bytes
         self._trim_at = -inf  # not before this
-        self._trim_due = inf  # when there is something to give back, and the last time is not long enough ago
+        self._trim_due = inf  # when to give memory back that was freed too soon after the last time
         core.wake_timer = self._arm
         core.on_change = self._changed
         nursery.start_soon(self._run_timer, name="stack timer")
@@ -419,7 +419,7 @@ class Runner:
         raise OSError(errno.EADDRNOTAVAIL, f"{name} was taken back before it could be used")
 
     def _conflict(self, interface: str, address: bytes, verdict: Verdict, mac: bytes, now: float) -> None:
-        """Another host has an address of ours, or one that we wanted; or it says so, and we keep it ("defend")."""
+        """Another host has an address of ours or one that we wanted, or claims one that we keep ("defend")."""
         if self.core.ip.owner(address) is not None:
             self.claimed_addresses.tell(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
             return
@@ -559,7 +559,7 @@ class Runner:
                 self._trim(now)
 
     def _trim(self, now: float) -> None:
-        """Connections have given back much memory: so does this process, now or when the last time is long ago."""
+        """Connections have freed much memory: give it back to the system, now or when the interval is over."""
         if self.down:
             return
         if now < self._trim_at:

@@ -47,7 +47,7 @@ def _limits(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iter
 
 
 def give_back() -> None:
-    """Ask malloc to give what is free to the system; where it cannot be asked, do nothing."""
+    """Ask malloc to return free memory to the system; do nothing where malloc has no such call."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):

@@ -99,7 +99,7 @@ class Endpoint:
         self._gathered_for: Address = (ANY, 0)
         self._queue: deque[Datagram] = deque()
         self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
-        self._sent: dict[Address, int] = {}  # to whom, and the largest datagram's length, IP header included
+        self._sent: dict[Address, int] = {}  # the length of the largest datagram to each remote, IP header included
 
     # --- addresses
 
@@ -242,7 +242,7 @@ class Endpoint:
 
     @property
     def remembered(self) -> int:
-        """Of how many destinations it is known what was sent there."""
+        """How many remotes are remembered with the largest datagram sent there."""
         return len(self._sent)
 
     def largest_sent(self, remote: Address) -> int:

@@ -89,7 +89,7 @@ class UdpPorts:
         return len(self._open)
 
     def tables(self) -> dict[str, int]:
-        """Endpoints, the ports that have any, what is claimed, and what the endpoints hold."""
+        """Endpoints, bound ports, claims, and what the endpoints hold."""
         return {
             "udp_endpoints": len(self._open),
             "udp_ports": len(self._bound),
@@ -285,10 +285,10 @@ class UdpPorts:
     # --- errors in
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error about a datagram; whether one of our endpoints has sent one from there to there.
+        """Take an ICMP error about a datagram; whether one of our endpoints has sent it.
 
-        And one that large, if the error says that it is too big. Connected endpoints report hard errors with their next
-        call, as BSD's do; soft ones say nothing final.
+        If the error says "too big", the endpoint must have sent one that large. Connected endpoints report hard errors
+        with their next call, as BSD's do; soft ones say nothing final.
         """
         local_port = int.from_bytes(error.quoted[:2], "big")
         remote = (error.quoted_destination, int.from_bytes(error.quoted[2:4], "big"))

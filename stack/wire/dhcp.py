@@ -118,7 +118,7 @@ def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
 
 
 def _is_repeated(code: int, pieces: list[bytes]) -> bool:
-    """Whether these are not the pieces of a value (RFC 3396), but the whole value again and again."""
+    """Whether each of these is the whole value, repeated, and not a piece of it (RFC 3396)."""
     return len(pieces[0]) == FIXED_LENGTHS.get(code) and pieces.count(pieces[0]) == len(pieces)
 
 
@@ -216,9 +216,9 @@ class DhcpMessage:
         """The value of every option, by code, put together from all its pieces.
 
         The options field is read first, then `file`, then `sname`, where option 52 says that they hold options
-        (RFC 2131 section 4.1, RFC 3396 section 5). An option of a fixed length that is there several times, whole and
-        the same each time, is that value: servers and relays send such messages, and to put it together would make
-        a value of a length that no such option has. Raises BadPacket dhcp_bad_options, though never after `parse`.
+        (RFC 2131 section 4.1, RFC 3396 section 5). An option of a fixed length that is repeated, whole and equal, has
+        that value: some servers and relays send it so, and joined together it would have an impossible length. Raises
+        BadPacket dhcp_bad_options, though never after `parse`.
         """
         overload = b"".join(data for code, data in self.options if code == OVERLOAD)
         pieces = list(self.options)
