@@ -1,10 +1,10 @@
 """Places for clients: a number in all and a share for each address. Connections that only wait give way to new ones.
 
-A client that sends its requests or their bodies byte by byte ("slow loris"), or does not read the answers, spends nothing
-and would keep all others out. Two rules prevent that. An address has a share of the places. And when no place is free, a
-new connection takes the place of the one that has waited longest for its client, if that is `GRACE_S` or more: an honest
-client has sent its request by then, or has read a part of the answer. The second rule also helps clients that share one
-address, behind a NAT.
+A client that sends its requests or their bodies byte by byte ("slow loris"), or does not read the answers, spends
+nothing and would keep all others out. Two rules prevent that. An address has a share of the places. And when no place
+is free, a new connection takes the place of the one that has waited longest for its client, if that is `GRACE_S` or
+more: an honest client has sent its request by then, or has read a part of the answer. The second rule also helps
+clients that share one address, behind a NAT.
 """
 
 from __future__ import annotations
