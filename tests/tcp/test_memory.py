@@ -478,8 +478,10 @@ def test_a_cookie_that_comes_back_when_memory_is_short_is_dropped_and_counts_lat
     peer.sends(SYN, options=TcpOptions(mss=MSS))
     cookie = peer.expects(SYN | ACK)
     short_of_memory(peer, STRANGER, 0.9)
+    before = dict(peer.world.services.budget.peers)
     peer.sends(ACK, ack=add(cookie.seq, 1))
     peer.silent()
+    assert peer.world.services.budget.peers == before  # not even a half-open connection comes of it
     assert (listener.readable, peer.world.counters["tcp_refused_no_memory"]) == (False, 1)
     enough_memory_of(peer, STRANGER)
     peer.sends(ACK, b"hello", ack=add(cookie.seq, 1))
