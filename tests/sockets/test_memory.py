@@ -22,6 +22,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 BUDGET_MB = 64
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attack", ["holes", "holes of many", "holes kept", "echo", *FLOODS])
 @rfc("budget-9", "budget-10")
 def test_an_attack_costs_no_more_than_the_budget_and_leaves_nothing(attack: str) -> None:
