@@ -76,3 +76,8 @@ def test_the_totals_of_the_clauses_are_those_of_the_table() -> None:
     rows = [row for row in totals.splitlines()[2:] if not row.startswith("| flaws ")]
     counts = [int(number) for row in rows for number in re.findall(r"(?<=\| )\d+(?= \|)", row)]
     assert f"{sum(counts)} clauses" in README
+
+
+def test_the_number_of_live_checks_is_the_one_that_is_expected() -> None:
+    expected = (TOP / "tests/live/EXPECTED").read_text().strip()
+    assert f"live checks: {expected} passed of {expected} expected" in README
