@@ -307,7 +307,7 @@ class TcpLayer:
         self._counters["tcpOutRsts"] += 1
         header = bare[:16] + checksum.to_bytes(2, "big") + bare[18:]
         try:
-            self._ip.output.send(destination, source, PROTO_TCP, [header], now)
+            self._ip.output.send(destination, source, PROTO_TCP, [header], now, alone=True)
         except OSError:
             self._counters.drop("tcp_not_sent")
 

@@ -64,10 +64,13 @@ class IcmpOutput:
         options: bytes = b"",
     ) -> bool:
         """Send a message; what cannot be sent is counted and forgotten. Whether it was sent."""
+        alone = message.type in icmp.ERRORS
         self.counters["icmpOutMsgs"] += 1
         self.counters[OUT_COUNTERS[message.type]] += 1
         try:
-            self.output.send(source, destination, PROTO_ICMP, [message.build()], now, tos=tos, options=options)
+            self.output.send(
+                source, destination, PROTO_ICMP, [message.build()], now, tos=tos, options=options, alone=alone
+            )
         except OSError:
             self.counters["icmpOutErrors"] += 1
             return False

@@ -37,7 +37,7 @@ class Identifications:
         return int.from_bytes(digest[:2], "big") % _COUNTERS, int.from_bytes(digest[2:], "big")
 
     def alone(self) -> tuple[int, int]:
-        """For one datagram, too short to be fragmented on any usual path: an identification by chance alone."""
+        """For one error or reset, which is too short to be fragmented on any usual path: a random identification."""
         return _COUNTERS, int.from_bytes(self._random(2), "big")
 
     def next(self, flow: tuple[int, int]) -> int:

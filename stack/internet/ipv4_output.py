@@ -54,10 +54,6 @@ def _names_network(interface: Interface, destination: bytes) -> bool:
     return destination in [prefix.network for prefix in interface.addresses if prefix.broadcast is not None]
 
 
-SHORT_BYTES = 576 - 20
-"""Of payload: every host takes as much in one piece (RFC 1122 section 3.3.3), and no ICMP error of ours has more."""
-
-
 class Ipv4Output:
     """Makes paths and keeps them right when routes, neighbours or path MTUs change.
 
@@ -126,13 +122,16 @@ class Ipv4Output:
         tos: int = 0,
         options: bytes = b"",
         interface: Interface | None = None,
+        alone: bool = False,
     ) -> None:
-        """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise."""
+        """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise.
+
+        `alone` is for errors and resets: the Identification is random, and no counter shows that one was sent.
+        """
         path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
-        length = sum(map(len, parts))
-        if length <= SHORT_BYTES:
+        if alone:
             path.flow = self.idents.alone()
-        path.send(parts, length, now)
+        path.send(parts, sum(map(len, parts)), now)
 
     def _make(
         self,

@@ -80,7 +80,7 @@ def test_the_honest_way_leads_to_an_address() -> None:
     lan.bind()
     lan.check()
     assert lan.tenant.client.lease is not None
-    lan.wait(301)
+    lan.wait(lan.tenant.client.lease.t1_s + 1)
     assert lan.tenant.client.lease is not None
     for payload in lan.answers():
         lan.says(payload, lan.tenant.client.lease.address)

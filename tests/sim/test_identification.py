@@ -1,0 +1,36 @@
+"""What a watcher sees of the Identification field: see stack/internet/ident.py and RFC 7739 section 3.5."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.internet import ident
+from stack.link.segment import Segment
+from stack.wire.icmp import echo_request
+from stack.wire.numbers import PROTO_ICMP
+from stack.wire.tcp import RST, SYN
+from tests.sim.network import Network
+from tests.sim.stranger import Stranger
+
+
+def test_a_reset_takes_no_identification_from_a_counter_that_a_watcher_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here all flows have the same counter, and the watcher reads it by pings."""
+    monkeypatch.setattr(ident, "_COUNTERS", 1)
+    network, segment = Network(7), Segment()
+    server = network.machine("server")
+    server.attach(segment.attach(), "10.0.0.1/24")
+    stranger = Stranger(network, segment)
+    stranger.asks("10.0.0.1")
+
+    def identification() -> int:
+        stranger.says_ip(PROTO_ICMP, echo_request(1, 1, b"").build(), "10.0.0.1")
+        network.run(for_s=0.1)
+        ((header, _),) = stranger.packets()
+        return header.identification
+
+    before = identification()
+    stranger.says_tcp("10.0.0.1", (1024, 4242), SYN)
+    network.run(for_s=0.1)
+    (reset,) = stranger.segments()
+    assert reset.tcp.flags & RST
+    assert (identification() - before) & 0xFFFF == 1
