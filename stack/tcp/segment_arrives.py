@@ -208,9 +208,9 @@ def _is_the_peers_syn(tcb: Tcb, seg: Segment) -> bool:
 
 
 def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
-    """The peer's SYN has come again, so our SYN,ACK was lost: an ACK would not help the peer, who needs a SYN.
+    """The peer's SYN has come again, so our SYN,ACK was lost. An ACK would not help the peer, which needs a SYN.
 
-    It is the SYN that we know, whose number nobody guesses; its timestamp tells the peer which one we answer.
+    The number is that of the SYN that we know. A stranger cannot guess it. The timestamp says which SYN we answer.
     """
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)

@@ -88,7 +88,7 @@ def test_a_claim_changes_nothing_while_the_known_station_answers(operation: int,
 
 @rfc("arp-1")
 def test_a_request_that_claims_is_answered_all_the_same() -> None:
-    """Who asks for our address is told it, whatever it says of itself: RFC 826, "Packet Reception"."""
+    """A request for our address is answered, whatever the sender claims: RFC 826, "Packet Reception"."""
     station = known()
     claim(station, OTHER_MAC, REQUEST)
     assert [(target, packet.operation) for target, packet in station.arps()] == [

@@ -80,7 +80,7 @@ def talk(namespace: Namespace, address: str) -> None:
 def test_from_a_checkout_that_root_alone_may_read_everything_works_to_the_end(
     namespace: Namespace, closed: Path, shared: Path
 ) -> None:
-    """All services, a renewal of the lease, a bug in the code, the end: nobody could open one file of all that."""
+    """All services, a lease renewal, a bug and the end, as the user `nobody`, who can open none of those files."""
     need("dhcpd", "ping", "tshark")
     checkout, lease, capture = closed / "checkout", closed / "lease", closed / "all.pcapng"
     checkout.mkdir()
@@ -136,7 +136,7 @@ def test_the_user_can_be_named(namespace: Namespace) -> None:
 
 
 def test_the_owner_of_the_checkout_runs_it(namespace: Namespace, shared: Path) -> None:
-    """Where that is not root; and it goes on as that one's, who could look into nobody's programs."""
+    """The owner is not root, and the program goes on as that user."""
     daemon = pwd.getpwnam("daemon")
     checkout = shared / "checkout"
     checkout.mkdir()
