@@ -9,10 +9,24 @@ from stack.config import Config
 from stack.host.lease_record import LeaseRecord
 from stack.link.capture import Capture
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
 from stack.wire.show import show
 
-__all__ = ["open_host", "Host", "Config", "Dhcp", "LeaseRecord", "Tap", "Segment", "Impaired", "Capture", "show"]
+Segment = Ethernet  # its name in earlier programs; to a TCP reader a segment is TCP's
+
+__all__ = [
+    "open_host",
+    "Host",
+    "Config",
+    "Dhcp",
+    "LeaseRecord",
+    "Tap",
+    "Ethernet",
+    "Segment",
+    "Impaired",
+    "Capture",
+    "show",
+]

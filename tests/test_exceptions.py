@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from stack import Segment
+from stack import Ethernet
 from stack.config import Config, DhcpConfig
 from stack.dhcp.lease import Lease
 from stack.dhcp.parameters import Parameters
@@ -160,9 +160,9 @@ async def test_there_is_no_flush_and_no_way_to_see_a_push() -> None:
 @virtual
 async def test_a_link_has_one_mtu() -> None:
     """And the MSS that is advertised follows from it, whatever has passed."""
-    segment = Segment()
-    link = segment.attach(mtu=1000)
-    async with host_on(link, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    link = ethernet.attach(mtu=1000)
+    async with host_on(link, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         for size in (10, 5000):
             ours, theirs = await stream_pair(alice, bob)
             async with ours, theirs:
@@ -178,10 +178,10 @@ async def test_a_link_has_one_mtu() -> None:
 
 @virtual
 async def test_the_target_hardware_address_of_a_request_is_zero() -> None:
-    segment = Segment()
-    listening = segment.attach("ear")
+    ethernet = Ethernet()
+    listening = ethernet.attach("ear")
     listening.open(lambda: None)
-    async with host_on(segment.attach(), f"{ALICE}/24", acd="strict") as alice:
+    async with host_on(ethernet.attach(), f"{ALICE}/24", acd="strict") as alice:
         with pytest.raises(OSError, match="no echo"):
             await alice.ping(BOB, timeout_s=5)
     requests = 0
@@ -196,9 +196,9 @@ async def test_the_target_hardware_address_of_a_request_is_zero() -> None:
 
 @virtual
 async def test_a_link_local_address_that_the_user_gives_is_used() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     first, second = "169.254.7.1", "169.254.7.2"
-    async with host_on(segment.attach(), f"{first}/16") as one, host_on(segment.attach(), f"{second}/16", seed=2):
+    async with host_on(ethernet.attach(), f"{first}/16") as one, host_on(ethernet.attach(), f"{second}/16", seed=2):
         assert await one.ping(second) >= 0
 
 

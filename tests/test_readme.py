@@ -33,7 +33,7 @@ def test_the_example_is_python() -> None:
 
 
 def test_two_hosts_on_a_segment_do_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(block("segment", "python"), "README.md", "exec"), {})
+    exec(compile(block("ethernet", "python"), "README.md", "exec"), {})
     printed = capsys.readouterr().out.strip()
     assert f"prints `{printed}`:" in README
 

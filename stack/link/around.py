@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from stack.link.device import Link
-from stack.link.segment import check_link
+from stack.link.memory import check_link
 
 
 class Around:

@@ -308,7 +308,7 @@ def nth_data_segment(*numbers: int, ip_offset: int = ETHERNET_HEADER) -> Predica
 
     Segments of all connections are counted together, retransmissions too. `ip_offset` is that of the link, in bytes.
 
-    >>> link = Impaired(Segment().attach(), outgoing=Impairment(drop=nth_data_segment(3)))
+    >>> link = Impaired(Ethernet().attach(), outgoing=Impairment(drop=nth_data_segment(3)))
     """
     seen = 0
 

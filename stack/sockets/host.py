@@ -25,7 +25,7 @@ from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
-from stack.link.segment import check_link
+from stack.link.memory import check_link
 from stack.sockets import time_of_day
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp
@@ -74,7 +74,7 @@ class Host:
         meanwhile; with "defend" the same, but it is never given up to another host, see `wait_address_claimed`;
         with "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
 
-        ValueError for what is no address, TypeError for what is no link (a name, a whole `Segment`), OSError when the
+        ValueError for what is no address, TypeError for what is no link (a name, a whole `Ethernet`), OSError when the
         link does not open.
         """
         check_link(link)

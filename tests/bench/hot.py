@@ -19,7 +19,7 @@ from stack import open_host
 from stack.host.deadlines import Deadlines
 from stack.host.host import Host as Core
 from stack.host.run import Run
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.runner import Port, Runner
 from stack.tcp import acks, output, predict, segment_arrives
@@ -331,7 +331,7 @@ def test_wake_by_a_descriptor(benchmark: Benchmark) -> None:
 @of("stack.sockets.runner.Runner._run_bell")  # budget: 50 ms
 def test_wake_by_a_bell(benchmark: Benchmark) -> None:
     def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
-        segment = Segment()
-        return (pings, segment.attach(), segment.attach()), {}
+        ethernet = Ethernet()
+        return (pings, ethernet.attach(), ethernet.attach()), {}
 
     benchmark.pedantic(trio.run, setup=setup, rounds=10)

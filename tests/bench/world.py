@@ -10,7 +10,7 @@ from math import inf
 
 from stack.host.interface import Interface
 from stack.link.device import NO_OFFLOAD, Offload
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.wire.checksum import Buffer
 from tests.sim.network import Machine, Network
@@ -19,10 +19,10 @@ MSS = 1448
 
 
 class Wire:
-    """A link around a port of a Segment. Once it is cut, what is written is kept in `sent` and goes nowhere."""
+    """A link around a port of an Ethernet. Once it is cut, what is written is kept in `sent` and goes nowhere."""
 
-    def __init__(self, segment: Segment) -> None:
-        self._link = segment.attach()
+    def __init__(self, ethernet: Ethernet) -> None:
+        self._link = ethernet.attach()
         self.cut = False
         self.sent: list[bytes] = []
         self.name, self.mtu, self.mac, self.ip_offset = "wire0", 1500, self._link.mac, 14
@@ -64,13 +64,13 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(1)
-        segment = Segment()
+        ethernet = Ethernet()
         self.wires: list[Wire] = []
         self.interfaces: list[Interface] = []
         machines: list[Machine] = []
         for number in (1, 2):
             machine = self.network.machine(f"host{number}")
-            wire = Wire(segment)
+            wire = Wire(ethernet)
             self.interfaces.append(machine.attach(wire, f"10.0.0.{number}/24"))
             self.wires.append(wire)
             machines.append(machine)

@@ -8,7 +8,7 @@ from stack.config import Config
 from stack.counters import Counters
 from stack.frame_buffer import FrameBuffer
 from stack.host.host import Host
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.arp import REPLY, ArpPacket
 from stack.wire.ethernet import ethernet_ii
@@ -25,8 +25,8 @@ class Hearer:
 
     def __init__(self, config: Config) -> None:
         self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
-        segment = Segment()
-        self.link, self._far = segment.attach("wire", MAC), segment.attach("far", PEER_MAC)
+        ethernet = Ethernet()
+        self.link, self._far = ethernet.attach("wire", MAC), ethernet.attach("far", PEER_MAC)
         for link in (self.link, self._far):
             link.open(lambda: None)
         self.interface = self.host.attach(self.link, [Prefix(US, 24)], None, 0.0, acd="off")

@@ -10,7 +10,7 @@ from stack.config import AcdConfig, Config
 from stack.host.host import Host
 from stack.host.interface import Interface
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
-from stack.link.segment import Segment, ip_pair
+from stack.link.memory import Ethernet, ip_pair
 from stack.tcp.states import State
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
@@ -29,12 +29,12 @@ class World:
 
     def __init__(self, seed: int = 7) -> None:
         self.network = Network(seed)
-        self.segment = Segment()
-        self.spy = self.segment.attach("spy")
+        self.ethernet = Ethernet()
+        self.spy = self.ethernet.attach("spy")
         self.spy.open(lambda: None)
         self.machine: Machine = self.network.machine("host")
         self.peer: Machine = self.network.machine("peer")
-        self.peer.attach(self.segment.attach(), "10.0.0.2/24")
+        self.peer.attach(self.ethernet.attach(), "10.0.0.2/24")
         self.events: list[tuple[str, object]] = []
         self.interface: Interface = None  # type: ignore[assignment]
 
@@ -43,7 +43,7 @@ class World:
         return self.machine.host
 
     def attach(self, address: str = "10.0.0.1/24", *, acd: str | None = "off", gateway: str | None = None) -> None:
-        self.interface = self.machine.attach(self.segment.attach(), address, gateway=gateway, acd=acd)
+        self.interface = self.machine.attach(self.ethernet.attach(), address, gateway=gateway, acd=acd)
 
     def add(self, text: str, acd: str | None) -> None:
         self.host.add_address(
@@ -122,7 +122,7 @@ def test_it_may_be_used_after_the_first_announcement(world: World) -> None:
 
 @pytest.mark.parametrize("operation", [REQUEST, REPLY])
 def test_a_strict_address_that_is_taken_is_refused(world: World, operation: int) -> None:
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     world.attach("10.0.1.1/24")
     world.add("10.0.0.1/24", "strict")
     world.network.run(lambda: bool(world.events))
@@ -140,7 +140,7 @@ def test_an_optimistic_address_is_used_at_once_and_given_up_if_taken(world: Worl
     results = world.echo()
     world.run(0.5)
     assert isinstance(results[0], EchoReply)
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     world.network.run(lambda: len(world.events) > 1)
     assert world.events[1:] == [("conflict", stranger.mac)]
     assert world.host.ip.owner(US) is None
@@ -151,7 +151,7 @@ def test_an_optimistic_address_answers_whoever_wants_it_too(world: World) -> Non
     world.run(0.5)
     other = world.network.machine("other")
     verdicts: list[bool] = []
-    interface = other.attach(world.segment.attach(), "10.0.1.9/24")
+    interface = other.attach(world.ethernet.attach(), "10.0.1.9/24")
     other.host.add_address(
         interface,
         Prefix.parse("10.0.0.1/24"),
@@ -183,7 +183,7 @@ def test_probed_means_announced_and_defended(world: World) -> None:
     assert world.events == [("ready", True)]
     world.run(10.0)
     assert [packet.sender_ip for packet in world.arps()] == [US, US]
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     for _ in range(2):
         stranger.says_arp(REQUEST, US, US)
         world.run(1.0)
@@ -215,7 +215,7 @@ def test_a_link_without_stations_knows_no_probing() -> None:
 def test_two_interfaces_on_one_segment_are_no_conflict(world: World) -> None:
     world.attach(acd="strict")
     world.run(20.0)
-    second = world.machine.attach(world.segment.attach(), "10.0.0.3/24", acd="strict")
+    second = world.machine.attach(world.ethernet.attach(), "10.0.0.3/24", acd="strict")
     world.run(2.5)
     # A switch that rebroadcasts shows the second interface's packets, and its probes, to the first, and it its own.
     for interface in (world.interface, second):
@@ -260,7 +260,7 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(wor
     world.network.run(lambda: connection.state is State.ESTABLISHED)
     [there] = world.peer.host.tcp.connections.values()
     world.arps()
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     stranger.owns = lambda address: False
     stranger.says_arp(REQUEST, US, US)
     world.run(1.0)
@@ -293,7 +293,7 @@ def test_an_address_that_is_defended_is_kept_whatever_is_claimed(world: World, w
     world.network.run(lambda: connection.state is State.ESTABLISHED, for_s=1.0)
     [there] = world.peer.host.tcp.connections.values()
     world.run(when_s)
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     stranger.owns = lambda address: address == US
     world.arps()
     begun = world.network.now
@@ -320,7 +320,7 @@ def test_an_address_that_is_defended_is_kept_when_the_link_comes_back(world: Wor
     world.attach(acd="off", address="10.1.0.9/24")
     world.add("10.0.0.1/24", "defend")
     world.run(30.0)
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     stranger.owns = lambda address: address == US
     world.host.network_changed(world.interface, world.network.now)
     world.machine.settle()
@@ -424,7 +424,7 @@ def test_what_waits_for_arp_is_not_sent_from_an_address_that_has_gone(world: Wor
     assert world.host.neighbors()[0].waiting == 2
     world.remove(US)
     assert world.host.neighbors()[0].waiting == 1
-    stranger = Stranger(world.network, world.segment, "10.0.0.77")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.77")
     stranger.says_arp(REPLY, nobody, SECOND, world.interface.mac or b"")
     world.run(1.0)
     assert [ip.source for ip, _ in stranger.packets()] == [SECOND]
@@ -485,7 +485,7 @@ def test_addresses_are_verified_when_the_link_is_back(world: World, acd: str) ->
     assert world.host.neighbors() == []
     world.run(20.0)
     assert [packet.sender_ip for packet in world.arps()] == [ANY] * 3 + [US] * 2
-    stranger = Stranger(world.network, world.segment, "10.0.0.1")
+    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
     world.host.network_changed(world.interface, world.network.now)
     world.machine.settle()
     assert world.host.ip.owner(US) is world.interface

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import ANY, BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import ArpPacket
 from stack.wire.ethernet import ethernet_ii
@@ -41,9 +41,9 @@ def wants(packet: ArpPacket, address: bytes) -> bool:
 @given(STEPS)
 def test_addresses_go_by_the_rules_alone(steps: list[tuple[tuple[ArpPacket, int, int, bool], float]]) -> None:
     network = Network(3)
-    segment = Segment()
+    ethernet = Ethernet()
     machine = network.machine("host")  # which raises whatever goes wrong
-    link = segment.attach(mac=OUR_MAC)
+    link = ethernet.attach(mac=OUR_MAC)
     interface = machine.attach(link, "10.0.0.1/24", acd="strict")
     network.run(for_s=30.0)
     host = machine.host

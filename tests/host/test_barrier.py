@@ -12,7 +12,7 @@ import pytest
 
 from stack.internet.arp import NeighborCache
 from stack.internet.echo import EchoReply
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.states import State
@@ -36,11 +36,11 @@ class World:
     def __init__(self) -> None:
         self.network = Network(1)
         self.reports: list[str] = []
-        segment = Segment()
+        ethernet = Ethernet()
         self.here = self.network.machine("here")
         self.there = self.network.machine("there", raise_errors=False, report=self.reports.append)
-        self.here.attach(segment.attach(), "10.0.0.1/24")
-        self.there.attach(segment.attach(), "10.0.0.2/24")
+        self.here.attach(ethernet.attach(), "10.0.0.1/24")
+        self.there.attach(ethernet.attach(), "10.0.0.2/24")
         self.server = Server(self.there, 7)
 
     @property

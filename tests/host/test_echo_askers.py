@@ -11,7 +11,7 @@ import pytest
 
 from stack.config import Config, IcmpConfig
 from stack.counters import Counters
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.checksum import internet_checksum
 from stack.wire.ethernet import ethernet_ii
@@ -117,7 +117,7 @@ def test_whatever_changes_the_outcome_is_that_of_the_long_way(change: str) -> No
 def test_a_request_by_another_link_goes_the_long_way() -> None:
     both = twins()
     for twin in both:
-        other = Segment().attach("other", b"\x02\0\0\0\0\7")
+        other = Ethernet().attach("other", b"\x02\0\0\0\0\7")
         other.open(lambda: None)
         interface = twin.host.attach(other, [Prefix(OTHER, 32)], None, 0.0, acd="off")
         for _ in range(3):

@@ -11,7 +11,7 @@ import pytest
 
 from stack.config import Config, HostConfig
 from stack.host.host import Host
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.ethernet import EthernetHeader, VlanTag, ethernet_ii
 from stack.wire.icmp import echo_request
@@ -30,10 +30,10 @@ class World:
 
     def __init__(self, config: Config | None = None) -> None:
         self.network = Network(20)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.machine: Machine = self.network.machine("host", config)
-        self.interface = self.machine.attach(self.segment.attach(), "10.0.0.1/24")
-        self.stranger = Stranger(self.network, self.segment)
+        self.interface = self.machine.attach(self.ethernet.attach(), "10.0.0.1/24")
+        self.stranger = Stranger(self.network, self.ethernet)
         self.stranger.asks("10.0.0.1")
         self.mac = self.interface.mac or b""
 
@@ -107,11 +107,11 @@ def test_a_frame_that_ends_too_early_is_counted_and_no_more(world: World, length
 def test_a_broken_tcp_checksum_is_found_on_the_short_way_too(world: World) -> None:
     network, host = world.network, world.machine.host
     there = network.machine("there")
-    there.attach(world.segment.attach(), "10.0.0.2/24")
+    there.attach(world.ethernet.attach(), "10.0.0.2/24")
     Server(world.machine, 7)
     connection = there.connect("10.0.0.1", 7)
     network.run(lambda: connection.synchronized)
-    spy = world.segment.attach("spy")
+    spy = world.ethernet.attach("spy")
     spy.open(lambda: None)
     connection.send(b"hello", network.now)
     there.settle()
@@ -134,7 +134,7 @@ def test_the_gateway_must_be_on_one_of_the_networks() -> None:
     network = Network(20)
     machine = network.machine("host")
     with pytest.raises(OSError) as caught:
-        machine.attach(Segment().attach(), "10.0.0.1/24", gateway="10.0.1.1")
+        machine.attach(Ethernet().attach(), "10.0.0.1/24", gateway="10.0.1.1")
     assert caught.value.errno == errno.ENETUNREACH
     assert machine.host.interfaces() == []
     assert machine.host.routes() == []
@@ -152,7 +152,7 @@ def test_detaching_twice_is_fine_and_takes_routes_and_neighbours_along(world: Wo
 
 def test_a_link_can_come_back(world: World) -> None:
     world.machine.detach(world.interface)
-    world.interface = world.machine.attach(world.segment.attach(mac=world.mac), "10.0.0.1/24")
+    world.interface = world.machine.attach(world.ethernet.attach(mac=world.mac), "10.0.0.1/24")
     assert world.answers(ethernet_ii(world.mac, world.stranger.mac, ETHERTYPE_IPV4) + world.packet())
 
 
@@ -161,7 +161,7 @@ def test_a_host_that_has_ended_takes_no_link() -> None:
     machine.host.shutdown(0.0)
     machine.host.shutdown(0.0)
     with pytest.raises(OSError) as caught:
-        machine.attach(Segment().attach(), "10.0.0.1/24")
+        machine.attach(Ethernet().attach(), "10.0.0.1/24")
     assert caught.value.errno == errno.ENETDOWN
 
 
@@ -239,12 +239,12 @@ class Observer:
 
 def test_an_observer_sees_every_frame_and_every_state() -> None:
     network = Network(20)
-    segment = Segment()
+    ethernet = Ethernet()
     observer = Observer()
     here = network.machine("here", trace=observer)
-    here.attach(segment.attach(), "10.0.0.1/24")
+    here.attach(ethernet.attach(), "10.0.0.1/24")
     there = network.machine("there")
-    there.attach(segment.attach(), "10.0.0.2/24")
+    there.attach(ethernet.attach(), "10.0.0.2/24")
     Server(there, 7)
     client = Exchange(here, here.connect("10.0.0.2", 7), b"hello")
     network.run(lambda: client.done)
@@ -264,10 +264,10 @@ def test_an_observer_changes_nothing() -> None:
     digests = []
     for trace in (None, Observer()):
         network = Network(20)
-        segment = Segment()
+        ethernet = Ethernet()
         machines = [network.machine(name, trace=trace) for name in ("here", "there")]
         for number, machine in enumerate(machines, 1):
-            machine.attach(segment.attach(), f"10.0.0.{number}/24")
+            machine.attach(ethernet.attach(), f"10.0.0.{number}/24")
         Server(machines[1], 7)
         client = Exchange(machines[0], machines[0].connect("10.0.0.2", 7), bytes(100_000))
         network.run(lambda client=client: client.done)  # type: ignore[misc]

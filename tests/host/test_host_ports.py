@@ -12,7 +12,7 @@ import pytest
 
 from stack.config import Config, HostConfig
 from stack.host.ports import EphemeralPorts
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Server
@@ -95,7 +95,7 @@ def test_a_port_somebody_listens_on_or_has_bound_is_not_ephemeral() -> None:
     config = Config(host=HostConfig(ephemeral_first=50_000, ephemeral_last=50_003))
     network = Network(1)
     machine = network.machine("here", config)
-    machine.attach(Segment().attach(), "10.0.0.1/24")
+    machine.attach(Ethernet().attach(), "10.0.0.1/24")
     machine.listen(50_000)
     machine.host.bind_tcp((bytes(4), 50_001))
     assert {machine.connect("10.0.0.2", 80).local[1] for _ in range(2)} == {50_002, 50_003}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stack.config import Config, HostConfig
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.udp.endpoint import Endpoint
@@ -25,7 +25,7 @@ class World:
     """A server with little memory and three peers."""
 
     def __init__(self) -> None:
-        self.network, self.segment = Network(3), Segment()
+        self.network, self.ethernet = Network(3), Ethernet()
         self.server = self.machine(1, SMALL)
         self.one, self.two, self.three = (self.machine(number) for number in (2, 3, 4))
         self.service = Server(self.server, 7, backlog=1000)
@@ -35,7 +35,7 @@ class World:
 
     def machine(self, number: int, config: Config | None = None) -> Machine:
         machine = self.network.machine(f"host{number}", config)
-        machine.attach(self.segment.attach(), f"10.0.0.{number}/24")
+        machine.attach(self.ethernet.attach(), f"10.0.0.{number}/24")
         return machine
 
     def idle(self, machine: Machine, count: int) -> list[Connection]:

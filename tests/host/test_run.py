@@ -10,7 +10,7 @@ import pytest
 
 from stack.config import Config, TcpConfig
 from stack.host.run import Run
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.seq import MASK
 from stack.wire.addresses import Prefix
@@ -225,7 +225,7 @@ def test_padding_is_no_text() -> None:
 
 def test_a_frame_that_another_link_brings_is_not_of_the_run(taken: list[bool]) -> None:
     def change(twin: Twin) -> None:
-        other = Segment().attach("other", b"\x02\0\0\0\0\7")
+        other = Ethernet().attach("other", b"\x02\0\0\0\0\7")
         other.open(lambda: None)
         interface = twin.host.attach(other, [Prefix(OTHER, 32)], None, 0.0, acd="off")
         for number, frame in enumerate(map(twin.frame, row(4))):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from stack.host.interface import Interface
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, REVERSE_REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader, VlanTag, snap_header
@@ -38,9 +38,9 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(21)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.machine, self.friend = self.network.machine("host"), self.network.machine("friend")
-        self.interface = self.machine.attach(self.segment.attach())
+        self.interface = self.machine.attach(self.ethernet.attach())
         self.lost: list[bytes] = []
         self.machine.host.add_address(
             self.interface,
@@ -50,8 +50,8 @@ class World:
             on_conflict=lambda mac, now: self.lost.append(mac),
         )
         self.machine.settle()
-        self.friend.attach(self.segment.attach(), "10.0.0.2/24")
-        self.stranger = Stranger(self.network, self.segment)
+        self.friend.attach(self.ethernet.attach(), "10.0.0.2/24")
+        self.stranger = Stranger(self.network, self.ethernet)
         self.stranger.asks("10.0.0.1")
         self.mac = self.interface.mac or b""
         Server(self.machine, 7, Echo)
@@ -268,10 +268,10 @@ def test_a_traced_host_drops_what_another_does() -> None:
         def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None: ...
 
     watch = Watch()
-    network, segment = Network(23), Segment()
+    network, ethernet = Network(23), Ethernet()
     machine = network.machine("host", trace=watch)
-    machine.attach(segment.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, segment)
+    machine.attach(ethernet.attach(), "10.0.0.1/24")
+    stranger = Stranger(network, ethernet)
     frame = EthernetHeader(MAC_BROADCAST, stranger.mac, ETHERTYPE_ARP, (VlanTag(7),)).build()
     frame += ArpPacket(REQUEST, stranger.mac, stranger.address, MAC_ZERO, US).build()
     stranger.says(frame)

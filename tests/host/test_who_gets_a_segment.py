@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
@@ -34,11 +34,11 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(31)
-        segment = Segment()
+        ethernet = Ethernet()
         self.machine: Machine = self.network.machine("host")
-        interface = self.machine.attach(segment.attach(), f"{FIRST}/24")
+        interface = self.machine.attach(ethernet.attach(), f"{FIRST}/24")
         self.machine.host.ip.add_address(interface, Prefix.parse(f"{SECOND}/24"))
-        self.stranger = Stranger(self.network, segment)
+        self.stranger = Stranger(self.network, ethernet)
         self.stranger.asks(FIRST)
         self.stranger.asks(SECOND)
 

@@ -12,14 +12,14 @@ from stack.link.capture import Capture
 from stack.link.device import NO_OFFLOAD, Link, check_station_address
 from stack.link.impair import Impaired
 from stack.link.loan import Loan
-from stack.link.segment import Segment, ip_pair
+from stack.link.memory import Ethernet, ip_pair
 from tests.link.frames import Wakes, drain, udp_frame
 
 Ends = tuple[Link, Link]
 
 
 def segment(_: Path) -> Ends:
-    hub = Segment()
+    hub = Ethernet()
     return hub.attach(), hub.attach()
 
 
@@ -28,17 +28,17 @@ def pipe(_: Path) -> Ends:
 
 
 def impaired(_: Path) -> Ends:
-    hub = Segment()
+    hub = Ethernet()
     return Impaired(hub.attach(), seed=1), Impaired(hub.attach(), seed=2)
 
 
 def captured(folder: Path) -> Ends:
-    hub = Segment()
+    hub = Ethernet()
     return Capture(hub.attach(), folder / "one.pcapng"), Capture(hub.attach(), folder / "two.pcapng")
 
 
 def nested(folder: Path) -> Ends:
-    hub = Segment()
+    hub = Ethernet()
     return Capture(Impaired(hub.attach()), folder / "one.pcapng"), Impaired(
         Capture(hub.attach(), folder / "two.pcapng")
     )

@@ -13,7 +13,7 @@ from math import sqrt
 from stack.config import Config
 from stack.link.device import ETHERNET_HEADER
 from stack.link.impair import Impaired, Impairment
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from tests.sim.network import Machine, Network
 
@@ -122,11 +122,11 @@ class Bottleneck:
         config = replace(config, tcp=tcp)
         self.network = QuietNetwork(seed)
         self.sender, self.receiver = (self.network.machine(name, config) for name in ("sender", "receiver"))
-        segment = Segment()
+        ethernet = Ethernet()
         way_back = Impairment(delay_s=jitter_s, jitter_s=jitter_s)
-        self.wire = Impaired(segment.attach(mtu=MTU), outgoing=cell.impairment, incoming=way_back, seed=seed)
+        self.wire = Impaired(ethernet.attach(mtu=MTU), outgoing=cell.impairment, incoming=way_back, seed=seed)
         self.sender.attach(self.wire, "10.0.0.1/24")
-        self.receiver.attach(segment.attach(mtu=MTU), "10.0.0.2/24")
+        self.receiver.attach(ethernet.attach(mtu=MTU), "10.0.0.2/24")
         self.flows: list[Flow] = []
         self._listener = self.receiver.listen(PORT)
         self._listener.on_readable = lambda: self.network.soon(self._accept)

@@ -7,7 +7,7 @@ from random import Random
 
 from stack.config import AcdConfig, Config
 from stack.host.host import Host
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, is_link_local
 from stack.wire.arp import REPLY, ArpPacket
 from stack.wire.checksum import pseudo_sum
@@ -30,8 +30,8 @@ class Lan:
     server: Server = field(default_factory=lambda: Server(lease_s=600))
 
     def __post_init__(self) -> None:
-        segment = Segment()
-        self.link, self.wire = segment.attach("ours"), segment.attach("wire")
+        ethernet = Ethernet()
+        self.link, self.wire = ethernet.attach("ours"), ethernet.attach("wire")
         for port in (self.link, self.wire):
             port.open(lambda: None)
         self.host = Host(Config(acd=AcdConfig(mode=self.acd)), random=Random(5).randbytes, raise_errors=True)

@@ -12,7 +12,7 @@ from random import Random
 from statistics import mean, median
 
 from stack.link.impair import Impaired, Impairment
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
@@ -36,18 +36,18 @@ class LossyEcho:
 
     def __init__(self, seed: int, loss: float, rtt_s: float, size: int = SIZE) -> None:
         self.network = Network(seed)
-        segment = Segment()
-        self.here, self.there = (self._machine(number, segment, loss, rtt_s) for number in (1, 2))
+        ethernet = Ethernet()
+        self.here, self.there = (self._machine(number, ethernet, loss, rtt_s) for number in (1, 2))
         self.data = Random(f"{seed} echo").randbytes(size)
         self.server = Server(self.there, 7, self._serve)
         self.served: list[Connection] = []
         self.srtt_s = 0.0
         self.client = self._connect()
 
-    def _machine(self, number: int, segment: Segment, loss: float, rtt_s: float) -> Machine:
+    def _machine(self, number: int, ethernet: Ethernet, loss: float, rtt_s: float) -> Machine:
         machine = self.network.machine(f"host{number}")
         wire = Impairment(loss=loss, delay_s=rtt_s / 2)
-        link = Impaired(segment.attach(), outgoing=wire, seed=self.network.seed * 2 + number)
+        link = Impaired(ethernet.attach(), outgoing=wire, seed=self.network.seed * 2 + number)
         machine.attach(link, f"10.0.0.{number}/24")
         return machine
 

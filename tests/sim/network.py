@@ -23,7 +23,7 @@ from stack.host.trace import Trace
 from stack.internet.echo import EchoResult
 from stack.link.device import Link
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.udp.endpoint import Endpoint
@@ -247,13 +247,13 @@ def pair(
     mtu: int = 1500,
     **impairment: Any,
 ) -> tuple[Network, Machine, Machine]:
-    """Two hosts on one Segment, 10.0.0.1 and 10.0.0.2; `impairment` is what the wire does in both directions."""
+    """Two hosts on one Ethernet, 10.0.0.1 and 10.0.0.2; `impairment` is what the wire does in both directions."""
     network = Network(seed)
-    segment = Segment()
+    ethernet = Ethernet()
     machines = []
     for number, own in enumerate(configs or (config, config), 1):
         machine = network.machine(f"host{number}", own)
-        link: Link = segment.attach(mtu=mtu)
+        link: Link = ethernet.attach(mtu=mtu)
         if impairment and number == 1:
             link = Impaired(link, seed=seed, **impairment)
         machine.attach(link, f"10.0.0.{number}/24")

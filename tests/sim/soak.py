@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 
 from stack.config import Config, HostConfig
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.udp.endpoint import Endpoint
 from stack.wire import icmp
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, Prefix, parse_ipv4
@@ -29,10 +29,10 @@ CONFIG = replace(Config(), host=HostConfig(ephemeral_first=30_000, ephemeral_las
 class Leases:
     """A DHCP server on a segment of its own."""
 
-    def __init__(self, network: Network, segment: Segment) -> None:
+    def __init__(self, network: Network, ethernet: Ethernet) -> None:
         self.server = DhcpServer(lease_s=600)
         self.network = network
-        self.port = segment.attach("server", b"\x02\0\0\0\x0f\1", queue_limit=10_000)
+        self.port = ethernet.attach("server", b"\x02\0\0\0\x0f\1", queue_limit=10_000)
         self.port.open(lambda: network.soon(self._serve))
 
     def _serve(self) -> None:
@@ -52,11 +52,11 @@ class Soak:
 
     def __init__(self, seed: int = 3) -> None:
         self.network = network = Network(seed)
-        segment, leased = Segment(), Segment()
+        ethernet, leased = Ethernet(), Ethernet()
         self.host, self.honest = network.machine("host1", CONFIG), network.machine("host2")
         for number, machine in ((1, self.host), (2, self.honest)):
-            machine.attach(segment.attach(), f"10.0.0.{number}/16", gateway="10.0.0.66")
-        self.stranger = Stranger(network, segment)
+            machine.attach(ethernet.attach(), f"10.0.0.{number}/16", gateway="10.0.0.66")
+        self.stranger = Stranger(network, ethernet)
         self.stranger.owns = lambda address: address[3] == 66 or 100 < address[3] < 200
         self.stranger.asks(US)
         self.leases = Leases(network, leased)

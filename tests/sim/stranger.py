@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stack.link.segment import Segment, SegmentPort
+from stack.link.memory import Ethernet, EthernetPort
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
@@ -21,14 +21,14 @@ class Stranger(Speaker):
     """
 
     def __init__(
-        self, network: Network, segment: Segment, address: str = "10.0.0.66", mac: bytes = b"\x02\0\0\0\0\x66"
+        self, network: Network, ethernet: Ethernet, address: str = "10.0.0.66", mac: bytes = b"\x02\0\0\0\0\x66"
     ) -> None:
         super().__init__(address, mac)
         self.network = network
         self.owns: Callable[[bytes], bool] = lambda address: address == self.address
         self.on_tcp: Callable[[Heard], None] | None = None
         self.frames: list[bytes] = []
-        self.port: SegmentPort = segment.attach("stranger", mac, queue_limit=100_000)
+        self.port: EthernetPort = ethernet.attach("stranger", mac, queue_limit=100_000)
         self.port.open(lambda: network.soon(self._listen))
 
     # --- hearing

@@ -15,7 +15,7 @@ import pytest
 
 from stack.config import Config, TcpConfig
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.addresses import format_ipv4
@@ -36,9 +36,9 @@ class World:
     def __init__(self, config: TcpConfig = CONFIG) -> None:
         self.network = Network(14)
         self.config = Config(tcp=config)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.here, self.there = self._machine(1), self._machine(2)
-        self.stranger = Stranger(self.network, self.segment)
+        self.stranger = Stranger(self.network, self.ethernet)
         for address in ("10.0.0.1", "10.0.0.2"):
             self.stranger.asks(address)
         listener = self.there.listen(7)
@@ -51,7 +51,7 @@ class World:
 
     def _machine(self, number: int) -> Machine:
         machine = self.network.machine(f"host{number}", self.config)
-        machine.attach(Impaired(self.segment.attach(), delay_s=0.0005), f"10.0.0.{number}/24")
+        machine.attach(Impaired(self.ethernet.attach(), delay_s=0.0005), f"10.0.0.{number}/24")
         return machine
 
     def inject(self, victim: Connection, flags: int = PSH | ACK, data: bytes = b"forged, and longer") -> None:

@@ -15,7 +15,7 @@ from stack.config import Config, TcpConfig
 from stack.internet.echo import EchoReply, EchoResult
 from stack.link.device import Link
 from stack.link.impair import Impaired, Impairment, Predicate
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.arp import REPLY, ArpPacket
@@ -53,16 +53,16 @@ class World:
         self.network = Network(5)
         # So much waits for the wire at the most: an eighth of a second's worth, unless a test wants more.
         self.config = Config(tcp=TcpConfig(receive_buffer_bytes=buffer_bytes, auto_tuning=False))
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.watches = Watch(), Watch()
         self.here, self.there = self._machine(1, None), self._machine(2, tamper)
         self.macs = [machine.host.interfaces()[0].mac for machine in (self.here, self.there)]
-        self.forger = Stranger(self.network, self.segment)
+        self.forger = Stranger(self.network, self.ethernet)
 
     def _machine(self, number: int, tamper: Predicate | None) -> Machine:
         machine = self.network.machine(f"host{number}", self.config, trace=self.watches[number - 1])
         # A rate keeps the transfer going for some seconds.
-        link: Link = Impaired(self.segment.attach(), outgoing=Impairment(delay_s=0.02, rate_bps=4e6, drop=tamper))
+        link: Link = Impaired(self.ethernet.attach(), outgoing=Impairment(delay_s=0.02, rate_bps=4e6, drop=tamper))
         machine.attach(link, f"10.0.0.{number}/24")
         return machine
 
@@ -221,11 +221,11 @@ def test_forged_replies_for_ten_seconds_do_not_silence_an_old_connection(forgeri
 def test_a_silent_failover_heals_within_a_second(quiet_s: float) -> None:
     """The station that had the address is dead; another takes it and announces it once or twice, as VRRP does."""
     network = Network(6)
-    segment = Segment()
+    ethernet = Ethernet()
     client, first, second = (network.machine(name) for name in ("client", "first", "second"))
-    client.attach(segment.attach(), "10.0.0.1/24")
-    gone = first.attach(segment.attach(), "10.0.0.2/24")
-    spare = second.attach(segment.attach())
+    client.attach(ethernet.attach(), "10.0.0.1/24")
+    gone = first.attach(ethernet.attach(), "10.0.0.2/24")
+    spare = second.attach(ethernet.attach())
     assert client.ping(THERE) == []
     network.run(for_s=quiet_s)
     first.detach(gone)

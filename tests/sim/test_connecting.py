@@ -10,7 +10,7 @@ from stack.config import ArpConfig, TcpConfig
 from stack.host.interface import Interface
 from stack.internet.echo import EchoFailure
 from stack.link.impair import Impaired, Impairment
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.seq import add
 from stack.tcp.states import State
@@ -71,16 +71,16 @@ def test_no_route_is_said_by_the_call_itself() -> None:
 def test_no_gateway_is_unreachable_too() -> None:
     network = Network(10)
     here = network.machine("here")
-    here.attach(Segment().attach(), "10.0.0.1/24", gateway="10.0.0.254")
+    here.attach(Ethernet().attach(), "10.0.0.1/24", gateway="10.0.0.254")
     assert ends(network, here.connect("192.0.2.1", 99), 60.0) == ("EHOSTUNREACH", ARP_GIVES_UP_S)
 
 
 def test_timed_out_when_the_peer_says_nothing() -> None:
     network = Network(10)
-    segment = Segment()
+    ethernet = Ethernet()
     here = network.machine("here")
-    here.attach(segment.attach(), "10.0.0.1/24")
-    silent = Stranger(network, segment)
+    here.attach(ethernet.attach(), "10.0.0.1/24")
+    silent = Stranger(network, ethernet)
     name, seconds = ends(network, here.connect("10.0.0.66", 99), 600.0)
     assert (name, seconds) == ("ETIMEDOUT", pytest.approx(SYN_TIMEOUT_S, rel=0.01))
     assert seconds >= 180.0  # MUST-23: three minutes at least
@@ -103,10 +103,10 @@ def test_timed_out_when_the_peer_says_nothing() -> None:
 def test_what_a_router_says_is_the_reason(code: int, name: str) -> None:
     """Soft errors (network, host) are the reason when the time is up, hard ones (protocol, port) at once."""
     network = Network(10)
-    segment = Segment()
+    ethernet = Ethernet()
     here = network.machine("here")
-    here.attach(segment.attach(), "10.0.0.1/24", gateway="10.0.0.66")
-    router = Stranger(network, segment)
+    here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
+    router = Stranger(network, ethernet)
 
     def complain() -> None:
         for frame in router.frames:
@@ -122,10 +122,10 @@ def test_what_a_router_says_is_the_reason(code: int, name: str) -> None:
 
 def test_an_error_about_a_syn_that_was_not_sent_is_not_believed() -> None:
     network = Network(10)
-    segment = Segment()
+    ethernet = Ethernet()
     here = network.machine("here")
-    here.attach(segment.attach(), "10.0.0.1/24", gateway="10.0.0.66")
-    liar = Stranger(network, segment)
+    here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
+    liar = Stranger(network, ethernet)
     connection = here.connect("192.0.2.1", 99)
     network.run(lambda: bool(liar.frames), for_s=1.0)
     [(header, segment_sent)] = liar.packets()
@@ -139,11 +139,11 @@ def test_an_error_about_a_syn_that_was_not_sent_is_not_believed() -> None:
 
 def test_reset_by_the_peer_and_nobody_else() -> None:
     network = Network(10)
-    segment = Segment()
+    ethernet = Ethernet()
     here, there = network.machine("here"), network.machine("there")
-    here.attach(segment.attach(), "10.0.0.1/24")
-    there.attach(segment.attach(), "10.0.0.2/24")
-    forger = Stranger(network, segment)
+    here.attach(ethernet.attach(), "10.0.0.1/24")
+    there.attach(ethernet.attach(), "10.0.0.2/24")
+    forger = Stranger(network, ethernet)
     forger.asks("10.0.0.1")
     Server(there, 7)
     connection = here.connect("10.0.0.2", 7)
@@ -161,11 +161,11 @@ def test_reset_by_the_peer_and_nobody_else() -> None:
 
 def test_the_way_is_gone_for_good_in_the_midst_of_a_transfer() -> None:
     network = Network(10)
-    segment = Segment()
+    ethernet = Ethernet()
     here, there = network.machine("here"), network.machine("there")
-    wire = Impaired(segment.attach(), delay_s=0.01)
+    wire = Impaired(ethernet.attach(), delay_s=0.01)
     here.attach(wire, "10.0.0.1/24")
-    there.attach(segment.attach(), "10.0.0.2/24")
+    there.attach(ethernet.attach(), "10.0.0.2/24")
     Server(there, 7)
     client = Exchange(here, here.connect("10.0.0.2", 7), bytes(10_000_000))
     network.run(for_s=0.5)

@@ -10,7 +10,7 @@ import pytest
 
 from stack.config import ArpConfig, Config, TcpConfig
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.states import State
 from stack.wire.addresses import parse_ipv4
 from stack.wire.tcp import ACK, FIN, RST, SYN
@@ -31,9 +31,9 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(7)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.server, self.old, self.new = (self._machine(number) for number in (1, 2, 3))
-        self.stranger = Stranger(self.network, self.segment, "10.0.0.66")
+        self.stranger = Stranger(self.network, self.ethernet, "10.0.0.66")
         Server(self.server, 7)
         self.customer = Requester(self.old, self.old.connect("10.0.0.1", 7), interval_s=0.01, times=100)
         self.network.run(lambda: self.customer.answered == 1)
@@ -42,7 +42,7 @@ class World:
 
     def _machine(self, number: int) -> Machine:
         machine = self.network.machine(f"host{number}")
-        port = self.segment.attach()
+        port = self.ethernet.attach()
         link = Impaired(port, delay_s=0.001) if number == 1 else port
         machine.attach(link, f"10.0.0.{number}/16", gateway="10.0.0.66")
         return machine
@@ -89,7 +89,7 @@ def test_a_client_too_far_away_for_the_queue_gets_in_by_a_cookie() -> None:
     """At ten SYNs a millisecond a place in the queue would be taken away after 25 ms."""
     world = World()
     slow = world.network.machine("host4")
-    slow.attach(Impaired(world.segment.attach(), delay_s=0.2), "10.0.0.4/16")
+    slow.attach(Impaired(world.ethernet.attach(), delay_s=0.2), "10.0.0.4/16")
     world.flood(500, "192.0.0.0")
     newcomer = Exchange(slow, slow.connect("10.0.0.1", 7), b"let me in" * 10_000)
     world.flood(5_000, "192.0.0.0")
@@ -102,11 +102,11 @@ class FullQueue:
     """A server whose queue has one place, which a stranger's SYN from port 2001 has taken."""
 
     def __init__(self) -> None:
-        self.network, segment = Network(7), Segment()
+        self.network, ethernet = Network(7), Ethernet()
         self.server = self.network.machine("server", replace(Config(), tcp=TcpConfig(syn_backlog=1)))
-        self.server.attach(segment.attach(), "10.0.0.1/24")
+        self.server.attach(ethernet.attach(), "10.0.0.1/24")
         self.listener = self.server.listen(7)
-        self.stranger = Stranger(self.network, segment)
+        self.stranger = Stranger(self.network, ethernet)
         self.stranger.asks("10.0.0.1")
         self.says(2001, SYN, 100)
         self.first = self.hears()

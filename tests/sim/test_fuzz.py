@@ -13,7 +13,7 @@ import pytest
 
 from stack.internet.echo import EchoReply
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import parse_ipv4
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
@@ -37,11 +37,11 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.network = Network(seed)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.random = Random(f"{seed} fuzz")
         self.host, self.honest = self._machine(1), self._machine(2)
-        self.stranger = Stranger(self.network, self.segment)
-        self.spy = self.segment.attach("spy", b"\x02\0\0\0\0\x99", queue_limit=100_000)
+        self.stranger = Stranger(self.network, self.ethernet)
+        self.spy = self.ethernet.attach("spy", b"\x02\0\0\0\0\x99", queue_limit=100_000)
         self.spy.open(lambda: None)
         Server(self.host, 7, Echo, **KEEPALIVE)
         Server(self.honest, 7, Echo, **KEEPALIVE)
@@ -53,7 +53,7 @@ class World:
 
     def _machine(self, number: int) -> Machine:
         machine = self.network.machine(f"host{number}")
-        port = self.segment.attach()
+        port = self.ethernet.attach()
         link = Impaired(port, delay_s=0.002) if number == 2 else port
         machine.attach(link, f"10.0.0.{number}/24", gateway="10.0.0.66")
         return machine

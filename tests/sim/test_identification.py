@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stack.internet import ident
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.icmp import echo_request
 from stack.wire.numbers import PROTO_ICMP
 from stack.wire.tcp import RST, SYN
@@ -16,10 +16,10 @@ from tests.sim.stranger import Stranger
 def test_a_reset_takes_no_identification_from_a_counter_that_a_watcher_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here all flows have the same counter, and the watcher reads it by pings."""
     monkeypatch.setattr(ident, "_COUNTERS", 1)
-    network, segment = Network(7), Segment()
+    network, ethernet = Network(7), Ethernet()
     server = network.machine("server")
-    server.attach(segment.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, segment)
+    server.attach(ethernet.attach(), "10.0.0.1/24")
+    stranger = Stranger(network, ethernet)
     stranger.asks("10.0.0.1")
 
     def identification() -> int:

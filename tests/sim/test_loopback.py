@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from stack.internet.echo import EchoReply
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.states import State
 from stack.wire.addresses import format_ipv4, parse_ipv4
 from tests.sim.network import Network
@@ -23,11 +23,11 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(8)
-        segments = Segment(), Segment()
+        ethernets = Ethernet(), Ethernet()
         self.host = self.network.machine("host")
-        self.host.attach(segments[0].attach(), "10.0.0.1/24", gateway="10.0.0.66")
-        self.host.attach(segments[1].attach(), "10.0.1.1/24")
-        self.listeners = [Stranger(self.network, segment) for segment in segments]
+        self.host.attach(ethernets[0].attach(), "10.0.0.1/24", gateway="10.0.0.66")
+        self.host.attach(ethernets[1].attach(), "10.0.1.1/24")
+        self.listeners = [Stranger(self.network, ethernet) for ethernet in ethernets]
 
     def silent(self) -> bool:
         """Nothing was heard on any wire, ARP included."""

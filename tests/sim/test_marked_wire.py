@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stack.config import Config, TcpConfig
-from stack.link.segment import Segment, SegmentPort
+from stack.link.memory import Ethernet, EthernetPort
 from stack.wire.checksum import Buffer
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
@@ -27,7 +27,7 @@ class Marker:
     `option` is put into every IP header.
     """
 
-    def __init__(self, link: SegmentPort, option: bytes) -> None:
+    def __init__(self, link: EthernetPort, option: bytes) -> None:
         self._link = link
         self._option = option
         self.seen: list[Ipv4Header] = []
@@ -53,11 +53,11 @@ class Marker:
 @rfc("9293 SHLD-8", "9293 MUST-50", "3168-5.3-d")
 @pytest.mark.parametrize("option", [b"", b"\x01\x01\x01\x00"], ids=["the short way in", "the long way in"])
 def test_a_mark_slows_the_sender_down_and_costs_no_packet(option: bytes) -> None:
-    network, segment = Network(3), Segment()
+    network, ethernet = Network(3), Ethernet()
     client, server = network.machine("host1", ON), network.machine("host2", ON)
-    marker = Marker(segment.attach(mtu=1500), option)
+    marker = Marker(ethernet.attach(mtu=1500), option)
     client.attach(marker, "10.0.0.1/24")
-    server.attach(segment.attach(mtu=1600), "10.0.0.2/24")
+    server.attach(ethernet.attach(mtu=1600), "10.0.0.2/24")
     listener = server.listen(7)
     connection = client.connect("10.0.0.2", 7)
     network.run(lambda: listener.readable, for_s=1.0)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from stack.internet.echo import EchoReply
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.checksum import pseudo_sum
 from stack.wire.ethernet import ethernet_ii
@@ -29,13 +29,13 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(13)
-        self.segment = Segment()
+        self.ethernet = Ethernet()
         self.host, self.honest = self.network.machine("host"), self.network.machine("honest")
-        interface = self.host.attach(self.segment.attach(), "10.0.0.1/24", gateway="10.0.0.66")
-        self.honest.attach(self.segment.attach(), "10.0.0.2/24")
+        interface = self.host.attach(self.ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
+        self.honest.attach(self.ethernet.attach(), "10.0.0.2/24")
         self.mac = interface.mac
         self.server = Server(self.host, 7, Echo)
-        self.stranger = Stranger(self.network, self.segment)
+        self.stranger = Stranger(self.network, self.ethernet)
         hosts = parse_ipv4(US), parse_ipv4(OTHER)
         self.stranger.owns = lambda address: address not in hosts  # whoever else is answered, it is here
         self.stranger.asks(US)

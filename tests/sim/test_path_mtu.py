@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stack.internet.echo import EchoFailure
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.wire import icmp
 from stack.wire.addresses import parse_ipv4
@@ -30,10 +30,10 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(1)
-        segment = Segment()
+        ethernet = Ethernet()
         self.here = self.network.machine("here")
-        self.router = Stranger(self.network, segment)
-        self.here.attach(segment.attach(), "10.0.0.1/24", gateway="10.0.0.66")
+        self.router = Stranger(self.network, ethernet)
+        self.here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
         self.narrow = 1500
         self.tells = True  # whether it says Packet Too Big
         self.old_style = False  # without the MTU

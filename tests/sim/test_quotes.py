@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from stack.internet.echo import EchoResult
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.wire import icmp
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.icmp import IcmpMessage
@@ -48,11 +48,11 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(1)
-        segment = Segment()
+        ethernet = Ethernet()
         self.here = self.network.machine("here")
-        self.gateway = Stranger(self.network, segment)
+        self.gateway = Stranger(self.network, ethernet)
         self.gateway.owns = lambda address: True
-        interface = self.here.attach(segment.attach(), f"{HERE}/24", gateway="10.0.0.66")
+        interface = self.here.attach(ethernet.attach(), f"{HERE}/24", gateway="10.0.0.66")
         self.here.host.ip.routes.add(Prefix.parse("198.51.100.0/24"), interface, parse_ipv4(SECOND))
         self.connection = self.here.connect(FAR, 80)
         self.network.run(for_s=0.01)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from stack.config import Config, IcmpConfig
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.wire import icmp
 from stack.wire.addresses import Prefix, parse_ipv4
@@ -30,13 +30,13 @@ class World:
 
     def __init__(self, config: Config | None = None) -> None:
         self.network = Network(1)
-        segment = Segment()
+        ethernet = Ethernet()
         self.here = self.network.machine("here", config)
         self.gateway, self.second, self.station = (
-            Stranger(self.network, segment, address, bytes((2, 0, 0, 0, 0, number)))
+            Stranger(self.network, ethernet, address, bytes((2, 0, 0, 0, 0, number)))
             for number, address in enumerate((GATEWAY, SECOND, STATION), 66)
         )
-        interface = self.here.attach(segment.attach(), "10.0.0.1/24", gateway=GATEWAY)
+        interface = self.here.attach(ethernet.attach(), "10.0.0.1/24", gateway=GATEWAY)
         self.here.host.ip.routes.add(Prefix.parse("198.51.100.0/24"), interface, parse_ipv4(SECOND))
         self.gateway.on_tcp = self._serve
         self.second.on_tcp = self._serve

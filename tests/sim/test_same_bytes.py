@@ -11,7 +11,7 @@ import pytest
 from stack.config import Config, HostConfig
 from stack.link.capture import Capture
 from stack.link.impair import Impaired
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.sockets import system_memory
 from stack.sockets.host import with_memory
 from stack.wire.addresses import parse_ipv4
@@ -29,12 +29,12 @@ LITTLE, MUCH = 512 << 20, 64 << 30
 
 def captured(path: Path, config: Config) -> tuple[bytes, str]:
     """The capture of a server that echoes TEXT over a bad wire while it is flooded; and the digest of all frames."""
-    network, segment = Network(11), Segment()
+    network, ethernet = Network(11), Ethernet()
     server, client = network.machine("server", config), network.machine("client", config)
-    wire = Impaired(segment.attach(), seed=7, loss=0.02, reorder=0.02, delay_s=0.002)
+    wire = Impaired(ethernet.attach(), seed=7, loss=0.02, reorder=0.02, delay_s=0.002)
     server.attach(Capture(wire, path), "10.0.0.1/16")
-    client.attach(segment.attach(), "10.0.0.2/16")
-    stranger = Stranger(network, segment)
+    client.attach(ethernet.attach(), "10.0.0.2/16")
+    stranger = Stranger(network, ethernet)
     stranger.asks("10.0.0.1")
     Server(server, 7)
     exchange = Exchange(client, client.connect("10.0.0.1", 7), TEXT)

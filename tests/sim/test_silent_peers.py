@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from stack.config import TcpConfig
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.addresses import ANY
@@ -89,10 +89,10 @@ def test_a_thousand_silent_peers_are_all_given_up(
     behaviour: Behaviour, program: Callable[[Machine, Connection], Program], state: State, reaped_after_s: float
 ) -> None:
     network = Network(6)
-    segment = Segment()
+    ethernet = Ethernet()
     host = network.machine("host")
-    host.attach(segment.attach(queue_limit=10 * COUNT), "10.0.0.1/24")
-    stranger = Stranger(network, segment)
+    host.attach(ethernet.attach(queue_limit=10 * COUNT), "10.0.0.1/24")
+    stranger = Stranger(network, ethernet)
     stranger.on_tcp = lambda heard: behaviour(stranger, heard)
     connections = []
     for _ in range(COUNT):
@@ -115,10 +115,10 @@ def test_a_thousand_silent_peers_are_all_given_up(
 def test_a_zero_window_that_is_kept_open_by_the_user_is_not_given_up() -> None:
     """MUST-37: as long as probes are answered the connection lives, while somebody wants it."""
     network = Network(6)
-    segment = Segment()
+    ethernet = Ethernet()
     host = network.machine("host")
-    host.attach(segment.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, segment)
+    host.attach(ethernet.attach(), "10.0.0.1/24")
+    stranger = Stranger(network, ethernet)
     stranger.on_tcp = lambda heard: opens_no_window(stranger, heard)
     connection = host.connect("10.0.0.66", 80)
     connection.send(b"a few words", network.now)
@@ -133,10 +133,10 @@ def test_the_end_comes_whatever_the_clock_reads() -> None:
     """A deadline is the sum of two times; at that very moment their difference may round to less, and so loop."""
     for tenth in range(300):
         network = Network(6, start_s=1000.0 + tenth / 10)
-        segment = Segment()
+        ethernet = Ethernet()
         host = network.machine("host")
-        host.attach(segment.attach(), "10.0.0.1/24")
-        stranger = Stranger(network, segment)
+        host.attach(ethernet.attach(), "10.0.0.1/24")
+        stranger = Stranger(network, ethernet)
         connection = host.connect("10.0.0.66", 80)
         network.run(lambda connection=connection: connection.state is State.CLOSED, for_s=200.0)  # type: ignore[misc]
         assert len(stranger.frames) < 10

@@ -10,7 +10,7 @@ import pytest
 from stack.internet.echo import EchoReply
 from stack.link.device import Link
 from stack.link.impair import Impaired
-from stack.link.segment import Segment, SegmentPort, ip_pair
+from stack.link.memory import Ethernet, EthernetPort, ip_pair
 from stack.tcp.states import State
 from stack.wire.addresses import format_ipv4, parse_ipv4
 from stack.wire.ethernet import EthernetHeader
@@ -22,10 +22,10 @@ from tests.sim.stranger import Stranger
 
 
 class Spy:
-    """Hears everything on a segment."""
+    """Hears everything on an Ethernet."""
 
-    def __init__(self, segment: Segment) -> None:
-        self.port: SegmentPort = segment.attach("spy", b"\x02\0\0\0\0\x99", queue_limit=100_000)
+    def __init__(self, ethernet: Ethernet) -> None:
+        self.port: EthernetPort = ethernet.attach("spy", b"\x02\0\0\0\0\x99", queue_limit=100_000)
         self.port.open(lambda: None)
 
     def addresses(self) -> set[str]:
@@ -39,20 +39,20 @@ class Spy:
 
 
 class World:
-    """`both` is on two segments, `left` on the first, `right` on the second, which has a gateway, too."""
+    """`both` is on two Ethernets, `left` on the first, `right` on the second, which has a gateway, too."""
 
     def __init__(self) -> None:
         self.network = Network(1)
-        self.segments = Segment(), Segment()
+        self.ethernets = Ethernet(), Ethernet()
         self.both = self.network.machine("both")
         self.left = self.network.machine("left")
         self.right = self.network.machine("right")
-        self.left_interface = self.both.attach(self.segments[0].attach(), "10.0.0.1/24")
-        self.both.attach(self.segments[1].attach(), "10.0.1.1/24", gateway="10.0.1.254")
-        self.left.attach(self.segments[0].attach(), "10.0.0.2/24", gateway="10.0.0.1")
-        self.right.attach(self.segments[1].attach(), "10.0.1.2/24")
-        self.gateway = Stranger(self.network, self.segments[1], "10.0.1.254")
-        self.spies = [Spy(segment) for segment in self.segments]
+        self.left_interface = self.both.attach(self.ethernets[0].attach(), "10.0.0.1/24")
+        self.both.attach(self.ethernets[1].attach(), "10.0.1.1/24", gateway="10.0.1.254")
+        self.left.attach(self.ethernets[0].attach(), "10.0.0.2/24", gateway="10.0.0.1")
+        self.right.attach(self.ethernets[1].attach(), "10.0.1.2/24")
+        self.gateway = Stranger(self.network, self.ethernets[1], "10.0.1.254")
+        self.spies = [Spy(ethernet) for ethernet in self.ethernets]
 
 
 def talks(network: Network, client: Machine, server: Server, address: str, port: int) -> str:
@@ -70,7 +70,7 @@ def answers(network: Network, machine: Machine, address: str, size: int = 56) ->
     return isinstance(results[0], EchoReply) and len(results[0].data) == size
 
 
-def test_a_host_on_two_segments_uses_the_right_one() -> None:
+def test_a_host_on_two_ethernets_uses_the_right_one() -> None:
     world = World()
     network, both = world.network, world.both
     servers = [Server(world.left, 7), Server(world.right, 7)]
@@ -86,7 +86,7 @@ def test_a_host_on_two_segments_uses_the_right_one() -> None:
     assert world.spies[1].addresses() == {"10.0.1.1", "10.0.1.2"}
 
 
-def test_both_sides_reach_a_host_on_two_segments_by_the_address_that_is_theirs() -> None:
+def test_both_sides_reach_a_host_on_two_ethernets_by_the_address_that_is_theirs() -> None:
     world = World()
     server = Server(world.both, 7)
     assert talks(world.network, world.left, server, "10.0.0.1", 7) == "10.0.0.2"
@@ -176,10 +176,10 @@ def test_a_bare_ip_link_answers_ping_and_carries_udp() -> None:
 
 def test_one_host_has_both_kinds_of_link() -> None:
     network, here, _ = wired()
-    segment = Segment()
+    ethernet = Ethernet()
     third = network.machine("third")
-    third.attach(segment.attach(), "10.0.5.2/24")
-    here.attach(segment.attach(), "10.0.5.1/24")
+    third.attach(ethernet.attach(), "10.0.5.2/24")
+    here.attach(ethernet.attach(), "10.0.5.1/24")
     Server(third, 7)
     assert answers(network, here, "10.0.0.2")
     assert answers(network, here, "10.0.5.2")

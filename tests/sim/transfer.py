@@ -11,7 +11,7 @@ from random import Random
 from stack.link.capture import Capture
 from stack.link.device import Link
 from stack.link.impair import Impaired, Impairment
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Server
@@ -30,8 +30,8 @@ class Transfer:
         self.wires: list[Impaired] = []
         self._captures = captures
         self._wire = wire
-        segment = Segment()
-        self.here, self.there = self._machine(1, segment), self._machine(2, segment)
+        ethernet = Ethernet()
+        self.here, self.there = self._machine(1, ethernet), self._machine(2, ethernet)
         # Text seeds a generator in the same way whatever PYTHONHASHSEED is.
         self.up = Random(f"{seed} up").randbytes(size)
         self.down = Random(f"{seed} down").randbytes(size)
@@ -39,10 +39,10 @@ class Transfer:
         self.server = Server(self.there, 7, self._serve)
         self.client = self._connect()
 
-    def _machine(self, number: int, segment: Segment) -> Machine:
+    def _machine(self, number: int, ethernet: Ethernet) -> Machine:
         machine = self.network.machine(f"host{number}")
         # Each of the two spoils what its host sends, so that every frame passes one bad wire.
-        wire = Impaired(segment.attach(), outgoing=self._wire, seed=self.network.seed * 2 + number)
+        wire = Impaired(ethernet.attach(), outgoing=self._wire, seed=self.network.seed * 2 + number)
         self.wires.append(wire)
         link: Link = wire
         if self._captures is not None:

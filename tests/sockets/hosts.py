@@ -1,4 +1,4 @@
-"""Hosts for the tests of this folder: on a segment in memory, under a clock that jumps over idle time."""
+"""Hosts for the tests of this folder: on an Ethernet in memory, under a clock that jumps over idle time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from stack import Config, Host, Impaired, Segment, open_host
+from stack import Config, Ethernet, Host, Impaired, open_host
 from stack.link.device import Link
 
 ALICE, BOB = "10.9.0.1", "10.9.0.2"
-NOBODY = "10.9.0.99"  # an address on the segment that no host has
+NOBODY = "10.9.0.99"  # an address on the Ethernet that no host has
 
 
 def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -64,11 +64,11 @@ class Cut:
 
 @asynccontextmanager
 async def two_hosts(
-    config: Config | None = None, *, segment: Segment | None = None, cut: Cut | None = None
+    config: Config | None = None, *, ethernet: Ethernet | None = None, cut: Cut | None = None
 ) -> AsyncIterator[tuple[Host, Host]]:
     """ALICE and BOB on one segment; `cut` loses what passes between them."""
-    segment = Segment() if segment is None else segment
-    ports = segment.attach("alice"), segment.attach("bob")
+    ethernet = Ethernet() if ethernet is None else ethernet
+    ports = ethernet.attach("alice"), ethernet.attach("bob")
     async with AsyncExitStack() as stack:
         links: list[Link] = [Impaired(port, drop=cut) if cut is not None else port for port in ports]
         alice = await stack.enter_async_context(host_on(links[0], f"{ALICE}/24", seed=1, config=config))

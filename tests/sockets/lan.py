@@ -1,4 +1,4 @@
-"""A segment with scripted DHCP servers on it, for tests of whole hosts that get their addresses there."""
+"""An Ethernet with scripted DHCP servers on it, for tests of whole hosts that get their addresses there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 import trio
 
-from stack import Config, Dhcp, Host, Segment, open_host
+from stack import Config, Dhcp, Ethernet, Host, open_host
 from stack.config import AcdConfig, DhcpConfig
 from stack.host.trace import Trace
 from stack.internet.fragments import fragment
 from stack.link.device import Link
-from stack.link.segment import SegmentPort
+from stack.link.memory import EthernetPort
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, format_ipv4, parse_ipv4
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.dhcp import DhcpMessage
@@ -38,9 +38,9 @@ CAREFUL = Config(dhcp=EXACT)
 class Voice:
     """Sends what a server says straight to a station: without ARP, since the client has no address yet."""
 
-    def __init__(self, segment: Segment, address: str) -> None:
+    def __init__(self, ethernet: Ethernet, address: str) -> None:
         self.address = parse_ipv4(address)
-        self._port: SegmentPort = segment.attach(queue_limit=1)
+        self._port: EthernetPort = ethernet.attach(queue_limit=1)
         self._port.open(lambda: None)
 
     def say(self, payload: bytes, destination: bytes = BROADCAST, mac: bytes = MAC_BROADCAST) -> None:
@@ -69,16 +69,16 @@ class Heard:
 
 
 class Serving:
-    """A server on the segment: `host` is the machine it runs on, `heard` what clients sent to it, and when.
+    """A server on the Ethernet: `host` is the machine it runs on, `heard` what clients sent to it, and when.
 
     `gone`: it hears nothing any more. `noise`: what everybody gets to hear before each answer.
     """
 
-    def __init__(self, segment: Segment, server: Server, host: Host) -> None:
+    def __init__(self, ethernet: Ethernet, server: Server, host: Host) -> None:
         self.server = server
         self.host = host
         self.heard: list[Heard] = []
-        self.voice = Voice(segment, format_ipv4(server.address))
+        self.voice = Voice(ethernet, format_ipv4(server.address))
         self.gone = False
         self.noise: Callable[[DhcpMessage], list[bytes]] = lambda answer: []
 
@@ -110,13 +110,13 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(segment: Segment, server: Server | None = None, *, seed: int = 90) -> AsyncIterator[Serving]:
+async def serving(ethernet: Ethernet, server: Server | None = None, *, seed: int = 90) -> AsyncIterator[Serving]:
     """A scripted server on a host of its own."""
     server = Server() if server is None else server
-    link = segment.attach(f"server {format_ipv4(server.address)}")
+    link = ethernet.attach(f"server {format_ipv4(server.address)}")
     address = f"{format_ipv4(server.address)}/24"
     async with host_on(link, address, seed=seed) as host, trio.open_nursery() as nursery:
-        serving = Serving(segment, server, host)
+        serving = Serving(ethernet, server, host)
         await nursery.start(serving.run, nursery)
         yield serving
         nursery.cancel_scope.cancel()

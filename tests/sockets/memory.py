@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection as Pipe
 import trio
 from trio.testing import MockClock
 
-from stack import Config, Host, Segment
+from stack import Config, Ethernet, Host
 from stack.config import HostConfig
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
@@ -174,10 +174,10 @@ def attacker_process(pipe: Pipe) -> None:
 
 
 class Remote:
-    """The attacker as the host's process has it: its place on the segment, and the pipe to it."""
+    """The attacker as the host's process has it: its place on the Ethernet, and the pipe to it."""
 
-    def __init__(self, segment: Segment) -> None:
-        self.port = segment.attach("attacker", ATTACKER_MAC, queue_limit=100_000)
+    def __init__(self, ethernet: Ethernet) -> None:
+        self.port = ethernet.attach("attacker", ATTACKER_MAC, queue_limit=100_000)
         self.port.open(lambda: None)
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -223,8 +223,8 @@ async def exchanged(host: Host, count: int, stream: trio.SocketStream | None = N
 
 async def main(attack: str) -> None:
     """Run one attack."""
-    segment = Segment()
-    ports = [segment.attach(name, queue_limit=20_000) for name in ("server", "old", "new")]
+    ethernet = Ethernet()
+    ports = [ethernet.attach(name, queue_limit=20_000) for name in ("server", "old", "new")]
     async with (
         host_on(ports[0], f"{SERVER}/8", seed=1, config=CONFIG) as server,
         host_on(ports[1], f"{OLD}/8", seed=2) as old,
@@ -235,7 +235,7 @@ async def main(attack: str) -> None:
         stream = await old.open_tcp_stream(SERVER, 7)
         assert await exchanged(old, 1 << 20, stream)
         assert await exchanged(new, 1000)
-        attacker = Remote(segment)
+        attacker = Remote(ethernet)
         await attacker.does("connect", 200, 1)  # the host has been in use before, and its ARP cache is full
         await attacker.does("flood", 1, 4242, 1000)
         await attacker.does("leave_holes")

@@ -7,8 +7,8 @@ import errno
 import pytest
 import trio
 
-from stack import Segment, open_host
-from stack.link.segment import SegmentPort, ip_pair
+from stack import Ethernet, open_host
+from stack.link.memory import EthernetPort, ip_pair
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.arp import REQUEST, REVERSE_REQUEST, ArpPacket
 from stack.wire.ethernet import ethernet_ii
@@ -20,10 +20,10 @@ SPY = bytes.fromhex("020000000066")
 
 @virtual
 async def test_a_host_opens_when_its_address_is_known_to_be_free() -> None:
-    segment = Segment()
-    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         before = trio.current_time()
-        async with host_on(segment.attach(), f"{ALICE}/24", acd=None) as alice:
+        async with host_on(ethernet.attach(), f"{ALICE}/24", acd=None) as alice:
             assert 4.0 <= trio.current_time() - before <= 7.0
             assert await alice.ping(BOB) >= 0
             assert bob.counters()["arp_not_for_us"] > 0
@@ -31,10 +31,10 @@ async def test_a_host_opens_when_its_address_is_known_to_be_free() -> None:
 
 @virtual
 async def test_an_address_that_another_host_has_is_refused_and_the_host_named() -> None:
-    segment = Segment()
-    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         [there] = bob.interfaces()
-        link = segment.attach()
+        link = ethernet.attach()
         with pytest.raises(OSError, match=f"{BOB}.*{there.mac}") as caught:
             async with host_on(link, f"{BOB}/24", acd="strict"):
                 raise AssertionError("taken")
@@ -45,13 +45,13 @@ async def test_an_address_that_another_host_has_is_refused_and_the_host_named() 
 
 @virtual
 async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> None:
-    segment = Segment()
-    async with host_on(segment.attach("wire"), f"{ALICE}/24", acd="optimistic") as alice:
+    ethernet = Ethernet()
+    async with host_on(ethernet.attach("wire"), f"{ALICE}/24", acd="optimistic") as alice:
         assert trio.current_time() == 0
-        async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
             ours, theirs = await stream_pair(alice, bob)
             await trio.sleep(20)
-            spy = segment.attach("spy", SPY)
+            spy = ethernet.attach("spy", SPY)
             spy.open(lambda: None)
             for _ in range(2):
                 claim(spy, ALICE)
@@ -70,14 +70,14 @@ async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> No
 
 @virtual
 async def test_a_host_that_defends_its_address_tells_who_claims_it_and_goes_on() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     async with (
-        host_on(segment.attach("wire"), f"{ALICE}/24", acd="defend") as alice,
-        host_on(segment.attach(), f"{BOB}/24", seed=2) as bob,
+        host_on(ethernet.attach("wire"), f"{ALICE}/24", acd="defend") as alice,
+        host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob,
     ):
         assert trio.current_time() == 0
         ours, theirs = await stream_pair(alice, bob)
-        spy = segment.attach("spy", SPY)
+        spy = ethernet.attach("spy", SPY)
         spy.open(lambda: None)
         for when_s in (0.5, 30.0):
             await trio.sleep(when_s)
@@ -97,7 +97,7 @@ async def test_a_host_that_defends_its_address_tells_who_claims_it_and_goes_on()
         assert alice.interfaces()[0].addresses == (f"{ALICE}/24",)
 
 
-def claim(spy: SegmentPort, address: str) -> None:
+def claim(spy: EthernetPort, address: str) -> None:
     """Somebody says that it has the address."""
     ip = parse_ipv4(address)
     packet = ArpPacket(REQUEST, SPY, ip, bytes(6), ip).build()
@@ -106,9 +106,9 @@ def claim(spy: SegmentPort, address: str) -> None:
 
 @virtual
 async def test_addresses_come_and_go() -> None:
-    segment = Segment()
-    link = segment.attach()
-    async with host_on(link, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with host_on(link, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         await alice.add_address(link, "10.9.0.7/24")
         assert alice.interfaces()[0].addresses == (f"{ALICE}/24", "10.9.0.7/24")
         await bob.ping("10.9.0.7")
@@ -122,20 +122,20 @@ async def test_addresses_come_and_go() -> None:
             await alice.add_address(link, f"{BOB}/24", acd="strict")
         assert caught.value.errno == errno.EADDRINUSE
         with pytest.raises(ValueError, match="not attached"):
-            await alice.add_address(segment.attach(), "10.9.0.8/24")
+            await alice.add_address(ethernet.attach(), "10.9.0.8/24")
 
 
 @virtual
 async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24", acd="strict") as alice:
         with pytest.raises(OSError, match="already") as caught:
             await alice.add_address(link, f"{ALICE}/24")
         assert caught.value.errno == errno.EEXIST
         with trio.fail_after(1):
             await alice.wait_ready(link)
-        spy = segment.attach("spy", SPY)
+        spy = ethernet.attach("spy", SPY)
         spy.open(lambda: None)
         for _ in range(2):
             claim(spy, ALICE)
@@ -150,8 +150,8 @@ async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
 
 @virtual
 async def test_who_does_not_wait_for_an_address_does_not_get_it() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     async with host_on(link, None) as alice:
         with trio.move_on_after(2):
             await alice.add_address(link, "10.9.0.7/24", acd="strict")
@@ -161,14 +161,14 @@ async def test_who_does_not_wait_for_an_address_does_not_get_it() -> None:
 
 @virtual
 async def test_attach_tells_by_wait_ready_what_has_become_of_it() -> None:
-    segment = Segment()
-    async with host_on(None, None) as alice, host_on(segment.attach(), f"{BOB}/24", seed=2):
-        link = segment.attach()
+    ethernet = Ethernet()
+    async with host_on(None, None) as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
+        link = ethernet.attach()
         record = alice.attach(link, addresses=["10.9.0.7/24"], gateway=BOB, acd="strict")
         assert (record.addresses, record.tentative) == ((), ("10.9.0.7/24",))
         await alice.wait_ready(link)
         assert [route.gateway for route in alice.routes()] == [None, BOB]
-        other = segment.attach()
+        other = ethernet.attach()
         alice.attach(other, addresses=[f"{BOB}/24"], acd="strict")
         with pytest.raises(OSError, match="has it"):
             await alice.wait_ready(other)
@@ -176,8 +176,8 @@ async def test_attach_tells_by_wait_ready_what_has_become_of_it() -> None:
 
 @virtual
 async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     async with host_on(None, None) as alice, trio.open_nursery() as nursery:
         alice.attach(link, addresses=["10.9.0.7/24"], acd="strict")
 
@@ -193,7 +193,7 @@ async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait() 
 
 @virtual
 async def test_a_word_that_is_no_way_is_refused() -> None:
-    link = Segment().attach()
+    link = Ethernet().attach()
     with pytest.raises(ValueError, match="acd"):
         async with open_host(link, address="10.9.0.1/24", acd="loose"):
             raise AssertionError("taken")
@@ -202,9 +202,9 @@ async def test_a_word_that_is_no_way_is_refused() -> None:
 
 @virtual
 async def test_neighbours_and_proxies_are_set_by_the_user() -> None:
-    segment = Segment()
-    link = segment.attach()
-    async with host_on(link, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with host_on(link, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         [there] = bob.interfaces()
         assert there.mac is not None
         alice.add_neighbor(link, BOB, there.mac)
@@ -243,11 +243,11 @@ async def test_a_link_without_stations_has_no_neighbours() -> None:
 
 @virtual
 async def test_a_station_that_asks_by_rarp_is_told_its_address() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24") as alice:
         alice.add_station(link, SPY.hex(":"), "10.9.0.66")
-        spy = segment.attach("spy", SPY)
+        spy = ethernet.attach("spy", SPY)
         spy.open(lambda: None)
         request = ArpPacket(REVERSE_REQUEST, SPY, bytes(4), SPY, bytes(4)).build()
         assert spy.write([ethernet_ii(MAC_BROADCAST, SPY, ETHERTYPE_RARP), request], trio.current_time())

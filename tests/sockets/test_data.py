@@ -13,7 +13,7 @@ import trio
 from trio.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET
 from trio.testing import wait_all_tasks_blocked
 
-from stack import Impaired, Segment
+from stack import Ethernet, Impaired
 from tests.requirements import rfc
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
 
@@ -22,10 +22,10 @@ from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
 @virtual
 async def test_a_bad_wire_loses_nothing(seed: int) -> None:
     """256 kB each way at once: 10 % lost, 10 % out of order, 5 % twice, 1 % with a bit wrong, each way."""
-    segment = Segment()
+    ethernet = Ethernet()
     links = [
         Impaired(
-            segment.attach(),
+            ethernet.attach(),
             loss=0.05,
             reorder=0.05,
             duplicate=0.025,

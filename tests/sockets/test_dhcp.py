@@ -12,9 +12,9 @@ import pytest
 import trio
 import trio.testing
 
-from stack import Dhcp, Segment, open_host
+from stack import Dhcp, Ethernet, open_host
 from stack.dhcp.client import Client
-from stack.link.segment import ip_pair
+from stack.link.memory import ip_pair
 from tests.dhcp.server import Server, addresses
 from tests.requirements import rfc
 from tests.sockets.hosts import host_on, stream_pair, until, virtual
@@ -24,8 +24,8 @@ from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, own, servin
 @virtual
 async def test_a_lease_takes_effect() -> None:
     server = Server(options={6: addresses("10.9.0.1", "10.9.0.2"), 15: b"example.org", 26: (1400).to_bytes(2, "big")})
-    segment = Segment()
-    async with serving(segment, server), client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, server), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         assert (lease.address, lease.netmask, lease.network) == (FIRST, "255.255.255.0", "10.9.0.0")
@@ -43,10 +43,10 @@ async def test_a_lease_takes_effect() -> None:
 @rfc("5227-2.1-dhcp-a")
 @virtual
 async def test_an_address_is_probed_before_it_is_used() -> None:
-    segment = Segment()
-    async with serving(segment) as there:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
         began = trio.current_time()
-        async with client(segment.attach(), config=CAREFUL) as host:
+        async with client(ethernet.attach(), config=CAREFUL) as host:
             assert 4 <= trio.current_time() - began <= 8  # RFC 5227: three probes, and two seconds
             assert host.counters()["arpOutProbes"] == 3
             assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
@@ -55,9 +55,9 @@ async def test_an_address_is_probed_before_it_is_used() -> None:
 @virtual
 async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet() -> None:
     """Neither asking for it nor taking it back ends the probing, on which the lease waits."""
-    segment = Segment()
-    link = segment.attach()
-    async with serving(segment) as there, client(link, Dhcp(wait="nothing"), config=CAREFUL) as host:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with serving(ethernet) as there, client(link, Dhcp(wait="nothing"), config=CAREFUL) as host:
         await until(lambda: there.server.log[-1:] == [f"ACK {FIRST}"])
         await trio.sleep(1)
         with pytest.raises(OSError, match="about to be") as refused:
@@ -74,9 +74,9 @@ async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet(
 @rfc("2131-4.4.6-a")
 @virtual
 async def test_the_address_is_given_back_at_the_end() -> None:
-    segment = Segment()
-    async with serving(segment) as there:
-        async with client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
+        async with client(ethernet.attach()) as host:
             ours, _ = await stream_pair(host, there.host, SERVER)
         await until(lambda: there.server.log[-1] == f"RELEASE {FIRST}")
         assert there.server.leases == {}
@@ -90,10 +90,10 @@ async def test_the_address_is_given_back_at_the_end() -> None:
 @virtual
 async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
     """Although its server has to be asked for by ARP then, and the host's tasks have ended by that time."""
-    segment = Segment()
-    async with serving(segment) as there:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
         with trio.CancelScope() as scope:
-            async with client(segment.attach()) as host:
+            async with client(ethernet.attach()) as host:
                 assert host.neighbors() == []
                 scope.cancel()
                 await trio.sleep_forever()
@@ -104,23 +104,23 @@ async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
 
 @virtual
 async def test_a_server_that_is_gone_holds_nobody_up_for_long() -> None:
-    segment = Segment()
-    async with serving(segment):
-        async with client(segment.attach()):
-            segment.ports[0].close()
+    ethernet = Ethernet()
+    async with serving(ethernet):
+        async with client(ethernet.attach()):
+            ethernet.ports[0].close()
             began = trio.current_time()
         assert trio.current_time() - began == pytest.approx(1, abs=0.05)
 
 
 @virtual
 async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
-    segment = Segment()
-    async with serving(segment) as there:
-        async with client(segment.attach(), Dhcp(release=False)):
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
+        async with client(ethernet.attach(), Dhcp(release=False)):
             pass
         await trio.sleep(10)
         assert there.server.log[-1] == f"ACK {FIRST}"
-        async with client(segment.attach(), config=HASTY) as host:
+        async with client(ethernet.attach(), config=HASTY) as host:
             assert host.lease is not None
 
 
@@ -129,9 +129,9 @@ async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
 
 @virtual
 async def test_a_static_address_asks_for_what_goes_with_it() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     server = Server(options={6: addresses("10.9.0.1"), 15: b"example.org", 26: b"\x05\x78"})
-    async with serving(segment, server) as there, host_on(link := segment.attach(), "10.9.0.7/24") as host:
+    async with serving(ethernet, server) as there, host_on(link := ethernet.attach(), "10.9.0.7/24") as host:
         for _ in range(2):
             told = await host.inform(link)
             assert (told.address, told.domain, told.lease_s) == ("10.9.0.7", "example.org", None)
@@ -145,8 +145,8 @@ async def test_a_static_address_asks_for_what_goes_with_it() -> None:
 
 @virtual
 async def test_a_question_that_nobody_answers_ends() -> None:
-    segment = Segment()
-    async with host_on(link := segment.attach(), "10.9.0.7/24", config=HASTY) as host:
+    ethernet = Ethernet()
+    async with host_on(link := ethernet.attach(), "10.9.0.7/24", config=HASTY) as host:
         with pytest.raises(TimeoutError):
             await host.inform(link)
         assert trio.current_time() == 60
@@ -155,16 +155,16 @@ async def test_a_question_that_nobody_answers_ends() -> None:
 
 @virtual
 async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     server = Server(options={6: addresses("10.9.0.1")})
-    async with host_on(link := segment.attach(), "10.9.0.7/24") as host, trio.open_nursery() as nursery:
+    async with host_on(link := ethernet.attach(), "10.9.0.7/24") as host, trio.open_nursery() as nursery:
 
         async def bound() -> trio.socket.SocketType:
             sock = host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
             await sock.bind(("", 68))
             return sock
 
-        async with serving(segment, server):
+        async with serving(ethernet, server):
             assert (await host.inform(link)).address == "10.9.0.7"
         with await bound():
             with pytest.raises(OSError) as taken:
@@ -187,11 +187,11 @@ async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> No
 
 @virtual
 async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
-    segment = Segment()
-    async with serving(segment), client(link := segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet), client(link := ethernet.attach()) as host:
         with pytest.raises(ValueError, match="has a lease"):
             await host.inform(link)
-        bare = segment.attach()
+        bare = ethernet.attach()
         host.attach(bare)
         with pytest.raises(OSError) as without:
             await host.inform(bare)
@@ -200,10 +200,10 @@ async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
 
 @virtual
 async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     server = Server(options={6: addresses("10.9.0.1")})
-    async with serving(segment, server), host_on(link, "10.9.0.9/24") as host:
+    async with serving(ethernet, server), host_on(link, "10.9.0.9/24") as host:
         await host.inform(link)
         assert host.name_servers == ["10.9.0.1"]
         host.remove_address(link, "10.9.0.9")
@@ -214,7 +214,7 @@ async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
 def test_who_waits_to_be_told_of_an_address_hears_that_it_has_gone(detach: bool, number: int) -> None:
     @virtual
     async def run() -> None:
-        link = Segment().attach()
+        link = Ethernet().attach()
         async with host_on(link, "10.9.0.9/24") as host, trio.open_nursery() as nursery:
 
             async def ask() -> None:
@@ -235,8 +235,8 @@ def test_who_waits_to_be_told_of_an_address_hears_that_it_has_gone(detach: bool,
 @rfc("2131-3.7-a")
 @virtual
 async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() -> None:
-    segment = Segment()
-    async with serving(segment) as there, client(link := segment.attach(), config=CAREFUL) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(link := ethernet.attach(), config=CAREFUL) as host:
         lease = host.lease
         host.network_changed(link)
         assert await host.wait_lease_change(lease) is not None
@@ -252,7 +252,7 @@ async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() 
 
 @virtual
 async def test_dhcp_may_come_beside_other_addresses_and_on_several_links() -> None:
-    one, two = Segment(), Segment()
+    one, two = Ethernet(), Ethernet()
     second = Server(address=bytes((10, 8, 0, 1)), first=bytes((10, 8, 0, 50)), options={6: addresses("10.8.0.1")})
     links = one.attach(), two.attach()
     both = (serving(one, Server(options={6: addresses("10.9.0.1", "10.8.0.1")})), serving(two, second))
@@ -273,8 +273,8 @@ async def test_dhcp_may_come_beside_other_addresses_and_on_several_links() -> No
 
 @virtual
 async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
-    segment = Segment()
-    async with serving(segment) as there, client(link := segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(link := ethernet.attach()) as host:
         ours, _ = await stream_pair(host, there.host, SERVER)
         host.detach(link)
         assert host.lease is None
@@ -283,7 +283,7 @@ async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
             await ours.receive_some()
         assert isinstance(ended.value.__cause__, OSError)
         assert ended.value.__cause__.errno == errno.ENETDOWN
-        again = segment.attach()
+        again = ethernet.attach()
         host.attach(again, addresses=["dhcp"])
         await host.wait_ready(again)
         assert host.lease is not None
@@ -291,8 +291,8 @@ async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
 
 @virtual
 async def test_who_waits_is_told_when_the_link_or_the_host_goes() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     ended: list[int | None] = []
 
     async def wait(what: Callable[[], Awaitable[object]]) -> None:
@@ -306,7 +306,7 @@ async def test_who_waits_is_told_when_the_link_or_the_host_goes() -> None:
         await trio.testing.wait_all_tasks_blocked()
         host.detach(link)
     assert ended == [errno.ENETDOWN]
-    opened = client(segment.attach(), Dhcp(wait="nothing"))
+    opened = client(ethernet.attach(), Dhcp(wait="nothing"))
     async with trio.open_nursery() as nursery, opened as host:
         nursery.start_soon(wait, partial(host.wait_lease_change, None))
         await trio.testing.wait_all_tasks_blocked()
@@ -315,8 +315,8 @@ async def test_who_waits_is_told_when_the_link_or_the_host_goes() -> None:
 
 @virtual
 async def test_waiting_can_be_cancelled() -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     with trio.move_on_after(3) as scope:
         async with client(link):
             raise AssertionError("there is no server")
@@ -326,10 +326,10 @@ async def test_waiting_can_be_cancelled() -> None:
 
 @virtual
 async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
-    segment = Segment()
-    there_is_one = host_on(segment.attach(), f"{FIRST}/24", seed=7)
-    optimist = client(segment.attach(), config=CAREFUL, acd="optimistic")
-    async with serving(segment) as there, there_is_one, optimist as host:
+    ethernet = Ethernet()
+    there_is_one = host_on(ethernet.attach(), f"{FIRST}/24", seed=7)
+    optimist = client(ethernet.attach(), config=CAREFUL, acd="optimistic")
+    async with serving(ethernet) as there, there_is_one, optimist as host:
         assert own(host) == [FIRST]
         assert trio.current_time() < 1
         await host.wait_lease_change(host.lease)
@@ -340,8 +340,8 @@ async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
 
 @virtual
 async def test_a_leased_address_that_the_user_takes_away_is_given_back() -> None:
-    segment = Segment()
-    async with serving(segment) as there, client(link := segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(link := ethernet.attach()) as host:
         assert await host.ping(SERVER) >= 0
         ours, _ = await stream_pair(host, there.host, SERVER)
         host.remove_address(link, FIRST)
@@ -356,9 +356,9 @@ async def test_a_leased_address_that_the_user_takes_away_is_given_back() -> None
 
 @virtual
 async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined() -> None:
-    segment = Segment()
-    async with serving(segment) as there, open_host(config=CAREFUL, raise_errors=True) as host:
-        link = segment.attach()
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, open_host(config=CAREFUL, raise_errors=True) as host:
+        link = ethernet.attach()
         host.attach(link, addresses=[f"{FIRST}/24", "dhcp"])
         await host.wait_ready(link)
         assert sorted(own(host)) == [FIRST, "10.9.0.51"]
@@ -367,20 +367,20 @@ async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined()
 
 @virtual
 async def test_what_cannot_have_dhcp_is_refused() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     pipe = ip_pair()[0]
     async with open_host(config=HASTY, raise_errors=True) as host:
         with pytest.raises(ValueError, match="no Ethernet"):
             host.attach(pipe, addresses=["dhcp"])
         assert not pipe.is_open
         with pytest.raises(ValueError, match="goes with"):
-            host.attach(segment.attach(), addresses=["10.9.0.2/24"], dhcp=Dhcp())
+            host.attach(ethernet.attach(), addresses=["10.9.0.2/24"], dhcp=Dhcp())
         with pytest.raises(ValueError, match="bogus"):
-            host.attach(segment.attach(), addresses=["dhcp"], acd="bogus")
+            host.attach(ethernet.attach(), addresses=["dhcp"], acd="bogus")
         with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
             await sock.bind(("0.0.0.0", 68))
             with pytest.raises(OSError) as taken:
-                host.attach(segment.attach(), addresses=["dhcp"])
+                host.attach(ethernet.attach(), addresses=["dhcp"])
             assert taken.value.errno == errno.EADDRINUSE
         assert host.interfaces() == []
 
@@ -388,10 +388,10 @@ async def test_what_cannot_have_dhcp_is_refused() -> None:
 @virtual
 async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug of ours costs the lease, not the host: it is reported, and a new client begins."""
-    segment = Segment()
+    ethernet = Ethernet()
     reports: list[str] = []
-    async with serving(segment) as there:
-        link = segment.attach()
+    async with serving(ethernet) as there:
+        link = ethernet.attach()
         async with open_host(link, address="dhcp", config=HASTY, report=reports.append) as host:
             with monkeypatch.context() as patch:
                 patch.setattr(Client, "on_deadline", fail)
@@ -408,10 +408,10 @@ async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) 
 @virtual
 async def test_a_client_that_fails_with_a_question_begins_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """The address was given by hand: nobody wants another one."""
-    segment = Segment()
+    ethernet = Ethernet()
     reports: list[str] = []
-    async with serving(segment, Server(silent=(8,))) as there:
-        link = segment.attach()
+    async with serving(ethernet, Server(silent=(8,))) as there:
+        link = ethernet.attach()
         async with open_host(link, address="10.9.0.7/24", acd="off", report=reports.append) as host:
             monkeypatch.setattr(Client, "on_deadline", fail)
             with trio.fail_after(100), pytest.raises(TimeoutError, match="has answered"):

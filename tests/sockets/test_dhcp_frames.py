@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import trio
 
-from stack import Segment
-from stack.link.segment import SegmentPort
+from stack import Ethernet
+from stack.link.memory import EthernetPort
 from stack.wire.addresses import ANY, BROADCAST, MAC_BROADCAST, MAC_ZERO, parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
 from stack.wire.dhcp import DhcpMessage
@@ -21,21 +21,21 @@ from tests.sockets.lan import CAREFUL, FIRST, client, serving
 ADDRESS, OURS = parse_ipv4(FIRST), bytes.fromhex("02000000aaaa")
 
 
-def eavesdropper(segment: Segment) -> SegmentPort:
+def eavesdropper(ethernet: Ethernet) -> EthernetPort:
     """A port that hears everything."""
-    port = segment.attach("eavesdropper")
+    port = ethernet.attach("eavesdropper")
     port.open(lambda: None)
     return port
 
 
-def frames(port: SegmentPort) -> Iterator[tuple[bytes, bytes, int, bytes]]:
+def frames(port: EthernetPort) -> Iterator[tuple[bytes, bytes, int, bytes]]:
     """(destination, source, EtherType, payload) of each frame heard."""
     while (frame := port.read(0)) is not None:
         data = bytes(frame)
         yield data[:6], data[6:12], int.from_bytes(data[12:14], "big"), data[14:]
 
 
-def messages(port: SegmentPort) -> list[tuple[bytes, Ipv4Header, UdpHeader, DhcpMessage]]:
+def messages(port: EthernetPort) -> list[tuple[bytes, Ipv4Header, UdpHeader, DhcpMessage]]:
     """(station addressed, IP header, UDP header, message) of every DHCP message heard."""
     found = []
     for destination, _, ethertype, packet in frames(port):
@@ -49,9 +49,9 @@ def messages(port: SegmentPort) -> list[tuple[bytes, Ipv4Header, UdpHeader, Dhcp
 @rfc("2131-4.1-b", "2131-4.1-d", "2131-4.4.1-g")
 @virtual
 async def test_port_68_of_nobody_asks_port_67_of_everybody() -> None:
-    segment = Segment()
-    port = eavesdropper(segment)
-    async with serving(segment), client(segment.attach(mac=OURS)):
+    ethernet = Ethernet()
+    port = eavesdropper(ethernet)
+    async with serving(ethernet), client(ethernet.attach(mac=OURS)):
         ours = [message for message in messages(port) if message[3].op == 1]
     assert [message.message_type for _, _, _, message in ours] == [1, 3]
     for station, ip, udp, _ in ours:
@@ -63,9 +63,9 @@ async def test_port_68_of_nobody_asks_port_67_of_everybody() -> None:
 @virtual
 async def test_answers_to_the_address_we_do_not_have_yet_are_taken() -> None:
     for broadcast in (False, True):
-        segment = Segment()
-        port = eavesdropper(segment)
-        async with serving(segment, Server(broadcast=broadcast)), client(segment.attach(mac=OURS)) as host:
+        ethernet = Ethernet()
+        port = eavesdropper(ethernet)
+        async with serving(ethernet, Server(broadcast=broadcast)), client(ethernet.attach(mac=OURS)) as host:
             answers = [message for message in messages(port) if message[3].op == 2]
             assert host.lease is not None
         assert [message.message_type for _, _, _, message in answers] == [2, 5]
@@ -78,9 +78,9 @@ async def test_answers_to_the_address_we_do_not_have_yet_are_taken() -> None:
 @rfc("2131-4.4.1-m", "2131-4.4.1-o", "5227-2.1-dhcp-a")
 @virtual
 async def test_the_address_is_probed_by_nobody_and_then_announced() -> None:
-    segment = Segment()
-    port = eavesdropper(segment)
-    async with serving(segment), client(segment.attach(mac=OURS), config=CAREFUL):
+    ethernet = Ethernet()
+    port = eavesdropper(ethernet)
+    async with serving(ethernet), client(ethernet.attach(mac=OURS), config=CAREFUL):
         await trio.sleep(5)
         heard = [
             (station, ArpPacket.parse(payload))

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from stack import Dhcp, Impaired, Segment
+from stack import Dhcp, Ethernet, Impaired
 from stack.wire import dhcp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.dhcp import DhcpMessage
@@ -28,8 +28,8 @@ LONG = 1 << 31  # more than a signed number holds
 @rfc("2131-4.1-d", "2131-4.1-o")
 @virtual
 async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
-    segment = Segment()
-    async with serving(segment, Server(silent=(dhcp.DISCOVER,))) as there, client(segment.attach(), QUIET) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))) as there, client(ethernet.attach(), QUIET) as host:
         await trio.sleep(260)
         assert there.times() == [0, 4, 12, 28, 60, 124, 188, 252]  # RFC 2131 section 4.1: 4, 8, 16, 32, 64, 64, ...
         assert {heard.kind for heard in there.heard} == {"DISCOVER"}
@@ -39,10 +39,10 @@ async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
 
 @virtual
 async def test_the_times_have_something_of_chance() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     config = replace(HASTY, dhcp=replace(HASTY.dhcp, retransmission_jitter_s=1.0))
-    async with serving(segment, Server(silent=(dhcp.DISCOVER,))) as there:
-        async with client(segment.attach(), QUIET, config=config, seed=5):
+    async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))) as there:
+        async with client(ethernet.attach(), QUIET, config=config, seed=5):
             await trio.sleep(130)
         times = there.times()
     waits = [later - earlier for earlier, later in pairwise(times)]
@@ -52,11 +52,11 @@ async def test_the_times_have_something_of_chance() -> None:
 
 @virtual
 async def test_who_waits_for_a_silent_server_is_told_in_the_end() -> None:
-    segment = Segment()
-    async with serving(segment, Server(silent=(dhcp.DISCOVER,))):
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))):
         began = trio.current_time()
         with pytest.raises(TimeoutError, match="within 30 s") as ended:
-            async with client(segment.attach(), Dhcp(wait="bound", wait_s=30)):
+            async with client(ethernet.attach(), Dhcp(wait="bound", wait_s=30)):
                 pass
         assert ended.value.errno == errno.ETIMEDOUT
         assert trio.current_time() - began == pytest.approx(30)
@@ -65,8 +65,8 @@ async def test_who_waits_for_a_silent_server_is_told_in_the_end() -> None:
 @virtual
 async def test_a_slow_server_is_waited_for() -> None:
     """Its answers come when the request has been sent again: the xid is the same."""
-    segment = Segment()
-    async with serving(segment, Server(delay_s=6)) as there, client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(delay_s=6)) as there, client(ethernet.attach()) as host:
         assert host.lease is not None
         assert host.lease.address == FIRST
         assert [heard.kind for heard in there.heard].count("DISCOVER") == 2
@@ -74,8 +74,8 @@ async def test_a_slow_server_is_waited_for() -> None:
 
 @virtual
 async def test_a_request_that_nobody_answers_is_given_up_for_a_new_beginning() -> None:
-    segment = Segment()
-    async with serving(segment, Server(silent=(dhcp.REQUEST,))) as there, client(segment.attach(), QUIET) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(silent=(dhcp.REQUEST,))) as there, client(ethernet.attach(), QUIET) as host:
         await trio.sleep(60.4)
         kinds = [heard.kind.split()[0] for heard in there.heard]
         assert kinds == ["DISCOVER", *["REQUEST"] * 4, "DISCOVER"]
@@ -122,10 +122,10 @@ NOISE = [
 async def test_what_is_wrong_is_counted_and_changes_nothing(
     noise: Callable[[DhcpMessage], list[bytes]], reason: str
 ) -> None:
-    segment = Segment()
-    async with serving(segment) as there:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
         there.noise = noise
-        async with client(segment.attach()) as host:
+        async with client(ethernet.attach()) as host:
             assert host.counters()[reason] >= 1
             assert host.lease is not None
             assert host.lease.address == FIRST
@@ -134,8 +134,8 @@ async def test_what_is_wrong_is_counted_and_changes_nothing(
 
 @virtual
 async def test_a_nak_of_the_server_that_was_asked_is_believed() -> None:
-    segment = Segment()
-    async with serving(segment) as there, client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach()) as host:
         there.server.refuse = True
         seen = host.lease
         assert seen is not None
@@ -149,10 +149,10 @@ async def test_a_nak_of_the_server_that_was_asked_is_believed() -> None:
 
 @virtual
 async def test_of_two_servers_one_is_chosen_and_both_hear_of_it() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     slow = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
-    both = (serving(segment), serving(segment, slow, seed=91))
-    async with both[0] as there, both[1] as other, client(segment.attach()) as host:
+    both = (serving(ethernet), serving(ethernet, slow, seed=91))
+    async with both[0] as there, both[1] as other, client(ethernet.attach()) as host:
         assert host.lease is not None
         assert host.lease.server == SERVER
         assert there.server.log[:4] == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
@@ -161,18 +161,18 @@ async def test_of_two_servers_one_is_chosen_and_both_hear_of_it() -> None:
 
 @virtual
 async def test_a_server_that_leads_out_is_preferred() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     no_way_out = Server(options={dhcp.ROUTER: None})
     router = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
-    async with serving(segment, no_way_out), serving(segment, router, seed=91), client(segment.attach()) as host:
+    async with serving(ethernet, no_way_out), serving(ethernet, router, seed=91), client(ethernet.attach()) as host:
         assert host.lease is not None
         assert host.lease.server == "10.9.0.2"
 
 
 @virtual
 async def test_a_lease_for_ever_is_never_renewed() -> None:
-    segment = Segment()
-    async with serving(segment, Server(lease_s=0xFFFFFFFF)) as there, client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(lease_s=0xFFFFFFFF)) as there, client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         assert (lease.lease_s, lease.renew_at, lease.expires_at) == (None, None, None)
@@ -183,8 +183,8 @@ async def test_a_lease_for_ever_is_never_renewed() -> None:
 
 @virtual
 async def test_t1_after_t2_is_put_right() -> None:
-    segment = Segment()
-    async with serving(segment, Server(lease_s=1000, t1_s=900, t2_s=100)), client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(lease_s=1000, t1_s=900, t2_s=100)), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         assert lease.renew_at is not None
@@ -197,13 +197,13 @@ async def with_network(
     mask: str | None, router: str | None, **options: bytes
 ) -> tuple[str, list[tuple[str, str | None]]]:
     """The address with its prefix, and the routes, of a host whose server says this of the network."""
-    segment = Segment()
+    ethernet = Ethernet()
     given = {
         dhcp.SUBNET_MASK: None if mask is None else addresses(mask),
         dhcp.ROUTER: None if router is None else addresses(router),
         **{int(code.removeprefix("option")): value for code, value in options.items()},
     }
-    async with serving(segment, Server(options=given)), client(segment.attach()) as host:
+    async with serving(ethernet, Server(options=given)), client(ethernet.attach()) as host:
         [interface] = host.interfaces()
         [address] = interface.addresses
         routes = [(route.destination, route.gateway) for route in host.routes() if route.interface == interface.name]
@@ -248,7 +248,7 @@ async def test_classless_routes_are_used_instead_of_the_router() -> None:
 @virtual
 async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None:
     """A search list whose compression points at itself, an MTU of 1, routes without end, a name that is none."""
-    segment = Segment()
+    ethernet = Ethernet()
     options: dict[int, bytes | None] = {
         119: b"\xc0\x00",
         26: b"\x00\x01",
@@ -257,7 +257,7 @@ async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None
         6: b"\x0a\x09",
         58: seconds(LONG),
     }
-    async with serving(segment, Server(options=options)), client(segment.attach()) as host:
+    async with serving(ethernet, Server(options=options)), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         assert (lease.search, lease.mtu, lease.domain, lease.name_servers) == ((), None, "", ())
@@ -267,9 +267,9 @@ async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None
 @rfc("2131-4.4.1-l", "2131-4.4.1-n")
 @virtual
 async def test_an_address_that_somebody_has_is_declined() -> None:
-    segment = Segment()
-    async with serving(segment) as there, host_on(segment.attach(), f"{FIRST}/24", seed=7) as squatter:
-        async with client(segment.attach(), config=CAREFUL) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, host_on(ethernet.attach(), f"{FIRST}/24", seed=7) as squatter:
+        async with client(ethernet.attach(), config=CAREFUL) as host:
             assert host.lease is not None
             assert host.lease.address == SECOND
             assert await host.ping(SERVER) >= 0
@@ -281,11 +281,11 @@ async def test_an_address_that_somebody_has_is_declined() -> None:
 @virtual
 async def test_a_station_that_takes_the_address_later_gets_it() -> None:
     """RFC 5227 section 2.4 (b): one defence, then it is given up, and another one is asked for (RFC 2131 4.4.4)."""
-    segment = Segment()
-    async with serving(segment) as there, client(segment.attach(), config=CAREFUL) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach(), config=CAREFUL) as host:
         seen = host.lease
         ours, _ = await stream_pair(host, there.host, SERVER)
-        async with host_on(segment.attach(), f"{FIRST}/24", seed=7) as thief:
+        async with host_on(ethernet.attach(), f"{FIRST}/24", seed=7) as thief:
             with trio.move_on_after(2.5):  # three ARP requests that say they come from our address
                 await thief.ping("10.9.0.77")
             assert await host.wait_lease_change(seen) is None
@@ -301,9 +301,9 @@ async def test_a_station_that_takes_the_address_later_gets_it() -> None:
 
 @virtual
 async def test_an_address_that_is_ours_by_other_means_is_declined() -> None:
-    segment = Segment()
-    async with serving(segment) as there, client(segment.attach(), QUIET, config=CAREFUL) as host:
-        other = segment.attach()
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach(), QUIET, config=CAREFUL) as host:
+        other = ethernet.attach()
         host.attach(other, addresses=[f"{FIRST}/24"], acd="off")
         lease = await host.wait_lease_change(None)
         assert lease is not None
@@ -317,9 +317,9 @@ async def test_an_address_that_is_ours_by_other_means_is_declined() -> None:
 @virtual
 async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end() -> None:
     """Its identifier is outside our network, and there is no router."""
-    segment = Segment()
+    ethernet = Ethernet()
     far = Server(address=parse_ipv4("192.0.2.1"), options={dhcp.ROUTER: None}, lease_s=600)
-    async with serving(segment, far) as there, client(segment.attach()) as host:
+    async with serving(ethernet, far) as there, client(ethernet.attach()) as host:
         await trio.sleep(1000)
         assert host.counters()["dhcp_not_sent"] >= 1
         assert host.lease is not None
@@ -329,16 +329,16 @@ async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end(
 
 @virtual
 async def test_a_router_that_only_a_route_to_everywhere_reaches_is_left_out() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     routes = bytes.fromhex("00 00000000 18c00002 c6336401")  # all on the link; 192.0.2.0/24 by 198.51.100.1
-    async with serving(segment, Server(options={121: routes})), client(segment.attach()) as host:
+    async with serving(ethernet, Server(options={121: routes})), client(ethernet.attach()) as host:
         assert host.counters()["dhcp_bad_route"] == 1
         assert [route.destination for route in host.routes()] == ["10.9.0.0/24", "0.0.0.0/0"]
 
 
 @virtual
 async def test_an_interface_without_dhcp_takes_no_answer() -> None:
-    one, two = Segment(), Segment()
+    one, two = Ethernet(), Ethernet()
     async with serving(one), serving(two) as other, client(one.attach()) as host:
         host.attach(two.attach(), addresses=["10.8.0.9/24"], acd="off")
         other.voice.say(bytes(300))
@@ -349,9 +349,9 @@ async def test_an_interface_without_dhcp_takes_no_answer() -> None:
 @virtual
 async def test_on_a_bad_wire_the_address_is_got_and_kept() -> None:
     """A fifth of all frames is lost each way, some come twice or late: a day of an hour's lease."""
-    segment = Segment()
-    wire = Impaired(segment.attach(), seed=3, loss=0.2, duplicate=0.1, reorder=0.1, delay_s=0.01)
-    async with serving(segment) as there, client(wire, QUIET, config=CAREFUL) as host:
+    ethernet = Ethernet()
+    wire = Impaired(ethernet.attach(), seed=3, loss=0.2, duplicate=0.1, reorder=0.1, delay_s=0.01)
+    async with serving(ethernet) as there, client(wire, QUIET, config=CAREFUL) as host:
         while (lease := await host.wait_lease_change(None)) is None:
             pass
         ours, theirs = await stream_pair(host, there.host, SERVER)

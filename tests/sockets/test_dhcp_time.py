@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from stack import Dhcp, Host, Segment
+from stack import Dhcp, Ethernet, Host
 from stack.wire import dhcp
 from tests.dhcp.server import Server, addresses
 from tests.requirements import rfc
@@ -46,8 +46,8 @@ def holdings(host: Host) -> dict[str, object]:
 @virtual
 async def test_a_day_of_an_hours_lease() -> None:
     """Each renewal is half an hour after the one before: nothing drifts, and nothing is left behind."""
-    segment = Segment()
-    async with serving(segment) as there, client(segment.attach(), config=CAREFUL) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach(), config=CAREFUL) as host:
         await trio.sleep(1801 + 700)  # the first renewal, and until ARP has forgotten the server again
         before = holdings(host)
         await trio.sleep(DAY_S)
@@ -65,9 +65,9 @@ async def test_a_day_of_an_hours_lease() -> None:
 
 @virtual
 async def test_a_day_of_short_leases_with_chance_in_their_times() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     config = replace(CAREFUL, dhcp=replace(CAREFUL.dhcp, renew_fuzz=0.1, retransmission_jitter_s=1.0))
-    async with serving(segment, Server(lease_s=300)) as there, client(segment.attach(), config=config) as host:
+    async with serving(ethernet, Server(lease_s=300)) as there, client(ethernet.attach(), config=config) as host:
         ours, theirs = await stream_pair(host, there.host, SERVER)
         await trio.sleep(1000)
         before = holdings(host)["tasks"]
@@ -83,9 +83,9 @@ async def test_a_day_of_short_leases_with_chance_in_their_times() -> None:
 @rfc("2131-3.7-b", "2131-4.4.5-j", "2131-4.4.5-i")
 @virtual
 async def test_a_lease_that_ends_while_the_server_is_gone() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     server = Server(options={dhcp.INTERFACE_MTU: (1000).to_bytes(2, "big"), dhcp.DOMAIN_NAME_SERVER: addresses(SERVER)})
-    async with serving(segment, server) as there, client(segment.attach()) as host:
+    async with serving(ethernet, server) as there, client(ethernet.attach()) as host:
         ours, _ = await stream_pair(host, there.host, SERVER)
         udp = host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
         await udp.bind((FIRST, 5000))
@@ -119,8 +119,8 @@ async def test_a_lease_that_ends_while_the_server_is_gone() -> None:
 @virtual
 async def test_what_a_renewal_changes_is_changed() -> None:
     """Router, MTU, mask and name servers become others, and connections live on."""
-    segment = Segment()
-    async with serving(segment) as there, client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach()) as host:
         ours, theirs = await stream_pair(host, there.host, SERVER)
         there.server.options = {
             dhcp.ROUTER: addresses("10.9.0.2", "10.9.0.3"),
@@ -148,9 +148,9 @@ async def test_what_a_renewal_changes_is_changed() -> None:
 @virtual
 async def test_a_restart_asks_for_the_address_of_old(tmp_path: Path) -> None:
     file = tmp_path / "lease"
-    segment = Segment()
-    link = segment.attach()
-    async with serving(segment) as there:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with serving(ethernet) as there:
         there.server.first = bytes((10, 9, 0, 51))
         async with client(link, Dhcp(lease_file=file)) as host:
             assert host.lease is not None
@@ -176,12 +176,12 @@ async def test_a_restart_asks_for_the_address_of_old(tmp_path: Path) -> None:
 @virtual
 async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path) -> None:
     file = tmp_path / "lease"
-    segment = Segment()
-    async with serving(segment) as there:
-        async with client(segment.attach(), Dhcp(lease_file=file, release=True)):
+    ethernet = Ethernet()
+    async with serving(ethernet) as there:
+        async with client(ethernet.attach(), Dhcp(lease_file=file, release=True)):
             assert json.loads(file.read_text())["lease"]["address"] == FIRST
         assert not file.exists()
-        async with client(segment.attach(), Dhcp(lease_file=file)) as host:
+        async with client(ethernet.attach(), Dhcp(lease_file=file)) as host:
             there.server.refuse = True
             assert file.exists()
             await host.wait_lease_change(host.lease)
@@ -191,9 +191,9 @@ async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path) -> None:
 @virtual
 async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path) -> None:
     file = tmp_path / "lease"
-    segment = Segment()
-    link = segment.attach()
-    async with serving(segment) as there:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with serving(ethernet) as there:
         async with client(link, Dhcp(lease_file=file)):
             pass
         there.server.refuse, there.server.silent = True, (dhcp.DISCOVER,)
@@ -206,8 +206,8 @@ async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path) -
 @virtual
 async def test_a_renewal_is_written(tmp_path: Path) -> None:
     file = tmp_path / "lease"
-    segment = Segment()
-    async with serving(segment), client(segment.attach(), Dhcp(lease_file=file)) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet), client(ethernet.attach(), Dhcp(lease_file=file)) as host:
         first = json.loads(file.read_text())["lease"]["requested_at"]
         await host.wait_lease_change(host.lease)
         second = json.loads(file.read_text())["lease"]["requested_at"]
@@ -238,8 +238,8 @@ def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path) -> None:
 
     @virtual
     async def run() -> None:
-        segment = Segment()
-        async with serving(segment) as there, client(segment.attach(), Dhcp(lease_file=file), report=said.append):
+        ethernet = Ethernet()
+        async with serving(ethernet) as there, client(ethernet.attach(), Dhcp(lease_file=file), report=said.append):
             assert there.server.log[0] == "DISCOVER"
             assert json.loads(file.read_text())["lease"]["address"] == FIRST
 
@@ -254,9 +254,9 @@ def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path) -> None:
 async def test_an_empty_file_holds_no_lease(tmp_path: Path) -> None:
     file = tmp_path / "lease"
     file.touch()
-    segment = Segment()
+    ethernet = Ethernet()
     said: list[str] = []
-    async with serving(segment) as there, client(segment.attach(), Dhcp(lease_file=file), report=said.append):
+    async with serving(ethernet) as there, client(ethernet.attach(), Dhcp(lease_file=file), report=said.append):
         assert there.server.log[0] == "DISCOVER"
     assert not said
     assert [path.name for path in tmp_path.iterdir()] == ["lease"]
@@ -281,10 +281,10 @@ def test_the_file_is_kept_by_a_user_who_could_not_make_it(tmp_path: Path, monkey
 
     @virtual
     async def run() -> None:
-        segment = Segment()
+        ethernet = Ethernet()
         async with (
-            serving(segment) as there,
-            client(segment.attach(), Dhcp(lease_file=file), report=said.append) as host,
+            serving(ethernet) as there,
+            client(ethernet.attach(), Dhcp(lease_file=file), report=said.append) as host,
         ):
             node = file.stat().st_ino
             another_owner(monkeypatch)
@@ -337,9 +337,9 @@ def test_a_planted_lease_is_neither_read_nor_written(tmp_path: Path, kind: str) 
 
     @virtual
     async def run() -> None:
-        segment = Segment()
+        ethernet = Ethernet()
         dhcp = Dhcp(lease_file=file, release=True)
-        async with serving(segment), client(segment.attach(), dhcp, report=said.append) as host:
+        async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
             assert host.lease is not None
 
     run()
@@ -352,13 +352,13 @@ def test_a_planted_lease_is_neither_read_nor_written(tmp_path: Path, kind: str) 
 @virtual
 async def test_the_file_of_another_interface_is_not_used(tmp_path: Path) -> None:
     file = tmp_path / "lease"
-    segment = Segment()
+    ethernet = Ethernet()
     said: list[str] = []
-    async with serving(segment) as there:
-        async with client(segment.attach(mac=bytes.fromhex("020000000a01")), Dhcp(lease_file=file)):
+    async with serving(ethernet) as there:
+        async with client(ethernet.attach(mac=bytes.fromhex("020000000a01")), Dhcp(lease_file=file)):
             pass
         mac = bytes.fromhex("020000000a02")
-        async with client(segment.attach(mac=mac), Dhcp(lease_file=file), report=said.append) as host:
+        async with client(ethernet.attach(mac=mac), Dhcp(lease_file=file), report=said.append) as host:
             assert there.server.log[4] == "DISCOVER"
             assert host.lease is not None
     assert said == [f"lease file {file}: is that of another interface ('02:00:00:00:0a:01'), and is not used"]
@@ -367,9 +367,9 @@ async def test_the_file_of_another_interface_is_not_used(tmp_path: Path) -> None
 @virtual
 async def test_a_file_that_cannot_be_written_costs_a_message_and_no_lease(tmp_path: Path) -> None:
     said: list[str] = []
-    segment = Segment()
+    ethernet = Ethernet()
     file = tmp_path / "no" / "folder"
-    async with serving(segment), client(segment.attach(), Dhcp(lease_file=file), report=said.append) as host:
+    async with serving(ethernet), client(ethernet.attach(), Dhcp(lease_file=file), report=said.append) as host:
         assert host.lease is not None
     assert said == [f"lease file {file}: cannot be written: No such file or directory"]
 
@@ -384,9 +384,9 @@ def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(make: Callable[[P
 
     @virtual
     async def run() -> None:
-        segment = Segment()
+        ethernet = Ethernet()
         dhcp = Dhcp(lease_file=file, release=True)
-        async with serving(segment), client(segment.attach(), dhcp, report=said.append) as host:
+        async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
             assert host.lease is not None
 
     descriptors = len(os.listdir("/proc/self/fd"))
@@ -404,8 +404,8 @@ def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path) -> None
 
     @virtual
     async def run() -> None:
-        segment = Segment()
-        async with serving(segment), client(segment.attach(), Dhcp(lease_file=file)):
+        ethernet = Ethernet()
+        async with serving(ethernet), client(ethernet.attach(), Dhcp(lease_file=file)):
             pass
 
     with pytest.warns(RuntimeWarning, match="set aside"):
@@ -414,8 +414,8 @@ def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path) -> None
 
 @virtual
 async def test_an_address_can_be_asked_for() -> None:
-    segment = Segment()
-    async with serving(segment), client(segment.attach(), Dhcp(request_address="10.9.0.57")) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet), client(ethernet.attach(), Dhcp(request_address="10.9.0.57")) as host:
         assert host.lease is not None
         assert host.lease.address == "10.9.0.57"
 
@@ -430,8 +430,8 @@ def test_wishes_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
 
 @virtual
 async def test_port_68_is_the_hosts_own_meanwhile() -> None:
-    segment = Segment()
-    async with serving(segment), client(segment.attach(), config=HASTY) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet), client(ethernet.attach(), config=HASTY) as host:
         with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
             with pytest.raises(OSError) as taken:
                 await sock.bind(("0.0.0.0", 68))

@@ -14,7 +14,7 @@ import trio
 from trio.socket import SOCK_DGRAM, SocketType
 
 import stack
-from stack import Host, Impaired, Segment, open_host
+from stack import Ethernet, Host, Impaired, open_host
 from tests.requirements import rfc
 from tests.sockets.hosts import BOB, two_hosts, virtual
 
@@ -26,7 +26,7 @@ from tests.sockets.hosts import BOB, two_hosts, virtual
         ("tap0", r"'tap0' is a name, not a link: write stack\.Tap\('tap0'\)"),
         (stack.Tap, r"Tap is a class, not a link: make one, as in stack\.Tap\('tap0'\)"),
         (5, r"5 is not a link: write stack\.Tap\('tap0'\)"),
-        (Segment(), r"a Segment is a wire, not a link: give each host segment\.attach\(\)"),
+        (Ethernet(), r"an Ethernet is a wire, not a link: give each host ethernet\.attach\(\)"),
     ],
 )
 @virtual
@@ -55,7 +55,7 @@ async def test_what_is_no_link(link: Any, message: str) -> None:
 )
 @virtual
 async def test_what_is_no_address(address: Any, gateway: Any, error: type[Exception], message: str) -> None:
-    link = Segment().attach()
+    link = Ethernet().attach()
     with pytest.raises(error, match=message):
         async with open_host(link, address=address, gateway=gateway, acd="off"):
             raise AssertionError("opened")
@@ -65,7 +65,7 @@ async def test_what_is_no_address(address: Any, gateway: Any, error: type[Except
 @rfc("sockets-11")
 def test_asyncio_is_told_to_be_trio() -> None:
     async def main() -> None:
-        async with open_host(Segment().attach(), address="10.9.0.2/24"):
+        async with open_host(Ethernet().attach(), address="10.9.0.2/24"):
             raise AssertionError("opened")
 
     with pytest.raises(RuntimeError, match=r"start the program with trio\.run\(main\), not asyncio\.run\(main\)"):
@@ -122,7 +122,7 @@ ASYNCHRONOUS: dict[str, Callable[[Host, SocketType], Awaitable[object]]] = {
 @virtual
 async def test_another_thread_is_told_to_call_from_there() -> None:
     async with two_hosts() as (alice, _):
-        link = Segment().attach()
+        link = Ethernet().attach()
         with alice.socket() as stream, alice.socket(type=SOCK_DGRAM) as datagrams:
             for sock in (stream, datagrams):
                 for name, call in SYNCHRONOUS.items():
@@ -156,7 +156,7 @@ def test_a_host_that_has_ended_says_so_in_the_next_run() -> None:
                 await call
             assert told.value.errno == errno.ENETDOWN
         with pytest.raises(OSError, match="the host has ended"):
-            alice.attach(Segment().attach(), addresses=["10.9.0.7/24"])
+            alice.attach(Ethernet().attach(), addresses=["10.9.0.7/24"])
 
     first()
     second()

@@ -13,22 +13,22 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import stack
-from stack import Config, Impaired, Segment, open_host
-from stack.link.segment import ip_pair
+from stack import Config, Ethernet, Impaired, open_host
+from stack.link.memory import ip_pair
 from tests.sockets.hosts import ALICE, BOB, NOBODY, host_on, stream_pair, two_hosts, virtual
 
 
 @virtual
 async def test_the_example_of_the_design() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
 
     async def handler(stream: trio.SocketStream) -> None:
         async for chunk in stream:
             await stream.send_all(chunk)
 
     async with (
-        stack.open_host(segment.attach(), address="10.9.0.2/24", gateway="10.9.0.1") as host,
-        stack.open_host(segment.attach(), address="10.9.0.1/24") as other,
+        stack.open_host(ethernet.attach(), address="10.9.0.2/24", gateway="10.9.0.1") as host,
+        stack.open_host(ethernet.attach(), address="10.9.0.1/24") as other,
         trio.open_nursery() as nursery,
     ):
         assert await host.ping("10.9.0.1") >= 0
@@ -56,8 +56,8 @@ async def test_the_example_of_the_design() -> None:
 )
 @virtual
 async def test_bad_addresses_are_named(arguments: dict[str, str], message: str) -> None:
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
     with pytest.raises(ValueError, match=message):
         async with open_host(link, address=arguments["address"], gateway=arguments.get("gateway")):
             raise AssertionError("taken")
@@ -88,20 +88,20 @@ async def test_the_programs_own_exceptions_come_out_as_they_are() -> None:
 @virtual
 async def test_a_failing_link_ends_the_program_with_its_error() -> None:
     """What is no OSError is a bug in the link, and nobody may go on as if the host were alive."""
-    segment = Segment()
-    link = segment.attach()
+    ethernet = Ethernet()
+    link = ethernet.attach()
 
     def read(now: float) -> memoryview | None:
         raise ZeroDivisionError("a bug")
 
     link.read = read  # type: ignore[method-assign]
     with pytest.raises(ExceptionGroup) as caught:
-        async with host_on(link, f"{ALICE}/24"), host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+        async with host_on(link, f"{ALICE}/24"), host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
             await bob.ping(ALICE)
     assert caught.group_contains(ZeroDivisionError)
 
     async def program() -> None:
-        async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob, open_host(link, address=f"{ALICE}/24"):
+        async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob, open_host(link, address=f"{ALICE}/24"):
             try:
                 await bob.ping(ALICE)
             finally:
@@ -115,9 +115,9 @@ async def test_a_failing_link_ends_the_program_with_its_error() -> None:
 
 @virtual
 async def test_ping_measures_the_round_trip() -> None:
-    segment = Segment()
-    slow = Impaired(segment.attach(), delay_s=0.01)
-    async with host_on(slow, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    slow = Impaired(ethernet.attach(), delay_s=0.01)
+    async with host_on(slow, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         await alice.ping(BOB)
         assert await alice.ping(BOB) == pytest.approx(0.02)
         assert await bob.ping(ALICE, size=20_000) == pytest.approx(0.02)
@@ -144,8 +144,8 @@ async def test_ping_says_why_there_is_no_answer() -> None:
             await alice.ping(BOB, size=65508)
         assert caught.value.errno == errno.EMSGSIZE
         assert trio.current_time() - start < 30
-    segment = Segment()
-    async with host_on(Impaired(segment.attach(), loss=1), f"{ALICE}/24") as alice:
+    ethernet = Ethernet()
+    async with host_on(Impaired(ethernet.attach(), loss=1), f"{ALICE}/24") as alice:
         start = trio.current_time()
         with pytest.raises(TimeoutError):
             await alice.ping(BOB, timeout_s=0.5)
@@ -164,8 +164,8 @@ async def test_pings_that_were_given_up_are_forgotten() -> None:
 
 
 @virtual
-async def test_a_host_with_two_segments_uses_the_right_one() -> None:
-    left, right = Segment(), Segment()
+async def test_a_host_on_two_ethernets_uses_the_right_one() -> None:
+    left, right = Ethernet(), Ethernet()
     async with (
         host_on(None, None) as middle,
         host_on(left.attach(), "10.1.0.2/24", seed=2) as west,
@@ -235,9 +235,9 @@ async def test_records_are_frozen_and_ready_for_json() -> None:
 
 @virtual
 async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
-    segment = Segment()
-    link = segment.attach()
-    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob:
+    ethernet = Ethernet()
+    link = ethernet.attach()
+    async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         async with host_on(link, f"{ALICE}/24") as alice:
             ours, theirs = await stream_pair(alice, bob)
             (listener,) = await alice.open_tcp_listeners(80)
@@ -260,7 +260,7 @@ async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
             with pytest.raises(OSError):
                 await opening
         with pytest.raises(OSError) as caught:
-            alice.attach(segment.attach(), addresses=["10.9.0.7/24"], acd="off")
+            alice.attach(ethernet.attach(), addresses=["10.9.0.7/24"], acd="off")
         assert caught.value.errno == errno.ENETDOWN
         for sock in (ours.socket, datagrams, fresh, listener.socket):
             sock.close()
@@ -277,9 +277,9 @@ async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
 @virtual
 async def test_the_peers_of_a_host_that_ends_are_told() -> None:
     async with two_hosts() as (_, bob):
-        segment = Segment()
-        bob.attach(segment.attach(), addresses=["10.8.0.1/24"], acd="off")
-        async with host_on(segment.attach(), "10.8.0.2/24", seed=3) as carol:
+        ethernet = Ethernet()
+        bob.attach(ethernet.attach(), addresses=["10.8.0.1/24"], acd="off")
+        async with host_on(ethernet.attach(), "10.8.0.2/24", seed=3) as carol:
             streams = [await stream_pair(carol, bob, "10.8.0.1") for _ in range(20)]
         for _, theirs in streams:
             with pytest.raises(ConnectionResetError):
@@ -291,10 +291,10 @@ async def test_the_peers_of_a_host_that_ends_are_told() -> None:
 async def test_a_bug_in_the_protocol_code_is_reported_and_costs_one_frame() -> None:
     """The barrier as programs use it; everywhere else in the tests a bug ends the test."""
     reports: list[str] = []
-    segment = Segment()
+    ethernet = Ethernet()
     async with (
-        open_host(segment.attach(), address=f"{ALICE}/24", report=reports.append) as alice,
-        host_on(segment.attach(), f"{BOB}/24", seed=2) as bob,
+        open_host(ethernet.attach(), address=f"{ALICE}/24", report=reports.append) as alice,
+        host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob,
     ):
         await bob.ping(ALICE)
         core = alice._runner.core
@@ -325,12 +325,12 @@ async def test_the_configuration_reaches_the_sockets() -> None:
 
 
 @virtual
-async def test_a_whole_segment_is_no_link() -> None:
+async def test_a_whole_ethernet_is_no_link() -> None:
     """What is wrong and what to do, wherever a link is wanted."""
-    segment: Any = Segment()
+    ethernet: Any = Ethernet()
     for wants_a_link in (Impaired, lambda link: stack.Capture(link, "never made")):
-        with pytest.raises(TypeError, match=r"give each host segment\.attach\(\)"):
-            wants_a_link(segment)
-    with pytest.raises(TypeError, match=r"a Segment is a wire, not a link: give each host segment\.attach\(\)"):
-        async with open_host(segment, address="10.9.0.1/24"):
+        with pytest.raises(TypeError, match=r"give each host ethernet\.attach\(\)"):
+            wants_a_link(ethernet)
+    with pytest.raises(TypeError, match=r"an Ethernet is a wire, not a link: give each host ethernet\.attach\(\)"):
+        async with open_host(ethernet, address="10.9.0.1/24"):
             raise AssertionError

@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.socket import IPPROTO_IP, IPPROTO_TCP, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
 
-from stack import Segment
+from stack import Ethernet
 from stack.sockets import options
 from stack.wire.ipv4 import Ipv4Header
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
@@ -169,8 +169,8 @@ async def test_default_options_are_the_same_before_and_after_connecting() -> Non
 
 @virtual
 async def test_ttl_and_tos_are_on_the_packets() -> None:
-    segment = Segment()
-    spy = segment.attach("spy")
+    ethernet = Ethernet()
+    spy = ethernet.attach("spy")
     spy.open(lambda: None)
 
     def seen() -> list[tuple[int, int, int]]:
@@ -181,7 +181,7 @@ async def test_ttl_and_tos_are_on_the_packets() -> None:
                 packets.append((header.protocol, header.ttl, header.tos))
         return packets
 
-    async with two_hosts(segment=segment) as (alice, bob):
+    async with two_hosts(ethernet=ethernet) as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             await receiver.bind(("", 9))
             sender.setsockopt(IPPROTO_IP, stdlib.IP_TTL, 7)

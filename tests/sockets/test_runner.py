@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from stack import Config, Impaired, Segment
+from stack import Config, Ethernet, Impaired
 from stack.link.device import NO_OFFLOAD
 from stack.wire.checksum import Buffer
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
@@ -66,9 +66,9 @@ async def test_an_idle_host_never_wakes_up() -> None:
 
 @virtual
 async def test_delayed_frames_come_when_they_are_due() -> None:
-    segment = Segment()
-    slow = Impaired(segment.attach(), delay_s=0.125)
-    async with host_on(slow, f"{ALICE}/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2):
+    ethernet = Ethernet()
+    slow = Impaired(ethernet.attach(), delay_s=0.125)
+    async with host_on(slow, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
         await alice.ping(BOB)
         assert await alice.ping(BOB) == pytest.approx(0.25)
 
@@ -187,9 +187,9 @@ async def test_a_link_is_polled_at_its_deadline() -> None:
 @virtual
 async def test_a_link_that_fails_costs_the_interface_and_not_the_host() -> None:
     link = ScriptedLink()
-    segment = Segment()
-    async with host_on(link, "192.0.2.1/24") as alice, host_on(segment.attach(), f"{BOB}/24", seed=2):
-        alice.attach(segment.attach("wire"), addresses=[f"{ALICE}/24"], acd="off")
+    ethernet = Ethernet()
+    async with host_on(link, "192.0.2.1/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
+        alice.attach(ethernet.attach("wire"), addresses=[f"{ALICE}/24"], acd="off")
         with alice.socket() as sock:
             errors: list[OSError] = []
 

@@ -17,7 +17,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from stack import Config, Host, Impaired, Segment, open_host
+from stack import Config, Ethernet, Host, Impaired, open_host
 from stack.internet.fragments import fragment
 from stack.link.device import Link
 from stack.sockets.suspension import Suspension
@@ -79,8 +79,11 @@ def expiry(host: Host) -> float:
 @rfc("suspend-3")
 @virtual
 async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_tells_it() -> None:
-    clock, segment = Boottime(), Segment()
-    async with sleeper(segment.attach(), f"{ALICE}/24", clock) as alice, host_on(segment.attach(), f"{BOB}/24") as bob:
+    clock, ethernet = Boottime(), Ethernet()
+    async with (
+        sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
+        host_on(ethernet.attach(), f"{BOB}/24") as bob,
+    ):
         await alice.ping(BOB)
         await trio.sleep(HOUR_S)
         clock.asleep_s += HOUR_S
@@ -89,7 +92,7 @@ async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_te
         await trio.sleep(HOUR_S)
         trio.lowlevel.remove_instrument(steps)
         assert steps.count <= 2  # the sleeper's own
-        async with host_on(segment.attach(), f"{CAROL}/24", seed=3) as carol:
+        async with host_on(ethernet.attach(), f"{CAROL}/24", seed=3) as carol:
             await bob.ping(ALICE)  # bob knows her: his request is no ARP packet, so she learns nothing by it
             await carol.ping(ALICE)
         assert CAROL in known(alice)
@@ -98,11 +101,11 @@ async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_te
 @rfc("suspend-2", "suspend-3")
 @virtual
 async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten() -> None:
-    clock, segment = Boottime(), Segment()
+    clock, ethernet = Boottime(), Ethernet()
     async with (
-        sleeper(segment.attach(), f"{ALICE}/24", clock) as alice,
-        host_on(segment.attach(), f"{BOB}/24", seed=2),
-        host_on(segment.attach(), f"{CAROL}/24", seed=3) as carol,
+        sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
+        host_on(ethernet.attach(), f"{BOB}/24", seed=2),
+        host_on(ethernet.attach(), f"{CAROL}/24", seed=3) as carol,
     ):
         await alice.ping(BOB)
         await trio.sleep(1)
@@ -114,10 +117,10 @@ async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten() ->
 @rfc("suspend-3")
 @virtual
 async def test_a_call_tells_it() -> None:
-    clock, segment = Boottime(), Segment()
+    clock, ethernet = Boottime(), Ethernet()
     async with (
-        sleeper(segment.attach(), f"{ALICE}/24", clock) as alice,
-        host_on(segment.attach(), f"{BOB}/24", seed=2),
+        sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
+        host_on(ethernet.attach(), f"{BOB}/24", seed=2),
     ):
         await alice.ping(BOB)
         clock.asleep_s += HOUR_S
@@ -130,8 +133,8 @@ async def test_a_call_tells_it() -> None:
 @virtual
 async def test_a_deadline_tells_it_before_anything_else_is_done() -> None:
     """What was T1 is past the lease's end by then: nothing is renewed."""
-    clock, segment = Boottime(), Segment()
-    async with serving(segment) as there, sleeper(segment.attach(), "dhcp", clock) as host:
+    clock, ethernet = Boottime(), Ethernet()
+    async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         t1 = host.lease.renew_at if host.lease is not None else None
         assert t1 is not None
         await trio.sleep(900)  # all other deadlines are past
@@ -191,8 +194,8 @@ def test_only_a_sleep_is_one() -> None:
 @rfc("suspend-1")
 @virtual
 async def test_the_address_is_verified_as_after_a_reboot() -> None:
-    clock, segment = Boottime(), Segment()
-    async with serving(segment) as there, sleeper(segment.attach(), "dhcp", clock) as host:
+    clock, ethernet = Boottime(), Ethernet()
+    async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         ours, theirs = await stream_pair(host, there.host, SERVER)
         before = len(there.heard)
         clock.asleep_s += 1000
@@ -211,8 +214,8 @@ async def test_the_address_is_verified_as_after_a_reboot() -> None:
 @virtual
 async def test_the_time_asleep_counts_for_the_lease() -> None:
     """No server answers: the address may be used until the lease is over, and that is sooner on trio's clock."""
-    clock, segment = Boottime(), Segment()
-    async with serving(segment) as there, sleeper(segment.attach(), "dhcp", clock) as host:
+    clock, ethernet = Boottime(), Ethernet()
+    async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         end = expiry(host)
         there.gone = True
         clock.asleep_s += 1000
@@ -227,8 +230,8 @@ async def test_the_time_asleep_counts_for_the_lease() -> None:
 @rfc("suspend-1")
 @virtual
 async def test_a_lease_that_ran_out_meanwhile_is_over_before_the_frame_is_looked_at() -> None:
-    clock, segment = Boottime(), Segment()
-    async with serving(segment) as there, sleeper(segment.attach(), "dhcp", clock) as host:
+    clock, ethernet = Boottime(), Ethernet()
+    async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         ours, _ = await stream_pair(host, there.host, SERVER)
         there.gone = True
         clock.asleep_s += 2 * HOUR_S
@@ -249,9 +252,9 @@ async def test_a_lease_that_ran_out_meanwhile_is_over_before_the_frame_is_looked
 @rfc("suspend-1")
 @virtual
 async def test_on_another_network_the_address_goes() -> None:
-    clock, segment = Boottime(), Segment()
+    clock, ethernet = Boottime(), Ethernet()
     server = Server()
-    async with serving(segment, server) as there, sleeper(segment.attach(), "dhcp", clock) as host:
+    async with serving(ethernet, server) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         assert own(host) == [FIRST]
         server.leases.clear()
         server.first = stdlib.inet_aton("10.9.0.80")
@@ -270,11 +273,11 @@ async def test_on_another_network_the_address_goes() -> None:
 def test_time_wait_ends_by_the_time_asleep(asleep_s: float, left: int) -> None:
     @virtual
     async def main() -> None:
-        clock, segment = Boottime(), Segment()
+        clock, ethernet = Boottime(), Ethernet()
         config = replace(HASTY, tcp=replace(HASTY.tcp, msl_s=30.0))
         async with (
-            sleeper(segment.attach(), f"{ALICE}/24", clock, config) as alice,
-            host_on(segment.attach(), f"{BOB}/24", seed=2) as bob,
+            sleeper(ethernet.attach(), f"{ALICE}/24", clock, config) as alice,
+            host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob,
         ):
             ours, theirs = await stream_pair(alice, bob)
             await ours.aclose()
@@ -295,11 +298,11 @@ def test_time_wait_ends_by_the_time_asleep(asleep_s: float, left: int) -> None:
 @rfc("suspend-2")
 @virtual
 async def test_fragments_that_wait_have_waited_meanwhile() -> None:
-    clock, segment = Boottime(), Segment()
+    clock, ethernet = Boottime(), Ethernet()
     lost = [False]
-    link = Impaired(segment.attach(), drop=lambda frame, number: lost[0] and frame[20:22] == b"\x20\x00")
+    link = Impaired(ethernet.attach(), drop=lambda frame, number: lost[0] and frame[20:22] == b"\x20\x00")
     async with (
-        sleeper(segment.attach(), f"{ALICE}/24", clock) as alice,
+        sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
         host_on(link, f"{BOB}/24", seed=2) as bob,
     ):
         await bob.ping(ALICE)

@@ -18,7 +18,7 @@ import trio
 from trio.socket import SHUT_RD, SHUT_WR, SO_LINGER, SOCK_DGRAM, SOL_SOCKET, SocketType
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
-from stack import Host, Impaired, Segment
+from stack import Ethernet, Host, Impaired
 from tests.sockets.hosts import (
     ALICE,
     BOB,
@@ -45,11 +45,11 @@ class Scene:
 
 @asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
-    segment = Segment()
+    ethernet = Ethernet()
     leaving, left = trio.Event(), trio.Event()
 
     async def live(task_status: trio.TaskStatus[Host]) -> None:
-        async with host_on(segment.attach("alice"), f"{ALICE}/24") as alice:
+        async with host_on(ethernet.attach("alice"), f"{ALICE}/24") as alice:
             task_status.started(alice)
             await leaving.wait()
         left.set()
@@ -58,7 +58,7 @@ async def scene() -> AsyncIterator[Scene]:
         leaving.set()
         await left.wait()
 
-    async with host_on(segment.attach("bob"), f"{BOB}/24", seed=2) as bob, trio.open_nursery() as nursery:
+    async with host_on(ethernet.attach("bob"), f"{BOB}/24", seed=2) as bob, trio.open_nursery() as nursery:
         alice: Host = await nursery.start(live)
         yield Scene(alice, bob, leave)
         leaving.set()
@@ -246,9 +246,9 @@ async def test_shutdown_ends_the_wait(wait: Wait, how: int, expected: object) ->
 @pytest.mark.parametrize("wait", [*CONNECTED_WAITS, in_connect])
 @virtual
 async def test_the_end_of_the_interface_ends_the_wait(wait: Wait) -> None:
-    segment = Segment()
-    async with host_on(segment.attach(), f"{BOB}/24", seed=2) as bob, host_on(None, None) as alice:
-        link = segment.attach("pulled")
+    ethernet = Ethernet()
+    async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob, host_on(None, None) as alice:
+        link = ethernet.attach("pulled")
         alice.attach(link, addresses=[f"{ALICE}/24"], acd="off")
 
         async def pull() -> None:
@@ -341,9 +341,9 @@ async def test_connecting_is_refused_times_out_and_finds_nobody() -> None:
 @virtual
 async def test_a_connection_attempt_that_nobody_answers_times_out() -> None:
     """The neighbour is there, as ARP says, and yet silent."""
-    segment = Segment()
-    mute = Impaired(segment.attach(), drop=lambda frame, _: frame[12:14] == b"\x08\x00")
-    async with host_on(segment.attach(), f"{ALICE}/24") as alice, host_on(mute, f"{BOB}/24", seed=2):
+    ethernet = Ethernet()
+    mute = Impaired(ethernet.attach(), drop=lambda frame, _: frame[12:14] == b"\x08\x00")
+    async with host_on(ethernet.attach(), f"{ALICE}/24") as alice, host_on(mute, f"{BOB}/24", seed=2):
         start = trio.current_time()
         with alice.socket() as sock, pytest.raises(TimeoutError):
             await sock.connect((BOB, 80))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stack.config import TcpConfig
-from stack.link.segment import Segment
+from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.tcp.timestamps import TICKS_PER_SECOND, Timestamps
@@ -407,8 +407,8 @@ def test_each_connection_has_a_clock_of_its_own() -> None:
     """As RFC 7323 section 5.4 suggests: the offset is a keyed hash of the addresses and ports."""
     network = Network(1)
     here = network.machine("here")
-    station = Stranger(network, segment := Segment())
-    here.attach(segment.attach(), "10.0.0.1/24")
+    station = Stranger(network, ethernet := Ethernet())
+    here.attach(ethernet.attach(), "10.0.0.1/24")
     for _ in range(8):
         here.connect("10.0.0.66", 80)
     network.run(for_s=0.01)

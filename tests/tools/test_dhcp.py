@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import trio
 
-from stack import Dhcp, Host, Segment
+from stack import Dhcp, Ethernet, Host
 from stack.host.trace import Trace
-from stack.link.segment import SegmentPort
+from stack.link.memory import EthernetPort
 from tests.dhcp.server import Server, addresses
 from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
@@ -37,8 +37,8 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @virtual
 async def test_a_lease_is_printed_like_pump_does() -> None:
-    segment = Segment()
-    async with serving(segment, Server(options=OPTIONS)), client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(options=OPTIONS)), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         assert dhcp.as_text(lease, "tap0", EPOCH_S - lease.requested_at) == [
@@ -60,8 +60,8 @@ async def test_a_lease_is_printed_like_pump_does() -> None:
 
 @virtual
 async def test_a_lease_for_ever_says_so() -> None:
-    segment = Segment()
-    async with serving(segment, Server(lease_s=0xFFFFFFFF, options={3: None})), client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(lease_s=0xFFFFFFFF, options={3: None})), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         lines = dhcp.as_text(lease, "tap0", EPOCH_S)
@@ -72,9 +72,9 @@ async def test_a_lease_for_ever_says_so() -> None:
 @virtual
 async def test_the_router_is_the_one_to_everywhere() -> None:
     """With classless routes (RFC 3442) there are others, to some networks, and those that lead to no router."""
-    segment = Segment()
+    ethernet = Ethernet()
     routes = bytes((24, 192, 0, 2, *(10, 9, 0, 7), 24, 198, 51, 100, *(0, 0, 0, 0), 0, *(10, 9, 0, 1)))
-    async with serving(segment, Server(options={121: routes})), client(segment.attach()) as host:
+    async with serving(ethernet, Server(options={121: routes})), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         lines = dhcp.as_text(lease, "tap0", EPOCH_S)
@@ -84,8 +84,8 @@ async def test_the_router_is_the_one_to_everywhere() -> None:
 
 @virtual
 async def test_as_json_it_has_everything() -> None:
-    segment = Segment()
-    async with serving(segment, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(segment.attach()) as host:
+    ethernet = Ethernet()
+    async with serving(ethernet, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(ethernet.attach()) as host:
         lease = host.lease
         assert lease is not None
         told = json.loads(dhcp.as_json(lease, EPOCH_S - lease.requested_at))
@@ -103,11 +103,11 @@ def without_numbers(lines: list[str]) -> list[str]:
 
 @virtual
 async def test_the_exchange_is_told_in_words() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     said: list[str] = []
     narrator = Narrator(said.append, trio.current_time)
     wish = Dhcp(request_address="10.9.0.57")
-    async with serving(segment), client(segment.attach(), wish, config=CAREFUL, trace=narrator):
+    async with serving(ethernet), client(ethernet.attach(), wish, config=CAREFUL, trace=narrator):
         pass
     told = without_numbers(said)
     assert [line[9:] for line in told if "BOUND" not in line and "may be used" not in line] == [
@@ -136,11 +136,11 @@ async def test_the_exchange_is_told_in_words() -> None:
 @virtual
 async def test_what_goes_wrong_is_told_too() -> None:
     """Retries, an answer for somebody else, a refusal, the wait after it, a link-local address."""
-    segment = Segment()
+    ethernet = Ethernet()
     said: list[str] = []
     server = Server(silent=(1,))
     narrator = Narrator(said.append, trio.current_time)
-    async with serving(segment, server) as there, client(segment.attach(), config=CAREFUL, trace=narrator) as host:
+    async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL, trace=narrator) as host:
         there.voice.say(bytes(300))
         await trio.sleep(0.1)
         server.silent = ()
@@ -182,10 +182,10 @@ async def echoed(asker: Host, address: str) -> bool:
 
 @virtual
 async def test_services_move_with_the_address() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     server = Server(silent=(1,))
-    nowhere = client(segment.attach(), Dhcp(wait="nothing"))
-    async with serving(segment, server) as there, nowhere as host, trio.open_nursery() as nursery:
+    nowhere = client(ethernet.attach(), Dhcp(wait="nothing"))
+    async with serving(ethernet, server) as there, nowhere as host, trio.open_nursery() as nursery:
         await services.serve(host, {"echo": 7, "daytime": 13}, nursery)
         server.silent = ()
         await host.wait_lease_change(None)
@@ -206,9 +206,9 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
 
     @virtual
     async def run() -> None:
-        segment = Segment()
+        ethernet = Ethernet()
         server = Server(silent=(1,), lease_s=600)
-        async with serving(segment, server), client(segment.attach(), Dhcp(wait="nothing")) as host:
+        async with serving(ethernet, server), client(ethernet.attach(), Dhcp(wait="nothing")) as host:
             assert up.address(host) == "no address"
             await up.first_address(host)
             assert up.address(host).startswith("169.254.")
@@ -242,12 +242,12 @@ def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys:
 OPTIONS_OF_ALL: Any = SimpleNamespace(lease_file=None, tap="tap0")
 
 
-def put_on(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program use this segment in the place of a TAP."""
 
     @asynccontextmanager
-    async def on_tap(options: object, asked: Dhcp, watcher: Trace) -> AsyncIterator[tuple[Host, SegmentPort]]:
-        link = segment.attach()
+    async def on_tap(options: object, asked: Dhcp, watcher: Trace) -> AsyncIterator[tuple[Host, EthernetPort]]:
+        link = ethernet.attach()
         async with client(link, asked, trace=watcher) as host:
             yield host, link
 
@@ -261,10 +261,10 @@ def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
 ) -> None:
     @virtual
     async def run() -> None:
-        segment = Segment()
-        put_on(segment, monkeypatch)
+        ethernet = Ethernet()
+        put_on(ethernet, monkeypatch)
         server = Server(silent=silent, delay_s=3.0)  # as long as dnsmasq takes to ping the address
-        async with serving(segment, server), trio.open_nursery() as nursery:
+        async with serving(ethernet, server), trio.open_nursery() as nursery:
             nursery.start_soon(dhcp.run, OPTIONS_OF_ALL, dhcp.Plan(False, False, None, 60.0, verbose))
             await trio.sleep(20)
             server.silent = ()
@@ -301,11 +301,11 @@ def test_a_signal_ends_it_and_the_address_is_given_back(
 
     @virtual
     async def run() -> None:
-        segment = Segment()
+        ethernet = Ethernet()
 
-        put_on(segment, monkeypatch)
+        put_on(ethernet, monkeypatch)
         monkeypatch.setattr(dhcp, "say", die)
-        async with serving(segment, Server(silent=silent)) as there, trio.open_nursery() as nursery:
+        async with serving(ethernet, Server(silent=silent)) as there, trio.open_nursery() as nursery:
             if silent:
                 nursery.start_soon(dies_later)
             assert await dhcp.run(OPTIONS_OF_ALL, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM

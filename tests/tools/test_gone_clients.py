@@ -1,4 +1,4 @@
-"""Clients that vanish, or that never read: no service keeps them, on hosts on a segment in virtual time."""
+"""Clients that vanish, or that never read: no service keeps them, in virtual time."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ import trio
 from trio.testing import MockClock
 
 import stack
-from stack import Segment
-from stack.link.segment import SegmentPort
+from stack import Ethernet
+from stack.link.memory import EthernetPort
 from stack.wire.ethernet import ethernet_ii
 from tests.requirements import rfc
 from tests.tools.test_options import parse
@@ -149,10 +149,10 @@ finally:
 class Watched:
     """A link that notes when it is opened and read."""
 
-    link: SegmentPort
+    link: EthernetPort
     events: list[str]
 
-    def __init__(self, link: SegmentPort, events: list[str]) -> None:
+    def __init__(self, link: EthernetPort, events: list[str]) -> None:
         self.__dict__.update(link=link, events=events)
 
     def __getattr__(self, name: str) -> object:
@@ -182,8 +182,8 @@ def test_no_frame_is_read_before_the_rights_are_given_up(
     lease, capture = tmp_path / "lease", tmp_path / "all.pcapng"
 
     async def main() -> None:
-        segment = Segment()
-        link, other = segment.attach(), segment.attach()
+        ethernet = Ethernet()
+        link, other = ethernet.attach(), ethernet.attach()
 
         def give_up(_: rights.User | None) -> None:
             events.append(f"given up: {capture.exists()} {lease.exists() == dhcp}")

@@ -112,7 +112,7 @@ class Wire:
         self.mtu = settings.mtu
         self.mac: bytes | None = None
         self.ip_offset = 0
-        self.offload = stack.Segment().attach().offload
+        self.offload = stack.Ethernet().attach().offload
         self.rx_checksum_ok = False
         self.rx_gso_size = 0
         self.queue_frames = 0

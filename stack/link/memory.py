@@ -1,4 +1,4 @@
-"""Wires in memory: an Ethernet segment for any number of hosts in one process, and a pair of ends for bare IP packets.
+"""Wires in memory: an Ethernet for any number of hosts in one process, and a pair of ends for bare IP packets.
 
 See RFC 894 (IP over Ethernet: what a frame may hold, and its padding) and RFC 1122 section 2.3.3. Nothing here waits
 and nothing calls back into a host: a frame written at one end is put into the queues of the others, whose hosts are
@@ -23,7 +23,7 @@ LARGEST_MTU = 65535
 QUEUE_LIMIT = 1000  # frames, as long as a Linux interface's transmit queue
 
 
-class MemoryPort:
+class MemoryLink:
     """One end of a wire in memory: a Link whose frames come out of a bounded queue.
 
     `received`, `queue_dropped` and `too_long` count frames: put into the queue, lost because it was full, and lost
@@ -113,34 +113,34 @@ class MemoryPort:
         raise NotImplementedError
 
 
-class SegmentPort(MemoryPort):
-    """A host's place on a `Segment`."""
+class EthernetPort(MemoryLink):
+    """A host's port on an `Ethernet`."""
 
-    def __init__(self, segment: Segment, name: str, mac: bytes, mtu: int, queue_limit: int) -> None:
+    def __init__(self, ethernet: Ethernet, name: str, mac: bytes, mtu: int, queue_limit: int) -> None:
         super().__init__(name, mtu, mac, ETHERNET_HEADER, queue_limit)
-        self._segment = segment
+        self._ethernet = ethernet
 
     def _carry(self, frame: bytes) -> None:
-        self._segment.carry(frame, self)
+        self._ethernet.carry(frame, self)
 
 
-class Segment:
+class Ethernet:
     """An Ethernet hub in memory: what one port writes, all other open ports get, whatever address it bears.
 
     Frames are padded with zeros to Ethernet's minimum unless `pad` is off, so that a host that takes the length of a
     frame for that of its packet is found out.
 
-    >>> segment = Segment()
-    >>> ours, theirs = segment.attach(), segment.attach()
+    >>> ethernet = Ethernet()
+    >>> ours, theirs = ethernet.attach(), ethernet.attach()
     """
 
     def __init__(self, *, pad: bool = True) -> None:
-        self.ports: list[SegmentPort] = []
+        self.ports: list[EthernetPort] = []
         self._pad = pad
 
     def attach(
         self, name: str | None = None, mac: bytes | None = None, *, mtu: int = 1500, queue_limit: int = QUEUE_LIMIT
-    ) -> SegmentPort:
+    ) -> EthernetPort:
         """A new port: a link for one host.
 
         `mac` is 6 bytes, by default 02:00:00:00:00:01 for the first port, :02 for the second and so on. `mtu` is in
@@ -151,11 +151,11 @@ class Segment:
         if mac is None:
             mac = bytes((2, 0)) + number.to_bytes(4, "big")
         check_station_address(mac)
-        port = SegmentPort(self, name or f"segment{number}", mac, mtu, queue_limit)
+        port = EthernetPort(self, name or f"ethernet{number}", mac, mtu, queue_limit)
         self.ports.append(port)
         return port
 
-    def carry(self, frame: bytes, source: SegmentPort) -> None:
+    def carry(self, frame: bytes, source: EthernetPort) -> None:
         """Hand a frame to every port but its source."""
         if self._pad and len(frame) < MINIMUM_FRAME:
             frame = frame.ljust(MINIMUM_FRAME, b"\0")
@@ -165,9 +165,9 @@ class Segment:
 
 
 def check_link(link: object) -> None:
-    """TypeError, which says what to write, for what is no link: a name, a class, a whole `Segment`."""
-    if isinstance(link, Segment):
-        raise TypeError("a Segment is a wire, not a link: give each host segment.attach()")
+    """TypeError, which says what to write, for what is no link: a name, a class, a whole `Ethernet`."""
+    if isinstance(link, Ethernet):
+        raise TypeError("an Ethernet is a wire, not a link: give each host ethernet.attach()")
     if isinstance(link, str):
         raise TypeError(f"{link!r} is a name, not a link: write stack.Tap({link!r})")
     if isinstance(link, type):
@@ -176,7 +176,7 @@ def check_link(link: object) -> None:
         raise TypeError(f"{link!r} is not a link: write stack.Tap('tap0'), or another link of stack's")
 
 
-class IpPipe(MemoryPort):
+class IpPipe(MemoryLink):
     """One of the two ends that `ip_pair` makes: bare IP packets, no addresses, no ARP, no padding."""
 
     def __init__(self, name: str, mtu: int, queue_limit: int) -> None:

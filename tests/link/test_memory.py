@@ -6,25 +6,25 @@ import errno
 
 import pytest
 
-from stack.link.segment import Segment, ip_pair
+from stack.link.memory import Ethernet, ip_pair
 from tests.link.frames import MAC_1, Wakes, drain, udp_frame
 
 
 def test_addresses_and_names_are_given_in_order() -> None:
-    segment = Segment()
-    ports = [segment.attach(), segment.attach("router"), segment.attach(mac=b"\x06\0\0\0\0\x09"), segment.attach()]
+    ethernet = Ethernet()
+    ports = [ethernet.attach(), ethernet.attach("router"), ethernet.attach(mac=b"\x06\0\0\0\0\x09"), ethernet.attach()]
     assert [port.mac for port in ports] == [
         b"\2\0\0\0\0\1",
         b"\2\0\0\0\0\2",
         b"\6\0\0\0\0\x09",
         b"\2\0\0\0\0\4",
     ]
-    assert [port.name for port in ports] == ["segment1", "router", "segment3", "segment4"]
+    assert [port.name for port in ports] == ["ethernet1", "router", "ethernet3", "ethernet4"]
 
 
 def test_a_hub_hands_a_frame_to_all_open_ports_but_its_source() -> None:
-    segment = Segment()
-    ports = [segment.attach() for _ in range(4)]
+    ethernet = Ethernet()
+    ports = [ethernet.attach() for _ in range(4)]
     for port in ports[:3]:
         port.open(Wakes())
     frame = udp_frame(b"to all" * 10)
@@ -36,8 +36,8 @@ def test_a_hub_hands_a_frame_to_all_open_ports_but_its_source() -> None:
 
 def test_no_host_is_called_from_write() -> None:
     """Two hosts that answer each frame at once: the second answer waits until the first is read."""
-    segment = Segment()
-    one, two = segment.attach(), segment.attach()
+    ethernet = Ethernet()
+    one, two = ethernet.attach(), ethernet.attach()
     depth = deepest = 0
 
     def wake_one() -> None:
@@ -56,8 +56,8 @@ def test_no_host_is_called_from_write() -> None:
 
 def test_short_frames_are_padded_with_zeros_as_on_ethernet() -> None:
     for pad, length in ((True, 60), (False, 43)):
-        segment = Segment(pad=pad)
-        one, two = segment.attach(), segment.attach()
+        ethernet = Ethernet(pad=pad)
+        one, two = ethernet.attach(), ethernet.attach()
         one.open(Wakes())
         two.open(Wakes())
         one.write([udp_frame(b"a")], 0.0)
@@ -65,8 +65,8 @@ def test_short_frames_are_padded_with_zeros_as_on_ethernet() -> None:
 
 
 def test_a_full_queue_loses_the_newest_and_counts_them() -> None:
-    segment = Segment()
-    one, two = segment.attach(), segment.attach(queue_limit=3)
+    ethernet = Ethernet()
+    one, two = ethernet.attach(), ethernet.attach(queue_limit=3)
     one.open(Wakes())
     two.open(Wakes())
     frames = [udp_frame(bytes([n]) * 50) for n in range(5)]
@@ -77,8 +77,8 @@ def test_a_full_queue_loses_the_newest_and_counts_them() -> None:
 
 
 def test_frames_longer_than_the_mtu_pass_neither_out_nor_in() -> None:
-    segment = Segment()
-    big, small = segment.attach(mtu=9000), segment.attach(mtu=1500)
+    ethernet = Ethernet()
+    big, small = ethernet.attach(mtu=9000), ethernet.attach(mtu=1500)
     big.open(Wakes())
     small.open(Wakes())
     tagged = bytes(1500 + 14 + 4)
@@ -104,12 +104,12 @@ def test_a_pair_of_ends_for_bare_ip() -> None:
 
 
 def test_a_port_can_be_unplugged_and_plugged_in_again() -> None:
-    segment = Segment()
-    one, two = segment.attach(), segment.attach()
+    ethernet = Ethernet()
+    one, two = ethernet.attach(), ethernet.attach()
     wakes = Wakes()
     one.open(Wakes())
     two.open(wakes)
-    with pytest.raises(OSError, match="segment2 is open already") as caught:
+    with pytest.raises(OSError, match="ethernet2 is open already") as caught:
         two.open(wakes)
     assert caught.value.errno == errno.EALREADY
     one.write([udp_frame(b"x" * 40)], 0.0)
@@ -122,13 +122,13 @@ def test_a_port_can_be_unplugged_and_plugged_in_again() -> None:
 
 
 def test_what_is_refused() -> None:
-    segment = Segment()
+    ethernet = Ethernet()
     with pytest.raises(ValueError, match="68 to 65535 bytes"):
-        segment.attach(mtu=67)
+        ethernet.attach(mtu=67)
     with pytest.raises(ValueError, match="68 to 65535 bytes"):
         ip_pair(mtu=65536)
     with pytest.raises(ValueError, match="at least one frame"):
-        segment.attach(queue_limit=0)
+        ethernet.attach(queue_limit=0)
     with pytest.raises(ValueError, match="group"):
-        segment.attach(mac=b"\1" + MAC_1[1:])
-    assert segment.ports == []
+        ethernet.attach(mac=b"\1" + MAC_1[1:])
+    assert ethernet.ports == []
