@@ -1,31 +1,135 @@
-"""The README says what is so: its diagram is the table's, its example runs, its folders and options are there."""
+"""The READMEs are true: what they name is there, their links lead somewhere, their diagrams and examples are right."""
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
+import stack
 from stack.dhcp import states as dhcp_states
 from stack.tcp.states import diagram
 from tools import cli, options
+from tools.trace import Teller
 
 TOP = Path(__file__).resolve().parent.parent
 README = (TOP / "README.md").read_text()
+ALL = sorted(
+    path for path in TOP.rglob("README.md") if not any(part.startswith(".") for part in path.relative_to(TOP).parts)
+)
+IGNORED = (TOP / ".gitignore").read_text().split()  # files that a reader makes
 
 
-def block(mark: str, language: str) -> str:
+def name_of(readme: Path) -> str:
+    """Its path from the top of the checkout on."""
+    return str(readme.relative_to(TOP))
+
+
+@cache
+def names_in(file: Path) -> frozenset[str]:
+    """The classes and functions of a Python file, methods also as `Class.method`."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            inner = [each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+            names.update(f"{node.name}.{name}" for name in inner)
+    return frozenset(names)
+
+
+def find(readme: Path, name: str) -> Path:
+    """The file that a README means: beside it, or from the top on."""
+    beside = readme.parent / name
+    return next((file for file in (beside, TOP / name) if file.exists()), TOP / "stack" / name)
+
+
+@pytest.mark.parametrize("readme", ALL, ids=name_of)
+def test_each_file_and_function_named_is_there(readme: Path) -> None:
+    text = readme.read_text()
+    missing = []
+    for name, function in re.findall(r"`([\w./-]+\.py)(?::([\w.]+))?`", text):
+        file = find(readme, name)
+        if f"/{name}" in IGNORED or name.rpartition("/")[2] == "NAME.py":
+            continue
+        if not file.is_file() or (function and function not in names_in(file)):
+            missing.append(f"{name}:{function}")
+    for function, name in re.findall(r"\[`(\w+)`\]\(([\w./-]+\.py)\)", text):
+        if function not in names_in(readme.parent / name):
+            missing.append(f"{name}:{function}")
+    assert not missing
+
+
+@pytest.mark.parametrize("readme", ALL, ids=name_of)
+def test_each_link_leads_somewhere(readme: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", readme.read_text()):
+        name, _, anchor = target.partition("#")
+        file = readme.parent / name if name else readme
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert not broken
+
+
+def anchors(file: Path) -> set[str]:
+    """What GitHub makes of the headings of a document."""
+    headings = re.findall(r"^#+ (.*)", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def shape(line: str) -> str:
+    """A line of the trace without its numbers and station addresses."""
+    line = re.sub(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC", line.strip())
+    return re.sub(r"\d+(?:\.\d+)*(?:e-\d+)?", "N", line)
+
+
+def test_the_tour_shows_lines_that_the_trace_prints() -> None:
+    printed: list[str] = []
+
+    async def main() -> None:
+        wire = stack.Ethernet()
+        async with (
+            stack.open_host(wire.attach(), address="10.9.0.2/24", trace=Teller(printed.append)) as host,
+            stack.open_host(stack.Impaired(wire.attach(), delay_s=0.01), address="10.9.0.1/24") as client,
+            trio.open_nursery() as nursery,
+        ):
+
+            async def echo(stream: trio.SocketStream) -> None:
+                async for data in stream:
+                    await stream.send_all(data)
+
+            await nursery.start(host.serve_tcp, echo, 7)
+            async with await client.open_tcp_stream("10.9.0.2", 7) as stream:
+                await trio.sleep(1)
+                await stream.send_all(b"hello\n")
+                assert await stream.receive_some() == b"hello\n"
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    told = re.findall(
+        r"^ {4} *(?:\d+\.\d{6} |(?=IPv4|TCP|data)).*", (TOP / "stack/README.md").read_text(), re.MULTILINE
+    )
+    assert len(told) >= 10
+    assert {shape(line) for line in told} <= {shape(line) for line in printed}
+
+
+def block(mark: str, language: str, readme: str = "README.md") -> str:
     """The code block behind the comment `mark`."""
-    found = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)```\n", README, re.DOTALL)
+    found = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)```\n", (TOP / readme).read_text(), re.DOTALL)
     assert found is not None
     return found[1]
 
 
 def test_the_diagram_is_drawn_from_the_table() -> None:
     """To draw it again: python -c 'from stack.tcp.states import diagram; print(diagram())'."""
-    assert block("diagram", "mermaid").strip() == diagram().strip()
-    assert block("dhcp diagram", "mermaid").strip() == dhcp_states.diagram().strip()
+    assert block("diagram", "mermaid", "stack/tcp/README.md").strip() == diagram().strip()
+    assert block("dhcp diagram", "mermaid", "stack/dhcp/README.md").strip() == dhcp_states.diagram().strip()
 
 
 def test_the_example_is_python() -> None:
@@ -38,13 +142,12 @@ def test_two_hosts_on_a_segment_do_what_is_said(capsys: pytest.CaptureFixture[st
     assert f"prints `{printed}`:" in README
 
 
-def test_the_folders_named_are_there() -> None:
-    named = re.findall(r"^\| `([a-z/_.]+)`", README, re.MULTILINE)
-    assert len(named) >= 10
-    for name in named:
-        assert (TOP / name).exists(), name
-    folders = {f"stack/{path.name}/" for path in (TOP / "stack").iterdir() if (path / "__init__.py").is_file()}
-    assert folders <= set(named)
+def test_the_folders_of_the_stack_are_told_and_have_a_readme() -> None:
+    named = re.findall(
+        r"^\| \[`([a-z]+)/`\]\(([a-z]+)/README.md\)", (TOP / "stack/README.md").read_text(), re.MULTILINE
+    )
+    folders = {path.name for path in (TOP / "stack").iterdir() if (path / "__init__.py").is_file()}
+    assert {(name, name) for name in folders} == set(named)
 
 
 def test_the_options_named_are_taken() -> None:
