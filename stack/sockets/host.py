@@ -94,10 +94,10 @@ class Host:
         OSError EADDRINUSE, naming its station address, when another host has one of them; TimeoutError when no server
         has given one in time.
         """
-        port = self._runner.port(link)
-        for address, verdict in list(port.verdicts.items()):
-            await self._runner.wait_ready(port, address, verdict)
-        await self._runner.wait_lease(port)
+        attachment = self._runner.attachment(link)
+        for address, outcome in list(attachment.outcomes.items()):
+            await self._runner.wait_ready(attachment, address, outcome)
+        await self._runner.wait_lease(attachment)
 
     async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:
         """Give an attached link one more address ("10.9.0.3/24"); returns when it may be used. `acd` as for `attach`.
@@ -166,7 +166,7 @@ class Host:
         address, or when it is taken back (what was told goes with it), ENETDOWN when the link goes, EADDRINUSE while a
         socket of this host has UDP port 68. ValueError on a link with a lease, or none of ours.
         """
-        return await self._runner.inform(self._runner.port(link))
+        return await self._runner.inform(self._runner.attachment(link))
 
     def network_changed(self, link: Link) -> None:
         """Tell that `link` may lead to another network now: a cable was moved, say.
@@ -176,7 +176,7 @@ class Host:
         Neighbours are forgotten. Addresses are verified, a leased one with its server (RFC 2131 section 3.7), others by
         probing (RFC 5227 section 2.1): they stay in use until a server denies them or another host has them.
         """
-        self._runner.network_changed(self._runner.port(link))
+        self._runner.network_changed(self._runner.attachment(link))
 
     async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
         """Wait until `lease` is no longer what was `seen`, and return it: got, extended, or ended (None)."""
@@ -473,7 +473,7 @@ async def open_host(
                 raise  # one of our tasks has failed: both come out, in a group
             failure = error  # the program's own comes out as it is, although we use a nursery
         finally:
-            await runner.end_kindly()
+            await runner.resolve_servers_before_close()
             runner.close()
     if failure is not None:
         raise failure

@@ -32,7 +32,7 @@ from stack.sockets.system_memory import give_back
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
-FAREWELL_S = 1.0
+RELEASE_GRACE_S = 1.0
 """How long the end waits for ARP to find a DHCP server that is to be told: what a request may take."""
 HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
 MOST_NEWS = 100
@@ -95,8 +95,11 @@ def need_trio() -> None:
         raise RuntimeError(text) from None
 
 
-class Verdict:
-    """What has become of an address that was wanted: whether it may be used, or who has it."""
+class AddressOutcome:
+    """What came of asking for an address. When `known` is set, `ok` says whether it may be used.
+
+    `mac` is the station that has the address, when that is why not.
+    """
 
     __slots__ = ("known", "mac", "ok")
 
@@ -111,24 +114,28 @@ class Verdict:
         self.known.set()
 
 
-class Port:
-    """One link and its place in the host. `bell` is where its task waits for the link's `wake`."""
+class Attachment:
+    """A link that is attached to the host, with its interface, its addresses and what its tasks share.
 
-    __slots__ = ("bell", "dhcp", "interface", "link", "open", "rung", "verdicts")
+    The link calls `notify` as its `wake`. `has_frames` is true from then until the next batch is taken in, and the
+    task in `Runner._run_notified` waits at `ready_waiter`.
+    """
+
+    __slots__ = ("dhcp", "has_frames", "interface", "link", "open", "outcomes", "ready_waiter")
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.interface: Interface | None = None
-        self.bell = Waiter()
-        self.rung = False
+        self.ready_waiter = Waiter()
+        self.has_frames = False
         self.open = True
-        self.verdicts: dict[bytes, Verdict] = {}
+        self.outcomes: dict[bytes, AddressOutcome] = {}
         self.dhcp: Dhcp | None = None
 
-    def ring(self) -> None:
-        """The link has something to read or an earlier deadline. Does not look: this may be in the midst of a write."""
-        self.rung = True
-        self.bell.wake()
+    def notify(self) -> None:
+        """The link may have frames to read, or an earlier deadline. Nothing is read here: a write may be under way."""
+        self.has_frames = True
+        self.ready_waiter.wake()
 
 
 class Runner:
@@ -144,7 +151,7 @@ class Runner:
         self.down = False
         self._nursery = nursery
         self._batch = range(batch_frames)
-        self._ports: list[Port] = []
+        self._attachments: list[Attachment] = []
         self._timer = trio.CancelScope()
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
@@ -249,39 +256,39 @@ class Runner:
 
     def attach(
         self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None, dhcp: Dhcp | None
-    ) -> Port:
+    ) -> Attachment:
         """Open the link and take it in as an interface; OSError when the link does not open."""
         now = self.now()
-        port = Port(link)
-        link.open(port.ring)
+        attachment = Attachment(link)
+        link.open(attachment.notify)
         try:
-            port.verdicts = {prefix.address: Verdict() for prefix in addresses}
-            port.interface = self.core.attach(
+            attachment.outcomes = {prefix.address: AddressOutcome() for prefix in addresses}
+            attachment.interface = self.core.attach(
                 link,
                 addresses,
                 gateway,
                 now,
                 acd=acd,
-                ready=lambda address, ok, later: port.verdicts[address].settle(ok, later),
+                ready=lambda address, ok, later: attachment.outcomes[address].settle(ok, later),
                 on_conflict=lambda address, mac, later: self._conflict(
-                    link.name, address, port.verdicts[address], mac, later
+                    link.name, address, attachment.outcomes[address], mac, later
                 ),
             )
             if dhcp is not None:
-                port.dhcp = dhcp
-                self._begin_dhcp(port.interface, dhcp, acd, now)
+                attachment.dhcp = dhcp
+                self._begin_dhcp(attachment.interface, dhcp, acd, now)
         except BaseException:
-            if port.interface is not None:
-                self.core.detach(port.interface, now)
+            if attachment.interface is not None:
+                self.core.detach(attachment.interface, now)
             link.close()
             raise
-        self._ports.append(port)
+        self._attachments.append(attachment)
         if link.fileno() >= 0:
-            self._nursery.start_soon(self._run_descriptor, port, name=f"stack {link.name}")
-        self._nursery.start_soon(self._run_bell, port, name=f"stack {link.name} bell")
+            self._nursery.start_soon(self._run_descriptor, attachment, name=f"stack {link.name}")
+        self._nursery.start_soon(self._run_notified, attachment, name=f"stack {link.name} wake")
         self.after_call(now)
         self._arm()
-        return port
+        return attachment
 
     def _begin_dhcp(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
         tenant = self.core.dhcp.prepare(interface, acd)
@@ -291,25 +298,25 @@ class Runner:
         wish = None if dhcp.request_address is None else parse_ipv4(dhcp.request_address)
         tenant.begin(now, remembered, wish)
 
-    async def wait_lease(self, port: Port) -> None:
+    async def wait_lease(self, attachment: Attachment) -> None:
         """Wait for what `Dhcp.wait` says, if anything. TimeoutError when that takes too long."""
-        dhcp, interface = port.dhcp, port.interface
+        dhcp, interface = attachment.dhcp, attachment.interface
         if dhcp is None or interface is None or dhcp.wait not in (BOUND, LINK_LOCAL):
             return
         with trio.move_on_after(inf if dhcp.wait_s is None else dhcp.wait_s):
             while not self.core.dhcp.has_address(interface, link_local=dhcp.wait == LINK_LOCAL):
                 await self.wait_change()
-                if not port.open:
+                if not attachment.open:
                     raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
             return
         raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
 
-    async def inform(self, port: Port) -> LeaseRecord:
+    async def inform(self, attachment: Attachment) -> LeaseRecord:
         """Ask for what goes with the interface's address. OSError: EADDRNOTAVAIL, TimeoutError when nobody answers."""
         now = self.now()
-        interface = port.interface
-        if port.dhcp is not None or interface is None:
-            raise ValueError(f"{port.link.name} has a lease, or waits for one: that tells all there is")
+        interface = attachment.interface
+        if attachment.dhcp is not None or interface is None:
+            raise ValueError(f"{attachment.link.name} has a lease, or waits for one: that tells all there is")
         if not interface.addresses:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         tenant = self.core.dhcp.tenant(interface) or self.core.dhcp.prepare(interface)
@@ -318,7 +325,7 @@ class Runner:
         self.after_call(now)
         while not tenant.informed_or_silent:
             await self.wait_change()
-        if not port.open:
+        if not attachment.open:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
         if self.core.dhcp.tenant(interface) is not tenant:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
@@ -327,105 +334,105 @@ class Runner:
         await trio.lowlevel.checkpoint()
         return lease_record(interface.name, tenant.parameters)
 
-    def network_changed(self, port: Port) -> None:
+    def network_changed(self, attachment: Attachment) -> None:
         """A link may lead to another network than before."""
         now = self.now()
-        if port.interface is not None:
-            self.core.network_changed(port.interface, now)
+        if attachment.interface is not None:
+            self.core.network_changed(attachment.interface, now)
             self.after_call(now)
 
-    async def end_kindly(self) -> None:
+    async def resolve_servers_before_close(self) -> None:
         """Before `close`: find out how to reach the servers that are to be told of the end.
 
         The links are read from here, since a host that is cancelled has no tasks left that would.
         """
-        with trio.move_on_after(FAREWELL_S, shield=True):
+        with trio.move_on_after(RELEASE_GRACE_S, shield=True):
             while not self.down and not self.core.dhcp.may_end(trio.current_time()):
-                await trio.sleep(FAREWELL_S / 100)
-                for port in list(self._ports):
-                    port.link.poll(trio.current_time())
-                    self._take(port)
+                await trio.sleep(RELEASE_GRACE_S / 100)
+                for attachment in list(self._attachments):
+                    attachment.link.poll(trio.current_time())
+                    self._take(attachment)
 
-    def port(self, link: Link) -> Port:
-        """The port of a link of ours. ValueError for a stranger's."""
+    def attachment(self, link: Link) -> Attachment:
+        """The attachment of a link of ours. ValueError for a stranger's."""
         self.check_thread()
-        for port in self._ports:
-            if port.link is link:
-                return port
+        for attachment in self._attachments:
+            if attachment.link is link:
+                return attachment
         raise ValueError(f"{link.name} is not attached to this host")
 
     def detach(self, link: Link) -> None:
         """Give the interface up: what depends on it ends with ENETDOWN. ValueError for a link that is not ours."""
-        self._drop(self.port(link))
+        self._drop(self.attachment(link))
 
     # --- addresses
 
     async def add_address(self, link: Link, prefix: Prefix, acd: str | None) -> None:
         """Give an interface an address, and wait until it may be used. OSError EADDRINUSE when another host has it."""
         now = self.now()
-        port = self.port(link)
-        assert port.interface is not None
-        verdict = Verdict()
+        attachment = self.attachment(link)
+        assert attachment.interface is not None
+        outcome = AddressOutcome()
         self.core.add_address(
-            port.interface,
+            attachment.interface,
             prefix,
             now,
             acd=acd,
-            ready=verdict.settle,
-            on_conflict=partial(self._conflict, link.name, prefix.address, verdict),
+            ready=outcome.settle,
+            on_conflict=partial(self._conflict, link.name, prefix.address, outcome),
         )
-        port.verdicts[prefix.address] = verdict
+        attachment.outcomes[prefix.address] = outcome
         self.after_call(now)
         try:
-            await self.wait_ready(port, prefix.address, verdict)
+            await self.wait_ready(attachment, prefix.address, outcome)
         except trio.Cancelled:
-            if port.open and not verdict.known.is_set():
+            if attachment.open and not outcome.known.is_set():
                 self.remove_address(link, prefix.address)
             raise
 
     def remove_address(self, link: Link, address: bytes) -> None:
         """Take an address back. OSError EADDRNOTAVAIL when it is not there."""
         now = self.now()
-        port = self.port(link)
-        assert port.interface is not None
-        tenant = self.core.dhcp.tenant(port.interface)
+        attachment = self.attachment(link)
+        assert attachment.interface is not None
+        tenant = self.core.dhcp.tenant(attachment.interface)
         if tenant is not None and tenant.holds(address):
-            port.dhcp = None
-            self.core.dhcp.end(port.interface, now, errno.EADDRNOTAVAIL)
+            attachment.dhcp = None
+            self.core.dhcp.end(attachment.interface, now, errno.EADDRNOTAVAIL)
         else:
-            self.core.remove_address(port.interface, address, now)
-            port.verdicts.pop(address, None)
+            self.core.remove_address(attachment.interface, address, now)
+            attachment.outcomes.pop(address, None)
             if tenant is not None and tenant.informed_about == address:
-                self.core.dhcp.end(port.interface, now)
+                self.core.dhcp.end(attachment.interface, now)
         self.after_call(now)
 
     def neighbors(self, link: Link) -> NeighborCache:
         """The ARP cache of a link. OSError EOPNOTSUPP where there is none: a link without station addresses."""
-        interface = self.port(link).interface
+        interface = self.attachment(link).interface
         if interface is None or interface.neighbors is None:
             raise OSError(errno.EOPNOTSUPP, f"{link.name} has no station addresses, and so no ARP")
         return interface.neighbors
 
-    async def wait_ready(self, port: Port, address: bytes, verdict: Verdict) -> None:
-        """Wait until an address of a port may be used. OSError EADDRINUSE when another host has it."""
-        await verdict.known.wait()
-        if verdict.ok:
+    async def wait_ready(self, attachment: Attachment, address: bytes, outcome: AddressOutcome) -> None:
+        """Wait until an address of a attachment may be used. OSError EADDRINUSE when another host has it."""
+        await outcome.known.wait()
+        if outcome.ok:
             return
         name = format_ipv4(address)
-        if verdict.mac is not None:
-            raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(verdict.mac)} has it")
-        if not port.open:
+        if outcome.mac is not None:
+            raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(outcome.mac)} has it")
+        if not attachment.open:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
         raise OSError(errno.EADDRNOTAVAIL, f"{name} was taken back before it could be used")
 
-    def _conflict(self, interface: str, address: bytes, verdict: Verdict, mac: bytes, now: float) -> None:
+    def _conflict(self, interface: str, address: bytes, outcome: AddressOutcome, mac: bytes, now: float) -> None:
         """Another host has an address of ours or one that we wanted, or claims one that we keep ("defend")."""
         if self.core.ip.owner(address) is not None:
             self.claimed_addresses.tell(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
             return
-        verdict.mac = mac
-        if verdict.ok:
-            verdict.ok = False
+        outcome.mac = mac
+        if outcome.ok:
+            outcome.ok = False
             self.lost_addresses.tell(AddressLost(format_ipv4(address), interface, format_mac(mac)))
 
     def close(self) -> None:
@@ -435,8 +442,8 @@ class Runner:
         now = trio.current_time()
         self.core.shutdown(now)
         self.core.batch_end(now)
-        for port in list(self._ports):
-            self._drop(port)
+        for attachment in list(self._attachments):
+            self._drop(attachment)
         self.down = True
         self._changed()
         self._loss.set()
@@ -444,22 +451,22 @@ class Runner:
         self.claimed_addresses.end()
         self._nursery.cancel_scope.cancel()
 
-    def _drop(self, port: Port) -> None:
+    def _drop(self, attachment: Attachment) -> None:
         """Detach the interface and close its link, once."""
-        if not port.open:
+        if not attachment.open:
             return
-        port.open = False
-        self._ports.remove(port)
+        attachment.open = False
+        self._attachments.remove(attachment)
         now = trio.current_time()
-        if port.interface is not None:
-            self.core.detach(port.interface, now)
+        if attachment.interface is not None:
+            self.core.detach(attachment.interface, now)
             self.core.batch_end(now)
-            self.lease_files.close(port.interface)
-        descriptor = port.link.fileno()
+            self.lease_files.close(attachment.interface)
+        descriptor = attachment.link.fileno()
         if descriptor >= 0:
             trio.lowlevel.notify_closing(descriptor)
-        port.link.close()
-        port.bell.wake()
+        attachment.link.close()
+        attachment.ready_waiter.wake()
 
     def _resumed(self) -> None:
         """The machine was suspended. What this wake is for comes after what that has changed."""
@@ -471,62 +478,62 @@ class Runner:
 
     # --- the tasks
 
-    async def _run_descriptor(self, port: Port) -> None:  # hot
+    async def _run_descriptor(self, attachment: Attachment) -> None:  # hot
         """Wait until the link's descriptor is readable, take in a batch, and again.
 
         A link that was busy a moment ago is asked again for a while before it is waited for: the next frame of a
         conversation is about to come, and epoll, which trio tells anew each time what to wait for, costs as much as
         an answer.
         """
-        descriptor = port.link.fileno()
+        descriptor = attachment.link.fileno()
         take, busy_poll_s = self._take, self.core.config.host.busy_poll_s
         suspension, boottime = self._suspension, self._suspension.boottime
         try:
-            while port.open:
+            while attachment.open:
                 await wait_readable(descriptor)
                 if boottime() - monotonic() > suspension.limit:
                     self._resumed()
                 last = perf_counter()
-                if take(port) and busy_poll_s:
+                if take(attachment) and busy_poll_s:
                     while perf_counter() < last + busy_poll_s:
                         await checkpoint()
-                        if take(port):
+                        if take(attachment):
                             last = perf_counter()
         except trio.ClosedResourceError:
             pass  # `_drop` said so
 
-    async def _run_bell(self, port: Port) -> None:  # hot
+    async def _run_notified(self, attachment: Attachment) -> None:  # hot
         """Wait until the link calls `wake`, take in a batch, and go on while batches are full."""
-        bell, take, full = port.bell, self._take, len(self._batch)
+        ready_waiter, take, full = attachment.ready_waiter, self._take, len(self._batch)
         suspension, boottime = self._suspension, self._suspension.boottime
-        while port.open:
-            if port.rung:
+        while attachment.open:
+            if attachment.has_frames:
                 await trio.lowlevel.checkpoint()
             else:
-                await bell.park()
+                await ready_waiter.park()
                 if boottime() - monotonic() > suspension.limit:
                     self._resumed()
-            if take(port) == full:
-                port.rung = True
+            if take(attachment) == full:
+                attachment.has_frames = True
 
-    def _take(self, port: Port) -> int:  # hot
+    def _take(self, attachment: Attachment) -> int:  # hot
         """Hand one batch of frames to the host; how many there were. After a full batch there may be more.
 
         A link that fails (ENETDOWN: there will never be a frame again) costs the host the interface, not its life.
         """
-        if not port.open:
+        if not attachment.open:
             return 0
-        port.rung = False
+        attachment.has_frames = False
         now = trio.current_time()
-        read, frame, interface = port.link.read, self.core.frame, port.interface
+        read, frame, interface = attachment.link.read, self.core.frame, attachment.interface
         assert interface is not None
         count = 0
         for _ in self._batch:
             try:
                 view = read(now)
             except OSError:
-                self._drop(port)
-                self.lost.append(port.link.name)
+                self._drop(attachment)
+                self.lost.append(attachment.link.name)
                 self._loss.set()
                 return 0
             if view is None:
@@ -537,8 +544,8 @@ class Runner:
             self.core.batch_end(now)
             if self._budget.peak - self._budget.used > self._trim_bytes:
                 self._trim(now)
-        if port.link.deadline < self._timer.deadline:
-            self._timer.deadline = port.link.deadline
+        if attachment.link.deadline < self._timer.deadline:
+            self._timer.deadline = attachment.link.deadline
         return count
 
     async def _run_timer(self) -> None:
@@ -549,9 +556,9 @@ class Runner:
             if self._suspension.boottime() - monotonic() > self._suspension.limit:
                 self._resumed()
             now = trio.current_time()
-            for port in list(self._ports):
-                if port.open and port.link.deadline <= now:
-                    port.link.poll(now)
+            for attachment in list(self._attachments):
+                if attachment.open and attachment.link.deadline <= now:
+                    attachment.link.poll(now)
             if self.core.deadline <= now:
                 self.core.on_deadline(now)
             self.core.batch_end(now)
@@ -574,9 +581,9 @@ class Runner:
     def _earliest(self) -> float:
         """When the timer is to fire: inf when nothing is due ever."""
         earliest: float = min(self.core.deadline, self._trim_due)
-        for port in self._ports:
-            if port.link.deadline < earliest:
-                earliest = port.link.deadline
+        for attachment in self._attachments:
+            if attachment.link.deadline < earliest:
+                earliest = attachment.link.deadline
         return earliest
 
     def _arm(self) -> None:

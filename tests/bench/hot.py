@@ -21,7 +21,7 @@ from stack.host.host import Host as Core
 from stack.host.run import Run
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
-from stack.sockets.runner import Port, Runner
+from stack.sockets.runner import Attachment, Runner
 from stack.tcp import acks, output, predict, segment_arrives
 from stack.tcp.rack import Rack
 from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
@@ -295,12 +295,12 @@ def test_take_a_batch(benchmark: Benchmark) -> None:
     def setup(nursery: trio.Nursery) -> tuple[tuple[Any, ...], dict[str, Any]]:
         world = World()
         frames = [bytes(world.frame_from_peer(bytes(100))) for _ in range(8)]
-        port = Port(world.wires[0])
-        port.interface = world.interfaces[0]
+        attachment = Attachment(world.wires[0])
+        attachment.interface = world.interfaces[0]
         runner = Runner(world.here.host, nursery, 64)
         views = iter([memoryview(frame) for frame in frames])
         world.wires[0].read = lambda now: next(views, None)  # type: ignore[method-assign]
-        return (runner, port), {}
+        return (runner, attachment), {}
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
@@ -328,8 +328,8 @@ def test_wake_by_a_descriptor(benchmark: Benchmark) -> None:
     benchmark.pedantic(trio.run, setup=lambda: ((pings, *SocketLink.pair()), {}), rounds=10)
 
 
-@of("stack.sockets.runner.Runner._run_bell")  # budget: 50 ms
-def test_wake_by_a_bell(benchmark: Benchmark) -> None:
+@of("stack.sockets.runner.Runner._run_notified")  # budget: 50 ms
+def test_wake_by_the_link(benchmark: Benchmark) -> None:
     def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
         ethernet = Ethernet()
         return (pings, ethernet.attach(), ethernet.attach()), {}

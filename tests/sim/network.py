@@ -103,24 +103,24 @@ class Network:
         return self._hash.hexdigest()
 
 
-class Port:
+class Attachment:
     """A link in a machine, and whether somebody is on the way to read it."""
 
     def __init__(self, machine: Machine, link: Link) -> None:
         self.machine = machine
         self.link = link
         self.interface: Interface | None = None
-        self._rung = False
+        self._notified = False
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """The link has something to read, or an earlier deadline."""
-        if not self._rung:
-            self._rung = True
+        if not self._notified:
+            self._notified = True
             self.machine.network.soon(self.take)
 
     def take(self) -> None:
         """Hand one batch of frames to the host, as the runner does."""
-        self._rung = False
+        self._notified = False
         machine = self.machine
         now, host, read, interface = machine.network.now, machine.host, self.link.read, self.interface
         assert interface is not None
@@ -131,7 +131,7 @@ class Port:
             machine.network.record(machine.name, view)
             host.frame(interface, now, view)
         else:
-            self.ring()
+            self.notify()
         host.batch_end(now)
         machine.arm()
 
@@ -154,26 +154,26 @@ class Machine:
         random = Random(f"{network.seed} {name}").randbytes
         self.host = Host(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
         self.host.wake_timer = self.arm
-        self._ports: list[Port] = []
+        self._attachments: list[Attachment] = []
         self._timer_at = inf
 
     def attach(self, link: Link, *addresses: str, gateway: str | None = None, acd: str | None = "off") -> Interface:
         """Open the link and take it in, with addresses such as "10.0.0.1/24", which are ours without being probed."""
-        port = Port(self, link)
-        link.open(port.ring)
+        attachment = Attachment(self, link)
+        link.open(attachment.notify)
         prefixes = [Prefix.parse(address) for address in addresses]
         via = None if gateway is None else parse_ipv4(gateway)
-        port.interface = self.host.attach(link, prefixes, via, self.network.now, acd=acd)
-        self._ports.append(port)
-        return port.interface
+        attachment.interface = self.host.attach(link, prefixes, via, self.network.now, acd=acd)
+        self._attachments.append(attachment)
+        return attachment.interface
 
     # --- time
 
     def arm(self) -> None:
         """Be called when the earliest deadline of host and links comes, unless that was asked for already."""
         deadline = self.host.deadline
-        for port in self._ports:
-            deadline = min(deadline, port.link.deadline)
+        for attachment in self._attachments:
+            deadline = min(deadline, attachment.link.deadline)
         if deadline < self._timer_at:
             self._timer_at = max(deadline, self.network.now)
             self.network.at(deadline, self._timer)
@@ -183,9 +183,9 @@ class Machine:
         if now < self._timer_at:
             return  # an entry that an earlier one has replaced
         self._timer_at = inf
-        for port in self._ports:
-            if port.link.deadline <= now:
-                port.link.poll(now)
+        for attachment in self._attachments:
+            if attachment.link.deadline <= now:
+                attachment.link.poll(now)
         host = self.host
         if host.deadline <= now:
             host.on_deadline(now)
@@ -195,7 +195,7 @@ class Machine:
 
     def detach(self, interface: Interface) -> None:
         """Take a link away."""
-        self._ports = [port for port in self._ports if port.interface is not interface]
+        self._attachments = [attachment for attachment in self._attachments if attachment.interface is not interface]
         self.host.detach(interface, self.network.now)
         self.settle()
         interface.link.close()
@@ -203,8 +203,8 @@ class Machine:
     def close(self) -> None:
         """Unplug everything; captures are complete then. The host is no longer of use."""
         self.host.shutdown(self.network.now)
-        for port in self._ports:
-            port.link.close()
+        for attachment in self._attachments:
+            attachment.link.close()
 
     # --- user calls
 

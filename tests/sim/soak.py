@@ -72,7 +72,7 @@ class Soak:
 
     def links(self) -> list[object]:
         """What hangs from the host and is not the host."""
-        return [self.network, self.host, *(port.link for port in self.host._ports)]
+        return [self.network, self.host, *(attachment.link for attachment in self.host._attachments)]
 
     def soak(self, rounds: int) -> None:
         """So many rounds; each has some of everything, from addresses that no other round has."""
