@@ -5,10 +5,22 @@ async with stack.open_host(stack.Tap("tap0"), address="10.9.0.2/24") as host:
     stream = await host.open_tcp_stream("10.9.0.1", 8000)
 """
 
-from stack.config import Config
+from stack.config import (
+    AcdConfig,
+    ArpConfig,
+    Config,
+    DhcpConfig,
+    HostConfig,
+    IcmpConfig,
+    IpConfig,
+    LinkLocalConfig,
+    TcpConfig,
+    UdpConfig,
+)
 from stack.host.lease_record import LeaseRecord
+from stack.host.trace import Trace
 from stack.link.capture import Capture
-from stack.link.impair import Impaired
+from stack.link.impair import Direction, Impaired, Impairment
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.dhcp import Dhcp
@@ -21,12 +33,24 @@ __all__ = [
     "open_host",
     "Host",
     "Config",
+    "AcdConfig",
+    "ArpConfig",
+    "DhcpConfig",
+    "HostConfig",
+    "IcmpConfig",
+    "IpConfig",
+    "LinkLocalConfig",
+    "TcpConfig",
+    "UdpConfig",
     "Dhcp",
     "LeaseRecord",
     "Tap",
     "Ethernet",
     "Segment",
     "Impaired",
+    "Impairment",
+    "Direction",
     "Capture",
+    "Trace",
     "show",
 ]

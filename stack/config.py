@@ -3,8 +3,10 @@
 Times are in seconds, sizes in bytes. `Config()` is a well-behaved Internet host; `dataclasses.replace` makes another.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
+
+from stack.changed_fields import changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class ArpConfig:
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
     answer_inverse: bool = False  # tell who asks for it by InARP which address we have (RFC 2390)
+
+    __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class AcdConfig:
     RATE_LIMIT_INTERVAL_S: ClassVar[float] = 60.0  # between beginnings of probing after so many conflicts
     DEFEND_INTERVAL_S: ClassVar[float] = 10.0  # a second conflict within this costs us the address
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class LinkLocalConfig:
@@ -55,6 +61,8 @@ class LinkLocalConfig:
     enabled: bool = True
     leave_check_s: float = 5.0
     """How often is asked, once there is a routable address, whether anything under way still needs the other one."""
+
+    __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,8 @@ class IpConfig:
     loopback_mtu: int = 65535  # bytes
     loopback_queue_max: int = 1024  # packets from ourselves to ourselves
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class IcmpConfig:
@@ -104,6 +114,8 @@ class IcmpConfig:
     echoes_max: int = 1024  # echo requests that may be waiting for an answer
     echo_timeout_s: float = 30.0  # how long one waits unless the caller says otherwise
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class UdpConfig:
@@ -115,6 +127,8 @@ class UdpConfig:
     flows_max: int = 1024  # senders whose next datagram takes a shorter way, with the same outcome; 0: none does
     paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
     remotes_max: int = 64  # addresses and ports that an endpoint has sent to and believes ICMP errors about
+
+    __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +285,8 @@ class TcpConfig:
     fast_open_retry_max_s: float = 3600.0
     """Section 4.1.3.1: where it did not work it is tried again after this, which doubles up to that."""
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class DhcpConfig:
@@ -340,6 +356,8 @@ class DhcpConfig:
     servers_max: int = 16  # addresses taken from any list: routers, name servers, NTP servers
     search_max: int = 32  # domains taken from option 119
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class HostConfig:
@@ -382,6 +400,8 @@ class HostConfig:
     least_buffer_bytes: int = 4 << 10
     """What a connection may hold in each direction, and an endpoint in its queue, however little is left."""
 
+    __repr__ = changed_fields
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -396,3 +416,11 @@ class Config:
     tcp: TcpConfig = field(default_factory=TcpConfig)
     dhcp: DhcpConfig = field(default_factory=DhcpConfig)
     host: HostConfig = field(default_factory=HostConfig)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(each.type, type) and not isinstance(value, each.type):
+                raise TypeError(f"{each.name} is a {each.type.__name__}, not a {type(value).__name__}")
+
+    __repr__ = changed_fields

@@ -24,12 +24,14 @@ EVERYBODY = (
     "stack.frame_buffer",
     "stack.transitions",
     "stack.budget",
+    "stack.changed_fields",
 )
 PROTOCOLS = ("stack.dhcp", "stack.tcp", "stack.udp", "stack.internet")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.errors": (),
     "stack.counters": (),
-    "stack.config": (),
+    "stack.config": ("stack.changed_fields",),
+    "stack.changed_fields": (),
     "stack.frame_buffer": (),
     "stack.transitions": (),
     "stack.budget": ("stack.config",),

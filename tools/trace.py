@@ -33,9 +33,7 @@ class Teller:
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
         """Something happened to a connection, say: a change of state, a retransmission."""
-        told = " ".join(
-            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in details.items()
-        )
+        told = " ".join(word(key, value) for key, value in details.items())
         self._say(f"{self._time(now)} * {subject}: {name} {told}")
 
     def _time(self, now: float) -> str:
@@ -44,3 +42,11 @@ class Teller:
         if self._first is None:
             self._first = now
         return f"{now - self._first:12.6f}"
+
+
+def word(key: str, value: object) -> str:
+    """A detail of an event: "srtt=1.25ms" for `srtt_s`, which is in seconds, else "cwnd=14480"."""
+    if key.endswith("_s") and isinstance(value, int | float):
+        key = key.removesuffix("_s")
+        return f"{key}={value:.6g}s" if value >= 1 or value == 0 else f"{key}={1000 * value:.6g}ms"
+    return f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"

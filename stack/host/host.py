@@ -31,6 +31,7 @@ from stack.host.records import (
     interface_record,
     listener_record,
 )
+from stack.host.retry import Retry
 from stack.host.run import SHORTEST_PACKET, Run
 from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
@@ -94,6 +95,7 @@ class Host:
         self._next_index = 1
         self._interfaces: list[Interface] = []
         self.parts: list[Part] = []
+        self._retry = Retry()
         self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
@@ -475,6 +477,8 @@ class Host:
         for part in self.parts:
             if part.deadline < earliest:
                 earliest = part.deadline
+        if self._retry:
+            earliest = min(self._deadlines.earliest, self._retry.earliest((self.ip, *self.parts)))
         return self.now if len(self.ip.loopback) else earliest
 
     def on_deadline(self, now: float) -> None:
@@ -486,10 +490,13 @@ class Host:
             except Exception as error:
                 self._failed(error, connection)
         for part in [self.ip, *self.parts]:
+            if self._retry and not self._retry.has_turn(part, now):
+                continue
             try:
                 part.on_deadline(now)
             except Exception as error:
                 self._failed(error, None)
+                self._retry.later(part, now)
 
     def _moved(self) -> None:
         self.wake_timer()

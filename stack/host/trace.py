@@ -1,10 +1,13 @@
-"""The hook for whoever wants to watch: a learner, a debugger, a capture with comments.
+"""The hook for an observer of a host: a learner's program, a debugger, `tapstack up --trace`.
 
-With nobody watching it costs one comparison with None where something happens.
+Without an observer it costs one comparison with None where something happens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import iscoroutinefunction, signature
+from traceback import format_exception
 from typing import Protocol
 
 from stack.link.device import Link, Offload
@@ -12,13 +15,87 @@ from stack.wire.checksum import Buffer
 
 
 class Trace(Protocol):
-    """What an observer is told. It may not call back into the host; what it raises is the host's failure."""
+    """What an observer is told: an object with these two methods is given to `open_host(trace=...)`.
+
+    The host calls the methods while it works on a frame. So they return soon, do not wait, and do not call the host.
+
+    >>> class Printer:
+    ...     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+    ...         print(direction, *stack.show(frame), sep="\\n  ")
+    ...     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+    ...         print(subject, name, details)
+
+    An observer that raises is told nothing more. The traceback goes to `report`, or becomes a RuntimeWarning where the
+    host has no `report`. With `raise_errors` the exception comes out.
+    """
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """A whole frame went "in" or "out" on the interface of that name."""
+        """The link called `interface` has brought ("in") or is given ("out") this whole frame.
+
+        `now` is in seconds, on the clock of the host.
+        """
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        """Something happened to `subject` (a connection: "10.9.0.2:7 - 10.9.0.1:40000"): "state", "retransmit", ..."""
+        """Something has happened to a connection or an interface.
+
+        `subject` is a connection ("10.9.0.2:7 - 10.9.0.1:40000") or an interface ("tap0"). `name` says what has
+        happened: "state", "retransmit", "dhcp_bound" ... `details` are numbers and text by their names; a time has a
+        name that ends in "_s" and is in seconds, sizes and windows are in octets.
+        """
+
+
+CALLS: dict[str, tuple[object, ...]] = {"frame": (0.0, "tap0", "in", b""), "event": (0.0, "state", "tap0", {})}
+"""The methods of a `Trace`, and arguments that each must take."""
+WHAT_TO_PASS = (
+    "trace is an object with the methods frame(now, interface, direction, frame)"
+    " and event(now, name, subject, details): see stack.Trace"
+)
+
+
+def check_trace(trace: object) -> None:
+    """TypeError, which says what to pass, for what is no `Trace`: a function, a class, methods with other arguments."""
+    if isinstance(trace, type):
+        raise TypeError(f"{trace.__name__} is a class: make one, {trace.__name__}(...); {WHAT_TO_PASS}")
+    for name, arguments in CALLS.items():
+        method = getattr(trace, name, None)
+        if not callable(method):
+            raise TypeError(f"{trace!r} has no method {name}: {WHAT_TO_PASS}")
+        if iscoroutinefunction(method):
+            raise TypeError(f"{name} of {trace!r} is `async`, and the host does not wait for it: {WHAT_TO_PASS}")
+        try:
+            signature(method).bind(*arguments)
+        except ValueError:
+            continue  # written in C, without a signature
+        except TypeError as error:
+            raise TypeError(f"{name} of {trace!r} takes other arguments ({error}): {WHAT_TO_PASS}") from None
+
+
+class GuardedTrace:
+    """A `Trace` that is told nothing more once it has raised. `report(text)` gets the traceback, once."""
+
+    def __init__(self, trace: Trace, report: Callable[[str], None]) -> None:
+        self._trace: Trace | None = trace
+        self._report = report
+
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        """As of a `Trace`."""
+        if self._trace is not None:
+            try:
+                self._trace.frame(now, interface, direction, frame)
+            except Exception as error:
+                self._end(error)
+
+    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+        """As of a `Trace`."""
+        if self._trace is not None:
+            try:
+                self._trace.event(now, name, subject, details)
+            except Exception as error:
+                self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        trace, self._trace = self._trace, None
+        self._report(f"{trace!r} has raised, and is told nothing more:\n{''.join(format_exception(error))}")
 
 
 class TracedLink:

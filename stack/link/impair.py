@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypedDict, Unpack
 
+from stack.changed_fields import changed_fields
 from stack.errors import BadPacket
 from stack.link.around import Around
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
@@ -61,17 +62,27 @@ class Impairment:
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder", "corrupt"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
+            if not 0.0 <= number(self, name) <= 1.0:
                 raise ValueError(f"{name} is a probability from 0 to 1, not {getattr(self, name)}")
         for name in ("reorder_s", "delay_s", "jitter_s"):
-            if not 0.0 <= getattr(self, name) < math.inf:
+            if not 0.0 <= number(self, name) < math.inf:
                 raise ValueError(f"{name} is a time in seconds and not negative, not {getattr(self, name)}")
-        if self.rate_bps is not None and not self.rate_bps > 0:
+        if self.rate_bps is not None and not number(self, "rate_bps") > 0:
             raise ValueError(f"rate_bps is bits per second, more than 0, not {self.rate_bps}")
         if self.queue_limit < 1:
             raise ValueError(f"queue_limit is a number of frames, at least 1, not {self.queue_limit}")
         if self.queue_limit_bytes is not None and (self.queue_limit_bytes < 0 or self.rate_bps is None):
             raise ValueError("queue_limit_bytes is what may wait for the rate: it needs rate_bps, and is not negative")
+
+    __repr__ = changed_fields
+
+
+def number(impairment: Impairment, name: str) -> float:
+    """A field of an `Impairment` that holds a number. TypeError for what is none."""
+    value: object = getattr(impairment, name)
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number, not {value!r}")
+    return value
 
 
 class Direction:
@@ -96,6 +107,11 @@ class Direction:
         self._held: list[tuple[float, int, bytes]] = []
         self._ready: deque[bytes] = deque()
         self._busy_until = -math.inf  # when the last bit of what waits for the rate is out
+
+    def __repr__(self) -> str:
+        counts = ("dropped", "lost", "duplicated", "reordered", "corrupted", "queue_dropped")
+        happened = "".join(f", {count} {name}" for name in counts if (count := getattr(self, name)))
+        return f"<Direction of {self.impairment!r}: {self.frames} frames{happened}>"
 
     @property
     def deadline(self) -> float:
@@ -214,6 +230,9 @@ class Impaired(Around):
         super().__init__(link)
         if both and (outgoing is not None or incoming is not None):
             raise ValueError("give the fields of an Impairment for both directions, or `outgoing` and `incoming`")
+        for name, value in (("outgoing", outgoing), ("incoming", incoming)):
+            if value is not None and not isinstance(value, Impairment):
+                raise TypeError(f"{name} is a stack.Impairment(...), not {value!r}")
         if link.offload != NO_OFFLOAD:
             raise ValueError(f"{link.name} offloads: impair it before it is open, so that frames fit the MTU")
         link.may_offload = False
@@ -224,6 +243,9 @@ class Impaired(Around):
         self.rx_gso_size = 0
         self.may_offload = False
         self._loan = Loan()
+
+    def __repr__(self) -> str:
+        return f"<Impaired {self.name}: outgoing {self.outgoing!r}, incoming {self.incoming!r}>"
 
     def open(self, wake: Callable[[], None]) -> None:
         """Open the link below. OSError as it raises; EOPNOTSUPP when it offloads although it was told not to."""

@@ -43,7 +43,8 @@ class Dhcp:
     def __post_init__(self) -> None:
         if self.wait not in WAITS:
             raise ValueError(f"wait: {self.wait!r} is none of {', '.join(WAITS)}")
-        if self.wait_s is not None and not self.wait_s >= 0:
+        wait_s: object = self.wait_s
+        if wait_s is not None and not (isinstance(wait_s, int | float) and wait_s >= 0):
             raise ValueError(f"wait_s: {self.wait_s!r} is no number of seconds")
         if self.request_address is not None:
             parse_ipv4(self.request_address)
@@ -58,7 +59,7 @@ class LeaseFiles:
     """The lease file of each interface that has one. `report(text)` is told of files that cannot be used."""
 
     def __init__(self, core: Core) -> None:
-        self.report: Callable[[str], None] = _warn
+        self.report: Callable[[str], None] = warn
         self._files: dict[int, LeaseFile] = {}
         core.dhcp.on_lease = self._on_lease
 
@@ -90,5 +91,6 @@ def epoch_s() -> float:
     return time.time() - trio.current_time()
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """Say what went wrong where the program has no `report`."""
     warnings.warn(text, RuntimeWarning, stacklevel=2)

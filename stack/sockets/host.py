@@ -20,25 +20,24 @@ from stack.config import Config
 from stack.host.host import Host as Core
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
-from stack.host.trace import Trace
+from stack.host.trace import GuardedTrace, Trace, check_trace
 from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.memory import check_link
-from stack.sockets import time_of_day
+from stack.sockets import suspension, time_of_day
+from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random
 from stack.sockets.datagram import DatagramSocket
-from stack.sockets.dhcp import Dhcp
+from stack.sockets.dhcp import Dhcp, warn
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressClaimed, AddressLost, Runner, need_trio
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
-from stack.sockets.suspension import boottime
 from stack.sockets.system_memory import default_budget_bytes
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
 
-DEFAULT = Config()
 DHCP = "dhcp"
 MISSING = b"-"
 ECHO_HEADER_BYTES = 8
@@ -78,6 +77,7 @@ class Host:
         link does not open.
         """
         check_link(link)
+        check_dhcp(dhcp)
         wanted = list(addresses)
         if DHCP in wanted:
             dhcp = Dhcp() if dhcp is None else dhcp
@@ -399,13 +399,25 @@ def with_memory(config: Config) -> Config:
 
 
 def make_core(
-    config: Config,
-    random: Callable[[int], bytes],
+    config: Config | None,
+    random: Callable[[int], bytes] | None,
     raise_errors: bool,
     report: Callable[[str], None] | None,
     trace: Trace | None,
 ) -> Core:
-    """The host behind `open_host`, and what it cannot know by itself: the machine's memory and the time of day."""
+    """The host behind `open_host`, and what it cannot know by itself: the machine's memory and the time of day.
+
+    TypeError for an argument of another kind.
+    """
+    config = Config() if config is None else config
+    random = os.urandom if random is None else random
+    check_config(config)
+    check_random(random)
+    if report is not None:
+        check_function("report", report, "of one text, such as print")
+    if trace is not None:
+        check_trace(trace)
+        trace = trace if raise_errors else GuardedTrace(trace, report or warn)
     return Core(
         with_memory(config),
         random=random,
@@ -424,9 +436,9 @@ async def open_host(
     gateway: str | None = None,
     acd: str | None = None,
     dhcp: Dhcp | None = None,
-    config: Config = DEFAULT,
-    random: Callable[[int], bytes] = os.urandom,
-    boottime: Callable[[], float] = boottime,
+    config: Config | None = None,
+    random: Callable[[int], bytes] | None = None,
+    boottime: Callable[[], float] | None = None,
     raise_errors: bool = False,
     report: Callable[[str], None] | None = None,
     trace: Trace | None = None,
@@ -444,29 +456,46 @@ async def open_host(
     with an error, the links are closed.
 
     Its connections may hold an eighth of the machine's memory (or of the control group's limit), unless
-    `HostConfig.memory_bytes` gives another number.
+    `HostConfig.memory_bytes` gives another number. `config` is a `Config()` where it is not given.
 
-    For tests and tools: `random(n)` gives n bytes nobody can guess; `raise_errors` lets a bug in the protocol code end
-    the program instead of costing one packet; `report(text)` is told of such a bug; `trace` sees every event;
-    `boottime()` is a clock that goes on while the machine is suspended, in seconds.
+    For tests and tools:
 
-    ValueError for no address, TypeError for no link, OSError when it does not open, RuntimeError outside trio.
+    - `random(n)` gives n bytes that no other host can guess; by default they come from the operating system. With
+      `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and times in every run.
+    - `trace` sees every frame and every event: an object with the two methods of `stack.Trace`.
+    - `report(text)` is told of a bug in the protocol code, which costs one packet; with `raise_errors` the bug ends
+      the program instead.
+    - `boottime()` is a clock that goes on while the machine is suspended, in seconds.
+
+    ValueError for no address, TypeError for no link and for another argument of the wrong kind, OSError when the link
+    does not open, RuntimeError outside trio.
     """
     need_trio()
     if link is None and (address is not None or gateway is not None):
         raise ValueError("an address or a gateway needs a link to go with")
+    core = make_core(config, random, raise_errors, report, trace)
+    clock = suspension.boottime if boottime is None else boottime
+    check_function("boottime", clock, "that returns seconds, such as time.monotonic")
+    async with running(core, clock, report) as host:
+        if link is not None:
+            addresses = [] if address is None else [address]
+            host.attach(link, addresses=addresses, gateway=gateway, acd=acd, dhcp=dhcp)
+            await host.wait_ready(link)
+        yield host
+
+
+@asynccontextmanager
+async def running(
+    core: Core, boottime: Callable[[], float], report: Callable[[str], None] | None
+) -> AsyncIterator[Host]:
+    """Run `core` for as long as the block lasts. An exception of the block comes out as it is."""
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        core = make_core(config, random, raise_errors, report, trace)
-        runner = Runner(core, nursery, config.host.batch_frames, boottime)
+        runner = Runner(core, nursery, core.config.host.batch_frames, boottime)
         try:
             host = Host(runner)
             if report is not None:
                 runner.lease_files.report = report
-            if link is not None:
-                addresses = [] if address is None else [address]
-                host.attach(link, addresses=addresses, gateway=gateway, acd=acd, dhcp=dhcp)
-                await host.wait_ready(link)
             yield host
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:

@@ -91,7 +91,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         take_round_trip(tcb, now)
         if tcb.services.trace is not None:
-            tcb.trace("rtt", srtt=tcb.rtt.srtt_s, rto=tcb.rtt.rto_s)
+            tcb.trace("rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
     if tcb.sizes.watching:
         note_acknowledged(tcb, ack)
     tcb.timeouts = 0

@@ -6,6 +6,7 @@ Elsewhere in the tests the barrier lets every failure out; here it holds, and th
 from __future__ import annotations
 
 import errno
+from math import inf
 from typing import Any
 
 import pytest
@@ -299,3 +300,25 @@ def test_what_is_sent_to_ourselves_passes_the_barrier_too(world: World) -> None:
     world.there.settle()
     assert world.failures == 1
     assert world.echo_works()
+
+
+def test_a_part_that_raises_and_stays_due_is_called_once_a_second(world: World) -> None:
+    """Not again and again at once: the host would have no time for anything else."""
+
+    class Faulty:
+        deadline = 0.0
+
+        def on_deadline(self, now: float) -> None:
+            raise Bug("planted")
+
+    part = Faulty()
+    world.there.host.parts.append(part)
+    world.there.host.wake_timer()
+    world.network.run(for_s=10.5)
+    assert 10 <= world.failures <= 12
+    assert len(world.reports) == 1
+    assert world.echo_works()
+    part.deadline = inf
+    before = world.failures
+    world.network.run(for_s=10.5)
+    assert world.failures == before

@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import stack
 from stack.link.capture import Capture
 from stack.link.device import Offload
 from stack.link.impair import LOOKS_PER_READ, Impaired, Impairment, has_tcp_data, nth_data_segment
@@ -444,3 +446,27 @@ def test_the_hash_seed_of_the_process_changes_nothing() -> None:
         for seed in ("1", "2")
     }
     assert len(digests) == 1
+
+
+def test_what_an_impairment_is_not() -> None:
+    wrong: Any = "0.1"
+    for name in ("loss", "delay_s", "rate_bps"):
+        with pytest.raises(TypeError, match=f"{name} is a number, not '0.1'"):
+            stack.Impairment(**{name: wrong})
+    with pytest.raises(TypeError, match=r"outgoing is a stack\.Impairment\(\.\.\.\), not '0\.1'"):
+        stack.Impaired(Wire(), outgoing=wrong)
+
+
+def test_an_impairment_and_a_direction_print_what_they_are() -> None:
+    assert repr(stack.Impairment()) == "Impairment()"
+    assert repr(stack.Impairment(loss=0.5, delay_s=0.02)) == "Impairment(loss=0.5, delay_s=0.02)"
+    link = stack.Impaired(Wire(), outgoing=stack.Impairment(drop=lambda frame, number: number == 2, duplicate=1))
+    opened(link)
+    for _ in range(3):
+        link.write([FRAMES[0]], 0.0)
+    assert isinstance(link.outgoing, stack.Direction)
+    link.outgoing.impairment = stack.Impairment(loss=1)
+    link.write([FRAMES[0]], 0.0)
+    told = "<Direction of Impairment(loss=1): 4 frames, 1 dropped, 1 lost, 2 duplicated>"
+    assert repr(link.outgoing) == told
+    assert repr(link) == f"<Impaired {link.name}: outgoing {told}, incoming <Direction of Impairment(): 0 frames>>"

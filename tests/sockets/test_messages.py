@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import pydoc
 import threading
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -60,6 +62,51 @@ async def test_what_is_no_address(address: Any, gateway: Any, error: type[Except
         async with open_host(link, address=address, gateway=gateway, acd="off"):
             raise AssertionError("opened")
     assert not link.is_open
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"config": stack.TcpConfig(sack=False)},
+            r"part of one: write stack\.Config\(tcp=TcpConfig\(.*sack=False\)\)",
+        ),
+        ({"config": {}}, r"is a stack\.Config, not \{\}: write stack\.Config\(tcp=stack\.TcpConfig\(\.\.\.\)\)"),
+        ({"random": Random(1)}, r"random\(n\) returns n bytes: write random\.Random\(7\)\.randbytes, not <random"),
+        ({"random": Random(1).random}, r"write random\.Random\(7\)\.randbytes, not "),
+        ({"random": Random(1).getrandbits}, r"write random\.Random\(7\)\.randbytes, not "),
+        ({"random": 7}, r"write random\.Random\(7\)\.randbytes, not 7"),
+        ({"report": True}, "report is a function of one text, such as print, not True"),
+        ({"boottime": 3}, r"boottime is a function that returns seconds, such as time\.monotonic, not 3"),
+        ({"dhcp": True}, r"dhcp is a stack\.Dhcp\(\.\.\.\), not True"),
+    ],
+)
+@virtual
+async def test_what_is_no_argument_of_this_kind(arguments: dict[str, Any], message: str) -> None:
+    """One TypeError, not in a group, before anything is opened."""
+    link = stack.Ethernet().attach()
+    with pytest.raises(TypeError, match=message):
+        async with open_host(link, address="10.9.0.2/24", **arguments):
+            raise AssertionError("opened")
+    assert not link.is_open
+
+
+def test_a_part_of_the_configuration_is_of_its_own_kind() -> None:
+    wrong: Any = stack.UdpConfig()
+    with pytest.raises(TypeError, match="tcp is a TcpConfig, not a UdpConfig"):
+        stack.Config(tcp=wrong)
+
+
+def test_a_configuration_prints_what_differs_from_the_default() -> None:
+    assert repr(stack.Config()) == "Config()"
+    assert repr(stack.Config(udp=stack.UdpConfig(flows_max=3))).startswith("Config(udp=UdpConfig(flows_max=3)")
+
+
+def test_the_help_of_open_host_begins_with_what_it_does() -> None:
+    text = pydoc.plain(pydoc.render_doc(stack.open_host)).splitlines()
+    [described] = [number for number, line in enumerate(text) if line.startswith("    Run a host")]
+    assert sum(map(len, text[:described])) < 600
+    assert "Config(" not in "".join(text[:described])
 
 
 @rfc("sockets-11")

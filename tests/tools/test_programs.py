@@ -56,13 +56,19 @@ def test_a_trace_tells_frames_and_events_with_their_time() -> None:
     teller = Teller(said.append)
     arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
     teller.frame(100.0, "tap0", "in", arp)
-    teller.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto": 0.123456789})
+    teller.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto_s": 0.123456789})
     assert said == [
         "    0.000000 < " + stack.show(arp)[0],
         *("               " + line for line in stack.show(arp)[1:]),
-        "    0.250000 * 10.9.0.2:7 - 10.9.0.1:9: state before=LISTEN rto=0.123457",
+        "    0.250000 * 10.9.0.2:7 - 10.9.0.1:9: state before=LISTEN rto=123.457ms",
     ]
     assert len(said) >= 3
+
+
+def test_a_trace_gives_times_a_unit() -> None:
+    said: list[str] = []
+    Teller(said.append).event(0.0, "rtt", "a - b", {"srtt_s": 0.00125, "rto_s": 1.2, "lease_s": "for ever", "count": 3})
+    assert said == ["    0.000000 * a - b: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
 
 
 def test_a_trace_with_a_clock_tells_the_time_of_each_line() -> None:

@@ -1,0 +1,52 @@
+"""What `open_host` is given wrongly: one TypeError before anything is made, which says what to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+from stack.config import Config
+from stack.sockets.dhcp import Dhcp
+
+
+def check_config(config: object) -> None:
+    """TypeError for what is no `Config`: the configuration of one layer, a dict."""
+    if isinstance(config, Config):
+        return
+    for field in fields(Config):
+        if type(config) is field.type:
+            name = type(config).__name__
+            text = f"config is a stack.Config, and {name} is a part of one: write stack.Config({field.name}={config!r})"
+            raise TypeError(text)
+    raise TypeError(f"config is a stack.Config, not {short(config)}: write stack.Config(tcp=stack.TcpConfig(...))")
+
+
+def check_random(random: Callable[[int], bytes]) -> None:
+    """TypeError for what does not return n bytes for `random(n)`: a generator itself, its `random` or `getrandbits`."""
+    try:
+        drawn: object = random(0)  # takes nothing out of a generator
+    except TypeError:
+        drawn = None
+    if not isinstance(drawn, bytes):
+        raise TypeError(
+            "random is a function, and random(n) returns n bytes: write random.Random(7).randbytes,"
+            f" not {short(random)}"
+        )
+
+
+def check_function(name: str, function: object, purpose: str) -> None:
+    """TypeError, which says what the function is for, for what cannot be called."""
+    if not callable(function):
+        raise TypeError(f"{name} is a function {purpose}, not {short(function)}")
+
+
+def check_dhcp(dhcp: object) -> None:
+    """TypeError for what is no `Dhcp`."""
+    if dhcp is not None and not isinstance(dhcp, Dhcp):
+        raise TypeError(f"dhcp is a stack.Dhcp(...), not {short(dhcp)}")
+
+
+def short(value: object) -> str:
+    """A value in few words: an object's class where its repr is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"
