@@ -302,7 +302,7 @@ class DhcpConfig:
     """Our name, told to the server where not empty (RFC 2132 section 3.14)."""
     vendor_class: str = ""
     """What kind of client we are, told to the server where not empty (RFC 2132 section 9.13)."""
-    lease_wish_s: int | None = None
+    requested_lease_s: int | None = None
     """The lease time suggested to the server (RFC 2131 section 4.4.1)."""
     broadcast_flag: bool = False
     """Ask for answers by broadcast. We take unicast before we have an address (RFC 2131 section 4.1), but not every

@@ -1,7 +1,7 @@
 """The DHCP client as a pure machine: RFC 2131, with RFC 2132's options.
 
-Read `states.py` first (the states and what may lead from one to another), then `client.py` beside RFC 2131 section
-4.4. What a server may make us believe stands in `parameters.py`, which of several is preferred in `choice.py`. Nothing
-here waits, sends or reads a clock: time comes in as `now`, and what the client wants of its host it says to
-`below.Below`.
+Read `states.py` first (the states and the legal transitions), then `client.py` beside RFC 2131
+section 4.4. `parameters.py` decides which values of a server are accepted, `choice.py` which of
+several offers is taken. Nothing here waits, sends or reads a clock: time comes in as `now`, and
+the client acts on its host through `client_host.ClientHost`.
 """

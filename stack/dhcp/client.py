@@ -1,7 +1,7 @@
 """The DHCP client of one interface: RFC 2131 section 4.4, state by state.
 
-What the client wants of its host it says through `Below`; what it does not believe it counts (`dhcp_...` in
-`stack.counters.DROPS`). There is one deadline; what it means follows from the state.
+The client acts on its host through `ClientHost`. It counts each message that it does not accept
+(`dhcp_...` in `stack.counters.DROPS`). There is one deadline, whose meaning follows from the state.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import inf
 from stack.config import DhcpConfig
 from stack.counters import Counters
 from stack.dhcp import backoff, choice
-from stack.dhcp.below import Below
+from stack.dhcp.client_host import ClientHost
 from stack.dhcp.lease import Lease
 from stack.dhcp.messages import Writer, accept
 from stack.dhcp.parameters import Parameters, server_of
@@ -24,20 +24,23 @@ from stack.wire.checksum import Buffer
 from stack.wire.dhcp import DhcpMessage
 
 
-def _nothing() -> None:
+def _noop() -> None:
     pass
 
 
 class Client:
-    """Gets an address and keeps it.
+    """Gets an address for one interface and keeps it.
 
-    Give it at birth: the configuration, the host's counters, the interface's station address and MTU, a source of
-    random bytes, the host, and its DUID (RFC 4361 section 6.1), stable for the machine and the same on each interface;
-    without one it is made of the station address.
+    The arguments are the configuration, the host's counters, the interface's station address and
+    MTU, a source of random bytes, the host, and the host's DUID (RFC 4361 section 6.1). The DUID is
+    stable for the machine and the same on each interface. Without one, it is made from the station
+    address.
 
-    `state`, `lease` (what is held), `remembered` (what is asked for first, next time), `offers` (in order of arrival)
-    and `deadline` may be read at any time. `reschedule` is called when the deadline has moved. `trace`, if set, hears
-    of everything that happens: send, receive, drop, state, offer, choice, probe, conflict, bound, unbound, wait, note.
+    These attributes may be read at any time: `state`, `lease` (in use), `remembered` (the lease
+    asked for first, next time), `offers` (in order of arrival) and `deadline`. `reschedule` is
+    called when the deadline has moved. `trace`, if set, is called with the name and the fields of
+    each event: send, receive, drop, state, offer, choice, probe, conflict, bound, unbound, wait,
+    note.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Client:
         mac: bytes,
         mtu: int,
         random: Callable[[int], bytes],
-        below: Below,
+        host: ClientHost,
         *,
         duid: bytes | None = None,
     ) -> None:
@@ -56,56 +59,60 @@ class Client:
         self.remembered: Lease | None = None
         self.offers: tuple[Lease, ...] = ()
         self.deadline = inf
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = _noop
         self.trace: Callable[[str, dict[str, object]], None] | None = None
         self._config = config
         self._counters = counters
         self._random = random
-        self._below = below
+        self._host = host
         self._writer = Writer(config, mac, mtu, duid)
         self._parameters = Parameters(config, mtu, self._note)
-        self._wish: bytes | None = None
+        self._requested: bytes | None = None
         self._informed_address = ANY
         self._inform_server: bytes | None = None
-        # The exchange under way
+        # The current exchange
         self._xid = 0
-        self._began = 0.0  # when the acquisition or renewal did, for `secs`
+        self._began = 0.0  # the time at which the acquisition or renewal began, for `secs`
         self._secs = 0  # of the latest DHCPDISCOVER: a DHCPREQUEST for an offer repeats it (section 3.1 step 3)
-        self._sent_at = 0.0  # the request from which a lease is timed
+        self._sent_at = 0.0  # the time of the request from which a lease is timed
         self._attempt = 0
         self._chosen: Lease | None = None  # the offer that is requested
-        self._probing: Lease | None = None  # acknowledged, but another host may have its address
-        self._doubted = False  # refused, but by a server that the lease is not from
-        # What went wrong since there was a lease
-        self._let_down: dict[bytes, int] = {}
+        self._probing: Lease | None = None  # acknowledged; its address is being probed
+        self._doubted = False  # a server that the lease is not from has refused it
+        # The failures since the last lease
+        self._failures: dict[bytes, int] = {}
         self._refusals = 0
         self._conflicts = 0
         self._silent = False
 
-    # --- what the user does -------------------------------------------------------------------------------------------
+    # --- calls of the user --------------------------------------------------------------------------------------------
 
-    def start(self, now: float, remembered: Lease | None = None, *, wish: bytes | None = None) -> None:
-        """Ask for an address: again for a remembered one that has not run out (section 4.4.2), or for any (4.4.1).
+    def start(self, now: float, remembered: Lease | None = None, *, requested: bytes | None = None) -> None:
+        """Ask for an address.
 
-        `wish` is an address to suggest. RuntimeError unless the client is stopped.
+        A remembered lease that has not expired is asked for again (section 4.4.2), otherwise any
+        address is (section 4.4.1). `requested` is an address to suggest to the server. RuntimeError
+        unless the client is stopped.
         """
         self._must_be_stopped()
-        self.remembered, self._wish = remembered, wish
+        self.remembered, self._requested = remembered, requested
         self._forget_failures()
         self._began = now
-        if remembered is not None and now < remembered.expires_at and wish in (None, remembered.address):
+        if remembered is not None and now < remembered.expires_at and requested in (None, remembered.address):
             self._enter(Event.START, State.INIT_REBOOT)
             self._reboot(now)
         else:
             self._enter(Event.START, State.INIT)
             self._wait(
-                backoff.between(self._config.startup_delay_s, self._random), "so that not all hosts ask at once", now
+                backoff.between(self._config.startup_delay_s, self._random),
+                "so that hosts that start together do not ask at once",
+                now,
             )
 
     def inform(self, address: bytes, now: float, server: bytes | None = None) -> None:
-        """Ask for the parameters that go with an address from elsewhere (section 4.4.3), of one server or of any.
+        """Ask for parameters only: `address` was configured by other means (section 4.4.3).
 
-        RuntimeError unless the client is stopped.
+        `server` is asked first; None asks any server. RuntimeError unless the client is stopped.
         """
         self._must_be_stopped()
         self._informed_address, self._inform_server = address, server
@@ -115,7 +122,7 @@ class Client:
         self._send_inform(now)
 
     def renew(self, now: float) -> None:
-        """Extend the lease before T1 (section 4.4.5 allows it). Only in BOUND; nothing happens in other states."""
+        """Extend the lease before T1, in state BOUND only. Section 4.4.5 allows it."""
         if self.state is State.BOUND and self.lease is not None and self.lease.lease_s < inf:
             self._start_renewing(now)
 
@@ -131,13 +138,15 @@ class Client:
             self._lose(lease, "released", now)
 
     def stop(self, now: float) -> None:
-        """Stop without a word: the lease goes on for the server, and `lease` can be kept for the next start."""
+        """Stop without a DHCPRELEASE. `lease` stays valid and can be passed to the next `start`."""
         self._stop(now)
 
     def link_changed(self, now: float, asleep_s: float = 0.0) -> None:
-        """The network may be another one (section 3.7): verify the address, which stays in use meanwhile.
+        """The network may have changed: verify the address, which stays in use meanwhile.
 
-        `asleep_s` is how long the machine was suspended, which `now` does not show: leases have grown older by it.
+        See section 3.7.
+        `asleep_s` is the time for which the machine was suspended. `now` does not include it, so
+        the leases are made older by it.
         """
         self._silent = False
         if asleep_s:
@@ -158,10 +167,10 @@ class Client:
             self._began = now
             self._discover_first(now)
 
-    # --- what the network shows ---------------------------------------------------------------------------------------
+    # --- events from the network --------------------------------------------------------------------------------------
 
     def probed(self, address: bytes, conflict: bytes | None, now: float) -> None:
-        """The answer to `Below.probe`: the station address of whoever has the address, or None."""
+        """The answer to `ClientHost.probe`: the station that has the address, or None."""
         lease = self._probing
         if lease is None or lease.address != address:
             return
@@ -173,7 +182,7 @@ class Client:
         self._decline(lease, now)
 
     def conflict(self, address: bytes, now: float) -> None:
-        """Another host took the address later, and it was given up: RFC 5227 section 2.4."""
+        """Another host took the address after we did, and we gave it up (RFC 5227 section 2.4)."""
         lease = self.lease
         if self.state is not State.STOPPED and lease is not None and lease.address == address:
             self._cancel_probe(now)
@@ -182,7 +191,8 @@ class Client:
     def receive(self, payload: Buffer, source: tuple[bytes, int], destination: bytes, now: float) -> None:
         """Take the payload of a UDP datagram to port 68, broadcast or not. Never raises.
 
-        `source` is not looked at: servers are known by their identifiers (section 4.1), and relays are between.
+        `source` is ignored: it may be a relay's, and the server identifier names the server
+        (section 4.1).
         """
         message = None
         try:
@@ -200,7 +210,7 @@ class Client:
             self._say("drop", reason=error.reason, message=message)
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due."""
+        """Take the action that is due."""
         if now < self.deadline:
             return
         if self._probing is not None or (self.lease is not None and now >= self.lease.expires_at):
@@ -248,18 +258,21 @@ class Client:
         tell = self._attempt == self._config.silent_after_attempts
         self._discover(now)
         if tell:
-            self._tell_of_silence(now)
+            self._report_silence(now)
 
-    def _tell_of_silence(self, now: float) -> None:
-        """Nobody answers, or who offers does not keep it, or others have what is offered: told once."""
+    def _report_silence(self, now: float) -> None:
+        """Report once that no server gives us an address that we can use.
+
+        Servers do not answer, refuse what they offered, or offer addresses that other hosts have.
+        """
         if not self._silent:
             self._silent = True
-            self._below.silent(now)
+            self._host.silent(now)
 
     def _wanted(self) -> bytes | None:
         """The address to suggest."""
-        if self._wish is not None or self.remembered is None:
-            return self._wish
+        if self._requested is not None or self.remembered is None:
+            return self._requested
         return self.remembered.address
 
     def _offer(self, message: DhcpMessage, now: float) -> None:
@@ -268,14 +281,14 @@ class Client:
         offer = self._parameters.lease(message, self._sent_at)
         self.offers += (offer,)
         self._say("offer", lease=offer)
-        if choice.at_once(offer, self._wanted(), self._let_down) or self._config.offer_window_s <= 0:
+        if choice.at_once(offer, self._wanted(), self._failures) or self._config.offer_window_s <= 0:
             self._select(now)
         elif len(self.offers) == 1:
             self._arm(now + self._config.offer_window_s)
 
     def _select(self, now: float) -> None:
         server = None if self.remembered is None else self.remembered.server
-        self._chosen, because = choice.best(self.offers, self._wanted(), server, self._let_down)
+        self._chosen, because = choice.best(self.offers, self._wanted(), server, self._failures)
         self._say("choice", lease=self._chosen, because=because)
         self._enter(Event.SELECT_OFFER)
         self._attempt = 0
@@ -295,11 +308,11 @@ class Client:
             tell = self._attempt == self._config.silent_after_attempts
             self._request(self._chosen, now)
             if tell:
-                self._tell_of_silence(now)
+                self._report_silence(now)
             return
         self._enter(Event.UNANSWERED)
         if self._chosen is not None:
-            self._disappointed(self._chosen.server)
+            self._count_failure(self._chosen.server)
         self._restart(0.0, "", now)
 
     # --- INIT-REBOOT and REBOOTING: 4.4.2 -----------------------------------------------------------------------------
@@ -321,7 +334,7 @@ class Client:
     def _reboot_again(self, now: float) -> None:
         if self._attempt < self._config.reboot_attempts:
             self._send_reboot(now)
-        elif self.lease is not None:  # section 3.7: it may be used until it expires
+        elif self.lease is not None:  # section 3.7: the lease may be used until it expires
             self._enter(Event.UNANSWERED, State.BOUND)
             self._arm(self.lease.renew_at)
         else:
@@ -339,7 +352,10 @@ class Client:
         self._send_renewal(self.lease, now)
 
     def _send_renewal(self, lease: Lease, now: float) -> None:
-        """A request with an xid of its own: an acknowledgment then says from which one on the lease counts."""
+        """Send a request with a new xid.
+
+        The acknowledgment then shows which request it answers, and so from when the lease counts.
+        """
         renewing = self.state is State.RENEWING
         self._xid = self._new_xid()
         self._attempt += 1
@@ -353,7 +369,7 @@ class Client:
             self._broadcast(message, lease.address, now)
 
     def _expire(self, now: float) -> None:
-        """The lease is over: the one in use, or one acknowledged whose address is still being probed."""
+        """The lease has expired: the one in use, or one whose address is still being probed."""
         self._cancel_probe(now)
         self._enter(Event.EXPIRED)
         if self.lease is not None:
@@ -368,7 +384,7 @@ class Client:
         address, server = self._informed_address, self._inform_server
         message = self._writer.inform(self._xid, int(now - self._began), address)
         self._arm(now + backoff.retransmission_s(self._attempt, self._config, self._random))
-        # 4.4.4: a server that does not answer may be another one by now
+        # 4.4.4: if the known server does not answer, ask any server
         if server is not None and self._attempt == 1:
             self._unicast(message, address, server, now)
         else:
@@ -380,12 +396,12 @@ class Client:
             return
         self._enter(Event.UNANSWERED)
         self._arm(inf)
-        self._below.silent(now)
+        self._host.silent(now)
 
-    # --- what servers say ---------------------------------------------------------------------------------------------
+    # --- messages of servers ------------------------------------------------------------------------------------------
 
     def _expected(self, message: DhcpMessage) -> None:
-        """Raises BadPacket unless the message may be the answer to what this client sent last."""
+        """Raise BadPacket unless the message may be the answer to our last message."""
         kind = message.message_type
         if kind == dhcp.OFFER:
             expected = self.state is State.SELECTING
@@ -404,7 +420,10 @@ class Client:
         self._check_server(server_of(message.values()))
 
     def _check_server(self, server: bytes) -> None:
-        """An answer comes from the server that was asked. In SELECTING, REBOOTING, REBINDING and INFORMING all were."""
+        """Raise BadPacket if the message comes from a server that was not asked.
+
+        In SELECTING, REBOOTING, REBINDING and INFORMING all servers were asked.
+        """
         if self.state is State.REQUESTING:
             asked = self._chosen
         elif self.state is State.RENEWING:
@@ -419,7 +438,7 @@ class Client:
             lease = self._parameters.informed(message, self._informed_address, self._sent_at)
             self._enter(Event.RCV_ACK)
             self._arm(inf)
-            self._below.informed(lease, now)
+            self._host.informed(lease, now)
             return
         fuzz = backoff.uniform(self._random), backoff.uniform(self._random)
         asked = self._asked_for()
@@ -436,27 +455,32 @@ class Client:
         self._probing = lease
         self._arm_for_lease(lease.expires_at)
         self._say("probe", address=lease.address)
-        self._below.probe(lease.address, now)
+        self._host.probe(lease.address, now)
 
     def _bind(self, lease: Lease, now: float) -> None:
         previous, self.lease, self.remembered = self.lease, lease, lease
-        self._wish = None
+        self._requested = None
         self._forget_failures()
         self._enter(Event.RCV_ACK)
         self._arm(lease.renew_at)
         self._say("bound", lease=lease)
-        self._below.bound(lease, previous, now)
+        self._host.bound(lease, previous, now)
 
     def _nak(self, message: DhcpMessage, now: float) -> None:
-        """The server of the lease refuses what was asked of everybody, or another one, which it may contradict."""
+        """A server refuses our request.
+
+        In REBOOTING and REBINDING all servers were asked. If another server than that of the lease
+        refuses first, we wait `nak_doubt_s`: the server of the lease may still acknowledge.
+        """
         server = server_of(message.values())
         if self.state is State.REQUESTING:
-            self._disappointed(server)
+            self._count_failure(server)
         lease = self.lease or self.remembered
         if self.state in (State.REBOOTING, State.REBINDING) and lease is not None and lease.server != server:
             if not self._doubted:
                 self._note(
-                    f"{format_ipv4(server)} says no to what {format_ipv4(lease.server)} gave, which is waited for"
+                    f"{format_ipv4(server)} refuses the lease of {format_ipv4(lease.server)}:"
+                    " waiting for the latter's answer"
                 )
                 self._doubted = True
                 self._arm_for_lease(now + self._config.nak_doubt_s)
@@ -468,40 +492,40 @@ class Client:
         self._enter(Event.RCV_NAK)
         self._refusals += 1
         self._give_up(asked, "nak", now)
-        self._restart(backoff.refusal_s(self._refusals, self._config), "a server refuses what it offers", now)
+        self._restart(backoff.refusal_s(self._refusals, self._config), "a server refused what it offered", now)
 
     def _decline(self, lease: Lease, now: float) -> None:
-        """Another host has the address. It is given up before the server hears of it."""
+        """Another host has the address: give it up, then send a DHCPDECLINE."""
         self._enter(Event.CONFLICT)
         self._conflicts += 1
-        self._disappointed(lease.server)
+        self._count_failure(lease.server)
         self._give_up(lease, "conflict", now)
         message = self._writer.decline(self._new_xid(), lease.address, lease.server, "the address is in use")
         self._broadcast(message, ANY, now)
         config = self._config
         seconds = config.decline_wait_s if self._conflicts < config.conflicts_max else config.conflict_wait_s
-        self._restart(seconds, "so that a loop of conflicts does not flood the network", now)
+        self._restart(seconds, "so that repeated conflicts do not flood the network", now)
 
     def _give_up(self, asked: Lease | None, reason: str, now: float) -> None:
-        """This address is not to be had, nor asked for again."""
-        remembered, self.remembered, self._wish = self.remembered, None, None
+        """We cannot have this address: stop using it, and do not ask for it again."""
+        remembered, self.remembered, self._requested = self.remembered, None, None
         if self.lease is not None:
             self._lose(self.lease, reason, now)
         elif remembered is not None and asked is not None and asked.address == remembered.address:
-            self._below.denied(remembered, reason, now)
+            self._host.denied(remembered, reason, now)
 
     def _asked_for(self) -> Lease | None:
-        """What the latest DHCPREQUEST asks for."""
+        """The lease that the latest DHCPREQUEST asks for."""
         return self._chosen if self.state is State.REQUESTING else self.lease or self.remembered
 
-    # --- small things -------------------------------------------------------------------------------------------------
+    # --- steps shared by the states -----------------------------------------------------------------------------------
 
     def _restart(self, seconds: float, why: str, now: float) -> None:
-        """In INIT: begin again, after a while. Unless the host has stopped the client in the meantime."""
+        """Begin again after `seconds`, unless the host has stopped the client in a callback."""
         if self.state is State.INIT:
             self._wait(seconds, why, now)
             if self._refusals + self._conflicts >= self._config.silent_after_failures:
-                self._tell_of_silence(now)
+                self._report_silence(now)
 
     def _wait(self, seconds: float, why: str, now: float) -> None:
         if seconds <= 0:
@@ -514,7 +538,7 @@ class Client:
         self.lease = None
         self._began = now
         self._say("unbound", lease=lease, reason=reason)
-        self._below.unbound(lease, reason, now)
+        self._host.unbound(lease, reason, now)
 
     def _stop(self, now: float) -> None:
         if self.state is not State.STOPPED:
@@ -525,21 +549,21 @@ class Client:
     def _cancel_probe(self, now: float) -> None:
         lease, self._probing = self._probing, None
         if lease is not None:
-            self._below.cancel_probe(lease.address, now)
+            self._host.cancel_probe(lease.address, now)
 
     def _must_be_stopped(self) -> None:
         if self.state is not State.STOPPED:
-            raise RuntimeError(f"the DHCP client is in {self.state.name}: stop it first")
+            raise RuntimeError(f"the DHCP client is in state {self.state.name}: stop it first")
         self.lease = None
 
     def _forget_failures(self) -> None:
-        self._let_down.clear()
+        self._failures.clear()
         self._refusals = self._conflicts = 0
         self._silent = False
 
-    def _disappointed(self, server: bytes) -> None:
-        if server in self._let_down or len(self._let_down) < self._config.servers_max:
-            self._let_down[server] = self._let_down.get(server, 0) + 1
+    def _count_failure(self, server: bytes) -> None:
+        if server in self._failures or len(self._failures) < self._config.servers_max:
+            self._failures[server] = self._failures.get(server, 0) + 1
 
     def _new_xid(self) -> int:
         return int.from_bytes(self._random(4), "big")
@@ -550,7 +574,7 @@ class Client:
         self._say("state", **{"from": before.name, "to": self.state.name, "event": event.name})
 
     def _arm_for_lease(self, deadline: float) -> None:
-        """Arm it, but never for later than the end of what is in use."""
+        """Set the deadline, at most to the time at which the lease in use expires."""
         self._arm(deadline if self.lease is None else min(deadline, self.lease.expires_at))
 
     def _arm(self, deadline: float) -> None:
@@ -559,11 +583,11 @@ class Client:
 
     def _broadcast(self, message: DhcpMessage, source: bytes, now: float) -> None:
         self._say("send", message=message, to=BROADCAST, attempt=self._attempt)
-        self._below.broadcast(message.build(), source, now)
+        self._host.broadcast(message.build(), source, now)
 
     def _unicast(self, message: DhcpMessage, source: bytes, server: bytes, now: float) -> None:
         self._say("send", message=message, to=server, attempt=self._attempt)
-        self._below.unicast(message.build(), source, server, now)
+        self._host.unicast(message.build(), source, server, now)
 
     def _note(self, text: str) -> None:
         self._say("note", text=text)

@@ -1,7 +1,7 @@
-"""A lease: an address for some time, and all that a server says about its network.
+"""A lease: an address for a limited time, and the parameters of its network.
 
-See RFC 2131 section 4.4.5 for the times, RFC 3442 for the routes. How a lease is made of a message, and what becomes of
-contradictions in it, stands in `parameters.py`.
+See RFC 2131 section 4.4.5 for the times, RFC 3442 for the routes. `parameters.py` makes a lease
+from a message and resolves contradictions in it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from stack.wire.addresses import ANY, Prefix, can_be_host, format_ipv4, is_link_
 
 
 def can_be_leased(address: bytes) -> bool:
-    """Whether a server may give it away: a host's, and not link-local (RFC 3927 section 1.6)."""
+    """Whether a server may lease it: a host's address, not link-local (RFC 3927 section 1.6)."""
     return can_be_host(address) and not is_link_local(address)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way: `destination` has its host bits zero; `router` None means that it is on the link itself."""
+    """A route of a lease. The host bits of `destination` are zero. `router` is None for on-link."""
 
     destination: Prefix
     router: bytes | None
@@ -27,12 +27,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What a server gave us. Times are in seconds; `inf` stands for ever (RFC 2131 section 3.3).
+    """What a server gave us. Times are in seconds; `inf` means for ever (RFC 2131 section 3.3).
 
-    `requested_at` is when the request was sent that the server acknowledged, on the clock of whoever made the lease; in
-    an offer, when the DHCPDISCOVER was sent. `t1_s` and `t2_s` are as they are used: checked, and moved by chance.
-    `options` are the options of the message, raw, put together and in the order of their codes, those among them that
-    nobody here knows.
+    `requested_at` is the time at which the acknowledged request was sent, on the clock of the
+    program that made the lease; in an offer, the time of the DHCPDISCOVER. `t1_s` and `t2_s` are
+    checked and randomized already. `options` are the raw options of the message, joined and in the
+    order of their codes, including those that the stack does not know.
     """
 
     address: bytes
@@ -66,44 +66,48 @@ class Lease:
 
     @property
     def broadcast(self) -> bytes | None:
-        """The broadcast address of the subnet; RFC 1122 section 3.3.6 knows no other than all ones."""
+        """The broadcast address of the subnet: its host bits are ones (RFC 1122 section 3.3.6)."""
         return self.prefix.broadcast
 
     @property
-    def _ends(self) -> tuple[bytes, ...]:
-        """The addresses of the subnet that are no host's (RFC 1122 section 3.2.1.3); RFC 3021's has none."""
+    def _reserved(self) -> tuple[bytes, ...]:
+        """The first and the last address of the subnet, which no host may have; not in a /31, /32.
+
+        RFC 1122 section 3.2.1.3, RFC 3021.
+        """
         return () if self.broadcast is None else (self.prefix.network, self.broadcast)
 
     @property
     def renew_at(self) -> float:
-        """When T1 is, on the clock of `requested_at`."""
+        """The time of T1, on the clock of `requested_at`."""
         return self.requested_at + self.t1_s
 
     @property
     def rebind_at(self) -> float:
-        """When T2 is."""
+        """The time of T2."""
         return self.requested_at + self.t2_s
 
     @property
     def expires_at(self) -> float:
-        """When the address may not be used any longer."""
+        """The time from which the address may not be used any longer."""
         return self.requested_at + self.lease_s
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """What is to be installed beside the connected prefix, in this order.
+        """The routes to install beside the connected prefix, in this order.
 
-        Where option 121 was there the default route comes from it alone (RFC 3442), otherwise from the routers, the
-        preferred one first. A route whose router cannot be reached from here is left out: it has to be in the prefix
-        or behind one of the on-link routes of the same lease. An exception is a prefix of 32 bits, which has no
-        neighbours at all: there each router gets a route of its own, since it cannot be meant otherwise. Nor is our own
-        address a router, nor the prefix's first and last: what is sent to those is sent to everybody.
+        With option 121 the default route comes from that option alone (RFC 3442), otherwise from
+        the routers, the preferred one first. A router must be in the prefix or in an on-link route
+        of the same lease; otherwise its route is left out. A prefix of 32 bits has no neighbours:
+        there each such router gets an on-link route of its own, which is the only useful meaning.
+        Our own address and the prefix's first and last address cannot be routers: the latter two
+        are broadcast.
         """
         wanted = list(self.static_routes)
         if not self.classless:
             wanted += [Route(Prefix(ANY, 0), router) for router in self.routers]
         on_link = [route.destination for route in wanted if route.router is None]
-        nobodys = (self.address, *self._ends)
+        not_routers = (self.address, *self._reserved)
         found: list[Route] = []
         for route in wanted:
             router = route.router
@@ -113,16 +117,20 @@ class Lease:
                 direct = Route(Prefix(router, 32), None)
                 if direct not in found:
                     found.append(direct)
-            if router not in nobodys and route not in found:
+            if router not in not_routers and route not in found:
                 found.append(route)
         return tuple(found)
 
     def shifted(self, by_s: float) -> Lease:
-        """The same lease on another clock, which shows `by_s` more."""
+        """The same lease on another clock, which is `by_s` ahead."""
         return replace(self, requested_at=self.requested_at + by_s)
 
     def to_json(self) -> dict[str, object]:
-        """All of it in what JSON knows: addresses as dotted quads, `null` for ever, options in hexadecimal by code."""
+        """The lease as a JSON object.
+
+        Addresses are dotted quads, a time of `null` means for ever, options are hexadecimal by
+        code.
+        """
         return {
             "address": format_ipv4(self.address),
             "prefix_length": self.prefix_length,
@@ -149,9 +157,9 @@ class Lease:
 
     @classmethod
     def from_json(cls, data: object) -> Lease:
-        """The inverse of `to_json`. ValueError names the member that is missing or cannot be."""
+        """The inverse of `to_json`. ValueError names the member that is missing or not valid."""
         if not isinstance(data, dict):
-            raise ValueError(f"a lease is an object, not {type(data).__name__}")
+            raise ValueError(f"a lease is a JSON object, not {type(data).__name__}")
         read = _Reader(data)
         lease = cls(
             address=read.address("address"),
@@ -174,18 +182,18 @@ class Lease:
             options=read.options("options"),
         )
         if not can_be_leased(lease.address) or not can_be_host(lease.server):
-            raise ValueError("the address and the server of a lease are those of hosts")
+            raise ValueError("the address and the server of a lease must be addresses that a host can have")
         if lease.t1_s > lease.t2_s or lease.t2_s > lease.lease_s:
-            raise ValueError("the times of a lease come in the order t1_s, t2_s, lease_s")
+            raise ValueError("the times of a lease must be in the order t1_s <= t2_s <= lease_s")
         unknown = [name for name in data if name not in {field.name for field in fields(cls)}]
         if unknown:
-            raise ValueError(f"a lease has no {unknown[0]!r}")
+            raise ValueError(f"a lease has no member {unknown[0]!r}")
         return lease
 
 
 _CODES = {str(code): code for code in range(1, 255)}
 _LARGEST = 2.0**53
-"""Times beyond this are no times, and sums of them would not be exact."""
+"""The largest time in seconds: sums of larger floats are not exact."""
 
 
 def _finite(seconds: float) -> float | None:
@@ -208,14 +216,14 @@ def _address(name: str, value: object) -> bytes:
 
 
 class _Reader:
-    """The members of a JSON object, each as what it has to be; ValueError names the one that is not."""
+    """Reads the members of a JSON object by type. ValueError names the member that is not valid."""
 
     def __init__(self, data: dict[object, object]) -> None:
         self._data = data
 
     def _get(self, name: str) -> object:
         if name not in self._data:
-            raise ValueError(f"a lease needs {name!r}")
+            raise ValueError(f"a lease needs the member {name!r}")
         return self._data[name]
 
     def number(self, name: str) -> float:

@@ -1,7 +1,7 @@
-"""An address for an interface that nobody gives one: chosen by chance from 169.254/16, claimed, and left again.
+"""The link-local address of an interface without a server: chosen at random from 169.254/16.
 
-See RFC 3927: section 2.1 (selection), 2.2 (claiming), 2.5 (conflicts) and 1.9 (beside a routable address). Probing,
-announcing and defending are the same as for any address (RFC 5227) and asked for below.
+See RFC 3927: section 2.1 (selection), 2.2 (claiming), 2.5 (conflicts) and 1.9 (beside a routable
+address). The host probes, announces and defends it as it does any address (RFC 5227).
 """
 
 from __future__ import annotations
@@ -20,86 +20,96 @@ LINK_LOCAL_LENGTH = 16
 
 _FIRST = 0xA9FE0100
 _COUNT = 0xFE00
-"""169.254.1.0 to 169.254.254.255: the first and the last 256 addresses are reserved (section 2.1)."""
+"""169.254.1.0 to 169.254.254.255: section 2.1 reserves the first and the last 256 addresses."""
 
 
 class State(IntEnum):
-    """Where an interface stands with its link-local address."""
+    """The state of an interface's link-local address."""
 
     OFF = 0
     CLAIMING = 1
-    """An address is being probed for, or, after too many conflicts, waits to be."""
+    """An address is being probed, or, after too many conflicts, the next probe is put off."""
     HELD = 2
     LEAVING = 3
-    """There is a routable address now: the other one serves the communication under way, and no new one."""
+    """A routable address has been assigned: only communication in progress still uses this one."""
 
 
-class Below(Protocol):
-    """What is asked of the host."""
+class LinkLocalHost(Protocol):
+    """The host of a `LinkLocal`, which calls these methods."""
 
     def probe(self, address: bytes, now: float) -> None:
-        """Find out whether anybody has `address`; the answer comes by `LinkLocal.probed`, maybe at once."""
+        """Find out whether another host has `address` and call `LinkLocal.probed`, even at once."""
 
     def cancel_probe(self, address: bytes, now: float) -> None:
-        """The answer is not wanted any more."""
+        """End the probe: its answer is no longer needed."""
 
     def claimed(self, address: bytes, now: float) -> None:
-        """Nobody has it: use it with a prefix of 16 bits, announce it, defend it; conflicts go to `conflict`."""
+        """No other host has the address: use it with a prefix of 16 bits, announce it, defend it.
+
+        Conflicts are reported to `LinkLocal.conflict`.
+        """
 
     def left(self, address: bytes, now: float) -> None:
-        """Use it no longer. Not called after `conflict`, when it has gone already."""
+        """Remove the address. Not called after `conflict`, when it has been removed already."""
 
     def in_use(self, address: bytes) -> bool:
-        """Whether some communication under way depends on it."""
+        """Whether communication in progress uses the address."""
 
 
 def candidate(mac: bytes, number: int) -> bytes:
-    """The `number`-th address that an interface tries: by chance, but the same for the same station at every boot.
+    """The `number`-th address that an interface tries.
 
-    Every address has the same chance, and no two stations go through the same sequence (section 2.1).
+    The addresses are pseudo-random and uniform. The sequence is the same at every boot, and differs
+    from station to station (section 2.1).
     """
     digest = blake2s(number.to_bytes(8, "big"), key=mac, digest_size=8, person=b"RFC 3927").digest()
     return (_FIRST + int.from_bytes(digest, "big") % _COUNT).to_bytes(4, "big")
 
 
 def may_be_chosen(address: bytes) -> bool:
-    """Whether an address is link-local and none of the reserved ones."""
+    """Whether an address is link-local and not reserved."""
     return _FIRST <= int.from_bytes(address, "big") < _FIRST + _COUNT and is_link_local(address)
 
 
-def _nothing() -> None:
+def _noop() -> None:
     pass
 
 
 class LinkLocal:
-    """Give it at birth: configurations, the interface's 6-byte station address, and what is below.
+    """Chooses, claims and leaves the link-local address of one interface.
 
-    `state`; `address`: the one in use, None unless HELD or LEAVING; `deadline`: when `on_deadline` is due;
-    `reschedule`, to be set: called when `deadline` has moved earlier; `conflicts`: how many there have been.
+    The arguments are two configurations, the interface's 6-byte station address, and the host.
+
+    state: see `State`.
+    address: the address in use; None unless the state is HELD or LEAVING.
+    deadline: the time at which `on_deadline` is due.
+    reschedule: set it to be called when `deadline` has moved earlier.
+    conflicts: the number of conflicts so far.
     """
 
-    def __init__(self, config: LinkLocalConfig, acd: AcdConfig, mac: bytes, below: Below) -> None:
+    def __init__(self, config: LinkLocalConfig, acd: AcdConfig, mac: bytes, host: LinkLocalHost) -> None:
         self.state = State.OFF
         self.address: bytes | None = None
         self.deadline = math.inf
         self.conflicts = 0
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = _noop
         self._config = config
         self._acd = acd
         self._mac = mac
-        self._below = below
+        self._host = host
         self._number = 0
         self._wanted: bytes | None = None
         self._remembered: bytes | None = None
         self._tried_at = -math.inf
 
-    # --- what the host says
+    # --- calls of the host
 
     def start(self, now: float, remembered: bytes | None = None) -> None:
-        """No routable address can be had: claim one of these.
+        """Claim a link-local address, since there is no routable one.
 
-        First of all the address that the interface had last, or `remembered`, which it had in an earlier life (section
-        2.1). Nothing happens while one is claimed or held; one that is being left is kept.
+        The address that the interface had last is tried first, or else `remembered`, which it had
+        in an earlier run (section 2.1). While CLAIMING or HELD nothing happens; from LEAVING the
+        address is kept.
         """
         if self.state is State.LEAVING:
             self.state = State.HELD
@@ -112,7 +122,7 @@ class LinkLocal:
         self._try_next(now)
 
     def routable(self, now: float) -> None:
-        """The interface has a routable address: leave this one, as soon as nothing under way needs it (section 1.9)."""
+        """The interface has a routable address: leave this one once it is unused (section 1.9)."""
         if self.state is State.CLAIMING:
             self.stop(now)
         elif self.state is State.HELD:
@@ -120,18 +130,21 @@ class LinkLocal:
             self._leave_if_unused(now)
 
     def stop(self, now: float) -> None:
-        """Leave at once, whatever is under way."""
+        """Leave the address at once, even when it is in use."""
         wanted, self._wanted = self._wanted, None
         address, self.address = self.address, None
         self.state = State.OFF
         self.deadline = math.inf
         if wanted is not None:
-            self._below.cancel_probe(wanted, now)
+            self._host.cancel_probe(wanted, now)
         if address is not None:
-            self._below.left(address, now)
+            self._host.left(address, now)
 
     def probed(self, address: bytes, conflict: bytes | None, now: float) -> None:
-        """The answer to `Below.probe`: the station that has the address, or None. Old answers are ignored."""
+        """The answer to `LinkLocalHost.probe`: the station that has the address, or None.
+
+        An answer about another address than the one being probed is ignored.
+        """
         if self.state is not State.CLAIMING or address != self._wanted:
             return
         self._wanted = None
@@ -140,10 +153,13 @@ class LinkLocal:
             return
         self.state = State.HELD
         self.address = self._remembered = address
-        self._below.claimed(address, now)
+        self._host.claimed(address, now)
 
     def conflict(self, address: bytes, now: float) -> None:
-        """Another host insists on the address, which has gone: choose another (section 2.5), unless we were leaving."""
+        """Another host insists on the address, and the host has removed it (section 2.5).
+
+        Another one is chosen, unless the state was LEAVING.
+        """
         if self.address is None or address != self.address:
             return
         self.address = None
@@ -157,7 +173,7 @@ class LinkLocal:
         self._conflict(now)
 
     def on_deadline(self, now: float) -> None:
-        """Try the next address, or look whether the old one is still needed."""
+        """Probe the next address, or check whether the address being left is still in use."""
         if now < self.deadline:
             return
         self.deadline = math.inf
@@ -174,7 +190,10 @@ class LinkLocal:
         self._try_next(now)
 
     def _try_next(self, now: float) -> None:
-        """At once; but after MAX_CONFLICTS conflicts only one address per RATE_LIMIT_INTERVAL (section 2.2.1)."""
+        """Try an address: at once, or one per RATE_LIMIT_INTERVAL after MAX_CONFLICTS conflicts.
+
+        Section 2.2.1.
+        """
         earliest = self._tried_at + self._acd.RATE_LIMIT_INTERVAL_S
         if self.conflicts >= self._acd.MAX_CONFLICTS and now < earliest:
             self._due_at(earliest)
@@ -188,11 +207,11 @@ class LinkLocal:
             wanted = candidate(self._mac, self._number)
             self._number += 1
         self._wanted = wanted
-        self._below.probe(wanted, now)
+        self._host.probe(wanted, now)
 
     def _leave_if_unused(self, now: float) -> None:
         assert self.address is not None
-        if self._below.in_use(self.address):
+        if self._host.in_use(self.address):
             self._due_at(now + self._config.leave_check_s)
         else:
             self.stop(now)

@@ -1,7 +1,8 @@
-"""The messages of a client, field by field and option by option, and the first look at those of servers.
+"""Builds the messages of a client, and checks the fixed fields of those of servers.
 
-See RFC 2131 tables 4 and 5 (which message carries what), RFC 2132 section 9, RFC 4361 section 6.1 (the client
-identifier), RFC 3442 (the order of the parameter request list, the maximum message size).
+See RFC 2131 tables 4 and 5 (which message carries what), RFC 2132 section 9, RFC 4361 section 6.1
+(the client identifier), RFC 3442 (the order of the parameter request list, the maximum message
+size).
 """
 
 from __future__ import annotations
@@ -25,21 +26,25 @@ _AFTER_CLASSLESS = (dhcp.ROUTER, dhcp.STATIC_ROUTE)
 def client_identifier(kind: str, mac: bytes, duid: bytes | None) -> bytes:
     """The value of option 61: `kind` is "duid" or "mac" (`DhcpConfig.client_identifier`).
 
-    With a DUID, the IAID says which of the host's interfaces it is: the last four octets of its station address.
-    Without one of the host's own, the DUID is made of the station address: as stable as that, though not the same on
-    each interface.
+    A "duid" identifier holds an IAID and a DUID. The IAID is the last four octets of the station
+    address and tells the host's interfaces apart. If `duid` is None, the DUID is made from the
+    station
+    address: it is then as stable as that address, but differs between the interfaces.
     """
     if kind == "mac":
         return bytes((dhcp.HARDWARE_ETHERNET,)) + mac
     if kind != "duid":
-        raise ValueError(f"a client identifier is made of a duid or of the mac, not of {kind!r}")
+        raise ValueError(f"client_identifier must be 'duid' or 'mac', not {kind!r}")
     if duid is None:
         duid = _DUID_LINK_LAYER.to_bytes(2, "big") + dhcp.HARDWARE_ETHERNET.to_bytes(2, "big") + mac
     return bytes((_TYPE_DUID,)) + mac[-4:] + duid
 
 
 def parameter_request_list(config: DhcpConfig) -> bytes:
-    """The value of option 55: what the user wants, but 121 before the options it replaces (RFC 3442)."""
+    """The value of option 55: `config.parameters`, with 121 before the options it replaces.
+
+    RFC 3442.
+    """
     codes = [code for code in dict.fromkeys(config.parameters) if 0 < code < dhcp.END]
     if not config.classless_routes:
         codes = [code for code in codes if code != dhcp.CLASSLESS_STATIC_ROUTE]
@@ -51,15 +56,19 @@ def parameter_request_list(config: DhcpConfig) -> bytes:
 
 
 def maximum_size(config: DhcpConfig, mtu: int) -> int:
-    """The longest message we take, as an IP datagram: RFC 2132 section 9.10; at least the MTU, RFC 3442."""
+    """The largest IP datagram with a message that we accept: at least the MTU.
+
+    RFC 2132 section 9.10, RFC 3442.
+    """
     return max(_SMALLEST_MAXIMUM, config.message_bytes_max, mtu)
 
 
 class Writer:
-    """Writes the messages of one client: what is the same in all of them is given once.
+    """Builds the messages of one client. The constructor takes the values that all of them share.
 
-    `identifier` is the value of option 61, the same in every message (RFC 2131 section 2, RFC 4361 section 6.4). Each
-    method gives a message; `xid` and `secs` are numbers, addresses have 4 bytes.
+    `identifier` is the value of option 61, the same in every message (RFC 2131 section 2, RFC 4361
+    section 6.4). Each method returns a message; `xid` and `secs` are its header fields, addresses
+    have 4 bytes.
     """
 
     def __init__(self, config: DhcpConfig, mac: bytes, mtu: int, duid: bytes | None) -> None:
@@ -67,54 +76,55 @@ class Writer:
         self.identifier = client_identifier(config.client_identifier, mac, duid)
         self.size_max = maximum_size(config, mtu)
         self._flags = dhcp.BROADCAST_FLAG if config.broadcast_flag else 0
-        self._lease_wish_s = config.lease_wish_s
-        self._asking: list[Option] = [(dhcp.MAXIMUM_SIZE, min(self.size_max, 0xFFFF).to_bytes(2, "big"))]
+        self._requested_lease_s = config.requested_lease_s
+        self._common: list[Option] = [(dhcp.MAXIMUM_SIZE, min(self.size_max, 0xFFFF).to_bytes(2, "big"))]
         self._parameters = parameter_request_list(config)
         if config.host_name:
-            self._asking.append((dhcp.HOST_NAME, config.host_name.encode("ascii")))
+            self._common.append((dhcp.HOST_NAME, config.host_name.encode("ascii")))
         if config.vendor_class:
-            self._asking.append((dhcp.VENDOR_CLASS, config.vendor_class.encode("ascii")))
+            self._common.append((dhcp.VENDOR_CLASS, config.vendor_class.encode("ascii")))
 
-    def discover(self, xid: int, secs: int, wish: bytes | None) -> DhcpMessage:
-        """DHCPDISCOVER; `wish` is an address to suggest."""
-        hints = [] if wish is None else [(dhcp.REQUESTED_ADDRESS, wish)]
-        return self._message(dhcp.DISCOVER, xid, [*hints, *self._lease_wish(), *self._ask()], secs=secs)
+    def discover(self, xid: int, secs: int, requested: bytes | None) -> DhcpMessage:
+        """DHCPDISCOVER; `requested` is an address to suggest."""
+        hints = [] if requested is None else [(dhcp.REQUESTED_ADDRESS, requested)]
+        return self._message(dhcp.DISCOVER, xid, [*hints, *self._lease_time(), *self._ask()], secs=secs)
 
     def request_offer(self, xid: int, secs: int, address: bytes, server: bytes) -> DhcpMessage:
-        """DHCPREQUEST for what `server` offered (SELECTING in table 4)."""
+        """DHCPREQUEST for the offer of `server` (SELECTING in table 4)."""
         which = [(dhcp.REQUESTED_ADDRESS, address), (dhcp.SERVER_IDENTIFIER, server)]
-        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._ask()], secs=secs)
+        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_time(), *self._ask()], secs=secs)
 
     def request_remembered(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
-        """DHCPREQUEST for an address of old (INIT-REBOOT in table 4): no server is named."""
+        """DHCPREQUEST for a remembered address, of any server (INIT-REBOOT in table 4)."""
         which = [(dhcp.REQUESTED_ADDRESS, address)]
-        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_wish(), *self._ask()], secs=secs)
+        return self._message(dhcp.REQUEST, xid, [*which, *self._lease_time(), *self._ask()], secs=secs)
 
     def request_more_time(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
-        """DHCPREQUEST to extend the lease (RENEWING and REBINDING in table 4): `ciaddr` says it all."""
-        return self._message(dhcp.REQUEST, xid, [*self._lease_wish(), *self._ask()], secs=secs, ciaddr=address)
+        """DHCPREQUEST to extend the lease of `ciaddr` (RENEWING and REBINDING in table 4)."""
+        return self._message(dhcp.REQUEST, xid, [*self._lease_time(), *self._ask()], secs=secs, ciaddr=address)
 
     def inform(self, xid: int, secs: int, address: bytes) -> DhcpMessage:
-        """DHCPINFORM: no address and no time is asked for."""
+        """DHCPINFORM: asks for parameters, without an address and without lease times."""
         return self._message(dhcp.INFORM, xid, self._ask(without=_TIMES), secs=secs, ciaddr=address)
 
     def decline(self, xid: int, address: bytes, server: bytes, why: str) -> DhcpMessage:
-        """DHCPDECLINE of what `server` gave."""
+        """DHCPDECLINE of an address that `server` gave."""
         which = [(dhcp.REQUESTED_ADDRESS, address), (dhcp.SERVER_IDENTIFIER, server)]
         return self._message(dhcp.DECLINE, xid, [*which, (dhcp.MESSAGE, why.encode("ascii"))], flags=0)
 
     def release(self, xid: int, address: bytes, server: bytes, why: str) -> DhcpMessage:
-        """DHCPRELEASE of what `server` gave."""
+        """DHCPRELEASE of an address that `server` gave."""
         which = [(dhcp.SERVER_IDENTIFIER, server)]
         return self._message(dhcp.RELEASE, xid, [*which, (dhcp.MESSAGE, why.encode("ascii"))], ciaddr=address, flags=0)
 
     def _ask(self, without: tuple[int, ...] = ()) -> list[Option]:
-        """What goes with every question; the parameter request list last, and never empty."""
+        """The options of every request. The parameter request list is last, and never empty."""
         codes = bytes(code for code in self._parameters if code not in without)
-        return [*self._asking, (dhcp.PARAMETER_REQUEST_LIST, codes)] if codes else self._asking
+        return [*self._common, (dhcp.PARAMETER_REQUEST_LIST, codes)] if codes else self._common
 
-    def _lease_wish(self) -> list[Option]:
-        return [] if self._lease_wish_s is None else [(dhcp.LEASE_TIME, self._lease_wish_s.to_bytes(4, "big"))]
+    def _lease_time(self) -> list[Option]:
+        seconds = self._requested_lease_s
+        return [] if seconds is None else [(dhcp.LEASE_TIME, seconds.to_bytes(4, "big"))]
 
     def _message(
         self,
@@ -139,10 +149,10 @@ class Writer:
 
 
 def accept(payload: Buffer, mac: bytes, size_max: int) -> DhcpMessage:
-    """A message that is an answer of some server to the client at `mac`, whatever it says.
+    """Parse a message of a server to the client at `mac`. Its options are not checked here.
 
-    Raises BadPacket with the reasons of `DhcpMessage.parse`, dhcp_too_long, dhcp_not_a_reply, dhcp_bad_hardware,
-    dhcp_other_client and dhcp_bad_type.
+    Raises BadPacket with the reasons of `DhcpMessage.parse`, dhcp_too_long, dhcp_not_a_reply,
+    dhcp_bad_hardware, dhcp_other_client and dhcp_bad_type.
     """
     if len(payload) > size_max:
         raise BadPacket("dhcp_too_long")

@@ -1,8 +1,8 @@
-"""What the values of DHCP options say, read with suspicion. See RFC 2132, RFC 3442; for names RFC 1035 section 4.1.4.
+"""Readers for the values of DHCP options. See RFC 2132, RFC 3442; for names RFC 1035 section 4.1.4.
 
-Each function takes the value of one option, put together from its pieces (RFC 3396), and never raises: a value that is
-malformed gives what no value would give, and only the option is lost, not the message. Work is bounded by the length
-of the value and by the limits passed in.
+Each function takes the whole value of one option, joined from its parts (RFC 3396), and never
+raises. A malformed value counts as a missing option, so that the rest of the message can be used.
+Work is bounded by the length of the value and by the limits passed in.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from stack.wire.dhcp_values import NAME_MAX, is_label, names
 
 
 def host(data: bytes) -> bytes | None:
-    """The one address of an option such as the server identifier."""
+    """The address in an option that holds one, such as the server identifier; None if malformed."""
     return data if len(data) == 4 and can_be_host(data) else None
 
 
 def hosts(data: bytes, most: int) -> tuple[bytes, ...]:
-    """A list of addresses in order of preference, without those that cannot be a host's, and without repetitions.
+    """A list of addresses in order of preference, at most `most`.
 
-    RFC 2132 sections 3.5, 3.8 and 8.3: the length has to be a multiple of 4, and not 0; otherwise none is taken.
+    Repetitions and addresses that cannot be a host's are left out. RFC 2132 sections 3.5, 3.8 and
+    8.3: the length is a multiple of 4 and not 0; otherwise the list is empty.
     """
     if len(data) % 4:
         return ()
@@ -40,7 +41,10 @@ def seconds(data: bytes) -> int | None:
 
 
 def prefix_length(mask: bytes) -> int | None:
-    """How many bits a subnet mask has; None unless they are contiguous and at least one (RFC 950, RFC 1812 2.2.5.1)."""
+    """The number of one bits in a subnet mask; None if there are none or they are not contiguous.
+
+    RFC 950, RFC 1812 section 2.2.5.1.
+    """
     if len(mask) != 4:
         return None
     ones = f"{int.from_bytes(mask, 'big'):032b}".rstrip("0")
@@ -48,25 +52,26 @@ def prefix_length(mask: bytes) -> int | None:
 
 
 def classful_length(address: bytes) -> int:
-    """How long the prefix is where nobody says: by the class of the address (RFC 950 section 2.1, RFC 791)."""
+    """The prefix length by the class of the address, used without a mask (RFC 950 section 2.1)."""
     return 8 if address[0] < 128 else 16 if address[0] < 192 else 24
 
 
 def mtu(data: bytes, least: int, most: int) -> int | None:
-    """The interface MTU (RFC 2132 section 5.1): from 68 to what the link can do, other values are not believed."""
+    """The interface MTU (RFC 2132 section 5.1); None unless it is from `least` to `most`."""
     value = int.from_bytes(data, "big") if len(data) == 2 else 0
     return value if least <= value <= most else None
 
 
 def text(data: bytes) -> str:
-    """NVT ASCII: trailing NULs go (RFC 2132 section 2), anything that is not printable becomes a "?"."""
+    """NVT ASCII without trailing NULs (RFC 2132 section 2); each unprintable byte becomes "?"."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in data.rstrip(b"\0"))
 
 
 def domain_name(data: bytes) -> str:
-    """A name in dotted text such as the domain name or the host name, without a dot at its end.
+    """A name in dotted text, such as the domain name or the host name, without a dot at its end.
 
-    "" unless it is made of labels of letters, digits, hyphens and underscores: it ends up in programs that trust it.
+    "" unless its labels consist of letters, digits, hyphens and underscores: other programs use the
+    name unchecked.
     """
     name = data.rstrip(b"\0").removesuffix(b".")
     labels = name.split(b".")
@@ -79,9 +84,10 @@ def search_list(data: bytes, most: int) -> tuple[str, ...]:
 
 
 def classless_routes(data: bytes, most: int) -> tuple[Route, ...] | None:
-    """Option 121 (RFC 3442); None when any of it is malformed. The router 0.0.0.0 says that the subnet is on the link.
+    """Option 121 (RFC 3442), at most `most` routes; None when any part of it is malformed.
 
-    Left out: subnets that are no unicast destination, and routers that cannot be a host's.
+    A router of 0.0.0.0 means that the subnet is on the link. Left out are destinations that are not
+    unicast, and routers whose address cannot be a host's.
     """
     try:
         pairs = dhcp_values.classless_routes(data)
@@ -96,14 +102,15 @@ def classless_routes(data: bytes, most: int) -> tuple[Route, ...] | None:
 
 
 def _is_destination(prefix: Prefix) -> bool:
-    """Whether a server may say the way there: all, or a part of what hosts can have, but never 127/8."""
+    """Whether a server may give a route to it: 0/0, or unicast addresses outside 127/8."""
     return prefix.length == 0 or (prefix.address[0] < 224 and not is_loopback(prefix.address))
 
 
 def static_routes(data: bytes, most: int) -> tuple[Route, ...]:
-    """Option 33 (RFC 2132 section 5.8): pairs of destination and router; the destination 0.0.0.0 is not legal here.
+    """Option 33 (RFC 2132 section 5.8): pairs of destination and router, at most `most`.
 
-    There is no mask: a destination without host bits by its class is a network, any other a host.
+    There is no mask: a destination whose host bits, by its class, are zero is a network, any other
+    a host. The destination 0.0.0.0 is not legal in this option.
     """
     if len(data) % 8:
         return ()

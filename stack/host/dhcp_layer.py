@@ -197,7 +197,7 @@ class Tenant:
     def begin(self, now: float, remembered: Lease | None, wish: bytes | None) -> None:
         """Ask for an address: for a remembered one again, if that can be, or else for the one wished for, or any."""
         self.interface.awaited_port = CLIENT_PORT
-        self.client.start(now, remembered, wish=wish)
+        self.client.start(now, remembered, requested=wish)
 
     def inform(self, address: bytes, now: float) -> None:
         """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again.
@@ -277,7 +277,7 @@ class Tenant:
                 self.silent(now)
             raise
 
-    # --- what the client asks for: see `stack.dhcp.below.Below`
+    # --- what the client asks for: see `stack.dhcp.client_host.ClientHost`
 
     def broadcast(self, message: bytes, source: bytes, now: float) -> None:
         """Send to every server on this link."""

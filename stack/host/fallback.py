@@ -46,7 +46,7 @@ class Fallback:
         """Do what is due."""
         self.link_local.on_deadline(now)
 
-    # --- what it asks for: see `stack.dhcp.link_local.Below`
+    # --- what it asks for: see `stack.dhcp.link_local.LinkLocalHost`
 
     def probe(self, address: bytes, now: float) -> None:
         """Find out whether another host has `address`, or ourselves by other means."""

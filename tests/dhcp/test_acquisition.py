@@ -178,8 +178,8 @@ def test_a_lease_makes_up_for_earlier_refusals(world: World) -> None:
 
 @rfc("2131-3.1-a", "2131-4.4.1-p")
 def test_discover_suggests_what_the_user_wishes() -> None:
-    world = World(replace(EXACT, lease_wish_s=7200))
-    world.begin(wish=SECOND)
+    world = World(replace(EXACT, requested_lease_s=7200))
+    world.begin(requested=SECOND)
     values = world.expects(dhcp.DISCOVER).values()
     assert values[dhcp.REQUESTED_ADDRESS] == SECOND
     assert values[dhcp.LEASE_TIME] == seconds(7200)
@@ -241,7 +241,7 @@ def test_answers_are_taken_by_broadcast_and_by_unicast(destination: bytes, flag:
 def test_starting_twice_is_a_mistake_of_the_caller(world: World) -> None:
     world.begin()
     world.expects(dhcp.DISCOVER)
-    with pytest.raises(RuntimeError, match="in SELECTING"):
+    with pytest.raises(RuntimeError, match="in state SELECTING"):
         world.begin()
     with pytest.raises(RuntimeError, match="stop it first"):
         world.client.inform(parse_ipv4("10.9.0.9"), world.now)

@@ -14,7 +14,7 @@ from stack.wire.dhcp import DhcpMessage
 from tests.dhcp.world import ADDRESS, MAC, SERVER
 from tests.requirements import rfc
 
-TALKATIVE = DhcpConfig(host_name="here", vendor_class="tapstack", lease_wish_s=7200, broadcast_flag=True)
+TALKATIVE = DhcpConfig(host_name="here", vendor_class="tapstack", requested_lease_s=7200, broadcast_flag=True)
 DEFAULT_LIST = bytes((1, 121, 3, 33, 6, 15, 119, 12, 26, 28, 42, 51, 58, 59))
 
 
@@ -204,7 +204,7 @@ def test_the_client_identifier() -> None:
     assert client_identifier("duid", MAC, duid) == b"\xff" + MAC[-4:] + duid
     assert client_identifier("duid", MAC, None) == b"\xff" + MAC[-4:] + bytes.fromhex("00030001") + MAC
     assert client_identifier("mac", MAC, duid) == b"\x01" + MAC
-    with pytest.raises(ValueError, match="not of 'name'"):
+    with pytest.raises(ValueError, match="not 'name'"):
         client_identifier("name", MAC, None)
 
 

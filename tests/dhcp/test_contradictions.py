@@ -208,9 +208,9 @@ def test_all_that_a_server_may_say() -> None:
 @pytest.mark.parametrize(
     ("option", "note"),
     [
-        ((dhcp.INTERFACE_MTU, b"\x00\x43"), "an MTU that is not from 68 to 1500: not used"),
-        ((dhcp.DOMAIN_NAME, b"; rm -rf"), "option 15 is not a name: not used"),
-        ((dhcp.HOST_NAME, b"\xff"), "option 12 is not a name: not used"),
+        ((dhcp.INTERFACE_MTU, b"\x00\x43"), "the MTU is not from 68 to 1500: not used"),
+        ((dhcp.DOMAIN_NAME, b"; rm -rf"), "option 15 is not a valid name: not used"),
+        ((dhcp.HOST_NAME, b"\xff"), "option 12 is not a valid name: not used"),
     ],
 )
 def test_what_cannot_be_is_left_out_and_noted(option: tuple[int, bytes], note: str) -> None:
@@ -222,7 +222,7 @@ def test_what_cannot_be_is_left_out_and_noted(option: tuple[int, bytes], note: s
 
 def test_notes_can_be_watched(world: World) -> None:
     world.become_bound({dhcp.SUBNET_MASK: None})
-    assert ("note", {"text": "no subnet mask: /8 by class"}) in world.trace
+    assert ("note", {"text": "no subnet mask: /8 by the class of the address"}) in world.trace
 
 
 @rfc("3396-7-a", "3396-7-c", "2131-4.1-k")

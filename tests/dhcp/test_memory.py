@@ -49,7 +49,7 @@ def test_a_server_that_does_not_extend_a_lease_has_refused_nothing_it_offered(wo
 
 
 def test_a_wish_is_done_with_when_there_is_a_lease(world: World) -> None:
-    world.begin(wish=SECOND)
+    world.begin(requested=SECOND)
     world.sends(dhcp.OFFER)
     world.due()
     world.sends(dhcp.ACK, {dhcp.LEASE_TIME: seconds(100)})

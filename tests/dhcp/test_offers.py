@@ -30,11 +30,11 @@ OLD_ADDRESS, OLD_SERVER = offer(SECOND, FAR), offer(THIRD)
     [
         ([PLAIN], None, None, {}, (PLAIN, "the only one")),
         ([PLAIN, offer(SECOND)], None, None, {}, (PLAIN, "the first")),
-        ([PLAIN, ROUTED], None, None, {}, (ROUTED, "it leads out")),
-        ([PLAIN, ROUTED, OLD_SERVER], None, THIRD, {}, (OLD_SERVER, "its server is known")),
+        ([PLAIN, ROUTED], None, None, {}, (ROUTED, "it has a route out of the subnet")),
+        ([PLAIN, ROUTED, OLD_SERVER], None, THIRD, {}, (OLD_SERVER, "its server gave the last lease")),
         ([PLAIN, OLD_SERVER, OLD_ADDRESS], FAR, THIRD, {}, (OLD_ADDRESS, "it is the address asked for")),
-        ([OLD_ADDRESS, OLD_SERVER], FAR, None, {SECOND: 1}, (OLD_SERVER, "its server is the more reliable")),
-        ([PLAIN, ROUTED], None, None, {SERVER: 1, SECOND: 2}, (PLAIN, "its server is the more reliable")),
+        ([OLD_ADDRESS, OLD_SERVER], FAR, None, {SECOND: 1}, (OLD_SERVER, "its server failed less often")),
+        ([PLAIN, ROUTED], None, None, {SERVER: 1, SECOND: 2}, (PLAIN, "its server failed less often")),
         ([OLD_ADDRESS], FAR, None, {SECOND: 5}, (OLD_ADDRESS, "the only one")),
     ],
 )
@@ -61,7 +61,7 @@ def test_offers_are_collected_for_a_moment_after_the_first(world: World) -> None
 
 
 def test_the_address_asked_for_is_taken_at_once(world: World) -> None:
-    world.begin(wish=ADDRESS)
+    world.begin(requested=ADDRESS)
     world.expects(dhcp.DISCOVER)
     world.sends(dhcp.OFFER)
     world.expects(dhcp.REQUEST, at=0)

@@ -158,7 +158,7 @@ def test_a_lease_that_is_over_is_a_wish_and_no_more(world: World) -> None:
 
 
 def test_the_users_wish_comes_before_what_is_remembered(world: World) -> None:
-    world.begin(remembered(world), wish=SECOND)
+    world.begin(remembered(world), requested=SECOND)
     assert world.expects(dhcp.DISCOVER).values()[dhcp.REQUESTED_ADDRESS] == SECOND
 
 

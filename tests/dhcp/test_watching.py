@@ -77,7 +77,7 @@ def test_the_attempts_of_a_renewal_are_counted(world: World) -> None:
 
 def test_a_conflict(world: World) -> None:
     world.probing = OTHER_MAC
-    world.begin(wish=ADDRESS)
+    world.begin(requested=ADDRESS)
     world.sends(dhcp.OFFER)
     world.sends(dhcp.ACK)
     assert ("conflict", {"address": ADDRESS, "mac": OTHER_MAC}) in world.trace

@@ -54,7 +54,7 @@ class World:
     """The client, its host as far as it sees it, and the clock. Times are relative to the start of the test.
 
     Chance moves no time unless `config` says so; `chance` is the byte that
-    then takes the place of all random ones. `probing`: what `Below.probe` is
+    then takes the place of all random ones. `probing`: what `ClientHost.probe` is
     answered at once; "later" leaves it to the test, which then calls `client.probed`.
     """
 
@@ -140,9 +140,9 @@ class World:
         """Seconds since the test began."""
         return self.now - self.start
 
-    def begin(self, remembered: Lease | None = None, *, wish: bytes | None = None) -> None:
+    def begin(self, remembered: Lease | None = None, *, requested: bytes | None = None) -> None:
         """Start the client."""
-        self.client.start(self.now, remembered, wish=wish)
+        self.client.start(self.now, remembered, requested=requested)
 
     def after(self, seconds_: float) -> None:
         """Let time pass, and the client do what is due meanwhile."""

@@ -156,7 +156,7 @@ async def test_what_goes_wrong_is_told_too() -> None:
     assert "I have 10.9.0.50: may I use it for longer?" in told
     assert "10.9.0.1 -> us: NAK (xid ...)\n             no, you cannot have that address here" in told
     assert "10.9.0.50/24 is gone: a server denies it" in told
-    assert re.search(r"we wait [\d.]+ s, a server refuses what it offers", told)
+    assert re.search(r"we wait [\d.]+ s, a server refused what it offered", told)
 
 
 @pytest.mark.parametrize(
