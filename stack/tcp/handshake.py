@@ -71,8 +71,8 @@ def send_syn(tcb: Tcb, now: float) -> None:
     scale = tcb.rcv_shift if tcb.scaling else None
     ts = tcb.timestamps
     stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None
-    more = () if tcb.user_timeout is None else ((user_timeout.KIND, user_timeout.advertised(tcb)),)
-    options = TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, unknown=more)
+    uto = None if tcb.user_timeout is None else user_timeout.advertised(tcb)
+    options = TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, user_timeout=uto)
     flags = (SYN | ACK if answering else SYN) | syn_flags(tcb)
     begun = tcb.fast_open if tcb.timeouts == 0 else None
     if begun is None:

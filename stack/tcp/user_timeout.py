@@ -14,12 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stack.wire.tcp import HEADER_LENGTH as TCP_HEADER
-from stack.wire.tcp_options import MAX_LENGTH, TcpOptions
+from stack.wire.tcp_options import MAX_LENGTH, TcpOptions, build_options
 
 if TYPE_CHECKING:
     from stack.tcp.tcb import Tcb
 
-KIND = 28
 LENGTH = 4
 _MINUTES = 0x8000
 _MOST = 0x7FFF
@@ -35,12 +34,11 @@ class UserTimeout:
         self.due = True  # section 3: the first segment without SYN has it, too
 
 
-def advertised(tcb: Tcb) -> bytes:
+def advertised(tcb: Tcb) -> int:
     """The option's value, ADV_UTO: never zero, and in minutes only what seconds cannot say (section 3.3)."""
     wanted_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
     seconds = max(1, round(min(wanted_s, _MOST * 60)))
-    value = seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
-    return value.to_bytes(2, "big")
+    return seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
 
 
 def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) -> bytes:
@@ -52,19 +50,17 @@ def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) 
     if room < LENGTH or options + LENGTH > MAX_LENGTH:
         return b""
     agreed.due = False
-    return bytes((KIND, LENGTH)) + advertised(tcb)
+    return build_options(TcpOptions(user_timeout=advertised(tcb)))
 
 
 def take_user_timeout(tcb: Tcb, options: TcpOptions) -> None:
     """Remember the peer's value; zero, and what has another length, is ignored (sections 3.3 and 3.4)."""
-    if tcb.user_timeout is None:
+    value = options.user_timeout
+    if tcb.user_timeout is None or value is None:
         return
-    for kind, data in options.unknown:
-        if kind == KIND and len(data) == LENGTH - 2:
-            value = int.from_bytes(data, "big")
-            seconds = (value & _MOST) * (60 if value & _MINUTES else 1)
-            if seconds:
-                tcb.user_timeout.remote_s = float(seconds)
+    seconds = (value & _MOST) * (60 if value & _MINUTES else 1)
+    if seconds:
+        tcb.user_timeout.remote_s = float(seconds)
 
 
 def adopted_s(tcb: Tcb) -> float:

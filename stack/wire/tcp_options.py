@@ -1,5 +1,5 @@
 """TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK),
-RFC 7413 section 4.1.1 (fast open).
+RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
 
 Two views of the same bytes: `split` and `join` keep every byte and its order; `parse_options` and `build_options`
 know what the options mean.
@@ -20,6 +20,7 @@ WINDOW_SCALE = 3
 SACK_PERMITTED = 4
 SACK = 5
 TIMESTAMPS = 8
+USER_TIMEOUT = 28
 FAST_OPEN = 34
 
 OPTION_NAMES: dict[int, str] = {
@@ -31,7 +32,7 @@ OPTION_NAMES: dict[int, str] = {
     SACK: "SACK",
     TIMESTAMPS: "timestamps",
     19: "MD5 signature",
-    28: "user timeout",
+    USER_TIMEOUT: "user timeout",
     29: "TCP-AO",
     30: "multipath TCP",
     FAST_OPEN: "fast open",
@@ -55,10 +56,11 @@ _PAIR = struct.Struct("!II")
 class TcpOptions:
     """What the options of one segment say.
 
-    `mss` in bytes (RFC 9293 section 3.7.1); `window_scale` is the shift count as received, which RFC 7323 section 2.3
-    limits to 14 in use; `sack_blocks` are (left edge, right edge); `timestamps` are (TSval, TSecr); `fast_open` is a
-    cookie, or b"" where one is asked for; `unknown` are (kind, data) of every other option, and of known ones whose
-    length is wrong, which count as unknown.
+    `mss` is in bytes (RFC 9293 section 3.7.1). `window_scale` is the shift count as received, which
+    RFC 7323 section 2.3 limits to 14 in use. `sack_blocks` are (left edge, right edge), `timestamps`
+    are (TSval, TSecr). `fast_open` is a cookie, or b"" where one is asked for. `user_timeout` is the
+    16-bit value of that option. `unknown` has (kind, data) of every other option, and of a known one
+    whose length is wrong.
     """
 
     mss: int | None = None
@@ -67,6 +69,7 @@ class TcpOptions:
     sack_blocks: tuple[tuple[int, int], ...] = ()
     timestamps: tuple[int, int] | None = None
     fast_open: bytes | None = None
+    user_timeout: int | None = None
     unknown: tuple[tuple[int, bytes], ...] = ()
 
 
@@ -117,6 +120,7 @@ def parse_options(raw: Buffer) -> TcpOptions:
     sack_blocks: tuple[tuple[int, int], ...] = ()
     timestamps: tuple[int, int] | None = None
     fast_open: bytes | None = None
+    user_timeout: int | None = None
     unknown: list[tuple[int, bytes]] = []
     for kind, data in split(raw):
         size = len(data)
@@ -135,9 +139,12 @@ def parse_options(raw: Buffer) -> TcpOptions:
             timestamps = (value, echo)
         elif kind == FAST_OPEN and size in COOKIE_LENGTHS:
             fast_open = data
+        elif kind == USER_TIMEOUT and size == 2:
+            user_timeout = int.from_bytes(data, "big")
         else:
             unknown.append((kind, data))
-    return TcpOptions(mss, window_scale, sack_permitted, sack_blocks, timestamps, fast_open, tuple(unknown))
+    more = tuple(unknown)
+    return TcpOptions(mss, window_scale, sack_permitted, sack_blocks, timestamps, fast_open, user_timeout, more)
 
 
 def build_options(options: TcpOptions) -> bytes:
@@ -162,6 +169,8 @@ def build_options(options: TcpOptions) -> bytes:
     if options.fast_open is not None:
         cookie = bytes((FAST_OPEN, len(options.fast_open) + 2)) + options.fast_open
         parts.append(bytes((NO_OPERATION,)) * (-len(cookie) % 4) + cookie)
+    if options.user_timeout is not None:
+        parts.append(bytes((USER_TIMEOUT, 4)) + options.user_timeout.to_bytes(2, "big"))
     parts.extend(bytes((kind, len(data) + 2)) + data for kind, data in options.unknown)
     raw = b"".join(parts)
     raw += bytes(-len(raw) % 4)  # an end-of-options list, and zeros after it

@@ -13,20 +13,15 @@ from tests.requirements import rfc
 
 from .world import ACK, FIN, MSS, SYN, Peer, Sent, closed, established, text
 
-KIND = 28
-
 
 def said(sent: Sent) -> int | None:
     """The value of the option in a segment of ours, G bit included."""
-    for kind, data in sent.options.unknown:
-        assert kind == KIND
-        assert len(data) == 2
-        return int.from_bytes(data, "big")
-    return None
+    assert not sent.options.unknown
+    return sent.options.user_timeout
 
 
 def uto(value: int, *, mss: int | None = None) -> TcpOptions:
-    return TcpOptions(mss=mss, unknown=((KIND, value.to_bytes(2, "big")),))
+    return TcpOptions(mss=mss, user_timeout=value)
 
 
 def agreed(value: int | None = 400, **changes: Any) -> tuple[Connection, Peer]:

@@ -7,31 +7,24 @@ from __future__ import annotations
 
 from math import inf
 
+from .policy import Congestion
+
 # Linux: tcp_pacing_ss_ratio and tcp_pacing_ca_ratio. Slow start doubles the window in a round trip; in avoidance there
 # is room to make up for what was held back.
 _PACING_SLOW_START = 2.0
 _PACING_AVOIDANCE = 1.2
 
 
-class Reno:
+class Reno(Congestion):
     """The standard's own congestion control, in octets. `paced` says whether it asks for pacing."""
 
-    __slots__ = (
-        "_avoided", "_initial_segments", "_paced", "_prior_cwnd", "_prior_ssthresh", "cwnd", "mss", "ssthresh",
-    )  # fmt: skip
+    __slots__ = ("_avoided", "_paced", "_prior_cwnd", "_prior_ssthresh")
 
     def __init__(self, mss: int, initial_segments: int, paced: bool = False) -> None:
-        self.mss = mss
+        super().__init__(mss, initial_segments)
         self._paced = paced
-        self._initial_segments = initial_segments
-        self.cwnd = self._initial_window()
-        self.ssthresh = 1 << 30  # 3.1: "arbitrarily high"
         self._avoided = 0  # octets acknowledged in congestion avoidance since cwnd last grew
         self._prior_cwnd, self._prior_ssthresh = self.cwnd, self.ssthresh  # before the last reduction
-
-    def _initial_window(self) -> int:
-        """RFC 6928 section 2: min (10*MSS, max (2*MSS, 14600))."""
-        return min(self._initial_segments * self.mss, max(2 * self.mss, 14600))
 
     def pacing_rate(self, srtt_s: float | None) -> float | None:
         """The window in less than a round trip, so that it is the window that limits what is in flight."""
@@ -110,4 +103,4 @@ class Reno:
 
     def on_idle(self) -> None:
         """4.1: the ACK clock has stopped; restart with no more than the initial window."""
-        self.cwnd = min(self.cwnd, self._initial_window())
+        self.cwnd = min(self.cwnd, self.initial_window())
