@@ -335,7 +335,7 @@ def test_top_level_is_what_the_readme_says() -> None:
         ("stack.tcp.output", "import stack.host.demux"),
         ("stack.udp.ports", "from ..tcp import seq"),
         ("stack.internet.arp", "from stack.link.device import Link"),
-        ("stack.link.tap", "from stack.host.host import Host"),
+        ("stack.link.tap", "from stack.host.host import HostCore"),
         ("stack.host.host", "from stack.sockets import runner"),
         ("stack.config", "from stack.tcp.connection import Connection"),
         ("stack.host.host", "def late():\n    import tools.up"),

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 
-from stack.host.host import Host
+from stack.host.host import HostCore
 from tools import cli
 
 
@@ -39,7 +39,7 @@ class Watch:
 
     def tables(self, *_: object) -> None:
         """Write the sizes."""
-        sizes = next(thing for thing in gc.get_objects() if isinstance(thing, Host)).tables()
+        sizes = next(thing for thing in gc.get_objects() if isinstance(thing, HostCore)).tables()
         with open(self._file + ".new", "w", encoding="utf-8") as file:
             json.dump(sizes, file)
         os.rename(self._file + ".new", self._file)

@@ -104,7 +104,7 @@ class Addresses:
         ready: Ready | None = None,
         on_conflict: OnConflict | None = None,
     ) -> None:
-        """See `Host.add_address`. `gateway` becomes the default route as soon as the address is there."""
+        """See `HostCore.add_address`. `gateway` becomes the default route as soon as the address is there."""
         self.check(prefix, acd)
         if acd is None:
             acd = self._config.mode
@@ -159,7 +159,7 @@ class Addresses:
         conflicts.probe(wanted.prefix.address, now, done, in_use=True)
 
     def network_changed(self, interface: Interface, now: float) -> None:
-        """See `Host.network_changed`. Addresses whose owner has probed for them himself are his affair."""
+        """See `HostCore.network_changed`. Addresses whose owner has probed for them himself are his affair."""
         self._ip.routes.forget_redirects()
         if interface.neighbors is not None:
             interface.neighbors.flush()
@@ -201,7 +201,7 @@ class Addresses:
             wanted.on_conflict(mac, now)
 
     def remove(self, interface: Interface, address: bytes, now: float, number: int) -> None:
-        """See `Host.remove_address`."""
+        """See `HostCore.remove_address`."""
         conflicts = interface.conflicts
         wanted = self._tentative.get(address)
         if wanted is not None and wanted.interface is interface:
@@ -233,7 +233,7 @@ class Addresses:
     # --- the link's MTU
 
     def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
-        """See `Host.set_mtu`."""
+        """See `HostCore.set_mtu`."""
         if not SMALLEST_MTU <= mtu <= interface.link.mtu:
             raise OSError(errno.EINVAL, f"an MTU on {interface.name} is {SMALLEST_MTU} to {interface.link.mtu} bytes")
         interface.mtu = mtu

@@ -29,7 +29,7 @@ from stack.wire.numbers import PROTO_UDP
 from stack.wire.udp import HEADER_LENGTH, build_datagram
 
 if TYPE_CHECKING:
-    from stack.host.host import Host
+    from stack.host.host import HostCore
 
 DUID_LL_ETHERNET = bytes.fromhex("00030001")
 """RFC 3315 section 9.4: an identifier that is a station address."""
@@ -54,7 +54,7 @@ class DhcpLayer:
 
     def __init__(
         self,
-        host: Host,
+        host: HostCore,
         random: Callable[[int], bytes],
         moved: Callable[[], None],
         changed: Callable[[], None],
@@ -75,7 +75,7 @@ class DhcpLayer:
         return {"dhcp_clients": len(self._tenants)}
 
     def prepare(self, interface: Interface, acd: str | None = None) -> Tenant:
-        """A client for this interface, to be started with `Tenant.begin`. `acd` as for `Host.add_address`.
+        """A client for this interface, to be started with `Tenant.begin`. `acd` as for `HostCore.add_address`.
 
         ValueError on a link that is not Ethernet, OSError EADDRINUSE when somebody else listens on port 68.
         """
@@ -162,7 +162,7 @@ class Tenant:
 
     def __init__(
         self,
-        host: Host,
+        host: HostCore,
         layer: DhcpLayer,
         interface: Interface,
         duid: bytes,

@@ -14,7 +14,7 @@ from stack.host.interface import Interface
 from stack.wire.addresses import Prefix
 
 if TYPE_CHECKING:
-    from stack.host.host import Host
+    from stack.host.host import HostCore
 
 
 class Fallback:
@@ -23,7 +23,7 @@ class Fallback:
 
     def __init__(
         self,
-        host: Host,
+        host: HostCore,
         interface: Interface,
         acd: str,
         moved: Callable[[], None],

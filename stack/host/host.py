@@ -66,8 +66,10 @@ def _nothing() -> None:
     """Nobody sleeps on our deadlines."""
 
 
-class Host:
-    """Give it at birth: `random(n)`, n bytes nobody can guess; `report(text)`, told once of each bug of ours.
+class HostCore:
+    """The protocol layers of one host, without any I/O; `stack.Host` is its face to trio.
+
+    `random(n)` gives n bytes that cannot be guessed. `report(text)` is called once for each bug of ours.
 
     `raise_errors` lets such a bug out instead of costing one packet; tests want that. `wake_timer`, to be set by
     whoever runs the host, is called when `deadline` has moved earlier; `on_change` when interfaces, their addresses or

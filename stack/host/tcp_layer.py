@@ -342,7 +342,7 @@ class TcpLayer:
                 connection.abort(now, number)
 
     def resumed(self, asleep_s: float, now: float) -> None:
-        """The machine was suspended for so long: see `Host.resumed`."""
+        """The machine was suspended for so long: see `HostCore.resumed`."""
         for connection in list(self.connections.values()):
             suspended(connection, asleep_s, now)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import trio
 
 from stack.dhcp.lease import Lease
-from stack.host.host import Host as Core
+from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.sockets.lease_file import LeaseFile
 from stack.wire.addresses import parse_ipv4
@@ -58,7 +58,7 @@ class Dhcp:
 class LeaseFiles:
     """The lease file of each interface that has one. `report(text)` is told of files that cannot be used."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: HostCore) -> None:
         self.report: Callable[[str], None] = warn
         self._files: dict[int, LeaseFile] = {}
         core.dhcp.on_lease = self._on_lease

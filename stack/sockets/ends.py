@@ -14,7 +14,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.states import State
 
 if TYPE_CHECKING:
-    from stack.host.host import Host as Core
+    from stack.host.host import HostCore
 
 _CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 
@@ -24,7 +24,7 @@ def is_connecting(connection: Connection) -> bool:
     return connection.state in _CONNECTING and not connection.fast_opened
 
 
-def refuse(flags: int, core: Core, connection: Connection | None) -> NoReturn:
+def refuse(flags: int, core: HostCore, connection: Connection | None) -> NoReturn:
     """Flags that a `send` does not take. MSG_FASTOPEN is for one with an address."""
     if flags & MSG_FASTOPEN and not flags & MSG_OOB and core.config.tcp.fast_open_client:
         fail(errno.EINVAL if connection is None else errno.EISCONN)
@@ -42,7 +42,7 @@ def both(reader: Waiter, urgent: Waiter) -> Callable[[], bool]:
 
 
 def give_back(
-    core: Core,
+    core: HostCore,
     connection: Connection | None,
     listener: Listener | None,
     bound: tuple[bytes, int] | None,

@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from stack.config import Config
-from stack.host.host import Host as Core
+from stack.host.host import HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
 from stack.host.trace import GuardedTrace, Trace, check_trace
@@ -404,7 +404,7 @@ def make_core(
     raise_errors: bool,
     report: Callable[[str], None] | None,
     trace: Trace | None,
-) -> Core:
+) -> HostCore:
     """The host behind `open_host`, and what it cannot know by itself: the machine's memory and the time of day.
 
     TypeError for an argument of another kind.
@@ -418,7 +418,7 @@ def make_core(
     if trace is not None:
         check_trace(trace)
         trace = trace if raise_errors else GuardedTrace(trace, report or warn)
-    return Core(
+    return HostCore(
         with_memory(config),
         random=random,
         clock_ms=time_of_day.milliseconds,
@@ -486,7 +486,7 @@ async def open_host(
 
 @asynccontextmanager
 async def running(
-    core: Core, boottime: Callable[[], float], report: Callable[[str], None] | None
+    core: HostCore, boottime: Callable[[], float], report: Callable[[str], None] | None
 ) -> AsyncIterator[Host]:
     """Run `core` for as long as the block lasts. An exception of the block comes out as it is."""
     failure: BaseException | None = None

@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 import trio
 from trio.lowlevel import checkpoint, wait_readable
 
-from stack.host.host import Host as Core
+from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.arp import NeighborCache
@@ -145,7 +145,7 @@ class Runner:
     """
 
     def __init__(
-        self, core: Core, nursery: trio.Nursery, batch_frames: int, boottime: Callable[[], float] = boottime
+        self, core: HostCore, nursery: trio.Nursery, batch_frames: int, boottime: Callable[[], float] = boottime
     ) -> None:
         self.core = core
         self.down = False

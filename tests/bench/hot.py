@@ -17,7 +17,7 @@ import trio
 
 from stack import open_host
 from stack.host.deadlines import Deadlines
-from stack.host.host import Host as Core
+from stack.host.host import HostCore
 from stack.host.run import Run
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
@@ -66,20 +66,20 @@ def each_afresh(benchmark: Benchmark, target: Callable[..., object], setup: Call
 # --- frames in
 
 
-@of("stack.host.host.Host._frame")  # budget: 12 us
+@of("stack.host.host.HostCore._frame")  # budget: 12 us
 def test_frame_with_a_segment(benchmark: Benchmark) -> None:
     each_afresh(
         benchmark,
-        Core._frame,
+        HostCore._frame,
         lambda world: (world.here.host, world.interfaces[0], world.now, world.frame_from_peer(TEXT)),
     )
 
 
-@of("stack.host.host.Host._segment")  # budget: 8 us
+@of("stack.host.host.HostCore._segment")  # budget: 8 us
 def test_segment_that_was_expected(benchmark: Benchmark) -> None:
     each_afresh(
         benchmark,
-        Core._segment,
+        HostCore._segment,
         lambda world: (world.here.host, world.conn, world.frame_from_peer(TEXT)[14:], True, world.now),
     )
 
@@ -104,7 +104,7 @@ def test_run_that_goes_on(benchmark: Benchmark, checksum_ok: bool) -> None:
     each_afresh(benchmark, next_frame, run_of)
 
 
-@of("stack.host.host.Host._datagram", "stack.udp.ports.UdpPorts.flow")  # budget: 9 us
+@of("stack.host.host.HostCore._datagram", "stack.udp.ports.UdpPorts.flow")  # budget: 9 us
 def test_datagram_like_the_one_before(benchmark: Benchmark) -> None:
     world = World()
     endpoint = world.here.udp(9)
@@ -172,14 +172,14 @@ def test_new_data_acknowledged(benchmark: Benchmark) -> None:
     each_afresh(benchmark, acks.new_data_acknowledged, sent)
 
 
-@of("stack.host.host.Host.batch_end")  # budget: 12 us: an acknowledgment goes out
+@of("stack.host.host.HostCore.batch_end")  # budget: 12 us: an acknowledgment goes out
 def test_batch_end(benchmark: Benchmark) -> None:
     def touched(world: World) -> tuple[Any, ...]:
         for _ in range(2):
             world.here.host.frame(world.interfaces[0], world.now, world.frame_from_peer(TEXT))
         return world.here.host, world.now
 
-    each_afresh(benchmark, Core.batch_end, touched)
+    each_afresh(benchmark, HostCore.batch_end, touched)
 
 
 # --- segments out

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.internet.fragments import fragment
 from stack.tcp import timestamps
 from stack.tcp.connection import Connection
@@ -538,7 +538,7 @@ class Script:
                 for connection in world.users[:4]:
                     connection.packet_too_big(300 + kind * 5, connection.snd_una)
 
-    def _swap_address(self, host: Host) -> None:
+    def _swap_address(self, host: HostCore) -> None:
         second = Prefix(parse_ipv4("10.0.0.3"), 24)
         mode = ("off", "optimistic", "strict", "probed")[self.reader.number() & 3]
         if host.addresses.ours(second.address):

@@ -14,7 +14,7 @@ from dataclasses import replace
 from random import Random
 
 from stack.config import Config
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.link.device import NO_OFFLOAD, Offload
 from stack.tcp.connection import Connection
@@ -152,7 +152,7 @@ class World:
 
     def __init__(self, config: Config, *, offload: bool = False) -> None:
         self.now = 1000.0
-        self.host = Host(config, random=Random(7).randbytes, raise_errors=True)
+        self.host = HostCore(config, random=Random(7).randbytes, raise_errors=True)
         self.heard: list[bytes] = []  # IP packets the host has sent, the latest last
         self.requests: list[ArpPacket] = []
         self.frames = 0

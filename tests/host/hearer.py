@@ -7,7 +7,7 @@ from random import Random
 from stack.config import Config
 from stack.counters import Counters
 from stack.frame_buffer import FrameBuffer
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.link.memory import Ethernet
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.arp import REPLY, ArpPacket
@@ -24,7 +24,7 @@ class Hearer:
     """10.0.0.1 on a wire; the one other station answers for all addresses. `sent` is what it has heard of us."""
 
     def __init__(self, config: Config) -> None:
-        self.host = Host(config, random=Random(1).randbytes, raise_errors=True)
+        self.host = HostCore(config, random=Random(1).randbytes, raise_errors=True)
         ethernet = Ethernet()
         self.link, self._far = ethernet.attach("wire", MAC), ethernet.attach("far", PEER_MAC)
         for link in (self.link, self._far):

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from stack.config import AcdConfig, Config
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.link.memory import Ethernet, ip_pair
@@ -39,7 +39,7 @@ class World:
         self.interface: Interface = None  # type: ignore[assignment]
 
     @property
-    def host(self) -> Host:
+    def host(self) -> HostCore:
         return self.machine.host
 
     def attach(self, address: str = "10.0.0.1/24", *, acd: str | None = "off", gateway: str | None = None) -> None:

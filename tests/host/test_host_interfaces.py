@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stack.config import Config, HostConfig
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.link.memory import Ethernet
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.ethernet import EthernetHeader, VlanTag, ethernet_ii
@@ -182,7 +182,7 @@ def test_batches_are_as_long_as_configured() -> None:
 # --- records
 
 
-def records_of(host: Host) -> dict[str, Any]:
+def records_of(host: HostCore) -> dict[str, Any]:
     return {
         "interfaces": host.interfaces(),
         "neighbors": host.neighbors(),

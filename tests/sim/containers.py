@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from stack.host.host import Host
+from stack.host.host import HostCore
 
 CONTAINERS = (dict, list, set, bytearray, deque)
 _LEAVES = (str, bytes, int, float, type, ModuleType, BuiltinFunctionType, type(None))
@@ -51,7 +51,7 @@ def _ours(thing: type | FunctionType) -> bool:
     return thing.__module__.split(".")[0] == "stack"
 
 
-def sizes(host: Host, *without: object) -> Counter[str]:
+def sizes(host: HostCore, *without: object) -> Counter[str]:
     """The length of all containers together that have the same owner: "Reassembler._flows" to so many.
 
     A container in a container has the name of that with "[]" behind it. What is in `without` is not walked: links and
@@ -59,7 +59,7 @@ def sizes(host: Host, *without: object) -> Counter[str]:
     """
     found: Counter[str] = Counter()
     seen = {id(thing) for thing in without} | {id(host.counters), id(host.config)}
-    waiting: deque[tuple[str, object]] = deque([("Host", host)])  # by way of the shortest path
+    waiting: deque[tuple[str, object]] = deque([("HostCore", host)])  # by way of the shortest path
     while waiting:
         name, thing = waiting.popleft()
         if isinstance(thing, _LEAVES) or id(thing) in seen:

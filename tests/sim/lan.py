@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from stack.config import AcdConfig, Config
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.link.memory import Ethernet
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, is_link_local
 from stack.wire.arp import REPLY, ArpPacket
@@ -34,7 +34,7 @@ class Lan:
         self.link, self.wire = ethernet.attach("ours"), ethernet.attach("wire")
         for port in (self.link, self.wire):
             port.open(lambda: None)
-        self.host = Host(Config(acd=AcdConfig(mode=self.acd)), random=Random(5).randbytes, raise_errors=True)
+        self.host = HostCore(Config(acd=AcdConfig(mode=self.acd)), random=Random(5).randbytes, raise_errors=True)
         self.interface = self.host.attach(self.link, [], None, self.now)
         self.tenant = self.host.dhcp.prepare(self.interface)
         self.tenant.begin(self.now, None, None)

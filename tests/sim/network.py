@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from stack.config import Config
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.host.trace import Trace
 from stack.internet.echo import EchoResult
@@ -52,7 +52,7 @@ class Network:
         self._hash = hashlib.blake2b(digest_size=16)
 
     def machine(self, name: str, config: Config | None = None, **options: Any) -> Machine:
-        """A new host with no links yet; `options` are `Host`'s own."""
+        """A new host with no links yet; `options` are `HostCore`'s own."""
         machine = Machine(self, name, config, **options)
         self.machines.append(machine)
         return machine
@@ -152,7 +152,7 @@ class Machine:
         self.network = network
         self.name = name
         random = Random(f"{network.seed} {name}").randbytes
-        self.host = Host(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
+        self.host = HostCore(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
         self.host.wake_timer = self.arm
         self._attachments: list[Attachment] = []
         self._timer_at = inf

@@ -17,9 +17,9 @@ from tests.sim.soak import Soak
 
 CONFIG = Config()
 COUNTED: dict[str, tuple[str, ...]] = {
-    "interfaces": ("Host._interfaces",),
+    "interfaces": ("HostCore._interfaces",),
     "reported_faults": ("Barrier._reported",),
-    "connections": ("Host._connections", "TcpLayer.connections"),
+    "connections": ("HostCore._connections", "TcpLayer.connections"),
     "listeners": ("TcpLayer.listeners",),
     "half_open": ("Listener._half_open",),
     "not_accepted": ("Listener._accept_queue",),
@@ -32,7 +32,7 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "udp_endpoints": ("UdpPorts._open",),
     "udp_ports": ("UdpPorts._bound",),
     "udp_claims": ("UdpPorts._claimed",),
-    "udp_flows": ("Host._udp_flows", "UdpPorts.flows"),
+    "udp_flows": ("HostCore._udp_flows", "UdpPorts.flows"),
     "udp_datagrams": ("Endpoint._queue",),
     "udp_remotes": ("Endpoint._sent",),
     "addresses": ("Ipv4._own", "Ipv4Output._own", "Ipv4Input._own"),
@@ -44,7 +44,7 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "fragmented_datagrams": ("Reassembler._flows",),
     "fragment_sources": ("Reassembler._per_source",),
     "echo_requests": ("EchoClient._waiting",),
-    "echo_askers": ("Host._askers", "EchoServer.askers"),
+    "echo_askers": ("HostCore._askers", "EchoServer.askers"),
     "icmp_error_peers": ("RateLimit._peers",),
     "loopback_packets": ("Loopback.queue",),
     "neighbors": ("NeighborCache._entries",),

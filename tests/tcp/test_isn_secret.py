@@ -7,7 +7,7 @@ import os
 from random import Random
 
 from stack.config import Config
-from stack.host.host import Host
+from stack.host.host import HostCore
 from stack.sockets.host import open_host
 from stack.tcp.isn import initial_sequence_number
 from tests.requirements import rfc
@@ -37,11 +37,11 @@ def test_the_secret_is_128_bits_of_what_the_host_was_given_as_random() -> None:
         asked.append(count)
         return Random(7).randbytes(count)
 
-    host = Host(Config(), random=random, raise_errors=True)
+    host = HostCore(Config(), random=random, raise_errors=True)
     assert set(asked) >= {16}
     chosen = host.tcp.services.choose_iss(KEY, 0.0)
     assert chosen in {initial_sequence_number(Random(7).randbytes(count), KEY, 0.0) for count in asked if count == 16}
-    other = Host(Config(), random=Random(8).randbytes, raise_errors=True)
+    other = HostCore(Config(), random=Random(8).randbytes, raise_errors=True)
     assert other.tcp.services.choose_iss(KEY, 0.0) != chosen
 
 
