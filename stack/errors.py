@@ -7,9 +7,9 @@ understood raises `BadPacket`, which never leaves the stack: the layer that call
 import os
 
 
-def os_error(number: int) -> OSError:
+def os_error(error: int) -> OSError:
     """The exception a kernel socket would raise for this errno: the same class, number and message."""
-    return OSError(number, os.strerror(number))
+    return OSError(error, os.strerror(error))
 
 
 class BadPacket(Exception):

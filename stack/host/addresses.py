@@ -200,7 +200,7 @@ class Addresses:
         if wanted.on_conflict is not None:
             wanted.on_conflict(mac, now)
 
-    def remove(self, interface: Interface, address: bytes, now: float, number: int) -> None:
+    def remove(self, interface: Interface, address: bytes, now: float, error: int) -> None:
         """See `HostCore.remove_address`."""
         conflicts = interface.conflicts
         wanted = self._tentative.get(address)
@@ -220,15 +220,15 @@ class Addresses:
             conflicts.cancel(address)
             conflicts.unwatch(address)
         self._guarded.pop(address, None)
-        self._tcp.end_on(lambda connection: connection.local[0] == address, now, number)
-        self._ip.icmp.echo.source_gone(address, number)
+        self._tcp.end_on(lambda connection: connection.local[0] == address, now, error)
+        self._ip.icmp.echo.source_gone(address, error)
         self._ip.remove_address(interface, prefix)
-        self._udp.address_gone(address, number)
+        self._udp.address_gone(address, error)
 
-    def remove_all(self, interface: Interface, now: float, number: int) -> None:
+    def remove_all(self, interface: Interface, now: float, error: int) -> None:
         """The interface goes away, and with it what depends on any of its addresses."""
         for prefix in [*self.tentative(interface), *interface.addresses]:
-            self.remove(interface, prefix.address, now, number)
+            self.remove(interface, prefix.address, now, error)
 
     # --- the link's MTU
 

@@ -101,16 +101,16 @@ class DhcpLayer:
         if self._listening.pop(tenant.interface.index, None) is not None and not self._listening:
             self._host.udp.disclaim(CLIENT_PORT)
 
-    def end(self, interface: Interface, now: float, number: int = errno.ENETDOWN) -> None:
+    def end(self, interface: Interface, now: float, error: int = errno.ENETDOWN) -> None:
         """No DHCP on this interface any more: the address goes, and the server is told if `Tenant.release` says so.
 
-        What depends on the address ends with the errno `number`.
+        What depends on the address ends with the errno `error`.
         """
         tenant = self._tenants.pop(interface.index, None)
         if tenant is None:
             return
         self._host.parts.remove(tenant)
-        tenant.end(now, number)
+        tenant.end(now, error)
         self.stop_listening(tenant)
 
     def shutdown(self, now: float) -> None:
@@ -178,7 +178,7 @@ class Tenant:
         self.parameters: Lease | None = None  # for an address that came another way, which is...
         self.informed_about: bytes | None = None
         self._holds = False  # the address of the lease is on the interface
-        self._number_at_end = errno.ENETDOWN
+        self._error_at_end = errno.ENETDOWN
         self._routes: list[Route] = []
         self._fallback = Fallback(host, interface, self._acd, layer.moved, self._link_local_claimed)
         self._duid = duid
@@ -225,16 +225,16 @@ class Tenant:
         """Whether an address is what a server has lent us."""
         return self._holds and self.client.lease is not None and self.client.lease.address == address
 
-    def end(self, now: float, number: int) -> None:
+    def end(self, now: float, error: int) -> None:
         """Stop it, and take back what it has brought."""
-        self._number_at_end = number
+        self._error_at_end = error
         lease = self.client.lease
         if self.release:
             self.client.release(now)
         else:
             self.client.stop(now)
             if lease is not None:
-                self._take_back(lease, now, number)
+                self._take_back(lease, now, error)
         self._fallback.link_local.stop(now)
         self.interface.awaited_port = 0
 
@@ -374,19 +374,19 @@ class Tenant:
 
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
         """The lease is over."""
-        self._take_back(lease, now, self._number_at_end if reason == "released" else errno.EADDRNOTAVAIL)
+        self._take_back(lease, now, self._error_at_end if reason == "released" else errno.EADDRNOTAVAIL)
         self._layer.on_lease(self.interface, None, reason)
         self._layer.changed()
 
-    def _take_back(self, lease: Lease, now: float, number: int) -> None:
-        """Undo what the lease has done; what depends on the address ends with the errno `number`."""
+    def _take_back(self, lease: Lease, now: float, error: int) -> None:
+        """Undo what the lease has done; what depends on the address ends with the errno `error`."""
         for route in self._routes:
             self._host.ip.routes.discard(route)
         self._routes = []
         self._set_mtu(None, now)
         held, self._holds = self._holds, False
         if held and any(prefix.address == lease.address for prefix in self.interface.addresses):
-            self._host.remove_address(self.interface, lease.address, now, number)
+            self._host.remove_address(self.interface, lease.address, now, error)
 
     def denied(self, lease: Lease, reason: str, now: float) -> None:
         """The lease of old is not to be had again."""

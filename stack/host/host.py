@@ -221,16 +221,16 @@ class HostCore:
         self.addresses.add(interface, prefix, now, acd=acd, ready=ready, on_conflict=on_conflict)
 
     def remove_address(
-        self, interface: Interface, address: bytes, now: float, number: int = errno.EADDRNOTAVAIL
+        self, interface: Interface, address: bytes, now: float, error: int = errno.EADDRNOTAVAIL
     ) -> None:
-        """Take an address back; what depends on it ends with the errno `number`.
+        """Take an address back; what depends on it ends with the errno `error`.
 
         Its connections are reset, UDP endpoints bound to it report the error with their next call, and so do pings;
         routes that send from it and gateways no longer on any network go, and so do neighbours. Listeners and bound
         endpoints stay, in case the address comes back. OSError EADDRNOTAVAIL when it is not there.
         """
         self.now = now
-        self.addresses.remove(interface, address, now, number)
+        self.addresses.remove(interface, address, now, error)
 
     def network_changed(self, interface: Interface, now: float) -> None:
         """The link was away and is back, perhaps on another network: neighbours and Redirects are forgotten.

@@ -196,11 +196,11 @@ class TcpLayer:
                 del self._local_ports[port]
         self._deadlines.forget(tcb)
 
-    def drop(self, tcb: Tcb, number: int) -> None:
-        """Forget a connection that is so broken that it cannot even be aborted; outstanding calls get `number`."""
+    def drop(self, tcb: Tcb, error: int) -> None:
+        """Forget a connection that is so broken that it cannot even be aborted; outstanding calls get `error`."""
         if tcb.state is not State.CLOSED:
             tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
-            tcb.error = number
+            tcb.error = error
             tcb.deadline = inf
         give_back(tcb)
         self._closed(tcb)
@@ -214,12 +214,12 @@ class TcpLayer:
     def _listener_closed(self, listener: Listener) -> None:
         self.listeners.pop(listener.local, None)
 
-    def shutdown(self, now: float, number: int) -> None:
-        """End every listener and connection; outstanding calls get `number`."""
+    def shutdown(self, now: float, error: int) -> None:
+        """End every listener and connection; outstanding calls get `error`."""
         for listener in list(self.listeners.values()):
-            listener.close(now, number)
+            listener.close(now, error)
         for connection in list(self.connections.values()):
-            connection.abort(now, number)
+            connection.abort(now, error)
 
     # --- segments
 
@@ -335,11 +335,11 @@ class TcpLayer:
         ports = (packet[0] & 0x0F) * 4  # after the options, if there are any
         return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
-    def end_on(self, gone: Callable[[Connection], bool], now: float, number: int) -> None:
+    def end_on(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
         """Abort the connections that `gone` says have lost their interface or address."""
         for _ in range(2):  # the second time those that came back to TIME-WAIT
             for connection in [c for c in self.connections.values() if gone(c)]:
-                connection.abort(now, number)
+                connection.abort(now, error)
 
     def resumed(self, asleep_s: float, now: float) -> None:
         """The machine was suspended for so long: see `HostCore.resumed`."""

@@ -74,9 +74,9 @@ class Ping:
         self.deadline = deadline
         self.on_result = on_result
 
-    def path_failed(self, number: int) -> None:
+    def path_failed(self, error: int) -> None:
         """The request cannot be delivered."""
-        self._client.fail(self, number)
+        self._client.fail(self, error)
 
     def path_mtu_changed(self, now: float) -> None:
         """It is out already."""
@@ -210,16 +210,16 @@ class EchoClient:
                 self.fail(ping, errno.ETIMEDOUT)
         self.deadline = min((ping.deadline for ping in self._waiting.values()), default=math.inf)
 
-    def shutdown(self, number: int) -> None:
+    def shutdown(self, error: int) -> None:
         """The host ends: no answer will come to anything that is out."""
         for ping in list(self._waiting.values()):
-            self.fail(ping, number)
+            self.fail(ping, error)
 
-    def source_gone(self, address: bytes, number: int) -> None:
+    def source_gone(self, address: bytes, error: int) -> None:
         """An address of ours has gone, and no answer will come to what was sent from it."""
         for ping in list(self._waiting.values()):
             if ping.path.source == address:
-                self.fail(ping, number)
+                self.fail(ping, error)
 
     def forget(self, ping: Ping) -> None:
         """No result is wanted any more."""
@@ -230,6 +230,6 @@ class EchoClient:
             if not self._waiting:
                 self.deadline = math.inf
 
-    def fail(self, ping: Ping, number: int, error: IcmpError | None = None) -> None:
+    def fail(self, ping: Ping, error: int, icmp_error: IcmpError | None = None) -> None:
         self.forget(ping)
-        ping.on_result(EchoFailure(ping.destination, ping.identifier, ping.sequence, number, error))
+        ping.on_result(EchoFailure(ping.destination, ping.identifier, ping.sequence, error, icmp_error))

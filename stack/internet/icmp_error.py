@@ -73,17 +73,17 @@ def read_error(
     if message.type == icmp.UNREACHABLE:
         if message.code not in _UNREACHABLE:
             return None
-        number, hard = _UNREACHABLE[message.code]
+        error, hard = _UNREACHABLE[message.code]
         if message.code == icmp.FRAGMENTATION_NEEDED:
             next_hop_mtu = message.next_hop_mtu or plateau_below(header.total_length, header.header_length, path_mtu)
     elif message.type == icmp.TIME_EXCEEDED:
-        number, hard = errno.EHOSTUNREACH, _SOFT
+        error, hard = errno.EHOSTUNREACH, _SOFT
     elif message.type == icmp.REDIRECT:
         if message.code > icmp.REDIRECT_TOS_HOST:
             return None
-        number, hard = 0, _SOFT
+        error, hard = 0, _SOFT
     else:
-        number, hard = errno.EPROTO, _HARD
+        error, hard = errno.EPROTO, _HARD
     return IcmpError(
         message.type,
         message.code,
@@ -93,6 +93,6 @@ def read_error(
         header.protocol,
         quoted,
         next_hop_mtu,
-        number,
+        error,
         hard,
     )

@@ -29,7 +29,7 @@ _DONT_FRAGMENT = 0x4000
 class PathUser(Protocol):
     """Who asked for a path. An object and not two callbacks, which would cost each connection 128 bytes."""
 
-    def path_failed(self, number: int) -> None:
+    def path_failed(self, error: int) -> None:
         """The next hop cannot be resolved: an errno (EHOSTUNREACH)."""
 
     def path_mtu_changed(self, now: float) -> None:
@@ -202,10 +202,10 @@ class Path:
             self.df = True
         self.gso_max_bytes = 0 if self.df is None else self.interface.link.offload.gso_max_bytes
 
-    def failed(self, number: int) -> None:
+    def failed(self, error: int) -> None:
         """The next hop did not answer: tell whoever uses the path now."""
         if self.user is not None:
-            self.user.path_failed(number)
+            self.user.path_failed(error)
 
     def confirm(self, now: float) -> None:  # hot
         """Positive advice: what was sent here has arrived (RFC 1122 section 3.3.1.4)."""

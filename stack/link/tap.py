@@ -346,18 +346,18 @@ def _has_address(device: Any) -> bool:
 
 def _explained(error: OSError, name: str) -> OSError:
     """Why a TAP could not be had, and what to do about it, in one line."""
-    number = error.errno or errno.EINVAL
-    if number in (errno.EPERM, errno.EACCES):
+    code = error.errno or errno.EINVAL
+    if code in (errno.EPERM, errno.EACCES):
         text = (
             "a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`, or start your own program with"
             f" `unshare --map-root-user --net` ({DOCKER_HINT})"
         )
-    elif number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+    elif code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         text = f"{NODE} is missing: load its module with `modprobe tun` ({DOCKER_HINT})"
-    elif number == errno.EBUSY:
+    elif code == errno.EBUSY:
         text = "another program is using this TAP (in a lab, the lab's own host): end it, or choose another name"
-    elif number == errno.EINVAL:
+    elif code == errno.EINVAL:
         text = "there is an interface of this name that is not a TAP with one queue: choose another name"
     else:
         text = f"cannot open this TAP: {error.strerror or error}"
-    return OSError(number, f"{name}: {text}")
+    return OSError(code, f"{name}: {text}")

@@ -47,9 +47,9 @@ UDP_CORK = 1
 MSG_FASTOPEN = 0x2000_0000
 
 
-def fail(number: int) -> NoReturn:
+def fail(error: int) -> NoReturn:
     """Raise the OSError of this errno, with the kernel's text."""
-    raise OSError(number, os.strerror(number))
+    raise OSError(error, os.strerror(error))
 
 
 def _number(value: Value) -> tuple[int, ...]:

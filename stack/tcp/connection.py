@@ -75,9 +75,9 @@ class Connection(Tcb):
         user_calls.close(self, now)
         self.settle(now)
 
-    def abort(self, now: float, number: int = 0) -> None:
-        """Reset; `number` is the errno that waiting calls get."""
-        user_calls.abort(self, now, number)
+    def abort(self, now: float, error: int = 0) -> None:
+        """Reset; `error` is the errno that waiting calls get."""
+        user_calls.abort(self, now, error)
         self.settle(now)
 
     def status(self) -> user_calls.Status:
@@ -147,9 +147,9 @@ class Connection(Tcb):
             output(self, now)
         if self.reports:
             reports, self.reports = self.reports, ()
-            for number, text in reports:
+            for error, text in reports:
                 if self.on_error is not None:
-                    self.on_error(number, text)
+                    self.on_error(error, text)
         if wakes & WAKE_URGENT:
             self.on_urgent()
         if wakes & WAKE_WRITABLE and self.writable:
@@ -176,16 +176,16 @@ class Connection(Tcb):
         woken = wakes & WAKE_READABLE and self.on_readable()
         self.ack_now = not (woken or now < self.reader_until < inf)
 
-    def unreachable(self, errno: int, now: float) -> None:
+    def unreachable(self, error: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
-        self.report(errno, f"not delivered: {errorcode.get(errno, errno)}")
+        self.report(error, f"not delivered: {errorcode.get(error, error)}")
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
-            finish(self, Event.HARD_ERROR, errno, now)
+            finish(self, Event.HARD_ERROR, error, now)
             self.settle(now)
 
-    def path_failed(self, number: int) -> None:
+    def path_failed(self, error: int) -> None:
         """As `unreachable`, told by the path from the midst of something."""
-        self.unreachable(number, self.services.clock())
+        self.unreachable(error, self.services.clock())
 
     def packet_too_big(self, mtu: int, quoted_seq: int) -> bool:
         """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered.
@@ -205,7 +205,7 @@ class Connection(Tcb):
         """
         return self._quotes(quoted_seq, self.flight + 1)
 
-    def icmp_error(self, errno: int, hard: bool, quoted_seq: int, now: float) -> bool:
+    def icmp_error(self, error: int, hard: bool, quoted_seq: int, now: float) -> bool:
         """An ICMP error about a segment of ours (3.9.2.2). RFC 5927 section 4: it must be in flight.
 
         A hard error ends only an open that has not succeeded (RFC 5927 section 5.2); every other one is kept as the
@@ -215,9 +215,9 @@ class Connection(Tcb):
             return False
         fast_open.no_answer(self, now)
         if hard:
-            self.unreachable(errno, now)
+            self.unreachable(error, now)
         else:
-            self.report(errno, f"ICMP: {errorcode.get(errno, errno)}")
+            self.report(error, f"ICMP: {errorcode.get(error, error)}")
         return True
 
     def _quotes(self, quoted_seq: int, length: int) -> bool:

@@ -208,12 +208,12 @@ class Listener:
             recharge(connection)
         return connection
 
-    def close(self, now: float, number: int = 0) -> None:
+    def close(self, now: float, error: int = 0) -> None:
         """CLOSE in LISTEN: what is half open or was not accepted is reset, as nobody will ever talk to it."""
         if self.closed:
             return
         self.closed = True
-        self.error = number
+        self.error = error
         children = [*self._half_open.values(), *self._accept_queue]
         self._half_open.clear()
         self._accept_queue.clear()

@@ -320,11 +320,11 @@ class Tcb:
         if self.services.trace is not None:
             self.services.trace(self, what, details)
 
-    def report(self, number: int, text: str) -> None:
-        """A soft error (3.9.1.8): the connection goes on, but the user may want to know. `number` is an errno."""
-        self.soft_error = number
+    def report(self, error: int, text: str) -> None:
+        """A soft error (3.9.1.8): the connection goes on, but the user may want to know. `error` is an errno."""
+        self.soft_error = error
         if self.on_error is not None:
-            self.reports += ((number, text),)
+            self.reports += ((error, text),)
             self.touch()
 
     def touch(self) -> None:

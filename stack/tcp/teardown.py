@@ -11,8 +11,8 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 
 
-def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLOSED) -> None:
-    """Leave the living: `errno` (0 for a normal end) is what outstanding and later calls report.
+def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLOSED) -> None:
+    """Leave the living: `error` (0 for a normal end) is what outstanding and later calls report.
 
     What has arrived in order stays readable, as the peer was told that we have it; everything else is flushed. `to` is
     LISTEN where the RFC returns a passive open to that state: the listener lives on, this connection does not.
@@ -24,7 +24,7 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     if tcb.fast_open is not None:
         fast_open.ended(tcb, event, now)
     tcb.enter(event, to)
-    tcb.error = errno
+    tcb.error = error
     give_back(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
     tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
@@ -37,10 +37,10 @@ def finish(tcb: Tcb, event: Event, errno: int, now: float, to: State = State.CLO
     tcb.path.close()
 
 
-def reset_connection(tcb: Tcb, event: Event, errno: int, now: float) -> None:
+def reset_connection(tcb: Tcb, event: Event, error: int, now: float) -> None:
     """Send <SEQ=SND.NXT><CTL=RST>, then end (3.10.5 ABORT, and SHLD-3's "to show that data was lost")."""
     send_reset(tcb, now)
-    finish(tcb, event, errno, now)
+    finish(tcb, event, error, now)
 
 
 def enter_time_wait(tcb: Tcb, event: Event, now: float) -> None:

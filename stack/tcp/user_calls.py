@@ -182,8 +182,8 @@ def after_read(tcb: Tcb, now: float) -> None:
 
 def take_error(tcb: Tcb) -> OSError:
     """The error that ended the connection; reported once, as SO_ERROR does."""
-    number, tcb.error = tcb.error, 0
-    return os_error(number)
+    error, tcb.error = tcb.error, 0
+    return os_error(error)
 
 
 def shutdown_write(tcb: Tcb, now: float) -> None:
@@ -243,26 +243,26 @@ def close(tcb: Tcb, now: float) -> None:
         tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
 
 
-def abort(tcb: Tcb, now: float, number: int = 0) -> None:
+def abort(tcb: Tcb, now: float, error: int = 0) -> None:
     """ABORT: <SEQ=SND.NXT><CTL=RST> where the peer may still believe in the connection; delete the TCB (3.10.5).
 
-    `number` is the errno for calls that are outstanding, when it is not the user himself who aborts.
+    `error` is the errno for calls that are outstanding, when it is not the user himself who aborts.
     """
     if tcb.state is State.CLOSED:
-        _never_mind(tcb, number)
+        _never_mind(tcb, error)
         return
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
-        reset_connection(tcb, Event.ABORT, number, now)
+        reset_connection(tcb, Event.ABORT, error, now)
     else:
-        finish(tcb, Event.ABORT, number, now)
+        finish(tcb, Event.ABORT, error, now)
 
 
-def _never_mind(tcb: Tcb, number: int) -> None:
+def _never_mind(tcb: Tcb, error: int) -> None:
     """If the OPEN is still put off it will not be made any more; nobody else knows that it was meant to be."""
     if not tcb.deferred:
         return
     tcb.deferred = False
-    tcb.error = number
+    tcb.error = error
     tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
     tcb.services.closed(tcb)
     tcb.path.close()

@@ -330,26 +330,26 @@ class Endpoint:
 
     def take_error(self) -> int:
         """The pending errno, which is thereby cleared (SO_ERROR)."""
-        number, self.error = self.error, 0
-        return number
+        error, self.error = self.error, 0
+        return error
 
     def _raise_pending(self) -> None:
         if self.error:
-            number = self.take_error()
-            raise os_error(number)
+            error = self.take_error()
+            raise os_error(error)
 
-    def path_failed(self, number: int) -> None:
+    def path_failed(self, error: int) -> None:
         """An earlier datagram could not be sent or was refused; only a connected endpoint is told (RFC 1122 4.1.3.3).
 
         On an unconnected one nobody could say which destination the error is about.
         """
         if self.remote is not None and not self.closed:
-            self._fail(number)
+            self._fail(error)
 
     def path_mtu_changed(self, now: float) -> None:
         """Datagrams that are larger now are cut to fit."""
 
-    def address_gone(self, address: bytes, number: int) -> None:
+    def address_gone(self, address: bytes, error: int) -> None:
         """An address is no longer ours. One bound to it is told; for others a new source will be chosen.
 
         The address may come back, so the endpoint stays bound.
@@ -357,11 +357,11 @@ class Endpoint:
         for key in [key for key, path in self._paths.items() if path.source == address]:
             self._paths.pop(key).close()
         if self.local[0] == address:
-            self._fail(number)
+            self._fail(error)
 
-    def _fail(self, number: int) -> None:
+    def _fail(self, error: int) -> None:
         was_readable = self.readable
-        self.error = number
+        self.error = error
         if not was_readable:
             self.on_readable()
 

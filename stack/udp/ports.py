@@ -152,17 +152,17 @@ class UdpPorts:
             if not endpoints:
                 del self._bound[port]
 
-    def shutdown(self, number: int) -> None:
+    def shutdown(self, error: int) -> None:
         """The host ends: every call from now on raises OSError(number), and whoever waits is woken to make one."""
         waiting = [endpoint for endpoint in self._open if not endpoint.readable]
-        self.down = number
+        self.down = error
         for endpoint in waiting:
             endpoint.on_readable()
 
-    def address_gone(self, address: bytes, number: int) -> None:
-        """An address is no longer ours: endpoints bound to it report `number` with their next call."""
+    def address_gone(self, address: bytes, error: int) -> None:
+        """An address is no longer ours: endpoints bound to it report `error` with their next call."""
         for endpoint in list(self._open):
-            endpoint.address_gone(address, number)
+            endpoint.address_gone(address, error)
 
     # --- datagrams in
 

@@ -56,8 +56,8 @@ class World:
         )
         self.machine.settle()
 
-    def remove(self, address: bytes = US, number: int = errno.EADDRNOTAVAIL) -> None:
-        self.host.remove_address(self.interface, address, self.network.now, number)
+    def remove(self, address: bytes = US, error: int = errno.EADDRNOTAVAIL) -> None:
+        self.host.remove_address(self.interface, address, self.network.now, error)
         self.machine.settle()
 
     def arps(self) -> list[ArpPacket]:
@@ -448,7 +448,7 @@ def test_another_errno_can_be_asked_for(world: World) -> None:
     world.peer.listen(7)
     connection = world.machine.connect("10.0.0.2", 7)
     world.network.run(lambda: connection.state is State.ESTABLISHED)
-    world.remove(US, number=errno.ENETDOWN)
+    world.remove(US, error=errno.ENETDOWN)
     assert connection.error == errno.ENETDOWN
 
 

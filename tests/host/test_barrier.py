@@ -135,10 +135,10 @@ def test_without_the_barrier_the_bug_comes_out(world: World) -> None:
         world.network.run(for_s=1.0)
 
 
-def fails_with(connection: Connection, number: int) -> bool:
+def fails_with(connection: Connection, error: int) -> bool:
     with pytest.raises(OSError) as caught:
         connection.receive(1, 0.0)
-    return caught.value.errno == number
+    return caught.value.errno == error
 
 
 def check_only_that_one_died(world: World, victim: Echo, its_peer: Connection, other: Connection) -> None:

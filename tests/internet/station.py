@@ -345,9 +345,9 @@ class Listening:
         self.failures: list[int] = []
         self.changes: list[float] = []
 
-    def path_failed(self, number: int) -> None:
+    def path_failed(self, error: int) -> None:
         """An errno."""
-        self.failures.append(number)
+        self.failures.append(error)
 
     def path_mtu_changed(self, now: float) -> None:
         """The time."""
