@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import socket
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +15,7 @@ from trio.testing import MockClock
 
 import stack
 from stack.dhcp import states as dhcp_states
+from stack.sockets import options as socket_options
 from stack.tcp.states import diagram
 from tools import cli, options
 from tools.trace import Teller
@@ -136,7 +139,13 @@ def test_the_example_is_python() -> None:
     compile(block("example", "python"), "README.md", "exec")
 
 
-def test_two_hosts_on_a_segment_do_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_tested_program_with_packet_loss() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(block("lossy", "python"), "README.md", "exec"), names)
+    names["test_shout"]()
+
+
+def test_two_hosts_in_memory_do_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(block("ethernet", "python"), "README.md", "exec"), {})
     printed = capsys.readouterr().out.strip()
     assert f"prints `{printed}`:" in README
@@ -150,38 +159,69 @@ def test_the_folders_of_the_stack_are_told_and_have_a_readme() -> None:
     assert {(name, name) for name in folders} == set(named)
 
 
-def test_the_options_named_are_taken() -> None:
-    listed = set(re.findall(r"^    (--[a-z-]+) ", README, re.MULTILINE))
+def test_the_options_are_told_and_those_told_are_taken() -> None:
+    text = (TOP / "tools/README.md").read_text()
+    listed = set(re.findall(r"^    (--[a-z-]+) ", text, re.MULTILINE))
     _, parsers = cli.make_parser()
-    taken = {word for word in parsers["up"].format_help().split() if word.startswith("--")}
+    taken = {word for word in re.findall(r"--[a-z-]+", parsers["up"].format_help()) if word != "--help"}
     assert listed <= taken
-    assert {"--tap", "--address", "--mac", "--mtu", "--services", "--pcap"} <= listed
+    assert taken <= set(re.findall(r"--[a-z-]+", text))
 
 
-def test_what_its_commands_leave_in_the_checkout_is_ignored() -> None:
-    """One who has followed it has the tests and scripts/check pass nevertheless."""
-    commands = "\n".join(re.findall(r"^[$#] .*", README, re.MULTILINE))
+def test_each_command_is_told() -> None:
+    _, parsers = cli.make_parser()
+    assert set(re.findall(r"^\| `tapstack (\w+)", (TOP / "tools/README.md").read_text(), re.MULTILINE)) == set(parsers)
+
+
+def test_each_public_name_is_told() -> None:
+    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", section("Use it as a library"), re.MULTILINE)
+    told = {word for row in rows for word in re.findall(r"`(\w+)[`(]", " ".join(row))}
+    assert set(stack.__all__) <= told
+    first = {word for row in rows for word in re.findall(r"`(\w+)[`(]", row[0])}
+    assert first <= set(stack.__all__)
+
+
+def test_each_socket_option_is_told() -> None:
+    text = section("Use it as a library")
+    told = set(re.findall(r"`((?:SO|TCP|UDP|IP)_[A-Z_]+)`", text[text.index("*Socket options.*") :]))
+    ours = {name: getattr(socket_options, name) for name in ("SO_MAX_PACING_RATE", "TCP_FASTOPEN_CONNECT", "UDP_CORK")}
+    levels = {"SO": socket.SOL_SOCKET, "TCP": socket.IPPROTO_TCP, "UDP": socket.IPPROTO_UDP, "IP": socket.IPPROTO_IP}
+    numbers = {(int(levels[name.partition("_")[0]]), int(ours.get(name) or getattr(socket, name))) for name in told}
+    tables = {**socket_options.STREAM, **socket_options.DATAGRAM}
+    assert numbers == {(int(level), int(number)) for level, number in tables}
+
+
+def section(title: str) -> str:
+    """What stands under a heading of the README."""
+    start = README.index(f"## {title}\n")
+    return README[start : README.index("\n## ", start)]
+
+
+def test_what_the_commands_leave_in_the_checkout_is_ignored() -> None:
+    """One who has followed them has the tests and scripts/check pass nevertheless."""
+    text = "\n".join(readme.read_text() for readme in ALL)
+    commands = "\n".join(re.findall(r"^[$#] .*", text, re.MULTILINE))
     left = re.findall(r"(?:> |--dhcp-leasefile=)(\w+)", commands)
-    left += re.findall(r"With the program above in `(\S+)`", README)
-    assert {"look", "log", "leases", "example.py"} <= set(left)
-    assert {f"/{name}" for name in left} <= set((TOP / ".gitignore").read_text().split())
+    left += re.findall(r"With the\sprogram\sabove\sin\s`(\S+)`", text)
+    assert {"log", "leases", "example.py"} <= set(left)
+    assert {f"/{name}" for name in left} <= set(IGNORED)
 
 
 def test_the_services_named_are_served() -> None:
-    table = README[: README.index("## Is it right?")]  # where another table has such rows
-    rows = re.findall(r"^\| ([a-z]+) \| (\d+)[ |]", table, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z]+) \| (\d+)[ |]", (TOP / "tools/README.md").read_text(), re.MULTILINE)
     assert {name: int(port) for name, port in rows} == options.PORTS
 
 
 def test_the_totals_of_the_clauses_are_those_of_the_table() -> None:
+    text = (TOP / "tests/README.md").read_text()
     table = (TOP / "tests/requirements/CONFORMANCE.md").read_text()
     totals = table[table.index("| core clauses of") : table.index("\n\n## ")]
-    assert totals in README
+    assert totals in text
     rows = [row for row in totals.splitlines()[2:] if not row.startswith("| flaws ")]
     counts = [int(number) for row in rows for number in re.findall(r"(?<=\| )\d+(?= \|)", row)]
-    assert f"{sum(counts)} clauses" in README
+    assert f"{sum(counts)} clauses" in text
 
 
 def test_the_number_of_live_checks_is_the_one_that_is_expected() -> None:
     expected = (TOP / "tests/live/EXPECTED").read_text().strip()
-    assert f"live checks: {expected} passed of {expected} expected" in README
+    assert f"live checks: {expected} passed of {expected} expected" in (TOP / "tests/README.md").read_text()
