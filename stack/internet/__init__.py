@@ -1,5 +1,6 @@
-"""The internet layer: ARP, IPv4 and ICMP, each way in and out.
+"""The internet layer: ARP, IPv4 and ICMP, for packets in and packets out.
 
-Read `ipv4.py` first (what the parts are and who calls them), then `ipv4_input.py` for a packet's way in and `path.py`
-for its way out. Nothing here waits, reads a clock or draws a random number.
+Read `ipv4.py` first: it names the parts and their callers. `ipv4_input.py` then shows how a packet
+comes in, and `path.py` how one goes out. Nothing here waits, reads a clock or draws a random
+number.
 """

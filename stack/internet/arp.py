@@ -1,11 +1,13 @@
-"""The ARP cache of one Ethernet interface: who has which address, and who asks.
+"""The ARP cache of one Ethernet interface: which station has which address.
 
-See RFC 826 ("Packet Generation" and "Packet Reception"), RFC 1122 section 2.3.2 (ageing, rate limit, the packet queue)
-and RFC 1812 section 3.3.2 (station addresses that are not believed).
+See RFC 826 ("Packet Generation" and "Packet Reception"), RFC 1122 section 2.3.2 (ageing, rate
+limit, the packet queue) and RFC 1812 section 3.3.2 (station addresses that must not be believed).
 
-Two things differ from RFC 826, because any station can send any ARP packet. An entry is created only by a request for
-one of our addresses, from an address that can be on this link: otherwise anyone could fill the cache. And a packet that
-gives a known address another station is only a claim. The known station is asked first, and stays if it answers.
+Two things differ from RFC 826, because any station can send any ARP packet:
+  - Only a request for one of our addresses, from an address that can be on this link, creates an
+    entry. Otherwise any station could fill the cache.
+  - A packet that gives a known address another station is only a claim. The known station is asked
+    first, and the entry keeps it if it answers.
 """
 
 from __future__ import annotations
@@ -58,9 +60,12 @@ _UNICAST, _BROADCAST = True, False
 
 @dataclass(frozen=True, slots=True)
 class NeighborRecord:
-    """One row of the cache, for people and programs to read. `age_s` is the time since it was last confirmed.
+    """A row of the cache, as the user reads it. `age_s` is the time since the entry was last
+    confirmed.
 
-    `state` "published" is a proxy entry: requests for the address are answered with `mac`.
+    `state` is that of the entry (`neighbor.py`), or "published" for a proxy entry: requests for the
+    address are answered with `mac`. `waiting` is the number of datagrams that wait for the station
+    address.
     """
 
     address: str
@@ -75,22 +80,26 @@ def _nothing() -> None:
 
 
 class NeighborCache:
-    """Resolves the next hop's address, answers requests for ours, and keeps what it learns for a while.
+    """Resolves the addresses of next hops, answers requests for our addresses, and caches what it
+    learns.
 
-    Give it at birth:
+    Arguments:
       config, counters: `Config.arp` and the host's counters.
       mac: our 6-byte station address.
       addresses: the interface's own list of addresses, the same object, which may change in place.
       transmit: `(parts, now, offload)` writes one frame to the link.
 
-    Set afterwards, where wanted:
+    Attributes that the owner may set:
       reschedule: called when `deadline` has moved earlier.
-      on_failure: `(address, now)` is called when an address did not answer (dead gateway detection).
-      on_answer: `(address,)` is called when an address that was being asked for has answered.
-      observe: `(packet, now)` sees every valid ARP packet first (address conflict detection, RFC 5227).
-      is_gateway: `(address,)` says whether routes lead by way of an address, which is then the last to be forgotten.
+      on_failure: `(address, now)` is called when an address did not answer (dead gateway
+        detection).
+      on_answer: `(address,)` is called when an address that was being resolved has answered.
+      observe: `(packet, now)` is called first with every valid ARP packet (address conflict
+        detection, RFC 5227).
+      is_gateway: `(address,)` returns whether an address is the gateway of a route. Gateways are
+        evicted last.
 
-    `published` is what is answered about others.
+    `published` answers requests for the addresses of other hosts.
     """
 
     def __init__(
@@ -122,9 +131,9 @@ class NeighborCache:
     # --- looking up and sending
 
     def neighbor(self, address: bytes) -> Neighbor:
-        """The entry for a next hop, made if there is none yet. Nothing is sent before there is something to send.
-
-        Broadcast and group addresses map to their station addresses without ARP (RFC 894, RFC 1112 section 6.4).
+        """The entry for a next hop, or a new one. Nothing is sent until a datagram is to be sent.
+        Broadcast and group addresses map to their station addresses without ARP (RFC 894, RFC 1112
+        section 6.4).
         """
         known = self._entries.get(address)
         if known is not None:
@@ -144,10 +153,13 @@ class NeighborCache:
         on_error: OnError | None = None,
         offload: bytes = b"",
     ) -> Neighbor:
-        """Send the packets of one datagram to a neighbour, now or when its address is known; returns the live entry.
+        """Send the packets of one datagram to a neighbour, now or when its station address is
+        known.
 
-        At most `queue_packets` datagrams wait for one address, the newest (RFC 1122 section 2.3.2.2). `on_error` is
-        called with EHOSTUNREACH if the address does not answer.
+        Returns the entry in the cache, which may be another object than `neighbor`.
+
+        The newest `queue_packets` datagrams wait for each address (RFC 1122 section 2.3.2.2).
+        `on_error` is called with EHOSTUNREACH if the address does not answer.
         """
         if neighbor.ethernet is None and neighbor.state == GONE:
             neighbor = self._entries.get(neighbor.address) or self._create(neighbor.address)
@@ -164,7 +176,7 @@ class NeighborCache:
         return neighbor
 
     def resolve(self, address: bytes, now: float) -> bool:
-        """Whether what is sent to `address` would leave at once; if not it is asked for, with nothing to send yet."""
+        """Whether a datagram to `address` would leave at once. If not, resolve the address now."""
         neighbor = self.neighbor(address)
         if neighbor.ethernet is not None:
             return True
@@ -177,15 +189,20 @@ class NeighborCache:
         return neighbor.ethernet is not None
 
     def suspect(self, address: bytes, now: float, sent_at: float = math.inf, genuine: bool = True) -> None:
-        """Negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do not seem to arrive.
+        """Take negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do
+        not seem to arrive.
 
-        The entry remains in use while the address is asked for again, by broadcast: the address may have moved, or the
-        entry may be a forger's, and the forger answers too. So if another station answers in time, it is believed.
+        The entry remains in use while the address is asked for again. The request is a broadcast:
+        the address may have moved to another station, or the entry may be a forgery whose author
+        would answer a unicast request. If another station answers within `claim_wait_s`, its answer
+        is believed.
 
-        When the trouble is far behind a gateway, that would let a forger in. So a station that is vouched for is asked
-        by unicast first, and the answer of another one is an ordinary claim. A station is vouched for by a recent
-        acknowledgment, or by any, if the advice is not `genuine` because a stranger's SYN caused it. And a packet that
-        was sent at `sent_at`, before this station was learnt, went to another one and is no evidence against this one.
+        When the trouble lies behind a gateway, a broadcast would give a forger its chance. A
+        station that is vouched for is therefore asked by unicast first, and an answer by another
+        station is an ordinary claim. An acknowledgment of something sent through the station
+        vouches for it: a recent one, or any one if the advice is not `genuine`, which means that a
+        SYN from a possibly forged address caused it. A packet sent at `sent_at`, before this
+        station was learnt, went to another station and is no evidence against this one.
         """
         neighbor = self._entries.get(address)
         if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:
@@ -211,9 +228,11 @@ class NeighborCache:
     # --- packets in
 
     def receive(self, data: Buffer, now: float) -> None:
-        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet Reception".
+        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet
+        Reception".
 
-        Except that only a request for one of our addresses makes an entry, see the head of this file.
+        One thing differs: only a request for one of our addresses creates an entry (see the head of
+        this file).
         """
         try:
             packet = ArpPacket.parse(data)
@@ -223,7 +242,7 @@ class NeighborCache:
         if is_group_mac(packet.sender_mac) or packet.sender_mac == MAC_ZERO:
             self.counters.drop("arp_bad_sender")
             return
-        if packet.sender_mac == self.mac:  # our own, come back by way of a hub (RFC 5227 section 2.1.1)
+        if packet.sender_mac == self.mac:  # our own packet, which a hub has sent back (RFC 5227 section 2.1.1)
             self.counters.drop("arp_from_ourselves")
             return
         if self.observe is not None:
@@ -252,7 +271,10 @@ class NeighborCache:
         return any(prefix.address == address for prefix in self.addresses)
 
     def _merge(self, packet: ArpPacket, now: float) -> bool:
-        """Update the entry of the sender if there is one; a new station address supersedes one that is silent."""
+        """Update the sender's entry, if there is one; returns whether there is.
+
+        Another station address than the known one is only a claim, unless the entry is in doubt.
+        """
         neighbor = self._entries.get(packet.sender_ip)
         if neighbor is None or not self._can_be_another(packet.sender_ip):
             return False
@@ -266,11 +288,13 @@ class NeighborCache:
         return True
 
     def _claimed(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
-        """Another station claims the address of a known one: ask the known one whether it still has it.
+        """Another station claims a known address: ask the known station whether it still has the
+        address.
 
-        The request is unicast, so that a switch brings it to that station alone. If no answer comes within
-        `claim_wait_s`, it was a failover, and the newest claim is believed. A request that is out already will do.
-        However many claims come, at most one request is sent in `request_interval_s`.
+        The request is unicast, so that a switch delivers it to that station alone. Without an
+        answer within `claim_wait_s` the address has moved (a failover), and the newest claim is
+        believed. If a request is out already, its answer counts. At most one request is sent in
+        `request_interval_s`, for any number of claims.
         """
         if neighbor.claim is not None:
             if neighbor.claim != mac:
@@ -288,13 +312,18 @@ class NeighborCache:
                 self._decide(neighbor, mac, now, now)
 
     def _can_be_another(self, address: bytes) -> bool:
-        """Whether it can be the address of another host: a probe's 0.0.0.0 or our own cannot."""
+        """Whether this can be the address of another host.
+
+        Our own and the 0.0.0.0 of a probe cannot.
+        """
         if is_this_network(address) or is_loopback(address) or address[0] >= 224:
             return False
         return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
 
     def _is_on_link(self, address: bytes) -> bool:
-        """Whether it belongs to one of our networks, or to the one that every link has (RFC 3927 section 2.6.2)."""
+        """Whether it is on one of our networks, or link-local, which is on every link (RFC 3927
+        section 2.6.2).
+        """
         return is_link_local(address) or any(prefix.contains(address) for prefix in self.addresses)
 
     def _confirm(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
@@ -302,7 +331,7 @@ class NeighborCache:
         if neighbor.claim is not None and neighbor.claim != mac:
             self.counters.drop("arp_claim")
         neighbor.claim = None
-        if neighbor.mac != mac:  # what vouched for the other station does not vouch for this one
+        if neighbor.mac != mac:  # acknowledgments that came through the other station say nothing about this one
             neighbor.learnt_at = now
             neighbor.vouched_at = neighbor.doubted_until = -math.inf
         neighbor.learn(mac, self.mac)
@@ -319,15 +348,19 @@ class NeighborCache:
                     self.transmit([neighbor.ethernet or b"", packet], now, waiting.offload)
 
     def _reply(self, request: ArpPacket, now: float) -> None:
-        """Swap the fields, put our own in the sender's place, and send it by unicast (RFC 826, RFC 5227 2.5, 2.6)."""
+        """Answer by unicast: swap the fields and put our addresses in the sender's (RFC 826,
+        RFC 5227 2.5, 2.6).
+        """
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
         self.transmit_arp(reply, request.sender_mac, now)
 
     def _decide(self, neighbor: Neighbor, claim: bytes, due: float, now: float) -> None:
-        """The known station has not answered by `due`: believe the claim, with two exceptions.
+        """Decide about a claim when the known station has not answered by `due`: believe it, with
+        two exceptions.
 
-        While acknowledgments of packets sent to it still arrive, its answer is only late, in a long queue: ask again.
-        And when this host itself runs late, the answer may have arrived and not been read: wait a moment, once.
+        If acknowledgments of packets sent to the known station still arrive, its answer is only
+        late, in a long queue: ask again. If this host itself runs late, the answer may have arrived
+        and not been read yet: wait once more.
         """
         moment_s = self.config.claim_wait_s / 2
         if now < neighbor.vouched_at + moment_s:
@@ -341,7 +374,9 @@ class NeighborCache:
     # --- asking
 
     def request(self, neighbor: Neighbor, unicast: bool, now: float) -> None:
-        """Ask who has the neighbour's address: everyone, or only the station that had it last."""
+        """Ask which station has the neighbour's address, by broadcast, or by unicast to the one
+        known last.
+        """
         target = neighbor.mac if unicast and neighbor.mac is not None else MAC_BROADCAST
         neighbor.requested_at = now
         packet = ArpPacket(REQUEST, self.mac, self._source_for(neighbor.address), MAC_ZERO, neighbor.address)
@@ -357,23 +392,29 @@ class NeighborCache:
     def transmit_arp(self, packet: ArpPacket, target: bytes, now: float, ethertype: int = ETHERTYPE_ARP) -> None:
         """Send an ARP packet to the station address `target`.
 
-        But from a link-local address to all, so that two hosts with the same one find out (RFC 3927 section 2.5).
+        A packet from a link-local address is broadcast instead, so that two hosts with the same
+        address detect the conflict (RFC 3927 section 2.5).
         """
         if is_link_local(packet.sender_ip):
             target = MAC_BROADCAST
         self.transmit([ethernet_ii(target, self.mac, ethertype), packet.build()], now, b"")
 
     def _poll(self, neighbor: Neighbor, now: float) -> None:
-        """Ask the station that had the address last, before giving the entry up (RFC 1122 section 2.3.2.1 (2))."""
+        """Ask the known station by unicast before the entry is given up (RFC 1122
+        section 2.3.2.1 (2)).
+        """
         self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
 
     def _start(self, neighbor: Neighbor, plan: tuple[bool, ...], now: float) -> None:
-        """Begin to ask, but never more often than once per `request_interval_s` (RFC 1122 section 2.3.2.1)."""
+        """Begin to ask, at most once per `request_interval_s` (RFC 1122 section 2.3.2.1).
+
+        `plan` has one item for each request: unicast or broadcast.
+        """
         if neighbor.mac is None:
             neighbor.state = INCOMPLETE
         else:
             neighbor.state = PROBING
-            neighbor.learn(neighbor.mac, self.mac)  # a stale entry is in use again
+            neighbor.learn(neighbor.mac, self.mac)  # a stale entry gets its link header back
         neighbor.plan, neighbor.attempts = plan, 0
         earliest = neighbor.requested_at + self.config.request_interval_s
         if now < earliest:
@@ -395,15 +436,15 @@ class NeighborCache:
             self.reschedule()
 
     def on_deadline(self, now: float) -> None:
-        """Ask again, give up, or refresh what is due."""
+        """For each entry that is due: ask again, refresh it, let it become stale, or give it up."""
         for neighbor in [entry for entry in self._entries.values() if entry.deadline <= now]:
             if neighbor.deadline > now:
-                continue  # answering one failure changed another entry
+                continue  # the failure of another entry has changed this one
             if neighbor.state == REACHABLE and neighbor.used:
                 self._poll(neighbor, now)
             elif neighbor.state == REACHABLE:
                 neighbor.state = STALE
-                neighbor.ethernet = None  # so that the next packet comes by way of `send`
+                neighbor.ethernet = None  # without a link header the next packet must come through `send`
                 self._schedule(neighbor, now + self.config.stale_s)
             elif neighbor.state == STALE:
                 self._remove(neighbor)
@@ -416,7 +457,10 @@ class NeighborCache:
         self.deadline = min((entry.deadline for entry in self._entries.values()), default=math.inf)
 
     def _fail(self, neighbor: Neighbor, now: float) -> None:
-        """No answer: those who wait are told. The next packet starts from the beginning."""
+        """Give up: no station has answered.
+
+        The senders of waiting datagrams are told; the next one asks anew.
+        """
         waiting = self._take_waiting(neighbor)
         self._remove(neighbor)
         for datagram in waiting:
@@ -435,7 +479,9 @@ class NeighborCache:
         return neighbor
 
     def _evict(self) -> None:
-        """Make room, for several at once, so that a flood pays for few scans: the entries least worth keeping go."""
+        """Remove the least useful entries, a sixteenth of the table at once, so that a flood causes
+        few scans.
+        """
 
         def worth(neighbor: Neighbor) -> tuple[bool, float, bool, bool, float]:
             known = neighbor.mac is not None
@@ -454,18 +500,23 @@ class NeighborCache:
             self._remove(neighbor)
 
     def set_permanent(self, address: bytes, mac: bytes, now: float) -> None:
-        """The user says where a neighbour is. What waits for it goes out. ValueError for what can be no neighbour."""
+        """Set a neighbour's station address by hand, and send what waits for it.
+
+        Raises ValueError when either address cannot be that of another host on this link.
+        """
         if not (self._can_be_another(address) and self._is_on_link(address)):
-            raise ValueError(f"{format_ipv4(address)} can be no other host on this link")
+            raise ValueError(f"{format_ipv4(address)} cannot be another host on this link")
         if len(mac) != 6 or mac in (MAC_ZERO, MAC_BROADCAST, self.mac):
-            raise ValueError(f"{format_mac(mac)} is no other station's address")
+            raise ValueError(f"{format_mac(mac)} cannot be another station's address")
         neighbor = self._entries.get(address) or self._create(address)
         self._confirm(neighbor, mac, now)
         neighbor.state = PERMANENT
         neighbor.deadline = math.inf
 
     def forget(self, address: bytes) -> bool:
-        """Forget one neighbour, permanent or not, and whatever waits for it; whether it was known."""
+        """Forget one neighbour, permanent or not, and what waits for it; returns whether it was
+        known.
+        """
         neighbor = self._entries.get(address)
         if neighbor is None:
             return False
@@ -475,11 +526,15 @@ class NeighborCache:
         return True
 
     def publish(self, address: bytes, mac: bytes | None) -> None:
-        """Answer requests for an address that is another's, by `mac` or our own. ValueError where that cannot be."""
+        """Answer requests for another host's address with `mac`, or with our own station address
+        for None.
+
+        Raises ValueError when `address` cannot be another host's, or `mac` cannot be a station's.
+        """
         if not self._can_be_another(address):
-            raise ValueError(f"{format_ipv4(address)} is no address to answer for")
+            raise ValueError(f"{format_ipv4(address)} cannot be another host's address")
         if mac is not None and (len(mac) != 6 or mac == MAC_ZERO or is_group_mac(mac)):
-            raise ValueError(f"{format_mac(mac)} is no station's address")
+            raise ValueError(f"{format_mac(mac)} cannot be a station's address")
         self.published.proxies[address] = mac
 
     def _remove(self, neighbor: Neighbor) -> None:
@@ -501,7 +556,10 @@ class NeighborCache:
         return waiting
 
     def flush(self) -> None:
-        """Forget all that was learnt, as when the link goes down; nobody is told. What the user has set stays."""
+        """Forget all learnt entries, as when the link goes down. Permanent entries stay.
+
+        Datagrams that wait are dropped and counted; their senders are not told.
+        """
         for neighbor in [entry for entry in self._entries.values() if entry.state != PERMANENT]:
             for _ in self._take_waiting(neighbor):
                 self.counters.drop("arp_unresolved")
@@ -509,9 +567,10 @@ class NeighborCache:
         self.deadline = math.inf
 
     def addresses_changed(self, gone: bytes | None = None) -> None:
-        """Our addresses are others now: forget who is no longer on any of our networks, or has become ourselves.
+        """Forget the neighbours that are on none of our networks any more, and addresses that are
+        now our own.
 
-        What waits to be sent from the address that has `gone` is not sent any more.
+        Datagrams that wait and have the address `gone` as their source are dropped.
         """
         for neighbor in list(self._entries.values()):
             if gone is not None:

@@ -1,6 +1,7 @@
 """Address conflict detection on one Ethernet interface: probe, announce, watch, and defend.
 
-See RFC 5227: section 2.1.1 (probing), 2.3 (announcing), 2.4 (ongoing detection: (b) defend once, (c) always).
+See RFC 5227: section 2.1.1 (probing), 2.3 (announcing), 2.4 (ongoing detection: (b) defend once,
+(c) always).
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ OnConflict = Callable[[bytes, float], None]
 
 @dataclass(slots=True)
 class _Probe:
-    """An address being asked for. `in_use`: it is used already, and whoever else probes for it is answered."""
+    """An address that is being probed.
+
+    `in_use`: we use it already, and ARP answers other hosts' probes for it.
+    """
 
     done: Done
     due: float
@@ -30,7 +34,7 @@ class _Probe:
 
 @dataclass(slots=True)
 class _Announcement:
-    """An address of ours that the others are being told of."""
+    """An address of ours that is being announced to the link."""
 
     due: float
     sent: int = 0
@@ -38,7 +42,10 @@ class _Announcement:
 
 @dataclass(slots=True)
 class _Watch:
-    """An address in use, and when another host last claimed it; without `yields`, when a claim was last answered."""
+    """An address in use, to be defended. `conflict_at` is when another host last claimed it.
+
+    If `yields` is false, `conflict_at` is when a claim was last answered.
+    """
 
     on_conflict: OnConflict
     yields: bool
@@ -50,19 +57,21 @@ def _nothing() -> None:
 
 
 class Conflicts:
-    """Give it at birth:
+    """Probes for, announces and defends the addresses of one interface.
 
+    Arguments:
       config, counters: `Config.acd` and the host's counters.
       mac: the interface's 6-byte station address.
-      random: `(n)` gives n bytes.
+      random: `(n)` returns n random bytes.
       transmit: `(packet, station address, now)` sends one ARP packet.
 
-    Set afterwards, where wanted:
+    Attributes that the owner may set:
       reschedule: called when `deadline` has moved earlier.
-      is_ours: `(mac)`: whether a station address is one of this host's, on any of its interfaces.
+      is_ours: `(mac)` returns whether a station address is one of this host's, on any of its
+        interfaces.
 
-    `receive` is to see every ARP packet of the interface, `on_deadline` to be called when `deadline` is reached.
-    `conflicts` is how many there have been.
+    The owner passes every ARP packet of the interface to `receive`, and calls `on_deadline` when
+    `deadline` is reached. `conflicts` counts the conflicts so far.
     """
 
     def __init__(
@@ -82,7 +91,7 @@ class Conflicts:
         self.conflicts = 0
         self._random = random
         self._transmit = transmit
-        self._began_at = -math.inf  # the last probing
+        self._began_at = -math.inf  # when the last probing began
         self._probes: dict[bytes, _Probe] = {}
         self._announcements: dict[bytes, _Announcement] = {}
         self._watched: dict[bytes, _Watch] = {}
@@ -91,52 +100,57 @@ class Conflicts:
         """How many addresses are being probed, announced or watched."""
         return len(self._probes) + len(self._announcements) + len(self._watched)
 
-    # --- what the host wants
+    # --- calls by the host
 
     def probe(self, address: bytes, now: float, done: Done, *, in_use: bool = False) -> None:
-        """Find out whether another host has `address`: `done(its station address or None, now)` is called once.
+        """Find out whether another host has `address`; then call `done(its station address or None,
+        now)` once.
 
-        That takes 4 to 7 seconds when nobody has it. After MAX_CONFLICTS conflicts one probing begins per
-        RATE_LIMIT_INTERVAL (section 2.1.1). A second probing of the same address replaces the first.
+        A free address takes 4 to 7 seconds. After MAX_CONFLICTS conflicts one probing begins per
+        RATE_LIMIT_INTERVAL (section 2.1.1). A second probing of the same address replaces the
+        first.
 
-        With `in_use` the address is used meanwhile: another host's probe is then no conflict, since ARP tells that
-        host that the address is taken.
+        With `in_use` the address is used meanwhile. Another host's probe is then not a conflict,
+        since our ARP reply tells that host that the address is taken.
         """
         probe = self._probes[address] = _Probe(done, now + self._uniform(0.0, self.config.PROBE_WAIT_S), in_use)
         self._due_at(probe.due)
 
     def cancel(self, address: bytes) -> None:
-        """Stop probing for `address`, if that goes on; `done` is not called."""
+        """Stop probing for `address`, if it is being probed. `done` is not called."""
         self._probes.pop(address, None)
 
     def is_probing(self, address: bytes) -> bool:
-        """Whether `probe` has not come to an answer yet."""
+        """Whether `address` is being probed."""
         return address in self._probes
 
     def announce(self, address: bytes, now: float) -> None:
-        """Tell everybody that `address` is ours: at once, and again after ANNOUNCE_INTERVAL (section 2.3)."""
+        """Announce to the link that `address` is ours: now, and again after ANNOUNCE_INTERVAL
+        (section 2.3).
+        """
         announcement = self._announcements[address] = _Announcement(now)
         self._announce_next(address, announcement, now)
 
     def watch(self, address: bytes, on_conflict: OnConflict, *, yields: bool = True) -> None:
-        """Defend `address`, which is in use: by section 2.4 (b), or (c) if `yields` is false.
+        """Defend `address`, which is in use: by section 2.4 (b), or by (c) if `yields` is false.
 
-        (b): the first other host that claims it is answered by one announcement. A second claim within DEFEND_INTERVAL
-        means that the address has to be given up at once: `on_conflict(station address, now)`, and no more watching.
+        (b): one announcement answers the first claim by another host. At a second claim within
+        DEFEND_INTERVAL the address must be given up at once: `on_conflict(station address, now)` is
+        called, and the address is no longer watched.
 
-        (c): a claim is answered by one announcement and told to `on_conflict`, both at most once in DEFEND_INTERVAL,
-        however many claims there are. The address is kept.
+        (c): one announcement answers a claim, and `on_conflict` is called. Both happen at most once
+        in DEFEND_INTERVAL, for any number of claims. The address is kept.
         """
         self._watched[address] = _Watch(on_conflict, yields)
 
     def defend(self, address: bytes, mac: bytes, now: float) -> None:
-        """Answer a claim for a watched address that its probes have brought to light."""
+        """Defend a watched address against a claim that came in answer to our probes."""
         watch = self._watched.get(address)
         if watch is not None:
             self._defend(address, watch, mac, now)
 
     def unwatch(self, address: bytes) -> None:
-        """The address is no longer in use: neither watched nor announced."""
+        """Stop watching and announcing `address`: it is no longer in use."""
         self._watched.pop(address, None)
         self._announcements.pop(address, None)
 
@@ -145,10 +159,10 @@ class Conflicts:
     def receive(self, packet: ArpPacket, now: float) -> None:
         """Look at an ARP packet, request or reply alike (sections 2.1.1 and 2.4)."""
         if self.is_ours(packet.sender_mac):
-            return  # an echo of ours, from a hub or an access point
+            return  # our own packet, which a hub or an access point has sent back
         probe = self._probes.get(packet.sender_ip)
         wanted = packet.sender_ip
-        if packet.sender_ip == ANY and packet.operation == REQUEST:  # a probe: somebody is about to take the address
+        if packet.sender_ip == ANY and packet.operation == REQUEST:  # a probe: its sender wants the target address
             wanted = packet.target_ip
             probe = self._probes.get(wanted)
             if probe is not None and probe.in_use:
@@ -184,7 +198,9 @@ class Conflicts:
     # --- time
 
     def on_deadline(self, now: float) -> None:
-        """Send the next probe or announcement, or say that nobody objected."""
+        """Send the probes and announcements that are due, and report the addresses that proved to
+        be free.
+        """
         for address, probe in list(self._probes.items()):
             if probe.due <= now and self._probes.get(address) is probe:
                 self._probe_next(address, probe, now)
@@ -233,6 +249,9 @@ class Conflicts:
         return low + (high - low) * int.from_bytes(self._random(4), "big") / 2**32
 
     def _send(self, sender: bytes, target: bytes, now: float) -> None:
-        """A probe (sender ANY) or an announcement (sender and target are the address): section 1.1."""
+        """Send a probe (the sender is ANY) or an announcement (sender and target are the address).
+
+        Section 1.1.
+        """
         self.counters["arpOutProbes" if sender == ANY else "arpOutAnnouncements"] += 1
         self._transmit(ArpPacket(REQUEST, self.mac, sender, MAC_ZERO, target), MAC_BROADCAST, now)

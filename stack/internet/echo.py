@@ -1,5 +1,6 @@
-"""The echo client: asks other hosts whether they are there, and matches their answers. See RFC 792 and RFC 1122
-section 3.2.2.6.
+"""The echo client: sends Echo Requests and matches the replies.
+
+See RFC 792 and RFC 1122 section 3.2.2.6.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from stack.wire.numbers import PROTO_ICMP
 
 @dataclass(frozen=True, slots=True)
 class EchoReply:
-    """An answer: who sent it, how long it took in seconds, the TTL and TOS it came with, and the data it returned."""
+    """An answer: its source, the round-trip time in seconds, its TTL and TOS, and the data that it
+    returned.
+    """
 
     source: bytes
     identifier: int
@@ -35,7 +38,11 @@ class EchoReply:
 
 @dataclass(frozen=True, slots=True)
 class EchoFailure:
-    """No answer will come. `error` is None when the reason is our own: ARP failed, or the time is up (ETIMEDOUT)."""
+    """No answer will come. `error` is the ICMP error that says so.
+
+    It is None when this host gave up by itself: ARP failed, the time is up (ETIMEDOUT), our address
+    was removed, or the host is shutting down.
+    """
 
     destination: bytes
     identifier: int
@@ -48,7 +55,7 @@ EchoResult = EchoReply | EchoFailure
 
 
 class Ping:
-    """One request that is out. `cancel` forgets it."""
+    """A request that waits for its answer. `cancel` forgets it."""
 
     __slots__ = (
         "_client", "deadline", "destination", "identifier", "length", "on_result", "path", "sent_at", "sequence",
@@ -79,10 +86,12 @@ class Ping:
         self._client.fail(self, error)
 
     def path_mtu_changed(self, now: float) -> None:
-        """It is out already."""
+        """Do nothing: the request has been sent already."""
 
     def cancel(self) -> None:
-        """Nobody waits any more; cancelling twice, or after the result, is fine."""
+        """Stop waiting: `on_result` will not be called. Does nothing after the result or a first
+        `cancel`.
+        """
         self._client.forget(self)
 
 
@@ -91,9 +100,10 @@ def _nothing() -> None:
 
 
 class EchoClient:
-    """Give it at birth: `Config.icmp`, the counters, IP's output side, and `random(n)`.
+    """Sends Echo Requests and keeps those that wait for an answer.
 
-    `reschedule` (set afterwards) is called when `deadline` has moved earlier.
+    Arguments: `Config.icmp`, the counters, IP's output side, and `random(n)`, which returns n
+    random bytes. `reschedule` (set afterwards) is called when `deadline` has moved earlier.
     """
 
     def __init__(
@@ -129,9 +139,10 @@ class EchoClient:
     ) -> Ping:
         """Send one Echo Request; `on_result` is called once, with an EchoReply or an EchoFailure.
 
-        Identifier and sequence number are chosen if not given. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EMSGSIZE,
-        EACCES (a broadcast address without `broadcast`), EADDRINUSE (that identifier and sequence number are out
-        already), ENOBUFS (too many are out).
+        Identifier and sequence number are chosen if not given. Raises OSError: ENETUNREACH,
+        EADDRNOTAVAIL, EMSGSIZE, EACCES (a broadcast address without `broadcast`), EADDRINUSE (a
+        request with that identifier and sequence number waits already), ENOBUFS (too many requests
+        wait).
         """
         if len(self._waiting) >= self.config.echoes_max:
             raise os_error(errno.ENOBUFS)
@@ -170,7 +181,10 @@ class EchoClient:
                 return self._sequence
 
     def receive(self, received: Received, message: IcmpMessage) -> None:
-        """Take an Echo Reply: it must come from whom we asked, unless we asked a group."""
+        """Take an Echo Reply.
+
+        Its source must be the destination of the request, unless that was a group.
+        """
         ping = self._waiting.get((message.identifier, message.sequence))
         if ping is not None and ping.destination != received.source:
             if not (ping.path.broadcast or ping.path.multicast):
@@ -186,9 +200,10 @@ class EchoClient:
         ping.on_result(reply)
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error that quotes an ICMP message of ours; whether it belongs to a request that is out.
+        """Take an ICMP error that quotes an ICMP message of ours. Returns whether a waiting request
+        matches it.
 
-        An error that quotes an echo reply of ours is not believed: anyone can have us send one.
+        An error that quotes an Echo Reply of ours is not believed: any host can make us send one.
         """
         if error.quoted[0] != ECHO_REQUEST:
             return False
@@ -204,25 +219,25 @@ class EchoClient:
         return True
 
     def on_deadline(self, now: float) -> None:
-        """Give up those whose time is up."""
+        """Give up the requests whose time is up."""
         for ping in [ping for ping in self._waiting.values() if ping.deadline <= now]:
             if self._waiting.get((ping.identifier, ping.sequence)) is ping:
                 self.fail(ping, errno.ETIMEDOUT)
         self.deadline = min((ping.deadline for ping in self._waiting.values()), default=math.inf)
 
     def shutdown(self, error: int) -> None:
-        """The host ends: no answer will come to anything that is out."""
+        """The host ends: fail all waiting requests."""
         for ping in list(self._waiting.values()):
             self.fail(ping, error)
 
     def source_gone(self, address: bytes, error: int) -> None:
-        """An address of ours has gone, and no answer will come to what was sent from it."""
+        """An address of ours was removed: fail the requests that were sent from it."""
         for ping in list(self._waiting.values()):
             if ping.path.source == address:
                 self.fail(ping, error)
 
     def forget(self, ping: Ping) -> None:
-        """No result is wanted any more."""
+        """Remove a request without calling `on_result`."""
         key = (ping.identifier, ping.sequence)
         if self._waiting.get(key) is ping:
             del self._waiting[key]

@@ -1,9 +1,14 @@
-"""The echo server: RFC 792 and RFC 1122 section 3.2.2.6. It keeps ready what an answer to who asks often needs.
+"""The echo server (RFC 792, RFC 1122 section 3.2.2.6). Hosts that ping us repeatedly get a prepared
+path.
 
-A host that is pinged has nothing else to do, as a rule: all that it executes for an answer comes cold into the
-processor's caches, and costs five times what it does under load. So the second request in a row from somebody is the
-last that goes all the way through IP and ICMP. For those that follow a path is ready (`answer`), until its route
-changes, as it does with our addresses, or until the time is over and all is forgotten.
+A host that is pinged is idle as a rule. The code and data that an answer needs are then in none of
+the processor's caches, and an answer costs five times what it costs under load. A prepared path
+keeps that work small: the answer needs no route lookup, and the request does not pass through IP
+and ICMP input.
+
+The second request in a row from the same host prepares a path for it, and `answer` answers the
+requests that follow. A prepared path is used until its route or our addresses change. All of them
+are forgotten when a fixed time is over.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from stack.wire.icmp import ECHO_REQUEST
 from stack.wire.numbers import PROTO_ICMP
 
 _IP_HEADER = 20
-_CODE, _CHECKSUM, _REST = 1, 2, 4  # where these are, in the message
+_CODE, _CHECKSUM, _REST = 1, 2, 4  # offsets in the ICMP message
 
 
 def _nothing() -> None:
@@ -28,7 +33,8 @@ def _nothing() -> None:
 
 
 class EchoServer:
-    """`askers` are those for whom a path is ready, by their address and ours that they ask.
+    """`prepared_paths` has a path for each pair of a pinging host's address and our address that it
+    pings.
 
     `reschedule` (set afterwards) is called when `deadline` has moved earlier.
     """
@@ -38,14 +44,17 @@ class EchoServer:
         self._config = config
         self._counters = counters
         self._output = output
-        self._last = b""  # who asked last
+        self._last = b""  # the key of the last request
         self.deadline = inf
         self.reschedule: Callable[[], None] = _nothing
 
     def answered(self, received: Received) -> None:
-        """A request has been answered the long way; its source, TTL and addresses are as they should be.
+        """Note that IP and ICMP input have answered a request. The second in a row from one host
+        prepares a path.
 
-        What we ask ourselves comes in by no link, and who asks by one in our name has to be refused, the long way.
+        IP input has checked its addresses. Our own pings arrive by loopback and get no
+        prepared path. A request from the wire with our source address is spoofed: IP input must see
+        and reject it.
         """
         asker = received.source + received.local
         if received.broadcast or received.options or asker != self._last:
@@ -54,7 +63,7 @@ class EchoServer:
         if not self._config.askers_max or self._output.owner(received.source) is not None:
             return
         path = self.askers.pop(asker, None)
-        if path is not None:  # its route has changed
+        if path is not None:  # its route has changed, so `answer` could not use it
             path.close()
         elif len(self.askers) >= self._config.askers_max:
             self.askers.pop(next(iter(self.askers))).close()
@@ -64,7 +73,10 @@ class EchoServer:
             self.reschedule()
 
     def answer(self, path: Path, packet: memoryview, now: float) -> bool:  # hot
-        """Answer a packet without options from somebody in `askers`. False: nothing was done, it goes the long way."""
+        """Answer an ICMP packet without IP options by a path in `prepared_paths`.
+
+        Returns False, having changed nothing, when IP input must handle the packet.
+        """
         message = packet[_IP_HEADER:]
         if (
             message[0] != ECHO_REQUEST
@@ -73,7 +85,9 @@ class EchoServer:
             or int.from_bytes(message, "big") % 0xFFFF
         ):
             return False
-        # The type is 0 instead of 0x08, and the rest is the same (RFC 1624). For 0 there are two ways to write it.
+        # The reply differs from the request in the type alone: 0 instead of 8 (RFC 1624). A
+        # checksum of zero has two representations, 0x0000 and 0xFFFF, so IP input computes that one
+        # anew.
         checksum = ((message[_CHECKSUM] << 8) + message[_CHECKSUM + 1] + (ECHO_REQUEST << 8)) % 0xFFFF
         if not checksum:
             return False
@@ -87,7 +101,7 @@ class EchoServer:
         return True
 
     def on_deadline(self, now: float) -> None:
-        """The time is over: a host that nobody asks any more has nothing left of it."""
+        """Forget all prepared paths; hosts that still ping will be learned again."""
         if now >= self.deadline:
             self.deadline = inf
             self._last = b""

@@ -1,13 +1,15 @@
-"""Cutting a datagram into fragments, and putting fragments together again.
+"""Fragmentation and reassembly.
 
-See RFC 791 section 3.2 (the procedures), RFC 815 (the hole algorithm used here), RFC 1122 section 3.3.2 (timeout),
-RFC 1858 and RFC 5722 (why overlaps that contradict each other are refused).
+See RFC 791 section 3.2 (the procedures), RFC 815 (the hole algorithm used here), RFC 1122
+section 3.3.2 (timeout), RFC 1858 and RFC 5722 (why overlaps that contradict each other are
+refused).
 
-Overlaps: a datagram that was sent again, or doubled on the way, may have been cut at other places the second time.
-Where all copies of an octet are equal it does not matter which one is used, and RFC 791 section 3.2 puts them together.
-Copies that differ are an attack or a broken sender: the whole datagram is given up, with all of its fragments still to
-come, as RFC 5722 section 4 prescribes for IPv6 (RFC 791 would let the later copy win, which RFC 1858 shows to be
-dangerous).
+Overlaps: a datagram that was retransmitted or duplicated may be fragmented at other offsets the
+second time. If all copies of an octet are equal, any of them may be used, and the datagram is
+reassembled as RFC 791 section 3.2 says. If copies differ, the sender is broken or an attacker. Then
+the whole datagram is discarded, with the fragments of it that are still to come, as RFC 5722
+section 4 prescribes for IPv6. RFC 791 would let the later copy win, and RFC 1858 shows that this is
+dangerous.
 """
 
 from __future__ import annotations
@@ -26,17 +28,19 @@ from stack.wire.ipv4_options import copied_options
 from stack.wire.numbers import PROTO_TCP
 
 _INFINITY = 1 << 20
-"""Past the last byte any datagram can have: the end of the hole RFC 815 starts with."""
+"""Larger than the offset of any byte of a datagram: the end of the hole that RFC 815 starts with.
+"""
 
 
 _NOT_ECT, _ECT_0, _CE = 0b00, 0b10, 0b11  # RFC 3168 section 5
 
 
 def fragment(header: Ipv4Header, payload: Buffer, mtu: int) -> list[bytes]:
-    """The packets, each at most `mtu` bytes, that carry `payload` under `header`; as few as possible, in order.
+    """Split a datagram into as few packets as possible, in order, of at most `mtu` bytes each.
 
-    `header` may itself be that of a fragment. Its total length and checksum are computed anew. RFC 791 section 3.2,
-    "An Example Fragmentation Procedure". ValueError when not even 8 bytes of payload fit beside the header.
+    `header` may itself be that of a fragment. Its total length and checksum are computed anew.
+    RFC 791 section 3.2, "An Example Fragmentation Procedure". Raises ValueError when less than 8
+    bytes of payload fit beside the header.
     """
     if header.header_length + len(payload) <= mtu:
         return [_packet(header, header.fragment_offset, payload, header.more_fragments, header.options)]
@@ -76,11 +80,14 @@ def _packet(header: Ipv4Header, offset: int, payload: Buffer, more: bool, option
 
 
 FlowKey = tuple[bytes, bytes, int, int]
-"""Source, destination, protocol, identification: what makes fragments belong together (RFC 791 section 3.2)."""
+"""Source, destination, protocol and identification.
+
+Fragments of one datagram have them in common (RFC 791 3.2).
+"""
 
 
 class Flow:
-    """One datagram while it is being put together."""
+    """A datagram that is being reassembled."""
 
     __slots__ = (
         "charged", "deadline", "ecn", "end", "first", "holes", "interface", "key", "pieces", "quote", "reached",
@@ -91,22 +98,24 @@ class Flow:
         self.key = key
         self.interface = interface
         self.deadline = deadline
-        self.pieces: dict[int, bytes] = {}  # by offset, disjoint
-        self.starts: list[int] = []  # their offsets, in ascending order
-        self.end: int | None = None  # where the datagram ends, as the last fragment says
-        self.reached = 0  # it goes on behind this, as another fragment says
+        self.pieces: dict[int, bytes] = {}  # by offset; they do not overlap
+        self.starts: list[int] = []  # the offsets of the pieces, in ascending order
+        self.end: int | None = None  # where the datagram ends; None until the last fragment has come
+        self.reached = 0  # the datagram is longer than this: the end of the last fragment that has MF
         self.holes: list[tuple[int, int]] = [(0, _INFINITY)]  # first and last byte missing, in ascending order
         self.first: Ipv4Header | None = None
-        self.quote = b""  # the first fragment as it came, as far as an ICMP error will quote it
+        self.quote = b""  # the beginning of the first fragment as it came, for an ICMP error to quote
         self.charged = 0  # bytes counted against the memory limit
-        self.refused = False  # given up: what is still to come is dropped
+        self.refused = False  # discarded: fragments that are still to come are dropped
         self.ecn = 0  # one bit for each ECN codepoint that a fragment had
 
 
 @dataclass(frozen=True, slots=True)
 class Reassembled:
-    """A datagram that is whole again: the first fragment's header, all of the payload, and the first fragment as it
-    came, as far as an ICMP error would quote it."""
+    """A whole datagram: the first fragment's header, and the payload.
+
+    `quote` is the beginning of the first fragment as it came, for an ICMP error to quote.
+    """
 
     header: Ipv4Header
     quote: bytes
@@ -115,7 +124,10 @@ class Reassembled:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A datagram given up by the timer; `quote` is its fragment zero, empty when that never came."""
+    """A datagram that the timer has discarded.
+
+    `header` and `quote` are fragment zero's, if that came.
+    """
 
     interface: Interface
     header: Ipv4Header | None
@@ -123,24 +135,28 @@ class Expired:
 
 
 class Reassembler:
-    """Fragments in, datagrams out; bounded in datagrams, in datagrams per source, in bytes, in holes and in time.
+    """Puts fragments together to datagrams.
 
-    When a limit is reached the oldest datagram (of that source, or of all) makes room, so that fragments that never
-    become whole cannot shut out later ones for the length of the timeout.
+    There are limits to the datagrams, the datagrams of one source, the bytes, the holes of one
+    datagram, and the time. When the limit of datagrams or bytes is reached, the oldest datagram
+    makes room (the source's own at the limit of a source). Otherwise fragments that never become
+    whole would keep out others until the timeout.
     """
 
     def __init__(self, config: IpConfig, counters: Counters) -> None:
         self.config = config
         self.counters = counters
         self.charged = 0  # bytes held, overhead included
-        self._flows: dict[FlowKey, Flow] = {}  # oldest first, so the first one's deadline is the earliest
+        self._flows: dict[FlowKey, Flow] = {}  # the oldest first: its deadline is the earliest
         self._per_source: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._flows)
 
     def tables(self) -> dict[str, int]:
-        """The datagrams being reassembled, their sources, and the octets charged for them."""
+        """How many datagrams are being reassembled, their sources, and the octets charged for
+        them.
+        """
         return {
             "fragmented_datagrams": len(self._flows),
             "fragment_sources": len(self._per_source),
@@ -149,15 +165,16 @@ class Reassembler:
 
     @property
     def deadline(self) -> float:
-        """When `on_deadline` is due; math.inf with nothing waiting."""
+        """When `on_deadline` is due; math.inf when no datagram is being reassembled."""
         for flow in self._flows.values():
             return flow.deadline
         return math.inf
 
     def add(self, interface: Interface, header: Ipv4Header, packet: Buffer, now: float) -> Reassembled | None:
-        """Take one fragment; `packet` is it whole, cut to its total length. The datagram if this completes it.
+        """Take one fragment. Returns the datagram if this completes it.
 
-        Raises BadPacket with the reason when the fragment cannot be used.
+        `packet` is the whole fragment with its header, without padding. Raises BadPacket with the
+        reason when the fragment cannot be used.
         """
         payload = packet[header.header_length : header.total_length]
         first = header.fragment_offset
@@ -190,27 +207,34 @@ class Reassembler:
         return self._complete(flow)
 
     def discard(self, header: Ipv4Header) -> None:
-        """A whole datagram came under the key of a waiting one, which it releases (RFC 791 section 3.2)."""
+        """Discard the fragments that have the key of a whole datagram which just came (RFC 791
+        section 3.2).
+        """
         flow = self._flows.get((header.source, header.destination, header.protocol, header.identification))
         if flow is not None:
             self.counters["ipSystemStatsReasmFails"] += 1
             self._close(flow)
 
     def forget(self, interface: Interface) -> None:
-        """The interface is going away: what came in by it is given up, and nobody is told."""
+        """Discard the fragments that came in by an interface that is being removed.
+
+        No ICMP error is sent.
+        """
         for flow in [flow for flow in self._flows.values() if flow.interface is interface]:
             self.counters["ipSystemStatsReasmFails"] += 1
             self._close(flow)
 
     def resumed(self, asleep_s: float) -> None:
-        """The machine was suspended for so long: what waits has waited longer."""
+        """Move the deadlines `asleep_s` earlier: the machine was suspended that long, and `now` did
+        not count it.
+        """
         for flow in self._flows.values():
             flow.deadline -= asleep_s
 
     def on_deadline(self, now: float) -> list[Expired]:
-        """Give up what has waited too long; those given up for age alone are returned, so that ICMP can tell.
+        """Discard the datagrams whose time is over (RFC 1122 section 3.3.2).
 
-        RFC 1122 section 3.3.2.
+        Returns them, for ICMP to report, except those that were refused before.
         """
         expired = []
         while self._flows:
@@ -225,7 +249,7 @@ class Reassembler:
         return expired
 
     def _check(self, header: Ipv4Header, length: int) -> None:
-        """Refuse what no sender that follows RFC 791 section 3.2 makes."""
+        """Refuse fragments that a sender which follows RFC 791 section 3.2 does not make."""
         if length == 0:
             raise BadPacket("ipv4_fragment_empty")
         if header.more_fragments and length % 8:
@@ -233,14 +257,17 @@ class Reassembler:
         if header.fragment_offset + length + header.header_length > MAX_LENGTH:
             raise BadPacket("ipv4_fragment_too_long")
         if header.protocol == PROTO_TCP:
-            # RFC 1858 section 4 and RFC 3128: fragments that split a TCP header exist only to fool a filter.
+            # RFC 1858 section 4 and RFC 3128: fragments that split a TCP header exist only to fool
+            # a filter.
             if header.fragment_offset == 8 or (header.fragment_offset == 0 and length < 16):
                 raise BadPacket("ipv4_fragment_tiny")
 
     def _news(self, flow: Flow, first: int, payload: bytes, more: bool) -> list[tuple[int, bytes]] | None:
-        """What of a fragment was not here before, by offset; None when it contradicts what was.
+        """The parts of a fragment that had not come yet, with their offsets; None when the fragment
+        contradicts others.
 
-        It does when an octet differs, and when the two do not agree on where the datagram ends.
+        It contradicts them when an octet differs, or when it puts the end of the datagram
+        elsewhere.
         """
         end = first + len(payload)
         if more:
@@ -269,7 +296,9 @@ class Reassembler:
         return news
 
     def _punch(self, flow: Flow, first: int, last: int, more: bool) -> None:
-        """RFC 815 section 3, steps 1 to 7, for octets that lie within one hole."""
+        """Fill octets `first` to `last`, which lie within one hole: RFC 815 section 3, steps 1 to
+        7.
+        """
         for index, (hole_first, hole_last) in enumerate(flow.holes):
             if first > hole_last:  # step 2
                 continue
@@ -282,7 +311,7 @@ class Reassembler:
             return
 
     def _complete(self, flow: Flow) -> Reassembled:
-        """RFC 815 section 3, step 8."""
+        """Put the pieces together: RFC 815 section 3, step 8."""
         self._close(flow)
         header = flow.first
         payload = b"".join(flow.pieces[offset] for offset in flow.starts)
@@ -295,7 +324,12 @@ class Reassembler:
         return Reassembled(header, flow.quote, payload)
 
     def _codepoint(self, flow: Flow) -> int:
-        """RFC 3168 section 5.3, for fragments that differ: CE is neither lost nor made out of nothing."""
+        """The ECN codepoint of a datagram whose fragments have different ones (RFC 3168
+        section 5.3).
+
+        CE in one fragment marks the datagram, unless another fragment is Not-ECT: then the datagram
+        is dropped.
+        """
         if not flow.ecn & 1 << _CE:
             return _NOT_ECT if flow.ecn & 1 << _NOT_ECT else _ECT_0
         if flow.ecn & 1 << _NOT_ECT:
@@ -330,7 +364,9 @@ class Reassembler:
         self._close(flow)
 
     def _refuse(self, flow: Flow, reason: str) -> None:
-        """Keep the key until its time is up, without the bytes, so that later fragments are dropped too."""
+        """Discard a datagram's bytes and keep its key until the timeout, so that later fragments
+        are dropped too.
+        """
         self.counters["ipSystemStatsReasmFails"] += 1
         flow.refused = True
         freed = flow.charged - self.config.reassembly_overhead_bytes

@@ -1,7 +1,8 @@
-"""ICMP on the way in: answers queries, sorts errors to those they concern, takes Redirects.
+"""ICMP input: answers queries, hands errors to the protocol that they are about, and follows
+Redirects.
 
-See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 5927 (which errors to believe), RFC 6633 (no
-Source Quench) and RFC 6918 (no Information and Address Mask messages).
+See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 5927 (which errors to
+believe), RFC 6633 (no Source Quench) and RFC 6918 (no Information and Address Mask messages).
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from stack.wire.icmp import IcmpMessage
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
 
 ErrorHandler = Callable[[IcmpError, float], bool]
-"""`(error, now)`: whether the error belongs to something the protocol really sent and still knows (RFC 5927).
+"""`(error, now)` returns whether the quote is of a packet that the protocol has sent and still
+knows (RFC 5927).
 
-Every message that changes a route, a path MTU or a connection passes one of these first.
+Every message that changes a route, a path MTU or a connection passes such a handler first.
 """
 
 _IN_COUNTERS: dict[int, str] = {
@@ -44,10 +46,15 @@ _IN_COUNTERS: dict[int, str] = {
 
 
 class Icmp:
-    """Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)` and `clock_ms()`, milliseconds since
-    midnight UT. Without a clock Timestamp requests are not answered, and timestamp options not filled in.
+    """The ICMP module of one host.
 
-    `error_handlers[protocol]` is what a transport protocol registers.
+    Arguments:
+      config, counters, output: `Config.icmp`, the host's counters, and IP's output side.
+      random: `(n)` returns n random bytes.
+      clock_ms: `()` returns the milliseconds since midnight UT. With None Timestamp requests are
+        not answered, and timestamp options are not filled in.
+
+    A transport protocol registers its handler of errors in `error_handlers[protocol]`.
     """
 
     def __init__(
@@ -68,7 +75,9 @@ class Icmp:
         self.clock_ms = clock_ms
 
     def tables(self) -> dict[str, int]:
-        """Our requests that wait for an answer, frequent pingers, and peers with a budget of errors."""
+        """How many echo requests wait for an answer, hosts have a prepared path, and peers have an
+        error budget.
+        """
         return {
             "echo_requests": len(self.echo),
             "echo_askers": len(self.echo_server.askers),
@@ -76,7 +85,7 @@ class Icmp:
         }
 
     def receive(self, received: Received) -> None:
-        """Take an ICMP message: the handler of protocol 1."""
+        """Take an ICMP message. This is IP's handler of protocol 1."""
         self.counters["icmpInMsgs"] += 1
         try:
             message = IcmpMessage.parse(received.payload)
@@ -108,14 +117,14 @@ class Icmp:
     # --- queries
 
     def _echo(self, received: Received, message: IcmpMessage) -> None:
-        """All the data goes back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
+        """Send all the data back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
         if received.broadcast and not self.config.answer_broadcast_echo:
             raise BadPacket("icmp_broadcast_echo")
         if self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body)):
             self.echo_server.answered(received)
 
     def _timestamp(self, received: Received, message: IcmpMessage) -> None:
-        """RFC 1122 section 3.2.2.8."""
+        """Answer a Timestamp request (RFC 1122 section 3.2.2.8)."""
         if self.clock_ms is None or not self.config.answer_timestamp or received.broadcast:
             raise BadPacket("icmp_timestamp")
         time_ms = self.clock_ms()
@@ -124,7 +133,9 @@ class Icmp:
         self._answer(received, reply)
 
     def _answer(self, received: Received, message: IcmpMessage) -> bool:
-        """Whether it could be sent."""
+        """Send an answer, with the request's route options where it has some; returns whether it
+        could be sent.
+        """
         destination, options = received.source, b""
         if received.options:
             destination, options = reply_route(
@@ -157,22 +168,29 @@ class Icmp:
             raise BadPacket("icmp_too_big_fits")
         self._believe(error, received.now)
         if error.next_hop_mtu:
-            # A TCP quote must have a sequence number in flight, and TCP knows which sizes have arrived (RFC 5927). For
-            # another protocol a stranger gets a valid quote from our answer to it: it counts for that protocol alone.
+            # TCP has checked that the quoted sequence number is in flight and that packets of this
+            # size have not arrived (RFC 5927). For another protocol any host can learn a valid
+            # quote from an answer of ours. So such an error changes the path MTU of that protocol
+            # alone.
             protocol = None if error.protocol == PROTO_TCP else error.protocol
             self.output.lower_mtu(error.quoted_destination, error.next_hop_mtu, received.now, protocol=protocol)
 
     def _believe(self, error: IcmpError, now: float) -> None:
-        """Hand an error to the protocol that it is about. BadPacket if the quote is not what that protocol sent."""
+        """Hand an error to the protocol that it is about.
+
+        Raises BadPacket if that has not sent what is quoted.
+        """
         handler = self.error_handlers.get(error.protocol)
         if handler is None or not handler(error, now):
             raise BadPacket("icmp_error_unmatched")
 
     def _redirect(self, received: Received, message: IcmpMessage, error: IcmpError) -> None:
-        """RFC 1122 section 3.2.2.2: what is not legal, or not from the current first hop, is discarded.
+        """Take a Redirect. One that is not legal, or not from the current first hop, is discarded
+        (RFC 1122 3.2.2.2).
 
-        So is one that could be forged: always if it does not quote a datagram that we have sent, and by default if no
-        configured route has the new gateway (Linux: secure_redirects).
+        Two more checks are made, since anyone can forge a Redirect. It must quote a datagram that
+        we have sent. And by default the new gateway must be one of a configured route (as with
+        Linux's `secure_redirects`).
         """
         routes, now = self.output.routes, received.now
         redirect = error.quoted_destination, message.gateway, received.source, received.interface, now

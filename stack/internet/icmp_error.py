@@ -1,7 +1,8 @@
-"""ICMP errors that reach us, as transport protocols want them: which datagram, what went wrong, is it final.
+"""ICMP errors that reach us, in the form that transport protocols use: the datagram, the errno,
+soft or hard.
 
-See RFC 792, RFC 1122 sections 3.2.2.1 to 3.2.2.5 and 4.2.3.9 (soft and hard errors). The errnos are those a Linux
-socket reports for the same message.
+See RFC 792, RFC 1122 sections 3.2.2.1 to 3.2.2.5 and 4.2.3.9 (soft and hard errors). The errno is
+the one that a Linux socket reports for the same message.
 """
 
 from __future__ import annotations
@@ -40,14 +41,19 @@ class IcmpError:
     """An error about a datagram that claims to be ours.
 
     Attributes:
-      type, code: as in the message; source: who sent the error.
-      quoted_source, quoted_destination, protocol: from the quoted IP header; quoted_source is one of our addresses.
-      quoted: the first bytes of what followed that header, at least 8.
-      next_hop_mtu: for "fragmentation needed" the MTU in bytes, guessed where the router does not tell; else 0.
-      errno: what to report; 0 for a Redirect, which is not reported: the protocol only says whether the quote is its
-      own. hard: a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
+      type, code: those of the message.
+      source: the address of the sender of the error.
+      quoted_source, quoted_destination, protocol: from the quoted IP header; quoted_source is one
+        of our addresses.
+      quoted: the first bytes of the payload of the quoted datagram, at least 8.
+      next_hop_mtu: for "fragmentation needed" the MTU in bytes, guessed where the router does not
+        tell; else 0.
+      errno: the error to report. 0 for a Redirect, which is not reported: the protocol only checks
+        the quote.
+      hard: whether a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
 
-    Anyone may forge one: whether `quoted` belongs to something sent lately is for the protocol to check (RFC 5927).
+    Any host can forge an error, so the protocol must check that it has sent what is `quoted`
+    (RFC 5927).
     """
 
     type: int
@@ -65,9 +71,10 @@ class IcmpError:
 def read_error(
     message: IcmpMessage, source: bytes, header: Ipv4Header, quoted: bytes, path_mtu: int
 ) -> IcmpError | None:
-    """What `message` from `source` says; None when its code means nothing to us.
+    """Interpret the error `message` from `source`; None when its code is unknown.
 
-    `header` and `quoted` are what it quotes; `path_mtu` is the estimate until now for that destination.
+    `header` and `quoted` are the quoted IP header and the bytes after it. `path_mtu` is the
+    estimate so far for the quoted destination.
     """
     next_hop_mtu = 0
     if message.type == icmp.UNREACHABLE:

@@ -1,7 +1,8 @@
-"""ICMP errors of our own: when one may be sent, to whom, what it quotes, and how often.
+"""ICMP errors that we send: when one may be sent, what it quotes, and how often.
 
-See RFC 1122 section 3.2.2 (never about an error, a broadcast, a later fragment, or to what is no single host) and RFC
-1812 section 4.3.2 (576 bytes of quotation, rate limits).
+See RFC 1122 section 3.2.2 and RFC 1812 section 4.3.2 (576 bytes of quotation, rate limits). The
+former forbids an error about an error, about a broadcast, about a fragment other than the first,
+and to a source that is not a single host.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.virtio import TCP_CHECKSUM, UDP_CHECKSUM
 
 _HEADERS = 28
-"""Of the message that quotes: IP and ICMP."""
+"""The length of the IP and ICMP headers of an error."""
 
 _CHECKSUM_AT = {PROTO_TCP: TCP_CHECKSUM, PROTO_UDP: UDP_CHECKSUM}
 
@@ -38,7 +39,11 @@ OUT_COUNTERS: dict[int, str] = {
 
 
 class IcmpOutput:
-    """Sends ICMP messages. Give it at birth: `Config.icmp`, the counters, IP's output side, `random(n)`."""
+    """Sends ICMP messages.
+
+    Arguments: `Config.icmp`, the counters, IP's output side, and `random(n)`, which returns n
+    secret bytes.
+    """
 
     def __init__(
         self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
@@ -63,7 +68,10 @@ class IcmpOutput:
         tos: int = 0,
         options: bytes = b"",
     ) -> bool:
-        """Send a message; what cannot be sent is counted and forgotten. Whether it was sent."""
+        """Send a message; returns whether it was sent.
+
+        A message that cannot be sent is counted and dropped.
+        """
         alone = message.type in icmp.ERRORS
         self.counters["icmpOutMsgs"] += 1
         self.counters[OUT_COUNTERS[message.type]] += 1
@@ -79,23 +87,30 @@ class IcmpOutput:
     # --- errors about a datagram that came in
 
     def protocol_unreachable(self, received: Received) -> None:
-        """There is no handler for the protocol (RFC 1122 section 3.2.2.1)."""
+        """Report that no handler takes the datagram's protocol (RFC 1122 section 3.2.2.1)."""
         self._about(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)))
 
     def port_unreachable(self, received: Received) -> None:
-        """Nobody listens on the port (RFC 1122 section 4.1.3.1)."""
+        """Report that no socket is bound to the datagram's port (RFC 1122 section 4.1.3.1)."""
         self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
 
     def source_route_failed(self, received: Received) -> None:
-        """We are a stop on its route and no router (RFC 1122 section 3.3.5)."""
+        """Report that the datagram's source route goes on from here: we forward nothing (RFC 1122
+        section 3.3.5).
+        """
         self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
 
     def parameter_problem(self, received: Received, pointer: int) -> None:
-        """The byte at `pointer` of its header is wrong (RFC 1122 section 3.2.2.5)."""
+        """Report that the byte at `pointer` of the datagram's header is wrong (RFC 1122
+        section 3.2.2.5).
+        """
         self._about(received, icmp.parameter_problem(pointer, self._quote(received)))
 
     def reassembly_exceeded(self, expired: Expired, now: float) -> None:
-        """Some of its fragments did not come in time; told only if the first did (RFC 1122 section 3.3.2)."""
+        """Report that fragments of a datagram did not come in time (RFC 1122 section 3.3.2).
+
+        Nothing is sent when the first fragment is missing.
+        """
         header = expired.header
         if header is None:
             return
@@ -130,7 +145,9 @@ class IcmpOutput:
         self.send(received.local, received.source, message, received.now)
 
     def may_answer(self, received: Received) -> bool:
-        """Whether an error about this datagram may be sent at all: RFC 1122 section 3.2.2's five exceptions."""
+        """Whether an error about this datagram may be sent at all: RFC 1122 section 3.2.2's five
+        exceptions.
+        """
         source = received.source
         if received.broadcast or is_multicast(received.destination):
             return False
@@ -148,7 +165,11 @@ class IcmpOutput:
 
 
 def _as_on_a_wire(received: Received) -> Buffer:
-    """The datagram, with its checksum where the link vouched for one that may be partial: senders compare the quote."""
+    """The datagram to quote, with a complete checksum, since the original sender may compare the
+    quote.
+
+    Where the link has vouched for the checksum, the field may hold only a partial one.
+    """
     at = _CHECKSUM_AT.get(received.protocol)
     if not received.checksum_ok or at is None or len(received.payload) < at + 2:
         return received.quote
@@ -156,8 +177,8 @@ def _as_on_a_wire(received: Received) -> Buffer:
     covered = len(segment)
     if received.protocol == PROTO_UDP:
         if segment[at : at + 2] == b"\0\0":
-            return received.quote  # none was computed
-        covered = min(covered, int.from_bytes(segment[4:6], "big"))  # what follows the length is no part of it
+            return received.quote  # its sender computed no checksum
+        covered = min(covered, int.from_bytes(segment[4:6], "big"))  # the checksum ends where UDP's length says
     segment[at : at + 2] = b"\0\0"
     pseudo = pseudo_sum(received.source, received.destination, received.protocol, covered)
     checksum = internet_checksum(segment[:covered], pseudo)

@@ -1,7 +1,9 @@
-"""What an interface is to the internet layer: a link, the addresses this host has on it, and its neighbours.
+"""An interface as the internet layer sees it: a link, this host's addresses on it, and the
+neighbours.
 
-`stack.host` makes them. A host has as many as it likes; the strong model of RFC 1122 section 3.3.4.2 is used
-throughout: an address belongs to its interface, and a datagram for it is taken nowhere else.
+`stack.host` makes interfaces, and a host may have several. The strong model of RFC 1122
+section 3.3.4.2 is used throughout: an address belongs to one interface, and only that interface
+takes datagrams for it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class Offload(Protocol):
-    """What a link can do for us (`stack.link.device.Offload` has it)."""
+    """As much of `stack.link.device.Offload` as the internet layer uses: the work that a link takes
+    over.
+    """
 
     @property
     def checksum(self) -> bool: ...
@@ -27,7 +31,7 @@ class Offload(Protocol):
 
 
 class IpLink(Protocol):
-    """As much of a link as the internet layer needs (`stack.link.device.Link` has it)."""
+    """As much of `stack.link.device.Link` as the internet layer uses."""
 
     @property
     def ip_offset(self) -> int: ...
@@ -45,17 +49,17 @@ class Interface(Protocol):
     """One attachment of the host to a network.
 
     Attributes:
-      name: for people: "tap0".
+      name: the name that users see, such as "tap0".
       index: a small number, different for every interface of the host.
-      link: where frames go.
+      link: frames are written to it.
       mtu: the largest IP packet in bytes that fits one frame.
       mac: our station address, None on a link that carries bare IP packets.
-      addresses: the host's addresses on this link, the preferred one first. Always the same list object: it is
-        changed in place, by way of `Ipv4.add_address` and `Ipv4.remove_address`.
+      addresses: the host's addresses on this link, the preferred one first. Always the same list
+        object: it is changed in place, by way of `Ipv4.add_address` and `Ipv4.remove_address`.
       neighbors: the ARP cache; None on a link that carries bare IP packets.
-      loopback: whether what is sent here comes back to ourselves.
-      awaited_port: UDP datagrams to this port are taken whatever address they are for, since one of ours is not known
-        yet (RFC 2131 section 4.1); 0 for none.
+      loopback: whether packets sent here come back to this host.
+      awaited_port: UDP datagrams to this port are taken for any destination address, because our
+        address is not known yet (RFC 2131 section 4.1); 0 for none.
     """
 
     @property
@@ -100,8 +104,8 @@ def send_frame(counters: Counters, link: IpLink, parts: list[Buffer], now: float
 def is_broadcast_to(interface: Interface, address: bytes) -> bool:
     """Whether a datagram that came in for `address` was broadcast.
 
-    RFC 1122 section 3.3.6: the limited broadcast, the subnet's and the network's all-ones address, and the all-zeros
-    forms of 4.2BSD.
+    RFC 1122 section 3.3.6: the limited broadcast, the subnet's and the network's all-ones address,
+    and the all-zeros forms of 4.2BSD.
     """
     if address in (BROADCAST, ANY) or is_subnet_broadcast(interface, address):
         return True
@@ -113,12 +117,18 @@ def is_broadcast_to(interface: Interface, address: bytes) -> bool:
 
 
 def is_broadcast_on(interface: Interface, address: bytes) -> bool:
-    """Whether sending to `address` out of this interface is a broadcast (RFC 919): the forms that are still sent."""
+    """Whether a datagram sent to `address` out of this interface is a broadcast (RFC 919).
+
+    Only the forms that are still sent count: all ones, and all ones under the mask of a network of
+    ours.
+    """
     return address in (BROADCAST, LINK_LOCAL_BROADCAST, *[prefix.broadcast for prefix in interface.addresses])
 
 
 def is_subnet_broadcast(interface: Interface, address: bytes) -> bool:
-    """Whether `address` is all ones or all zeros under the mask of one of our networks here: no single host."""
+    """Whether `address` is all ones or all zeros under the mask of a network of ours on this
+    interface.
+    """
     for prefix in interface.addresses:
         broadcast = prefix.broadcast
         if broadcast is not None and (address == broadcast or address == prefix.network):
@@ -127,7 +137,10 @@ def is_subnet_broadcast(interface: Interface, address: bytes) -> bool:
 
 
 def _classful(address: bytes) -> Prefix | None:
-    """The class A, B or C network an address was in before CIDR: net-directed broadcasts go by it."""
+    """The class A, B or C network of an address, before CIDR.
+
+    Net-directed broadcasts are defined by it.
+    """
     first = address[0]
     if first < 128:
         return Prefix(address, 8)

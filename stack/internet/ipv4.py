@@ -1,6 +1,7 @@
-"""The internet layer of one host: IPv4 in and out, ICMP, and what they need to be woken for.
+"""The internet layer of one host: IPv4 input and output, ICMP, and their deadlines.
 
-See RFC 791, RFC 792 and RFC 1122 section 3; the parts are in `ipv4_input`, `ipv4_output`, `path`, `icmp`.
+See RFC 791, RFC 792 and RFC 1122 section 3. The parts are in `ipv4_input`, `ipv4_output`, `path`
+and `icmp`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,19 @@ def _nothing() -> None:
 
 
 class Ipv4:
-    """Give it at birth: `Config.ip`, `Config.icmp`, the host's counters, and `random(n)` (n secret bytes).
+    """IPv4 and ICMP of one host.
 
-    Then register protocols in `handlers` and `icmp.error_handlers`, add interfaces, and:
-      - call `receive` for every IP packet, `on_deadline(now)` when `deadline` is reached;
-      - set `reschedule`, called when `deadline` has moved earlier, and `on_addresses`, called when an interface has
-        other addresses or another MTU;
-      - read `loopback` like any other link (`open` it with a `wake`) and `receive` what it gives.
+    Arguments: `Config.ip`, `Config.icmp`, the host's counters, `random(n)`, which returns n secret
+    bytes, and `clock_ms()`, the milliseconds since midnight UT (see `Icmp`).
+
+    The owner registers protocols in `handlers` and `icmp.error_handlers`, and adds interfaces. Then
+    it must
+      - call `receive` for every IP packet, and `on_deadline(now)` when `deadline` is reached;
+      - set `reschedule`, which is called when `deadline` has moved earlier;
+      - set `on_addresses`, which is called when the addresses or the MTU of an interface have
+        changed;
+      - read `loopback` like any other link (`open` it with a `wake`), and pass its packets to
+        `receive`.
     """
 
     def __init__(
@@ -47,7 +54,7 @@ class Ipv4:
         self.counters = counters
         self.loopback = Loopback(config)
         self.interfaces: list[Interface] = [self.loopback]
-        self._own: dict[bytes, Interface] = {}  # whose address it is: asked several times a connection, and a datagram
+        self._own: dict[bytes, Interface] = {}  # each address of ours and its interface
         self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback)
         self.icmp = Icmp(icmp_config, counters, self.output, random, clock_ms)
         self.input = Ipv4Input(
@@ -69,7 +76,7 @@ class Ipv4:
 
     @property
     def handlers(self) -> dict[int, Handler]:
-        """`handlers[protocol](received)`: who takes the datagrams of a protocol."""
+        """`handlers[protocol](received)` takes the datagrams of a protocol."""
         return self.input.handlers
 
     @property
@@ -80,7 +87,7 @@ class Ipv4:
     # --- interfaces and addresses
 
     def add_interface(self, interface: Interface) -> None:
-        """Take an interface with the addresses it has: routes to its networks are added."""
+        """Add an interface with its addresses, and routes to its networks."""
         self.interfaces.append(interface)
         self._note_own()
         for prefix in interface.addresses:
@@ -91,7 +98,7 @@ class Ipv4:
             interface.neighbors.is_gateway = self.routes.is_gateway
 
     def remove_interface(self, interface: Interface) -> None:
-        """Forget an interface, its routes and what came in by it."""
+        """Remove an interface, its routes, its neighbours and the fragments that came in by it."""
         self.interfaces.remove(interface)
         self._note_own()
         self.routes.remove_interface(interface)
@@ -100,7 +107,7 @@ class Ipv4:
             interface.neighbors.flush()
 
     def add_address(self, interface: Interface, prefix: Prefix) -> None:
-        """Give an interface one more address, and the route to its network."""
+        """Add an address to an interface, and the route to its network."""
         if prefix not in interface.addresses:
             interface.addresses.append(prefix)
             self._note_own()
@@ -110,7 +117,7 @@ class Ipv4:
             self.on_addresses()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
-        """Take an address back, and the routes and neighbours that needed it."""
+        """Remove an address, and the routes and neighbours that needed it."""
         interface.addresses.remove(prefix)
         self._note_own()
         self.routes.remove_address(interface, prefix)
@@ -123,12 +130,12 @@ class Ipv4:
         self._own.update({prefix.address: each for each in self.interfaces for prefix in each.addresses})
 
     def mtu_changed(self, interface: Interface, now: float) -> None:
-        """The interface takes packets of another size from now on: paths out of it learn of it."""
+        """Update the paths out of an interface whose MTU has changed."""
         self.output.interface_mtu_changed(interface, now)
         self.on_addresses()
 
     def owner(self, address: bytes) -> Interface | None:
-        """The interface that has this address of ours, None when it is not ours."""
+        """The interface that has this address of ours, or None when the address is not ours."""
         return self.output.owner(address)
 
     def _neighbor_failed(self, address: bytes, now: float) -> None:
@@ -162,7 +169,10 @@ class Ipv4:
         )
 
     def tables(self) -> dict[str, int]:
-        """How many entries the tables of the internet layer have. The neighbour caches are their interfaces' own."""
+        """How many entries each table of the internet layer has.
+
+        Neighbour caches belong to their interfaces.
+        """
         return {
             "addresses": len(self._own),
             **self.output.tables(),
@@ -175,13 +185,18 @@ class Ipv4:
 
     @property
     def deadline(self) -> float:
-        """When `on_deadline` is due (math.inf for never). The neighbour caches have deadlines of their own."""
+        """When `on_deadline` is due; math.inf for never.
+
+        Neighbour caches have their own deadlines.
+        """
         icmp = self.icmp
         mine = self.input.reassembler.deadline, self.output.deadline
         return min(*mine, icmp.echo.deadline, icmp.echo_server.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due: old fragments, path MTUs and redirects, unanswered echo requests."""
+        """Handle what is due: old fragments, path MTUs, redirects and prepared paths, unanswered
+        echo requests.
+        """
         for expired in self.input.reassembler.on_deadline(now):
             self.icmp.errors.reassembly_exceeded(expired, now)
         self.output.on_deadline(now)

@@ -1,7 +1,8 @@
-"""IPv4 on the way in: is it well formed, may it have been sent, is it for us, and who gets it.
+"""IPv4 input: is a packet well formed, are its addresses legal, is it for us, and which protocol
+takes it.
 
-See RFC 791 section 3.1, RFC 1122 sections 3.2.1 (header, addresses, options), 3.3.2 (reassembly), 3.3.5 (source
-routes) and 3.3.6 (broadcasts), RFC 1812 section 5.3.7 (martian addresses), RFC 6890.
+See RFC 791 section 3.1, RFC 1122 sections 3.2.1 (header, addresses, options), 3.3.2 (reassembly),
+3.3.5 (source routes) and 3.3.6 (broadcasts), RFC 1812 section 5.3.7 (martian addresses), RFC 6890.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ def _nothing() -> None:
 
 
 class Ipv4Input:
-    """Takes packets from interfaces and gives datagrams to `handlers[protocol]`.
+    """Takes packets from interfaces and hands datagrams to `handlers[protocol]`.
 
-    Give it at birth:
-      config, counters, and which interface has which address of ours (live).
+    Arguments:
+      config, counters: `Config.ip` and the host's counters.
+      own: the interface of each address of ours; the owner changes this dict in place.
       protocol_unreachable: `(received)` tells the sender that there is no handler.
       parameter_problem: `(received, pointer)` tells the sender which byte of its options is wrong.
       source_route_failed: `(received)` tells the sender that we forward nothing.
@@ -72,10 +74,13 @@ class Ipv4Input:
     def receive(
         self, interface: Interface, packet: Buffer, now: float, link_broadcast: bool = False, checksum_ok: bool = False
     ) -> None:
-        """Take one packet, from its IP header on; what follows its total length is padding.
+        """Take one packet, which begins with its IP header. Bytes after its total length are
+        padding.
 
-        `link_broadcast`: the frame was addressed to a group or to all. `checksum_ok`: the link has verified the
-        transport checksum, or there is only a partial one. A super-frame of UDP datagrams counts as what it is made of.
+        `link_broadcast`: the frame was addressed to a group or to all stations. `checksum_ok`: the
+        link vouches for the transport checksum (it has verified it, or the packet comes from this
+        machine with a partial one). A super-frame of UDP datagrams is split, and each datagram is
+        taken and counted.
         """
         counters = self.counters
         try:
@@ -117,7 +122,7 @@ class Ipv4Input:
         if header.is_fragment:
             if not self._reassemble(received, header):
                 return
-        elif len(self.reassembler) and not header.dont_fragment:  # RFC 6864 4.1: an atomic datagram's ID means nothing
+        elif len(self.reassembler) and not header.dont_fragment:  # RFC 6864 4.1: ignore an atomic datagram's ID
             self.reassembler.discard(header)
         self._deliver(received)
 
@@ -145,7 +150,10 @@ class Ipv4Input:
     # --- addresses
 
     def _check_addresses(self, interface: Interface, header: Ipv4Header, link_broadcast: bool, packet: Buffer) -> bool:
-        """Whether the datagram was broadcast or multicast. Raises BadPacket when it is not for us to take."""
+        """Whether the datagram was broadcast or multicast.
+
+        Raises BadPacket when it is not for us.
+        """
         source, destination = header.source, header.destination
         self._check_source(interface, header)
         if (is_loopback(destination) and not interface.loopback) or is_class_e(destination):
@@ -168,14 +176,18 @@ class Ipv4Input:
             self.counters["ipSystemStatsInBcastPkts"] += 1
             return True
         if header.protocol == PROTO_UDP and source != ANY:
-            # RFC 2131 section 4.1: a client without an address takes the server's unicast answers. As nobody has told
-            # it that the address is its own, it handles them like a broadcast: it answers nothing.
+            # RFC 2131 section 4.1: a client without an address takes the server's unicast answers.
+            # The address is not the client's yet, so the datagram counts as a broadcast: no error
+            # is sent about it.
             if not interface.addresses or _is_to_port(interface.awaited_port, header, packet):
                 return True
         raise BadPacket("ipv4_not_for_us")
 
     def _check_source(self, interface: Interface, header: Ipv4Header) -> None:
-        """RFC 1122 section 3.2.1.3: the source must be able to be one other host (or ourselves, on the loopback)."""
+        """Check that the source can be the address of one other host (RFC 1122 section 3.2.1.3).
+
+        On the loopback it may be our own address.
+        """
         source = header.source
         if is_multicast(source) or is_class_e(source) or source == BROADCAST:
             raise BadPacket("ipv4_martian_source")
@@ -189,7 +201,7 @@ class Ipv4Input:
         if is_loopback(source):
             raise BadPacket("ipv4_martian_source")
         if source in self._own:
-            raise BadPacket("ipv4_own_source")  # LAND, or another host with our address
+            raise BadPacket("ipv4_own_source")  # a LAND attack, or another host has our address
         if is_subnet_broadcast(interface, source):
             raise BadPacket("ipv4_martian_source")
 
@@ -202,8 +214,8 @@ class Ipv4Input:
     def _options_allow(self, received: Received, header: Ipv4Header) -> bool:
         """Whether the datagram may be taken in spite of its options.
 
-        Unknown options are ignored (RFC 1122 section 3.2.1.8), malformed ones are reported (3.2.2.5). A source route
-        must have been followed to its end: we forward nothing (3.3.5).
+        Unknown options are ignored (RFC 1122 section 3.2.1.8), malformed ones are reported
+        (3.2.2.5). A source route must have been followed to its end: we forward nothing (3.3.5).
         """
         wrong = find_error(received.options)
         if wrong is not None:
@@ -229,7 +241,10 @@ class Ipv4Input:
         self.counters.drop(reason)
 
     def _reassemble(self, received: Received, header: Ipv4Header) -> bool:
-        """Add a fragment; True when it makes the datagram whole, which `received` then is."""
+        """Add a fragment.
+
+        Returns True when the datagram is whole; `received` then is the whole datagram.
+        """
         self.counters["ipSystemStatsReasmReqds"] += 1
         idle = not len(self.reassembler)
         try:
@@ -238,7 +253,7 @@ class Ipv4Input:
             self.counters.drop(bad.reason)
             return False
         if whole is None:
-            if idle:  # all wait equally long, so only the first one is the earliest
+            if idle:  # all datagrams wait equally long, so only the first can make the deadline earlier
                 self.reschedule()
             return False
         received.ttl = whole.header.ttl
@@ -251,6 +266,6 @@ class Ipv4Input:
 
 
 def _is_to_port(port: int, header: Ipv4Header, packet: Buffer) -> bool:
-    """Whether a UDP datagram, whole, is to this port; to port 0 there is none."""
+    """Whether this is a whole UDP datagram to `port`; False for port 0."""
     start = header.header_length + 2
     return bool(port) and not header.is_fragment and packet[start : start + 2] == port.to_bytes(2, "big")

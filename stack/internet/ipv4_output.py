@@ -1,7 +1,7 @@
-"""IPv4 on the way out: choosing source, interface and next hop, fragmenting, and what paths share.
+"""IPv4 output: chooses source, interface and next hop, fragments, and keeps what all paths share.
 
-See RFC 791 section 3.2, RFC 1122 sections 3.3.1 (routing), 3.3.3 (fragmentation) and 3.3.4.2 (source addresses: the
-strong model), RFC 1191 section 6 (path MTU).
+See RFC 791 section 3.2, RFC 1122 sections 3.3.1 (routing), 3.3.3 (fragmentation) and 3.3.4.2
+(source addresses: the strong model), RFC 1191 section 6 (path MTU).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _nothing() -> None:
 
 
 def _may_be_sent(options: bytes) -> bool:
-    """Whether raw options are whole, well formed, and hold one source route at most (RFC 1122 section 3.2.1.8 c)."""
+    """Whether raw options are padded, well formed, and hold at most one source route (RFC 1122
+    section 3.2.1.8 (c)).
+    """
     if not options:
         return True
     if len(options) % 4 or len(options) > MAX_OPTIONS_LENGTH or find_error(options) is not None:
@@ -50,15 +52,22 @@ def _may_be_sent(options: bytes) -> bool:
 
 
 def _names_network(interface: Interface, destination: bytes) -> bool:
-    """Whether `destination` is {network, 0}, to which nothing is sent (RFC 1812 section 4.2.3.1)."""
+    """Whether `destination` is {network, 0}.
+
+    Nothing may be sent to such an address (RFC 1812 section 4.2.3.1).
+    """
     return destination in [prefix.network for prefix in interface.addresses if prefix.broadcast is not None]
 
 
 class Ipv4Output:
-    """Makes paths and keeps them right when routes, neighbours or path MTUs change.
+    """Makes paths, and updates them when routes, neighbours or path MTUs change.
 
-    Give it at birth: config, counters, `random(n)` (secret bytes), the host's live list of interfaces, which of them
-    has which address (live, too), and its loopback (which is in the list too).
+    Arguments:
+      config, counters: `Config.ip` and the host's counters.
+      random: `(n)` returns n secret bytes.
+      interfaces, own: the host's interfaces, and the interface of each address of ours. The owner
+        changes both in place.
+      loopback: the loopback interface, which is in `interfaces` too.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class Ipv4Output:
         self.routes = RoutingTable(config)
         self.routes.on_change = self._routes_changed
         self.path_mtus = PathMtus(config)
-        self._mtus_of: dict[int, PathMtus] = {}  # path MTUs that count for one protocol alone
+        self._mtus_of: dict[int, PathMtus] = {}  # by protocol: path MTUs that apply to that protocol alone
         self.deadline = math.inf
         self.reschedule: Callable[[], None] = _nothing  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
@@ -101,10 +110,11 @@ class Ipv4Output:
     ) -> Path:
         """A path to `destination`; close it when it is no longer needed.
 
-        `source` is one of our addresses, or None to have it chosen; ANY only while we have none, with `interface`.
-        `options` are raw and padded to 4 bytes; `ttl` None is the configured default (1 for multicast). Raises
-        OSError: ENETUNREACH (no route, or a destination that is never sent to), EADDRNOTAVAIL (not our address, or
-        not on that interface), EINVAL (a TTL of 0, options that are no options).
+        `source` is one of our addresses, or None to have one chosen. It may be ANY, with
+        `interface`, while we have no address. `options` are raw and padded to 4 bytes. With `ttl`
+        None the configured default is used (1 for multicast). Raises OSError: ENETUNREACH (no
+        route, or nothing may be sent to this destination), EADDRNOTAVAIL (the source is not our
+        address, or not on that interface), EINVAL (TTL or TOS out of range, malformed options).
         """
         path = self._make(source, destination, protocol, ttl, tos, df, options, interface, now)
         self._paths.setdefault(destination, {})[path] = None
@@ -126,7 +136,8 @@ class Ipv4Output:
     ) -> None:
         """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise.
 
-        `alone` is for errors and resets: the Identification is random, and no counter shows that one was sent.
+        `alone` is for errors and resets: the Identification is random, and no counter shows that
+        one was sent.
         """
         path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
         if alone:
@@ -158,7 +169,7 @@ class Ipv4Output:
         return path
 
     def forget(self, path: Path) -> None:
-        """The path is closed."""
+        """Remove a path that has been closed."""
         siblings = self._paths.get(path.destination)
         if siblings is not None:
             siblings.pop(path, None)
@@ -173,9 +184,9 @@ class Ipv4Output:
     # --- routing
 
     def owner(self, address: bytes) -> Interface | None:
-        """The interface that has this address of ours, None when it is not ours.
+        """The interface that has this address of ours, or None when the address is not ours.
 
-        All of 127/8 is on the loopback (RFC 1122 section 3.2.1.3 g).
+        All of 127/8 is on the loopback (RFC 1122 section 3.2.1.3 (g)).
         """
         return self.loopback if is_loopback(address) else self._own.get(address)
 
@@ -201,7 +212,7 @@ class Ipv4Output:
             out = interface or owner or self._first_interface(destination, now)
             gateway, preferred = None, None
         elif is_link_local(destination) or (source is not None and is_link_local(source)):
-            # RFC 3927 2.6.2, 2.7: on this link, and never by way of a router
+            # RFC 3927 2.6.2, 2.7: such a datagram stays on the link, and never goes to a router.
             out = interface or owner or self._first_interface(destination, now)
             gateway, preferred = None, None
         else:
@@ -218,7 +229,11 @@ class Ipv4Output:
         return out, next_hop, preferred or self._source_on(out, next_hop)
 
     def _first_interface(self, destination: bytes, now: float) -> Interface:
-        """Where a limited broadcast or a multicast goes when nobody says: by the default route, or the first."""
+        """The interface for a broadcast, multicast or link-local destination when the caller has
+        given none.
+
+        It is that of the default route, or else the first one.
+        """
         route = self.routes.lookup(destination, now)
         if route is not None:
             return route.interface
@@ -228,7 +243,10 @@ class Ipv4Output:
         raise self._no_route()
 
     def _only_link_local(self, interface: Interface | None) -> Interface:
-        """Where to ask for everything, since there are no addresses but link-local ones (RFC 3927 section 2.6.2)."""
+        """An interface whose addresses all are link-local.
+
+        It resolves every destination by ARP (RFC 3927 2.6.2).
+        """
         for candidate in self.interfaces if interface is None else [interface]:
             addresses = candidate.addresses
             if candidate.mac is not None and addresses and all(is_link_local(own.address) for own in addresses):
@@ -241,7 +259,10 @@ class Ipv4Output:
 
     @staticmethod
     def _source_on(interface: Interface, next_hop: bytes) -> bytes:
-        """One on the next hop's network, if there is; but a routable one before a link-local one (RFC 3927 2.6.1)."""
+        """Choose a source address: a routable one before a link-local one (RFC 3927 section 2.6.1).
+
+        Among those, one on the next hop's network is preferred.
+        """
         routable = [prefix for prefix in interface.addresses if not is_link_local(prefix.address)]
         usable = routable or interface.addresses
         for prefix in usable:
@@ -272,16 +293,20 @@ class Ipv4Output:
             path.neighbor = UNBOUND
         self._deadline_changed()
 
-    # --- sending what the path itself does not
+    # --- the slow part of sending
 
     def send_slowly(self, path: Path, parts: list[Buffer], length: int, now: float, offload: bytes) -> None:
-        """The rest of `Path.send`: a route to look up, options, fragments, or a neighbour to resolve first."""
+        """Send a datagram that `Path.send` does not send itself.
+
+        It has options, it must be fragmented, its route must be looked up again, or its next hop
+        must be resolved.
+        """
         counters = self.counters
         counters["ipSystemStatsOutRequests"] += 1
         if path.neighbor is UNBOUND:
             self._rebind(path, now)
             if offload and not path.checksum_offload:
-                raise os_error(errno.EMSGSIZE)  # by another link now, which cannot finish it: it is made anew
+                raise os_error(errno.EMSGSIZE)  # the new link lacks the offload: the caller must form the packet anew
         total = path.header_length + length
         if total > MAX_LENGTH:
             raise os_error(errno.EMSGSIZE)
@@ -329,7 +354,9 @@ class Ipv4Output:
     # --- path MTU
 
     def _limit(self, destination: bytes, protocol: int, mtu: int) -> tuple[int, bool]:
-        """The path MTU to `destination` over a first link of `mtu`, and whether routers must cut even that."""
+        """The path MTU to `destination` over a first link of `mtu`, and whether DF must be left out
+        (`PathMtus`).
+        """
         mtu, cut = self.path_mtus.limit(destination, mtu)
         own = self._mtus_of.get(protocol)
         if own is None:
@@ -340,10 +367,12 @@ class Ipv4Output:
     def lower_mtu(
         self, destination: bytes, mtu: int, now: float, for_s: float | None = None, protocol: int | None = None
     ) -> None:
-        """Only `mtu` bytes pass on the way to `destination`, as long as configured or for `for_s` (RFC 1191 6.2).
+        """Note that packets of more than `mtu` bytes do not arrive at `destination` (RFC 1191
+        section 6.2).
 
-        With `protocol` it counts for the datagrams of that protocol alone. Each protocol has a table of its own, so
-        that forged entries of one take no room from the verified entries of another.
+        The entry is kept for `for_s` seconds, or for the configured time. With `protocol` it
+        applies to the datagrams of that protocol alone. Each protocol has its own table, so that
+        forged entries of one protocol take no room from the verified entries of another.
         """
         table = self.path_mtus if protocol is None else self._mtus_of.setdefault(protocol, PathMtus(self.config))
         if table.lower(destination, mtu, now, for_s):
@@ -355,7 +384,7 @@ class Ipv4Output:
         return len(self.path_mtus) + sum(map(len, self._mtus_of.values()))
 
     def tables(self) -> dict[str, int]:
-        """How many paths are open, path MTUs are remembered, and routes there are."""
+        """How many open paths, remembered path MTUs and routes there are."""
         return {
             "paths": self.open_paths,
             "path_mtus": self.path_mtu_entries(),
@@ -363,7 +392,7 @@ class Ipv4Output:
         }
 
     def interface_mtu_changed(self, interface: Interface, now: float) -> None:
-        """An interface takes packets of another size from now on."""
+        """Update the paths out of an interface whose MTU has changed."""
         for destination, siblings in list(self._paths.items()):
             if any(path.interface is interface for path in siblings if path.neighbor is not UNBOUND):
                 self._mtu_changed(destination, now)
@@ -387,7 +416,9 @@ class Ipv4Output:
             self.reschedule()
 
     def on_deadline(self, now: float) -> None:
-        """Forget old path MTUs (RFC 1191 section 6.3) and redirects (RFC 1122 section 3.3.1.4)."""
+        """Forget expired path MTUs (RFC 1191 section 6.3) and redirects (RFC 1122
+        section 3.3.1.4).
+        """
         if now < self.deadline:
             return
         for table in (self.path_mtus, *self._mtus_of.values()):

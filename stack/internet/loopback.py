@@ -1,7 +1,8 @@
-"""The loopback interface: what we send to ourselves comes back, by a queue and never by recursion.
+"""The loopback interface: packets to our own addresses come back through a queue.
 
-See RFC 1122 section 3.2.1.3 (g). It is a link (`stack.link.device.Link`) and an interface in one, without Ethernet
-and so without ARP; the host attaches it like any other and reads it when the frame or call in progress is done.
+See RFC 1122 section 3.2.1.3 (g). It is a link (`stack.link.device.Link`) and an interface in one
+object, without Ethernet and ARP. The host reads it after the frame or call in progress, so that a
+packet to ourselves is never handled in the middle of another one.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _NoOffload:
-    """Nothing of it goes over a wire: there is nothing to leave to anybody."""
+    """The loopback takes over neither checksums nor segmentation."""
 
     checksum: bool = False
     gso_max_bytes: int = 0
 
 
 class Loopback:
-    """`wake` (given by `open`) is called when `read` turns from having nothing to having something: `queue`."""
+    """`queue` holds the packets to read.
+
+    `wake` (given to `open`) is called when the first one is queued.
+    """
 
     name = "lo"
     index = 0
@@ -52,18 +56,18 @@ class Loopback:
 
     @property
     def link(self) -> Loopback:
-        """Itself."""
+        """The loopback is its own link."""
         return self
 
     def __len__(self) -> int:
         return len(self.queue)
 
     def open(self, wake: Callable[[], None]) -> None:
-        """From now on `wake()` tells that there is something to read."""
+        """Set `wake`, which is called when there is something to read."""
         self._wake = wake
 
     def fileno(self) -> int:
-        """There is no descriptor."""
+        """Return -1: there is no descriptor."""
         return -1
 
     def read(self, now: float) -> memoryview | None:
@@ -80,9 +84,9 @@ class Loopback:
         return True
 
     def poll(self, now: float) -> None:
-        """Nothing is ever due."""
+        """Do nothing: a loopback has no deadlines."""
 
     def close(self) -> None:
-        """Forget what is queued."""
+        """Discard the queue, and no longer call `wake`."""
         self.queue.clear()
         self._wake = _nothing

@@ -1,7 +1,8 @@
-"""One neighbour: an address on the link, and what is known of the station that has it.
+"""A neighbour: an address on the link, and what is known of the station that has it. See RFC 1122
+section 2.3.2.
 
-A neighbour is an object of its own so that a path can hold on to it and send without a lookup: `ethernet` is the
-ready-made link header, or None while there is none to use. See RFC 1122 section 2.3.2.
+A path keeps a reference to its neighbour, so that it can send without a lookup. `ethernet` is the
+link header, or None while there is none.
 """
 
 from __future__ import annotations
@@ -15,26 +16,33 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_IPV4
 
 INCOMPLETE = "incomplete"
-"""Asked for, not answered yet; packets wait."""
+"""Not known yet: a request is out or will be sent, and packets wait for the answer."""
 REACHABLE = "reachable"
 """Known, and confirmed within the last `reachable_s`."""
 STALE = "stale"
-"""Known, but neither confirmed nor used for a while: the next packet is sent at once, and asks whether it is true."""
+"""Known, but neither confirmed nor used for a while.
+
+The next packet is sent at once, with a request to confirm it.
+"""
 PROBING = "probing"
-"""Known and in use, while a request is out that asks whether it is still true."""
+"""Known and in use, while a request to confirm it is out."""
 PERMANENT = "permanent"
-"""Set by the user: neither asked for, nor changed by what ARP packets say, nor forgotten."""
+"""Set by the user. It needs no requests, ARP packets do not change it, and it does not expire."""
 GONE = "gone"
-"""No longer in the cache. Whoever still holds the object looks the address up again."""
+"""Not in the cache. A path that still holds the object must look the address up again."""
 FIXED = "fixed"
-"""Needs no resolution: a broadcast or group address, or a link without addresses."""
+"""Needs no resolution: a broadcast or group address, or any address on a link without station
+addresses.
+"""
 
 OnError = Callable[[int], None]
 
 
 @dataclass(slots=True)
 class Waiting:
-    """One datagram that waits for a station address: its packets (more than one if it was fragmented)."""
+    """One datagram that waits for a station address: its packets (more than one if it was
+    fragmented).
+    """
 
     packets: list[bytes]
     size: int
@@ -43,13 +51,26 @@ class Waiting:
 
 
 class Neighbor:
-    """A row of the ARP cache.
+    """An entry of the ARP cache.
 
-    Attributes that paths read: `mac` (6 bytes or None), `ethernet` (the 14 bytes of the link header, b"" on a link
-    without one, None while unresolved), `out_counter` (which interface counter a frame to it belongs to). Paths set
-    `used` to True on every frame: an entry nobody uses is not refreshed. `vouched_at` is when something sent through it
-    was last seen to have arrived, `learnt_at` is when the station last changed. `claim` is another station that
-    claims the address, while the known one is asked. Until `doubted_until` any station that answers is believed.
+    Attributes that paths read:
+      mac: the station address, 6 bytes; None while unresolved.
+      ethernet: the 14 bytes of the link header, b"" on a link without one; None while there is none
+        to use.
+      out_counter: the interface counter of frames to this neighbour.
+
+    Attributes that paths set:
+      used: True after every frame. An entry that is not used is not refreshed.
+      vouched_at: when an acknowledgment of something sent through this neighbour last came.
+
+    Attributes of the cache:
+      confirmed_at, requested_at: when ARP last confirmed the entry, and when the last request was
+        sent.
+      learnt_at: when the station address last changed.
+      claim: another station that claims the address, while the known station is asked.
+      doubted_until: until then the answer of any station is believed.
+      plan, attempts: the requests to send, unicast or broadcast each, and how many of them were
+        sent.
     """
 
     __slots__ = (
@@ -90,19 +111,23 @@ class Neighbor:
         self.waiting: list[Waiting] = []
 
     def learn(self, mac: bytes, ours: bytes) -> None:
-        """Take `mac` as the station address and make the link header for it; `ours` is the sender's."""
+        """Set the station address to `mac` and form the link header; `ours` is our own station
+        address.
+        """
         self.mac = mac
         self.ethernet = ethernet_ii(mac, ours, ETHERTYPE_IPV4)
 
     def forget(self, state: str) -> None:
-        """Nothing is known any more."""
+        """Forget the station address; `state` is the state from now on."""
         self.state = state
         self.mac = self.ethernet = self.claim = None
         self.deadline = math.inf
 
 
 def fixed(address: bytes, mac: bytes | None, ours: bytes | None, group: bool) -> Neighbor:
-    """A neighbour that needs no ARP: `mac` is a broadcast or group address, or None on a bare-IP link."""
+    """A neighbour that needs no ARP: `mac` is a broadcast or group address, or None on a link
+    without Ethernet.
+    """
     neighbor = Neighbor(address, FIXED)
     if mac is None or ours is None:
         neighbor.ethernet = b""
@@ -114,4 +139,4 @@ def fixed(address: bytes, mac: bytes | None, ours: bytes | None, group: bool) ->
 
 
 Transmit = Callable[[list[Buffer], float, bytes], object]
-"""Write one frame, given in parts: (parts, now, offload data)."""
+"""Writes one frame, which is given in parts: (parts, now, offload header)."""

@@ -1,7 +1,7 @@
-"""A path: everything that sending to one destination needs, worked out beforehand.
+"""A path: the route, the neighbour and the header fields for one destination, prepared for sending.
 
-See RFC 1122 section 3.3.1.3, which recommends that a transport protocol hold such a handle. `send` is the way every
-TCP segment goes: the link header comes from the neighbour, the IP header from one `pack`.
+RFC 1122 section 3.3.1.3 recommends that a transport protocol keep such a handle. Every TCP segment
+is sent by `Path.send`: the neighbour has the link header ready, and one `pack` forms the IP header.
 """
 
 from __future__ import annotations
@@ -20,39 +20,45 @@ if TYPE_CHECKING:
     from stack.internet.ipv4_output import Ipv4Output
 
 UNBOUND = Neighbor(bytes(4), GONE)
-"""What a path holds when its route has to be looked up again."""
+"""The neighbour of a path whose route must be looked up again."""
 
 _PACK = {offset: Struct(f"!{offset}sBBHHHBBH8s").pack for offset in (0, 14)}
 _DONT_FRAGMENT = 0x4000
 
 
 class PathUser(Protocol):
-    """Who asked for a path. An object and not two callbacks, which would cost each connection 128 bytes."""
+    """The owner of a path: a connection, an endpoint or an echo request.
+
+    It is one object, since two callbacks would cost each connection 128 bytes.
+    """
 
     def path_failed(self, error: int) -> None:
         """The next hop cannot be resolved: an errno (EHOSTUNREACH)."""
 
     def path_mtu_changed(self, now: float) -> None:
-        """The path's `mtu` is another one."""
+        """The path's `mtu` has changed."""
 
 
 class Path:
-    """Made by `Ipv4.path`; closed by whoever asked for it.
+    """A path, made by `Ipv4.path`. Its owner closes it.
 
     Attributes to read:
       source, destination: 4 bytes; protocol: the IP protocol number.
-      interface: where packets leave; it may change with the routes.
-      mtu: the path MTU in bytes, IP header included; it changes when more is learned (`user` is told).
-      header_length: of the IP header, options included: a transport message of `mtu - header_length` bytes fits.
+      interface: the interface that packets leave by; it may change with the routes.
+      mtu: the path MTU in bytes, IP header included. When it changes, `user` is told.
+      header_length: the length of the IP header with its options. A transport message of `mtu -
+        header_length` bytes fits.
       pseudo_sum: the sum of the pseudo-header without its length (`stack.wire.checksum`).
       broadcast, multicast: whether the destination is more than one host.
-      checksum_offload, gso_max_bytes: what the link can do (`stack.link.device.Offload`), see `send_offloaded`.
+      checksum_offload, gso_max_bytes: the offloads of the link (`stack.link.device.Offload`), see
+        `send_offloaded`.
 
     Attributes to set:
       ttl, tos: for the packets to come.
-      df: don't fragment; without it, datagrams over the MTU are cut. None: it was set, but not even the smallest MTU
-      that we believe in passes, so that routers have to cut.
-      user: who is told when the next hop cannot be resolved, or `mtu` has changed.
+      df: don't fragment. Without it, datagrams larger than the MTU are fragmented. None: the owner
+        has set it, but packets go without it, because even the smallest MTU that we believe in does
+        not pass (`PathMtus`).
+      user: the owner. It is told when the next hop cannot be resolved, and when `mtu` has changed.
     """
 
     __slots__ = (
@@ -111,10 +117,10 @@ class Path:
         self.header_length = 20 + len(options)
         self.user: PathUser | None = None
         self.broadcast = self.multicast = False
-        self.pinned = False  # bound to one interface by the caller, whatever the routes say
+        self.pinned = False  # the owner has chosen the interface, and routes do not change it
         self.neighbor = UNBOUND
         self.next_hop = destination
-        self.flow: tuple[int, int] | None = None  # of the identification: what is never fragmented needs none
+        self.flow: tuple[int, int] | None = None  # of the Identification; None until one is needed
         self.checksum_offload = False
         self.gso_max_bytes = 0
         self._offload, self._offload_of = b"", (-1, -1, False)
@@ -123,7 +129,7 @@ class Path:
         self._base_sum = self.pseudo_sum + 0x4500
 
     def bind(self, interface: Interface, next_hop: bytes, neighbor: Neighbor, mtu: int) -> None:
-        """Take a route: called by the output side alone."""
+        """Set the route and neighbour. Only `Ipv4Output` calls this."""
         self.interface = interface
         self.next_hop = next_hop
         self.neighbor = neighbor
@@ -138,8 +144,9 @@ class Path:
     def send(self, parts: list[Buffer], length: int, now: float, offload: bytes = b"") -> None:  # hot
         """Send one datagram whose payload is `parts`, `length` bytes in all. Never waits.
 
-        `offload` is a virtio_net_hdr for a link that takes super-frames: such a packet may exceed the MTU. Raises
-        OSError: EMSGSIZE (does not fit, and `df` or 65,535 bytes forbid more), ENETUNREACH (the route has gone).
+        `offload` is a virtio_net_hdr for a link that takes super-frames; then the packet may exceed
+        the MTU. Raises OSError: EMSGSIZE (larger than 65,535 bytes, or larger than the MTU with
+        `df`), ENETUNREACH (there is no route any more).
         """
         neighbor = self.neighbor
         ethernet = neighbor.ethernet
@@ -175,14 +182,16 @@ class Path:
     def send_offloaded(
         self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
     ) -> None:  # hot
-        """As `send`, for a TCP segment whose checksum is only the pseudo-header's sum: the link completes it.
+        """Send a TCP segment whose checksum field holds only the pseudo-header's sum; the link
+        completes the checksum.
 
-        `header_bytes` is the length of the TCP header. With `segment_bytes` it is a super-frame, and the link makes
-        segments of it that carry so many bytes of data each; `cwr` says that their CWR flag is set. The link must have
-        said that it can: `checksum_offload`, `gso_max_bytes`.
+        `header_bytes` is the length of the TCP header. If `segment_bytes` is not 0, the segment is
+        a super-frame: the link splits it into segments with `segment_bytes` bytes of data each.
+        `cwr` says that the CWR flag is set. The link must announce these offloads:
+        `checksum_offload`, `gso_max_bytes`.
         """
         kind = (header_bytes, segment_bytes, cwr)
-        if kind != self._offload_of:  # nearly always the same as the last time
+        if kind != self._offload_of:  # nearly always the same as the last one
             start = self.interface.link.ip_offset + self.header_length
             if segment_bytes:
                 self._offload = tcp_header(start, header_bytes, segment_bytes, cwr=cwr)
@@ -192,9 +201,10 @@ class Path:
         self.send(parts, length, now, self._offload)
 
     def let_routers_cut(self, cut: bool) -> None:
-        """Leave DF out where it was set, or set it there again.
+        """If the owner has set `df`, send without DF from now on, or with DF again.
 
-        Then there are no super-frames: the link would count the Identification up by itself (RFC 6864 section 4.3).
+        Without DF there are no super-frames: the link would count the Identification up by itself,
+        and a value could come twice (RFC 6864 section 4.3).
         """
         if cut and self.df:
             self.df = None
@@ -203,19 +213,23 @@ class Path:
         self.gso_max_bytes = 0 if self.df is None else self.interface.link.offload.gso_max_bytes
 
     def failed(self, error: int) -> None:
-        """The next hop did not answer: tell whoever uses the path now."""
+        """Tell the owner that the next hop did not answer."""
         if self.user is not None:
             self.user.path_failed(error)
 
     def confirm(self, now: float) -> None:  # hot
-        """Positive advice: what was sent here has arrived (RFC 1122 section 3.3.1.4)."""
+        """Give positive advice: a packet sent by this path has arrived (RFC 1122
+        section 3.3.1.4).
+        """
         self.neighbor.vouched_at = now
 
     def suspect(self, now: float, sent_at: float = inf, genuine: bool = True) -> None:
-        """Negative advice: what was sent here, last at `sent_at`, does not seem to arrive (RFC 9293 section 3.8.3).
+        """Give negative advice: packets, the last of them sent at `sent_at`, do not seem to arrive
+        (RFC 9293 3.8.3).
 
-        A Redirect for this destination is forgotten, and the next hop's station address is asked for again. The advice
-        is not `genuine` when nothing shows that the peer exists: anyone can send a SYN from a forged address.
+        A Redirect for this destination is forgotten, and the next hop's station address is asked
+        for again. The advice is not `genuine` if the peer may not exist: any host can send a SYN
+        from a forged address.
         """
         self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors
@@ -223,14 +237,18 @@ class Path:
             neighbors.suspect(self.next_hop, now, sent_at, genuine)
 
     def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
-        """Packets of more than `mtu` bytes do not arrive: every path to this destination learns of it.
+        """Note that packets of more than `mtu` bytes do not arrive, for every path to this
+        destination.
 
-        It is forgotten after `for_s` seconds, or after the configured time.
+        The note is forgotten after `for_s` seconds, or after the configured time.
         """
         self._output.lower_mtu(self.destination, mtu, now, for_s)
 
     def close(self) -> None:
-        """Forget the path; closing twice is fine. What waits for its next hop is still sent, but nobody is told."""
+        """Close the path; a second call does nothing.
+
+        Packets that wait for the next hop are still sent, but `user` is told nothing more.
+        """
         self._output.forget(self)
         self.user = None
 

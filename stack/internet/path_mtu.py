@@ -1,6 +1,7 @@
-"""What is known of the MTU of whole paths: smaller than the first link's, learned from routers.
+"""Path MTU discovery: MTUs of whole paths, smaller than the first link's, learned from routers.
 
-See RFC 1191 sections 3 (floor), 6.2 (storing), 6.3 (ageing) and 7.1 (plateaus, for routers that do not tell the MTU).
+See RFC 1191 sections 3 (floor), 6.2 (storing), 6.3 (ageing) and 7.1 (plateaus, for routers that do
+not tell the MTU).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 
 
 def plateau_below(total_length: int, header_length: int, path_mtu: int) -> int:
-    """The next likely MTU under the size of a datagram that did not pass (RFC 1191 section 5).
+    """The next plateau below the size of a datagram that did not pass (RFC 1191 section 5).
 
-    Routers of the 4.2BSD family quote the total length with the header's added to it. Nothing larger than `path_mtu`,
-    the estimate until now, was sent in one piece, so a larger quote comes from such a router or is forged.
+    Routers of the 4.2BSD family add the header's length to the total length that they quote. We
+    have sent nothing larger than `path_mtu`, the estimate so far, in one piece. So a larger quote
+    comes from such a router or is forged.
     """
     if total_length > path_mtu:
         total_length = min(total_length - header_length, path_mtu)
@@ -28,28 +30,37 @@ def plateau_below(total_length: int, header_length: int, path_mtu: int) -> int:
 
 
 class PathMtus:
-    """A bounded table: destination to (MTU, when to forget it, whether routers must cut). The oldest makes room."""
+    """A bounded table of path MTUs by destination.
+
+    The entry that expires first makes room for a new one.
+    """
 
     def __init__(self, config: IpConfig) -> None:
         self.config = config
-        self._known: dict[bytes, tuple[int, float, bool]] = {}  # the earliest to be forgotten first
+        # By destination: the MTU, when it expires, and whether DF must be left out. The entry that
+        # expires first comes first.
+        self._known: dict[bytes, tuple[int, float, bool]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def limit(self, destination: bytes, mtu: int) -> tuple[int, bool]:
-        """The MTU to use for `destination` over a first link of `mtu`.
+        """The MTU to use for `destination` over a first link of `mtu`, and whether DF must be left
+        out.
 
-        Also whether routers on the way must cut datagrams as large as the floor: no DF.
+        DF is left out where not even packets of the floor's size pass, so that routers fragment
+        them.
         """
         known = self._known.get(destination)
         return (mtu, False) if known is None else (min(mtu, known[0]), known[2])
 
     def lower(self, destination: bytes, mtu: int, now: float, for_s: float | None = None) -> bool:
-        """Only `mtu` bytes pass, for `for_s` seconds or as long as configured; False when that changes nothing.
+        """Note that packets of more than `mtu` bytes do not pass; False when that changes nothing.
 
-        Never below the configured floor (RFC 1191 section 3 has 68; attackers would like that), never up. Where even
-        that does not pass, packets of the floor's size go without DF ("by ceasing to set the Don't Fragment bit").
+        The entry expires after `for_s` seconds, or after the configured time. An MTU is never
+        raised, and never less than the configured floor. (RFC 1191 section 3 allows 68 bytes, which
+        a forger could make us use.) If packets of the floor's size do not pass either, they go
+        without DF ("by ceasing to set the Don't Fragment bit").
         """
         cut = mtu < self.config.path_mtu_floor
         mtu = max(mtu, self.config.path_mtu_floor)
@@ -67,13 +78,13 @@ class PathMtus:
 
     @property
     def deadline(self) -> float:
-        """When the next entry is to be forgotten; math.inf for never."""
+        """When the next entry expires; math.inf for never."""
         for _, expires, _ in self._known.values():
             return expires
         return math.inf
 
     def on_deadline(self, now: float) -> list[bytes]:
-        """Forget what is old, so that a larger MTU is found if there is one; the destinations concerned."""
+        """Remove expired entries, so that a larger MTU can be found. Returns their destinations."""
         expired = []
         for destination, (_, expires, _) in self._known.items():
             if expires > now:

@@ -1,7 +1,8 @@
-"""What an interface answers about others, where somebody has configured it: proxy ARP, RARP and InARP.
+"""Answers about other hosts, and to other questions than ARP's: proxy ARP, RARP and InARP.
 
-See RFC 1027 section 2 (proxy ARP), RFC 903 (RARP: which address has this station?) and RFC 2390 section 7 (InARP:
-which address has the station at the other end?). By default nothing of it is answered: a host speaks for itself alone.
+See RFC 1027 section 2 (proxy ARP), RFC 903 (RARP: which address has this station?) and RFC 2390
+section 7 (InARP: which address has the station at the other end?). By default none of these is
+answered; the user configures them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ TransmitArp = Callable[[ArpPacket, bytes, float, int], None]
 
 
 class Published:
-    """Give it at birth: `Config.arp`, the counters, the interface's station address, and two callables.
+    """The answers of one interface.
 
-      source_for: `(address)` is the address of ours to speak from.
+    Arguments:
+      config, counters: `Config.arp` and the host's counters.
+      mac: the interface's station address.
+      source_for: `(address)` returns the address of ours to send from.
       transmit: see `TransmitArp`.
 
-    `proxies` are addresses answered for, with the station address to be named, None for our own; `stations` are RARP's
-    addresses by station address. Both are for the user to fill.
+    The user fills two dicts. `proxies` has the addresses to answer for, with the station address to
+    answer, or None for our own. `stations` has the addresses to tell by RARP, by station address.
     """
 
     def __init__(
@@ -51,9 +55,11 @@ class Published:
         return len(self.proxies) + len(self.stations)
 
     def answer_for(self, request: ArpPacket, now: float) -> bool:
-        """Answer a request for an address that is not ours; whether there is a proxy entry for it.
+        """Answer a request for an address that is not ours; returns whether there is a proxy entry
+        for it.
 
-        The station that has the address, or says so, gets no answer: it would be a conflict (RFC 5227).
+        The station that has the address, or claims to have it, gets no answer: it would see a
+        conflict (RFC 5227).
         """
         if request.target_ip not in self.proxies:
             return False
@@ -64,7 +70,10 @@ class Published:
         return True
 
     def answer_inverse(self, request: ArpPacket, now: float) -> bool:
-        """Answer a station that asks which address we have; whether that is configured and there is one."""
+        """Answer a station that asks for our address; returns whether it was answered.
+
+        It is not answered unless `answer_inverse` is configured and we have an address.
+        """
         address = self._source_for(request.sender_ip)
         if not self._config.answer_inverse or request.target_mac != self._mac or address == ANY:
             return False
@@ -73,9 +82,10 @@ class Published:
         return True
 
     def receive_reverse(self, data: Buffer, now: float) -> None:
-        """Take the payload of a RARP frame: tell a station its address if we know it, and else be silent.
+        """Take the payload of a RARP frame, and tell the station its address if we know it.
 
-        There is no "not found" in RARP. The sender's protocol address is undefined (RFC 903), so nothing is learnt.
+        Otherwise nothing is sent, since RARP has no reply "not found". The sender's protocol
+        address is undefined (RFC 903), so the ARP cache learns nothing.
         """
         try:
             packet = ArpPacket.parse(data)

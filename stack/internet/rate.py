@@ -1,15 +1,17 @@
-"""How many ICMP errors may be sent: so many per peer, and so many in all.
+"""The rate limit of ICMP errors: a budget for each peer, and one for all of them.
 
-See RFC 1812 section 4.3.2.8. The peer's own budget is asked first: a peer that provokes a flood of errors uses up its
-own and leaves that of all to the others (RFC 6056's and 5961's side channels).
+See RFC 1812 section 4.3.2.8. The peer's own budget is used first. A peer that provokes a flood of
+errors uses up its own budget, and the budget of all remains for the others.
 
-The budget of all is shared, and an attacker can watch it. With datagrams from forged addresses it uses up all but a few
-errors. Then it probes a port of ours from a third host's address, and counts the errors that it still gets itself: one
-fewer if the third host was sent one. So an error takes zero, one or two tokens at random, as in Linux since
-CVE-2020-25705, and one error more or less is lost in the noise.
+The budget of all is shared, so an attacker can measure what others have used of it (a side channel,
+as in RFC 5961 and RFC 6056). With datagrams from forged addresses it uses up all but a few errors.
+Then it sends a datagram to a port of ours, from a third host's address, and counts the errors that
+it still gets itself. One fewer means that the third host was sent an error. So an error takes zero,
+one or two tokens at random, as in Linux since CVE-2020-25705, and one error more or less cannot be
+seen.
 
-The table of peers is shared, too, so a random entry makes room. If it were the oldest, a peer whose budget is used up
-would see by its new budget that another peer had come in.
+The table of peers is shared too, so a random entry makes room for a new one. If it were the oldest,
+a peer whose budget is used up would see from its new budget that another peer has come in.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class TokenBucket:
-    """`rate` tokens a second drop in, up to `burst` of them."""
+    """A bucket that gains `rate` tokens a second, up to `burst` tokens."""
 
     rate: float
     burst: float
@@ -28,7 +30,7 @@ class TokenBucket:
     filled_at: float
 
     def take(self, now: float, count: float = 1.0) -> bool:
-        """Whether there is a token. Takes `count` tokens, or as many as there are."""
+        """Whether there is a token. If there is, take `count` tokens, or all if there are fewer."""
         self.tokens = min(self.burst, self.tokens + max(0.0, now - self.filled_at) * self.rate)
         self.filled_at = now
         if self.tokens < 1.0:
@@ -38,7 +40,7 @@ class TokenBucket:
 
 
 class RateLimit:
-    """A bucket for each peer, in a bounded table, and one for all."""
+    """A token bucket for each peer, in a bounded table, and one for all peers."""
 
     def __init__(
         self,
@@ -47,7 +49,9 @@ class RateLimit:
         peers_max: int,
         random: Callable[[int], bytes],
     ) -> None:
-        """`per_peer` and `overall` are (tokens per second, burst); `random(n)` gives n secret bytes."""
+        """`per_peer` and `overall` are (tokens per second, burst); `random(n)` gives n secret
+        bytes.
+        """
         self._per_peer = per_peer
         self._overall = TokenBucket(overall[0], overall[1], overall[1], 0.0)
         self._peers_max = peers_max
@@ -59,13 +63,16 @@ class RateLimit:
         return len(self._peers)
 
     def allow(self, peer: bytes, now: float) -> bool:
-        """Whether one more may go to `peer` now; it is taken from both budgets."""
+        """Whether one more error may be sent to `peer` now.
+
+        If so, it is taken from both budgets.
+        """
         bucket = self._peers.get(peer)
         if bucket is not None and not bucket.take(now):
             return False
         if not self._overall.take(now, self._random(1)[0] % 3):
             return False
-        if bucket is None:  # a peer that was refused has all of its budget: that needs no memory
+        if bucket is None:  # made only now, since a new peer that was refused still has its whole budget
             rate, burst = self._per_peer
             bucket = TokenBucket(rate, burst, burst, now)
             bucket.take(now)

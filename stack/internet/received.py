@@ -1,4 +1,4 @@
-"""A datagram for us, on its way up. See RFC 1122 section 3.4 for what the layers above must be told."""
+"""A datagram that IP hands up. RFC 1122 section 3.4 lists what the transport layer must be told."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ class Received:
     """What IP hands to a transport protocol.
 
     Attributes:
-      interface: where it came in.
-      source, destination: 4 bytes each, as in the header.
-      local: the specific-destination address (RFC 1122 section 3.2.1.3): `destination`, or an address of the
-        interface when the datagram was broadcast. Answers are sent from it.
-      protocol, ttl, tos: from the header; options: raw, b"" for most.
+      interface: the interface that it came in by.
+      source, destination: from the header, 4 bytes each.
+      local: the specific-destination address (RFC 1122 section 3.2.1.3): `destination`, or an
+        address of the interface when the datagram was broadcast. Answers are sent from it.
+      protocol, ttl, tos: from the header.
+      options: the raw options of the header, mostly b"".
       payload: valid only until the handler returns.
-      quote: the datagram from its IP header on, for an ICMP error about it (its first fragment, if it came in
-        fragments); valid only until the handler returns.
-      broadcast: it was addressed to more than us, on the link or by IP; nothing is answered to it in error.
-      checksum_ok: the link has verified the transport checksum.
-      now: when it came, in seconds.
+      quote: the datagram with its IP header, for an ICMP error to quote (its first fragment, if it
+        came in fragments). Valid only until the handler returns.
+      broadcast: whether it was broadcast or multicast, by IP or on the link. Then no error is sent
+        about it.
+      checksum_ok: the link vouches for the transport checksum: it need not be verified.
+      now: the time of arrival, in seconds.
     """
 
     interface: Interface

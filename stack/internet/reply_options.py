@@ -1,8 +1,9 @@
-"""The IP options an ICMP answer carries because the request carried them.
+"""The IP options of an ICMP answer, made from those of the request.
 
-See RFC 1122 section 3.2.2.6: record route and timestamp are completed and sent back. A source route is reversed only
-if the configuration asks for it, since by it the sender could send the answer anywhere (RFC 7126 sections 4.3 and 4.4).
-The reversal is that of section 3.2.1.8 (c), right even if the sender listed itself as the first stop.
+See RFC 1122 section 3.2.2.6: record route and timestamp options are completed and sent back. A
+source route is reversed only if the configuration asks for it, since the sender of the request
+could direct the answer anywhere (RFC 7126 sections 4.3 and 4.4). The reversal is that of
+section 3.2.1.8 (c). It is right even if the sender is listed as the first stop.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from stack.wire.ipv4_options import (
 def reply_route(
     raw: bytes, source: bytes, local: bytes, clock_ms: Callable[[], int] | None = None, *, reverse: bool = False
 ) -> tuple[bytes, bytes]:
-    """Where an answer is sent to, and with which raw options, for a request from `source` with options `raw`.
+    """The destination and the raw options of an answer to a request from `source` with the options
+    `raw`.
 
-    `local` is our address; `reverse`: go back by the source route of the request. Raises BadPacket ipv4_bad_option.
+    `local` is our address. With `reverse` the answer goes back by the source route of the request.
+    Raises BadPacket ipv4_bad_option.
     """
     destination = source
     answer: list[Ipv4Option] = []

@@ -1,10 +1,11 @@
-"""Where a datagram goes next: connected networks, static routes, default gateways and what Redirects teach.
+"""The routing table: connected networks, static routes, default gateways and redirected hosts.
 
-See RFC 1122 section 3.3.1 (routing outbound datagrams; dead gateways in 3.3.1.4 and 3.3.1.5) and RFC 792 (Redirect).
-Static routes, the list of default gateways and the cache of redirected hosts are one table, as 3.3.1.3 allows.
+See RFC 1122 section 3.3.1 (routing outbound datagrams; dead gateways in 3.3.1.4 and 3.3.1.5) and
+RFC 792 (Redirect). Static routes, the list of default gateways and the cache of redirected hosts
+are one table, as 3.3.1.3 allows.
 
-A Redirect is a hint from the network, so its route is given up easily: it expires, and it is forgotten when the gateway
-fails, when TCP suspects the path, and when the configured routes change.
+A Redirect is only a hint from the network. So its route expires, and it is forgotten when the
+gateway fails, when TCP suspects the path, and when the configured routes change.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from stack.wire.addresses import Prefix, format_ipv4
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Destinations in `prefix` are reached out of `interface`, by way of `gateway` or directly (None).
+    """A route to the destinations in `prefix`: out of `interface`, by `gateway`, or directly if
+    that is None.
 
-    `source` is the address of ours to send from, None for the interface's own choice. Among routes for the same
-    prefix the lowest `metric` is preferred, then the one added first. A redirected host's route `expires`.
+    `source` is the address of ours to send from; with None one on the next hop's network is chosen.
+    Among routes for the same prefix the lowest `metric` is preferred, then the one added first. A
+    redirected host's route `expires`.
     """
 
     prefix: Prefix
@@ -41,7 +44,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteRecord:
-    """One line of the table, for people and programs to read."""
+    """One line of the table, as the user reads it."""
 
     destination: str
     gateway: str | None
@@ -53,10 +56,11 @@ class RouteRecord:
 
 
 class RoutingTable:
-    """The longest matching prefix wins; a gateway known to be dead gives way to another one.
+    """Chooses the longest matching prefix, and prefers gateways that are not known to be dead.
 
-    `on_change` is called after a change with the one host it concerns, or None when lookups may differ for any
-    destination, so that whoever keeps the result of a lookup can ask again.
+    `on_change` is called after each change, so that results of earlier lookups can be looked up
+    again. Its argument is the one host that the change concerns, or None when the result may have
+    changed for any destination.
     """
 
     def __init__(self, config: IpConfig) -> None:
@@ -64,7 +68,7 @@ class RoutingTable:
         self.on_change: Callable[[bytes | None], None] | None = None
         self._by_length: dict[int, dict[bytes, list[Route]]] = {}
         self._lengths: list[int] = []
-        self._redirects: dict[bytes, Route] = {}  # the earliest to expire first
+        self._redirects: dict[bytes, Route] = {}  # the first one expires first
         self._dead_until: dict[bytes, float] = {}
 
     def add(
@@ -75,10 +79,11 @@ class RoutingTable:
         source: bytes | None = None,
         metric: int = 0,
     ) -> Route:
-        """Add a route and return it. Adding what is there already changes nothing.
+        """Add a route and return it. A route that is there already is not added again.
 
-        ValueError when the gateway is not on a network this interface is connected to (RFC 1122 section 3.3.1.1),
-        be it by an address of ours or by a route without gateway (RFC 3442).
+        Raises ValueError when the gateway is not on a network that this interface is connected to
+        (RFC 1122 section 3.3.1.1). An address of ours or a route without gateway (RFC 3442)
+        connects it to a network.
         """
         if gateway is not None and interface.mac is not None and not self._on_link(gateway, interface):
             raise ValueError(f"gateway {format_ipv4(gateway)} is on no network of {interface.name}")
@@ -92,7 +97,10 @@ class RoutingTable:
         return route
 
     def remove(self, prefix: Prefix, interface: Interface | None = None, gateway: bytes | None = None) -> int:
-        """Remove the routes for exactly this prefix, all or those by `interface` or `gateway`; how many there were."""
+        """Remove the routes for exactly this prefix, and return how many there were.
+
+        With `interface` or `gateway` only the routes by it are removed.
+        """
         networks = self._by_length.get(prefix.length, {})
         routes = networks.get(prefix.network, [])
         kept = [
@@ -104,17 +112,24 @@ class RoutingTable:
         return self._replace(prefix.length, prefix.network, kept)
 
     def discard(self, route: Route) -> None:
-        """Remove exactly this route, as `add` returned it; fine when it has gone already."""
+        """Remove exactly this route, which `add` has returned.
+
+        Does nothing when it is not in the table any more.
+        """
         routes = self._by_length.get(route.prefix.length, {}).get(route.prefix.network, [])
         self._replace(route.prefix.length, route.prefix.network, [known for known in routes if known != route])
 
     def remove_interface(self, interface: Interface) -> None:
-        """Forget every route out of an interface that is going away."""
+        """Remove every route out of an interface that is being removed."""
         self._drop_if(lambda route: route.interface is interface)
         self._table_changed()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
-        """An address of ours has gone: so do the routes that send from it and gateways no longer on any network."""
+        """Remove the routes that need an address which is no longer ours.
+
+        These are the routes that send from it, and those whose gateway is on none of our networks
+        any more.
+        """
         self._drop_if(lambda route: route.interface is interface and route.source == prefix.address)
         self._drop_if(
             lambda route: (
@@ -131,9 +146,11 @@ class RoutingTable:
                 self._replace(length, network, [route for route in routes if not gone(route)])
 
     def _on_link(self, address: bytes, interface: Interface) -> bool:
-        """Whether `address` is a neighbour on this interface: on a network of ours, or on one a route says is there.
+        """Whether `address` is a neighbour on this interface: on a network of ours, or of a route
+        without gateway.
 
-        A default route without gateway says so of nobody: everything would be a neighbour.
+        A default route without gateway does not count, because every address would be a neighbour
+        by it.
         """
         if any(own.contains(address) for own in interface.addresses):
             return True
@@ -146,10 +163,11 @@ class RoutingTable:
         return False
 
     def lookup(self, destination: bytes, now: float = 0.0, interface: Interface | None = None) -> Route | None:
-        """The route for `destination`, None when there is none.
+        """The route for `destination`, or None.
 
-        With `interface` only routes out of it count: an address of ours is sent from its own interface alone (the
-        strong model, RFC 1122 section 3.3.4.2). If every gateway is dead the first is tried all the same.
+        With `interface` only routes out of it count: a datagram with an address of ours as its
+        source leaves by that address's interface alone (the strong model, RFC 1122
+        section 3.3.4.2). If all gateways are dead, the first one is used all the same.
         """
         redirected = self._redirects.get(destination)
         if redirected is not None and now < redirected.expires and interface in (None, redirected.interface):
@@ -167,15 +185,17 @@ class RoutingTable:
         return last_resort
 
     def alive(self, route: Route, now: float) -> bool:
-        """Whether the gateway of `route` may be tried."""
+        """Whether the gateway of `route` is not known to be dead."""
         if route.gateway is None or not self._dead_until:
             return True
         return self._dead_until.get(route.gateway, now) <= now
 
     def gateway_failed(self, gateway: bytes, now: float) -> None:
-        """Prefer others to this gateway for a while: it did not answer ARP (RFC 1122 section 3.3.1.4).
+        """Prefer other gateways to this one for a while: it did not answer ARP (RFC 1122
+        section 3.3.1.4).
 
-        Redirects to it are forgotten: "the IP layer can immediately switch to a default gateway" (3.3.1.5).
+        Redirects to it are forgotten: "the IP layer can immediately switch to a default gateway"
+        (3.3.1.5).
         """
         self._redirects = {host: route for host, route in self._redirects.items() if route.gateway != gateway}
         self._dead_until = {known: until for known, until in self._dead_until.items() if until > now}
@@ -183,7 +203,7 @@ class RoutingTable:
         self._changed()
 
     def gateway_answers(self, gateway: bytes) -> None:
-        """Take back `gateway_failed`: there is positive advice about the gateway."""
+        """Undo `gateway_failed`: the gateway has answered."""
         if self._dead_until.pop(gateway, None) is not None:
             self._changed()
 
@@ -194,10 +214,11 @@ class RoutingTable:
         return len(self._redirects)
 
     def may_redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
-        """Whether a Redirect from `by` is legal: RFC 1122 section 3.2.2.2.
+        """Whether a Redirect from `by` is legal (RFC 1122 section 3.2.2.2).
 
-        It must come from the current first hop for that destination, and name another gateway on the network that it
-        came from. A gateway that has just failed is not taken again (3.3.1.5 describes routers that suggest it).
+        It must come from the current first hop for that destination, and name another gateway on
+        the same network. A gateway that has just failed is refused: 3.3.1.5 describes routers that
+        suggest a dead one.
         """
         current = self.lookup(destination, now)
         if current is None or current.interface is not interface or current.gateway != by or gateway == by:
@@ -207,11 +228,13 @@ class RoutingTable:
         return local and not ours and self._dead_until.get(gateway, now) <= now
 
     def redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
-        """Send datagrams for one host by way of another gateway; False when the Redirect is not legal.
+        """Send datagrams for one host by another gateway from now on; False when the Redirect is
+        not legal.
 
-        Host and network Redirects alike change the one host (RFC 1122 section 3.3.1.2). The oldest entry makes room for
-        a new one. The entry expires, since a gateway must not be used indefinitely without a sign that it works
-        (3.3.1.4). If the Redirect is still true, the first hop sends it again.
+        Host and network Redirects both change the route of one host (RFC 1122 section 3.3.1.2). The
+        oldest entry makes room for a new one. The entry expires, since a gateway must not be used
+        indefinitely without a sign that it works (3.3.1.4). If the Redirect is still right then,
+        the first hop will send it again.
         """
         current = self.lookup(destination, now)
         if current is None or not self.may_redirect(destination, gateway, by, interface, now):
@@ -227,12 +250,15 @@ class RoutingTable:
         return True
 
     def forget_redirect(self, destination: bytes) -> None:
-        """Go back to the configured routes; does nothing when the host is not redirected."""
+        """Return to the configured route for a host.
+
+        Does nothing when the host is not redirected.
+        """
         if self._redirects.pop(destination, None) is not None:
             self._changed(destination)
 
     def forget_redirects(self) -> None:
-        """Forget them all: the link may lead to another network now."""
+        """Forget all redirects, because the link may lead to another network now."""
         if self._redirects:
             self._table_changed()
 
@@ -249,7 +275,9 @@ class RoutingTable:
             self.forget_redirect(destination)
 
     def is_router(self, address: bytes, interface: Interface) -> bool:
-        """Whether a route that was configured, by hand or by DHCP, leads by way of `address` on this interface."""
+        """Whether `address` is the gateway of a configured route (by hand or by DHCP) on this
+        interface.
+        """
         return any(
             route.gateway == address and route.interface is interface
             for networks in self._by_length.values()
@@ -258,16 +286,16 @@ class RoutingTable:
         )
 
     def is_gateway(self, address: bytes) -> bool:
-        """Whether some route leads by way of `address`."""
+        """Whether `address` is the gateway of a route, configured or redirected."""
         return any(route.gateway == address for route in self._all())
 
     def tables(self) -> dict[str, int]:
-        """How many routes were configured and redirected, and how many gateways have failed."""
+        """How many configured routes, redirected hosts and failed gateways there are."""
         configured = sum(len(known) for networks in self._by_length.values() for known in networks.values())
         return {"routes": configured, "redirects": len(self._redirects), "dead_gateways": len(self._dead_until)}
 
     def records(self, now: float = 0.0) -> list[RouteRecord]:
-        """The whole table, the longest prefixes first."""
+        """The whole table: redirected hosts first, then the longest prefixes."""
         return [
             RouteRecord(
                 str(route.prefix),
@@ -303,7 +331,9 @@ class RoutingTable:
         return removed
 
     def _table_changed(self) -> None:
-        """The configured routes have changed. Redirects were about the old ones, and are forgotten."""
+        """Forget the redirects, which were about the old configured routes, and report the
+        change.
+        """
         self._redirects.clear()
         self._changed()
 

@@ -1,7 +1,9 @@
-"""UDP datagrams that came in as one super-frame: UDP segmentation offload (USO), the receiving half.
+"""UDP datagrams that come in as one super-frame: the receiving half of UDP segmentation offload
+(USO).
 
-The kernel hands over what a sender gave it at once (UDP_SEGMENT in udp(7)) as one datagram with one header. Unlike a
-stream's, its pieces are datagrams of their own, so IP takes them apart before anybody counts or looks at them. See
+A program may give the kernel many datagrams at once (UDP_SEGMENT in udp(7)), and the kernel hands
+them over under one header. They still are separate datagrams, unlike the segments of a TCP
+super-frame. So IP input splits the super-frame before anything else, and counts each datagram. See
 RFC 768 and RFC 791 section 3.1.
 """
 
@@ -14,19 +16,21 @@ from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.udp import HEADER_LENGTH
 
-_LENGTH = 4  # where the length is in a UDP header
+_LENGTH = 4  # offset of the length in a UDP header
 
 
 def is_super_frame(header: Ipv4Header, size: int) -> bool:
-    """Whether a UDP packet is more than one datagram, the link having said that they hold `size` bytes of data each."""
+    """Whether a UDP packet is a super-frame, whose datagrams hold `size` bytes of data each as the
+    link says.
+    """
     return 0 < size < header.total_length - header.header_length - HEADER_LENGTH and not header.is_fragment
 
 
 def datagrams(header: Ipv4Header, packet: Buffer, size: int) -> Iterator[bytes]:
-    """The packets that `packet` stands for, `size` bytes of data in each but the last.
+    """Split a super-frame into its packets, with `size` bytes of data in each but the last.
 
-    Identifications count up from the first, as they would on a wire. Checksums of UDP stay what they were, partial:
-    the link has vouched for the whole.
+    The Identification counts up from the first packet's, as a network device would count it. The
+    UDP checksums remain partial, because the link has vouched for the whole super-frame.
     """
     data = memoryview(packet)[header.header_length + HEADER_LENGTH :]
     ports = bytes(packet[header.header_length :][:_LENGTH])
