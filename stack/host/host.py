@@ -37,9 +37,9 @@ from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
 from stack.host.trace import Trace, TracedLink
 from stack.host.udp_layer import make_udp
-from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoResult, Ping
 from stack.internet.ipv4 import Ipv4
+from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.tcp.connection import Connection

@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from stack.config import ArpConfig
 from stack.counters import Counters
@@ -28,6 +27,7 @@ from stack.internet.neighbor import (
     REACHABLE,
     STALE,
     Neighbor,
+    NeighborRecord,
     OnError,
     Transmit,
     Waiting,
@@ -56,23 +56,6 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_ARP
 
 _UNICAST, _BROADCAST = True, False
-
-
-@dataclass(frozen=True, slots=True)
-class NeighborRecord:
-    """A row of the cache, as the user reads it. `age_s` is the time since the entry was last
-    confirmed.
-
-    `state` is that of the entry (`neighbor.py`), or "published" for a proxy entry: requests for the
-    address are answered with `mac`. `waiting` is the number of datagrams that wait for the station
-    address.
-    """
-
-    address: str
-    mac: str | None
-    state: str
-    age_s: float | None
-    waiting: int
 
 
 def _nothing() -> None:

@@ -124,6 +124,22 @@ class Neighbor:
         self.deadline = math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class NeighborRecord:
+    """A row of the cache, as the user reads it. `age_s` is the time since the entry was last
+    confirmed.
+
+    `state` is that of the entry, or "published" for a proxy entry: requests for the address are
+    answered with `mac`. `waiting` is the number of datagrams that wait for the station address.
+    """
+
+    address: str
+    mac: str | None
+    state: str
+    age_s: float | None
+    waiting: int
+
+
 def fixed(address: bytes, mac: bytes | None, ours: bytes | None, group: bool) -> Neighbor:
     """A neighbour that needs no ARP: `mac` is a broadcast or group address, or None on a link
     without Ethernet.

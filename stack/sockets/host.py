@@ -21,8 +21,8 @@ from stack.host.host import HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
 from stack.host.trace import GuardedTrace, Trace, check_trace
-from stack.internet.arp import NeighborRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
+from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.memory import check_link

@@ -1,1 +1,4 @@
-"""UDP: ports and the datagrams that wait at them. Read `endpoint.py` for a socket's side, `ports.py` for the wire's."""
+"""UDP: ports and the datagrams that wait at them.
+
+Read `endpoint.py` for a socket's side, `ports.py` for the wire's.
+"""

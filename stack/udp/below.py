@@ -1,7 +1,8 @@
-"""What UDP asks of the layer below: datagrams as they come up, paths to send by, ICMP errors.
+"""The interface between UDP and the layer below: received datagrams, paths to send by, ICMP errors.
 
-UDP never looks inside an address: keys are bytes, and the pseudo-header's sum comes with the path or the datagram, so
-that another internet layer changes nothing here. See RFC 1122 section 3.4.
+UDP never looks inside an address: it compares addresses as bytes, and the path or the datagram has
+the pseudo-header's sum. So another internet layer would change nothing here. See RFC 1122
+section 3.4.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Address = tuple[bytes, int]
 
 
 class Received(Protocol):
-    """A datagram for us (`stack.internet.received` says what each attribute means)."""
+    """As much of `stack.internet.received.Received` as UDP uses."""
 
     @property
     def source(self) -> bytes: ...
@@ -41,7 +42,7 @@ class Received(Protocol):
 
 
 class PathUser(Protocol):
-    """Who is told what happens on a path."""
+    """The owner of a path, as in `stack.internet.path.PathUser`."""
 
     def path_failed(self, error: int) -> None: ...
 
@@ -49,7 +50,7 @@ class PathUser(Protocol):
 
 
 class Path(Protocol):
-    """A way to one destination (`stack.internet.path`)."""
+    """As much of `stack.internet.path.Path` as UDP uses."""
 
     source: bytes
     destination: bytes
@@ -67,7 +68,7 @@ class Path(Protocol):
 
 
 class IcmpError(Protocol):
-    """An ICMP error about a datagram of ours (`stack.internet.icmp_error`)."""
+    """As much of `stack.internet.icmp_error.IcmpError` as UDP uses."""
 
     @property
     def quoted_source(self) -> bytes: ...
@@ -84,7 +85,7 @@ class IcmpError(Protocol):
 
 
 class OpenPath(Protocol):
-    """Makes a path; raises OSError (ENETUNREACH, EADDRNOTAVAIL)."""
+    """Makes a path. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EINVAL."""
 
     def __call__(
         self, source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
@@ -92,7 +93,8 @@ class OpenPath(Protocol):
 
 
 EphemeralPort = Callable[[bytes, Address | None, Callable[[int], bool]], int]
-"""`(local address, remote or None, is_free)`: a port for which `is_free(port)` is true, chosen as RFC 6056 asks.
+"""`(local address, remote or None, is_free)` returns a port for which `is_free(port)` is true
+(RFC 6056).
 
-Raises OSError(EADDRINUSE) when there is none.
+Raises OSError EADDRINUSE when there is none.
 """

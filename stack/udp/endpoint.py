@@ -1,4 +1,4 @@
-"""One end of a UDP conversation: what a datagram socket is made of. See RFC 768 and RFC 1122 section 4.1."""
+"""A UDP endpoint: the protocol side of a datagram socket. See RFC 768 and RFC 1122 section 4.1."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from stack.udp.ports import UdpPorts
 
 MAX_PAYLOAD = 65535 - 20 - HEADER_LENGTH
-"""What fits one datagram: 65,507 bytes."""
+"""The largest payload of a datagram: 65,507 bytes."""
 
 
 @dataclass(slots=True)
 class Datagram:
-    """One that came in: its payload, who sent it, and what RFC 1122 section 4.1.3.5 wants applications to know.
+    """A received datagram: its payload, its sender, and what applications may ask for (RFC 1122
+    section 4.1.3.5).
 
-    `local` is the specific-destination address: the address of ours to answer from. `destination` is what the
-    sender wrote, possibly a broadcast.
+    `local` is the specific-destination address: the address of ours to answer from. `destination`
+    is the address in the header, which may be a broadcast address.
     """
 
     data: bytes
@@ -43,19 +44,23 @@ def _nothing() -> None:
 
 
 class Endpoint:
-    """Made by `UdpPorts.open`.
+    """A UDP endpoint, made by `UdpPorts.open`. Sending never waits.
 
     Attributes to read:
-      local: (address, port), ANY and 0 until bound. remote: the peer it is connected to, or None.
-      closed. error: the errno that the next call will raise, 0 for none.
-      gathered: the beginning of a datagram whose rest is to come (MSG_MORE), or None.
-      readable: whether `receive` has something to give or to raise. Sending never waits.
+      local: (address, port); ANY and 0 until bound.
+      remote: the (address, port) it is connected to, or None.
+      closed: whether `close` was called.
+      error: the errno that the next call will raise; 0 for none.
+      gathered: the parts so far of a datagram that is not complete (MSG_MORE), or None.
+      readable: whether `receive` would return a datagram or raise an error.
+      options: the raw IP options of datagrams to come (see `set_options`).
 
     Attributes to set:
-      on_readable: called when `readable` turns true.
-      broadcast: may send to broadcast addresses (SO_BROADCAST). reuse_address: SO_REUSEADDR, before `bind`.
-      ttl (None: the default), tos, options: of datagrams to come (RFC 1122 section 4.1.4).
-      receive_bytes: what may wait to be read, overhead included (SO_RCVBUF).
+      on_readable: called when `readable` becomes true.
+      broadcast: whether it may send to broadcast addresses (SO_BROADCAST).
+      reuse_address: SO_REUSEADDR, to be set before `bind`.
+      ttl, tos: of the datagrams to come (RFC 1122 section 4.1.4). `ttl` None is the default.
+      receive_bytes: the memory for datagrams that wait to be read, overhead included (SO_RCVBUF).
     """
 
     __slots__ = (
@@ -83,7 +88,7 @@ class Endpoint:
     def __init__(self, ports: UdpPorts) -> None:
         self._ports = ports
         self.local: Address = (ANY, 0)
-        self.wild = True  # the local address was not chosen by the application
+        self.wild = True  # the application has not bound it to one of our addresses
         self.remote: Address | None = None
         self.closed = False
         self.error = 0
@@ -99,15 +104,19 @@ class Endpoint:
         self._gathered_for: Address = (ANY, 0)
         self._queue: deque[Datagram] = deque()
         self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
-        self._sent: dict[Address, int] = {}  # the length of the largest datagram to each remote, IP header included
+        self._sent: dict[
+            Address, int
+        ] = {}  # by remote: the length of the largest datagram sent there, IP header included
 
     # --- addresses
 
     def bind(self, local: Address) -> None:
-        """Take a local address and port; ANY takes all our addresses, port 0 has one chosen.
+        """Bind to a local address and port. ANY stands for all our addresses; for port 0 a port is
+        chosen.
 
-        As in BSD, only ANY hears broadcasts, and BROADCAST (from which nothing can be sent) hears nothing else.
-        Raises OSError: EINVAL (bound already), EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        As in BSD, an endpoint bound to ANY receives broadcasts, and one bound to a single address
+        does not. An endpoint bound to BROADCAST receives only broadcasts. Raises OSError: EINVAL
+        (bound already), EADDRNOTAVAIL, EADDRINUSE, EBADF.
         """
         self._check_open()
         if self.local[1]:
@@ -116,10 +125,11 @@ class Endpoint:
         self.wild = local[0] == ANY
 
     def connect(self, remote: Address, now: float) -> None:
-        """Talk to one peer only: what others send is not for this endpoint (RFC 1122 section 4.1.3.5, BSD).
+        """Connect to one peer: datagrams from others are not for this endpoint (RFC 1122
+        section 4.1.3.5, BSD).
 
-        Port 0 stands for all ports of the peer, as in Linux. It is how programs ask for the address of ours that the
-        route prefers.
+        Port 0 stands for all ports of the peer, as in Linux. Programs use it to learn which address
+        of ours the route prefers.
 
         Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """
@@ -140,7 +150,7 @@ class Endpoint:
         self.error = 0
 
     def disconnect(self) -> None:
-        """Take datagrams from everyone again (connect to AF_UNSPEC)."""
+        """Accept datagrams from all peers again (connect to AF_UNSPEC)."""
         self._check_open()
         self.remote = None
         self._ports.flows.clear()
@@ -157,23 +167,27 @@ class Endpoint:
     # --- sending
 
     def send(self, data: Buffer, now: float) -> int:
-        """Send to the connected peer; the number of bytes. Raises what `send_to` raises, and EDESTADDRREQ."""
+        """Send to the connected peer; returns the number of bytes.
+
+        Raises as `send_to`, and EDESTADDRREQ.
+        """
         if self.remote is None:
             self._check_open()
             raise os_error(errno.EDESTADDRREQ)
         return self.send_to(data, self.remote, now)
 
     def send_to(self, data: Buffer, remote: Address, now: float, source: bytes | None = None) -> int:
-        """Send one datagram; the number of bytes. Binds the endpoint if it is not bound.
+        """Send one datagram; returns the number of bytes. Binds the endpoint if it is not bound.
 
-        `source` is the address of ours to send from (RFC 1122 section 4.1.3.5), by default the bound one, or the one
-        the route prefers. Raises OSError: a pending error, EMSGSIZE (over 65,507 bytes), EACCES (broadcast), EINVAL,
-        ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF. EINVAL for port 0, unless it is the connected peer's.
+        `source` is the address of ours to send from (RFC 1122 section 4.1.3.5); by default it is
+        the bound one, or the one that the route prefers. Raises OSError: a pending error, EMSGSIZE
+        (over 65,507 bytes), EACCES (a broadcast address), EINVAL (port 0, unless it is the
+        connected peer's), ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF.
         """
         length = HEADER_LENGTH + len(data)
         path = self._ready(remote, source, len(data), now)
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
-        checksum = 0xFFFF - total % 65535  # never zero, which would say that there is none (RFC 768)
+        checksum = 0xFFFF - total % 65535  # never zero, which means that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
         path.send([header.build(), data], length, now)
         length += path.header_length
@@ -188,10 +202,12 @@ class Endpoint:
         return len(data)
 
     def gather(self, data: Buffer, remote: Address | None, now: float, *, more: bool) -> int:
-        """One part of a datagram; the number of bytes. The part after which no `more` come completes it (MSG_MORE).
+        """Add a part to a datagram; returns the number of bytes. Without `more`, send the datagram
+        (MSG_MORE).
 
-        The first part says where the datagram goes (None: to the connected peer), as in Linux; a later `connect` says
-        it anew. Raises as `send` and `send_to`, with the datagram's length so far. The datagram is given up then.
+        As in Linux, the `remote` of the first part is the destination (None: the connected peer),
+        and a later `connect` changes it. Raises as `send` and `send_to` for the length so far; then
+        the datagram is discarded.
         """
         if self.gathered is None:
             if remote is None:
@@ -211,9 +227,10 @@ class Endpoint:
         return len(data)
 
     def _ready(self, remote: Address, source: bytes | None, length: int, now: float) -> Path:
-        """Check that a datagram of `length` bytes may be sent, and bind the endpoint. Raises as `send_to`.
+        """Check that a datagram with `length` bytes of payload may be sent, and bind the endpoint.
 
-        Returns the path, which is kept for the next datagram to the same destination.
+        Returns the path, which is kept for the next datagram to the same destination. Raises as
+        `send_to`.
         """
         self._check_open()
         if self.error:
@@ -242,18 +259,22 @@ class Endpoint:
 
     @property
     def remembered(self) -> int:
-        """How many remotes are remembered with the largest datagram sent there."""
+        """How many remotes are remembered (see `largest_sent`)."""
         return len(self._sent)
 
     def largest_sent(self, remote: Address) -> int:
-        """The length of the largest datagram sent to `remote`, IP header included; 0 for none that is remembered.
+        """The length of the largest datagram sent to `remote`, IP header included; 0 if none is
+        remembered.
 
-        An ICMP error about any other datagram cannot be true.
+        An ICMP error must be about a datagram that was sent: one to a remembered remote, and not
+        longer than this.
         """
         return self._sent.get(remote, 0)
 
     def set_options(self, options: bytes) -> None:
-        """The raw IP options, padded to 4 bytes, of datagrams to come (RFC 1122 section 4.1.3.2)."""
+        """Set the raw IP options, padded to 4 bytes, of the datagrams to come (RFC 1122
+        section 4.1.3.2).
+        """
         self.options = options
         self._close_paths()
 
@@ -271,11 +292,11 @@ class Endpoint:
 
     @property
     def readable(self) -> bool:
-        """Whether `receive` has something to give or to raise."""
+        """Whether `receive` would return a datagram or raise an error."""
         return bool(self._queue or self.error or self.closed or self._ports.down)
 
     def receive(self) -> tuple[bytes, Address] | None:
-        """The next datagram's payload and sender; None when there is none now.
+        """The payload and sender of the next datagram; None when none waits.
 
         Raises OSError: a pending error (ECONNREFUSED, ...), EBADF.
         """
@@ -283,7 +304,7 @@ class Endpoint:
         return None if datagram is None else (datagram.data, datagram.remote)
 
     def receive_datagram(self) -> Datagram | None:
-        """The same with everything that is known about it."""
+        """The next datagram, as `receive`, with all its attributes."""
         self._check_open()
         self._raise_pending()
         if not self._queue:
@@ -291,7 +312,7 @@ class Endpoint:
         datagram = self._queue.popleft()
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
         self.charged -= charge
-        budget, sender = self._ports.budget, datagram.remote[0]  # as Budget.charge, without a call
+        budget, sender = self._ports.budget, datagram.remote[0]  # Budget.charge, inlined
         budget.used -= charge
         if charge == budget.peers[sender]:
             del budget.peers[sender]
@@ -302,13 +323,16 @@ class Endpoint:
         return datagram
 
     def peek(self) -> Datagram | None:
-        """The next datagram, left where it is (MSG_PEEK). Raises as `receive` does."""
+        """The next datagram, which stays in the queue (MSG_PEEK). Raises as `receive`."""
         self._check_open()
         self._raise_pending()
         return self._queue[0] if self._queue else None
 
     def deliver(self, datagram: Datagram) -> str:
-        """Queue one that came in; the reason why it is dropped, or "". Called by `UdpPorts` alone."""
+        """Queue a datagram.
+
+        Returns "", or the reason why it is dropped. Only `UdpPorts` calls this.
+        """
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
         if self.charged + charge > self.receive_bytes and self._queue:
             return "udp_queue_full"
@@ -318,7 +342,7 @@ class Endpoint:
         was_readable = self.readable
         self._queue.append(datagram)
         self.charged += charge
-        budget.peers[sender] = budget.peers.get(sender, 0) + charge  # as Budget.charge, without a call
+        budget.peers[sender] = budget.peers.get(sender, 0) + charge  # Budget.charge, inlined
         budget.used += charge
         if (budget.used > budget.pressure) is not budget.tight:
             budget.crossed()
@@ -329,9 +353,9 @@ class Endpoint:
     # --- errors
 
     def take_error(self) -> int:
-        """The pending errno, which is thereby cleared (SO_ERROR)."""
-        error, self.error = self.error, 0
-        return error
+        """Return and clear the pending errno (SO_ERROR)."""
+        number, self.error = self.error, 0
+        return number
 
     def _raise_pending(self) -> None:
         if self.error:
@@ -339,20 +363,22 @@ class Endpoint:
             raise os_error(error)
 
     def path_failed(self, error: int) -> None:
-        """An earlier datagram could not be sent or was refused; only a connected endpoint is told (RFC 1122 4.1.3.3).
+        """An earlier datagram could not be sent, or was refused (RFC 1122 section 4.1.3.3).
 
-        On an unconnected one nobody could say which destination the error is about.
+        Only a connected endpoint reports it. On an unconnected one a program could not tell which
+        destination the error is about.
         """
         if self.remote is not None and not self.closed:
             self._fail(error)
 
     def path_mtu_changed(self, now: float) -> None:
-        """Datagrams that are larger now are cut to fit."""
+        """Do nothing: IP fragments datagrams that are larger than the new MTU."""
 
     def address_gone(self, address: bytes, error: int) -> None:
-        """An address is no longer ours. One bound to it is told; for others a new source will be chosen.
+        """An address is no longer ours. An endpoint bound to it reports the error; others choose a
+        new source.
 
-        The address may come back, so the endpoint stays bound.
+        The endpoint stays bound, since the address may come back.
         """
         for key in [key for key, path in self._paths.items() if path.source == address]:
             self._paths.pop(key).close()
@@ -366,7 +392,7 @@ class Endpoint:
             self.on_readable()
 
     def close(self) -> None:
-        """Give up port, paths and what was not read. Closing twice is fine."""
+        """Release the port, the paths and the unread datagrams. A second call does nothing."""
         if self.closed:
             return
         was_readable = self.readable

@@ -1,4 +1,8 @@
-"""All of a host's UDP ports: who is bound to what, and who gets a datagram. See RFC 768 and RFC 1122 section 4.1."""
+"""The UDP ports of a host: which endpoint is bound to which port, and which one receives a
+datagram.
+
+See RFC 768 and RFC 1122 section 4.1.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,14 @@ from stack.wire.udp import UdpHeader, checksum_ok
 _HEADER = Struct("!HHHH")
 
 Claim = Callable[[Received, int, Buffer], None]
-"""`(received, source port, payload)`: takes the datagrams of a port; the payload is valid until it returns."""
+"""`(received, source port, payload)`: takes the datagrams of a port; the payload is valid until
+it returns.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class UdpRecord:
-    """One endpoint, for people and programs to read."""
+    """A bound endpoint, as the user reads it. `queued_bytes` are unread, overhead included."""
 
     local: tuple[str, int]
     remote: tuple[str, int] | None
@@ -34,20 +40,23 @@ class UdpRecord:
 
 
 class UdpPorts:
-    """Give it at birth:
+    """The UDP module of a host.
 
-    config, counters: `Config.udp` and the host's counters.
-    open_path: `(source, destination, *, ttl, tos, options, now)` makes a path of protocol 17 (`Ipv4.path`).
-    ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
-    is_ours: `(address)` says whether an address may be bound to.
-    port_unreachable: `(received)` tells a sender that nobody listens (ICMP decides whether it may be told).
-    budget: charged with the memory that endpoints and their queues hold.
+    Arguments:
+      config, counters: `Config.udp` and the host's counters.
+      open_path: `(source, destination, *, ttl, tos, options, now)` makes a path of protocol 17
+        (`Ipv4.path`).
+      ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
+      is_ours: `(address)` returns whether an endpoint may be bound to an address.
+      port_unreachable: `(received)` sends an ICMP Port Unreachable, unless ICMP forbids it.
+      budget: charged with the memory that endpoints and their queues hold.
 
-    `receive` is the handler of protocol 17 and `receive_error` its ICMP error handler.
+    `receive` is the handler of protocol 17, and `receive_error` its handler of ICMP errors.
 
-    `flows` remembers who got the last datagram from the same sender to the same place, by the twelve octets of
-    addresses and ports as they stand in a packet, and `flow` is a short way for the next one. It is emptied when
-    anything changes that the full way looks at: by us for ports, by the host for addresses.
+    `flows` is a fast path. It maps the twelve octets of addresses and ports, as they are in a
+    packet, to the endpoint that received the last such datagram, and `flow` gives the next one to
+    the same endpoint. `flows` is cleared whenever something changes that `receive` looks at: by
+    this class for ports, by the host for addresses.
     """
 
     def __init__(
@@ -75,7 +84,10 @@ class UdpPorts:
         self.flows: dict[bytes, Endpoint] = {}
 
     def open(self) -> Endpoint:
-        """A new endpoint, not bound to anything. OSError ENOBUFS when the memory budget has no room for it."""
+        """A new endpoint, which is not bound.
+
+        Raises OSError ENOBUFS when the memory budget has no room for it.
+        """
         if self.budget.full:
             self.counters.drop("udp_open_no_memory")
             raise os_error(errno.ENOBUFS)
@@ -89,7 +101,9 @@ class UdpPorts:
         return len(self._open)
 
     def tables(self) -> dict[str, int]:
-        """Endpoints, bound ports, claims, and what the endpoints hold."""
+        """How many endpoints, bound ports, claims and flows there are, and how much the
+        endpoints hold.
+        """
         return {
             "udp_endpoints": len(self._open),
             "udp_ports": len(self._bound),
@@ -99,21 +113,23 @@ class UdpPorts:
             "udp_remotes": sum(endpoint.remembered for endpoint in self._open),
         }
 
-    # --- who has which port
+    # --- ports
 
     def claim(self, port: int, take: Claim) -> None:
-        """Have `take` get all datagrams to a port: it is the host's own. OSError EADDRINUSE when somebody has it."""
+        """Reserve a port for the host itself: `take` gets all its datagrams. Raises OSError
+        EADDRINUSE.
+        """
         if port in self._bound or port in self._claimed:
             raise os_error(errno.EADDRINUSE)
         self._claimed[port] = take
         self.flows.clear()
 
     def disclaim(self, port: int) -> None:
-        """Give a claimed port back."""
+        """Release a claimed port."""
         del self._claimed[port]
 
     def bind(self, endpoint: Endpoint, local: Address, remote: Address | None) -> None:
-        """Give an endpoint a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
+        """Bind an endpoint to a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
         address, port = local
         if address != ANY and not self._is_ours(address):
             raise os_error(errno.EADDRNOTAVAIL)
@@ -136,12 +152,15 @@ class UdpPorts:
         return not (endpoint.reuse_address and other.reuse_address)
 
     def rebind(self, endpoint: Endpoint, local: Address) -> None:
-        """The local address of a bound endpoint becomes known or unknown; the port stays."""
+        """Change the local address of a bound endpoint, when it connects or disconnects.
+
+        The port stays.
+        """
         endpoint.local = local
         self.flows.clear()
 
     def forget(self, endpoint: Endpoint) -> None:
-        """The endpoint is closed."""
+        """Remove an endpoint that is closed."""
         if self._open.pop(endpoint, self) is None:
             self.budget.charge(None, -self.budget.endpoint)
         self.flows.clear()
@@ -153,21 +172,26 @@ class UdpPorts:
                 del self._bound[port]
 
     def shutdown(self, error: int) -> None:
-        """The host ends: every call from now on raises OSError(number), and whoever waits is woken to make one."""
+        """The host ends.
+
+        Every later call raises OSError with `error`, and waiting programs are woken.
+        """
         waiting = [endpoint for endpoint in self._open if not endpoint.readable]
         self.down = error
         for endpoint in waiting:
             endpoint.on_readable()
 
     def address_gone(self, address: bytes, error: int) -> None:
-        """An address is no longer ours: endpoints bound to it report `error` with their next call."""
+        """An address is no longer ours: endpoints bound to it report `error` with their next
+        call.
+        """
         for endpoint in list(self._open):
             endpoint.address_gone(address, error)
 
     # --- datagrams in
 
     def receive(self, received: Received) -> None:
-        """Take a datagram: the handler of protocol 17."""
+        """Take a datagram. This is IP's handler of protocol 17."""
         try:
             header = self._check(received)
         except BadPacket as bad:
@@ -197,7 +221,8 @@ class UdpPorts:
         )
         for endpoint in takers:
             self._deliver(endpoint, datagram)
-        # What we send to ourselves comes in by no link; the same by one is a forgery, which the full way refuses.
+        # Our own datagrams arrive by loopback. One from the wire with our source address is
+        # spoofed: IP input must see and reject it, so it must not match a flow.
         if not received.broadcast and not received.options and not self._is_ours(received.source):
             self._remember(received, header, takers[0])
 
@@ -219,7 +244,10 @@ class UdpPorts:
     def flow(
         self, endpoint: Endpoint, key: bytes, payload: memoryview, ttl: int, tos: int, checksum_ok: bool
     ) -> bool:  # hot
-        """Take an IP payload, a datagram whose `key` is in `flows`. False: nothing was done, it goes the full way."""
+        """Take an IP payload, a datagram whose `key` is in `flows`.
+
+        Returns False, having changed nothing, when IP input must handle it.
+        """
         source_port, _, length, checksum = _HEADER.unpack_from(payload)
         if length != len(payload) or not checksum:
             return False
@@ -235,7 +263,10 @@ class UdpPorts:
         return True
 
     def _check(self, received: Received) -> UdpHeader:
-        """RFC 768 and RFC 1122 section 4.1.3.4. Bytes beyond the length field are no part of the datagram."""
+        """Parse the header and verify the checksum (RFC 768, RFC 1122 section 4.1.3.4).
+
+        Bytes beyond the length field are not part of the datagram.
+        """
         header = UdpHeader.parse(received.payload)
         if header.destination_port == 0:
             raise BadPacket("udp_port_zero")
@@ -249,9 +280,11 @@ class UdpPorts:
         return header
 
     def _find(self, received: Received, header: UdpHeader) -> list[Endpoint]:
-        """Who gets it: everyone who matches a broadcast, else the one that matches best, else the latest.
+        """The endpoints that receive a datagram: all that match for a broadcast, else the one that
+        matches best.
 
-        A connected endpoint beats one that is not, an address beats ANY.
+        A connected endpoint matches better than an unconnected one, and a bound address better than
+        ANY. Among equals the one bound last receives it.
         """
         best: list[Endpoint] = []
         best_score = -1
@@ -268,7 +301,7 @@ class UdpPorts:
 
     @staticmethod
     def _score(endpoint: Endpoint, received: Received, remote: Address) -> int:
-        """How well an endpoint matches: -1 not at all."""
+        """How well an endpoint matches a datagram; -1 if it does not."""
         score = 0
         address = endpoint.local[0]
         if address != ANY:
@@ -285,10 +318,11 @@ class UdpPorts:
     # --- errors in
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error about a datagram; whether one of our endpoints has sent it.
+        """Take an ICMP error about a datagram; returns whether one of our endpoints has sent it.
 
-        If the error says "too big", the endpoint must have sent one that large. Connected endpoints report hard errors
-        with their next call, as BSD's do; soft ones say nothing final.
+        If the error says "too big", the endpoint must have sent one that large. As in BSD,
+        connected endpoints report hard errors with their next call. Soft errors are not reported,
+        since they may be temporary.
         """
         local_port = int.from_bytes(error.quoted[:2], "big")
         remote = (error.quoted_destination, int.from_bytes(error.quoted[2:4], "big"))

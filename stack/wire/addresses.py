@@ -1,7 +1,8 @@
-"""IPv4 and Ethernet addresses: text to bytes at the edges, questions about bytes inside.
+"""IPv4 and Ethernet addresses: conversion between text and bytes, and the kinds of addresses.
 
-An IPv4 address is 4 `bytes` and a station (MAC) address 6 `bytes` everywhere in the stack. See RFC 1122 section
-3.2.1.3 and RFC 6890 for the special addresses, RFC 4632 for prefixes, RFC 1112 section 6.4 for multicast on Ethernet.
+An IPv4 address is 4 `bytes` and a station (MAC) address 6 `bytes` everywhere in the stack. See
+RFC 1122 section 3.2.1.3 and RFC 6890 for the special addresses, RFC 4632 for prefixes, RFC 1112
+section 6.4 for multicast on Ethernet.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from stack.wire.checksum import Buffer
 ANY = bytes(4)
 """0.0.0.0: "this host on this network", and "any local address" when binding."""
 BROADCAST = b"\xff\xff\xff\xff"
-"""255.255.255.255: every host on this link, never forwarded (RFC 919)."""
+"""255.255.255.255: every host on this link. It is never forwarded (RFC 919)."""
 LOOPBACK = b"\x7f\x00\x00\x01"
 ALL_HOSTS = b"\xe0\x00\x00\x01"
 """224.0.0.1: every multicast-capable host on this link (RFC 1112 section 4)."""
 LINK_LOCAL_BROADCAST = b"\xa9\xfe\xff\xff"
-"""169.254.255.255: every host on this link, whatever its address is (RFC 3927 section 2.6.2)."""
+"""169.254.255.255: every host on this link, also those with a routable address (RFC 3927
+section 2.6.2).
+"""
 MAC_BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 MAC_ZERO = bytes(6)
 
@@ -26,8 +29,9 @@ MAC_ZERO = bytes(6)
 def parse_ipv4(text: str) -> bytes:
     """The 4 bytes of a dotted quad such as "10.9.0.2".
 
-    Strict: four decimal numbers 0-255 without leading zeros (some programs read "010" as eight). ValueError names
-    the text and the rule it breaks; TypeError for what is no text.
+    The text must be four decimal numbers from 0 to 255 without leading zeros (some programs read
+    "010" as eight). Raises ValueError, which names the text and the rule that it breaks; TypeError
+    if `text` is not a str.
     """
     _check_text(text, "10.9.0.2")
     parts = text.split(".")
@@ -44,15 +48,18 @@ def parse_ipv4(text: str) -> bytes:
 
 
 def _check_text(text: object, example: str) -> None:
-    """Say what to write for what programs and people often give instead of an IPv4 address."""
+    """Raise an error that says what to write, if this is not a str, or is an IPv6 address."""
     if not isinstance(text, str):
-        raise TypeError(f"an address is text here: write {example!r}, not {text!r}")
+        raise TypeError(f"an address must be a str: write {example!r}, not {text!r}")
     if text.count(":") > 1 and _is_ipv6(text):
-        raise ValueError(f"{text!r} is an IPv6 address, and this host speaks IPv4 alone: write one such as {example}")
+        raise ValueError(f"{text!r} is an IPv6 address, and this host has only IPv4: write one such as {example}")
 
 
 def _is_ipv6(text: str) -> bool:
-    """Groups of hexadecimal digits between colons, a pair of which may meet (RFC 4291 section 2.2). No MAC address."""
+    """Whether this looks like an IPv6 address (RFC 4291 section 2.2), and not like a MAC address.
+
+    It must have hexadecimal groups between colons, and eight groups or a double colon.
+    """
     groups = text.partition("/")[0].partition("%")[0].split(":")
     return (len(groups) == 8 or "" in groups) and all(digit in "0123456789abcdefABCDEF." for digit in "".join(groups))
 
@@ -64,9 +71,10 @@ def format_ipv4(address: Buffer) -> str:
 
 
 def parse_mac(text: str) -> bytes:
-    """The 6 bytes of a station address: six pairs of hexadecimal digits separated by colons (or all by hyphens).
+    """The 6 bytes of a station address: six pairs of hexadecimal digits with colons (or hyphens)
+    between them.
 
-    ValueError names the text and the rule.
+    Raises ValueError, which names the text and the rule that it breaks.
     """
     pairs = text.split("-" if "-" in text else ":")
     if len(pairs) != 6:
@@ -83,57 +91,64 @@ def format_mac(address: Buffer) -> str:
 
 
 def is_this_network(address: Buffer) -> bool:
-    """0.0.0.0/8: "this network", never a destination, a source only while booting (RFC 1122 3.2.1.3 a, b)."""
+    """0.0.0.0/8, "this network": never a destination, and a source only while booting (RFC 1122
+    3.2.1.3 (a), (b)).
+    """
     return address[0] == 0
 
 
 def is_loopback(address: Buffer) -> bool:
-    """127.0.0.0/8: never on a wire (RFC 1122 3.2.1.3 g)."""
+    """127.0.0.0/8, loopback: never on a wire (RFC 1122 section 3.2.1.3 (g))."""
     return address[0] == 127
 
 
 def is_link_local(address: Buffer) -> bool:
-    """169.254.0.0/16 (RFC 3927)."""
+    """169.254.0.0/16, link-local (RFC 3927)."""
     return address[0] == 169 and address[1] == 254
 
 
 def is_multicast(address: Buffer) -> bool:
-    """224.0.0.0/4: class D, a group and never a source (RFC 1112)."""
+    """224.0.0.0/4, class D: a group, and never a source (RFC 1112)."""
     return address[0] >> 4 == 0xE
 
 
 def is_class_e(address: Buffer) -> bool:
-    """240.0.0.0/4, reserved, without 255.255.255.255, which is the limited broadcast."""
+    """240.0.0.0/4, class E: reserved. 255.255.255.255 is the limited broadcast and not counted."""
     return address[0] >> 4 == 0xF and address != BROADCAST
 
 
 def is_limited_broadcast(address: Buffer) -> bool:
-    """255.255.255.255 (RFC 1122 3.2.1.3 c)."""
+    """255.255.255.255 (RFC 1122 section 3.2.1.3 (c))."""
     return address == BROADCAST
 
 
 def can_be_host(address: Buffer) -> bool:
-    """Whether it can be the address of one station on some network (RFC 1122 3.2.1.3): unicast, and on a wire."""
+    """Whether this can be the address of a single host on a network (RFC 1122 section 3.2.1.3)."""
     return 0 < address[0] < 224 and not is_loopback(address)
 
 
 def is_group_mac(mac: Buffer) -> bool:
-    """Whether a station address names a group (broadcast included): the first bit on the wire is set (IEEE 802)."""
+    """Whether a station address is that of a group or broadcast: its first bit on the wire is
+    set (IEEE 802).
+    """
     return bool(mac[0] & 1)
 
 
 def multicast_mac(address: Buffer) -> bytes:
-    """The Ethernet group address for an IPv4 group: the low 23 bits under 01-00-5e (RFC 1112 section 6.4)."""
+    """The Ethernet group address for an IPv4 group: the low 23 bits under 01-00-5e (RFC 1112
+    section 6.4).
+    """
     return bytes((0x01, 0x00, 0x5E, address[1] & 0x7F, address[2], address[3]))
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """An address and how many of its leading bits name the network: 10.9.0.2/24.
+    """An address, and how many of its leading bits are the network's: 10.9.0.2/24.
 
-    The host bits are kept, so that one value says both who we are and who our neighbours are. `network` is the address
-    with all host bits zero, `broadcast` the one with all host bits one (RFC 919): None for /31 (RFC 3021) and /32,
-    which have none. They are worked out once, as both are looked at for every datagram that takes the long way.
+    The host bits are kept, so that one value has both our own address and our network. `network` is
+    the address with all host bits zero. `broadcast` is the one with all host bits one (RFC 919), or
+    None for /31 (RFC 3021) and /32, which have no broadcast address. Both are computed once, since
+    IP input compares them with many datagrams.
     """
 
     address: bytes
@@ -153,7 +168,11 @@ class Prefix:
 
     @classmethod
     def parse(cls, text: str) -> Prefix:
-        """Read "10.9.0.2/24"; ValueError names the text and the rule, TypeError what is no text."""
+        """Parse "10.9.0.2/24".
+
+        Raises ValueError, which names the text and the rule that it breaks; TypeError if `text` is
+        not a str.
+        """
         _check_text(text, "10.9.0.2/24")
         address, slash, length = text.partition("/")
         if not slash:

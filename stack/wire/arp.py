@@ -1,4 +1,7 @@
-"""The ARP packet, and RARP's and InARP's, which share it. See RFC 826, RFC 903 and RFC 2390; RFC 1122 section 2.3.2."""
+"""The ARP packet, which RARP and InARP use too.
+
+See RFC 826, RFC 903, RFC 2390 and RFC 1122 section 2.3.2.
+"""
 
 from __future__ import annotations
 
@@ -72,10 +75,12 @@ class ArpPacket:
 
     @classmethod
     def parse(cls, data: Buffer) -> ArpPacket:
-        """Read a packet; what follows its 28 bytes is padding. Any operation is accepted: see `OPERATIONS`.
+        """Parse a packet. Bytes after its 28 are padding. Every operation is accepted (see
+        `OPERATIONS`).
 
-        The questions come in RFC 826's order: hardware type (1, or 6 from stations that call Ethernet IEEE 802),
-        then protocol type, each with its length. Raises BadPacket arp_truncated, arp_bad_hardware, arp_bad_protocol.
+        The checks are in RFC 826's order: first the hardware type and its length, then the protocol
+        type and its length. Hardware type 6, IEEE 802, is accepted like 1, Ethernet. Raises
+        BadPacket arp_truncated, arp_bad_hardware, arp_bad_protocol.
         """
         if len(data) < LENGTH:
             raise BadPacket("arp_truncated")
@@ -97,7 +102,10 @@ class ArpPacket:
         return cls(operation, sender_mac, sender_ip, target_mac, target_ip, hardware_type, protocol_type)
 
     def build(self) -> bytes:
-        """The 28 bytes; an Ethernet frame needs 18 more of padding, which the device adds."""
+        """The 28 bytes of the packet.
+
+        The device adds the 18 bytes of padding that an Ethernet frame needs.
+        """
         return _PACKET.pack(
             self.hardware_type,
             self.protocol_type,

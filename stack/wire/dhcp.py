@@ -1,7 +1,10 @@
-"""The DHCP message. See RFC 2131 section 2, RFC 951 (BOOTP, whose format it is), RFC 2132 (options).
+"""The DHCP message. See RFC 2131 section 2, RFC 951 (BOOTP, which has the same format), RFC 2132
+(options).
 
-Options come in the order and in the pieces of the wire (`DhcpMessage.options`); `values` puts them together: what the
-overloaded fields `file` and `sname` hold (RFC 2132 section 9.3) and values cut into several options (RFC 3396).
+`DhcpMessage.options` has the options in the order of the wire, not put together.
+`DhcpMessage.values` puts them together: it includes the options in the overloaded fields `file` and
+`sname` (RFC 2132 section 9.3), and it joins long values that were split into several options
+(RFC 3396).
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ FIXED_LENGTHS = {
     **dict.fromkeys((SUBNET_MASK, 2, 16, 24, BROADCAST_ADDRESS, 32, 35, 38, REQUESTED_ADDRESS), 4),
     **dict.fromkeys((LEASE_TIME, SERVER_IDENTIFIER, RENEWAL_TIME, REBINDING_TIME), 4),
 }
-"""The options of RFC 2132 whose value always has so many octets, by code."""
+"""By code: the length in octets of those options in RFC 2132 that always have the same length."""
 
 OVERLOAD_FILE = 1
 OVERLOAD_SNAME = 2
@@ -71,7 +74,9 @@ OVERLOAD_SNAME = 2
 HEADER_LENGTH = 236
 MAGIC_COOKIE = bytes((99, 130, 83, 99))
 MIN_OPTIONS_LENGTH = 60
-"""BOOTP's vendor field had 64 bytes, the cookie among them, and some relays and servers still want that many."""
+"""BOOTP's vendor field has 64 bytes with the cookie, and some relays and servers still require
+that length.
+"""
 
 _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 
@@ -79,7 +84,8 @@ Option = tuple[int, bytes]
 
 
 def split(raw: Buffer) -> tuple[Option, ...]:
-    """The options of a field, in order, as (code, data); pad has no data, end has all the bytes after it.
+    """The options in a field, in order, as (code, data). Pad has no data; the data of end is all
+    the bytes after it.
 
     Raises BadPacket dhcp_bad_options when an option reaches past the field.
     """
@@ -103,14 +109,16 @@ def split(raw: Buffer) -> tuple[Option, ...]:
 
 
 def join(options: Iterable[Option]) -> bytes:
-    """The bytes of such options, exactly: the inverse of `split`."""
+    """The bytes of a list of options; the inverse of `split`."""
     return b"".join(
         bytes((code,)) + data if code in (PAD, END) else bytes((code, len(data))) + data for code, data in options
     )
 
 
 def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
-    """Options as a message wants them: long values cut into pieces of 255 (RFC 3396), then end and padding."""
+    """The options for a message: long values are split into pieces of 255 bytes (RFC 3396), then
+    end and padding.
+    """
     pieces: list[Option] = []
     for code, data in options:
         pieces.extend((code, data[start : start + 255]) for start in range(0, len(data) or 1, 255))
@@ -118,7 +126,9 @@ def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
 
 
 def _is_repeated(code: int, pieces: list[bytes]) -> bool:
-    """Whether each of these is the whole value, repeated, and not a piece of it (RFC 3396)."""
+    """Whether each piece is the whole value, sent repeatedly, instead of a part of a long value
+    (RFC 3396).
+    """
     return len(pieces[0]) == FIXED_LENGTHS.get(code) and pieces.count(pieces[0]) == len(pieces)
 
 
@@ -152,8 +162,9 @@ class DhcpMessage:
     |               options (variable), magic cookie first          |
     +---------------------------------------------------------------+
 
-    `chaddr` has the hlen bytes that count, `chaddr_padding` the rest of its field. `sname` and `file` are filled up
-    with zeros to 64 and 128 bytes by `build`. `options` are as `split` gives and `make_options` makes them.
+    `chaddr` has the first hlen bytes of its field, `chaddr_padding` the rest. `build` fills `sname`
+    and `file` with zeros to 64 and 128 bytes. `options` has the form that `split` and
+    `make_options` return.
     """
 
     op: int
@@ -174,7 +185,7 @@ class DhcpMessage:
 
     @classmethod
     def parse(cls, data: Buffer) -> DhcpMessage:
-        """Read a whole message (a UDP payload).
+        """Parse a whole message (a UDP payload).
 
         Raises BadPacket dhcp_truncated, dhcp_bad_hardware, dhcp_bad_cookie, dhcp_bad_options.
         """
@@ -204,7 +215,7 @@ class DhcpMessage:
             file,
             chaddr[hlen:],
         )
-        message.values()  # so that nothing can fail later: the overloaded fields are checked with the rest
+        message.values()  # checks the overloaded fields now, so that later calls cannot fail
         return message
 
     @property
@@ -215,10 +226,11 @@ class DhcpMessage:
     def values(self) -> dict[int, bytes]:
         """The value of every option, by code, put together from all its pieces.
 
-        The options field is read first, then `file`, then `sname`, where option 52 says that they hold options
-        (RFC 2131 section 4.1, RFC 3396 section 5). An option of a fixed length that is repeated, whole and equal, has
-        that value: some servers and relays send it so, and joined together it would have an impossible length. Raises
-        BadPacket dhcp_bad_options, though never after `parse`.
+        The options field is read first, then `file`, then `sname`, if option 52 says that they hold
+        options (RFC 2131 section 4.1, RFC 3396 section 5). Some servers and relays repeat an option
+        of fixed length. If all its copies are equal, one copy is the value; joined together they
+        would have an impossible length. Raises BadPacket dhcp_bad_options; never after `parse`,
+        which has checked this.
         """
         overload = b"".join(data for code, data in self.options if code == OVERLOAD)
         pieces = list(self.options)

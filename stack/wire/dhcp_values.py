@@ -1,6 +1,7 @@
-"""The two DHCP options whose values have a form of their own: routes (RFC 3442) and lists of names (RFC 1035 4.1.4).
+"""Parsers for two DHCP options: classless routes (RFC 3442) and lists of domain names (RFC 1035
+section 4.1.4).
 
-What a client makes of them is its own business (`stack/dhcp/options.py`); here they are only taken apart.
+`stack/dhcp/options.py` decides which of these values the client uses.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ _LABEL_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 
 def classless_routes(data: Buffer) -> tuple[tuple[Prefix, bytes], ...]:
-    """Option 121: per route the width of the mask, as many octets of the subnet as matter, 4 octets of router.
+    """Parse option 121. Each route has the width of its mask, the significant octets of the subnet,
+    and the router.
 
-    (destination, router) of each, bits outside the mask made zero. Raises BadPacket dhcp_bad_options for a width over
-    32, for a route that is cut off, and for none at all.
+    Returns (destination, router) of each; destination bits outside the mask are cleared. Raises
+    BadPacket dhcp_bad_options for a width over 32, for a truncated route, and for an empty option.
     """
     found = []
     offset = 0
@@ -37,15 +39,18 @@ def classless_routes(data: Buffer) -> tuple[tuple[Prefix, bytes], ...]:
 
 
 def is_label(label: bytes) -> bool:
-    """Whether it can be a part of a host's name: letters, digits, hyphens and underscores, at most 63."""
+    """Whether this can be a label of a domain name: at most 63 letters, digits, hyphens and
+    underscores.
+    """
     return 0 < len(label) <= LABEL_MAX and _LABEL_OCTETS.issuperset(label)
 
 
 def names(data: bytes, most: int) -> tuple[str, ...]:
-    """Names one after the other, compressed as in DNS, a pointer counting from the first byte of the value.
+    """Parse a list of domain names, compressed as in DNS. A pointer counts from the first byte of
+    the value.
 
-    A pointer has to lead backwards, so that there is no loop. The names before the first malformed one are kept, each
-    once, and not more than `most`.
+    A pointer must lead backwards, so that there can be no loop. Returns the names before the first
+    malformed one, without duplicates, at most `most` of them.
     """
     found: dict[str, None] = {}
     offset = 0
@@ -58,7 +63,10 @@ def names(data: bytes, most: int) -> tuple[str, ...]:
 
 
 def _name(data: bytes, offset: int) -> tuple[str, int]:
-    """(name, offset behind it); the name is "" when it is malformed, or the root."""
+    """The name at `offset`, and the offset after it.
+
+    The name is "" if it is malformed, or the root.
+    """
     labels: list[bytes] = []
     length, end, earliest = 1, -1, offset
     while offset < len(data):

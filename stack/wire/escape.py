@@ -1,4 +1,4 @@
-"""Bytes from the wire as text that is safe to print, whoever made them."""
+"""Converts bytes from the wire to text that is safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _ESCAPES = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
 
 
 def escape(data: Buffer) -> str:
-    """The bytes as printable ASCII; the rest, control characters and 8-bit bytes among it, as \\r, \\n, \\x1b."""
+    """The bytes as printable ASCII. Other bytes become escapes such as \\r, \\n and \\x1b."""
     return "".join(_ESCAPES.get(byte) or (chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in data)

@@ -1,7 +1,8 @@
 """Ethernet framing: Ethernet II, IEEE 802.3 with LLC and SNAP, 802.1Q tags.
 
-See RFC 894 (IPv4 in Ethernet II), RFC 1042 (IPv4 in 802.3) and RFC 1122 section 2.3.3, which has a host send the
-first, read both, and tell them apart by the two bytes after the addresses: up to 1500 a length, from 0x0600 a type.
+See RFC 894 (IPv4 in Ethernet II), RFC 1042 (IPv4 in 802.3) and RFC 1122 section 2.3.3: a host sends
+the first form and accepts both. The two bytes after the addresses tell them apart: a value up to
+1500 is a length, one from 0x0600 on is a type.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from stack.wire.checksum import Buffer
 from stack.wire.numbers import ETHERTYPE_SERVICE_VLAN, ETHERTYPE_VLAN
 
 HEADER_LENGTH = 14
-"""Of the Ethernet II header, the only one this stack sends."""
+"""The length of the Ethernet II header, the only one that this stack sends."""
 MIN_FRAME_LENGTH = 60
-"""Shorter frames are padded (the 4 bytes of frame check sequence not counted)."""
+"""Shorter frames are padded. The 4 bytes of the frame check sequence are not counted."""
 MAX_LLC_LENGTH = 1500
 MIN_ETHERTYPE = 0x0600
 MAX_TAGS = 2
-"""One 802.1Q tag, or two (802.1ad: a provider's around a customer's)."""
+"""One 802.1Q tag, or two (802.1ad: the provider's tag before the customer's)."""
 
 LLC_SNAP_SAP = 0xAA
 LLC_UNNUMBERED_INFORMATION = b"\x03"
 OUI_ETHERTYPE = b"\0\0\0"
-"""In SNAP: "the protocol identifier is an EtherType" (RFC 1042)."""
+"""This OUI in SNAP says that the protocol identifier is an EtherType (RFC 1042)."""
 
 _ADDRESSES = struct.Struct("!6s6sH")
 _TAG = struct.Struct("!HH")
@@ -56,7 +57,8 @@ class VlanTag:
 
 @dataclass(frozen=True, slots=True)
 class LlcHeader:
-    """IEEE 802.2 logical link control, with the SNAP extension when both SAPs are AA and control is 03 (RFC 1042).
+    """IEEE 802.2 logical link control, with the SNAP extension when both SAPs are AA and control is
+    03 (RFC 1042).
 
     +--------+--------+---------+- - - - - - - - - - - - - - - - - - -+
     |  DSAP  |  SSAP  | Control |  SNAP: OUI, 3 bytes | Protocol Id, 2 |
@@ -73,7 +75,11 @@ class LlcHeader:
 
     @classmethod
     def parse(cls, data: Buffer) -> LlcHeader:
-        """Read LLC (and SNAP) at the start of `data`, cut to the frame's length field. Raises ethernet_bad_length."""
+        """Parse LLC (and SNAP) at the start of `data`, which ends where the frame's length field
+        says.
+
+        Raises BadPacket ethernet_bad_length.
+        """
         if len(data) < 3:
             raise BadPacket("ethernet_bad_length")
         dsap, ssap = data[0], data[1]
@@ -88,11 +94,11 @@ class LlcHeader:
 
     @property
     def ethertype(self) -> int:
-        """What SNAP says the payload is, 0 where it does not say it by an EtherType."""
+        """The EtherType in the SNAP header; 0 if there is none."""
         return self.protocol_id if self.oui == OUI_ETHERTYPE else 0
 
     def build(self) -> bytes:
-        """3 or 4 bytes of LLC, and 5 of SNAP."""
+        """The bytes: 3 or 4 of LLC, and 5 of SNAP if there is one."""
         snap = b"" if self.oui is None else self.oui + self.protocol_id.to_bytes(2, "big")
         return bytes((self.dsap, self.ssap)) + self.control + snap
 
@@ -106,8 +112,8 @@ class EthernetHeader:
     |   6 bytes   |   6 bytes   |  4 each   | Length (802.3)|   or LLC, SNAP and payload (802.3)
     +-------------+-------------+ - - - - - +---------------+
 
-    `ethertype` is what the payload is, wherever it was said: in the type field or in SNAP; 0 when only LLC says it.
-    `length` and `llc` are None for Ethernet II.
+    `ethertype` comes from the type field or from SNAP; it is 0 for LLC without SNAP. `length` and
+    `llc` are None for Ethernet II.
     """
 
     destination: bytes
@@ -119,7 +125,8 @@ class EthernetHeader:
 
     @classmethod
     def parse(cls, data: Buffer) -> EthernetHeader:
-        """Read the header at the start of a frame (without preamble and frame check sequence).
+        """Parse the header at the start of a frame, which has no preamble and no frame check
+        sequence.
 
         Raises BadPacket ethernet_truncated, ethernet_too_many_tags, ethernet_bad_length.
         """
@@ -146,11 +153,16 @@ class EthernetHeader:
 
     @property
     def header_length(self) -> int:
-        """In bytes: where the payload starts in the frame."""
+        """The length of the header in bytes, tags, LLC and SNAP included.
+
+        The payload starts there.
+        """
         return HEADER_LENGTH + 4 * len(self.tags) + (0 if self.llc is None else len(self.llc.build()))
 
     def payload(self, frame: Buffer) -> memoryview:
-        """What the frame carries: without padding where a length field tells (802.3), with it otherwise."""
+        """The payload of a frame: without padding if there is a length field (802.3), else with
+        it.
+        """
         view = memoryview(frame)
         if self.length is None:
             return view[self.header_length :]
@@ -162,7 +174,7 @@ class EthernetHeader:
         if self.llc is None or self.length is None:
             return self.destination + self.source + tags + self.ethertype.to_bytes(2, "big")
         if self.llc.ethertype != self.ethertype:
-            raise ValueError("the EtherType of an 802.3 frame is the one in its SNAP header")
+            raise ValueError("an 802.3 frame must have the same EtherType as its SNAP header")
         return self.destination + self.source + tags + self.length.to_bytes(2, "big") + self.llc.build()
 
 
@@ -172,6 +184,8 @@ def ethernet_ii(destination: bytes, source: bytes, ethertype: int) -> bytes:
 
 
 def snap_header(destination: bytes, source: bytes, ethertype: int, payload_length: int) -> EthernetHeader:
-    """The 802.3 header with LLC and SNAP for an EtherType's payload of so many bytes, at most 1492 (RFC 1042)."""
+    """The 802.3 header with LLC and SNAP for a payload of `payload_length` bytes, at most 1492
+    (RFC 1042).
+    """
     llc = LlcHeader(LLC_SNAP_SAP, LLC_SNAP_SAP, LLC_UNNUMBERED_INFORMATION, OUI_ETHERTYPE, ethertype)
     return EthernetHeader(destination, source, ethertype, (), len(llc.build()) + payload_length, llc)

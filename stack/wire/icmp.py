@@ -1,4 +1,7 @@
-"""ICMP messages. See RFC 792, RFC 950 (address mask), RFC 1191 (next-hop MTU) and RFC 1122 section 3.2.2."""
+"""ICMP messages.
+
+See RFC 792, RFC 950 (address mask), RFC 1191 (next-hop MTU) and RFC 1122 section 3.2.2.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ MASK_REQUEST = 17
 MASK_REPLY = 18
 
 ERRORS = (UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM)
-"""The types that report on another datagram and quote it (RFC 1122 section 3.2.2); no error is sent about one."""
+"""The types that report an error of another datagram and quote it.
+
+No error is sent about one (RFC 1122 3.2.2).
+"""
 
 QUERIES = (
     ECHO_REQUEST,
@@ -41,7 +47,8 @@ QUERIES = (
 )
 """The types whose second word is an identifier and a sequence number."""
 
-# --- codes of destination unreachable: 0-5 RFC 792, 6-12 RFC 1122 section 3.2.2.1, 13-15 RFC 1812 section 5.2.7.1
+# --- codes of destination unreachable
+# 0-5: RFC 792; 6-12: RFC 1122 section 3.2.2.1; 13-15: RFC 1812 section 5.2.7.1
 NET_UNREACHABLE = 0
 HOST_UNREACHABLE = 1
 PROTOCOL_UNREACHABLE = 2
@@ -83,7 +90,7 @@ _MIN_BODY = {TIMESTAMP_REQUEST: 12, TIMESTAMP_REPLY: 12, MASK_REQUEST: 4, MASK_R
 
 @dataclass(frozen=True, slots=True)
 class IcmpMessage:
-    """RFC 792; what `rest` and `body` are depends on the type:
+    """RFC 792. The meaning of `rest` and `body` depends on the type:
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -97,8 +104,8 @@ class IcmpMessage:
     |  Internet header and the first bytes of the datagram at fault |
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 
-    `rest` has 4 bytes. `checksum` is None to have `build` compute it. A property that reads a field is meaningful
-    only for the types that have the field.
+    `rest` has 4 bytes. With `checksum` None `build` computes it. A property that reads a field is
+    meaningful only for the types that have the field.
     """
 
     type: int
@@ -109,7 +116,10 @@ class IcmpMessage:
 
     @classmethod
     def parse(cls, data: Buffer, verify_checksum: bool = True) -> IcmpMessage:
-        """Read a whole message (an IP payload). Raises BadPacket icmp_truncated, icmp_bad_checksum."""
+        """Parse a whole message (an IP payload).
+
+        Raises BadPacket icmp_truncated, icmp_bad_checksum.
+        """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("icmp_truncated")
         if verify_checksum and not verify(data):
@@ -122,50 +132,54 @@ class IcmpMessage:
 
     @property
     def identifier(self) -> int:
-        """Of echo, timestamp, information and address mask messages."""
+        """The identifier of an echo, timestamp, information or address mask message."""
         return int.from_bytes(self.rest[:2], "big")
 
     @property
     def sequence(self) -> int:
-        """Of echo, timestamp, information and address mask messages."""
+        """The sequence number of an echo, timestamp, information or address mask message."""
         return int.from_bytes(self.rest[2:], "big")
 
     @property
     def gateway(self) -> bytes:
-        """Of a redirect: the address of the better first hop."""
+        """The address of the better first hop, in a redirect."""
         return self.rest
 
     @property
     def pointer(self) -> int:
-        """Of a parameter problem: the offset, in the quoted datagram, of the byte at fault."""
+        """The offset of the wrong byte in the quoted datagram, in a parameter problem."""
         return self.rest[0]
 
     @property
     def next_hop_mtu(self) -> int:
-        """Of unreachable code 4: the MTU in bytes, 0 from routers older than RFC 1191."""
+        """The MTU in bytes, in destination unreachable with code 4; 0 from routers older than
+        RFC 1191.
+        """
         return int.from_bytes(self.rest[2:], "big")
 
     @property
     def timestamps(self) -> tuple[int, int, int]:
-        """Of a timestamp message: originate, receive, transmit; in milliseconds since midnight UT."""
+        """The originate, receive and transmit times of a timestamp message, in milliseconds
+        since midnight UT.
+        """
         originate, receive, transmit = _TIMESTAMPS.unpack_from(self.body)
         return originate, receive, transmit
 
     @property
     def mask(self) -> bytes:
-        """Of an address mask reply: the 4 bytes of the subnet mask (RFC 950)."""
+        """The 4 bytes of the subnet mask, in an address mask reply (RFC 950)."""
         return self.body[:4]
 
     @property
     def is_error(self) -> bool:
-        """Whether this reports on another datagram."""
+        """Whether this reports an error of another datagram."""
         return self.type in ERRORS
 
     def quoted(self) -> tuple[Ipv4Header, bytes]:
-        """Of an error: the header of the datagram it is about, and what follows that header, at least 8 bytes.
+        """The IP header that an error quotes, and at least 8 bytes of the payload after it.
 
-        The checksum of the quoted header is not verified: routers on the way may have changed what it covers.
-        Raises BadPacket icmp_bad_quote.
+        The checksum of the quoted header is not verified, because routers may have changed fields
+        that it covers. Raises BadPacket icmp_bad_quote.
         """
         try:
             header = Ipv4Header.parse(self.body, verify_checksum=False, quoted=True)
@@ -192,22 +206,27 @@ def echo_request(identifier: int, sequence: int, data: Buffer = b"") -> IcmpMess
 
 
 def echo_reply(identifier: int, sequence: int, data: Buffer = b"") -> IcmpMessage:
-    """RFC 792, type 0: the request's identifier, sequence number and data, all of it (RFC 1122 section 3.2.2.6)."""
+    """RFC 792, type 0: the request's identifier, sequence number and all of its data (RFC 1122
+    section 3.2.2.6).
+    """
     return IcmpMessage(ECHO_REPLY, 0, _TWO_WORDS.pack(identifier, sequence), bytes(data))
 
 
 def unreachable(code: int, quoted: Buffer, mtu: int = 0) -> IcmpMessage:
-    """RFC 792, type 3. `quoted` is the start of the datagram at fault; `mtu` in bytes goes with code 4 (RFC 1191)."""
+    """RFC 792, type 3.
+
+    `quoted` is the start of the datagram at fault. `mtu`, in bytes, is for code 4 (RFC 1191).
+    """
     return IcmpMessage(UNREACHABLE, code, _TWO_WORDS.pack(0, mtu), bytes(quoted))
 
 
 def source_quench(quoted: Buffer) -> IcmpMessage:
-    """RFC 792, type 4; a host no longer sends one (RFC 6633)."""
+    """RFC 792, type 4. A host must not send one any more (RFC 6633)."""
     return IcmpMessage(SOURCE_QUENCH, 0, bytes(4), bytes(quoted))
 
 
 def redirect(code: int, gateway: bytes, quoted: Buffer) -> IcmpMessage:
-    """RFC 792, type 5; only gateways send it (RFC 1122 section 3.2.2.2)."""
+    """RFC 792, type 5. Only routers send it (RFC 1122 section 3.2.2.2)."""
     return IcmpMessage(REDIRECT, code, gateway, bytes(quoted))
 
 
@@ -217,23 +236,26 @@ def time_exceeded(code: int, quoted: Buffer) -> IcmpMessage:
 
 
 def parameter_problem(pointer: int, quoted: Buffer, code: int = POINTER_INDICATES_ERROR) -> IcmpMessage:
-    """RFC 792, type 12; code 1 is RFC 1122's section 3.2.2.5."""
+    """RFC 792, type 12. Code 1 is from RFC 1122 section 3.2.2.5."""
     return IcmpMessage(PARAMETER_PROBLEM, code, bytes((pointer, 0, 0, 0)), bytes(quoted))
 
 
 def timestamp_request(identifier: int, sequence: int, originate: int) -> IcmpMessage:
-    """RFC 792, type 13; `originate` in milliseconds since midnight UT."""
+    """RFC 792, type 13. `originate` is in milliseconds since midnight UT."""
     return IcmpMessage(TIMESTAMP_REQUEST, 0, _TWO_WORDS.pack(identifier, sequence), _TIMESTAMPS.pack(originate, 0, 0))
 
 
 def timestamp_reply(identifier: int, sequence: int, originate: int, receive: int, transmit: int) -> IcmpMessage:
-    """RFC 792, type 14; all times in milliseconds since midnight UT."""
+    """RFC 792, type 14. All times are in milliseconds since midnight UT."""
     times = _TIMESTAMPS.pack(originate, receive, transmit)
     return IcmpMessage(TIMESTAMP_REPLY, 0, _TWO_WORDS.pack(identifier, sequence), times)
 
 
 def information_request(identifier: int, sequence: int) -> IcmpMessage:
-    """RFC 792, type 15; obsolete, RARP, BOOTP and DHCP do it better (RFC 1122 section 3.2.2.7, RFC 6918)."""
+    """RFC 792, type 15; obsolete.
+
+    RARP, BOOTP and DHCP have replaced it (RFC 1122 section 3.2.2.7, RFC 6918).
+    """
     return IcmpMessage(INFORMATION_REQUEST, 0, _TWO_WORDS.pack(identifier, sequence))
 
 

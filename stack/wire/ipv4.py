@@ -1,4 +1,7 @@
-"""The IPv4 header. See RFC 791 section 3.1; RFC 1122 section 3.2.1, RFC 2474 and RFC 3168 for the type of service."""
+"""The IPv4 header.
+
+See RFC 791 section 3.1; RFC 1122 section 3.2.1, RFC 2474 and RFC 3168 for the type of service.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +42,10 @@ class Ipv4Header:
     |                    Options                    |    Padding    |
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 
-    `total_length` and `fragment_offset` are in bytes (on the wire the offset counts units of 8). `options` are the raw
-    bytes, padded to a multiple of 4, at most 40 (`ipv4_options` reads them). `checksum` is None to have `build`
-    compute it. `reserved` is the first of the flags, which must be zero.
+    `total_length` and `fragment_offset` are in bytes (on the wire the offset is in units of 8).
+    `options` are the raw bytes, at most 40, padded to a multiple of 4; `ipv4_options` parses them.
+    With `checksum` None `build` computes it. `reserved` is the first of the flags, which must be
+    zero.
     """
 
     source: bytes
@@ -60,11 +64,12 @@ class Ipv4Header:
 
     @classmethod
     def parse(cls, data: Buffer, verify_checksum: bool = True, *, quoted: bool = False) -> Ipv4Header:
-        """Read the header at the start of `data`; the payload is `data[header_length:total_length]`.
+        """Parse the header at the start of `data`; the payload is
+        `data[header_length:total_length]`.
 
-        `quoted` is for a header inside an ICMP error, whose payload may be cut off. Raises BadPacket ipv4_truncated,
-        ipv4_bad_version, ipv4_bad_header_length, ipv4_bad_total_length, ipv4_bad_checksum (RFC 1122 sections 3.2.1.1
-        and 3.2.1.2).
+        `quoted` is for a header inside an ICMP error, whose payload may be truncated. Raises
+        BadPacket ipv4_truncated, ipv4_bad_version, ipv4_bad_header_length, ipv4_bad_total_length,
+        ipv4_bad_checksum (RFC 1122 sections 3.2.1.1 and 3.2.1.2).
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("ipv4_truncated")
@@ -98,12 +103,12 @@ class Ipv4Header:
 
     @property
     def header_length(self) -> int:
-        """In bytes, options included: four times the IHL field."""
+        """The length of the header in bytes, options included: four times the IHL field."""
         return HEADER_LENGTH + len(self.options)
 
     @property
     def is_fragment(self) -> bool:
-        """Whether this is a piece of a datagram rather than a whole one."""
+        """Whether this is a fragment of a datagram."""
         return self.more_fragments or self.fragment_offset != 0
 
     @property
@@ -113,7 +118,9 @@ class Ipv4Header:
 
     @property
     def service(self) -> int:
-        """The four bits after the precedence: 8 low delay, 4 throughput, 2 reliability, 1 low cost (RFC 1349)."""
+        """The four bits after the precedence: 8 low delay, 4 throughput, 2 reliability, 1 low
+        cost (RFC 1349).
+        """
         return self.tos >> 1 & 0x0F
 
     @property
@@ -123,11 +130,11 @@ class Ipv4Header:
 
     @property
     def ecn(self) -> int:
-        """Explicit congestion notification, the last two bits: 0 not capable, 1 and 2 capable, 3 met it (RFC 3168)."""
+        """The ECN field, the last two bits: 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE (RFC 3168)."""
         return self.tos & 3
 
     def build(self) -> bytes:
-        """The bytes of the header. ValueError for options or an offset that do not fit."""
+        """The bytes of the header. Raises ValueError for options or an offset that do not fit."""
         if len(self.options) % 4 or len(self.options) > MAX_OPTIONS_LENGTH:
             raise ValueError("IPv4 options are a multiple of 4 bytes and at most 40")
         if self.fragment_offset % 8 or not 0 <= self.fragment_offset // 8 <= _OFFSET_MASK:
@@ -157,7 +164,7 @@ class Ipv4Header:
 
 
 def type_of_service(*, dscp: int = 0, ecn: int = 0) -> int:
-    """The type-of-service byte from its two present-day parts (RFC 2474, RFC 3168)."""
+    """The type-of-service byte, made from its two parts: DSCP (RFC 2474) and ECN (RFC 3168)."""
     if not 0 <= dscp <= 63 or not 0 <= ecn <= 3:
         raise ValueError("a DSCP is 0 to 63 and an ECN field 0 to 3")
     return dscp << 2 | ecn

@@ -1,7 +1,9 @@
-"""IPv4 options. See RFC 791 section 3.1, RFC 1122 section 3.2.1.8, RFC 2113 (router alert), RFC 1108 (security).
+"""IPv4 options. See RFC 791 section 3.1, RFC 1122 section 3.2.1.8, RFC 2113 (router alert),
+RFC 1108 (security).
 
-`split` and `join` keep every byte and its order; `Route`, `Timestamps` and `Security` know what the
-options that have an inside mean. `find_error` says which byte is wrong, as a Parameter Problem wants to point at it.
+`split` and `join` keep every byte and its order. `Route`, `Timestamps` and `Security` parse the
+data of the options that have fields. `find_error` finds the wrong byte, for the pointer of a
+Parameter Problem.
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ class Ipv4Option:
     | C |class|  number   |    length     |  length - 2 of data   |
     +---+-----+-----------+- - - - - - - -+- - - - - - - - - - - -+
 
-    `type` is the whole first byte; C is the copied flag. End and no-op are that byte alone: no-op has no `data`, and
-    end has as data all the padding that follows it.
+    `type` is the whole first byte, and C is the copied flag. End and no-op have only this byte. The
+    `data` of no-op is empty, and the data of end is all the padding after it.
     """
 
     type: int
@@ -61,33 +63,38 @@ class Ipv4Option:
 
     @property
     def copied(self) -> bool:
-        """Whether every fragment carries the option, or only the first."""
+        """Whether every fragment carries the option; otherwise only the first does."""
         return bool(self.type & _COPIED)
 
     @property
     def option_class(self) -> int:
-        """0 control, 2 debugging and measurement."""
+        """The class: 0 is control, 2 is debugging and measurement."""
         return self.type >> 5 & 3
 
     @property
     def number(self) -> int:
-        """The option within its class."""
+        """The number of the option within its class."""
         return self.type & 0x1F
 
     @property
     def name(self) -> str:
-        """What the option is called, or its number."""
+        """The name of the option, or "option" and its number."""
         return OPTION_NAMES.get(self.type, f"option {self.type}")
 
     def build(self) -> bytes:
-        """The bytes of this option alone, without padding (but for end, whose padding is its data)."""
+        """The bytes of this option, without padding after it (except for end, whose data is the
+        padding).
+        """
         if self.type in (END, NO_OPERATION):
             return bytes((self.type,)) + self.data
         return bytes((self.type, len(self.data) + 2)) + self.data
 
 
 def split(raw: Buffer) -> list[Ipv4Option]:
-    """The options of a header, in order. Raises BadPacket ipv4_bad_option for a length that cannot be."""
+    """The options of a header, in order.
+
+    Raises BadPacket ipv4_bad_option for an impossible length.
+    """
     options: list[Ipv4Option] = []
     offset, end = 0, len(raw)
     while offset < end:
@@ -108,17 +115,18 @@ def split(raw: Buffer) -> list[Ipv4Option]:
 
 
 def join(options: list[Ipv4Option]) -> bytes:
-    """The bytes of a list of options, exactly: the inverse of `split`."""
+    """The bytes of a list of options; the inverse of `split`."""
     return b"".join(option.build() for option in options)
 
 
 def pad(raw: Buffer) -> bytes:
-    """`raw` with the zeros that bring it to a multiple of 4 bytes: an end-of-options list and padding."""
+    """`raw`, padded to a multiple of 4 bytes by zeros: an end-of-options list and padding."""
     return bytes(raw) + bytes(-len(raw) % 4)
 
 
 def copied_options(raw: Buffer) -> bytes:
-    """What the second and later fragments of a datagram carry of its options, padded (RFC 791 section 3.2).
+    """The options that the second and later fragments of a datagram carry, padded (RFC 791
+    section 3.2).
 
     Raises BadPacket ipv4_bad_option.
     """
@@ -126,9 +134,10 @@ def copied_options(raw: Buffer) -> bytes:
 
 
 def find_error(raw: Buffer) -> int | None:
-    """The offset in `raw` of the first byte that is wrong, None when all options are well formed.
+    """The offset in `raw` of the first wrong byte, or None when all options are well formed.
 
-    Add the 20 bytes before the options to have the pointer of an ICMP Parameter Problem.
+    The pointer of an ICMP Parameter Problem is 20 larger, because it counts from the start of the
+    header.
     """
     offset, end = 0, len(raw)
     while offset < end and raw[offset] != END:
@@ -146,7 +155,10 @@ def find_error(raw: Buffer) -> int | None:
 
 
 def _error_inside(option: Ipv4Option) -> int | None:
-    """Where in the option (0 is its type byte) a field is wrong that this module understands."""
+    """The offset of the first wrong field in an option, or None. 0 is the type byte.
+
+    Only options whose fields this module knows are checked.
+    """
     length = len(option.data) + 2
     if option.type in ROUTES:
         return 1 if length < 3 else _pointer_error(option.data[0], length, first=4, size=4)
@@ -163,7 +175,10 @@ def _error_inside(option: Ipv4Option) -> int | None:
 
 
 def _pointer_error(pointer: int, length: int, first: int, size: int) -> int | None:
-    """2, where the pointer stands, unless it is past the end (a full option) or at the start of a whole slot."""
+    """The offset of the pointer, which is 2, if the pointer is wrong; None if it is right.
+
+    It must be past the end (the option is full), or at the start of a whole slot.
+    """
     if pointer > length:
         return None
     return 2 if pointer < first or (pointer - first) % size or pointer + size - 1 > length else None
@@ -177,8 +192,9 @@ class Route:
     |  type  | length | pointer|     route data    |
     +--------+--------+--------+---------//--------+
 
-    `pointer` counts bytes from the type byte, which is 1; 4 is the first address and the smallest legal value.
-    `addresses` are all slots, filled or not; `rest` the odd bytes of a route that is no multiple of four.
+    `pointer` counts bytes, and the type byte is 1. The smallest legal value is 4, the first
+    address. `addresses` are all slots, filled or not. `rest` has the bytes that are left over when
+    the length is not a multiple of four.
     """
 
     type: int
@@ -188,7 +204,7 @@ class Route:
 
     @classmethod
     def from_option(cls, option: Ipv4Option) -> Route:
-        """Raises BadPacket ipv4_bad_option."""
+        """Parse an option. Raises BadPacket ipv4_bad_option."""
         if option.type not in ROUTES or _error_inside(option) is not None:
             raise BadPacket("ipv4_bad_option")
         data = option.data[1:]
@@ -197,28 +213,30 @@ class Route:
         return cls(option.type, addresses, option.data[0], data[whole:])
 
     def option(self) -> Ipv4Option:
-        """The option that says this."""
+        """The option with these fields."""
         return Ipv4Option(self.type, bytes((self.pointer,)) + b"".join(self.addresses) + self.rest)
 
     @property
     def exhausted(self) -> bool:
-        """Whether the pointer is past the end: a record is full, a source route has been followed to its end."""
+        """Whether the pointer is past the end: a record is full, or a source route was followed
+        to its end.
+        """
         return self.pointer > 3 + 4 * len(self.addresses) + len(self.rest)
 
     @property
     def visited(self) -> tuple[bytes, ...]:
-        """The addresses before the pointer: where the datagram has been."""
+        """The addresses before the pointer: the hops that the datagram has passed."""
         return self.addresses[: (self.pointer - 4) // 4]
 
     @property
     def next_hop(self) -> bytes | None:
-        """Of a source route: the address the datagram goes to next, None when it has arrived."""
+        """The next address of a source route, or None when the datagram has arrived."""
         return None if self.exhausted else self.addresses[(self.pointer - 4) // 4]
 
     def record(self, address: bytes) -> Route:
-        """The route with our own `address` in the slot at the pointer, and the pointer moved on.
+        """The route with our own `address` in the slot at the pointer, and the pointer advanced.
 
-        A full route comes back as it is (RFC 791: the datagram goes on without recording).
+        A full route is returned unchanged (RFC 791: the datagram is forwarded without recording).
         """
         if self.exhausted:
             return self
@@ -239,8 +257,9 @@ class Timestamps:
     |             timestamp             |
     +--------+--------+--------+--------+
 
-    `flag`: 0 timestamps only, 1 each after the address of who registered it, 3 at the addresses that the sender chose.
-    `slots` are 4-byte or 8-byte entries, filled or not. Times are in milliseconds since midnight UT.
+    `flag` 0: timestamps only. 1: before each timestamp the address of the host that recorded it. 3:
+    the sender has filled in the addresses, and only these hosts record a timestamp. `slots` are the
+    entries of 4 or 8 bytes, filled or not. Times are in milliseconds since midnight UT.
     """
 
     slots: tuple[bytes, ...]
@@ -251,7 +270,7 @@ class Timestamps:
 
     @classmethod
     def from_option(cls, option: Ipv4Option) -> Timestamps:
-        """Raises BadPacket ipv4_bad_option."""
+        """Parse an option. Raises BadPacket ipv4_bad_option."""
         if option.type != TIMESTAMP or _error_inside(option) is not None:
             raise BadPacket("ipv4_bad_option")
         overflow, flag = option.data[1] >> 4, option.data[1] & 0x0F
@@ -262,7 +281,7 @@ class Timestamps:
         return cls(slots, flag, option.data[0], overflow, data[whole:])
 
     def option(self) -> Ipv4Option:
-        """The option that says this."""
+        """The option with these fields."""
         head = bytes((self.pointer, self.overflow << 4 | self.flag))
         return Ipv4Option(TIMESTAMP, head + b"".join(self.slots) + self.rest)
 
@@ -272,10 +291,11 @@ class Timestamps:
         return tuple((slot[:-4] or None, int.from_bytes(slot[-4:], "big")) for slot in self.slots)
 
     def record(self, address: bytes, time_ms: int) -> Timestamps:
-        """The option after our visit: a slot filled and the pointer moved on, or the overflow counted.
+        """The option with our timestamp in the slot at the pointer, and the pointer advanced.
 
-        With flag 3 only a slot that names our `address` is ours. Raises BadPacket ipv4_bad_option when the overflow
-        count itself overflows (RFC 791: the datagram is in error).
+        If it is full, the overflow count is raised instead. With flag 3 nothing changes unless the
+        next slot has our `address`. Raises BadPacket ipv4_bad_option when the overflow count itself
+        overflows (RFC 791: the datagram is in error).
         """
         size = 4 if self.flag == 0 else 8
         if self.pointer > 4 + size * len(self.slots) + len(self.rest):
@@ -299,12 +319,12 @@ SECURITY_LEVELS: dict[int, str] = {
     0xD788: "secret",
     0x6BC5: "top secret",
 }
-"""The levels that RFC 791 names; RFC 1108 has a form of its own."""
+"""The levels of RFC 791. RFC 1108 has another form of the option."""
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Security as RFC 791 section 3.1 has it; RFC 1108's shorter form stays a plain option.
+    """The security option of RFC 791 section 3.1. RFC 1108's shorter form is not parsed.
 
     +--------+--------+---//---+---//---+---//---+---//---+
     |10000010|00001011|SSS  SSS|CCC  CCC|HHH  HHH|  TCC   |
@@ -318,17 +338,19 @@ class Security:
 
     @classmethod
     def from_option(cls, option: Ipv4Option) -> Security:
-        """Raises BadPacket ipv4_bad_option for anything but the 11-byte form."""
+        """Parse an option. Raises BadPacket ipv4_bad_option for any but the 11-byte form."""
         if option.type != SECURITY or len(option.data) != 9:
             raise BadPacket("ipv4_bad_option")
         return cls(*struct.unpack("!HH2s3s", option.data))
 
     def option(self) -> Ipv4Option:
-        """The option that says this."""
+        """The option with these fields."""
         fields = (self.level, self.compartments, self.handling, self.transmission_control)
         return Ipv4Option(SECURITY, struct.pack("!HH2s3s", *fields))
 
 
 def router_alert(value: int = 0) -> Ipv4Option:
-    """The option that asks every router to look into the datagram (RFC 2113); 0 is the only assigned value there."""
+    """The option that asks every router to examine the datagram (RFC 2113, which defines only
+    the value 0).
+    """
     return Ipv4Option(ROUTER_ALERT, value.to_bytes(2, "big"))

@@ -1,6 +1,7 @@
-"""The assigned numbers: what EtherTypes, SAPs, protocols, ICMP types and codes, and ports are called.
+"""Assigned numbers: the names of EtherTypes, SAPs, protocols, ICMP types and codes, DHCP options,
+and ports.
 
-The names are in `stack/wire/registry/`, one readable table each; the numbers that the code itself uses are here.
+The tables of names are in `stack/wire/registry/`. The numbers that the code itself uses are here.
 """
 
 from __future__ import annotations
@@ -36,15 +37,18 @@ IP_PROTOCOLS: dict[int, str] = names(_IP_PROTOCOLS, 10)
 IP_VERSIONS: dict[int, str] = names(_IP_VERSIONS, 10)
 ICMP_TYPES: dict[int, str] = names(_ICMP_TYPES, 10)
 ICMP_CODES: dict[tuple[int, int], str] = {}
-"""Names of codes, by (type, code); most types have only code 0, which then has no name."""
+"""Names of codes, by (type, code). If a type has only code 0, that has no name."""
 DHCP_MESSAGE_TYPES: dict[int, str] = names(_DHCP_MESSAGE_TYPES, 10)
 DHCP_OPTIONS: dict[int, str] = names(_DHCP_OPTIONS, 10)
 DHCP_OPTION_KINDS: dict[int, str] = {int(row[0]): row[2] for row in rows(_DHCP_OPTIONS) if len(row) > 2}
-"""How the value of an option is read: address, addresses, seconds, number, text; bytes where the option is missing."""
+"""How to show an option's value: as address, addresses, seconds, number or text.
+
+Other options are shown as bytes.
+"""
 PORTS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}
 """Service names of ports, by protocol and port."""
 PORT_DESCRIPTIONS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}
-"""What the service is, in words."""
+"""A description of the service, by protocol and port."""
 
 for _kind, _code, _name in rows(_ICMP_CODES):
     ICMP_CODES[int(_kind), int(_code)] = _name
@@ -57,27 +61,32 @@ for _port, _protocols, _name, _description in rows(WELL_KNOWN_PORTS) + rows(REGI
 
 
 def port_name(port: int, protocol: int) -> str:
-    """The service name of a port, as "http" for 80 and TCP; the number itself where it has no name."""
+    """The service name of a port, such as "http" for 80 and TCP; the number itself if it has no
+    name.
+    """
     return PORTS.get(protocol, {}).get(port) or str(port)
 
 
 def port_description(port: int, protocol: int) -> str:
-    """What the service on a port is, in words; empty where nobody is known there."""
+    """A description of the service on a port; empty if no service is registered there."""
     return PORT_DESCRIPTIONS.get(protocol, {}).get(port, "")
 
 
 def protocol_name(protocol: int) -> str:
-    """The keyword of an IP protocol, as "TCP"; "protocol 200" where it has none."""
+    """The keyword of an IP protocol, such as "TCP"; "protocol 200" for a number without a name."""
     return IP_PROTOCOLS.get(protocol) or f"protocol {protocol}"
 
 
 def ethertype_name(ethertype: int) -> str:
-    """What an EtherType is called; "EtherType 0x1234" where it has no name."""
+    """The name of an EtherType; "EtherType 0x1234" for a number without a name."""
     return ETHERTYPES.get(ethertype) or f"EtherType 0x{ethertype:04x}"
 
 
 def icmp_name(kind: int, code: int) -> str:
-    """Type and code in words: "destination unreachable (port unreachable)"; numbers where there are none."""
+    """The names of type and code: "destination unreachable (port unreachable)".
+
+    Numbers without a name stay numbers.
+    """
     name = ICMP_TYPES.get(kind) or f"type {kind}"
     detail = ICMP_CODES.get((kind, code)) or (f"code {code}" if code else "")
     return f"{name} ({detail})" if detail else name

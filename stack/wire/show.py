@@ -1,7 +1,7 @@
-"""A frame in words: one line per layer, in the RFCs' names, for people to read.
+"""Shows a frame as text: one line per layer, with the names of the RFCs.
 
-Never raises, whatever the bytes are: a header that cannot be parsed gets a line that says why. Nothing from the wire
-gets out unescaped, so that no frame can send control sequences to the reader's terminal.
+This never raises. For a header that cannot be parsed there is a line that says why. All text from
+the wire is escaped, so that a frame cannot send control sequences to the terminal.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from stack.wire.numbers import (
 from stack.wire.show_options import dhcp_line, ipv4_options, tcp_options
 
 MAX_SHOWN = 64
-"""How many bytes of a payload are shown."""
+"""At most this many bytes of a payload are shown."""
 _INDENT = "    "
 
 
 def show(frame: Buffer, *, link: Literal["ethernet", "ip"] = "ethernet", offload: bool = False) -> list[str]:
     """One readable line per layer of a frame from an Ethernet or a bare-IP link.
 
-    `offload` says that the frame is on its way to or from a device that leaves transport checksums to others, so that a
-    partial one (the pseudo-header's sum and no more) is no mistake. A datagram quoted in an ICMP error follows its
-    message, indented.
+    `offload` says that the frame comes from or goes to a device with checksum offload. Then a
+    partial checksum, which is only the pseudo-header's sum, is not reported as wrong. A datagram
+    quoted in an ICMP error follows the message, indented.
     """
     lines: list[str] = []
     view = memoryview(frame)
@@ -63,7 +63,7 @@ def _count(number: int, unit: str) -> str:
 
 
 def _bytes(data: Buffer) -> str:
-    """How many bytes, and the first of them."""
+    """The number of bytes, and the first of them as text."""
     if not len(data):
         return "no bytes"
     more = "..." if len(data) > MAX_SHOWN else ""
@@ -76,7 +76,10 @@ def _data(data: Buffer, lines: list[str]) -> None:
 
 
 def _checksum(found: int, right: bool, partial: int | None = None) -> str:
-    """`partial`: the pseudo-header's sum where that alone is no mistake."""
+    """Text for a checksum field: nothing if it is `right`.
+
+    `partial` is the pseudo-header's sum, if a partial checksum is not an error.
+    """
     if right:
         return ""
     if partial is not None and found % 0xFFFF == partial % 0xFFFF:
@@ -118,7 +121,7 @@ def _ethernet(frame: memoryview, lines: list[str], offload: bool) -> None:
 def _llc(llc: ethernet.LlcHeader, kind: str, lines: list[str]) -> None:
     if llc.oui is None:
         destination = LLC_SAPS.get(llc.dsap) or f"SAP 0x{llc.dsap:02x}"
-        # The lowest bit of a source SAP is not part of it: it tells commands from responses.
+        # The lowest bit of a source SAP is not part of the SAP: it tells a command from a response.
         source = LLC_SAPS.get(llc.ssap) or LLC_SAPS.get(llc.ssap & 0xFE) or f"SAP 0x{llc.ssap:02x}"
         lines.append(f"LLC {source} > {destination}, control 0x{llc.control.hex()}")
     elif llc.oui == ethernet.OUI_ETHERTYPE:
@@ -150,7 +153,10 @@ def _arp(data: memoryview, lines: list[str], name: str) -> None:
 
 
 def _ip(packet: memoryview, lines: list[str], offload: bool) -> int:
-    """Show what starts with an IP header; returns where the datagram ends in `packet`."""
+    """Show a packet that starts with an IP header.
+
+    Returns the offset of the end of the datagram.
+    """
     version = packet[0] >> 4 if len(packet) else 4
     if version == 6:
         lines.append(f"IPv6 {_bytes(packet)}")
@@ -194,7 +200,7 @@ def _ipv4(packet: memoryview, lines: list[str], offload: bool, quoted: bool) -> 
 
 
 def _transport(header: Ipv4Header, payload: memoryview, lines: list[str], offload: bool, quoted: bool) -> None:
-    # A checksum covers the whole datagram: a piece of one cannot be judged.
+    # A checksum covers the whole datagram, so that of a fragment or a quotation cannot be verified.
     whole = not (quoted or header.is_fragment)
     pseudo = checksum.pseudo_sum(header.source, header.destination, header.protocol, len(payload))
     if header.protocol == PROTO_ICMP:
@@ -230,7 +236,7 @@ def _icmp(data: memoryview, lines: list[str], whole: bool) -> None:
         text = f", next-hop MTU {message.next_hop_mtu}"
     right = not whole or checksum.verify(data)
     lines.append(f"ICMP {icmp_name(kind, message.code)}{text}{_checksum(message.checksum or 0, right)}")
-    if message.is_error and whole:  # an error inside a quotation is not opened again: depth stays bounded
+    if message.is_error and whole:  # an error quoted in an error is not shown, which bounds the depth
         quotation: list[str] = []
         _ipv4(data[icmp.HEADER_LENGTH :], quotation, offload=False, quoted=True)
         lines.extend(_INDENT + line for line in quotation)
@@ -244,7 +250,7 @@ def _port(port: int, protocol: int) -> str:
 
 
 def _quoted_tcp(data: memoryview, lines: list[str]) -> None:
-    """The 8 bytes that an ICMP error must quote: ports and sequence number."""
+    """Show the 8 bytes of TCP that an ICMP error must quote: ports and sequence number."""
     if len(data) < 8:
         lines.append(f"TCP cut off, {_bytes(data)}")
         return
@@ -278,7 +284,7 @@ def _udp(data: memoryview, lines: list[str], pseudo: int | None, offload: bool, 
         _malformed("UDP", error, data, lines)
         return
     if pseudo is not None:
-        pseudo += header.length - len(data)  # what follows the datagram is no part of it
+        pseudo += header.length - len(data)  # the checksum covers only UDP's own length
     right = pseudo is None or udp.checksum_ok(data[: header.length], pseudo)
     none = ", no checksum" if header.checksum == 0 else ""
     lines.append(

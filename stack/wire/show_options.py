@@ -1,4 +1,7 @@
-"""The options of IPv4, TCP and DHCP in words, for `show`. Never raises; escapes what comes from the wire."""
+"""Shows options of IPv4, TCP and DHCP as text, for `show`.
+
+Never raises; escapes all text from the wire.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from stack.wire.escape import escape
 from stack.wire.numbers import DHCP_MESSAGE_TYPES, DHCP_OPTION_KINDS, DHCP_OPTIONS
 
 MAX_SHOWN = 64
-"""How many bytes of one DHCP option are shown."""
+"""At most this many bytes of a DHCP option are shown."""
 MAX_ROUTES_SHOWN = 16
 
 
 def ipv4_options(raw: Buffer) -> str:
-    """As "record route 10.0.0.1 10.0.0.2 (2 of 9), end"."""
+    """Text such as "record route 10.0.0.1 10.0.0.2 (2 of 9), end"."""
     try:
         options = ipv4.split(raw)
     except BadPacket:
@@ -31,7 +34,8 @@ def _ipv4_option(option: ipv4.Ipv4Option) -> str:
     try:
         if option.type in ipv4.ROUTES:
             route = ipv4.Route.from_option(option)
-            # A record has only its visited slots filled; a source route names its hops from the start.
+            # In a record only the visited slots are filled; a source route has all its hops from
+            # the start.
             known = route.visited if option.type == ipv4.RECORD_ROUTE else route.addresses
             hops = "".join(f" {format_ipv4(address)}" for address in known)
             return f"{option.name}{hops} ({len(route.visited)} of {len(route.addresses)})"
@@ -52,7 +56,7 @@ def _ipv4_option(option: ipv4.Ipv4Option) -> str:
 
 
 def tcp_options(raw: Buffer) -> str:
-    """As "mss 1460, no-op, window scale 7"."""
+    """Text such as "mss 1460, no-op, window scale 7"."""
     try:
         options = tcp.split(raw)
     except BadPacket:
@@ -76,7 +80,7 @@ def _tcp_option(kind: int, data: bytes) -> str:
 
 
 def dhcp_line(data: Buffer) -> str | None:
-    """The message in one line, None when it is not a DHCP message."""
+    """A DHCP message as one line; None when it cannot be parsed as one."""
     try:
         message = dhcp.DhcpMessage.parse(data)
     except BadPacket:
@@ -110,7 +114,7 @@ def _dhcp_option(code: int, value: bytes) -> str:
 
 
 def _routes(name: str, data: bytes) -> str:
-    """As "classless static route 10.0.0.0/8 via 10.9.0.1, 172.16.0.0/12 on the link"."""
+    """Text such as "classless static route 10.0.0.0/8 via 10.9.0.1, 172.16.0.0/12 on the link"."""
     try:
         routes = dhcp_values.classless_routes(data)
     except BadPacket:

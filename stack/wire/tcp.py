@@ -1,4 +1,4 @@
-"""The TCP header. See RFC 9293 section 3.1; ECE and CWR are RFC 3168's."""
+"""The TCP header. See RFC 9293 section 3.1, and RFC 3168 for ECE and CWR."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAG_NAMES: dict[int, str] = {
     ECE: "ECE",
     CWR: "CWR",
 }
-"""In the order they are best read: what opens and closes a connection first."""
+"""In the order in which they are shown: the flags that open and close a connection come first."""
 
 HEADER_LENGTH = 20
 MAX_OPTIONS_LENGTH = 40
@@ -35,7 +35,7 @@ _HEADER = struct.Struct("!HHIIBBHHH")
 
 
 def flag_names(flags: int) -> str:
-    """The flags that are set, as "SYN,ACK"; "none" when none is."""
+    """The flags that are set, such as "SYN,ACK"; "none" when no flag is set."""
     return ",".join(name for bit, name in FLAG_NAMES.items() if flags & bit) or "none"
 
 
@@ -61,8 +61,9 @@ class TcpHeader:
     |                           [Options]                           |
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 
-    `options` are the raw bytes, padded to a multiple of 4, at most 40 (`tcp_options` reads them). `window` is as on the
-    wire, not scaled. `reserved` are the four bits that must be sent as zero and ignored on arrival.
+    `options` are the raw bytes, at most 40, padded to a multiple of 4; `tcp_options` parses them.
+    `window` is the field of the header, not scaled. `reserved` has the four bits that must be zero
+    when sent and ignored when received.
     """
 
     source_port: int
@@ -78,10 +79,10 @@ class TcpHeader:
 
     @classmethod
     def parse(cls, data: Buffer) -> TcpHeader:
-        """Read the header at the start of a segment; the rest from `header_length` on is its payload.
+        """Parse the header at the start of a segment. The payload begins at `header_length`.
 
-        Raises BadPacket tcp_truncated, tcp_bad_data_offset. The checksum is not verified here: it covers addresses
-        that are not in these bytes.
+        Raises BadPacket tcp_truncated, tcp_bad_data_offset. The checksum is not verified here,
+        because it covers the addresses too, which are not in these bytes.
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("tcp_truncated")
@@ -96,11 +97,14 @@ class TcpHeader:
 
     @property
     def header_length(self) -> int:
-        """In bytes, options included: four times the Data Offset field."""
+        """The length of the header in bytes, options included: four times the Data Offset field."""
         return HEADER_LENGTH + len(self.options)
 
     def build(self) -> bytes:
-        """The bytes of the header, with the checksum as it stands. ValueError for options that do not fit."""
+        """The bytes of the header with `checksum` as it is.
+
+        Raises ValueError for options that do not fit.
+        """
         if len(self.options) % 4 or len(self.options) > MAX_OPTIONS_LENGTH:
             raise ValueError("TCP options are a multiple of 4 bytes and at most 40")
         fixed = _HEADER.pack(
@@ -118,7 +122,10 @@ class TcpHeader:
 
 
 def build_segment(header: TcpHeader, payload: Buffer, pseudo: int) -> bytes:
-    """A whole segment with its checksum; `pseudo` is the pseudo-header's sum, its length included."""
+    """A whole segment with its checksum.
+
+    `pseudo` is the pseudo-header's sum, with the length (`pseudo_sum`).
+    """
     segment = bytearray(header.build())
     segment += payload
     segment[16:18] = b"\0\0"

@@ -1,8 +1,8 @@
-"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK),
-RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
+"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps),
+RFC 2018 (SACK), RFC 7413 section 4.1.1 (fast open).
 
-Two views of the same bytes: `split` and `join` keep every byte and its order; `parse_options` and `build_options`
-know what the options mean.
+There are two views of the same bytes. `split` and `join` keep every byte and its order.
+`parse_options` and `build_options` convert the options that we know to and from `TcpOptions`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ OPTION_NAMES: dict[int, str] = {
 MAX_LENGTH = 40
 MAX_SACK_BLOCKS = 4
 COOKIE_LENGTHS = (0, 4, 6, 8, 10, 12, 14, 16)
-"""Of a Fast Open cookie: none (it is asked for), or from 4 to 16 octets, and even. RFC 7413 section 4.1.1."""
+"""The lengths of a Fast Open cookie: 0 to request one, or an even number from 4 to 16 (RFC 7413
+section 4.1.1).
+"""
 
 _MSS = struct.Struct("!H")
 _PAIR = struct.Struct("!II")
@@ -54,13 +56,15 @@ _PAIR = struct.Struct("!II")
 
 @dataclass(frozen=True, slots=True)
 class TcpOptions:
-    """What the options of one segment say.
+    """The options of one segment.
 
-    `mss` is in bytes (RFC 9293 section 3.7.1). `window_scale` is the shift count as received, which
-    RFC 7323 section 2.3 limits to 14 in use. `sack_blocks` are (left edge, right edge), `timestamps`
-    are (TSval, TSecr). `fast_open` is a cookie, or b"" where one is asked for. `user_timeout` is the
-    16-bit value of that option. `unknown` has (kind, data) of every other option, and of a known one
-    whose length is wrong.
+    Attributes:
+      mss: the maximum segment size in bytes (RFC 9293 section 3.7.1).
+      window_scale: the shift count as received; RFC 7323 section 2.3 limits its use to 14.
+      sack_blocks: pairs (left edge, right edge).
+      timestamps: (TSval, TSecr).
+      fast_open: a cookie, or b"" for a request of one.
+      unknown: (kind, data) of every other option, and of known options that have a wrong length.
     """
 
     mss: int | None = None
@@ -77,13 +81,15 @@ NO_OPTIONS = TcpOptions()
 
 
 def split(raw: Buffer) -> list[tuple[int, bytes]]:
-    """The options in order as (kind, data); no-op has no data, end has all the padding after it.
+    """The options in order as (kind, data). No-op has no data; the data of end is all the padding
+    after it.
 
     +--------+--------+-----------------+
     |  Kind  | Length | Length - 2 data |   and kinds 0 and 1 are one byte each
     +--------+--------+-----------------+
 
-    Raises BadPacket tcp_bad_options when a length is under 2 or reaches past the end (RFC 9293 MUST-7).
+    Raises BadPacket tcp_bad_options when a length is under 2 or reaches past the end (RFC 9293
+    MUST-7).
     """
     options: list[tuple[int, bytes]] = []
     offset, end = 0, len(raw)
@@ -105,7 +111,7 @@ def split(raw: Buffer) -> list[tuple[int, bytes]]:
 
 
 def join(options: list[tuple[int, bytes]]) -> bytes:
-    """The bytes of such a list, exactly: the inverse of `split`."""
+    """The bytes of a list of options; the inverse of `split`."""
     return b"".join(
         bytes((kind,)) + data if kind in (END, NO_OPERATION) else bytes((kind, len(data) + 2)) + data
         for kind, data in options
@@ -113,7 +119,10 @@ def join(options: list[tuple[int, bytes]]) -> bytes:
 
 
 def parse_options(raw: Buffer) -> TcpOptions:
-    """Read the options of a header; of an option that comes twice the last counts. Raises BadPacket tcp_bad_options."""
+    """Parse the options of a header. If an option comes twice, the last one counts.
+
+    Raises BadPacket tcp_bad_options.
+    """
     mss: int | None = None
     window_scale: int | None = None
     sack_permitted = False
@@ -148,15 +157,17 @@ def parse_options(raw: Buffer) -> TcpOptions:
 
 
 def build_options(options: TcpOptions) -> bytes:
-    """The bytes of `options`, each aligned by no-ops as RFC 7323 appendix A suggests, padded to a multiple of 4.
+    """The bytes of `options`, aligned by no-ops as RFC 7323 appendix A suggests, and padded to a
+    multiple of 4.
 
-    ValueError when they take more than 40 bytes: the caller decides what to leave out.
+    Raises ValueError when they take more than 40 bytes: the caller must leave some out.
     """
     parts: list[bytes] = []
     if options.mss is not None:
         parts.append(bytes((MSS, 4)) + _MSS.pack(options.mss))
     if options.sack_permitted:
-        # Two bytes, as the two no-ops before the timestamps: with both, one stands where the other would be wasted.
+        # SACK permitted has two bytes. With timestamps, it takes the place of the two no-ops before
+        # them.
         parts.append(bytes((SACK_PERMITTED, 2)) if options.timestamps else b"\x01\x01" + bytes((SACK_PERMITTED, 2)))
     if options.timestamps is not None:
         padding = b"" if options.sack_permitted else b"\x01\x01"
@@ -173,7 +184,7 @@ def build_options(options: TcpOptions) -> bytes:
         parts.append(bytes((USER_TIMEOUT, 4)) + options.user_timeout.to_bytes(2, "big"))
     parts.extend(bytes((kind, len(data) + 2)) + data for kind, data in options.unknown)
     raw = b"".join(parts)
-    raw += bytes(-len(raw) % 4)  # an end-of-options list, and zeros after it
+    raw += bytes(-len(raw) % 4)  # an end-of-options list, and padding after it
     if len(raw) > MAX_LENGTH:
         raise ValueError(f"TCP options take at most {MAX_LENGTH} bytes, these take {len(raw)}")
     return raw

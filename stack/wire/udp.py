@@ -25,7 +25,8 @@ class UdpHeader:
     |     Length      |    Checksum     |
     +--------+--------+--------+--------+
 
-    `length` counts header and payload, in bytes. `checksum` 0 says that the sender computed none.
+    `length` is that of header and payload, in bytes. `checksum` 0 means that the sender computed
+    none.
     """
 
     source_port: int
@@ -35,11 +36,12 @@ class UdpHeader:
 
     @classmethod
     def parse(cls, data: Buffer, *, quoted: bool = False) -> UdpHeader:
-        """Read the header at the start of `data`, a whole IP payload.
+        """Parse the header at the start of `data`, a whole IP payload.
 
-        `quoted` is for a header inside an ICMP error, whose payload may be cut off. Bytes beyond `length` are no part
-        of the datagram. Raises BadPacket udp_truncated, udp_bad_length. The checksum is not verified here: it covers
-        addresses that are not in these bytes (`checksum_ok`).
+        `quoted` is for a header inside an ICMP error, whose payload may be truncated. Bytes beyond
+        `length` are not part of the datagram. Raises BadPacket udp_truncated, udp_bad_length. The
+        checksum is not verified here, because it covers the addresses too, which are not in these
+        bytes (see `checksum_ok`).
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("udp_truncated")
@@ -49,14 +51,15 @@ class UdpHeader:
         return header
 
     def build(self) -> bytes:
-        """The 8 bytes of the header, with the checksum as it stands."""
+        """The 8 bytes of the header with `checksum` as it is."""
         return _HEADER.pack(self.source_port, self.destination_port, self.length, self.checksum)
 
 
 def build_datagram(source_port: int, destination_port: int, payload: Buffer, pseudo: int) -> bytes:
-    """A whole datagram with its checksum; `pseudo` is the pseudo-header's sum, its length included.
+    """A whole datagram with its checksum. `pseudo` is the pseudo-header's sum, with the length
+    (`pseudo_sum`).
 
-    A checksum that comes out as zero goes out as 0xFFFF, since zero means "none" (RFC 768).
+    A checksum of zero is sent as 0xFFFF, since zero means that there is none (RFC 768).
     """
     length = HEADER_LENGTH + len(payload)
     datagram = _HEADER.pack(source_port, destination_port, length, 0) + payload
@@ -65,5 +68,8 @@ def build_datagram(source_port: int, destination_port: int, payload: Buffer, pse
 
 
 def checksum_ok(datagram: Buffer, pseudo: int) -> bool:
-    """Whether a datagram (cut to its length field) has the right checksum or none (RFC 1122 section 4.1.3.4)."""
+    """Whether a datagram has the right checksum, or none (RFC 1122 section 4.1.3.4).
+
+    `datagram` must end where its length field says.
+    """
     return bytes(datagram[6:8]) == b"\0\0" or verify(datagram, pseudo)

@@ -1,7 +1,8 @@
-"""The header that goes before each frame on a link with offload: virtio_net_hdr, as Linux's TAP and QEMU use it.
+"""The header before each frame on a link with offload: virtio_net_hdr, as Linux's TAP and QEMU use
+it.
 
-See VIRTIO 1.2 section 5.1.6 (the fields, here in little-endian order); what a partial checksum is, tells
-Documentation/networking/checksum-offloads.rst in the Linux source.
+See VIRTIO 1.2 section 5.1.6 for the fields, which are in little-endian order. Partial checksums are
+described in Documentation/networking/checksum-offloads.rst in the Linux source.
 
     0                   1                   2                   3
     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -13,10 +14,11 @@ Documentation/networking/checksum-offloads.rst in the Linux source.
     |          csum_offset          |
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 
-A super-frame holds what would be several packets of `gso_size` bytes of payload each; whoever puts it on a wire cuts it
-up, giving each piece the headers of the whole with lengths, sequence numbers and flags put right. A partial checksum is
-the sum of the pseudo-header alone, not complemented: to be completed by summing from `csum_start` to the end of the
-packet, and stored at `csum_start + csum_offset`.
+A super-frame holds the payload of several packets, `gso_size` bytes each. The device that sends it
+on a wire splits it into packets: each gets a copy of the headers, with its own lengths, sequence
+number and flags. A partial checksum is only the sum of the pseudo-header, not complemented. The
+device completes it: it sums the packet from `csum_start` to the end, and stores the checksum at
+`csum_start + csum_offset`.
 """
 
 from __future__ import annotations
@@ -25,42 +27,46 @@ import struct
 
 HEADER_LENGTH = 10
 NO_OFFLOAD_HEADER = bytes(HEADER_LENGTH)
-"""An ordinary frame with nothing left to do."""
+"""The header of an ordinary frame, which leaves nothing to do for the device."""
 
 NEEDS_CSUM, DATA_VALID = 1, 2
 VERIFIED = NEEDS_CSUM | DATA_VALID
-"""The flags of a frame whose transport checksum needs no look: it has none yet, or it was found right."""
+"""Flags of a frame whose transport checksum need not be verified: it is still partial, or the
+device has verified it.
+"""
 
 GSO_NONE, GSO_TCPV4, GSO_UDP_L4 = 0, 1, 5
-GSO_ECN = 0x80  # added to GSO_TCPV4: the segments carry CWR, which belongs on the first of them alone
+GSO_ECN = 0x80  # added to GSO_TCPV4: CWR is set, and only the first segment may carry it
 
 TCP_CHECKSUM, UDP_CHECKSUM = 16, 6
-"""Where the checksum is in a header: RFC 9293 section 3.1, RFC 768."""
+"""Offsets of the checksum in the TCP and UDP headers (RFC 9293 section 3.1, RFC 768)."""
 
 _HEADER = struct.Struct("<BBHHHH")
 _GSO_SIZE = struct.Struct("<xxxxH")
 
 
 def checksum_header(start: int, offset: int) -> bytes:
-    """For a frame of one packet whose checksum, at byte `start + offset` of the frame, is partial.
+    """The header for a frame of one packet with a partial checksum at byte `start + offset` of the
+    frame.
 
-    `start` is where the transport header begins, in bytes from the beginning of the frame.
+    `start` is the offset of the transport header in the frame.
     """
     return _HEADER.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, offset)
 
 
 def tcp_header(start: int, tcp_length: int, gso_size: int, *, cwr: bool = False) -> bytes:
-    """For a super-frame of TCP segments over IPv4 with a partial checksum.
+    """The header for a super-frame of TCP segments over IPv4, with a partial checksum.
 
-    `start` is where the TCP header begins in the frame (link header, then an IP header with its options), `tcp_length`
-    how long it is with its options, `gso_size` how many bytes of data each segment takes, the last one fewer perhaps.
-    `cwr` says that the CWR flag is set.
+    `start` is the offset of the TCP header in the frame (the lengths of the link header and of the
+    IP header with its options). `tcp_length` is the length of the TCP header with its options. Each
+    segment gets `gso_size` bytes of data; the last one may get fewer. `cwr` says that the CWR flag
+    is set.
     """
     kind = GSO_TCPV4 | GSO_ECN if cwr else GSO_TCPV4
     return _HEADER.pack(NEEDS_CSUM, kind, start + tcp_length, gso_size, start, TCP_CHECKSUM)
 
 
 def gso_size(header: bytes | bytearray | memoryview) -> int:
-    """How many bytes of payload each packet of a super-frame takes; 0 for a frame of one packet."""
+    """The payload in bytes of each packet of a super-frame; 0 for a frame of one packet."""
     size: int = _GSO_SIZE.unpack_from(header)[0]
     return size if header[1] != GSO_NONE else 0

@@ -44,15 +44,20 @@ async def test_what_is_no_link(link: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("address", "gateway", "error", "message"),
     [
-        ("fd00::1/64", None, ValueError, "'fd00::1/64' is an IPv6 address, and this host speaks IPv4 alone: write one"),
+        ("fd00::1/64", None, ValueError, "'fd00::1/64' is an IPv6 address, and this host has only IPv4: write one"),
         ("fd00::1", None, ValueError, "'fd00::1' is an IPv6 address"),
         ("::ffff:10.9.0.2/96", None, ValueError, "'::ffff:10.9.0.2/96' is an IPv6 address"),
         ("fe80:1:2:3:4:5:6:7/64", None, ValueError, "is an IPv6 address"),
         ("10.9.0.2/24", "fd00::2", ValueError, "'fd00::2' is an IPv6 address, .* such as 10.9.0.2$"),
         ("02:00:00:00:00:01/24", None, ValueError, "needs four numbers separated by dots"),
         ("10.9.0.2", None, ValueError, "has no prefix length: write ADDRESS/LENGTH, as in 10.9.0.2/24"),
-        (ipaddress.ip_interface("10.9.0.2/24"), None, TypeError, "an address is text here: write '10.9.0.2/24', not "),
-        ("10.9.0.2/24", ipaddress.ip_address("10.9.0.1"), TypeError, "an address is text here: write '10.9.0.2', not "),
+        (ipaddress.ip_interface("10.9.0.2/24"), None, TypeError, "an address must be a str: write '10.9.0.2/24', not "),
+        (
+            "10.9.0.2/24",
+            ipaddress.ip_address("10.9.0.1"),
+            TypeError,
+            "an address must be a str: write '10.9.0.2', not ",
+        ),
     ],
 )
 @virtual

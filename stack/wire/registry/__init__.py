@@ -1,6 +1,8 @@
-"""The registries as tables to read: one row per number, columns separated by two spaces or more, `#` for comments.
+"""Registries of assigned numbers, as tables of text.
 
-Each follows the registry of that name at https://www.iana.org/protocols (EtherTypes and SAPs: IEEE's and RFC 9542's).
+A row has one number. Two or more spaces separate the columns, and `#` begins a comment. Each table
+follows the registry of that name at https://www.iana.org/protocols. EtherTypes and SAPs are IEEE's
+and RFC 9542's.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ _COLUMNS = re.compile(r" {2,}")
 
 
 def rows(table: str) -> list[list[str]]:
-    """The rows of a table, each as its columns."""
+    """The rows of a table, each as a list of its columns."""
     lines = (line.strip() for line in table.splitlines())
     return [_COLUMNS.split(line) for line in lines if line and not line.startswith("#")]
 
 
 def names(table: str, base: int) -> dict[int, str]:
-    """A table whose first column is a number, or "first-last", written in `base`; its second column is the name."""
+    """The names in a table by number.
+
+    The first column is a number in `base`, or a range "first-last". The second column is the name.
+    """
     result: dict[int, str] = {}
     for number, name, *_ in rows(table):
         first, _, last = number.partition("-")

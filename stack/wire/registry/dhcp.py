@@ -1,4 +1,6 @@
-"""DHCP message types and options: "Dynamic Host Configuration Protocol (DHCP) and BOOTP Parameters" (RFC 2132)."""
+"""DHCP message types and options: "Dynamic Host Configuration Protocol (DHCP) and BOOTP
+Parameters" (RFC 2132).
+"""
 
 DHCP_MESSAGE_TYPES = """
 # value  name

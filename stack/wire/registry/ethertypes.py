@@ -1,4 +1,7 @@
-"""EtherTypes: what an Ethernet frame carries. See IEEE 802 and RFC 9542 appendix B; old vendors' as they were known."""
+"""EtherTypes: the protocols in an Ethernet frame. See IEEE 802 and RFC 9542 appendix B.
+
+Those of old vendors are listed as they were commonly known.
+"""
 
 ETHERTYPES = """
 # type, or first-last  name

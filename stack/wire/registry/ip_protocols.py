@@ -1,4 +1,6 @@
-"""The IP header's protocol field: "Protocol Numbers", and the version field: "IP Version Numbers"."""
+"""The IP header's protocol field: "Protocol Numbers", and the version field: "IP Version
+Numbers".
+"""
 
 IP_PROTOCOLS = """
 # number  name  what it is

@@ -1,4 +1,7 @@
-"""LLC service access points: who sent an IEEE 802.2 frame, and who it is for. See IEEE 802.2 and RFC 1042."""
+"""LLC service access points: the sending and receiving protocol of an 802.2 frame.
+
+See IEEE 802.2 and RFC 1042.
+"""
 
 LLC_SAPS = """
 # SAP  name

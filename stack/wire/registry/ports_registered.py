@@ -1,4 +1,4 @@
-"""The ports from 1024 on that one meets most often, by protocol. Names are IANA's unless marked as unofficial."""
+"""The most common ports from 1024 on, by protocol. Names are IANA's unless marked as unofficial."""
 
 REGISTERED_PORTS = """
 # port  protocols  name  what it is

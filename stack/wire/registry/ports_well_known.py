@@ -1,6 +1,7 @@
-"""Ports 0 to 1023, by protocol: "Service Name and Transport Protocol Port Number Registry" (RFC 6335).
+"""Ports 0 to 1023, by protocol: "Service Name and Transport Protocol Port Number Registry"
+(RFC 6335).
 
-Names are IANA's; in parentheses what else is commonly found there. Unassigned ports have no row.
+Names are IANA's; other common uses are in parentheses. Unassigned ports have no row.
 """
 
 WELL_KNOWN_PORTS = """
