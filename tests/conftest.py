@@ -15,6 +15,7 @@ import pytest
 
 from stack.config import IcmpConfig, TcpConfig, UdpConfig
 from tests import modes
+from tests.digests import Digests
 from tests.marks import Conformance
 
 pytest.register_assert_rewrite("tests.live.net")
@@ -29,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance", type=Path, metavar="FILE", help="write which test names which clause, and its end"
     )
     parser.addoption("--plain", action="store_true", help="without what only makes it fast: header prediction, offload")
+    parser.addoption("--digests", type=Path, metavar="FILE", help="write the digest of each simulated network")
     parser.addoption("--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer")
 
 
@@ -48,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
         set_default(UdpConfig, "flows_max", 0)
         set_default(IcmpConfig, "askers_max", 0)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
+    if config.getoption("digests"):
+        config.pluginmanager.register(Digests(config.getoption("digests")), "digests")
 
 
 class Tally:

@@ -62,13 +62,6 @@ class Cell:
         return min(clean, 0.8 * sqrt(3 / (4 * self.loss)) * MSS / self.rtt_s)
 
 
-class QuietNetwork(Network):
-    """One that keeps no digest of its frames: a grid carries gigabytes."""
-
-    def record(self, name: str, frame: memoryview) -> None:
-        """Nobody asks for it."""
-
-
 class Flow:
     """One connection that is always given more to send, and whose other end is read as fast as data comes."""
 
@@ -120,7 +113,7 @@ class Bottleneck:
             notsent_lowat_bytes=UNSENT,
         )
         config = replace(config, tcp=tcp)
-        self.network = QuietNetwork(seed)
+        self.network = Network(seed)
         self.sender, self.receiver = (self.network.machine(name, config) for name in ("sender", "receiver"))
         ethernet = Ethernet()
         way_back = Impairment(delay_s=jitter_s, jitter_s=jitter_s)

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from math import inf
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from stack.config import Config
 from stack.host.host import HostCore
@@ -28,8 +28,12 @@ from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
+from stack.wire.checksum import Buffer
 
 Action = Callable[[], None]
+Hash = hashlib.blake2b
+
+_TIME_LENGTH = struct.Struct("<dI").pack
 
 MOST_EVENTS_AT_ONCE = 1_000_000
 """So many events without the clock moving on are a loop that will never end."""
@@ -38,8 +42,11 @@ MOST_EVENTS_AT_ONCE = 1_000_000
 class Network:
     """The clock and the heap. `now` is in seconds, `events` says how much has happened.
 
-    `digest` sums up every frame any host has read, and when.
+    `digest` sums up each frame that a host has sent or read: which host, when, in which order, and the octets.
+    `hashes` is None, or a list that is given the hash of each network that is made (`pytest --digests`).
     """
+
+    hashes: ClassVar[list[Hash] | None] = None
 
     def __init__(self, seed: int = 0, *, start_s: float = 1000.0) -> None:
         self.seed = seed
@@ -49,7 +56,9 @@ class Network:
         self._heap: list[tuple[float, int, Action]] = []
         self._serial = 0
         self._at_once = 0
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash: Hash = hashlib.blake2b(digest_size=16)
+        if Network.hashes is not None:
+            Network.hashes.append(self._hash)
 
     def machine(self, name: str, config: Config | None = None, **options: Any) -> Machine:
         """A new host with no links yet; `options` are `HostCore`'s own."""
@@ -93,13 +102,13 @@ class Network:
 
     # --- what was seen
 
-    def record(self, name: str, frame: memoryview) -> None:
-        """A host called `name` has read this frame."""
-        self._hash.update(struct.pack("<dI", self.now, len(frame)) + name.encode() + frame)
+    def record(self, event: bytes, frame: Buffer) -> None:
+        """Add a frame to the digest. `event` says which host has sent or read it."""
+        self._hash.update(_TIME_LENGTH(self.now, len(frame)) + event + frame)
 
     @property
     def digest(self) -> str:
-        """The same for two runs only if they were the same."""
+        """Equal for two runs whose frames were the same."""
         return self._hash.hexdigest()
 
 
@@ -109,6 +118,7 @@ class Attachment:
     def __init__(self, machine: Machine, link: Link) -> None:
         self.machine = machine
         self.link = link
+        self._read_event = b"<" + machine.name.encode()
         self.interface: Interface | None = None
         self._notified = False
 
@@ -128,7 +138,7 @@ class Attachment:
             view = read(now)
             if view is None:
                 break
-            machine.network.record(machine.name, view)
+            machine.network.record(self._read_event, view)
             host.frame(interface, now, view)
         else:
             self.notify()
@@ -159,6 +169,7 @@ class Machine:
 
     def attach(self, link: Link, *addresses: str, gateway: str | None = None, acd: str | None = "off") -> Interface:
         """Open the link and take it in, with addresses such as "10.0.0.1/24", which are ours without being probed."""
+        self._record_what_is_sent(link)
         attachment = Attachment(self, link)
         link.open(attachment.notify)
         prefixes = [Prefix.parse(address) for address in addresses]
@@ -166,6 +177,16 @@ class Machine:
         attachment.interface = self.host.attach(link, prefixes, via, self.network.now, acd=acd)
         self._attachments.append(attachment)
         return attachment.interface
+
+    def _record_what_is_sent(self, link: Link) -> None:
+        """Add each frame that the host hands to the link to the network's digest, also one that the link then loses."""
+        write, record, event = link.write, self.network.record, b">" + self.name.encode()
+
+        def write_and_record(parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
+            record(event, b"".join((offload, *parts)))
+            return write(parts, now, offload)
+
+        link.write = write_and_record  # type: ignore[method-assign]
 
     # --- time
 
