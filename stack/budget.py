@@ -24,16 +24,29 @@ from stack.config import HostConfig
 class Budget:
     """What is used, in octets: `used` by all, `peers[address]` by each peer that has anything charged.
 
-    `tight`: `used` is above the pressure mark. `peak` is the highest `used` since `peak` was last set to less. `behind`
-    holds the connections with text behind a gap, in the order in which their gaps appeared.
+    `tight`: `used` is above the pressure mark. `peak` is the highest `used` since `peak` was last set to less.
+    `out_of_order` holds the connections with text behind a gap, in the order in which their gaps appeared.
 
     TCP's `set_timers` and UDP's queues change `used` and `peers` in place, since a call would cost more than the
     change. They call `crossed` when `used` has passed the pressure mark and `tight` must change.
     """
 
     __slots__ = (
-        "behind", "connection", "endpoint", "half_open", "high", "least", "peak", "peers", "prepaid", "pressure",
-        "prune_at", "share_of_rest", "tight", "total", "used",
+        "connection",
+        "endpoint",
+        "half_open",
+        "high",
+        "least",
+        "out_of_order",
+        "peak",
+        "peers",
+        "prepaid",
+        "pressure",
+        "prune_at",
+        "share_of_rest",
+        "tight",
+        "total",
+        "used",
     )  # fmt: skip
 
     def __init__(self, config: HostConfig | None = None) -> None:
@@ -51,7 +64,7 @@ class Budget:
         self.peak = 0
         self.peers: dict[bytes, int] = {}
         self.tight = False
-        self.behind: dict[Any, None] = {}
+        self.out_of_order: dict[Any, None] = {}
         self.prune_at = self.pressure
 
     def charge(self, peer: bytes | None, octets: int) -> None:
@@ -84,7 +97,11 @@ class Budget:
 
     def tables(self) -> dict[str, int]:
         """Its part of `Host.tables`."""
-        return {"memory_bytes": self.used, "memory_peers": len(self.peers), "memory_behind_gaps": len(self.behind)}
+        return {
+            "memory_bytes": self.used,
+            "memory_peers": len(self.peers),
+            "memory_behind_gaps": len(self.out_of_order),
+        }
 
     def refuses(self, peer: bytes) -> bool:
         """Whether the high mark or this peer's share forbids a new connection."""

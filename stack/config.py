@@ -233,8 +233,10 @@ class TcpConfig:
     """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""
 
     # Acknowledgments
-    reader_patience_s: float = 0.002
-    """Who has read is trusted to read again for so long: then his reading acknowledges what comes."""
+    ack_by_reader_s: float = 0.002
+    """After a read, an ACK that falls due within this time is left to the next read.
+
+    The ACK of that read also opens the window."""
     delayed_ack_s: float = 0.04
     """MUST-40: below 0.5 s."""
     sws_override_s: float = 0.2

@@ -25,6 +25,7 @@ EVERYBODY = (
     "stack.transitions",
     "stack.budget",
     "stack.changed_fields",
+    "stack.noop",
 )
 PROTOCOLS = ("stack.dhcp", "stack.tcp", "stack.udp", "stack.internet")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.changed_fields": (),
     "stack.frame_buffer": (),
     "stack.transitions": (),
+    "stack.noop": (),
     "stack.budget": ("stack.config",),
     "stack.wire": EVERYBODY,
     "stack.link": EVERYBODY,

@@ -18,14 +18,11 @@ from stack.dhcp.messages import Writer, accept
 from stack.dhcp.parameters import Parameters, server_of
 from stack.dhcp.states import HOLDING, Event, State, next_state
 from stack.errors import BadPacket
+from stack.noop import noop
 from stack.wire import dhcp
 from stack.wire.addresses import ANY, BROADCAST, format_ipv4
 from stack.wire.checksum import Buffer
 from stack.wire.dhcp import DhcpMessage
-
-
-def _noop() -> None:
-    pass
 
 
 class Client:
@@ -59,7 +56,7 @@ class Client:
         self.remembered: Lease | None = None
         self.offers: tuple[Lease, ...] = ()
         self.deadline = inf
-        self.reschedule: Callable[[], None] = _noop
+        self.reschedule: Callable[[], None] = noop
         self.trace: Callable[[str, dict[str, object]], None] | None = None
         self._config = config
         self._counters = counters

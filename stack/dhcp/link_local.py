@@ -13,6 +13,7 @@ from hashlib import blake2s
 from typing import Protocol
 
 from stack.config import AcdConfig, LinkLocalConfig
+from stack.noop import noop
 from stack.wire.addresses import is_link_local
 
 LINK_LOCAL_LENGTH = 16
@@ -71,10 +72,6 @@ def may_be_chosen(address: bytes) -> bool:
     return _FIRST <= int.from_bytes(address, "big") < _FIRST + _COUNT and is_link_local(address)
 
 
-def _noop() -> None:
-    pass
-
-
 class LinkLocal:
     """Chooses, claims and leaves the link-local address of one interface.
 
@@ -92,7 +89,7 @@ class LinkLocal:
         self.address: bytes | None = None
         self.deadline = math.inf
         self.conflicts = 0
-        self.reschedule: Callable[[], None] = _noop
+        self.reschedule: Callable[[], None] = noop
         self._config = config
         self._acd = acd
         self._mac = mac

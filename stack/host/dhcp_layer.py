@@ -21,6 +21,7 @@ from stack.host.interface import Interface
 from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.received import Received
 from stack.internet.route import Route
+from stack.noop import noop
 from stack.udp.below import Received as UdpReceived
 from stack.wire.addresses import BROADCAST, is_link_local
 from stack.wire.checksum import Buffer, pseudo_sum
@@ -36,10 +37,6 @@ DUID_LL_ETHERNET = bytes.fromhex("00030001")
 
 Tell = Callable[[str, str, dict[str, object]], None]
 OnLease = Callable[[Interface, Lease | None, str], None]
-
-
-def _nobody(interface: Interface, lease: Lease | None, reason: str) -> None:
-    pass
 
 
 class DhcpLayer:
@@ -68,7 +65,7 @@ class DhcpLayer:
         self._tenants: dict[int, Tenant] = {}
         self._listening: dict[int, Tenant] = {}  # those among them that may be answered
         self._duid: bytes | None = None
-        self.on_lease: OnLease = _nobody
+        self.on_lease: OnLease = noop
 
     def tables(self) -> dict[str, int]:
         """The clients; each holds a bounded number of offers and routes."""

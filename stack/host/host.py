@@ -42,10 +42,11 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
+from stack.noop import noop
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.memory import prune
-from stack.tcp.predict import NOT_PREDICTED, TEXT_ALONE, predicted
+from stack.tcp.predict import DATA_ONLY, NOT_PREDICTED, predicted
 from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
 from stack.wire.addresses import MAC_BROADCAST, Prefix
@@ -60,10 +61,6 @@ _FIRST_24 = Struct("!HHHHxBH12s")
 _FRAGMENT = 0x3FFF
 _TCP_FLAGS = 33  # where the octet with the flags is
 _ETHERNET = Struct("!6s6xH")
-
-
-def _nothing() -> None:
-    """Nobody sleeps on our deadlines."""
 
 
 class HostCore:
@@ -91,8 +88,8 @@ class HostCore:
         self._random = random
         self.now = 0.0
         self.down = False
-        self.wake_timer: Callable[[], None] = _nothing
-        self.on_change: Callable[[], None] = _nothing
+        self.wake_timer: Callable[[], None] = noop
+        self.on_change: Callable[[], None] = noop
         self._trace = trace
         self._next_index = 1
         self._interfaces: list[Interface] = []
@@ -323,7 +320,7 @@ class HostCore:
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         checksum_ok = interface.link.rx_checksum_ok
                         taken = self._segment(connection, packet, checksum_ok, now)
-                        if taken == TEXT_ALONE and total > SHORTEST_PACKET and total == len(view) - offset:
+                        if taken == DATA_ONLY and total > SHORTEST_PACKET and total == len(view) - offset:
                             self._run = Run(connection, interface, view, checksum_ok)
                         return
             elif (

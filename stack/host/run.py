@@ -18,7 +18,7 @@ from functools import cache
 from stack.counters import Counters
 from stack.host.interface import Interface
 from stack.tcp.connection import Connection
-from stack.tcp.predict import repeated
+from stack.tcp.predict import deliver_train
 from stack.tcp.recvbuf import JOIN_BELOW, KEEP_FROM, kept
 from stack.tcp.seq import MASK
 from stack.wire.checksum import folded
@@ -101,4 +101,4 @@ class Run:
         counters["ipSystemStatsInReceives"] += frames
         counters["ipSystemStatsInDelivers"] += frames
         counters["tcpInSegs"] += frames
-        repeated(self.connection, self._texts, self._length - self._text)
+        deliver_train(self.connection, self._texts, self._length - self._text)

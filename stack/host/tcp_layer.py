@@ -28,7 +28,7 @@ from stack.tcp.memory import give_back
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import comes_back, may_begin_again, suspended
+from stack.tcp.time_wait import may_reopen, restore_time_wait, suspended
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
@@ -170,7 +170,7 @@ class TcpLayer:
         connection = self._birth((path.source, port), remote, path)
         for name, value in options.items():
             setattr(connection, name, value)
-        if connection.fast_open_connect and fast_open.at_hand(connection, now):
+        if connection.fast_open_connect and fast_open.has_cookie(connection, now):
             connection.deferred = True
         if not connection.deferred:
             connection.open(now)
@@ -185,7 +185,7 @@ class TcpLayer:
         return connection
 
     def _closed(self, tcb: Tcb) -> None:
-        old = comes_back(tcb)
+        old = restore_time_wait(tcb)
         if old is not None:
             self.connections[tcb.key] = old
         elif self.connections.get(tcb.key) is tcb:
@@ -248,7 +248,7 @@ class TcpLayer:
         connection = self.connections.get(key)
         old: Connection | None = None
         if connection is not None:
-            if segment.flags & SYN and self._listener(connection.local) and may_begin_again(connection, segment):
+            if segment.flags & SYN and self._listener(connection.local) and may_reopen(connection, segment):
                 old = connection
             else:
                 if connection.segment(segment, received.now):
@@ -263,7 +263,7 @@ class TcpLayer:
         """`connection` answers a segment by a reset, unless the listener it comes from knows better."""
         remote, local = connection.remote[0], connection.local[0]
         listener = self._listener(connection.local)
-        if listener is not None and listener.cookie_is_back(connection, segment, now):
+        if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
             self._unclaimed(remote, local, payload, segment, None, now)
         else:
             self.reset(remote, local, payload, segment, now)
@@ -357,7 +357,7 @@ class TcpLayer:
             "reserved_ports": sum(map(len, self._reserved.values())),
             "deadlines": len(self._deadlines),
             "touched": len(self.services.touched),
-            "fast_open_servers": len(self.services.servers_known),
+            "fast_open_servers": len(self.services.cookie_cache),
             "fast_open_resets": sum(len(listener.fast_open) for listener in self.listeners.values()),
         }
 

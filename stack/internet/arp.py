@@ -34,6 +34,7 @@ from stack.internet.neighbor import (
     fixed,
 )
 from stack.internet.published import Published
+from stack.noop import noop
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
@@ -56,10 +57,6 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_ARP
 
 _UNICAST, _BROADCAST = True, False
-
-
-def _nothing() -> None:
-    pass
 
 
 class NeighborCache:
@@ -98,7 +95,7 @@ class NeighborCache:
         self.mac = mac
         self.addresses = addresses
         self.transmit = transmit
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = noop
         self.on_failure: Callable[[bytes, float], None] | None = None
         self.on_answer: Callable[[bytes], None] | None = None
         self.observe: Callable[[ArpPacket, float], None] | None = None

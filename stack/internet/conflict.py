@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from stack.config import AcdConfig
 from stack.counters import Counters
+from stack.noop import noop
 from stack.wire.addresses import ANY, MAC_BROADCAST, MAC_ZERO
 from stack.wire.arp import REQUEST, ArpPacket
 
@@ -52,10 +53,6 @@ class _Watch:
     conflict_at: float = -math.inf
 
 
-def _nothing() -> None:
-    pass
-
-
 class Conflicts:
     """Probes for, announces and defends the addresses of one interface.
 
@@ -85,7 +82,7 @@ class Conflicts:
         self.config = config
         self.counters = counters
         self.mac = mac
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = noop
         self.is_ours: Callable[[bytes], bool] = lambda station: station == mac
         self.deadline = math.inf
         self.conflicts = 0

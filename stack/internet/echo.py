@@ -17,6 +17,7 @@ from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.path import Path
 from stack.internet.received import Received
+from stack.noop import noop
 from stack.wire.icmp import ECHO_REQUEST, IcmpMessage, echo_request
 from stack.wire.numbers import PROTO_ICMP
 
@@ -95,10 +96,6 @@ class Ping:
         self._client.forget(self)
 
 
-def _nothing() -> None:
-    pass
-
-
 class EchoClient:
     """Sends Echo Requests and keeps those that wait for an answer.
 
@@ -112,7 +109,7 @@ class EchoClient:
         self.config = config
         self.counters = counters
         self.output = output
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = noop
         self.deadline = math.inf
         self._identifier = int.from_bytes(random(2), "big")
         self._sequence = 0

@@ -21,15 +21,12 @@ from stack.counters import Counters
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.path import Path
 from stack.internet.received import Received
+from stack.noop import noop
 from stack.wire.icmp import ECHO_REQUEST
 from stack.wire.numbers import PROTO_ICMP
 
 _IP_HEADER = 20
 _CODE, _CHECKSUM, _REST = 1, 2, 4  # offsets in the ICMP message
-
-
-def _nothing() -> None:
-    pass
 
 
 class EchoServer:
@@ -46,7 +43,7 @@ class EchoServer:
         self._output = output
         self._last = b""  # the key of the last request
         self.deadline = inf
-        self.reschedule: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = noop
 
     def answered(self, received: Received) -> None:
         """Note that IP and ICMP input have answered a request. The second in a row from one host

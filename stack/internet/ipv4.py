@@ -17,13 +17,10 @@ from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.loopback import Loopback
 from stack.internet.path import Path
 from stack.internet.route import RoutingTable
+from stack.noop import noop
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
 from stack.wire.numbers import PROTO_ICMP
-
-
-def _nothing() -> None:
-    pass
 
 
 class Ipv4:
@@ -66,8 +63,8 @@ class Ipv4:
             source_route_failed=self.icmp.errors.source_route_failed,
         )
         self.input.handlers[PROTO_ICMP] = self.icmp.receive
-        self.reschedule: Callable[[], None] = _nothing
-        self.on_addresses: Callable[[], None] = _nothing
+        self.reschedule: Callable[[], None] = noop
+        self.on_addresses: Callable[[], None] = noop
         self.icmp.echo.reschedule = self.input.reschedule = self.output.reschedule = self._deadline_moved
         self.icmp.echo_server.reschedule = self._deadline_moved
 

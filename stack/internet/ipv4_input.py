@@ -16,6 +16,7 @@ from stack.internet.fragments import Reassembler
 from stack.internet.interface import Interface, is_broadcast_to, is_subnet_broadcast
 from stack.internet.received import Received
 from stack.internet.superframe import datagrams, is_super_frame
+from stack.noop import noop
 from stack.wire.addresses import (
     ALL_HOSTS,
     ANY,
@@ -34,10 +35,6 @@ from stack.wire.udp import HEADER_LENGTH as UDP_HEADER_LENGTH
 Handler = Callable[[Received], None]
 
 _FIRST_OPTION = 20
-
-
-def _nothing() -> None:
-    pass
 
 
 class Ipv4Input:
@@ -66,7 +63,7 @@ class Ipv4Input:
         self._own = own
         self.handlers: dict[int, Handler] = {}
         self.reassembler = Reassembler(config, counters)
-        self.reschedule: Callable[[], None] = _nothing  # called when the reassembler's deadline has moved earlier
+        self.reschedule: Callable[[], None] = noop  # called when the reassembler's deadline has moved earlier
         self._protocol_unreachable = protocol_unreachable
         self._parameter_problem = parameter_problem
         self._source_route_failed = source_route_failed

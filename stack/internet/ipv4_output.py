@@ -21,6 +21,7 @@ from stack.internet.neighbor import Neighbor, fixed
 from stack.internet.path import UNBOUND, Path
 from stack.internet.path_mtu import PathMtus
 from stack.internet.route import RoutingTable
+from stack.noop import noop
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
@@ -34,10 +35,6 @@ from stack.wire.addresses import (
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import MAX_LENGTH, MAX_OPTIONS_LENGTH, Ipv4Header
 from stack.wire.ipv4_options import SOURCE_ROUTES, find_error, split
-
-
-def _nothing() -> None:
-    pass
 
 
 def _may_be_sent(options: bytes) -> bool:
@@ -90,7 +87,7 @@ class Ipv4Output:
         self.path_mtus = PathMtus(config)
         self._mtus_of: dict[int, PathMtus] = {}  # by protocol: path MTUs that apply to that protocol alone
         self.deadline = math.inf
-        self.reschedule: Callable[[], None] = _nothing  # called when `deadline` has moved earlier
+        self.reschedule: Callable[[], None] = noop  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
 
     # --- making paths

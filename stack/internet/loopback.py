@@ -13,12 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stack.config import IpConfig
+from stack.noop import noop
 from stack.wire.addresses import LOOPBACK, Prefix
 from stack.wire.checksum import Buffer
-
-
-def _nothing() -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Loopback:
         self.addresses = [Prefix(LOOPBACK, 8)]
         self._limit = config.loopback_queue_max
         self.queue: deque[bytes] = deque()
-        self._wake: Callable[[], None] = _nothing
+        self._wake: Callable[[], None] = noop
 
     @property
     def link(self) -> Loopback:
@@ -89,4 +86,4 @@ class Loopback:
     def close(self) -> None:
         """Discard the queue, and no longer call `wake`."""
         self.queue.clear()
-        self._wake = _nothing
+        self._wake = noop

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, check_station_address
 from stack.link.loan import Loan
+from stack.noop import noop
 from stack.wire.checksum import Buffer
 
 VLAN_TAG = 4
@@ -54,7 +55,7 @@ class MemoryLink:
         self._queue: deque[bytes] = deque()
         self._queue_limit = queue_limit
         self._loan = Loan()
-        self._wake: Callable[[], None] = _nobody
+        self._wake: Callable[[], None] = noop
 
     def open(self, wake: Callable[[], None]) -> None:
         """Plug in: from now on frames of the others are queued here. OSError(EALREADY) when it is open."""
@@ -91,7 +92,7 @@ class MemoryLink:
     def close(self) -> None:
         """Unplug: what is queued is gone, and nothing more comes."""
         self.is_open = False
-        self._wake = _nobody
+        self._wake = noop
         self._queue.clear()
         self._loan.recall()
 
@@ -198,7 +199,3 @@ def ip_pair(
     one, two = (IpPipe(name, mtu, queue_limit) for name in names)
     one.other, two.other = two, one
     return one, two
-
-
-def _nobody() -> None:
-    """Whom a closed port wakes."""

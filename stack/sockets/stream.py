@@ -242,7 +242,7 @@ class StreamSocket(Socket):
             if flag != stdlib.SHUT_WR:
                 self._listener.close(now)
                 self._listener = None
-        elif (connection := self._connected()).state is State.SYN_SENT and not connection.early:
+        elif (connection := self._connected()).state is State.SYN_SENT and not connection.open_in_syn_sent:
             self._connection = None
             connection.abort(now, errno.ECONNRESET)
         else:

@@ -12,12 +12,12 @@ from stack.tcp import fast_open, undo
 from stack.tcp.ecn import echo_arrived
 from stack.tcp.output import retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
-from stack.tcp.recovery import all_is_well, sack_ack
+from stack.tcp.recovery import grow_window, sack_ack
 from stack.tcp.scoreboard import DUP_THRESH
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
-from stack.tcp.time_wait import begun_again
+from stack.tcp.time_wait import reopened
 from stack.tcp.timestamps import TICKS_PER_SECOND
 from stack.wire.tcp import ECE
 
@@ -32,7 +32,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
         acked = sub(seg.seg_ack, before)
         new_data_acknowledged(tcb, seg.seg_ack, acked, seg.ts_ecr, now)
         if tcb.rtx_stamp is not None:
-            undo.first_answer(tcb, seg)
+            undo.first_acceptable_ack(tcb, seg)
     if tcb.scoreboard is not None:
         sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
     elif acked:
@@ -80,9 +80,9 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
         tcb.syn_acked = True
         data -= 1
         if tcb.fast_open is not None:
-            fast_open.over(tcb)
+            fast_open.syn_acknowledged(tcb)
         if tcb.predecessor is not None:
-            begun_again(tcb, now)
+            reopened(tcb, now)
     if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
         data -= 1  # our FIN
     if data:
@@ -120,12 +120,12 @@ def take_round_trip(tcb: Tcb, now: float) -> None:
 
 def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     """What `acked` new octets mean to congestion control when the peer does not use SACK."""
-    tcb.beyond = 0
+    tcb.extra_flight = 0
     if tcb.recovering:
         _recovery_ack(tcb, ack, acked, now)
     else:
         tcb.duplicate_acks = 0
-        all_is_well(tcb, acked, now)
+        grow_window(tcb, acked, now)
 
 
 def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
@@ -182,13 +182,13 @@ def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
     elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
-        tcb.beyond = tcb.duplicate_acks * tcb.congestion.mss
+        tcb.extra_flight = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
         tcb.recovering = True
         undo.loss_assumed(tcb, now)
         tcb.partial_acks = False
         tcb.recover = tcb.snd_nxt
-        tcb.beyond = 0
+        tcb.extra_flight = 0
         tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
         if tcb.ecn is not None:
             tcb.ecn.reduced(tcb.snd_nxt)

@@ -161,12 +161,12 @@ class Connection(Tcb):
         read, we do with the next batch or after the delay.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        if woken and self.reader_until < inf:
-            self.reader_until = inf
-        elif now < self.reader_until < inf:
-            self.reader_until = 0.0
+        if woken and self.reader_expected_until < inf:
+            self.reader_expected_until = inf
+        elif now < self.reader_expected_until < inf:
+            self.reader_expected_until = 0.0
         else:
-            self.reader_until = 0.0
+            self.reader_expected_until = 0.0
             self.ack_now = self.ack_due >= 2 * self.rcv_mss
 
     def _consider_ack_of_fin(self, wakes: int, now: float) -> None:
@@ -174,7 +174,7 @@ class Connection(Tcb):
         been woken, or is in the midst of reading, we wait for him, but no longer than the delay.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        self.ack_now = not (woken or now < self.reader_until < inf)
+        self.ack_now = not (woken or now < self.reader_expected_until < inf)
 
     def unreachable(self, error: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
@@ -213,7 +213,7 @@ class Connection(Tcb):
         """
         if not self._quotes(quoted_seq, self.flight or 1):
             return False
-        fast_open.no_answer(self, now)
+        fast_open.negative_response(self, now)
         if hard:
             self.unreachable(error, now)
         else:

@@ -37,7 +37,7 @@ def make(secret: bytes, key: bytes, irs: int, mss: int, count: int) -> int:
 
 def read(secret: bytes, key: bytes, irs: int, cookie: int, count: int) -> int | None:
     """The MSS in a cookie of this period or of the one before; None when it is not one of ours."""
-    bits = (cookie - _veil(secret, key)) & MASK
+    bits = (cookie - _keyed_offset(secret, key)) & MASK
     index = bits >> _MAC_BITS & 7
     for made in (count, count - 1):
         if made % _COUNTS == bits >> 27 and _number(secret, key, irs, index, made) == cookie:
@@ -48,15 +48,15 @@ def read(secret: bytes, key: bytes, irs: int, cookie: int, count: int) -> int | 
 def _number(secret: bytes, key: bytes, irs: int, index: int, count: int) -> int:
     covered = b"%b%d %d %d" % (key, irs, index, count)
     mac = int.from_bytes(blake2s(covered, key=secret, digest_size=3, person=b"cookie").digest(), "big")
-    return ((count % _COUNTS << 27 | index << _MAC_BITS | mac) + _veil(secret, key)) & MASK
+    return ((count % _COUNTS << 27 | index << _MAC_BITS | mac) + _keyed_offset(secret, key)) & MASK
 
 
-def _veil(secret: bytes, key: bytes) -> int:
+def _keyed_offset(secret: bytes, key: bytes) -> int:
     """So that not even time and MSS are seen from outside, and numbers of one client say nothing about another's."""
     return int.from_bytes(blake2s(key, key=secret, digest_size=4, person=b"veil").digest(), "big")
 
 
-def hide(ticks: int, options: TcpOptions) -> int:
+def encode_options(ticks: int, options: TcpOptions) -> int:
     """The latest timestamp not after `ticks` whose lowest bits hold window scale and SACK."""
     shift = _NO_SCALE if options.window_scale is None else min(options.window_scale, _NO_SCALE - 1)
     bits = shift | (_SACK if options.sack_permitted else 0)
@@ -64,7 +64,7 @@ def hide(ticks: int, options: TcpOptions) -> int:
     return hidden if hidden <= ticks else hidden - (1 << _OPTION_BITS)
 
 
-def reveal(ticks: int) -> tuple[int | None, bool]:
+def decode_options(ticks: int) -> tuple[int | None, bool]:
     """The window scale and whether SACK is permitted, from such a timestamp."""
     shift = ticks & _NO_SCALE
     return None if shift == _NO_SCALE else shift, bool(ticks & _SACK)

@@ -36,7 +36,7 @@ COOKIE_BYTES = 8  # section 4.1.2: "truncate to 64 bits"
 K = TypeVar("K")
 V = TypeVar("V")
 
-Where = tuple[bytes, bytes, int]
+ServerKey = tuple[bytes, bytes, int]
 """The client's address, the server's, and the server's port."""
 
 
@@ -49,7 +49,7 @@ class FastOpen:
 
     __slots__ = ("cookie", "mss", "requests")
 
-    def __init__(self, cookie: bytes | None, mss: int = 0, requests: Requests | None = None) -> None:
+    def __init__(self, cookie: bytes | None, mss: int = 0, requests: PendingRequests | None = None) -> None:
         self.cookie = cookie
         self.mss = mss
         self.requests = requests
@@ -64,7 +64,7 @@ def make_cookie(secret: bytes, address: bytes, count: int) -> bytes:
     return blake2s(address, key=key, digest_size=COOKIE_BYTES).digest()
 
 
-class Requests:
+class PendingRequests:
     """PendingFastOpenRequests of one listener: `limit` of them at the most, 0 being FastOpenEnabled off (4.2).
 
     A request that was reset still counts for a while: else the resets of hosts whose address and cookie were stolen
@@ -88,18 +88,18 @@ class Requests:
             self._reset_until.popleft()
         return self._pending + len(self._reset_until) >= self.limit
 
-    def begun(self) -> None:
+    def add(self) -> None:
         """One more connection is open before its handshake is over."""
         self._pending += 1
 
-    def over(self, reset_until: float | None = None) -> None:
+    def remove(self, reset_until: float | None = None) -> None:
         """Its handshake is over, or (until then it counts) it was reset."""
         self._pending -= 1
         if reset_until is not None:
             self._reset_until.append(reset_until)
 
 
-def receive_syn(tcb: Tcb, requests: Requests, seg: Segment, now: float) -> None:
+def receive_syn(tcb: Tcb, requests: PendingRequests, seg: Segment, now: float) -> None:
     """Section 4.2.2, "Receiving SYN", steps 1 to 4: sets the FastOpened flag, and the cookie that the SYN,ACK brings.
 
     What comes with a cookie that does not count is to be sent again, as the client expects.
@@ -123,7 +123,7 @@ def receive_syn(tcb: Tcb, requests: Requests, seg: Segment, now: float) -> None:
         services.counters["tcpFastOpenListenOverflow"] += 1
     if tcb.fast_open is not None and tcb.fast_open.requests is not None:
         tcb.fast_opened = True
-        requests.begun()
+        requests.add()
         services.counters["tcpFastOpenPassive"] += 1
     elif presented and seg.text:
         services.counters.drop("tcp_fast_open_refused")
@@ -135,14 +135,14 @@ def receive_syn(tcb: Tcb, requests: Requests, seg: Segment, now: float) -> None:
 # --- the client
 
 
-class Known(NamedTuple):
+class CachedCookie(NamedTuple):
     """What a client keeps of a server: its cookie, and the MSS that it announced."""
 
     cookie: bytes
     mss: int
 
 
-class ServersKnown:
+class CookieCache:
     """The cookies of servers, and where Fast Open did not work (4.1.3 and 4.1.3.1).
 
     Both tables have `config.fast_open_servers` entries at the most; what was used least lately gives way.
@@ -150,45 +150,45 @@ class ServersKnown:
 
     def __init__(self, config: TcpConfig) -> None:
         self._config = config
-        self._known: dict[tuple[bytes, bytes], Known] = {}
-        self._failed: dict[Where, tuple[float, int]] = {}  # not to be tried before, and how often it did not work
+        self._known: dict[tuple[bytes, bytes], CachedCookie] = {}
+        self._failed: dict[ServerKey, tuple[float, int]] = {}  # not to be tried before, and how often it did not work
 
     def __len__(self) -> int:
         return len(self._known) + len(self._failed)
 
-    def cookie(self, where: Where) -> Known | None:
+    def cookie(self, key: ServerKey) -> CachedCookie | None:
         """What is kept for this pair of addresses."""
-        known = self._known.get(where[:2])
+        known = self._known.get(key[:2])
         if known is not None:
-            _remember(self._known, where[:2], known, self._config.fast_open_servers)
+            _remember(self._known, key[:2], known, self._config.fast_open_servers)
         return known
 
-    def learn(self, where: Where, cookie: bytes | None, mss: int) -> None:
+    def learn(self, key: ServerKey, cookie: bytes | None, mss: int) -> None:
         """A SYN,ACK with a cookie, an MSS or both (4.2.2); only the latest cookie is kept.
 
         Of the MSS no more than Ethernet's, as larger SYNs meet trouble on their way.
         """
-        known = self._known.get(where[:2])
+        known = self._known.get(key[:2])
         if cookie is None and known is not None:
             cookie = known.cookie
         if cookie is not None:
-            entry = Known(cookie, min(mss, self._config.fast_open_max_mss))
-            _remember(self._known, where[:2], entry, self._config.fast_open_servers)
+            entry = CachedCookie(cookie, min(mss, self._config.fast_open_max_mss))
+            _remember(self._known, key[:2], entry, self._config.fast_open_servers)
 
-    def may_try(self, where: Where, now: float) -> bool:
+    def may_try(self, key: ServerKey, now: float) -> bool:
         """Nothing went wrong lately on this path."""
-        return self._failed.get(where, (now, 0))[0] <= now
+        return self._failed.get(key, (now, 0))[0] <= now
 
-    def failed(self, where: Where, now: float) -> None:
+    def failed(self, key: ServerKey, now: float) -> None:
         """A negative response (4.1.3.1): leave it for a while, each time twice as long."""
         config = self._config
-        count = self._failed.get(where, (now, 0))[1]
+        count = self._failed.get(key, (now, 0))[1]
         pause_s = min(config.fast_open_retry_s * 2 ** min(count, 30), config.fast_open_retry_max_s)
-        _remember(self._failed, where, (now + pause_s, count + 1), config.fast_open_servers)
+        _remember(self._failed, key, (now + pause_s, count + 1), config.fast_open_servers)
 
-    def worked(self, where: Where) -> None:
+    def worked(self, key: ServerKey) -> None:
         """The server has taken the data, or given a cookie: the path is fine."""
-        self._failed.pop(where, None)
+        self._failed.pop(key, None)
 
 
 def _remember(table: dict[K, V], key: K, value: V, limit: int) -> None:
@@ -199,32 +199,32 @@ def _remember(table: dict[K, V], key: K, value: V, limit: int) -> None:
         del table[next(iter(table))]
 
 
-def where_to(tcb: Tcb) -> Where:
+def server_key(tcb: Tcb) -> ServerKey:
     """The path of a client's connection."""
     return tcb.local[0], tcb.remote[0], tcb.remote[1]
 
 
-def at_hand(tcb: Tcb, now: float) -> bool:
+def has_cookie(tcb: Tcb, now: float) -> bool:
     """A SYN of this connection, sent now, would carry data."""
-    servers, where = tcb.services.servers_known, where_to(tcb)
-    return tcb.services.config.fast_open_client and servers.may_try(where, now) and servers.cookie(where) is not None
+    cache, key = tcb.services.cookie_cache, server_key(tcb)
+    return tcb.services.config.fast_open_client and cache.may_try(key, now) and cache.cookie(key) is not None
 
 
-def begin(tcb: Tcb, now: float) -> None:
+def begin_fast_open(tcb: Tcb, now: float) -> None:
     """The user wants Fast Open for this OPEN: with the cookie we have, or else asking for one (4.2.1)."""
-    servers, where = tcb.services.servers_known, where_to(tcb)
-    if not tcb.services.config.fast_open_client or not servers.may_try(where, now):
+    cache, key = tcb.services.cookie_cache, server_key(tcb)
+    if not tcb.services.config.fast_open_client or not cache.may_try(key, now):
         return
-    known = servers.cookie(where)
+    known = cache.cookie(key)
     tcb.fast_open = FastOpen(b"") if known is None else FastOpen(known.cookie, known.mss)
 
 
-def text_of_syn(tcb: Tcb, begun: FastOpen, options: int) -> int:
+def text_of_syn(tcb: Tcb, pending: FastOpen, options: int) -> int:
     """How much of what the user has sent goes into the SYN, whose options take so many octets (4.2.2, 1 b).
 
     Nothing without a cookie. The MSS counts options and data alike (RFC 6691 section 2).
     """
-    room = min(begun.mss, tcb.path.mtu - tcb.path.header_length - TCP_HEADER) - options
+    room = min(pending.mss, tcb.path.mtu - tcb.path.header_length - TCP_HEADER) - options
     return max(min(tcb.send_buffer.size, room), 0)
 
 
@@ -234,46 +234,46 @@ def receive_syn_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     After a timeout a SYN,ACK of the bare SYN says nothing: it may well answer the one that was sent again without the
     option, and what the timeout was taken for stands. A cookie, or an acknowledgment of the data, says more.
     """
-    begun, tcb.fast_open = tcb.fast_open, None
-    if begun is None or begun.cookie is None:
+    pending, tcb.fast_open = tcb.fast_open, None
+    if pending is None or pending.cookie is None:
         return
-    services, where = tcb.services, where_to(tcb)
+    services, key = tcb.services, server_key(tcb)
     options = seg.options()
     first = seq.add(tcb.iss, 1)
     with_text = tcb.snd_nxt != first
     tcb.fast_opened = with_text and tcb.snd_una != first
     if options.fast_open or options.mss is not None:
-        services.servers_known.learn(where, options.fast_open or None, tcb.send_mss)
+        services.cookie_cache.learn(key, options.fast_open or None, tcb.send_mss)
     if options.fast_open or tcb.fast_opened:
-        services.servers_known.worked(where)
+        services.cookie_cache.worked(key)
     elif not tcb.timeouts:
-        services.servers_known.failed(where, now)
+        services.cookie_cache.failed(key, now)
     if with_text:
         services.counters["tcpFastOpenActive" if tcb.fast_opened else "tcpFastOpenActiveFail"] += 1
 
 
-def no_answer(tcb: Tcb, now: float) -> None:
+def negative_response(tcb: Tcb, now: float) -> None:
     """A negative response to our SYN: an ICMP error, a reset, or (first of all) nothing before the timer fired."""
-    begun = tcb.fast_open
-    if begun is not None and begun.cookie is not None and tcb.state is State.SYN_SENT:
-        tcb.services.servers_known.failed(where_to(tcb), now)
+    pending = tcb.fast_open
+    if pending is not None and pending.cookie is not None and tcb.state is State.SYN_SENT:
+        tcb.services.cookie_cache.failed(server_key(tcb), now)
 
 
 # --- both
 
 
-def over(tcb: Tcb) -> None:
+def syn_acknowledged(tcb: Tcb) -> None:
     """Our SYN was acknowledged."""
-    begun, tcb.fast_open = tcb.fast_open, None
-    if begun is not None and begun.requests is not None:
-        begun.requests.over()
+    pending, tcb.fast_open = tcb.fast_open, None
+    if pending is not None and pending.requests is not None:
+        pending.requests.remove()
 
 
-def ended(tcb: Tcb, event: Event, now: float) -> None:
+def handshake_failed(tcb: Tcb, event: Event, now: float) -> None:
     """The connection is about to end by `event` before its handshake was over."""
     if event is Event.RCV_RST or (event is Event.USER_TIMEOUT and not tcb.timeouts):
-        no_answer(tcb, now)
-    begun, tcb.fast_open = tcb.fast_open, None
-    if begun is not None and begun.requests is not None:
+        negative_response(tcb, now)
+    pending, tcb.fast_open = tcb.fast_open, None
+    if pending is not None and pending.requests is not None:
         reset = event is Event.RCV_RST
-        begun.requests.over(now + tcb.services.config.fast_open_reset_penalty_s if reset else None)
+        pending.requests.remove(now + tcb.services.config.fast_open_reset_penalty_s if reset else None)

@@ -29,7 +29,7 @@ _MAX_SHIFT = 14  # RFC 7323 section 2.3
 _ISS_GAP = 1 << 16  # beyond what the old connection could still be told to have received
 
 
-def begin(tcb: Tcb, now: float, iss: int | None = None) -> None:
+def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
     """Select an ISS (unless it is given), offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out.
 
     RFC 1122 section 4.2.2.13 (a): "larger than the largest sequence number it used on the previous connection".
@@ -74,12 +74,12 @@ def send_syn(tcb: Tcb, now: float) -> None:
     uto = None if tcb.user_timeout is None else user_timeout.advertised(tcb)
     options = TcpOptions(receive_mss(tcb), scale, tcb.sack, timestamps=stamps, user_timeout=uto)
     flags = (SYN | ACK if answering else SYN) | syn_flags(tcb)
-    begun = tcb.fast_open if tcb.timeouts == 0 else None
-    if begun is None:
+    pending = tcb.fast_open if tcb.timeouts == 0 else None
+    if pending is None:
         raw, text = build_options(options), 0
     else:
-        raw = _with_cookie(begun, options)
-        text = 0 if answering else fast_open.text_of_syn(tcb, begun, len(raw))
+        raw = _with_cookie(pending, options)
+        text = 0 if answering else fast_open.text_of_syn(tcb, pending, len(raw))
     if text or tcb.timeouts:
         tcb.last_sent_at = now
     if text:
@@ -91,12 +91,12 @@ def send_syn(tcb: Tcb, now: float) -> None:
     emit(tcb, tcb.iss, flags, now, tcb.send_buffer.parts(0, text), text, raw)
 
 
-def _with_cookie(begun: fast_open.FastOpen, options: TcpOptions) -> bytes:
+def _with_cookie(pending: fast_open.FastOpen, options: TcpOptions) -> bytes:
     """The options of a SYN with the Fast Open option; without it, and so without data, when there is no room."""
     try:
-        return build_options(replace(options, fast_open=begun.cookie))
+        return build_options(replace(options, fast_open=pending.cookie))
     except ValueError:
-        begun.cookie, begun.mss = None, 0
+        pending.cookie, pending.mss = None, 0
         return build_options(options)
 
 
@@ -152,7 +152,7 @@ def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         return True
     # Third, check for a SYN. (There is no security to compare: RFC 9293 appendix A.1.)
     if seg.flags & SYN:
-        begin(tcb, now)
+        begin_handshake(tcb, now)
         take_syn(tcb, seg, now)
         tcb.came_from_listen = True
         tcb.enter(Event.RCV_SYN)
@@ -173,7 +173,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
             if seg.flags & RST:
                 return False
             if not seg.flags & SYN:
-                _challenged(tcb)
+                _syn_was_challenged(tcb)
             return True  # <SEQ=SEG.ACK><CTL=RST>
         acceptable_ack = True
     # Second, check the RST bit.
@@ -201,7 +201,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
     return False
 
 
-def _challenged(tcb: Tcb) -> None:
+def _syn_was_challenged(tcb: Tcb) -> None:
     """The peer has an older connection with these ports (Figure 9), which our reset is about to end. Our SYN, which the
     peer has thrown away, goes again behind the reset, and the RTO goes on.
 
@@ -239,7 +239,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.syn_acked = True
     if tcb.fast_open is not None:
         fast_open.receive_syn_ack(tcb, seg, now)
-    send_again(tcb)
+    requeue_early_data(tcb)
     tcb.enter(Event.RCV_SYN_ACK)
     tcb.snd_wl1 = seq.add(seg.seg_seq, -1)  # so that this segment's window is taken as new
     update_send_window(tcb, seg, seg.window, now)
@@ -249,7 +249,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.ack_now = True
 
 
-def send_again(tcb: Tcb) -> None:
+def requeue_early_data(tcb: Tcb) -> None:
     """Data that went out before our SYN was acknowledged, and that has no acknowledgment yet, goes out again at once.
 
     A client's was not taken from the SYN (RFC 7413 section 4.2.2: "in the first ACK packet"); a server's met a client

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 
+from stack.noop import noop
 from stack.tcp import cookies, fast_open, seq
 from stack.tcp.connection import Connection
-from stack.tcp.handshake import begin, listen_state, send_syn, take_syn
+from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_syn
 from stack.tcp.memory import recharge
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
@@ -20,14 +21,6 @@ from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
 from stack.tcp.teardown import finish
 from stack.wire.tcp import ACK, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
-
-
-def _nobody() -> None:
-    """The user has not said whom to tell."""
-
-
-def _no_owner(_: Listener) -> None:
-    """The listener stands alone."""
 
 
 class Listener:
@@ -48,21 +41,24 @@ class Listener:
         self.options = options
         self.error = 0
         self.closed = False
-        self.on_readable: Callable[[], object] = _nobody
-        self.on_closed: Callable[[Listener], None] = _no_owner
-        self.fast_open = fast_open.Requests()
+        self.on_readable: Callable[[], object] = noop
+        self.on_closed: Callable[[Listener], None] = noop
+        self.fast_open = fast_open.PendingRequests()
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
         self._cookies_until = -inf  # before this an ACK that nobody claims may bring a cookie back
 
-    def segment(self, seg: Segment, birth: Callable[[], Connection], now: float, old: Connection | None = None) -> bool:
-        """A segment for this port that no connection claims; `birth` makes the connection and makes it findable.
+    def segment(
+        self, seg: Segment, make_connection: Callable[[], Connection], now: float, old: Connection | None = None
+    ) -> bool:
+        """A segment for this port that no connection claims; `make_connection` makes and
+        registers the connection.
 
         `old` is in TIME-WAIT, and `seg` may begin again in its place (time_wait.py).
         Returns whether the segment is to be answered by a reset.
         """
         if seg.flags & (SYN | ACK | RST) == ACK and now < self._cookies_until:
-            return self._cookie_returns(seg, birth, now)
+            return self._open_from_cookie(seg, make_connection, now)
         if seg.flags & (SYN | ACK | RST) != SYN:
             return bool(seg.flags & ACK and not seg.flags & RST)  # as listen_state would say, without a connection
         if not self.has_room():
@@ -71,53 +67,55 @@ class Listener:
         if old is None and len(self._half_open) >= self._services.config.syn_backlog:
             self._services.counters.drop("tcp_syn_queue_full")
             if self._services.config.syn_cookies:
-                self._answer_by_cookie(seg, birth, now)
+                self._answer_by_cookie(seg, make_connection, now)
                 return False
-            _forget(next(iter(self._half_open.values())), now)
-        child = self._child(birth)
+            _drop_half_open(next(iter(self._half_open.values())), now)
+        child = self._child(make_connection)
         child.predecessor = old
         fast_open.receive_syn(child, self.fast_open, seg, now)
-        self._adopt(child)
+        self._add_half_open(child)
         answer = listen_state(child, seg, now)
         if child.fast_opened:  # "notify the application": it need not wait for the handshake
             self.established(child)
         return answer
 
-    def _child(self, birth: Callable[[], Connection]) -> Connection:
-        child = birth()
+    def _child(self, make_connection: Callable[[], Connection]) -> Connection:
+        child = make_connection()
         for name, value in self.options.items():
             setattr(child, name, value)
         child.enter(Event.PASSIVE_OPEN)
         return child
 
-    def _adopt(self, child: Connection) -> None:
+    def _add_half_open(self, child: Connection) -> None:
         child.listener = self
         self._half_open[child.key] = child
         self._services.counters["tcpPassiveOpens"] += 1
 
-    def _answer_by_cookie(self, seg: Segment, birth: Callable[[], Connection], now: float) -> None:
+    def _answer_by_cookie(self, seg: Segment, make_connection: Callable[[], Connection], now: float) -> None:
         """Send a SYN,ACK that says all we need to know, by a connection that lives no longer than that takes."""
         services = self._services
         period_s = services.config.syn_cookie_period_s
         self._cookies_until = now + 2 * period_s
-        child = self._child(birth)
+        child = self._child(make_connection)
         options = seg.options()
         mss = options.mss or DEFAULT_SEND_MSS
-        begin(child, now, cookies.make(services.cookie_secret, child.key, seg.seg_seq, mss, int(now / period_s)))
+        begin_handshake(
+            child, now, cookies.make(services.cookie_secret, child.key, seg.seg_seq, mss, int(now / period_s))
+        )
         take_syn(child, _syn(seg.seg_seq, options), now)
         if child.timestamps.agreed:  # our clock is a little slow, to end in the right bits
             ticks = seq.sub(child.timestamps.clock(now), child.timestamps.offset)
-            child.timestamps.offset -= ticks - cookies.hide(ticks, options)
+            child.timestamps.offset -= ticks - cookies.encode_options(ticks, options)
         send_syn(child, now)
         finish(child, Event.CLOSE, 0, now)
 
-    def _cookie_returns(self, seg: Segment, birth: Callable[[], Connection], now: float) -> bool:
+    def _open_from_cookie(self, seg: Segment, make_connection: Callable[[], Connection], now: float) -> bool:
         """If the ACK acknowledges a cookie, make the connection that the SYN asked for. As `segment` else."""
         services = self._services
         if not self.has_room():
             services.counters.drop("tcp_accept_queue_full")
             return False
-        child = self._child(birth)
+        child = self._child(make_connection)
         irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
         mss = self._mss_in_cookie(child.key, seg, now)
         if mss is None:
@@ -131,16 +129,16 @@ class Listener:
         stamps = seg.options().timestamps
         options = TcpOptions(mss)
         if stamps is not None and child.timestamps.offered:
-            scale, sack = cookies.reveal(seq.sub(stamps[1], child.timestamps.offset))
+            scale, sack = cookies.decode_options(seq.sub(stamps[1], child.timestamps.offset))
             options = TcpOptions(mss, scale, sack, timestamps=stamps)
-        self._adopt(child)
-        begin(child, now, iss)
+        self._add_half_open(child)
+        begin_handshake(child, now, iss)
         take_syn(child, _syn(irs, options), now)
         child.came_from_listen = True
         child.enter(Event.RCV_SYN)
         return child.segment(seg, now)
 
-    def cookie_is_back(self, child: Connection, seg: Segment, now: float) -> bool:
+    def gives_way_to_cookie(self, child: Connection, seg: Segment, now: float) -> bool:
         """Whether `seg`, which a half-open `child` refuses, brings back a cookie; then `child` gives way to it.
 
         A SYN that came while the queue was full, and again when there was room, has had two answers: the client takes
@@ -155,7 +153,7 @@ class Listener:
             or self._mss_in_cookie(child.key, seg, now) is None
         ):
             return False
-        _forget(child, now)
+        _drop_half_open(child, now)
         return True
 
     def _mss_in_cookie(self, key: bytes, seg: Segment, now: float) -> int | None:
@@ -235,7 +233,7 @@ def _syn(number: int, options: TcpOptions) -> Segment:
     return Segment(number, 0, SYN, 0, options=build_options(options))
 
 
-def _forget(child: Connection, now: float) -> None:
+def _drop_half_open(child: Connection, now: float) -> None:
     """Drop a half-open connection without a word: its source is most likely forged."""
     if child.state is State.SYN_RECEIVED:
         child.orphaned = True

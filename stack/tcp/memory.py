@@ -23,7 +23,7 @@ def recharge(tcb: Tcb) -> None:
     budget = tcb.services.budget
     receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
+    weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
     if tcb.state <= State.LISTEN and tcb.listener is None:
         charge = weight  # what the user has not read
     elif tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
@@ -59,7 +59,7 @@ def send_room(tcb: Tcb) -> int:
     return max(budget.left(tcb.remote[0]), budget.least - tcb.send_buffer.size, 0)
 
 
-def cut_to_room(tcb: Tcb, seg: Segment) -> bool:
+def trim_to_budget(tcb: Tcb, seg: Segment) -> bool:
     """When the host is tight: drop the text that there is no memory for; return whether there was some.
 
     A connection may always hold `least` octets, as it needs them to go on: of text in order as much stays, what came
@@ -72,7 +72,7 @@ def cut_to_room(tcb: Tcb, seg: Segment) -> bool:
     in_order = seg.seg_seq == tcb.rcv_nxt
     if not in_order:
         cost = count + RUN_BYTES
-        least -= buffer.behind + RUN_BYTES
+        least -= buffer.held_cost + RUN_BYTES
     if budget.left(tcb.remote[0]) >= cost or least >= count:
         return False
     seg.seg_len = max(least, 0) if in_order else 0
@@ -89,9 +89,11 @@ def prune(budget: Budget) -> None:
     mark, or while new connections are refused. Until the use has grown again nothing is done a second time.
     """
     target = budget.pressure - (budget.pressure >> 3)
-    for tcb in [tcb for tcb in budget.behind if not tcb.receive_buffer.held]:
-        del budget.behind[tcb]
-    holders = [tcb for tcb in budget.behind if tcb.charged > budget.connection]  # of the others nothing would come
+    for tcb in [tcb for tcb in budget.out_of_order if not tcb.receive_buffer.held]:
+        del budget.out_of_order[tcb]
+    holders = [
+        tcb for tcb in budget.out_of_order if tcb.charged > budget.connection
+    ]  # of the others nothing would come
     holders.sort(key=lambda tcb: -budget.peers[tcb.remote[0]])
     rest: list[Tcb] = []
     for tcb in holders:
@@ -100,12 +102,12 @@ def prune(budget: Budget) -> None:
         if budget.left(tcb.remote[0]):
             rest.append(tcb)
         else:
-            _forget_behind(tcb, budget)
-    helps = budget.used - sum(tcb.receive_buffer.behind for tcb in rest) <= budget.pressure
+            _drop_out_of_order(tcb, budget)
+    helps = budget.used - sum(tcb.receive_buffer.held_cost for tcb in rest) <= budget.pressure
     for tcb in rest:
         if budget.used <= (target if helps else budget.high):
             break
-        _forget_behind(tcb, budget)
+        _drop_out_of_order(tcb, budget)
     budget.prune_at = max(budget.pressure, budget.used + (budget.total >> 6))
 
 
@@ -123,17 +125,17 @@ def give_back(tcb: Tcb) -> None:
         tcb.receive_buffer.clear()
     if tcb.listener is not None and not tcb.listener.gone(tcb):
         tcb.listener = None
-    tcb.services.budget.behind.pop(tcb, None)
+    tcb.services.budget.out_of_order.pop(tcb, None)
     recharge(tcb)
 
 
-def _forget_behind(tcb: Tcb, budget: Budget) -> None:
+def _drop_out_of_order(tcb: Tcb, budget: Budget) -> None:
     """RFC 2018 section 8: the peer keeps what it was told of in SACK blocks until it is acknowledged."""
     tcb.services.counters.drop("tcp_pruned")
     tcb.receive_buffer.forget_held()
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
-    del budget.behind[tcb]
+    del budget.out_of_order[tcb]
     recharge(tcb)
     if tcb.services.trace is not None:
         tcb.trace("out-of-order text forgotten", used=budget.used)

@@ -65,7 +65,7 @@ def emit(  # hot
         if up:
             flags |= URG
     reporter = tcb.sack_reporter
-    if reporter is not None and reporter.waits and flags & (ACK | SYN) == ACK:
+    if reporter is not None and reporter.pending and flags & (ACK | SYN) == ACK:
         options += reporter.option((tcb.irs + 1) & MASK, MAX_LENGTH - len(options))
     if tcb.user_timeout is not None and tcb.user_timeout.due and not flags & (SYN | RST):
         options += user_timeout.option_if_it_fits(tcb, tcb.user_timeout, len(options), length)
@@ -162,7 +162,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
     most = mss
-    if tcb.path.gso_max_bytes > mss and not _each_is_another(tcb):  # several segments at a time, which the link cuts
+    if tcb.path.gso_max_bytes > mss and not _headers_differ(tcb):  # several segments at a time, which the link cuts
         most = tcb.path.gso_max_bytes // mss * mss
     pacer = tcb.pacer
     prr = tcb.prr if tcb.recovering else None
@@ -172,7 +172,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         if prr is not None:
             usable = min(tcb.snd_wnd - flight, prr.allowance)
         else:
-            usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.beyond) - flight
+            usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.extra_flight) - flight
         length = min(unsent, usable, most)
         if length < 0:
             length = 0
@@ -193,13 +193,13 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
             return
 
 
-def _each_is_another(tcb: Tcb) -> bool:
+def _headers_differ(tcb: Tcb) -> bool:
     """The header of the next segment must not stand on those behind it, as it would if the link cut a super-frame.
 
     An urgent pointer counts from its own segment, and a duplicate is reported once (RFC 2883 section 4).
     """
     reporter = tcb.sack_reporter
-    return tcb.snd_up is not None or (reporter is not None and reporter.duplicate_waits)
+    return tcb.snd_up is not None or (reporter is not None and reporter.duplicate_pending)
 
 
 def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
@@ -209,7 +209,7 @@ def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
     rate = tcb.congestion.pacing_rate(tcb.rtt.srtt_s)
     config = tcb.services.config
     least = _SHORTEST_BURST * tcb.congestion.mss
-    pacer.begin(inf if rate is None else rate, config.pacing_quantum_s, least, config.send_quantum_bytes, now)
+    pacer.begin_burst(inf if rate is None else rate, config.pacing_quantum_s, least, config.send_quantum_bytes, now)
 
 
 def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
@@ -247,13 +247,13 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
         if tcb.recovering and tcb.prr is not None:
             room = tcb.prr.allowance
         else:
-            room = tcb.congestion.cwnd + tcb.beyond - tcb.flight
+            room = tcb.congestion.cwnd + tcb.extra_flight - tcb.flight
         if room < end - start or (end - board.high_ack > tcb.snd_wnd and start > board.high_ack):
             return False
         if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return False
         _retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
-        tcb.beyond = board.sacked + rack.lost
+        tcb.extra_flight = board.sacked + rack.lost
 
 
 def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
@@ -282,7 +282,7 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 
 
-def send_regardless(tcb: Tcb, now: float) -> None:
+def sws_override(tcb: Tcb, now: float) -> None:
     """Rule (4), the override timeout: send what the window takes, however little (MUST-60)."""
     length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
     if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
@@ -422,7 +422,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
     # What memory.recharge does, without a call.
     receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
+    weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
     if _ESTABLISHED <= state < _TIME_WAIT:
         weight -= budget.prepaid
         charge = budget.connection + weight if weight > 0 else budget.connection
@@ -442,14 +442,14 @@ def set_timers(tcb: Tcb, now: float) -> None:
     if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed: persist
         tcb.rto_deadline = tcb.sws_deadline = tcb.reo_deadline = tcb.pto_deadline = inf
         if tcb.persist_deadline == inf:
-            _waiting_begins(tcb, now)
+            _start_user_timeout(tcb, now)
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
         if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two at a time; the RTO begins anew after it
             tcb.rto_deadline = inf
         elif tcb.rto_deadline == inf:  # 5.1
-            _waiting_begins(tcb, now)
+            _start_user_timeout(tcb, now)
             tcb.rto_deadline = now + tcb.rtt.timeout_s()
             if tcb.user_timeout_s is not None:
                 tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
@@ -491,7 +491,7 @@ def give_up_at(tcb: Tcb) -> float:
     return tcb.progress_at + limit_s
 
 
-def _waiting_begins(tcb: Tcb, now: float) -> None:
+def _start_user_timeout(tcb: Tcb, now: float) -> None:
     """From now on the peer owes us an answer: the user timeout counts from here."""
     if tcb.timeouts == 0 and tcb.persist_backoff == 0:
         tcb.progress_at = now

@@ -31,7 +31,7 @@ class Pacer:
         self.left = 0
         self._waited = False
 
-    def begin(self, rate: float, quantum_s: float, smallest: int, largest: int, now: float) -> None:
+    def begin_burst(self, rate: float, quantum_s: float, smallest: int, largest: int, now: float) -> None:
         """Something may be sent now: by what rate at the most, and in bursts of how many octets or how much time."""
         self._waited = self.resume_at < inf
         self.resume_at = inf

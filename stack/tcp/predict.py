@@ -13,7 +13,7 @@ from struct import Struct
 
 from stack.tcp.acks import new_data_acknowledged, without_sack
 from stack.tcp.recovery import cumulative_ack
-from stack.tcp.segment_arrives import take_next
+from stack.tcp.segment_arrives import deliver_in_order
 from stack.tcp.seq import MASK
 from stack.tcp.states import State
 from stack.tcp.tcb import Tcb
@@ -33,7 +33,7 @@ _ESTABLISHED = State.ESTABLISHED
 
 # What `predicted` says. After TEXT_ALONE nothing has changed but what text changes: another such segment would be
 # predicted just so.
-NOT_PREDICTED, PREDICTED, TEXT_ALONE = 0, 1, 2
+NOT_PREDICTED, PREDICTED, DATA_ONLY = 0, 1, 2
 
 
 def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
@@ -93,12 +93,12 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     if window > tcb.max_snd_wnd:
         tcb.max_snd_wnd = window
     if text:
-        take_next(tcb, text, now)
+        deliver_in_order(tcb, text, now)
     tcb.touch()
-    return PREDICTED if acked else TEXT_ALONE
+    return PREDICTED if acked else DATA_ONLY
 
 
-def repeated(tcb: Tcb, texts: list[bytes | memoryview], length: int) -> None:
+def deliver_train(tcb: Tcb, texts: list[bytes | memoryview], length: int) -> None:
     """Process segments like the one before them, which was TEXT_ALONE: only SEG.SEQ goes on, by `length` octets each.
 
     They fit the window, and nothing else has happened to the connection. `texts` is left to the receive buffer.

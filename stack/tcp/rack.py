@@ -110,7 +110,7 @@ class Rack:
 
         `echo_at` is when the peer's timestamp says that what it answers was sent; inf when it does not say.
         """
-        news: list[Record] = []
+        newly_delivered: list[Record] = []
         segments = self._segments
         count = 0
         for record in segments:
@@ -123,7 +123,7 @@ class Rack:
             else:
                 if state & _LOST:
                     self._not_lost(record)
-                news.append(record)
+                newly_delivered.append(record)
             record[_STATE] = int(record[_STATE]) | _GONE
         if count:
             del segments[:count]
@@ -133,18 +133,18 @@ class Rack:
             first, last = self._cut_out(max(start, high_ack), end)
             for record in segments[first:last]:
                 if not int(record[_STATE]) & _SACKED:
-                    news.append(record)
+                    newly_delivered.append(record)
                     self._not_lost(record)
                     record[_STATE] = int(record[_STATE]) | _SACKED
                     self.sacked_records += 1
-        if news:
-            if len(news) > 1:
-                news.sort()
-            self._update(news, now, echo_at)
+        if newly_delivered:
+            if len(newly_delivered) > 1:
+                newly_delivered.sort()
+            self._update(newly_delivered, now, echo_at)
 
-    def _update(self, news: list[Record], now: float, echo_at: float) -> None:
+    def _update(self, newly_delivered: list[Record], now: float, echo_at: float) -> None:
         """RACK_update, in ascending order of xmit_ts, and RACK_detect_reordering, of end_seq."""
-        for xmit_ts, end, _, state in news:
+        for xmit_ts, end, _, state in newly_delivered:
             rtt = now - xmit_ts
             if int(state) & _RETRANSMITTED:
                 if echo_at < xmit_ts or rtt < self.min_rtt:  # it answers an earlier transmission
@@ -154,9 +154,9 @@ class Rack:
             self.rtt = rtt
             if (xmit_ts, end) > (self.xmit_ts, self.end_seq):
                 self.xmit_ts, self.end_seq = xmit_ts, end
-        if len(news) > 1:
-            news.sort(key=itemgetter(_END))
-        for _, end, _, state in news:
+        if len(newly_delivered) > 1:
+            newly_delivered.sort(key=itemgetter(_END))
+        for _, end, _, state in newly_delivered:
             if end > self._fack:
                 self._fack = end
             elif end < self._fack and not int(state) & _RETRANSMITTED:
@@ -258,7 +258,7 @@ class Rack:
                 self._mark_lost(record)
         self._rebuild()
 
-    def forgive(self) -> None:
+    def unmark_lost(self) -> None:
         """Nothing was lost: what is marked so is only late."""
         for record in self._segments:
             self._not_lost(record)

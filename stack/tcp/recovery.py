@@ -29,7 +29,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     dsack = False
-    news: list[tuple[int, int]] = []
+    newly_sacked: list[tuple[int, int]] = []
     if blocks:
         numbers = [(board.number(left, tcb.snd_una), board.number(right, tcb.snd_una)) for left, right in blocks]
         dsack = is_dsack(numbers, board.number(seg.seg_ack, tcb.snd_una))
@@ -37,17 +37,17 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
             tcb.services.counters["tcpInDsacks"] += 1
             del numbers[0]
         most = ranges_limit(tcb) if tcb.services.budget.tight else None
-        news = board.update(numbers, board.high_ack + tcb.flight, most)
+        newly_sacked = board.update(numbers, board.high_ack + tcb.flight, most)
     if acked:
         tcb.duplicate_acks = 0
-    if news:
+    if newly_sacked:
         tcb.duplicate_acks += 1
         if tcb.duplicate_acks == 1:
             tcb.limited_flight = flight - acked
     if tcb.tlp_end is not None:
         duplicate = dsack or not (acked or blocks or seg.whole_len)
         tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
-    _act(tcb, board, acked, news, dsack, seg.ts_ecr, acked + board.sacked - sacked_before, now)
+    _update_recovery(tcb, board, acked, newly_sacked, dsack, seg.ts_ecr, acked + board.sacked - sacked_before, now)
 
 
 def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: float) -> None:
@@ -55,36 +55,39 @@ def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: fl
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     tcb.duplicate_acks = 0
-    _act(tcb, board, acked, [], False, ts_ecr, acked + board.sacked - sacked_before, now)
+    _update_recovery(tcb, board, acked, [], False, ts_ecr, acked + board.sacked - sacked_before, now)
 
 
-def _act(
+def _update_recovery(
     tcb: Tcb,
     board: Scoreboard,
     acked: int,
-    news: list[tuple[int, int]],
+    newly_sacked: list[tuple[int, int]],
     dsack: bool,
     ts_ecr: int,
     delivered: int,
     now: float,
 ) -> None:
-    """What follows from an ACK that the scoreboard has taken: `news` was SACKed for the first time, `delivered` octets
-    arrived as far as this ACK tells."""
-    if news:
+    """Act on an ACK that the scoreboard has recorded.
+
+    `newly_sacked` holds the ranges that this ACK SACKs for the first time. `delivered` is the number of octets that it
+    reports as arrived, by SACK or cumulatively.
+    """
+    if newly_sacked:
         tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
     rack = tcb.rack
     if rack is not None:
-        _rack(tcb, board, rack, ts_ecr, news, dsack, now)
+        _rack(tcb, board, rack, ts_ecr, newly_sacked, dsack, now)
     in_recovery = tcb.recovering
     if (in_recovery or tcb.rto_recovery) and ge(tcb.snd_una, tcb.recover):  # (A)
         _leave(tcb)
-    if not tcb.recovering and (news or rack is not None) and _loss_is_seen(tcb, board):
+    if not tcb.recovering and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board):
         _enter(tcb, board, now)
         if rack is not None:  # the reordering window is another one in recovery
             tcb.reo_deadline = _detect(tcb, board, rack, now)
     if acked and not in_recovery and not tcb.recovering:
-        all_is_well(tcb, acked, now)
-    tcb.beyond = board.sacked + rack.lost if rack is not None else board.sacked
+        grow_window(tcb, acked, now)
+    tcb.extra_flight = board.sacked + rack.lost if rack is not None else board.sacked
     if tcb.recovering and tcb.prr is not None:
         if delivered > 0:
             tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
@@ -92,7 +95,7 @@ def _act(
             tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
 
 
-def all_is_well(tcb: Tcb, acked: int, now: float) -> None:
+def grow_window(tcb: Tcb, acked: int, now: float) -> None:
     """`acked` new octets were acknowledged, and nothing is being recovered: the congestion window may grow."""
     if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
         tcb.recover = add(tcb.snd_una, -1)
@@ -110,7 +113,7 @@ def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
 def _pipe(tcb: Tcb, board: Scoreboard) -> int:
     """What is in the network: RFC 6675's estimate, or RACK's."""
     if tcb.rack is not None:
-        return tcb.flight - tcb.beyond
+        return tcb.flight - tcb.extra_flight
     return board.set_pipe(board.high_ack + tcb.flight, tcb.congestion.mss)
 
 
@@ -164,7 +167,7 @@ def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """Section 5.1, RFC 2018 section 5: after a timeout what the receiver said before counts no more."""
     board.clear()
     tcb.tlp_end = None
-    tcb.beyond = 0
+    tcb.extra_flight = 0
     tcb.reo_deadline = tcb.pto_deadline = inf
     if tcb.rack is not None:
         tcb.rto_recovery = True
@@ -172,13 +175,13 @@ def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
 
 
 def _rack(
-    tcb: Tcb, board: Scoreboard, rack: Rack, ts_ecr: int, news: list[tuple[int, int]], dsack: bool, now: float
+    tcb: Tcb, board: Scoreboard, rack: Rack, ts_ecr: int, newly_sacked: list[tuple[int, int]], dsack: bool, now: float
 ) -> None:
     """RFC 8985 section 6.2."""
     echo_at = inf
     if ts_ecr > 0 and rack.has_resent:  # the tick may have begun later than the segment was sent
         echo_at = now - tcb.timestamps.elapsed_s(ts_ecr, now) + 1 / TICKS_PER_SECOND
-    rack.delivered(board.high_ack, news, now, echo_at)
+    rack.delivered(board.high_ack, newly_sacked, now, echo_at)
     if rack.dsack_round is not None:
         rack.round_trip(board.high_ack)
     if dsack:
@@ -204,7 +207,7 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     if not tcb.recovering and _loss_is_seen(tcb, board):
         _enter(tcb, board, now)
         tcb.reo_deadline = _detect(tcb, board, rack, now)
-        tcb.beyond = board.sacked + rack.lost
+        tcb.extra_flight = board.sacked + rack.lost
         if tcb.prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
             # No ACK says that anything has left the network, which is as full as when it lost the segment: sent now,
             # it would be lost again. What is in flight brings ACKs within a round trip, or all of it is lost, too.
@@ -212,4 +215,4 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
             tcb.reo_deadline = min(tcb.reo_deadline, now + rack.rtt)
     elif tcb.prr is not None and tcb.recovering and not tcb.prr.out:
         tcb.prr.allowance = tcb.mss
-    tcb.beyond = board.sacked + rack.lost
+    tcb.extra_flight = board.sacked + rack.lost

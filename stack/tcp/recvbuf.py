@@ -36,12 +36,12 @@ class ReceiveBuffer:
     octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
 
     Memory is held beside `size`: `head` octets of the first chunk, which were read already; `spare` octets of frame
-    buffers around the text that they are kept for; and `behind` for what waits behind a gap, overhead included.
+    buffers around the text that they are kept for; and `held_cost` for what waits behind a gap, overhead included.
 
     The queue is a list, not a deque, for `SendBuffer`'s reason.
     """
 
-    __slots__ = ("_chunks", "_max_runs", "_runs", "behind", "head", "held", "next", "size", "spare")
+    __slots__ = ("_chunks", "_max_runs", "_runs", "head", "held", "held_cost", "next", "size", "spare")
 
     def __init__(self, max_runs: int) -> None:
         self._chunks: list[bytes | memoryview] = []
@@ -52,7 +52,7 @@ class ReceiveBuffer:
         self.size = 0
         self.held = 0
         self.spare = 0
-        self.behind = 0
+        self.held_cost = 0
 
     def append(self, data: Buffer) -> None:
         """Add in-order data: one copy, into an immutable chunk, or none, where a whole frame buffer may be kept."""
@@ -120,7 +120,7 @@ class ReceiveBuffer:
                 return False
             runs.insert(index, (position, bytes(data[position - offset : stop - offset])))
             self.held += stop - position
-            self.behind += stop - position + RUN_BYTES
+            self.held_cost += stop - position + RUN_BYTES
             position = stop
             index += 1
         return True
@@ -132,7 +132,7 @@ class ReceiveBuffer:
             if start != self.next:
                 break
             self.held -= len(run)
-            self.behind -= len(run) + RUN_BYTES
+            self.held_cost -= len(run) + RUN_BYTES
             self.append(run)
             moved += 1
         if moved:
@@ -230,16 +230,16 @@ class ReceiveBuffer:
         while runs and _end_of(runs[-1]) > end:
             start, run = runs.pop()
             self.held -= len(run)
-            self.behind -= len(run) + RUN_BYTES
+            self.held_cost -= len(run) + RUN_BYTES
             if start < end:
                 runs.append((start, run[: end - start]))
                 self.held += end - start
-                self.behind += end - start + RUN_BYTES
+                self.held_cost += end - start + RUN_BYTES
 
     def forget_held(self) -> None:
         """Forget what waits behind a gap: nothing will fill it."""
         self._runs = _NO_RUNS
-        self.held = self.behind = 0
+        self.held = self.held_cost = 0
 
     def clear(self) -> None:
         """Forget everything that nobody will read any more."""

@@ -42,16 +42,16 @@ class SackReporter:
     It knows what `ReceiveBuffer` holds behind a gap, but joined: a thousand segments behind one hole are one block.
     """
 
-    __slots__ = ("_duplicate", "_ends", "_most", "_recent", "_refused", "_starts", "waits")
+    __slots__ = ("_discarded", "_duplicate", "_ends", "_most", "_recent", "_starts", "pending")
 
     def __init__(self, most_blocks: int) -> None:
         self._most = most_blocks
-        self.waits = False  # there is something to report
+        self.pending = False  # there is something to report
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._recent: list[int] = []  # an octet in each block, in the order in which the blocks are to be reported
         self._duplicate: tuple[int, int] | None = None
-        self._refused: tuple[int, int] | None = None
+        self._discarded: tuple[int, int] | None = None
 
     def arrived(self, start: int, end: int) -> None:
         """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4)."""
@@ -67,9 +67,9 @@ class SackReporter:
             ends.insert(first, end)
         left, right = starts[first], ends[first]
         self._recent = [start, *(octet for octet in self._recent if not left <= octet < right)][:_REMEMBERED]
-        self.waits = True
+        self.pending = True
 
-    def known(self, start: int, end: int) -> tuple[int, int] | None:
+    def already_held(self, start: int, end: int) -> tuple[int, int] | None:
         """The first part of what lies from `start` up to `end` that is held already (RFC 2883 section 4.2)."""
         first = bisect_right(self._ends, start)
         if first == len(self._starts) or self._starts[first] >= end:
@@ -79,15 +79,15 @@ class SackReporter:
     def duplicate(self, start: int, end: int) -> None:
         """What lies from `start` up to `end` came again after it was acknowledged: to be reported once (RFC 2883)."""
         self._duplicate = start, end
-        self.waits = True
+        self.pending = True
 
-    def refused(self, start: int, end: int) -> None:
+    def discarded(self, start: int, end: int) -> None:
         """What lies from `start` up to `end` has come and was not kept: to be reported once (RFC 2018 section 8)."""
-        self._refused = start, end
-        self.waits = True
+        self._discarded = start, end
+        self.pending = True
 
     @property
-    def duplicate_waits(self) -> bool:
+    def duplicate_pending(self) -> bool:
         """A duplicate was noted and not reported yet."""
         return self._duplicate is not None
 
@@ -98,7 +98,7 @@ class SackReporter:
         if gone:
             del starts[:gone], ends[:gone]
             self._recent = [octet for octet in self._recent if octet >= next_]
-            self.waits = bool(starts) or self._duplicate is not None or self._refused is not None
+            self.pending = bool(starts) or self._duplicate is not None or self._discarded is not None
 
     def cut_held(self, end: int) -> None:
         """Nothing is held from `end` on."""
@@ -108,18 +108,18 @@ class SackReporter:
         if ends and ends[-1] > end:
             ends[-1] = end
         self._recent = [octet for octet in self._recent if octet < end]
-        self.waits = bool(starts) or self._duplicate is not None or self._refused is not None
+        self.pending = bool(starts) or self._duplicate is not None or self._discarded is not None
 
     def forget_held(self) -> None:
         """Nothing is held any more."""
         self._starts.clear()
         self._ends.clear()
         self._recent.clear()
-        self.waits = self._duplicate is not None or self._refused is not None
+        self.pending = self._duplicate is not None or self._discarded is not None
 
     def length(self, room: int) -> int:
         """How many octets `option` would return."""
-        once = (self._duplicate is not None) + (self._refused is not None)
+        once = (self._duplicate is not None) + (self._discarded is not None)
         count = min(len(self._starts) + once, (room - 4) // 8)
         return 4 + 8 * count if count else 0
 
@@ -135,12 +135,12 @@ class SackReporter:
         if self._duplicate is not None:
             blocks.append(self._duplicate)
             self._duplicate = None
-            self.waits = bool(self._starts)
-        if self._refused is not None:
+            self.pending = bool(self._starts)
+        if self._discarded is not None:
             if len(blocks) < most:
-                blocks.append(self._refused)
-            self._refused = None
-            self.waits = bool(self._starts)
+                blocks.append(self._discarded)
+            self._discarded = None
+            self.pending = bool(self._starts)
         reported = len(blocks)
         for octet in self._recent:
             if len(blocks) == most:
@@ -148,11 +148,11 @@ class SackReporter:
             index = bisect_right(self._starts, octet) - 1
             blocks.append((self._starts[index], self._ends[index]))
         if len(blocks) < most and len(blocks) - reported < len(self._starts):  # more blocks than are remembered
-            known = set(blocks[reported:])
+            already_held = set(blocks[reported:])
             for pair in zip(self._starts, self._ends, strict=True):
                 if len(blocks) == most:
                     break
-                if pair not in known:
+                if pair not in already_held:
                     blocks.append(pair)
         if not blocks:
             return b""

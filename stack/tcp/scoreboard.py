@@ -80,7 +80,7 @@ class Scoreboard:
         """
         if most is None:
             most = self._most
-        news: list[tuple[int, int]] = []
+        newly_sacked: list[tuple[int, int]] = []
         starts, ends = self.starts, self._ends
         for start, end in blocks:
             if not self.high_ack <= start < end <= high_data:
@@ -93,10 +93,10 @@ class Scoreboard:
                 position = start
                 for known_start, known_end in zip(starts[first:last], ends[first:last], strict=True):
                     if position < known_start:
-                        news.append((position, known_start))
+                        newly_sacked.append((position, known_start))
                     position = max(position, known_end)
                 if position < end:
-                    news.append((position, end))
+                    newly_sacked.append((position, end))
                 left, right = min(starts[first], start), max(ends[last - 1], end)
                 self.sacked += (right - left) - (sum(ends[first:last]) - sum(starts[first:last]))
                 starts[first:last], ends[first:last] = [left], [right]
@@ -106,8 +106,8 @@ class Scoreboard:
                 starts.insert(first, start)
                 ends.insert(first, end)
                 self.sacked += end - start
-                news.append((start, end))
-        return news
+                newly_sacked.append((start, end))
+        return newly_sacked
 
     def is_sacked(self, number: int) -> bool:
         """Whether the peer says it has this octet."""

@@ -14,8 +14,8 @@ from math import inf
 from stack.tcp import seq
 from stack.tcp.acks import process_ack
 from stack.tcp.ecn import take_marks
-from stack.tcp.handshake import established, repeat_syn, send_again, syn_sent_state, take_syn_text
-from stack.tcp.memory import cut_to_room, recharge
+from stack.tcp.handshake import established, repeat_syn, requeue_early_data, syn_sent_state, take_syn_text
+from stack.tcp.memory import recharge, trim_to_budget
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
@@ -68,7 +68,7 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
         take_marks(tcb, tcb.ecn, seg)
     sixth_check_urg(tcb, seg, now)
     if (seg.flags & FIN or tcb.rcv_fin_seq is not None) and not tcb.peer_fin:
-        _keep_to_the_end(tcb, seg)
+        _cut_after_fin(tcb, seg)
     if seventh_process_text(tcb, seg, now):
         eighth_check_fin(tcb, seg, now)
     if tcb.services.budget.tight:
@@ -98,7 +98,10 @@ def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Is it acceptable? What is old in it and what is beyond the window is cut off once it is believed: `_believe`."""
+    """Test whether the segment is acceptable, that is, whether part of it lies in the receive window.
+
+    Old octets and octets beyond the window are cut off later, by `_accept_segment`.
+    """
     if tcb.state is State.SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
@@ -116,7 +119,7 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
     return acceptable or _unacceptable(tcb, seg, now)
 
 
-def _believe(tcb: Tcb, seg: Segment, now: float) -> None:
+def _accept_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     """The segment has passed every check, and only now may it change anything; then cut off what is not wanted of it.
 
     Before, a guess of its number alone would do: a forged timestamp makes all of the peer's own seem old for days
@@ -152,7 +155,7 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
         _trim(seg, 0, seg.seg_len - beyond)
 
 
-def _keep_to_the_end(tcb: Tcb, seg: Segment) -> None:
+def _cut_after_fin(tcb: Tcb, seg: Segment) -> None:
     """Nothing follows a FIN: what lies beyond the first one in the stream is cut off, of `seg` and of what is held."""
     if tcb.rcv_fin_seq is not None:
         before = seq.lt(seg.seg_seq, tcb.rcv_fin_seq)
@@ -167,7 +170,7 @@ def _keep_to_the_end(tcb: Tcb, seg: Segment) -> None:
             end = tcb.receive_buffer.next + seq.sub(tcb.rcv_fin_seq, tcb.rcv_nxt)
             tcb.receive_buffer.cut_held(end)
             if not tcb.receive_buffer.held:
-                tcb.services.budget.behind.pop(tcb, None)
+                tcb.services.budget.out_of_order.pop(tcb, None)
             if tcb.sack_reporter is not None:
                 tcb.sack_reporter.cut_held(end)
 
@@ -187,7 +190,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
         and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt
         and _could_have_been_sent(tcb, seg.seg_ack)
     ):
-        _repetition(tcb, seg, now)
+        _repeated_segment(tcb, seg, now)
     elif _is_the_peers_syn(tcb, seg):
         _repeated_syn(tcb, seg, now)
     else:
@@ -222,7 +225,7 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         repeat_syn(tcb, now)
 
 
-def _repetition(tcb: Tcb, seg: Segment, now: float) -> None:
+def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     """What came last has come again, as our ACK of it was lost: its text and FIN are old, but the rest of it is news.
 
     Without its acknowledgment two ends that close at once, or whose data crosses, may never hear each other (appendix
@@ -260,7 +263,7 @@ def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
 
 def _report(tcb: Tcb, reporter: SackReporter, start: int, end: int, now: float) -> None:
     """What lies from `start` up to `end` of the stream came again: each such segment in an ACK of its own (2883)."""
-    if reporter.duplicate_waits:
+    if reporter.duplicate_pending:
         send_ack(tcb, now)
     reporter.duplicate(start, end)
 
@@ -338,7 +341,7 @@ def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
 def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     """A SYN in a synchronized state gets a challenge ACK whatever its number is (RFC 5961 section 4).
 
-    In TIME-WAIT it may be the beginning of a new connection: `time_wait.may_begin_again` was asked before this one was.
+    In TIME-WAIT it may be the beginning of a new connection: `time_wait.may_reopen` was asked before this one was.
     """
     if not seg.flags & SYN:
         return True
@@ -377,11 +380,12 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         challenge_ack(tcb, now)
         return False
     if tcb.state is State.TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
-        # "The only thing that can arrive in this state is a retransmission of the remote FIN": that is `_repetition`'s.
+        # "The only thing that can arrive in this state is a retransmission of the remote FIN":
+        # `_repeated_segment` takes it.
         tcb.services.counters.drop("tcp_in_time_wait")
         challenge_ack(tcb, now)
         return False
-    _believe(tcb, seg, now)
+    _accept_segment(tcb, seg, now)
     if tcb.state is State.SYN_RECEIVED and not _syn_received_ack(tcb, seg, now):
         return False
     process_ack(tcb, seg, now)
@@ -400,7 +404,7 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
     tcb.snd_wl1, tcb.snd_wl2 = seg.seg_seq, seg.seg_ack
     if tcb.timeouts or not tcb.fast_opened:
-        send_again(tcb)
+        requeue_early_data(tcb)
     established(tcb, now)
     queued = take_syn_text(tcb)
     if queued is not None:
@@ -445,18 +449,18 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     in_order = seg.seg_seq == tcb.rcv_nxt
     was_held = tcb.receive_buffer.held
-    if tcb.services.budget.tight and cut_to_room(tcb, seg):
+    if tcb.services.budget.tight and trim_to_budget(tcb, seg):
         if not seg.text:
             _no_room(tcb, seg, len(text), now)
             return True
         text = seg.text
     if in_order and not was_held:
-        take_next(tcb, text, now)
+        deliver_in_order(tcb, text, now)
         return True
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
     if tcb.sack_reporter is not None and not seg.repeats:  # else the first part that was here is what was cut off
         start = tcb.receive_buffer.next + distance
-        again = tcb.sack_reporter.known(start, start + len(text))
+        again = tcb.sack_reporter.already_held(start, start + len(text))
         if again is not None:
             _report(tcb, tcb.sack_reporter, *again, now)
     advance = _store(tcb, distance, text)
@@ -469,7 +473,7 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
     elif was_held:  # "... or fills in all or part of a gap": at once, too
         tcb.ack_now = True
     else:
-        _owe_ack(tcb, len(text), now)
+        _schedule_ack(tcb, len(text), now)
     return True
 
 
@@ -484,18 +488,18 @@ def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
         return
     if (reporter := _reporter(tcb)) is not None:
         start = tcb.receive_buffer.next + distance
-        reporter.refused(start, start + count)
+        reporter.discarded(start, start + count)
     send_ack(tcb, now)
 
 
-def take_next(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
+def deliver_in_order(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
     """The seventh step for text that begins at RCV.NXT while nothing is held: into the receive buffer with it."""
     count = len(text)
     tcb.receive_buffer.append(text)
     tcb.rcv_nxt = (tcb.rcv_nxt + count) & seq.MASK
     tcb.rcv_wnd = tcb.rcv_wnd - count if count < tcb.rcv_wnd else 0
     tcb.wakes |= WAKE_READABLE
-    _owe_ack(tcb, count, now)
+    _schedule_ack(tcb, count, now)
 
 
 def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
@@ -509,13 +513,13 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
         reporter.arrived(start, start + len(text))
         reporter.advance(buffer.next)
     if buffer.held:
-        tcb.services.budget.behind[tcb] = None
+        tcb.services.budget.out_of_order[tcb] = None
     elif was_held:
-        tcb.services.budget.behind.pop(tcb, None)
+        tcb.services.budget.out_of_order.pop(tcb, None)
     return advance
 
 
-def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
+def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
     """3.8.6.3: within the delay (MUST-40), or, for two full-sized segments, when the batch is over: see `settle`."""
     tcb.ack_due += count
     if count > tcb.rcv_mss:  # what the peer calls full-sized shows in what he sends (super-frames have many of them)
@@ -527,7 +531,7 @@ def _owe_ack(tcb: Tcb, count: int, now: float) -> None:
 def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     """Advance RCV.NXT over the FIN, acknowledge it and tell the user, unless something before it is missing still.
 
-    `_keep_to_the_end` has noted where it stands.
+    `_cut_after_fin` has noted where it stands.
     """
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
         if seg.flags & FIN and not seg.text:  # with text, that was acknowledged at once
@@ -536,7 +540,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.peer_fin = True
     if tcb.receive_buffer.held:  # nothing can come after it
         tcb.receive_buffer.forget_held()
-        tcb.services.budget.behind.pop(tcb, None)
+        tcb.services.budget.out_of_order.pop(tcb, None)
         if tcb.sack_reporter is not None:
             tcb.sack_reporter.forget_held()
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
@@ -545,7 +549,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.state is State.ESTABLISHED:
         tcb.enter(Event.RCV_FIN)
         tcb.wakes |= WAKE_WRITABLE
-        _owe_ack(tcb, 1, now)  # our own FIN may be about to bring it: see `settle`
+        _schedule_ack(tcb, 1, now)  # our own FIN may be about to bring it: see `settle`
         return
     tcb.ack_now = True
     if tcb.state is State.FIN_WAIT_2:

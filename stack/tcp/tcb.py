@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Protocol
 from stack.budget import Budget
 from stack.config import TcpConfig
 from stack.counters import Counters
+from stack.noop import noop
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
-from stack.tcp.fast_open import FastOpen, ServersKnown
+from stack.tcp.fast_open import CookieCache, FastOpen
 from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.tcp.path_mtu import Sizes
 from stack.tcp.prr import Prr
@@ -90,10 +91,6 @@ class Path(Protocol):
 Trace = Callable[["Tcb", str, dict[str, object]], None]
 
 
-def _ignore(_: Tcb) -> None:
-    """Nobody asked."""
-
-
 def _no_offset(_: bytes) -> int:
     """Everybody may know how long we have been running."""
     return 0
@@ -109,7 +106,7 @@ class Services:
     """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
 
     `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `cookie_secret` is
-    what SYN cookies and Fast Open cookies are made with, `servers_known` what servers have given us of the latter;
+    what SYN cookies and Fast Open cookies are made with, `cookie_cache` what servers have given us of the latter;
     `touched` collects the connections that have something to do at the end of the batch; `armed(tcb)` is told after
     each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()` is the time of the call, frame or
     deadline in progress; `budget` is charged with the memory that they hold.
@@ -119,21 +116,17 @@ class Services:
     counters: Counters
     choose_iss: Callable[[bytes, float], int]
     touched: list[Tcb] = field(default_factory=list)
-    armed: Callable[[Tcb], None] = _ignore
-    closed: Callable[[Tcb], None] = _ignore
+    armed: Callable[[Tcb], None] = noop
+    closed: Callable[[Tcb], None] = noop
     trace: Trace | None = None
     timestamp_offset: Callable[[bytes], int] = _no_offset
     clock: Callable[[], float] = _no_clock
     cookie_secret: bytes = bytes(16)
     budget: Budget = field(default_factory=Budget)
-    servers_known: ServersKnown = field(init=False)
+    cookie_cache: CookieCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.servers_known = ServersKnown(self.config)
-
-
-def _nobody() -> None:
-    """The user has not said whom to tell."""
+        self.cookie_cache = CookieCache(self.config)
 
 
 class Tcb:
@@ -144,26 +137,127 @@ class Tcb:
     """
 
     __slots__ = (
-        "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "beyond", "came_from_listen",
-        "challenge_budget", "challenge_window_end", "charged", "congestion", "deadline", "deferred", "delack_deadline",
-        "duplicate_acks", "early", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
-        "fin_queued", "fin_seq", "heap_entry", "irs", "iss",
-        "keepalive", "keepalive_count", "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s",
-        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "limited_flight", "linger_s",
-        "listener", "local", "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable",
-        "on_urgent", "on_writable", "oobinline", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
-        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline", "rack",
-        "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
-        "reader_until", "receive_buffer", "recover", "recovering", "remote", "reo_deadline", "reports",
-        "resent_at", "rto_deadline",
-        "rto_recovery", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
+        "_touched",
+        "ack_due",
+        "ack_now",
+        "auto_rcvbuf",
+        "auto_sndbuf",
+        "came_from_listen",
+        "challenge_budget",
+        "challenge_window_end",
+        "charged",
+        "congestion",
+        "deadline",
+        "deferred",
+        "delack_deadline",
+        "duplicate_acks",
+        "ecn",
+        "error",
+        "extra_flight",
+        "fast_open",
+        "fast_open_connect",
+        "fast_opened",
+        "fin_queued",
+        "fin_seq",
+        "heap_entry",
+        "irs",
+        "iss",
+        "keepalive",
+        "keepalive_count",
+        "keepalive_deadline",
+        "keepalive_idle_s",
+        "keepalive_interval_s",
+        "keepalive_probes_sent",
+        "key",
+        "last_received_at",
+        "last_sent_at",
+        "limited_flight",
+        "linger_s",
+        "listener",
+        "local",
+        "max_snd_wnd",
+        "maxseg",
+        "nodelay",
+        "notsent_lowat",
+        "on_error",
+        "on_readable",
+        "on_urgent",
+        "on_writable",
+        "oobinline",
+        "open_in_syn_sent",
+        "orphaned",
+        "pacer",
+        "partial_acks",
+        "path",
+        "peer_fin",
+        "persist_backoff",
+        "persist_deadline",
+        "predecessor",
+        "probing",
+        "progress_at",
+        "prr",
+        "pto_deadline",
+        "rack",
+        "rcv_fin_seq",
+        "rcv_mss",
+        "rcv_nxt",
+        "rcv_shift",
+        "rcv_up",
+        "rcv_wnd",
+        "rcvbuf",
+        "read_shutdown",
+        "reader_expected_until",
+        "receive_buffer",
+        "recover",
+        "recovering",
+        "remote",
+        "reo_deadline",
+        "reports",
+        "resent_at",
+        "rto_deadline",
+        "rto_recovery",
+        "rtt",
+        "rtt_seq",
+        "rtt_started_at",
+        "rtx_end",
+        "rtx_nxt",
+        "rtx_stamp",
+        "sack",
+        "sack_reporter",
         "scaling",
-        "scoreboard", "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift",
+        "scoreboard",
+        "send_buffer",
+        "send_mss",
+        "services",
+        "settled_flight",
+        "sizes",
+        "snd_nxt",
+        "snd_shift",
         "snd_sml",
-        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
-        "syn_acked", "syn_again", "syn_text",
-        "time_wait_deadline", "timeouts", "timestamps", "tlp_end", "tlp_is_retrans",
-        "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout", "user_timeout_s", "wakes",
+        "snd_una",
+        "snd_up",
+        "snd_wl1",
+        "snd_wl2",
+        "snd_wnd",
+        "sndbuf",
+        "soft_error",
+        "state",
+        "sws_deadline",
+        "syn_acked",
+        "syn_again",
+        "syn_text",
+        "time_wait_deadline",
+        "timeouts",
+        "timestamps",
+        "tlp_end",
+        "tlp_is_retrans",
+        "tlp_samples",
+        "trip_began_at",
+        "trip_octets",
+        "urgent_taken",
+        "user_timeout",
+        "user_timeout_s",
+        "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -175,7 +269,7 @@ class Tcb:
         self.state = State.CLOSED
         self.came_from_listen = False
         self.deferred = False  # an active OPEN that waits in CLOSED for the first SEND, whose data goes with the SYN
-        self.early = False  # a client's: its user may take it for open in SYN-SENT already
+        self.open_in_syn_sent = False  # a client's: its user may take it for open in SYN-SENT already
         self.fast_open: FastOpen | None = None  # RFC 7413, until the handshake is over
         self.fast_opened = False  # data that came with a SYN, theirs or ours, was delivered before that
         self.listener: Parent | None = None  # set while a passive open has not been accepted
@@ -240,7 +334,9 @@ class Tcb:
         self.recovering = False
         self.recover = 0
         self.partial_acks = False  # there was one in this recovery, without SACK
-        self.beyond = 0  # by so much the flight may exceed cwnd: what is SACKed or lost, or limited transmit (RFC 3042)
+        self.extra_flight = (
+            0  # by so much the flight may exceed cwnd: what is SACKed or lost, or limited transmit (RFC 3042)
+        )
         self.rack: Rack | None = None
         self.prr: Prr | None = None
         self.rto_recovery = False  # a timeout is being repaired, up to `recover`
@@ -258,7 +354,9 @@ class Tcb:
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
         self.rcv_mss = DEFAULT_SEND_MSS  # the peer's full-sized segment, as far as seen (RFC 5681 section 4.2)
-        self.reader_until = 0.0  # we count on somebody to read: inf when he was woken, else so long after he has read
+        self.reader_expected_until = (
+            0.0  # we count on somebody to read: inf when he was woken, else so long after he has read
+        )
 
     def begin_congestion(self, mss: int) -> None:
         """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""
@@ -301,9 +399,9 @@ class Tcb:
         self.error = 0  # the errno that ended the connection, until it is reported
         self.soft_error = 0  # RFC 9293 section 3.9.2.2: what the network complained of lately
         self.wakes = 0
-        self.on_readable: Callable[[], object] = _nobody  # True: somebody has waited, and will read now
-        self.on_writable: Callable[[], object] = _nobody
-        self.on_urgent: Callable[[], object] = _nobody
+        self.on_readable: Callable[[], object] = noop  # True: somebody has waited, and will read now
+        self.on_writable: Callable[[], object] = noop
+        self.on_urgent: Callable[[], object] = noop
         self.on_error: Callable[[int, str], None] | None = None  # error reports: None wants none (SHLD-20)
         self.reports: tuple[tuple[int, str], ...] = ()  # which the user has not been told of yet
         self._touched = False
@@ -403,7 +501,7 @@ class Tcb:
         if self.timestamps.agreed:
             mss -= OPTION_BYTES
             room -= OPTION_BYTES
-        if self.sack_reporter is not None and self.sack_reporter.waits:
+        if self.sack_reporter is not None and self.sack_reporter.pending:
             mss -= self.sack_reporter.length(room)
         return mss if mss > 0 else 1
 

@@ -22,7 +22,7 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     elif tcb.state in (State.ESTABLISHED, State.CLOSE_WAIT):
         tcb.services.counters["tcpEstabResets"] += 1
     if tcb.fast_open is not None:
-        fast_open.ended(tcb, event, now)
+        fast_open.handshake_failed(tcb, event, now)
     tcb.enter(event, to)
     tcb.error = error
     give_back(tcb)

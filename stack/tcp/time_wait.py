@@ -3,11 +3,17 @@
 See RFC 6191 section 2 and RFC 9293 section 3.10.7.4, fourth step ("new connections can be accepted if the Timestamp
 Option is used and meets expectations"); RFC 1337 has what goes wrong when TIME-WAIT ends too easily.
 
-RFC 9293 section 3.6.1 (MAY-2) has two conditions. The new connection's initial sequence number must lie beyond the old
-one's (`handshake.begin`). And TIME-WAIT must come back "if the SYN turns out to be an old duplicate": so the old
-connection only steps aside, as the `predecessor` of the new one, until our SYN is acknowledged. When the new one ends
-before that, by a reset (whose sender knows nothing of that SYN), by silence or otherwise, the old one `comes_back` to
-its place. Its 2 MSL run on meanwhile: they are for the old connection's segments, which a SYN does not make younger.
+RFC 9293 section 3.6.1 (MAY-2) has two conditions:
+
+1. The initial sequence number of the new connection must lie beyond the numbers of the old one
+   (`handshake.begin_handshake`).
+2. TIME-WAIT must come back "if the SYN turns out to be an old duplicate". So the old connection is
+   kept as the `predecessor` of the new one until our SYN is acknowledged. If the new connection
+   ends before that, by a reset (whose sender knows nothing of that SYN), by a timeout or otherwise,
+   `restore_time_wait` puts the old one back.
+
+The 2 MSL of the old connection run on meanwhile. They wait for the segments of the old connection
+to die out, and a SYN does not make those younger.
 """
 
 from __future__ import annotations
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from stack.tcp.connection import Connection
 
 
-def may_begin_again(tcb: Tcb, seg: Segment) -> bool:
+def may_reopen(tcb: Tcb, seg: Segment) -> bool:
     """Whether `seg` is a SYN that nobody could mistake for one of the connection that is in TIME-WAIT here.
 
     Its timestamp is newer, or, where timestamps do not tell, its number lies beyond the FIN of that connection.
@@ -43,7 +49,7 @@ def may_begin_again(tcb: Tcb, seg: Segment) -> bool:
     return gt(stamps[0], timestamps.recent) or (stamps[0] == timestamps.recent and beyond_fin)
 
 
-def begun_again(tcb: Tcb, now: float) -> None:
+def reopened(tcb: Tcb, now: float) -> None:
     """Our SYN is acknowledged, so the peer's was no old duplicate: TIME-WAIT ends for the predecessor of `tcb`."""
     old, tcb.predecessor = tcb.predecessor, None
     if old is not None and old.state is State.TIME_WAIT:
@@ -63,7 +69,7 @@ def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
         set_timers(tcb, now)
 
 
-def comes_back(tcb: Tcb) -> Connection | None:
+def restore_time_wait(tcb: Tcb) -> Connection | None:
     """The connection that gets its place back in TIME-WAIT, as `tcb` has ended; None when there is none (any more)."""
     old, tcb.predecessor = tcb.predecessor, None
     return old if old is not None and old.state is State.TIME_WAIT else None

@@ -17,8 +17,8 @@ from stack.tcp.output import (
     probe_window,
     retransmit_front,
     send_loss_probe,
-    send_regardless,
     set_timers,
+    sws_override,
 )
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
@@ -46,7 +46,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         _persist_timeout(tcb, now)
     if tcb.sws_deadline <= now:
         tcb.sws_deadline = inf
-        _sws_override(tcb, now)
+        sws_override(tcb, now)
     if tcb.keepalive_deadline <= now:
         due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
         _keepalive_timeout(tcb, due, now)
@@ -85,7 +85,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         tcb.trace("retransmission timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
-            fast_open.no_answer(tcb, now)
+            fast_open.negative_response(tcb, now)
         repeat_syn(tcb, now)
     else:
         tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
@@ -94,7 +94,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         if tcb.scoreboard is not None:
             recovery.timed_out(tcb, tcb.scoreboard, now)
         else:
-            tcb.beyond = 0
+            tcb.extra_flight = 0
         tcb.recovering = False
         tcb.duplicate_acks = 0
         tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
@@ -104,7 +104,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         if tcb.rack is not None:
             tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
             retransmit_front(tcb, now)
-            tcb.beyond = tcb.rack.lost
+            tcb.extra_flight = tcb.rack.lost
         else:
             tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
         output(tcb, now)
@@ -124,11 +124,6 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
     tcb.persist_backoff += 1
     interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
     tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
-
-
-def _sws_override(tcb: Tcb, now: float) -> None:
-    """3.8.6.2.1 rule (4): a small window has stayed small; send what fits."""
-    send_regardless(tcb, now)
 
 
 def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:

@@ -16,7 +16,7 @@ def loss_assumed(tcb: Tcb, now: float) -> None:
         tcb.rtx_stamp = tcb.timestamps.clock(now)
 
 
-def first_answer(tcb: Tcb, seg: Segment) -> None:
+def first_acceptable_ack(tcb: Tcb, seg: Segment) -> None:
     """Steps 4 and 5: an ACK of new data; if it echoes an older timestamp than RetransmitTS, all was as before."""
     stamp, tcb.rtx_stamp = tcb.rtx_stamp, None
     if stamp is None or seg.ts_ecr < 0 or not lt(seg.ts_ecr, stamp):
@@ -26,6 +26,6 @@ def first_answer(tcb: Tcb, seg: Segment) -> None:
     tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
     tcb.congestion.on_spurious()
     if tcb.rack is not None:
-        tcb.rack.forgive()
+        tcb.rack.unmark_lost()
     if tcb.services.trace is not None:
         tcb.trace("spurious retransmission", cwnd=tcb.congestion.cwnd)

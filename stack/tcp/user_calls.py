@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stack.errors import os_error
 from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
-from stack.tcp.handshake import begin, send_syn
+from stack.tcp.handshake import begin_handshake, send_syn
 from stack.tcp.memory import recharge, send_room
 from stack.tcp.output import send_ack, set_timers, transmit
 from stack.tcp.scoreboard import RANGE_BYTES
@@ -38,16 +38,16 @@ def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) ->
     """
     if tcb.state not in (State.CLOSED, State.LISTEN):
         raise os_error(errno.EISCONN)
-    tcb.early = tcb.deferred or fast
+    tcb.open_in_syn_sent = tcb.deferred or fast
     tcb.deferred = False
-    begin(tcb, now)
+    begin_handshake(tcb, now)
     tcb.services.counters["tcpActiveOpens"] += 1
     tcb.enter(Event.ACTIVE_OPEN)
     taken = min(len(data), tcb.sndbuf, tcb.services.config.send_quantum_bytes)
     if taken:
         tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
     if fast or tcb.fast_open_connect:
-        fast_open.begin(tcb, now)
+        fast_open.begin_fast_open(tcb, now)
     send_syn(tcb, now)
     tcb.touch()
     return taken
@@ -166,7 +166,9 @@ def after_read(tcb: Tcb, now: float) -> None:
     elif tcb.charged > budget.connection:  # as memory.recharge, without a call
         receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
         weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-        weight += (weight >> 3) + receiving.behind + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
+        weight += (
+            (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
+        )
         weight -= budget.prepaid
         change = budget.connection + (weight if weight > 0 else 0) - tcb.charged
         tcb.charged += change
@@ -175,7 +177,7 @@ def after_read(tcb: Tcb, now: float) -> None:
         if (budget.used > budget.pressure) is not budget.tight:
             budget.crossed()
     due = tcb.ack_due >= 2 * tcb.rcv_mss
-    tcb.reader_until = now + tcb.services.config.reader_patience_s
+    tcb.reader_expected_until = now + tcb.services.config.ack_by_reader_s
     if not tcb.peer_fin and tcb.synchronized and (due or update_is_due(tcb)):
         send_ack(tcb, now)
 
@@ -197,7 +199,7 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
     state = tcb.state
     if state is State.CLOSED or tcb.fin_queued:
         return
-    if state is State.LISTEN or (state is State.SYN_SENT and not (tcb.early and tcb.send_buffer.size)):
+    if state is State.LISTEN or (state is State.SYN_SENT and not (tcb.open_in_syn_sent and tcb.send_buffer.size)):
         finish(tcb, Event.CLOSE, 0, now)
         return
     tcb.fin_queued = True
@@ -224,7 +226,7 @@ def close(tcb: Tcb, now: float) -> None:
     if tcb.state is State.CLOSED:
         tcb.receive_buffer.clear()
         recharge(tcb)
-        _never_mind(tcb, 0)
+        _cancel_deferred_open(tcb, 0)
         return
     if tcb.linger_s == 0:
         abort(tcb, now)
@@ -233,7 +235,7 @@ def close(tcb: Tcb, now: float) -> None:
         reset_connection(tcb, Event.ABORT, 0, now)
         return
     if tcb.receive_buffer.held:
-        tcb.services.budget.behind.pop(tcb, None)
+        tcb.services.budget.out_of_order.pop(tcb, None)
     tcb.receive_buffer.clear()  # or peers could have us hold for a minute what nobody will read
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
@@ -249,7 +251,7 @@ def abort(tcb: Tcb, now: float, error: int = 0) -> None:
     `error` is the errno for calls that are outstanding, when it is not the user himself who aborts.
     """
     if tcb.state is State.CLOSED:
-        _never_mind(tcb, error)
+        _cancel_deferred_open(tcb, error)
         return
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
         reset_connection(tcb, Event.ABORT, error, now)
@@ -257,7 +259,7 @@ def abort(tcb: Tcb, now: float, error: int = 0) -> None:
         finish(tcb, Event.ABORT, error, now)
 
 
-def _never_mind(tcb: Tcb, error: int) -> None:
+def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
     """If the OPEN is still put off it will not be made any more; nobody else knows that it was meant to be."""
     if not tcb.deferred:
         return

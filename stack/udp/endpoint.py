@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stack.errors import os_error
+from stack.noop import noop
 from stack.udp.below import Address, Path
 from stack.wire.addresses import ANY, BROADCAST
 from stack.wire.checksum import Buffer, ones_sum
@@ -37,10 +38,6 @@ class Datagram:
     ttl: int
     tos: int
     options: bytes
-
-
-def _nothing() -> None:
-    pass
 
 
 class Endpoint:
@@ -92,7 +89,7 @@ class Endpoint:
         self.remote: Address | None = None
         self.closed = False
         self.error = 0
-        self.on_readable: Callable[[], object] = _nothing
+        self.on_readable: Callable[[], object] = noop
         self.broadcast = False
         self.reuse_address = False
         self.ttl: int | None = None

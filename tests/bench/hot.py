@@ -159,7 +159,7 @@ def test_predicted_acknowledgment(benchmark: Benchmark) -> None:
 
 @of("stack.tcp.segment_arrives.take_next")  # budget: 4 us
 def test_take_next(benchmark: Benchmark) -> None:
-    each_afresh(benchmark, segment_arrives.take_next, lambda world: (world.conn, memoryview(TEXT), world.now))
+    each_afresh(benchmark, segment_arrives.deliver_in_order, lambda world: (world.conn, memoryview(TEXT), world.now))
 
 
 @of("stack.tcp.acks.new_data_acknowledged")  # budget: 6 us

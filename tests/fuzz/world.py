@@ -340,7 +340,9 @@ class World:
         assert budget.used == sum(budget.peers.values()) + len(self.host.udp) * budget.endpoint
         assert all(held > 0 for held in budget.peers.values()), budget.peers
         assert budget.tight is (budget.used > budget.pressure)
-        assert all(connection.receive_buffer.held for connection in budget.behind), "nothing waits behind this gap"
+        assert all(connection.receive_buffer.held for connection in budget.out_of_order), (
+            "nothing waits behind this gap"
+        )
 
     def _check_connection(self, connection: Connection) -> None:
         state = connection.state

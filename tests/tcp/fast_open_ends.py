@@ -69,7 +69,7 @@ def client(cookie: bytes | None = COOKIE, mss: int = MSS, **changes: Any) -> tup
     """A connection to be opened to a server whose cookie we have, unless `cookie` is None."""
     conn, peer = closed(**changes)
     if cookie is not None:
-        conn.services.servers_known.learn(where(), cookie, mss)
+        conn.services.cookie_cache.learn(where(), cookie, mss)
     return conn, peer
 
 
@@ -79,7 +79,7 @@ def again(peer: Peer) -> tuple[Connection, Peer]:
     return conn, Peer(peer.world, conn)
 
 
-def where(port: int = THEIRS[1]) -> fast_open.Where:
+def where(port: int = THEIRS[1]) -> fast_open.ServerKey:
     return OURS[0], THEIRS[0], port
 
 

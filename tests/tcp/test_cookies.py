@@ -196,6 +196,6 @@ def test_cookies_of_different_clients_have_nothing_in_common() -> None:
 @pytest.mark.parametrize("shift", [None, 0, 9, 14])
 @pytest.mark.parametrize("sack", [False, True])
 def test_a_timestamp_hides_options(ticks: int, shift: int | None, sack: bool) -> None:
-    hidden = cookies.hide(ticks, TcpOptions(window_scale=shift, sack_permitted=sack))
+    hidden = cookies.encode_options(ticks, TcpOptions(window_scale=shift, sack_permitted=sack))
     assert 0 <= ticks - hidden < 64
-    assert cookies.reveal(hidden & 0xFFFF_FFFF) == (shift, sack)
+    assert cookies.decode_options(hidden & 0xFFFF_FFFF) == (shift, sack)

@@ -142,7 +142,7 @@ def test_one_who_sends_on_acknowledges_it_by_that() -> None:
 
 
 def test_one_who_has_read_a_while_ago_does_not_keep_it_back() -> None:
-    conn, peer = established(reader_patience_s=0.01)
+    conn, peer = established(ack_by_reader_s=0.01)
     peer.sends(ACK, b"x")
     conn.receive(1, peer.now)
     peer.wait(0.011)

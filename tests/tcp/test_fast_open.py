@@ -118,7 +118,7 @@ def test_a_client_that_does_not_ask_for_it_sends_an_ordinary_syn() -> None:
     assert peer.expects(SYN, seq=OUR_ISS).options.fast_open is None
     peer.sends(SYN | ACK, options=GIVEN)  # which nobody has asked for
     peer.expects(PSH | ACK, HELLO)
-    assert len(conn.services.servers_known) == 1
+    assert len(conn.services.cookie_cache) == 1
 
 
 @rfc("7413-2-a", "7413-4.2-a", "7413-4.2-c")
@@ -166,7 +166,7 @@ def test_an_option_without_syn_is_ignored() -> None:
     conn, peer = established()
     peer.sends(ACK, b"abc", options=TcpOptions(fast_open=COOKIE))
     assert conn.receive(10, peer.now) == b"abc"
-    assert len(conn.services.servers_known) == 0
+    assert len(conn.services.cookie_cache) == 0
     peer.wait(0.1)
     peer.expects(ACK, ack=peer.snd_nxt)
 
@@ -182,7 +182,7 @@ def test_no_room_for_the_option_is_the_ordinary_handshake() -> None:
     assert len(syn.raw_options) <= 40
     peer.sends(SYN | ACK, options=PLAIN)
     peer.expects(PSH | ACK, HELLO)
-    assert conn.services.servers_known.may_try(where(), peer.now)  # that was not the server's fault
+    assert conn.services.cookie_cache.may_try(where(), peer.now)  # that was not the server's fault
     extensions.pop("user_timeout_option")
     conn, peer = client(bytes(16), **extensions)
     conn.open(peer.now, HELLO, fast=True)

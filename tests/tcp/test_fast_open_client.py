@@ -58,7 +58,7 @@ def test_the_latest_cookie_of_a_pair_of_addresses_is_used_for_all_its_ports() ->
     elsewhere = peer.world.new_connection((bytes((10, 9, 0, 77)), 80))
     elsewhere.open(peer.now, HELLO, fast=True)
     assert asks(peer.expects(SYN))
-    assert len(conn.services.servers_known) == 1
+    assert len(conn.services.cookie_cache) == 1
 
 
 @rfc("7413-4.2.2-g")
@@ -68,13 +68,13 @@ def test_an_mss_alone_is_news_too() -> None:
     peer.expects(SYN | PSH, HELLO)
     peer.sends(SYN | ACK, options=TcpOptions(mss=1000))
     peer.expects(ACK)
-    assert conn.services.servers_known.cookie(where()) == (COOKIE, 1000)
+    assert conn.services.cookie_cache.cookie(where()) == (COOKIE, 1000)
 
 
 @rfc("7413-4.1.3-b")
 def test_no_more_than_1460_of_an_mss_is_kept() -> None:
     conn, peer = client(mss=8960)
-    assert conn.services.servers_known.cookie(where()) == (COOKIE, 1460)
+    assert conn.services.cookie_cache.cookie(where()) == (COOKIE, 1460)
     peer.world.wire(conn).mtu = 9000
     conn.open(peer.now, text(9000), fast=True)
     syn = peer.expects(SYN, 1460 - 16)
@@ -90,7 +90,7 @@ def test_the_path_s_mtu_limits_the_data_as_well() -> None:
 
 @rfc("7413-4.1.3-a")
 def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
-    servers = fast_open.ServersKnown(config(fast_open_servers=3))
+    servers = fast_open.CookieCache(config(fast_open_servers=3))
     paths = [(OURS[0], bytes((10, 9, 0, n)), 80) for n in range(5)]
     for path in paths[:3]:
         servers.learn(path, COOKIE, MSS)
@@ -169,11 +169,11 @@ def test_no_answer_is_a_negative_one_and_the_syn_goes_again_without_it() -> None
     peer.expects(SYN | PSH, HELLO)
     peer.wait(1.0)
     assert peer.expects(SYN, seq=OUR_ISS).options.fast_open is None
-    assert not conn.services.servers_known.may_try(where(), peer.now)
+    assert not conn.services.cookie_cache.may_try(where(), peer.now)
     peer.sends(SYN | ACK, ack=add(OUR_ISS, 1), options=PLAIN)
     peer.expects(PSH | ACK, HELLO, seq=add(OUR_ISS, 1))
     assert conn.state is State.ESTABLISHED
-    assert not conn.services.servers_known.may_try(where(), peer.now)
+    assert not conn.services.cookie_cache.may_try(where(), peer.now)
 
 
 @rfc("7413-4.1.3.1-a")
@@ -187,7 +187,7 @@ def test_an_answer_that_came_late_shows_that_nothing_is_wrong_with_the_path() ->
     peer.sends(SYN | ACK, ack=add(OUR_ISS, 6), options=PLAIN)
     peer.expects(ACK, seq=add(OUR_ISS, 6))
     assert conn.fast_opened
-    assert conn.services.servers_known.may_try(where(), peer.now)
+    assert conn.services.cookie_cache.may_try(where(), peer.now)
 
 
 @rfc("7413-4.1.3.1-a")
@@ -204,7 +204,7 @@ def test_other_negative_answers(what: str) -> None:
         peer.wait(1)
     else:
         conn.icmp_error(errno.ECONNREFUSED, what == "port unreachable", conn.snd_una, peer.now)
-    assert not conn.services.servers_known.may_try(where(), peer.now)
+    assert not conn.services.cookie_cache.may_try(where(), peer.now)
 
 
 @rfc("7413-4.2.1-d", "7413-4.1.3.1-a")
@@ -229,7 +229,7 @@ def test_a_server_that_gives_no_cookie_is_asked_again_only_after_a_while(answere
 
 @rfc("7413-4.1.3.1-b")
 def test_the_pause_doubles_up_to_its_limit_and_success_ends_it() -> None:
-    servers = fast_open.ServersKnown(config(fast_open_retry_s=60.0, fast_open_retry_max_s=200.0))
+    servers = fast_open.CookieCache(config(fast_open_retry_s=60.0, fast_open_retry_max_s=200.0))
     now = 0.0
     for pause_s in (60, 120, 200, 200):
         servers.failed(where(), now)

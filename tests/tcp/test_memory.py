@@ -89,7 +89,7 @@ def test_what_is_read_in_time_wait_is_given_back_at_once(count: int) -> None:
 def test_a_connection_with_nothing_behind_a_gap_is_not_kept_with_those_that_have() -> None:
     for end in ("FIN in the gap", "FIN that cuts off", "close"):
         conn, peer = agreed()
-        behind = peer.world.services.budget.behind
+        behind = peer.world.services.budget.out_of_order
         comes(peer, 100, 200)
         assert list(behind) == [conn]
         if end == "close":
@@ -388,7 +388,7 @@ def test_text_behind_a_gap_is_forgotten_and_no_longer_reported() -> None:
     full_of_late_text(peer, conn)
     short_of_memory(peer)
     prune(budget)
-    assert (conn.receive_buffer.held, conn.charged, list(budget.behind)) == (0, budget.connection, [])
+    assert (conn.receive_buffer.held, conn.charged, list(budget.out_of_order)) == (0, budget.connection, [])
     assert peer.world.counters["tcp_pruned"] == 1
     enough_memory(peer)
     comes(peer, 50_000, 50_100)

@@ -208,7 +208,7 @@ def test_whoever_is_woken_late_makes_up_for_it_but_for_one_burst_only() -> None:
     now = 0.0
     sent = []
     for late in (0.0, 0.0005, 0.0, 0.0002, 0.0, 0.0):
-        pacer.begin(1e6, 0.001, 100, 10_000, now)
+        pacer.begin_burst(1e6, 0.001, 100, 10_000, now)
         while pacer.may_send(now):
             pacer.sent(100, now)
             sent.append(now)
@@ -216,7 +216,7 @@ def test_whoever_is_woken_late_makes_up_for_it_but_for_one_burst_only() -> None:
     assert len(sent) * 100 == pytest.approx(1e6 * sent[-1] + 1000, abs=1000)
     before = len(sent)
     now += 10.0
-    pacer.begin(1e6, 0.001, 100, 10_000, now)
+    pacer.begin_burst(1e6, 0.001, 100, 10_000, now)
     while pacer.may_send(now):
         pacer.sent(100, now)
         sent.append(now)

@@ -167,7 +167,7 @@ def test_the_predicted_path_leaves_the_tcb_as_the_full_path_does(
 
 @pytest.mark.parametrize(
     ("sent", "arriving", "said"),
-    [(b"", 100, predict.TEXT_ALONE), (b"question", 100, predict.PREDICTED), (b"question", 0, predict.PREDICTED)],
+    [(b"", 100, predict.DATA_ONLY), (b"question", 100, predict.PREDICTED), (b"question", 0, predict.PREDICTED)],
 )
 def test_text_that_acknowledges_nothing_new_is_told_apart(
     sent: bytes, arriving: int, said: int, monkeypatch: pytest.MonkeyPatch

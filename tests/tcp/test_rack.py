@@ -250,7 +250,7 @@ def test_what_is_forgiven_is_not_lost() -> None:
     rack.delivered(0, [(20, 30)], 1.0, inf)
     rack.update_reo_wnd(True, 1, 1.0)
     rack.detect_loss(1.0)
-    rack.forgive()
+    rack.unmark_lost()
     assert rack.lost == 0
     assert rack.next_lost(MSS) is None
 

@@ -135,7 +135,7 @@ def test_a_reset_does_not_end_time_wait(offset: int) -> None:
 TWO_MSL_S = 2 * TcpConfig().msl_s
 
 
-def begun_again(**changes: Any) -> tuple[Listener, Connection, Connection, Peer]:
+def reopened(**changes: Any) -> tuple[Listener, Connection, Connection, Peer]:
     """A SYN came ten seconds after TIME-WAIT had begun, and was answered: the old connection and the new one."""
     old, peer = time_wait(timestamps=True, **changes)
     peer.wait(10)
@@ -162,7 +162,7 @@ def time_wait_goes_on(old: Connection, peer: Peer, for_s: float) -> None:
 
 @rfc("9293 MAY-2")
 def test_a_reset_of_the_answer_brings_time_wait_back() -> None:
-    listener, old, new, peer = begun_again(protect_time_wait=True)
+    listener, old, new, peer = reopened(protect_time_wait=True)
     peer.sends(RST, seq=new.rcv_nxt)  # "I have sent no such SYN"
     assert (new.state, listener.half_open, listener.readable) == (State.LISTEN, 0, False)
     time_wait_goes_on(old, peer, TWO_MSL_S - 10)
@@ -170,7 +170,7 @@ def test_a_reset_of_the_answer_brings_time_wait_back() -> None:
 
 @rfc("9293 MAY-2")
 def test_an_answer_that_nobody_takes_brings_time_wait_back() -> None:
-    listener, old, new, peer = begun_again(syn_received_timeout_s=7.0)
+    listener, old, new, peer = reopened(syn_received_timeout_s=7.0)
     peer.times(7, SYN | ACK)
     assert (new.state, listener.half_open) == (State.CLOSED, 0)
     time_wait_goes_on(old, peer, TWO_MSL_S - 17)
@@ -178,7 +178,7 @@ def test_an_answer_that_nobody_takes_brings_time_wait_back() -> None:
 
 @pytest.mark.parametrize("forgets", [False, True])
 def test_whatever_else_ends_the_handshake_brings_time_wait_back(forgets: bool) -> None:
-    listener, old, new, peer = begun_again(syn_backlog=1, syn_cookies=False)
+    listener, old, new, peer = reopened(syn_backlog=1, syn_cookies=False)
     if forgets:  # its place is needed
         other = peer.another(1)
         other.sends(SYN, options=stamp(1, 0))
@@ -192,7 +192,7 @@ def test_whatever_else_ends_the_handshake_brings_time_wait_back(forgets: bool) -
 
 
 def test_it_can_begin_again_after_an_old_duplicate() -> None:
-    listener, old, new, peer = begun_again()
+    listener, old, new, peer = reopened()
     peer.sends(SYN, seq=add(new.rcv_nxt, 10), options=stamp(12, 0))  # which of the two was it? The next will tell
     assert new.state is State.LISTEN
     assert peer.conn is old
@@ -206,7 +206,7 @@ def test_it_can_begin_again_after_an_old_duplicate() -> None:
 
 def test_2_msl_run_on_while_the_handshake_lasts() -> None:
     """They are for the segments of the old connection: no SYN makes those any younger."""
-    _, old, new, peer = begun_again()
+    _, old, new, peer = reopened()
     peer.times(TWO_MSL_S - 10, SYN | ACK)
     assert old.state is State.CLOSED
     assert new.state is State.SYN_RECEIVED

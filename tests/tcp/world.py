@@ -23,7 +23,7 @@ from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import comes_back, may_begin_again
+from stack.tcp.time_wait import may_reopen, restore_time_wait
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
@@ -178,7 +178,7 @@ class World:
         self.closed.append(tcb)
         assert isinstance(tcb, Connection)
         self.connections.remove(tcb)
-        old = comes_back(tcb)
+        old = restore_time_wait(tcb)
         for peer in self.beginning_again:
             if old is not None and peer.conn is tcb:
                 peer.conn = old
@@ -330,7 +330,7 @@ class Peer:
             segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.text, segment.raw_options
         )  # fmt: skip
         old: Connection | None = None
-        if self.conn is not None and self.listener is not None and may_begin_again(self.conn, segment):
+        if self.conn is not None and self.listener is not None and may_reopen(self.conn, segment):
             old = self.conn
             world.beginning_again.append(self)
         if self.conn is not None and old is None and self.conn.state not in (State.CLOSED, State.LISTEN):
