@@ -32,21 +32,8 @@ class Budget:
     """
 
     __slots__ = (
-        "connection",
-        "endpoint",
-        "half_open",
-        "high",
-        "least",
-        "out_of_order",
-        "peak",
-        "peers",
-        "prepaid",
-        "pressure",
-        "prune_at",
-        "share_of_rest",
-        "tight",
-        "total",
-        "used",
+        "connection", "endpoint", "half_open", "high", "least", "out_of_order", "peak", "peers", "prepaid",
+        "pressure", "prune_at", "share_of_rest", "tight", "total", "used",
     )  # fmt: skip
 
     def __init__(self, config: HostConfig | None = None) -> None:

@@ -44,7 +44,7 @@ def _masks(ip: int, text: int) -> tuple[int, int]:
 
 
 class Run:
-    """Begins with a frame whose segment was TEXT_ALONE, as header prediction says; it is as long as its packet."""
+    """Begins with a frame whose segment was DATA_ONLY, as header prediction says; it is as long as its packet."""
 
     __slots__ = (
         "_behind", "_expected", "_length", "_room", "_same", "_step", "_sum", "_sums", "_text", "_texts", "_whole_sum",

@@ -1,7 +1,7 @@
-"""What an acknowledgment does: the ESTABLISHED part of the fifth step, and the loss recovery that hangs on it.
+"""Processing an ACK: the ESTABLISHED part of the fifth step, and loss recovery without SACK.
 
-See RFC 9293 section 3.10.7.4 (fifth, check the ACK field), RFC 5681 section 3.2 (fast retransmit and fast recovery) and
-RFC 6582 section 3.2 (partial acknowledgments).
+See RFC 9293 section 3.10.7.4 (fifth, check the ACK field), RFC 5681 section 3.2 (fast retransmit
+and fast recovery) and RFC 6582 section 3.2 (partial acknowledgments).
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from stack.wire.tcp import ECE
 
 
 def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
-    """SEG.ACK =< SND.NXT holds. Take what is acknowledged off the retransmission queue, update the send window."""
+    """Remove what is acknowledged from the retransmission queue; update the send window.
+
+    The caller has checked SEG.ACK =< SND.NXT.
+    """
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight  # what the ACKs before it in this batch let go, is to go yet
+    # `flight` as at the last settle: what earlier ACKs of this batch allow has not been sent yet
+    cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight
     acked = 0
     if gt(seg.seg_ack, before):
         acked = sub(seg.seg_ack, before)
@@ -46,7 +50,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
-    """Take SND.WND from the newest segment only: SND.WL1 and SND.WL2 tell which that is."""
+    """Take SND.WND from the newest segment only: SND.WL1 and SND.WL2 tell which one that is."""
     if not (lt(tcb.snd_wl1, seg.seg_seq) or (tcb.snd_wl1 == seg.seg_seq and le(tcb.snd_wl2, seg.seg_ack))):
         return
     was_closed = tcb.snd_wnd == 0
@@ -55,7 +59,8 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seg.seg_seq, seg.seg_ack
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
     if window == 0:
-        # MUST-37: as long as probes are answered the connection lives, but nobody waits for ever for a closed user.
+        # MUST-37: the connection lives as long as its probes are answered. Once the user has closed
+        # it, the user timeout ends it all the same.
         if tcb.probing and not tcb.orphaned:
             tcb.progress_at = now
     elif was_closed:
@@ -64,12 +69,12 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
         if tcb.probing:
             tcb.probing = False
             tcb.timeouts = 0
-            if tcb.snd_nxt != tcb.snd_una:  # the probe's octet was not taken: it goes first now
+            if tcb.snd_nxt != tcb.snd_una:  # the peer did not take the probe's octet: send it first
                 tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
 
 
 def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: float) -> None:  # hot
-    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, and everything that waited for it moves on.
+    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, with all that follows from it.
 
     `ts_ecr` is SEG.TSecr, or -1.
     """
@@ -98,8 +103,9 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     tcb.soft_error = 0
     tcb.progress_at = now
     tcb.path.confirm(now)
-    if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):  # RFC 6582 3.2: not by later partial ones
-        tcb.rto_deadline = inf  # RFC 6298 5.3: restarted by set_timers if anything is left in flight
+    # RFC 6582 3.2: later partial ACKs do not reset the timer
+    if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):
+        tcb.rto_deadline = inf  # RFC 6298 5.3: set_timers restarts it if anything is left in flight
     tcb.pto_deadline = inf
     if tcb.rtx_nxt != tcb.rtx_end:
         if ge(ack, tcb.rtx_end):
@@ -110,7 +116,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
 
 
 def take_round_trip(tcb: Tcb, now: float) -> None:
-    """The segment that was timed has been answered, and was sent only once."""
+    """Take a sample: the timed segment, which was sent only once, is acknowledged."""
     measured_s = now - tcb.rtt_started_at
     tcb.rtt.sample(measured_s)
     if tcb.rack is not None:
@@ -119,7 +125,7 @@ def take_round_trip(tcb: Tcb, now: float) -> None:
 
 
 def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
-    """What `acked` new octets mean to congestion control when the peer does not use SACK."""
+    """Congestion control for `acked` new octets on a connection without SACK."""
     tcb.extra_flight = 0
     if tcb.recovering:
         _recovery_ack(tcb, ack, acked, now)
@@ -129,19 +135,22 @@ def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
 
 
 def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
-    """RTTM (RFC 7323 section 4): a measurement where Karn forbids any other, as after a retransmission.
+    """RTTM (RFC 7323 section 4): a sample where Karn's algorithm forbids the ordinary one.
 
-    Otherwise one segment a round trip is timed by the finer clock. Every acknowledgment that comes here gives a sample,
-    so each counts for less, as appendix G has it. An echo may claim 24 days, at whose rate a paced connection would
-    outlive everybody: more than the longest timeout says nothing more.
+    That is the case after a retransmission; otherwise one segment a round trip is timed with our
+    finer clock. Each acknowledgment that comes here gives a sample, so each has less weight
+    (appendix G). An echo may claim a round trip of up to 24 days. The sample is capped at the
+    maximum RTO, because a paced connection would otherwise stop for that long.
 
-    An echo from before the last retransmission of what is acknowledged measures how long ACKs were lost, and no round
-    trip: there is no sample in it. But it ends the back-off, as a sample would: something has passed the path and back.
+    An echo that is older than the last retransmission of what is acknowledged includes the time for
+    which ACKs were lost. It is not a round trip, so no sample is taken. It still ends the back-off,
+    as a sample would, because a segment has reached the peer and an ACK has come back.
     """
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
-    sent_at = now - measured_s + 1 / TICKS_PER_SECOND  # or up to a tick earlier
+    # The latest time at which the segment can have been sent
+    sent_at = now - measured_s + 1 / TICKS_PER_SECOND
     if not tcb.syn_acked and measured_s >= tcb.services.config.rto_initial_s:
-        return  # longer than the peer's own timer has waited, which may have brought this
+        return  # after so long a time the peer's own retransmission may have caused the ACK
     if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
         tcb.rtt.answered()
         return
@@ -150,14 +159,17 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
 
 
 def _last_resent(tcb: Tcb, acked: int) -> float:
-    """When the last retransmission was made of what is acknowledged now; as far as is known, without RACK's records."""
+    """When the acknowledged octets were last retransmitted.
+
+    Without RACK's records: when anything was last retransmitted.
+    """
     if tcb.rack is None or tcb.scoreboard is None or not tcb.syn_acked:
         return tcb.resent_at
     return tcb.rack.last_resent(tcb.scoreboard.high_ack + acked)
 
 
 def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
-    """RFC 6582 section 3.2 step 3: a full acknowledgment ends recovery, a partial one shows the next hole."""
+    """RFC 6582 section 3.2 step 3: a full ACK ends recovery, a partial one shows the next hole."""
     if ge(ack, tcb.recover):
         tcb.recovering = False
         tcb.duplicate_acks = 0
@@ -169,15 +181,16 @@ def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
 
 
 def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
-    """RFC 5681 section 2: outstanding data, no data in it, no SYN or FIN, the same ACK, the same window."""
+    """RFC 5681 section 2: data is outstanding; no text, SYN or FIN; the same ACK and window."""
     return tcb.snd_nxt != tcb.snd_una and seg.whole_len == 0 and window == tcb.snd_wnd and window != 0
 
 
 def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
-    """RFC 5681 section 3.2 with RFC 6582's check that this is not the echo of what a timeout sent again."""
-    tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
+    """RFC 5681 section 3.2, with RFC 6582's check for ACKs that retransmissions have caused."""
+    tcb.wakes |= WAKE_WRITABLE  # new data may be sent, which the user may have to supply
     tcb.duplicate_acks += 1
-    if tcb.duplicate_acks == 1:  # what this batch let go counts only as far as there is something to send in its place
+    # Octets that left the network in this batch count only if there is data to replace them
+    if tcb.duplicate_acks == 1:
         tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
     if tcb.recovering:
         tcb.congestion.on_duplicate_ack()
@@ -193,7 +206,7 @@ def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
         if tcb.ecn is not None:
             tcb.ecn.reduced(tcb.snd_nxt)
         for _ in range(DUP_THRESH):
-            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments that caused the duplicates
+            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments behind the duplicates
         if tcb.services.trace is not None:
             tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
         retransmit_front(tcb, now)

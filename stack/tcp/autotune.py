@@ -1,11 +1,12 @@
-"""Buffers that grow with what passes through them, so that neither end's guess of the path limits the rate.
+"""Buffers that grow with the traffic, so that a fixed size does not limit the rate.
 
-RFC 9293 leaves buffer sizes to us. The receiver does "dynamic right-sizing": what the user reads in one round trip is
-what the sender could send in one, so a buffer of twice that lets him double his rate (slow start does no more). The
-sender's buffer holds two congestion windows: what is in flight, and what follows when it is acknowledged.
+RFC 9293 leaves buffer sizes to the implementation. The receiver does "dynamic right-sizing". What
+the user reads in one round trip is what the sender could send in one. With a buffer of twice that
+size the sender can double its rate, which is as fast as slow start. The send buffer holds two
+congestion windows: the data in flight, and the data that follows when it is acknowledged.
 
-A size that the user has set stays as he set it (`auto_rcvbuf`, `auto_sndbuf`). Neither grows while the host is short
-of memory.
+A size that the user has set does not change (`auto_rcvbuf`, `auto_sndbuf`). Neither buffer grows
+while the host is short of memory.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 from stack.tcp.tcb import Tcb
 
 _SLACK_SEGMENTS = 16
-"""Beside twice what was read: a burst may come while the reader is elsewhere."""
+"""Added to twice what was read: room for a burst that comes while the reader is busy."""
 
 
 def note_read(tcb: Tcb, count: int, now: float) -> None:
-    """The user has read `count` octets: if a round trip is over, see whether the buffer is large enough."""
+    """The user has read `count` octets. Once a round trip, enlarge a buffer that is too small."""
     tcb.trip_octets += count
     srtt_s = tcb.rtt.srtt_s
     elapsed_s = now - tcb.trip_began_at
@@ -25,8 +26,8 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     if srtt_s is None or elapsed_s < srtt_s or elapsed_s < config.auto_tuning_trip_s:
         return
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
-    # Longer ago the connection was idle, which says nothing. On a short path, though, what counts is how often the
-    # reader has his turn.
+    # After a longer time the connection was idle, which is no measurement. On a short path what
+    # counts is how often the reader runs.
     busy = elapsed_s < max(2 * srtt_s, config.auto_tuning_pause_s)
     if busy and wanted > tcb.rcvbuf and not tcb.services.budget.tight:
         tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, config.max_receive_buffer_bytes))
@@ -36,7 +37,7 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
 
 
 def grow_send_buffer(tcb: Tcb) -> None:
-    """The send buffer is nearly full: with a congestion window like this one it may be larger."""
+    """The send buffer is nearly full: enlarge it if the congestion window allows."""
     if tcb.services.budget.tight:
         return
     wanted = min(2 * tcb.congestion.cwnd, tcb.services.config.max_send_buffer_bytes)

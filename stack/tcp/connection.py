@@ -1,7 +1,7 @@
-"""One TCP connection as its user sees it: the machine of RFC 9293, without waiting.
+"""One TCP connection as its user sees it: the state machine of RFC 9293, without blocking.
 
-Every call takes `now` and returns at once; what would block says so with None or 0, and `on_readable` or `on_writable`
-is called (once a batch) when it is worth trying again.
+Every call takes `now` and returns at once. A call that would block returns None or 0 instead.
+`on_readable` or `on_writable` is called, once a batch, when the user should try again.
 """
 
 from __future__ import annotations
@@ -29,25 +29,29 @@ class Connection(Tcb):
     # -- user calls: RFC 9293 section 3.10.1 to 3.10.6; the errors are in user_calls.py
 
     def open(self, now: float, data: Buffer = b"", fast: bool = False) -> int:
-        """Active OPEN: the SYN goes out, and as much of `data` as was taken behind or (`fast`) with it. EISCONN."""
+        """Active OPEN: send the SYN. Returns how many octets of `data` were taken. OSError:
+        EISCONN.
+
+        The data is sent after the handshake, or in the SYN with `fast` (TCP Fast Open).
+        """
         taken = user_calls.open_active(self, now, data, fast)
         self.settle(now)
         return taken
 
     def send(self, data: Buffer, now: float, urgent: bool = False) -> int:
-        """Take up to len(data) octets; 0 means that on_writable will tell when to try again."""
+        """Take up to len(data) octets; 0 means: try again after on_writable."""
         return user_calls.send(self, data, now, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
-        """What is here; b"" at the end of the stream; None when there is nothing yet."""
+        """Return what has arrived; b"" at the end of the stream; None when there is nothing yet."""
         return user_calls.receive(self, max_bytes, now)
 
     def peek(self, max_bytes: int) -> bytes | None:
-        """What `receive` would return, without taking it."""
+        """Return what `receive` would return, without taking it."""
         return user_calls.peek(self, max_bytes)
 
     def receive_into(self, target: memoryview, now: float) -> int | None:
-        """As `receive`, into a buffer of the caller's."""
+        """Like `receive`, into the caller's buffer."""
         return user_calls.receive_into(self, target, now)
 
     def receive_urgent(self, *, peek: bool = False) -> bytes | None:
@@ -56,27 +60,30 @@ class Connection(Tcb):
 
     @property
     def urgent(self) -> int:
-        """How many octets there are up to the end of the urgent data; `on_urgent` tells when that has moved on."""
+        """How many octets there are up to the end of the urgent data.
+
+        `on_urgent` is called when that end has moved.
+        """
         return urgent.unread_urgent(self)
 
     def shutdown_write(self, now: float) -> None:
-        """CLOSE in the RFC's sense: FIN after what is queued; receiving goes on."""
+        """CLOSE in the RFC's sense: send a FIN after what is queued; receiving goes on."""
         user_calls.shutdown_write(self, now)
         self.settle(now)
 
     def shutdown_read(self, now: float) -> None:
-        """End the waiting for data: what is here, and what still comes, can be read."""
+        """Receives no longer wait: they return what is here and what still comes, else the end."""
         user_calls.shutdown_read(self)
         self.wakes |= WAKE_READABLE
         self.settle(now)
 
     def close(self, now: float) -> None:
-        """The user is gone; the machine finishes alone and then forgets itself."""
+        """The user is gone. The connection finishes by itself and is then forgotten."""
         user_calls.close(self, now)
         self.settle(now)
 
     def abort(self, now: float, error: int = 0) -> None:
-        """Reset; `error` is the errno that waiting calls get."""
+        """Send a reset and end; `error` is the errno that waiting calls get."""
         user_calls.abort(self, now, error)
         self.settle(now)
 
@@ -85,7 +92,10 @@ class Connection(Tcb):
         return user_calls.status(self)
 
     def options_changed(self, now: float) -> None:
-        """An option was set: nodelay sends what was held back, keepalive and timeouts start counting now."""
+        """Apply a changed option.
+
+        `nodelay` sends what was held back; keepalive and timeouts start counting now.
+        """
         self.keepalive_deadline = float("inf")
         if self.user_timeout is not None:
             self.user_timeout.due = True
@@ -93,14 +103,14 @@ class Connection(Tcb):
             self.rto_deadline = min(self.rto_deadline, give_up_at(self))
         if self.persist_deadline < inf:
             self.persist_deadline = min(self.persist_deadline, give_up_at(self))
-        self.wakes |= WAKE_WRITABLE  # there may be more room
+        self.wakes |= WAKE_WRITABLE  # the send buffer may be larger now
         self.settle(now)
-        if self.deadline <= now:  # a user timeout shorter than the wait has been
+        if self.deadline <= now:  # the new user timeout is over already
             self.deadline_reached(now)
 
     @property
     def readable(self) -> bool:
-        """A receive would not block (it may raise, or return the end of the stream)."""
+        """Whether a receive would not block (it may raise, or return the end of the stream)."""
         return (
             (self.receive_buffer.size > 0 and (self.rcv_up is None or not urgent.only_the_urgent_octet(self)))
             or self.peer_fin
@@ -111,7 +121,7 @@ class Connection(Tcb):
 
     @property
     def writable(self) -> bool:
-        """A send would not block (it may raise)."""
+        """Whether a send would not block (it may raise)."""
         if self.error or self.fin_queued or self.state is State.CLOSED:
             return True
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.fast_opened):
@@ -123,16 +133,16 @@ class Connection(Tcb):
     # -- what the network says
 
     def segment(self, seg: Segment, now: float) -> bool:
-        """SEGMENT ARRIVES; returns whether it is to be answered by a reset."""
+        """SEGMENT ARRIVES; returns whether the caller must answer with a reset."""
         return segment_arrives(self, seg, now)
 
     def deadline_reached(self, now: float) -> None:
-        """Do what is due, then settle."""
+        """Run the timers that have expired, then settle."""
         on_deadline(self, now)
         self.settle(now)
 
     def settle(self, now: float) -> None:
-        """After a batch, a call or a deadline: send what may go, arm the timers, wake who waits, each once."""
+        """Finish a batch, a call or a deadline: send what may be sent, set timers, wake tasks."""
         wakes, self.wakes = self.wakes, 0
         if self.ack_due and not self.ack_now:
             if self.peer_fin:
@@ -156,9 +166,13 @@ class Connection(Tcb):
             self.on_writable()
 
     def _consider_ack(self, wakes: int, now: float) -> None:
-        """3.8.6.3: two full-sized segments are acknowledged at once (SHLD-19): by us, or, when a reader has just been
-        woken or is in the midst of reading, by what he reads in a moment, with the window that he opens. Should he not
-        read, we do with the next batch or after the delay.
+        """3.8.6.3: acknowledge two full-sized segments at once (SHLD-19), or leave that to a
+        reader.
+
+        The ACK after a read also opens the window, so one segment does both. A read is expected if
+        `on_readable` has just woken a waiting task, or if the last read was a moment ago
+        (`config.ack_by_reader_s`). If it does not come after all, the next batch or the delayed-ACK
+        timer sends the ACK.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
         if woken and self.reader_expected_until < inf:
@@ -170,46 +184,53 @@ class Connection(Tcb):
             self.ack_now = self.ack_due >= 2 * self.rcv_mss
 
     def _consider_ack_of_fin(self, wakes: int, now: float) -> None:
-        """Whoever is told of the end most likely closes, too, and then one segment says both: when a reader has just
-        been woken, or is in the midst of reading, we wait for him, but no longer than the delay.
+        """Delay the ACK of a FIN if a reader is about to learn of it, until the delayed-ACK timer.
+
+        A program that sees the end of the stream usually closes too, and then our FIN carries the
+        ACK.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
         self.ack_now = not (woken or now < self.reader_expected_until < inf)
 
     def unreachable(self, error: int, now: float) -> None:
-        """The layer below cannot deliver (no neighbour, no route): ends an open that has not succeeded, else advice."""
+        """The layer below cannot deliver (no neighbour, no route).
+
+        This ends an open that has not succeeded; for any other connection it is a soft error.
+        """
         self.report(error, f"not delivered: {errorcode.get(error, error)}")
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
             finish(self, Event.HARD_ERROR, error, now)
             self.settle(now)
 
     def path_failed(self, error: int) -> None:
-        """As `unreachable`, told by the path from the midst of something."""
+        """Like `unreachable`, for a path that fails in the middle of a call."""
         self.unreachable(error, self.services.clock())
 
     def packet_too_big(self, mtu: int, quoted_seq: int) -> bool:
-        """A router says that a segment of ours in flight exceeds `mtu`; returns whether the path is to be lowered.
+        """A router reports that a segment of ours exceeds `mtu`; returns whether to lower the MTU.
 
-        Only what has text can be too big: with nothing in flight the message is false.
+        With nothing in flight the report is false, since only a segment with text can be too big.
         """
         if not self._quotes(quoted_seq, self.flight):
             return False
         return self.synchronized and path_mtu.packet_too_big(self, mtu, quoted_seq)
 
     def may_have_sent(self, quoted_seq: int) -> bool:
-        """Whether a router that quotes this sequence number, in a Redirect, has seen a segment of ours.
+        """Whether the sequence number that a Redirect quotes can be from a segment of ours.
 
-        SND.NXT counts as well, as in Linux: it is the number of a pure ACK, and a connection that only receives sends
-        nothing else. RFC 5927 section 4.1 excludes it for errors, which are about octets that may be lost; a Redirect
-        comes for a datagram that was delivered, and changes nothing in the connection.
+        SND.NXT counts as well, as in Linux. It is the number of a pure ACK, and a connection that
+        only receives sends nothing else. RFC 5927 section 4.1 excludes SND.NXT for errors, which
+        are about octets that may be lost. A Redirect comes for a datagram that was delivered, and
+        changes nothing in the connection.
         """
         return self._quotes(quoted_seq, self.flight + 1)
 
     def icmp_error(self, error: int, hard: bool, quoted_seq: int, now: float) -> bool:
-        """An ICMP error about a segment of ours (3.9.2.2). RFC 5927 section 4: it must be in flight.
+        """An ICMP error about a segment of ours (3.9.2.2), which must be in flight (RFC 5927 4).
 
-        A hard error ends only an open that has not succeeded (RFC 5927 section 5.2); every other one is kept as the
-        reason in case the connection dies (MUST-56, SHLD-25). With nothing in flight it may be about the last ACK.
+        A hard error ends only an open that has not succeeded (RFC 5927 section 5.2). Any other
+        error is kept as the reason to report if the connection dies (MUST-56, SHLD-25). With
+        nothing in flight the error may be about the last ACK.
         """
         if not self._quotes(quoted_seq, self.flight or 1):
             return False
@@ -228,9 +249,10 @@ class Connection(Tcb):
         return False
 
     def path_mtu_changed(self, now: float) -> None:
-        """The path takes other packets than before (RFC 1191 section 6.2). Nothing is sent again because of that alone:
+        """The MTU of the path has changed (RFC 1191 section 6.2).
 
-        only the connection that a router names does so (section 6.4), and none when the MTU rises (section 6.3).
+        This alone causes no retransmission. Only the connection that a router's message quotes
+        retransmits (section 6.4), and none does when the MTU rises (section 6.3).
         """
         self.congestion.set_mss(self.mss)
         self.touch()

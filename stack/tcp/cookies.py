@@ -1,4 +1,4 @@
-"""SYN cookies: the state of a half-open connection put into the numbers of its SYN,ACK, so that nothing is kept here.
+"""SYN cookies: the state of a half-open connection, encoded in its SYN,ACK and not stored here.
 
 See RFC 4987 section 3.6. The initial sequence number is
 
@@ -7,9 +7,10 @@ See RFC 4987 section 3.6. The initial sequence number is
      | count  | MSS  |          MAC            |   + a keyed hash of both addresses and ports
      +--------+------+-------------------------+
 
-where count is the time in periods, MSS an index into a table, and the MAC covers both, the addresses and ports and the
-peer's own initial sequence number. What else the SYN said is lost, unless timestamps are agreed: then the lowest bits
-of our first one, which the peer's ACK echoes, hold window scale and SACK. Pure functions of their arguments.
+where count is the number of the time period and MSS an index into a table. The MAC covers both of
+these, the addresses and ports, and the peer's initial sequence number. The other options of the SYN
+are lost, unless timestamps are agreed. Then the lowest bits of our first timestamp, which the
+peer's ACK echoes, hold the window scale and whether SACK is permitted. All functions here are pure.
 """
 
 from __future__ import annotations
@@ -20,23 +21,26 @@ from stack.tcp.seq import MASK
 from stack.wire.tcp_options import TcpOptions
 
 MSS_TABLE = (88, 256, 536, 1220, 1300, 1380, 1440, 1460)
-"""What an MSS option says, rounded down: what IPv4 hosts have to take, the smallest path of IPv6, tunnels, Ethernet."""
+"""The MSS is rounded down to one of these: minimum, IPv4, IPv6, tunnels, Ethernet."""
 
 _MAC_BITS = 24
 _COUNTS = 32  # five bits
-_NO_SCALE = 15  # a shift count is 14 at the most
+_NO_SCALE = 15  # the largest shift count is 14
 _SACK = 16
 _OPTION_BITS = 5
 
 
 def make(secret: bytes, key: bytes, irs: int, mss: int, count: int) -> int:
-    """The ISS for the SYN,ACK that answers a SYN with sequence number `irs` and this MSS, in period `count`."""
+    """The ISS for the SYN,ACK that answers a SYN with sequence number `irs` and this MSS.
+
+    `count` is the number of the current period.
+    """
     index = max(i for i, size in enumerate(MSS_TABLE) if i == 0 or size <= mss)
     return _number(secret, key, irs, index, count)
 
 
 def read(secret: bytes, key: bytes, irs: int, cookie: int, count: int) -> int | None:
-    """The MSS in a cookie of this period or of the one before; None when it is not one of ours."""
+    """The MSS in a cookie of this period or of the one before; None if it is not one of ours."""
     bits = (cookie - _keyed_offset(secret, key)) & MASK
     index = bits >> _MAC_BITS & 7
     for made in (count, count - 1):
@@ -52,12 +56,15 @@ def _number(secret: bytes, key: bytes, irs: int, index: int, count: int) -> int:
 
 
 def _keyed_offset(secret: bytes, key: bytes) -> int:
-    """So that not even time and MSS are seen from outside, and numbers of one client say nothing about another's."""
+    """Added to every cookie of a connection, so that an observer sees neither count nor MSS.
+
+    It differs between clients, so that one client's numbers say nothing about another's.
+    """
     return int.from_bytes(blake2s(key, key=secret, digest_size=4, person=b"veil").digest(), "big")
 
 
 def encode_options(ticks: int, options: TcpOptions) -> int:
-    """The latest timestamp not after `ticks` whose lowest bits hold window scale and SACK."""
+    """The latest timestamp not after `ticks` whose lowest bits hold the window scale and SACK."""
     shift = _NO_SCALE if options.window_scale is None else min(options.window_scale, _NO_SCALE - 1)
     bits = shift | (_SACK if options.sack_permitted else 0)
     hidden = ticks >> _OPTION_BITS << _OPTION_BITS | bits

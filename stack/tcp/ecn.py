@@ -1,10 +1,13 @@
-"""Explicit Congestion Notification: routers mark packets instead of losing them, and the receiver tells the sender.
+"""Explicit Congestion Notification: routers mark packets instead of dropping them.
 
-See RFC 3168 section 6.1. IP's two bits (section 5):      TCP's two flags:
+The receiver tells the sender of the mark, and the sender reduces its window. See RFC 3168 section
+6.1.
 
-    00 Not-ECT   the sender knows nothing of ECN           ECE  "a packet came with CE", on every ACK until ...
-    10 ECT(0)    it does: mark this one rather than        CWR  "I have reduced my window", on the next new data
-    01 ECT(1)       losing it
+    IP's two bits (section 5)                     TCP's two flags
+
+    00 Not-ECT   the sender does not use ECN      ECE  "a packet had CE", on every ACK until CWR
+    10 ECT(0)    it does: mark this one,          CWR  "I have reduced my window", on the next
+    01 ECT(1)       do not drop it                     new data
     11 CE        congestion was experienced
 """
 
@@ -20,18 +23,21 @@ from stack.wire.tcp import ACK, CWR, ECE
 
 ECT_0 = 0b10
 CE = 0b11
-_DIFFSERV = 0xFC  # what is not ECN's of the old TOS octet
+_DIFFSERV = 0xFC  # the bits of the old TOS octet that are not ECN's
 
 OFF, ACCEPT, ON = "off", "accept", "on"
-"""`config.ecn`: never; when the peer asks for it; and asking for it ourselves, too."""
+"""Values of `config.ecn`: never; if the peer asks for it; ask for it in our SYNs as well."""
 
 
 class Ecn:
     """ECN on one connection, made when an ECN-setup SYN is sent or arrives.
 
-    `ect`: our data is sent as ECN-capable. `echo`: a packet had CE, and no CWR has come since. `cwr`: the window was
-    reduced, which the peer does not know yet. `reduced_at`: SND.NXT when it was reduced last, as once a round trip is
-    enough. Before `hold_until` no new data goes out (6.1.2: the window of one segment that is still too much).
+    - `ect`: our data is sent as ECN-capable.
+    - `echo`: a packet had CE, and no CWR has come since.
+    - `cwr`: the window was reduced, and the peer has not been told yet.
+    - `reduced_at`: SND.NXT at the last reduction; one reduction a round trip is enough.
+    - `hold_until`: no new data is sent before then, because a window of one segment is still too
+      large (6.1.2).
     """
 
     __slots__ = ("cwr", "echo", "ect", "hold_until", "reduced_at")
@@ -44,14 +50,18 @@ class Ecn:
         self.hold_until = -inf
 
     def reduced(self, snd_nxt: int) -> None:
-        """The congestion window was reduced, for whatever reason: CWR goes with the next new data."""
+        """The congestion window was reduced, for any reason: CWR goes with the next new data."""
         self.cwr = True
         self.reduced_at = snd_nxt
 
     def mark(self, path: Path, snd_una: int) -> int:
-        """New data is about to go out: make it ECT(0); returns CWR or 0, for its flags. `unmark` follows."""
+        """Make new data that is about to be sent ECT(0); return CWR or 0, for its flags.
+
+        The caller calls `unmark` afterwards.
+        """
         if seq.gt(snd_una, self.reduced_at):
-            self.reduced_at = seq.add(snd_una, -1)  # drawn along, or after 2**31 octets it would seem to lie ahead
+            # Keep it close, or after 2**31 octets it would seem to lie ahead
+            self.reduced_at = seq.add(snd_una, -1)
         if not self.ect:
             return 0
         path.tos = path.tos & _DIFFSERV | ECT_0
@@ -61,15 +71,16 @@ class Ecn:
         return 0
 
     def unmark(self, path: Path) -> None:
-        """Everything else is Not-ECT: nobody would notice its loss, or it was lost before (6.1.4 to 6.1.6)."""
+        """All else is Not-ECT: retransmissions, pure ACKs and window probes (6.1.4 to 6.1.6)."""
         path.tos &= _DIFFSERV
 
 
 def syn_flags(tcb: Tcb) -> int:
     """ECE and CWR for our SYN, ECE for our SYN,ACK, or nothing (6.1.1).
 
-    A SYN that was not answered is sent again without them, as some box on the way may not like them (6.1.1.1); from
-    then on our data is not ECN-capable, even if an answer to the first one comes.
+    A SYN without an answer is sent again without them, because a middlebox may have dropped it for
+    them (6.1.1.1). From then on our data is not ECN-capable, even if an answer to the first SYN
+    comes.
     """
     if tcb.state is not State.SYN_SENT:
         return ECE if tcb.ecn is not None else 0
@@ -84,32 +95,40 @@ def syn_flags(tcb: Tcb) -> int:
 
 
 def take_syn_flags(tcb: Tcb, flags: int) -> None:
-    """What the peer's SYN or SYN,ACK says. Only the two exact combinations are ECN-setup packets (6.1.1)."""
+    """Process the ECN flags of the peer's SYN or SYN,ACK.
+
+    Only the two exact combinations are ECN-setup packets (6.1.1).
+    """
     setup = flags & (ECE | CWR)
     if flags & ACK:
         if setup != ECE:
             tcb.ecn = None
-    elif tcb.state is State.SYN_SENT:  # SYNs that cross: leave it
+    elif tcb.state is State.SYN_SENT:  # simultaneous open: ECN is not used
         tcb.ecn = None
     elif setup == ECE | CWR and tcb.services.config.ecn != OFF:
         tcb.ecn = Ecn(tcb.iss)
 
 
 def take_marks(tcb: Tcb, ecn: Ecn, seg: Segment) -> None:
-    """A segment in the window: CWR ends the echo, and CE on data (or FIN, or a window probe) begins it (6.1.3)."""
+    """Process a segment in the window: CWR ends the echo, and CE on data begins it (6.1.3).
+
+    A FIN or a window probe counts as data.
+    """
     if seg.flags & CWR:
         ecn.echo = False
     if seg.ce and seg.whole_len:
         if not ecn.echo:
-            tcb.ack_now = True  # the sender should hear of it soon, and may have no window left for a second segment
+            # Tell the sender soon; it may have no window left for a second segment
+            tcb.ack_now = True
         ecn.echo = True
         tcb.services.counters["tcpInCePkts"] += 1
 
 
 def echo_arrived(tcb: Tcb, ecn: Ecn, cwnd: int, flight: int, now: float) -> None:
-    """An ACK had ECE: reduce the window as for a loss, at most once a round trip, and retransmit nothing (6.1.2).
+    """An ACK had ECE: reduce the window as for a loss, at most once a round trip (6.1.2).
 
-    `cwnd` and `flight` are from before the ACK: it does not make the window grow.
+    Nothing is retransmitted. `cwnd` and `flight` are the values before the ACK, which does not open
+    the window.
     """
     congestion = tcb.congestion
     if not tcb.recovering:

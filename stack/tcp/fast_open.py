@@ -1,17 +1,19 @@
-"""TCP Fast Open: data in the SYN, for a client whose address the server has seen to be its own before.
+"""TCP Fast Open: data in the SYN, for a client whose address the server has verified before.
 
-See RFC 7413 section 4, whose Figure in section 3.1 is in short:
+See RFC 7413 section 4. The figure of section 3.1, shortened:
 
-    <SYN, cookie wanted>           -->                              once: GetCookie(address)
-                                   <--  <SYN,ACK, cookie>           the client keeps it
-    <SYN, cookie, data>            -->                              from then on: IsCookieValid(address, cookie)?
-                                   <--  <SYN,ACK of SYN and data>   the data is with the application already
+    <SYN, cookie wanted>  -->                             once: GetCookie(address)
+                          <--  <SYN,ACK, cookie>          the client stores it
+    <SYN, cookie, data>   -->                             later: IsCookieValid(address, cookie)?
+                          <--  <SYN,ACK of SYN and data>  the application has the data already
 
-Nothing of it happens unless the application asks for it, on either side, for one reason above all (sections 2.1 and
-6.1): a SYN that the network duplicates, and that arrives when its connection is over and forgotten, is a new connection
-with the same data. While the connection is known here, TIME-WAIT included, no octet is delivered twice.
+Fast Open is used only if the application asks for it, on either side. The main reason is this
+(sections 2.1 and 6.1): the network may duplicate a SYN and deliver the copy after its connection is
+over and forgotten. The copy then opens a new connection with the same data. While the connection is
+known here, TIME-WAIT included, no octet is delivered twice.
 
-Here are both ends' memories and decisions; `handshake.py` and `listener.py` ask for them where the RFC has them.
+This file has the memory and the decisions of both ends. `handshake.py` and `listener.py` call it
+where the RFC says so.
 """
 
 from __future__ import annotations
@@ -41,10 +43,11 @@ ServerKey = tuple[bytes, bytes, int]
 
 
 class FastOpen:
-    """Fast Open's part in a handshake that is under way; where it has none (any more) `Tcb.fast_open` is None.
+    """Fast Open in a handshake that is under way. Without Fast Open `Tcb.fast_open` is None.
 
-    `cookie` is what the option of our first SYN or SYN,ACK says, None for no option. `mss` is what the server's was
-    last time, 0 where we have no cookie of it. `requests` is what a server's connection counts in as pending.
+    `cookie` is the value of the option in our first SYN or SYN,ACK, None for no option. `mss` is
+    the MSS that the server announced last time, 0 if we have no cookie of it. On a server,
+    `requests` is the counter in which the connection counts as pending.
     """
 
     __slots__ = ("cookie", "mss", "requests")
@@ -59,16 +62,20 @@ class FastOpen:
 
 
 def make_cookie(secret: bytes, address: bytes, count: int) -> bytes:
-    """GetCookie (4.1.2): a MAC of the client's address by the key of period `count`, which only `secret` yields."""
+    """GetCookie (4.1.2): a MAC of the client's address.
+
+    The key is derived from `secret` and the number of the period, `count`.
+    """
     key = blake2s(b"%d" % count, key=secret, person=b"fastopen").digest()
     return blake2s(address, key=key, digest_size=COOKIE_BYTES).digest()
 
 
 class PendingRequests:
-    """PendingFastOpenRequests of one listener: `limit` of them at the most, 0 being FastOpenEnabled off (4.2).
+    """PendingFastOpenRequests of one listener, at most `limit`; 0: FastOpenEnabled is off (4.2).
 
-    A request that was reset still counts for a while: else the resets of hosts whose address and cookie were stolen
-    would let the flood pass that they answer (section 5.1).
+    A request that was reset still counts for a while. An attacker may flood us with the stolen
+    addresses and cookies of other hosts. Those hosts answer our SYN,ACKs with resets, and without
+    this rule each reset would make room for the next request (section 5.1).
     """
 
     __slots__ = ("_pending", "_reset_until", "limit")
@@ -79,30 +86,30 @@ class PendingRequests:
         self._reset_until: deque[float] = deque()
 
     def __len__(self) -> int:
-        """How many that were reset still count."""
+        """How many reset requests still count."""
         return len(self._reset_until)
 
     def full(self, now: float) -> bool:
-        """No more requests now: what comes is an ordinary SYN."""
+        """Whether no more requests are taken now. A SYN is then treated as an ordinary one."""
         while self._reset_until and self._reset_until[0] <= now:
             self._reset_until.popleft()
         return self._pending + len(self._reset_until) >= self.limit
 
     def add(self) -> None:
-        """One more connection is open before its handshake is over."""
+        """Count a connection that is open before its handshake is over."""
         self._pending += 1
 
     def remove(self, reset_until: float | None = None) -> None:
-        """Its handshake is over, or (until then it counts) it was reset."""
+        """The handshake is over, or it was reset; then the request counts until `reset_until`."""
         self._pending -= 1
         if reset_until is not None:
             self._reset_until.append(reset_until)
 
 
 def receive_syn(tcb: Tcb, requests: PendingRequests, seg: Segment, now: float) -> None:
-    """Section 4.2.2, "Receiving SYN", steps 1 to 4: sets the FastOpened flag, and the cookie that the SYN,ACK brings.
+    """Section 4.2.2, "Receiving SYN", steps 1 to 4: set FastOpened and choose the cookie to send.
 
-    What comes with a cookie that does not count is to be sent again, as the client expects.
+    Data that came with an invalid cookie is dropped; the client expects to send it again.
     """
     services = tcb.services
     config = services.config
@@ -136,37 +143,40 @@ def receive_syn(tcb: Tcb, requests: PendingRequests, seg: Segment, now: float) -
 
 
 class CachedCookie(NamedTuple):
-    """What a client keeps of a server: its cookie, and the MSS that it announced."""
+    """What a client stores about a server: its cookie, and the MSS that it announced."""
 
     cookie: bytes
     mss: int
 
 
 class CookieCache:
-    """The cookies of servers, and where Fast Open did not work (4.1.3 and 4.1.3.1).
+    """The client's cookie cache, and the paths on which Fast Open did not work (4.1.3 and 4.1.3.1).
 
-    Both tables have `config.fast_open_servers` entries at the most; what was used least lately gives way.
+    Each table has at most `config.fast_open_servers` entries; the least recently used is removed
+    first.
     """
 
     def __init__(self, config: TcpConfig) -> None:
         self._config = config
         self._known: dict[tuple[bytes, bytes], CachedCookie] = {}
-        self._failed: dict[ServerKey, tuple[float, int]] = {}  # not to be tried before, and how often it did not work
+        # (not to be tried before, number of failures)
+        self._failed: dict[ServerKey, tuple[float, int]] = {}
 
     def __len__(self) -> int:
         return len(self._known) + len(self._failed)
 
     def cookie(self, key: ServerKey) -> CachedCookie | None:
-        """What is kept for this pair of addresses."""
+        """The entry for this pair of addresses."""
         known = self._known.get(key[:2])
         if known is not None:
             _remember(self._known, key[:2], known, self._config.fast_open_servers)
         return known
 
     def learn(self, key: ServerKey, cookie: bytes | None, mss: int) -> None:
-        """A SYN,ACK with a cookie, an MSS or both (4.2.2); only the latest cookie is kept.
+        """Store the cookie, the MSS or both from a SYN,ACK (4.2.2). Only the latest cookie is kept.
 
-        Of the MSS no more than Ethernet's, as larger SYNs meet trouble on their way.
+        The MSS is stored as at most `config.fast_open_max_mss`, because larger SYNs are often
+        dropped.
         """
         known = self._known.get(key[:2])
         if cookie is None and known is not None:
@@ -176,23 +186,23 @@ class CookieCache:
             _remember(self._known, key[:2], entry, self._config.fast_open_servers)
 
     def may_try(self, key: ServerKey, now: float) -> bool:
-        """Nothing went wrong lately on this path."""
+        """Whether no failure on this path is recent."""
         return self._failed.get(key, (now, 0))[0] <= now
 
     def failed(self, key: ServerKey, now: float) -> None:
-        """A negative response (4.1.3.1): leave it for a while, each time twice as long."""
+        """A negative response (4.1.3.1): do not try again for a while, twice as long each time."""
         config = self._config
         count = self._failed.get(key, (now, 0))[1]
         pause_s = min(config.fast_open_retry_s * 2 ** min(count, 30), config.fast_open_retry_max_s)
         _remember(self._failed, key, (now + pause_s, count + 1), config.fast_open_servers)
 
     def worked(self, key: ServerKey) -> None:
-        """The server has taken the data, or given a cookie: the path is fine."""
+        """The server has taken the data, or sent a cookie: forget earlier failures."""
         self._failed.pop(key, None)
 
 
 def _remember(table: dict[K, V], key: K, value: V, limit: int) -> None:
-    """Put it last in the table, whose first entry is the one that was not touched for longest."""
+    """Put the entry at the end of the table, whose first entry is the least recently used."""
     table.pop(key, None)
     table[key] = value
     while len(table) > limit:
@@ -200,18 +210,18 @@ def _remember(table: dict[K, V], key: K, value: V, limit: int) -> None:
 
 
 def server_key(tcb: Tcb) -> ServerKey:
-    """The path of a client's connection."""
+    """The key of a client's connection."""
     return tcb.local[0], tcb.remote[0], tcb.remote[1]
 
 
 def has_cookie(tcb: Tcb, now: float) -> bool:
-    """A SYN of this connection, sent now, would carry data."""
+    """Whether a SYN of this connection, if sent now, would carry data."""
     cache, key = tcb.services.cookie_cache, server_key(tcb)
     return tcb.services.config.fast_open_client and cache.may_try(key, now) and cache.cookie(key) is not None
 
 
 def begin_fast_open(tcb: Tcb, now: float) -> None:
-    """The user wants Fast Open for this OPEN: with the cookie we have, or else asking for one (4.2.1)."""
+    """The user wants Fast Open for this OPEN: use the cached cookie, or ask for one (4.2.1)."""
     cache, key = tcb.services.cookie_cache, server_key(tcb)
     if not tcb.services.config.fast_open_client or not cache.may_try(key, now):
         return
@@ -220,19 +230,21 @@ def begin_fast_open(tcb: Tcb, now: float) -> None:
 
 
 def text_of_syn(tcb: Tcb, pending: FastOpen, options: int) -> int:
-    """How much of what the user has sent goes into the SYN, whose options take so many octets (4.2.2, 1 b).
+    """How many octets of the user's data go into the SYN; `options` is the length of its options.
 
-    Nothing without a cookie. The MSS counts options and data alike (RFC 6691 section 2).
+    None without a cookie (4.2.2, 1 b). The MSS counts options and data alike (RFC 6691 section 2).
     """
     room = min(pending.mss, tcb.path.mtu - tcb.path.header_length - TCP_HEADER) - options
     return max(min(tcb.send_buffer.size, room), 0)
 
 
 def receive_syn_ack(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Section 4.2.2, "Client: Receiving SYN-ACK", step 1; SND.UNA is SEG.ACK already.
+    """Section 4.2.2, "Client: Receiving SYN-ACK", step 1. SND.UNA is SEG.ACK already.
 
-    After a timeout a SYN,ACK of the bare SYN says nothing: it may well answer the one that was sent again without the
-    option, and what the timeout was taken for stands. A cookie, or an acknowledgment of the data, says more.
+    A SYN,ACK without a cookie that acknowledges only the SYN counts as a failure of the path. After
+    a timeout it does not count: it may answer the SYN that was sent again without the option, and
+    the timeout has been counted as a failure already. A cookie, or an acknowledgment of the data,
+    shows in any case that the path works.
     """
     pending, tcb.fast_open = tcb.fast_open, None
     if pending is None or pending.cookie is None:
@@ -253,7 +265,7 @@ def receive_syn_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def negative_response(tcb: Tcb, now: float) -> None:
-    """A negative response to our SYN: an ICMP error, a reset, or (first of all) nothing before the timer fired."""
+    """A negative response to our SYN: an ICMP error, a reset, or no answer before the timeout."""
     pending = tcb.fast_open
     if pending is not None and pending.cookie is not None and tcb.state is State.SYN_SENT:
         tcb.services.cookie_cache.failed(server_key(tcb), now)
@@ -263,7 +275,7 @@ def negative_response(tcb: Tcb, now: float) -> None:
 
 
 def syn_acknowledged(tcb: Tcb) -> None:
-    """Our SYN was acknowledged."""
+    """Our SYN, or SYN,ACK, was acknowledged."""
     pending, tcb.fast_open = tcb.fast_open, None
     if pending is not None and pending.requests is not None:
         pending.requests.remove()

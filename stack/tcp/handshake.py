@@ -1,7 +1,7 @@
-"""Opening a connection: what SYN segments say, and the states LISTEN and SYN-SENT.
+"""Opening a connection: the contents of SYN segments, and the states LISTEN and SYN-SENT.
 
-See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale); RFC 7413 section
-4.2.2 (data that goes with a SYN).
+See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale);
+RFC 7413 section 4.2.2 (data in a SYN).
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
-_ISS_GAP = 1 << 16  # beyond what the old connection could still be told to have received
+# Added to the last number of the old connection, so that its late ACKs do not fit the new one.
+_ISS_GAP = 1 << 16
 
 
 def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
-    """Select an ISS (unless it is given), offer a window; SND.UNA is ISS and SND.NXT is ISS+1 once the SYN is out.
+    """Select an ISS (unless given) and a receive window; set SND.UNA = ISS and SND.NXT = ISS+1.
 
-    RFC 1122 section 4.2.2.13 (a): "larger than the largest sequence number it used on the previous connection".
+    The ISS of a connection that replaces one in TIME-WAIT is "larger than the largest sequence
+    number it used on the previous connection" (RFC 1122 section 4.2.2.13 (a)).
     """
     config = tcb.services.config
     tcb.iss = tcb.services.choose_iss(tcb.key, now) if iss is None else iss
@@ -50,22 +52,24 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.rcv_shift = 0
     tcb.scaling = config.window_scaling
     tcb.sack = config.sack
-    if tcb.scaling:  # so far that the largest window there may ever be fits the field
+    # Shift so far that the largest window that may be offered fits the 16-bit field
+    if tcb.scaling:
         bits = max(tcb.rcvbuf, config.max_receive_buffer_bytes, MAX_UNSCALED_WINDOW).bit_length()
         tcb.rcv_shift = min(bits - MAX_UNSCALED_WINDOW.bit_length(), _MAX_SHIFT)
 
 
 def receive_mss(tcb: Tcb) -> int:
-    """What our MSS option says: the largest segment text that comes unfragmented (3.7.1, SHLD-5, MUST-67)."""
+    """The value of our MSS option: the largest unfragmented text (3.7.1, SHLD-5, MUST-67)."""
     largest = tcb.path.mtu - tcb.path.header_length - TCP_HEADER_BYTES
     return min(largest, tcb.maxseg) if tcb.maxseg else largest
 
 
 def send_syn(tcb: Tcb, now: float) -> None:
-    """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN is here.
+    """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN has arrived.
 
-    With Fast Open the first SYN may carry data, and SND.NXT is behind it then; what is sent again is bare (RFC 7413
-    section 4.2.2), as the data or the option may be what somebody on the way does not like.
+    With Fast Open the first SYN may carry data; SND.NXT then lies after it. A retransmitted SYN
+    carries neither data nor the option, because a middlebox may have dropped the first SYN for one
+    of them (RFC 7413 section 4.2.2).
     """
     answering = tcb.state is not State.SYN_SENT
     scale = tcb.rcv_shift if tcb.scaling else None
@@ -92,7 +96,10 @@ def send_syn(tcb: Tcb, now: float) -> None:
 
 
 def _with_cookie(pending: fast_open.FastOpen, options: TcpOptions) -> bytes:
-    """The options of a SYN with the Fast Open option; without it, and so without data, when there is no room."""
+    """The options of a SYN with the Fast Open option added.
+
+    If the option does not fit, it is omitted and the SYN carries no data.
+    """
     try:
         return build_options(replace(options, fast_open=pending.cookie))
     except ValueError:
@@ -101,11 +108,12 @@ def _with_cookie(pending: fast_open.FastOpen, options: TcpOptions) -> bytes:
 
 
 def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
-    """RCV.NXT <- SEG.SEQ+1, IRS <- SEG.SEQ, and what the options of a SYN settle for the whole connection."""
+    """RCV.NXT <- SEG.SEQ+1, IRS <- SEG.SEQ; then the options that only a SYN may carry."""
     tcb.irs = seg.seg_seq
     tcb.rcv_nxt = seq.add(seg.seg_seq, 1)
     options = seg.options()
-    tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)  # MUST-15, and a floor
+    # MUST-15; `min_send_mss` is ours
+    tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)
     if tcb.maxseg:
         tcb.send_mss = min(tcb.send_mss, tcb.maxseg)
     if options.window_scale is None or not tcb.scaling:  # RFC 7323 section 2.2: both or neither
@@ -115,7 +123,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.snd_shift = min(options.window_scale, _MAX_SHIFT)
         if options.window_scale > _MAX_SHIFT:
             tcb.services.counters["tcpWindowScaleTooLarge"] += 1
-    if options.timestamps is not None and tcb.timestamps.offered:  # RFC 7323 section 3.2: both or neither
+    # RFC 7323 section 3.2: both or neither
+    if options.timestamps is not None and tcb.timestamps.offered:
         tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
     tcb.sack = tcb.sack and options.sack_permitted
     if tcb.sack:
@@ -125,14 +134,16 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     take_syn_flags(tcb, seg.flags)
     user_timeout.take_user_timeout(tcb, options)
     tcb.begin_congestion(tcb.mss)
-    if seg.text or seg.flags & FIN:  # "queue them for processing after the ESTABLISHED state has been reached"
-        # One segment's worth: a flood of SYNs with reassembled text must not fill the memory. The rest is sent again.
+    # "queue them for processing after the ESTABLISHED state has been reached"
+    if seg.text or seg.flags & FIN:
+        # Keep at most one segment of it: a flood of SYNs with reassembled text must not fill the
+        # memory. The peer will send the rest again.
         limit = min(receive_mss(tcb), tcb.rcv_wnd)
         tcb.syn_text = (bytes(seg.text[:limit]), bool(seg.flags & FIN) and len(seg.text) < limit)
 
 
 def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Send SYN,ACK. The window of a SYN is taken as it stands: it is never scaled (RFC 7323 section 2.2)."""
+    """Send SYN,ACK. The window of a SYN is taken unscaled (RFC 7323 section 2.2)."""
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = seg.window, seg.seg_seq, seg.seg_ack
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, seg.window)
     send_syn(tcb, now)
@@ -140,9 +151,10 @@ def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """3.10.7.2, LISTEN. Returns whether the segment is to be answered by a reset.
+    """3.10.7.2, LISTEN. Returns whether the caller must answer the segment with a reset.
 
-    `tcb` is the connection that would come of it: the listener makes one for a SYN and keeps listening itself.
+    `tcb` is a new connection that the listener has made for this segment; the listener itself stays
+    in LISTEN.
     """
     # First, check for a RST: ignored.
     if seg.flags & RST:
@@ -164,7 +176,7 @@ def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """3.10.7.3, SYN-SENT. Returns whether the segment is to be answered by a reset."""
+    """3.10.7.3, SYN-SENT. Returns whether the caller must answer the segment with a reset."""
     # First, check the ACK bit.
     acceptable_ack = False
     if seg.flags & ACK:
@@ -178,7 +190,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         acceptable_ack = True
     # Second, check the RST bit.
     if seg.flags & RST:
-        if acceptable_ack:  # the error that programs know for "connection reset" at this point
+        if acceptable_ack:  # programs expect this error for "connection reset" during an open
             finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now)
         else:
             tcb.services.counters.drop("tcp_syn_sent_bad_reset")
@@ -192,7 +204,7 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         else:
             tcb.enter(Event.RCV_SYN)  # simultaneous open (MUST-10)
             if tcb.fast_open is not None:
-                tcb.fast_open.cookie = None  # it was for a SYN
+                tcb.fast_open.cookie = None  # the cookie belongs in a SYN, not in a SYN,ACK
             _answer_syn(tcb, seg, now)
             tcb.rtt_seq = None  # Karn: our SYN has now been sent twice
         return False
@@ -202,25 +214,29 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _syn_was_challenged(tcb: Tcb) -> None:
-    """The peer has an older connection with these ports (Figure 9), which our reset is about to end. Our SYN, which the
-    peer has thrown away, goes again behind the reset, and the RTO goes on.
+    """The peer answered our SYN with a challenge ACK: it has an old connection with these ports.
 
-    Once for each transmission by the timer: a forged ACK, or a peer that takes no reset, does not make a flood of it.
+    This is Figure 9. Our reset is about to end that connection. The peer has thrown our SYN away,
+    so the SYN is sent again after the reset, without waiting for the RTO.
+
+    It is sent again at most once for each transmission by the timer. So a forged ACK, or a peer
+    that ignores our reset, cannot cause a flood of SYNs.
     """
     if tcb.syn_again < tcb.timeouts:
         tcb.syn_again = tcb.timeouts
-        tcb.ack_now = True  # what we owe the peer in SYN-SENT is not an acknowledgment: `send_syn_again`
+        # In SYN-SENT `ack_now` stands for the repeated SYN: see `send_syn_again`
+        tcb.ack_now = True
         tcb.touch()
 
 
 def send_syn_again(tcb: Tcb, now: float) -> None:
-    """The batch is over, and the reset is out."""
+    """Send the SYN again at the end of the batch, when the reset has been sent."""
     tcb.ack_now = False
     repeat_syn(tcb, now)
 
 
 def repeat_syn(tcb: Tcb, now: float) -> None:
-    """Send it, or our SYN,ACK, once more."""
+    """Retransmit our SYN or SYN,ACK."""
     tcb.resent_at = now
     count_retransmission(tcb)
     send_syn(tcb, now)
@@ -228,10 +244,14 @@ def repeat_syn(tcb: Tcb, now: float) -> None:
 
 
 def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
-    """SND.UNA > ISS: ESTABLISHED, and <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> goes out, with data if there is some."""
+    """SND.UNA > ISS: enter ESTABLISHED and owe <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>.
+
+    Data that is queued goes with the ACK.
+    """
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
         take_round_trip(tcb, now)
-    elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:  # which of our SYNs it answers
+    elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:
+        # The echo says which of our SYNs it answers
         measure_echo(tcb, 1, seg.ts_ecr, now)
     tcb.rtt_seq = None
     tcb.send_buffer.acknowledge(seq.sub(seg.seg_ack, tcb.iss) - 1)
@@ -241,27 +261,30 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
         fast_open.receive_syn_ack(tcb, seg, now)
     requeue_early_data(tcb)
     tcb.enter(Event.RCV_SYN_ACK)
-    tcb.snd_wl1 = seq.add(seg.seg_seq, -1)  # so that this segment's window is taken as new
+    # So that `update_send_window` takes the window of this segment
+    tcb.snd_wl1 = seq.add(seg.seg_seq, -1)
     update_send_window(tcb, seg, seg.window, now)
     established(tcb, now)
-    if tcb.fin_queued:  # a CLOSE that waited for this, with data before it
+    if tcb.fin_queued:  # a CLOSE that waited for ESTABLISHED, with data before it
         tcb.enter(Event.CLOSE)
     tcb.ack_now = True
 
 
 def requeue_early_data(tcb: Tcb) -> None:
-    """Data that went out before our SYN was acknowledged, and that has no acknowledgment yet, goes out again at once.
+    """Retransmit at once the data that was sent before our SYN was acknowledged.
 
-    A client's was not taken from the SYN (RFC 7413 section 4.2.2: "in the first ACK packet"); a server's met a client
-    still in SYN-SENT when the SYN,ACK was lost.
+    On a client, the server did not take the data from the SYN; it goes out again "in the first ACK
+    packet" (RFC 7413 section 4.2.2). On a server, the SYN,ACK was lost; the client was still in
+    SYN-SENT when the data came, and dropped it.
     """
     tcb.rtx_nxt, tcb.rtx_end = tcb.data_una, tcb.snd_nxt
 
 
 def _deliver_syn_text(tcb: Tcb) -> None:
-    """RFC 7413 section 4.2.2, step 4: buffer the data that came with the SYN, for the SYN,ACK to acknowledge.
+    """RFC 7413 4.2.2, step 4: buffer the data of the SYN, so that the SYN,ACK acknowledges it.
 
-    A FIN waits until the handshake is over: what it would mean in SYN-RECEIVED no event of this state says.
+    A FIN in the SYN waits until the handshake is over: `states.LEGAL` has no RCV_FIN in
+    SYN-RECEIVED.
     """
     if tcb.syn_text is None:
         return
@@ -274,15 +297,15 @@ def _deliver_syn_text(tcb: Tcb) -> None:
 
 
 def established(tcb: Tcb, now: float) -> None:
-    """The handshake is over, by either way: tell who waits, and begin the data phase's timers afresh."""
-    if tcb.timeouts:  # RFC 6298 5.7, RFC 5681 section 3.1: a lost SYN is a sign to begin carefully
+    """The handshake is over: wake the user and start the timers of the data phase afresh."""
+    if tcb.timeouts:  # RFC 6298 5.7, RFC 5681 section 3.1: after a lost SYN, begin carefully
         tcb.rtt.syn_was_retransmitted()
         tcb.congestion.on_handshake_loss()
     tcb.timeouts = 0
     tcb.soft_error = 0
     tcb.progress_at = now
     tcb.rto_deadline = inf
-    recharge(tcb)  # at once, since the next one to come may be refused for it
+    recharge(tcb)  # at once: the budget may refuse the next SYN because of this charge
     tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
     tcb.touch()
     if tcb.listener is not None:
@@ -290,7 +313,7 @@ def established(tcb: Tcb, now: float) -> None:
 
 
 def take_syn_text(tcb: Tcb) -> Segment | None:
-    """What came with the SYN, as the segment it would have been alone; None when nothing did."""
+    """Return the text and FIN of the SYN as a segment of their own, or None, and forget them."""
     if tcb.syn_text is None:
         return None
     text, fin = tcb.syn_text

@@ -1,7 +1,7 @@
-"""A passive OPEN: a port that waits, the connections that are being made on it, and those that wait to be accepted.
+"""A passive OPEN: a listening port, its half-open connections, and those that wait for `accept`.
 
-See RFC 9293 sections 3.9.1.1 and 3.10.7.2, RFC 4987 for why both queues have an end, and RFC 7413 section 4.2 for
-connections that are accepted before their handshake is over.
+See RFC 9293 sections 3.9.1.1 and 3.10.7.2, RFC 4987 for why both queues are bounded, and RFC 7413
+section 4.2 for connections that are accepted before their handshake is over.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ from stack.wire.tcp_options import TcpOptions, build_options
 
 
 class Listener:
-    """`backlog` bounds the connections that wait for `accept`, `config.syn_backlog` those in SYN-RECEIVED.
+    """A listening port with its two queues.
 
-    When the latter is full a SYN is answered by a cookie, and nothing is kept; without cookies the oldest gives way.
-    Under a flood of SYNs that nobody completes a real client, who answers within a round trip, gets in either way; it
-    gets no Fast Open then, which `fast_open.limit` else bounds by itself (0, the default: there is none). A SYN in the
-    place of a connection in TIME-WAIT needs no room there: the number that a cookie is might not lie beyond the old
-    connection's, and there can be no more of them than there are in TIME-WAIT.
-    `options` are the attributes that every connection starts with.
+    - The accept queue holds connections that wait for `accept`, at most `backlog`. When it is full,
+      a SYN is dropped.
+    - The SYN queue holds connections in SYN-RECEIVED, at most `config.syn_backlog`. When it is
+      full, a SYN is answered with a SYN cookie, and no state is kept for it. With cookies off, the
+      oldest half-open connection is dropped instead. In either way a client that answers within a
+      round trip can connect during a SYN flood.
+    - A SYN that is answered with a cookie gets no Fast Open. Otherwise Fast Open has a limit of its
+      own, `fast_open.limit`; it is 0 (off) by default.
+    - A SYN that replaces a connection in TIME-WAIT is taken even if the SYN queue is full. It
+      cannot be answered with a cookie: its ISS must lie beyond the old connection's numbers, which
+      a cookie cannot promise. There are never more such SYNs than connections in TIME-WAIT.
+
+    `options` are the attributes that every accepted connection starts with.
     """
 
     def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: dict[str, object]) -> None:
@@ -46,21 +53,23 @@ class Listener:
         self.fast_open = fast_open.PendingRequests()
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
-        self._cookies_until = -inf  # before this an ACK that nobody claims may bring a cookie back
+        # Until then, an ACK of an unknown connection may acknowledge a cookie
+        self._cookies_until = -inf
 
     def segment(
         self, seg: Segment, make_connection: Callable[[], Connection], now: float, old: Connection | None = None
     ) -> bool:
-        """A segment for this port that no connection claims; `make_connection` makes and
-        registers the connection.
+        """Process a segment for this port that belongs to no connection.
 
-        `old` is in TIME-WAIT, and `seg` may begin again in its place (time_wait.py).
-        Returns whether the segment is to be answered by a reset.
+        `make_connection` makes and registers a connection. `old` is a connection in TIME-WAIT that
+        `seg`, a SYN, may replace (time_wait.py). Returns whether the caller must answer the segment
+        with a reset.
         """
         if seg.flags & (SYN | ACK | RST) == ACK and now < self._cookies_until:
             return self._open_from_cookie(seg, make_connection, now)
         if seg.flags & (SYN | ACK | RST) != SYN:
-            return bool(seg.flags & ACK and not seg.flags & RST)  # as listen_state would say, without a connection
+            # What listen_state would return, without making a connection
+            return bool(seg.flags & ACK and not seg.flags & RST)
         if not self.has_room():
             self._services.counters.drop("tcp_accept_queue_full")
             return False
@@ -75,7 +84,7 @@ class Listener:
         fast_open.receive_syn(child, self.fast_open, seg, now)
         self._add_half_open(child)
         answer = listen_state(child, seg, now)
-        if child.fast_opened:  # "notify the application": it need not wait for the handshake
+        if child.fast_opened:  # "notify the application", before the handshake is over
             self.established(child)
         return answer
 
@@ -92,7 +101,7 @@ class Listener:
         self._services.counters["tcpPassiveOpens"] += 1
 
     def _answer_by_cookie(self, seg: Segment, make_connection: Callable[[], Connection], now: float) -> None:
-        """Send a SYN,ACK that says all we need to know, by a connection that lives no longer than that takes."""
+        """Send a SYN,ACK whose ISS is a cookie, from a connection that is deleted at once."""
         services = self._services
         period_s = services.config.syn_cookie_period_s
         self._cookies_until = now + 2 * period_s
@@ -103,14 +112,18 @@ class Listener:
             child, now, cookies.make(services.cookie_secret, child.key, seg.seg_seq, mss, int(now / period_s))
         )
         take_syn(child, _syn(seg.seg_seq, options), now)
-        if child.timestamps.agreed:  # our clock is a little slow, to end in the right bits
+        # Set our clock back a little, so that its low bits hold the options
+        if child.timestamps.agreed:
             ticks = seq.sub(child.timestamps.clock(now), child.timestamps.offset)
             child.timestamps.offset -= ticks - cookies.encode_options(ticks, options)
         send_syn(child, now)
         finish(child, Event.CLOSE, 0, now)
 
     def _open_from_cookie(self, seg: Segment, make_connection: Callable[[], Connection], now: float) -> bool:
-        """If the ACK acknowledges a cookie, make the connection that the SYN asked for. As `segment` else."""
+        """If the ACK acknowledges a cookie, make the connection that the SYN asked for.
+
+        Returns the same as `segment`.
+        """
         services = self._services
         if not self.has_room():
             services.counters.drop("tcp_accept_queue_full")
@@ -122,7 +135,8 @@ class Listener:
             services.counters.drop("tcp_bad_cookie")
             finish(child, Event.CLOSE, 0, now)
             return True
-        if services.budget.refuses(child.remote[0]):  # the peer takes it for open; what it sends next tries again
+        # To the peer the connection is open; its next segment tries again
+        if services.budget.refuses(child.remote[0]):
             services.counters.drop("tcp_refused_no_memory")
             finish(child, Event.CLOSE, 0, now)
             return False
@@ -139,11 +153,12 @@ class Listener:
         return child.segment(seg, now)
 
     def gives_way_to_cookie(self, child: Connection, seg: Segment, now: float) -> bool:
-        """Whether `seg`, which a half-open `child` refuses, brings back a cookie; then `child` gives way to it.
+        """Whether `seg` acknowledges a cookie, although the half-open `child` refuses it.
 
-        A SYN that came while the queue was full, and again when there was room, has had two answers: the client takes
-        the one that reaches it first. A SYN in the place of a connection in TIME-WAIT has had one: a cookie is that
-        connection's.
+        If so, `child` is dropped, and `seg` opens the connection. This happens when a SYN came
+        while the queue was full and again when there was room. It got two answers, and the client
+        has taken the one with the cookie. A child that replaces a connection in TIME-WAIT is not
+        dropped: its SYN has had one answer only, and a cookie would be from that old connection.
         """
         if (
             child.state is not State.SYN_RECEIVED
@@ -157,17 +172,20 @@ class Listener:
         return True
 
     def _mss_in_cookie(self, key: bytes, seg: Segment, now: float) -> int | None:
-        """What the cookie says that `seg` acknowledges; None when it is none, or too old."""
+        """The MSS in the cookie that `seg` acknowledges; None if it is not ours, or too old."""
         services = self._services
         irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
         return cookies.read(services.cookie_secret, key, irs, iss, int(now / services.config.syn_cookie_period_s))
 
     def has_room(self) -> bool:
-        """Whether one more connection could wait to be accepted."""
+        """Whether the accept queue has room for another connection."""
         return len(self._accept_queue) < self.backlog
 
     def established(self, child: Tcb) -> None:
-        """The handshake of `child` is over, or need not be: it waits for `accept`. Said a second time, it does so."""
+        """Move `child` to the accept queue, as its handshake is over or need not be waited for.
+
+        A second call does nothing.
+        """
         connection = self._half_open.pop(child.key, None)
         if connection is not None:
             self._accept_queue.append(connection)
@@ -176,19 +194,20 @@ class Listener:
     def gone(self, child: Tcb) -> bool:
         """`child` has ended. Returns whether it stays in the accept queue, as it does in Linux.
 
-        `accept` then hands it out, with the data that the peer was told has arrived and the error that ended it. Until
-        then it keeps its place and its memory stays charged: connections that were reset are bounded like all others.
+        `accept` then returns it, with the data that was acknowledged and the error that ended it.
+        Until then it keeps its place, and its memory stays charged. So connections that were reset
+        are bounded like all others.
         """
         return self._half_open.pop(child.key, None) is None
 
     @property
     def readable(self) -> bool:
-        """`accept` would return a connection."""
+        """Whether `accept` would return a connection."""
         return bool(self._accept_queue)
 
     @property
     def half_open(self) -> int:
-        """How many connections are in SYN-RECEIVED, and not to be accepted before that is over."""
+        """How many connections are in SYN-RECEIVED and cannot be accepted yet."""
         return len(self._half_open)
 
     @property
@@ -197,7 +216,7 @@ class Listener:
         return len(self._accept_queue)
 
     def accept(self) -> Connection | None:
-        """The connection that waits longest, or None."""
+        """The connection that has waited longest, or None."""
         if not self._accept_queue:
             return None
         connection = self._accept_queue.popleft()
@@ -207,7 +226,7 @@ class Listener:
         return connection
 
     def close(self, now: float, error: int = 0) -> None:
-        """CLOSE in LISTEN: what is half open or was not accepted is reset, as nobody will ever talk to it."""
+        """CLOSE in LISTEN: reset the connections that are half open or were not accepted."""
         if self.closed:
             return
         self.closed = True
@@ -219,7 +238,7 @@ class Listener:
             child.listener = None
             child.orphaned = True
             if child.state is State.CLOSED:
-                child.close(now)  # its data and no more is left
+                child.close(now)  # only its data is left
             else:
                 child.abort(now)
         self.on_closed(self)
@@ -227,14 +246,14 @@ class Listener:
 
 
 def _syn(number: int, options: TcpOptions) -> Segment:
-    """The SYN as a cookie can hold it: without timestamps there is no place for more than the MSS."""
+    """The SYN as far as a cookie preserves it. Without timestamps only the MSS is preserved."""
     if options.timestamps is None:
         options = TcpOptions(options.mss)
     return Segment(number, 0, SYN, 0, options=build_options(options))
 
 
 def _drop_half_open(child: Connection, now: float) -> None:
-    """Drop a half-open connection without a word: its source is most likely forged."""
+    """Drop a half-open connection without a reset: the source of its SYN is most likely forged."""
     if child.state is State.SYN_RECEIVED:
         child.orphaned = True
         finish(child, Event.USER_TIMEOUT, 0, now)

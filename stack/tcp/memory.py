@@ -1,7 +1,8 @@
-"""What the host's memory budget asks of a connection: what it is charged, and what it may take in when there is little.
+"""Memory of a connection: what it is charged, and what it may store when the budget is tight.
 
-See `stack/budget.py` for the rules, RFC 9293 section 3.8.6 (the right edge of the window never moves to the left), RFC
-2018 section 8 (what came out of order may be forgotten, as it was never acknowledged).
+See `stack/budget.py` for the rules, RFC 9293 section 3.8.6 (the right edge of the window never
+moves to the left), and RFC 2018 section 8 (out-of-order data was never acknowledged cumulatively
+and may be dropped).
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from stack.wire.tcp import FIN
 def recharge(tcb: Tcb) -> None:
     """Bring what the connection is charged up to date.
 
-    `output.set_timers` and `user_calls.after_read` do the same in place: they are called too often for one more call.
+    `output.set_timers` and `user_calls.after_read` repeat this in place, because they run so often
+    that the call would cost too much.
     """
     budget = tcb.services.budget
     receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
     weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
     if tcb.state <= State.LISTEN and tcb.listener is None:
-        charge = weight  # what the user has not read
+        charge = weight  # data that the user has not read
     elif tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         charge = budget.half_open + weight
         if tcb.syn_text is not None:
@@ -39,31 +41,39 @@ def recharge(tcb: Tcb) -> None:
 
 
 def window_limit(tcb: Tcb) -> int:
-    """What takes the place of RCV.BUFF when the host is tight: all that a peer within its share may have left.
+    """The limit that replaces RCV.BUFF when the host is short of memory.
 
-    It is no less than what one in the window field stands for, or the window would look closed to the peer.
+    It is what the peer's share still allows, but at least `budget.least`, and at least one unit of
+    the scaled window field. Otherwise the window would look closed to the peer.
     """
     budget = tcb.services.budget
     return min(tcb.rcvbuf, max(budget.left(tcb.remote[0]), budget.least, 1 << tcb.rcv_shift))
 
 
 def ranges_limit(tcb: Tcb) -> int:
-    """How many ranges the scoreboard may have when the host is tight; what is not noted counts as not SACKed."""
+    """How many ranges the scoreboard may hold when the host is short of memory.
+
+    A range that is not recorded counts as not SACKed.
+    """
     budget = tcb.services.budget
     return tcb.services.config.max_sacked_ranges if budget.left(tcb.remote[0]) else budget.least // RANGE_BYTES
 
 
 def send_room(tcb: Tcb) -> int:
-    """How many octets more a SEND may queue when the host is tight; 0: wait, an acknowledgment will bring room."""
+    """How many octets more a SEND may queue when the host is short of memory.
+
+    0 means wait: an acknowledgment will make room.
+    """
     budget = tcb.services.budget
     return max(budget.left(tcb.remote[0]), budget.least - tcb.send_buffer.size, 0)
 
 
 def trim_to_budget(tcb: Tcb, seg: Segment) -> bool:
-    """When the host is tight: drop the text that there is no memory for; return whether there was some.
+    """When the host is short of memory, drop text that does not fit; return whether there was any.
 
-    A connection may always hold `least` octets, as it needs them to go on: of text in order as much stays, what came
-    out of order stays whole or not at all. What is dropped was not acknowledged: the peer will send it again.
+    A connection may always hold `least` octets, which it needs to make progress. In-order text is
+    cut to what fits; out-of-order text is kept whole or not at all. Dropped text is not
+    acknowledged, so the peer will send it again.
     """
     budget = tcb.services.budget
     buffer = tcb.receive_buffer
@@ -83,17 +93,17 @@ def trim_to_budget(tcb: Tcb, seg: Segment) -> bool:
 
 
 def prune(budget: Budget) -> None:
-    """Forget text that waits behind gaps, of the peers that hold most first, until there is room again.
+    """Drop out-of-order text until there is room again, from the peers that hold most first.
 
-    First that of peers beyond their share. Then all the rest, but only where that helps: if it leads below the pressure
-    mark, or while new connections are refused. Until the use has grown again nothing is done a second time.
+    The peers beyond their share come first. The others follow only where it helps: if that frees
+    enough to get below the pressure mark, or while new connections are refused. Pruning is not
+    repeated until the use has grown again.
     """
     target = budget.pressure - (budget.pressure >> 3)
     for tcb in [tcb for tcb in budget.out_of_order if not tcb.receive_buffer.held]:
         del budget.out_of_order[tcb]
-    holders = [
-        tcb for tcb in budget.out_of_order if tcb.charged > budget.connection
-    ]  # of the others nothing would come
+    # The rest would free nothing
+    holders = [tcb for tcb in budget.out_of_order if tcb.charged > budget.connection]
     holders.sort(key=lambda tcb: -budget.peers[tcb.remote[0]])
     rest: list[Tcb] = []
     for tcb in holders:
@@ -112,9 +122,9 @@ def prune(budget: Budget) -> None:
 
 
 def give_back(tcb: Tcb) -> None:
-    """The connection is over: what has arrived in order stays for its user, all else is flushed.
+    """The connection is over: keep the in-order data for its user, drop everything else.
 
-    One that waits to be accepted keeps its place, and stays charged, until it is.
+    A connection that waits to be accepted keeps its place and stays charged until it is accepted.
     """
     tcb.send_buffer.clear()
     if tcb.scoreboard is not None and tcb.scoreboard.sacked:
@@ -130,7 +140,7 @@ def give_back(tcb: Tcb) -> None:
 
 
 def _drop_out_of_order(tcb: Tcb, budget: Budget) -> None:
-    """RFC 2018 section 8: the peer keeps what it was told of in SACK blocks until it is acknowledged."""
+    """RFC 2018 section 8: drop SACKed data, which the sender keeps until SEG.ACK covers it."""
     tcb.services.counters.drop("tcp_pruned")
     tcb.receive_buffer.forget_held()
     if tcb.sack_reporter is not None:

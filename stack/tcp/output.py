@@ -1,7 +1,7 @@
-"""What goes out: forming segments, and deciding when there is one to form.
+"""Output: decide what to send now, and form the segments.
 
-See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the sender) and 3.10.2 (SEND). `emit` is
-the only place that forms a segment of a connection.
+See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the sender) and 3.10.2
+(SEND). `emit` is the only function that forms a segment of a connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stack.wire.checksum import WORTH_FOLDING, Buffer, folded
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
-_SHORTEST_BURST = 2  # segments: what a peer that delays its ACKs answers at once
+_SHORTEST_BURST = 2  # segments: a peer that delays its ACKs answers two at once
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
 _SYN_RECEIVED, _TIME_WAIT = int(State.SYN_RECEIVED), int(State.TIME_WAIT)
@@ -39,10 +39,11 @@ def emit(  # hot
     options: bytes = b"",
     segment_bytes: int = 0,
 ) -> None:
-    """Form one segment and send it: `length` octets of data in `parts`, options padded to a multiple of four.
+    """Form one segment and send it: `length` octets of data in `parts`; options padded to 4 octets.
 
-    With `segment_bytes` it is a super-frame: the link makes segments of it, with so many octets each. What a link
-    completes (`checksum_offload`) goes out with the pseudo-header's sum in place of the checksum.
+    With `segment_bytes` the packet is a super-frame: the link cuts its data into segments of that
+    many octets. If the link completes the checksum (`checksum_offload`), the checksum field holds
+    only the sum of the pseudo-header.
     """
     local_port, remote_port = tcb.local[1], tcb.remote[1]
     if flags & ACK:
@@ -88,16 +89,16 @@ def emit(  # hot
             tcb.path.send_offloaded(whole, length, now, header_length, segment_bytes, flags & CWR != 0)
         else:
             tcb.path.send(whole, length, now)
-    except OSError as error:  # no route any more, say: as if the network had lost it (RFC 9293 section 3.9.2.2)
+    except OSError as error:  # for example, the route is gone: treat it as lost in the network
         tcb.soft_error = error.errno or 0
         tcb.services.counters.drop("tcp_not_sent")
 
 
 def _checksum(total: int, options: bytes, parts: list[Buffer] | None, length: int) -> int:
-    """The checksum of a segment: `total` is the sum of the pseudo-header and of the header without its options.
+    """The checksum of a segment; `total` is the sum of pseudo-header and header without options.
 
-    The checksum needs no pass over the header: modulo 65535 a 32-bit field weighs as much as its two halves
-    (RFC 1071 section 2), and a part that begins at an odd octet weighs 256 times itself.
+    No pass over the header is needed: modulo 65535 a 32-bit field equals the sum of its two halves
+    (RFC 1071 section 2), and a part that begins at an odd offset counts 256 times.
     """
     if options:
         total += int.from_bytes(options, "big")
@@ -112,7 +113,10 @@ def _checksum(total: int, options: bytes, parts: list[Buffer] | None, length: in
 
 
 def count_retransmission(tcb: Tcb) -> None:
-    """The segment that `emit` is about to count only repeats: RFC 4022 has those apart from tcpOutSegs."""
+    """Count the segment that `emit` is about to send as a retransmission.
+
+    RFC 4022 does not count retransmissions in tcpOutSegs.
+    """
     tcb.services.counters["tcpRetransSegs"] += 1
     tcb.services.counters["tcpOutSegs"] -= 1
 
@@ -123,19 +127,19 @@ def send_ack(tcb: Tcb, now: float) -> None:
 
 
 def send_reset(tcb: Tcb, now: float) -> None:
-    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> for a connection of ours (3.10.5; the ACK helps, section 3.5.2)."""
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> for a known connection (3.10.5, 3.5.2)."""
     tcb.services.counters["tcpOutRsts"] += 1
     emit(tcb, tcb.snd_nxt, RST | ACK, now)
 
 
 def output(tcb: Tcb, now: float) -> None:
-    """Send all that may go now, then the acknowledgment if none of it carried one, and set the timers."""
+    """Send all that may be sent now; an ACK, if none of it carried one; set the timers."""
     transmit(tcb, now)
     set_timers(tcb, now)
 
 
 def transmit(tcb: Tcb, now: float) -> None:  # hot
-    """As `output`, for somebody who has more to send at once, and then sets the timers."""
+    """`output` without setting the timers: for a caller that transmits several times."""
     state = tcb.state
     if state >= _ESTABLISHED or (state == _SYN_RECEIVED and tcb.fast_opened):
         if tcb.pacer is not None:
@@ -146,7 +150,7 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
         if rack is None and board is not None and tcb.recovering:
             _recover(tcb, board, now)
         elif rack is not None and rack.lost and not _resend_lost(tcb, rack, now):
-            pass  # what is lost goes before anything new
+            pass  # lost segments go before new data
         elif tcb.fin_seq is None and (tcb.send_buffer.size or tcb.fin_queued):
             _send_new(tcb, now)
     if tcb.ack_now and tcb.state != _CLOSED:
@@ -155,19 +159,20 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
 
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot
-    """Send data for the first time, and the FIN behind it, as far as windows and rules allow."""
+    """Send new data, and the FIN after it, as far as the windows and rules allow."""
     if tcb.ecn is not None and now < tcb.ecn.hold_until:
         return
     if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
         tcb.congestion.on_idle()  # RFC 5681 section 4.1
     mss = tcb.mss
     most = mss
-    if tcb.path.gso_max_bytes > mss and not _headers_differ(tcb):  # several segments at a time, which the link cuts
+    # A super-frame: the link cuts it into segments
+    if tcb.path.gso_max_bytes > mss and not _headers_differ(tcb):
         most = tcb.path.gso_max_bytes // mss * mss
     pacer = tcb.pacer
     prr = tcb.prr if tcb.recovering else None
     while tcb.fin_seq is None:
-        flight = (tcb.snd_nxt - tcb.data_una) & MASK  # a SYN in flight is no data: neither window counts it
+        flight = (tcb.snd_nxt - tcb.data_una) & MASK  # neither window counts a SYN in flight
         unsent = tcb.send_buffer.size - flight
         if prr is not None:
             usable = min(tcb.snd_wnd - flight, prr.allowance)
@@ -177,7 +182,8 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         if length < 0:
             length = 0
         with_fin = tcb.fin_queued and length == unsent and usable > length
-        if length > mss and not with_fin and (tail := length % mss):  # the windows need not let whole segments through
+        # The windows may end in the middle of a segment
+        if length > mss and not with_fin and (tail := length % mss):
             length -= tail
             if _worth_sending(tcb, tail, unsent - length):
                 length += tail
@@ -194,18 +200,19 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
 
 
 def _headers_differ(tcb: Tcb) -> bool:
-    """The header of the next segment must not stand on those behind it, as it would if the link cut a super-frame.
+    """Whether the next segments cannot share one header, as the segments of a super-frame do.
 
-    An urgent pointer counts from its own segment, and a duplicate is reported once (RFC 2883 section 4).
+    An urgent pointer counts from its own segment, and a duplicate is reported only once (RFC 2883
+    section 4).
     """
     reporter = tcb.sack_reporter
     return tcb.snd_up is not None or (reporter is not None and reporter.duplicate_pending)
 
 
 def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
-    """Ask policy and user how fast this may be."""
+    """Tell the pacer the rate: the congestion policy's, which the user's limit may lower."""
     if pacer.resume_at < inf:
-        tcb.wakes |= WAKE_WRITABLE  # what waited is going
+        tcb.wakes |= WAKE_WRITABLE  # data that waited for the pacer can go now
     rate = tcb.congestion.pacing_rate(tcb.rtt.srtt_s)
     config = tcb.services.config
     least = _SHORTEST_BURST * tcb.congestion.mss
@@ -236,7 +243,7 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
 
 
 def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
-    """Send what RACK found lost as far as congestion control allows; return whether nothing is left of it."""
+    """Retransmit what RACK marked lost, as congestion control allows; return whether all went."""
     board = tcb.scoreboard
     assert board is not None
     while True:
@@ -257,7 +264,10 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
 
 
 def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
-    """The octets, and whether a FIN, that could go next for the first time, cwnd left aside; (0, False) for nothing."""
+    """The next new segment, whatever cwnd is: (octets, whether a FIN follows them).
+
+    It is (0, False) when nothing can be sent.
+    """
     if tcb.fin_seq is not None:
         return 0, False
     unsent = tcb.unsent
@@ -270,11 +280,12 @@ def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
 
 
 def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
-    """Rules (2) and (3) of section 3.8.6.2.1 for less than a full segment; every SEND counts as pushed.
+    """Whether to send less than a full segment: rules (2) and (3) of section 3.8.6.2.1.
 
-    The Nagle algorithm is their condition "SND.NXT = SND.UNA" (3.7.4), in Minshall's form (appendix A.3): only a small
-    segment in flight holds the next one. What is in flight is full segments behind which this is the tail, and to
-    hold it against a delayed ACK would make no fewer packets.
+    Every SEND counts as pushed. The condition "SND.NXT = SND.UNA" of these rules is the Nagle
+    algorithm (3.7.4). We use Minshall's form of it (appendix A.3): only a small segment in flight
+    holds back the next one. If only full segments are in flight, this is their tail. Holding the
+    tail back until a delayed ACK comes would not save a packet.
     """
     small_in_flight = (tcb.snd_sml - tcb.snd_una - 1) & MASK < (tcb.snd_nxt - tcb.snd_una) & MASK
     if small_in_flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
@@ -290,9 +301,9 @@ def sws_override(tcb: Tcb, now: float) -> None:
 
 
 def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0) -> None:  # hot
-    """Send `length` octets that begin at `seq`, and a FIN behind them; advance SND.NXT if this is new.
+    """Send `length` octets that begin at `seq`, and perhaps a FIN; advance SND.NXT if they are new.
 
-    `mss`, where it is given, is how much one segment takes: more octets than that make a super-frame.
+    `mss`, if given, is the size of one segment: more octets than that make a super-frame.
     """
     tcb.last_sent_at = now
     end = (seq + length) & MASK
@@ -332,7 +343,7 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
         tcb.sizes.measured = 0
         tcb.resent_at = now
         count_retransmission(tcb)
-        tcb.rtt_seq = None  # Karn: what is in flight from here on is ambiguous
+        tcb.rtt_seq = None  # Karn: ACKs are ambiguous from now on
         if tcb.services.trace is not None:
             tcb.trace("retransmit", seq=seq, length=length)
     segment_bytes = mss if 0 < mss < length else 0
@@ -343,12 +354,12 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
 
 
 def retransmit_front(tcb: Tcb, now: float, limit: int | None = None) -> None:
-    """Send the segment at the front of the retransmission queue again (3.10.8), at most `limit` octets of it."""
+    """Retransmit the segment at the front of the queue (3.10.8), at most `limit` octets of it."""
     _retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now)
 
 
 def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
-    """Retransmit up to `limit` octets from `seq` on; return how much sequence space went out."""
+    """Retransmit up to `limit` octets from `seq` on; return how much sequence space was sent."""
     data_end = tcb.snd_nxt if tcb.fin_seq is None else tcb.fin_seq
     length = min((data_end - seq) & MASK, limit)
     with_fin = tcb.fin_seq is not None and (seq + length) & MASK == tcb.fin_seq
@@ -357,20 +368,23 @@ def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
 
 
 def _retransmit_more(tcb: Tcb, now: float) -> None:
-    """After a timeout: go back and send what was outstanding again, as fast as cwnd grows (RFC 5681 section 3.1)."""
+    """Retransmit what was outstanding at a timeout, as cwnd grows (RFC 5681 section 3.1)."""
     board = tcb.scoreboard
     while tcb.rtx_nxt != tcb.rtx_end:
         ahead = (tcb.rtx_nxt - tcb.snd_una) & MASK
         left = (tcb.rtx_end - tcb.rtx_nxt) & MASK
         window = min(tcb.snd_wnd, tcb.congestion.cwnd)
-        if board is not None and board.sacked:  # RFC 6675 section 5.1: what was SACKed since then is not sent again
+        # RFC 6675 section 5.1: skip what was SACKed since the timeout
+        if board is not None and board.sacked:
             start, end = board.unsacked_from(board.high_ack + ahead, board.high_ack + ahead + left)
             tcb.rtx_nxt = (tcb.snd_una + start - board.high_ack) & MASK
             ahead, left = start - board.high_ack, end - start
             if not left:
                 continue
             window = min(tcb.snd_wnd, tcb.congestion.cwnd + board.sacked_below(start))
-        if tcb.timeouts == 1:  # RFC 7323 section 2.4: on first retransmission "without regard to the receiver window"
+        # RFC 7323 section 2.4: the first retransmission goes "without regard to the receiver
+        # window"
+        if tcb.timeouts == 1:
             window = max(window, tcb.mss)
         limit = min(tcb.mss, window - ahead, left)
         if limit <= 0 or (ahead and tcb.sizes.holding):
@@ -381,9 +395,10 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
 
 
 def probe_window(tcb: Tcb, now: float) -> None:
-    """Send one octet into the closed window (3.8.6.1): the first unacknowledged, or the first unsent, or FIN.
+    """Probe a closed window (3.8.6.1) with the first unacknowledged or unsent octet, or the FIN.
 
-    What was sent before the window closed is sent again whole the first time (RFC 7323 section 2.4).
+    The first probe of data that was sent before the window closed is the whole segment (RFC 7323
+    section 2.4).
     """
     first = not tcb.probing and tcb.persist_backoff == 0 and tcb.timeouts == 0
     tcb.probing = True
@@ -397,7 +412,10 @@ def probe_window(tcb: Tcb, now: float) -> None:
 
 
 def send_loss_probe(tcb: Tcb, now: float) -> None:
-    """RFC 8985 section 7.3: new data if there is some and the peer takes it, cwnd left aside; else the last again."""
+    """Send a tail loss probe (RFC 8985 section 7.3), whatever cwnd is.
+
+    It is new data if there is some and the peer's window allows it, else the last segment again.
+    """
     board = tcb.scoreboard
     assert board is not None
     mss = tcb.mss
@@ -410,16 +428,16 @@ def send_loss_probe(tcb: Tcb, now: float) -> None:
         _retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
     tcb.tlp_end = board.high_ack + tcb.flight
     tcb.tlp_samples = tcb.rtt.samples
-    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))  # the last resort if this is lost, too
+    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))  # in case the probe is lost
 
 
 def set_timers(tcb: Tcb, now: float) -> None:
-    """Arm what must be armed and disarm what is over; then derive the one deadline (RFC 6298 section 5)."""
+    """Start and stop the timers, then derive the one deadline from them (RFC 6298 section 5)."""
     state, board = tcb.state, tcb.scoreboard
-    if state <= _LISTEN:  # over, or given back to its listener: nothing is waited for
+    if state <= _LISTEN:  # closed, or returned to LISTEN: nothing to wait for
         tcb.deadline = inf
         return
-    # What memory.recharge does, without a call.
+    # This repeats memory.recharge without the call.
     receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
     weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
@@ -439,14 +457,14 @@ def set_timers(tcb: Tcb, now: float) -> None:
             budget.crossed()
     in_flight = tcb.snd_nxt != tcb.snd_una
     waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
-    if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed: persist
+    if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed
         tcb.rto_deadline = tcb.sws_deadline = tcb.reo_deadline = tcb.pto_deadline = inf
         if tcb.persist_deadline == inf:
             _start_user_timeout(tcb, now)
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
-        if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two at a time; the RTO begins anew after it
+        if tcb.reo_deadline < inf:  # RFC 8985 section 8: the RTO restarts after the reordering timer
             tcb.rto_deadline = inf
         elif tcb.rto_deadline == inf:  # 5.1
             _start_user_timeout(tcb, now)
@@ -460,7 +478,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
         tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
         if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
             tcb.sws_deadline = inf
-        elif tcb.sws_deadline == inf:  # a small window, and nothing in flight that would bring an ACK: rule (4)
+        elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
             tcb.sws_deadline = now + tcb.services.config.sws_override_s
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
@@ -476,7 +494,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
 
 
 def give_up_at(tcb: Tcb) -> float:
-    """R2 (3.8.3, MUST-20 to MUST-23): so long may the peer be silent after it last acknowledged something new."""
+    """R2 (3.8.3, MUST-20 to MUST-23): when to give up if no new data is acknowledged."""
     config = tcb.services.config
     if tcb.user_timeout_s is not None:
         limit_s = tcb.user_timeout_s
@@ -492,6 +510,6 @@ def give_up_at(tcb: Tcb) -> float:
 
 
 def _start_user_timeout(tcb: Tcb, now: float) -> None:
-    """From now on the peer owes us an answer: the user timeout counts from here."""
+    """The peer owes us an answer from now on: the user timeout starts."""
     if tcb.timeouts == 0 and tcb.persist_backoff == 0:
         tcb.progress_at = now

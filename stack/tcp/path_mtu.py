@@ -1,8 +1,9 @@
-"""Path MTU discovery as one connection sees it: which routers to believe, and what to do when they say nothing.
+"""Path MTU discovery in one connection: which ICMP messages to believe, and black holes.
 
-See RFC 1191 section 6.4, RFC 5927 section 7.2 (what a Packet Too Big claims is held against what was sent and what was
-acknowledged) and RFC 4821 sections 7.7 and 7.8 (black holes). The MTU itself is the Internet layer's, which tells every
-connection on the path; here sizes are octets of text in one segment, as Eff.snd.MSS is.
+See RFC 1191 section 6.4; RFC 5927 section 7.2 (compare the claim of a Packet Too Big with what was
+sent and acknowledged); RFC 4821 sections 7.7 and 7.8 (black holes). The MTU itself belongs to the
+Internet layer, which tells every connection on the path. Sizes here are octets of text in one
+segment, as in Eff.snd.MSS.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 
 class Sizes:
-    """How large segments were that went out and that arrived: RFC 5927's maxsizesent and maxsizeacked.
+    """The largest segments that were sent and that arrived: RFC 5927's maxsizesent, maxsizeacked.
 
-    `measured` is the size of the segment ending at `measured_end` whose acknowledgment is awaited, 0 for none;
-    `claimed_mtu` and `claimed_seq` are a router's claim that is not believed yet; `holding`: after a claim that was,
-    only the first segment is sent again until it is acknowledged; `watching`: `note_acknowledged` is to be called;
-    `passes_mtu`: what a black hole let pass, 0 if there was none.
+    - `measured`: size of the segment ending at `measured_end` whose ACK is awaited, 0 for none.
+    - `claimed_mtu` and `claimed_seq`: a router's claim that is not believed yet.
+    - `holding`: a claim was believed; only the first segment is retransmitted until it is
+      acknowledged.
+    - `watching`: `note_acknowledged` must be called.
+    - `passes_mtu`: the MTU that passed a black hole, 0 if there was none.
     """
 
     __slots__ = (
@@ -39,7 +42,7 @@ class Sizes:
 
 
 def note_sent(tcb: Tcb, length: int, end: int) -> None:
-    """A segment of `length` octets that ends at `end` goes out for the first time; larger than any acknowledged."""
+    """Record a new segment, of `length` octets up to `end`, larger than any acknowledged one."""
     sizes = tcb.sizes
     sizes.sent = max(sizes.sent, length)
     if sizes.measured == 0:
@@ -48,22 +51,24 @@ def note_sent(tcb: Tcb, length: int, end: int) -> None:
 
 
 def note_acknowledged(tcb: Tcb, ack: int) -> None:
-    """SND.UNA has moved to `ack`, and `sizes.watching` says that somebody waits for that."""
+    """SND.UNA has moved to `ack`, and `sizes.watching` is set."""
     sizes = tcb.sizes
     if sizes.measured and ge(ack, sizes.measured_end):
         sizes.acked = max(sizes.acked, sizes.measured)
         sizes.measured = 0
-    if sizes.claimed_mtu and gt(ack, sizes.claimed_seq):  # "progress": what the router claimed to have dropped arrived
+    # "progress": the segment that the router claims to have dropped has arrived
+    if sizes.claimed_mtu and gt(ack, sizes.claimed_seq):
         sizes.claimed_mtu = 0
     sizes.holding = False
     sizes.watching = sizes.measured > 0 or sizes.claimed_mtu > 0
 
 
 def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
-    """A router says that the segment at `seq`, which is in flight, exceeds `mtu`. Returns whether to believe it now.
+    """A router reports that the segment at `seq` exceeds `mtu`; return whether to believe it.
 
-    Beyond what was sent it cannot be true, and below what has arrived it is true only if the path has changed: then the
-    next timeout will tell (MAXSEGRTO of RFC 5927 section 7.2 is 1).
+    The segment is in flight. A size that was never sent cannot be too large. A size that has been
+    acknowledged can be too large only if the path has changed; the next timeout will tell
+    (MAXSEGRTO of RFC 5927 section 7.2 is 1).
     """
     sizes, drop = tcb.sizes, tcb.services.counters.drop
     text = _text(tcb, mtu)
@@ -76,7 +81,8 @@ def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
         sizes.watching = True
         return False
     _sizes_have_changed(tcb, text)
-    # RFC 1191 section 6.4: one segment now, the rest when it is acknowledged; cwnd stays, as nothing was congested.
+    # RFC 1191 section 6.4: one segment now, the rest when it is acknowledged. cwnd stays, because
+    # there was no congestion.
     tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
     sizes.holding = sizes.watching = True
     tcb.touch()
@@ -84,7 +90,7 @@ def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
 
 
 def on_timeout(tcb: Tcb, now: float) -> None:
-    """The front of the queue has timed out: is it too large? Called before it is sent again."""
+    """Find out whether the segment that timed out is too large, before it is sent again."""
     sizes, config = tcb.sizes, tcb.services.config
     sizes.holding = False
     if sizes.claimed_mtu:
@@ -95,26 +101,28 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         return
     front = min(tcb.flight, tcb.mss)
     if sizes.passes_mtu and front > max(sizes.acked, _text(tcb, sizes.passes_mtu)):
-        _lower(tcb, sizes.passes_mtu, now)  # RFC 4821 section 7.8: what was tried again is as bad as before
+        _lower(tcb, sizes.passes_mtu, now)  # RFC 4821 section 7.8: the larger size has failed again
     elif tcb.timeouts >= config.black_hole_timeouts * (1 if front > sizes.acked else 2):
-        # A size that has arrived on this path is more likely lost than too large: with so many losses, it would be
-        # lost as often in smaller pieces, of which there are more.
-        # RFC 4821 section 7.7: first the size that nearly every path takes, then half
+        # If this size has arrived on this path before, it was more likely lost than too large. With
+        # so many losses, smaller segments would be lost as often, and there are more of them. RFC
+        # 4821 section 7.7: first the size that nearly every path takes, then half.
         low = config.black_hole_mtu
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2
         if front > _text(tcb, mtu):
             sizes.passes_mtu = mtu
-            # It may have been an outage: the larger size is tried again soon, and to blame if it is lost again.
+            # It may have been an outage: try the larger size again soon, and blame it if it is lost
+            # again.
             _lower(tcb, mtu, now, config.black_hole_retry_s)
 
 
 def _lower(tcb: Tcb, mtu: int, now: float, for_s: float | None = None) -> None:
-    tcb.path.lower_mtu(mtu, now, for_s)  # which calls `path_mtu_changed` on every connection that it concerns
+    # This calls `path_mtu_changed` on every connection of the path
+    tcb.path.lower_mtu(mtu, now, for_s)
     _sizes_have_changed(tcb, tcb.mss)
 
 
 def _sizes_have_changed(tcb: Tcb, text: int) -> None:
-    """What was sent and acknowledged before says nothing about the path as it is now."""
+    """The path has changed: forget the sizes sent and acknowledged before."""
     sizes = tcb.sizes
     sizes.sent = text
     sizes.acked = min(sizes.acked, text)

@@ -1,10 +1,13 @@
-"""Header prediction: most segments are just the next ones, and need few of the questions of RFC 9293 section 3.10.7.4.
+"""Header prediction: most segments are the expected ones and need few tests of 3.10.7.4.
 
-Van Jacobson's idea ("Compressing TCP/IP Headers" and his 1988 notes on the BSD code): while a connection is ESTABLISHED
-and nothing is lost, late, closing or urgent, a segment either brings the next octets or acknowledges the next ones, or
-both. Then of the eight steps what is left is: take the timestamp, take the acknowledgment, take the text. Whatever is
-not exactly as expected goes the full way, `segment_arrives.py`, with the same bytes; a segment that is predicted leaves
-the TCB as that way would have left it (tests/tcp/test_predict.py), since the parts that do the work are the same.
+The idea is Van Jacobson's ("Compressing TCP/IP Headers", RFC 1144, and his 1988 notes on the BSD
+code). While a connection is ESTABLISHED and nothing is lost, late, closing or urgent, a segment
+brings the next octets, or acknowledges the next octets, or both. Of the eight steps three parts are
+then left: take the timestamp, process the ACK, take the text.
+
+A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
+segment leaves the TCB as `segment_arrives.py` would have left it (tests/tcp/test_predict.py),
+because both call the same functions.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ from stack.tcp.tcb import Tcb
 from stack.tcp.timestamps import LAYOUT
 from stack.wire.tcp import ACK, HEADER_LENGTH, PSH
 
-# Behind the ports: sequence and acknowledgment number, offset and control bits, window; checksum and urgent pointer are
-# skipped, since the one was verified and the other means nothing without URG. Then the Timestamps option, laid out as
-# appendix A of RFC 7323 has it.
+# After the ports: sequence number, acknowledgment number, data offset and control bits, window.
+# Checksum and urgent pointer are skipped: the checksum was verified, and the pointer has no meaning
+# without URG. Then the Timestamps option, laid out as in appendix A of RFC 7323.
 _PLAIN = Struct(">4xIIHH")
 _STAMPED = Struct(">4xIIHH4xIII")
 _STAMPED_LENGTH = HEADER_LENGTH + 12
@@ -31,15 +34,15 @@ _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
 _ESTABLISHED = State.ESTABLISHED
 
-# What `predicted` says. After TEXT_ALONE nothing has changed but what text changes: another such segment would be
-# predicted just so.
+# The results of `predicted`. After DATA_ONLY nothing has changed except what text changes, so that
+# the next segment, if it has the same form, would be predicted as well.
 NOT_PREDICTED, PREDICTED, DATA_ONLY = 0, 1, 2
 
 
 def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
-    """Process a segment (header and text; its checksum is right) if it is what was expected.
+    """Process a segment (header and text, with the checksum verified) if it is the expected one.
 
-    NOT_PREDICTED: it is not, and nothing was touched.
+    NOT_PREDICTED: it is not, and the connection is unchanged.
     """
     timestamps = tcb.timestamps
     ts_ecr = -1
@@ -65,8 +68,8 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or not (acked or text)
         or not window
         or not tcb.snd_wnd
-        or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND was taken from a newer segment
-        # Loss, reordering, an end, a mark, want of memory, an observer: the full path looks after them.
+        or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND is from a newer segment
+        # Loss, reordering, a FIN, ECN, low memory and tracing are left to segment_arrives.
         or tcb.receive_buffer.held
         or tcb.recovering
         or tcb.rto_recovery
@@ -99,9 +102,10 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
 
 
 def deliver_train(tcb: Tcb, texts: list[bytes | memoryview], length: int) -> None:
-    """Process segments like the one before them, which was TEXT_ALONE: only SEG.SEQ goes on, by `length` octets each.
+    """Process segments that follow a DATA_ONLY one and differ from it only in SEG.SEQ and text.
 
-    They fit the window, and nothing else has happened to the connection. `texts` is left to the receive buffer.
+    Each has `length` octets. The caller has checked that they fit the window and that nothing else
+    has happened to the connection. The receive buffer keeps the objects in `texts`.
     """
     count = len(texts) * length
     tcb.receive_buffer.extend(texts, count)

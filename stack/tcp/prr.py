@@ -1,24 +1,25 @@
-"""Proportional rate reduction: how much each ACK in recovery lets out, so that the rate comes down to ssthresh evenly.
+"""Proportional rate reduction: how much each ACK in recovery allows to be sent.
 
-See RFC 6937 section 3; the reduction bound is the slow-start one (PRR-SSRB). All amounts are octets.
+The rate falls evenly to ssthresh. See RFC 6937 section 3; the reduction bound is the slow-start one
+(PRR-SSRB). All amounts are octets.
 """
 
 from __future__ import annotations
 
 
 class Prr:
-    """prr_delivered, prr_out and RecoverFS; `allowance` is sndcnt, less what was sent since the last ACK."""
+    """prr_delivered, prr_out and RecoverFS; `allowance` is sndcnt less what was sent since."""
 
     __slots__ = ("allowance", "delivered", "out", "recover_fs")
 
     def __init__(self, flight: int, mss: int) -> None:
-        """Recovery begins with `flight` octets outstanding. Its first retransmission is not made to wait."""
+        """Recovery begins with `flight` octets outstanding. The first retransmission may go now."""
         self.delivered = self.out = 0
         self.recover_fs = max(flight, 1)
         self.allowance = mss
 
     def on_ack(self, delivered: int, pipe: int, ssthresh: int, mss: int) -> None:
-        """`delivered` octets were acknowledged or SACKed by this ACK; `pipe` are in the network."""
+        """This ACK acknowledges or SACKs `delivered` octets; `pipe` octets are in the network."""
         self.delivered += delivered
         if pipe > ssthresh:
             allowed = -(-self.delivered * ssthresh // self.recover_fs) - self.out
@@ -27,6 +28,6 @@ class Prr:
         self.allowance = max(allowed, 0)
 
     def sent(self, octets: int) -> None:
-        """So much was sent, new or again."""
+        """Account for `octets` that were sent, new or again."""
         self.out += octets
         self.allowance = max(self.allowance - octets, 0)

@@ -1,8 +1,11 @@
-"""RACK: a segment is lost when one that was sent later has arrived and it has had time enough to arrive, too.
+"""RACK: a segment is lost if a later one has arrived, and it has had enough time to arrive as well.
 
-See RFC 8985 sections 5 and 6. Octets have the numbers of `scoreboard.py`. One record is kept for each transmission,
-however long, and split where the peer has only a part of it. Segments never retransmitted lie in `_segments` and in
-`_order` alike; the second is sorted by the time of sending, so that looking for losses costs only what it finds.
+See RFC 8985 sections 5 and 6. Octets are numbered as in `scoreboard.py`. There is one record for
+each transmission, however long it was; a record is split when the peer has received only a part of
+it.
+
+`_segments` holds the records by octet number. `_order` holds those that may still be found lost, by
+time of sending, so that looking for losses costs no more than the losses it finds.
 """
 
 from __future__ import annotations
@@ -14,20 +17,22 @@ from operator import itemgetter
 
 from stack.tcp.scoreboard import DUP_THRESH
 
-_REO_WND_PERSIST = 16  # section 6.2 step 4: loss recoveries without a DSACK until the window is small again
+# Section 6.2 step 4: so many recoveries without a DSACK make the window small again
+_REO_WND_PERSIST = 16
 
-# A record is [xmit_ts, end, start, state]: sorted by them, records stand in the order of RACK_sent_after.
+# A record is the list [xmit_ts, end, start, state]: see tcb.py. Sorting records puts them in the
+# order of RACK_sent_after.
 Record = list[float]
 _XMIT_TS, _END, _START, _STATE = range(4)
 _SACKED, _LOST, _RETRANSMITTED, _GONE = 1, 2, 4, 8
 _start_of = itemgetter(_START)
-_NOTHING_LOST: list[tuple[float, Record]] = []  # on nearly every connection: never written to
+_NOTHING_LOST: list[tuple[float, Record]] = []  # shared, never written to: see tcb.py
 
 
 class Rack:
-    """RFC 8985 section 5.3's variables: `xmit_ts`, `end_seq`, `rtt`, `min_rtt`, `reo_wnd` and so on, in seconds.
+    """RFC 8985 section 5.3's variables: `xmit_ts`, `end_seq`, `rtt`, `min_rtt`, `reo_wnd`, ...
 
-    `lost` is how many octets are lost and not sent again.
+    Times are in seconds. `lost` is how many octets are marked lost and not sent again.
     """
 
     __slots__ = (
@@ -37,15 +42,16 @@ class Rack:
     )  # fmt: skip
 
     def __init__(self, min_rtt_window_s: float) -> None:
-        self._segments: list[Record] = []  # every octet that is not acknowledged, by number
-        self._order: list[Record] = []  # those that may still turn out to be lost, and some that may not any more
+        self._segments: list[Record] = []  # all octets that are not acknowledged, by number
+        # The records that may still be found lost, and some that no longer can
+        self._order: list[Record] = []
         self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
-        self.has_resent = False  # then it matters which transmission an ACK answers
+        self.has_resent = False  # if so, it matters which transmission an ACK answers
         self._fack: float = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
-        self._min_rtt = self._min_rtt_before = inf  # in this window of time and in the one before
+        self._min_rtt = self._min_rtt_before = inf  # in this time window and in the one before
         self.xmit_ts: float = -inf
         self.end_seq: float = 0
         self.rtt = 0.0
@@ -59,16 +65,16 @@ class Rack:
 
     @property
     def min_rtt(self) -> float:
-        """The shortest round trip lately (6.2 step 1): of one to two windows of time."""
+        """The shortest round trip in the last one to two time windows (6.2 step 1)."""
         return min(self._min_rtt, self._min_rtt_before)
 
     @property
     def front_was_resent(self) -> bool:
-        """The first octets that are not acknowledged were sent more than once already."""
+        """Whether the first unacknowledged octets have been retransmitted."""
         return bool(self._segments) and bool(int(self._segments[0][_STATE]) & _RETRANSMITTED)
 
     def last_resent(self, end: int) -> float:
-        """When the last of the retransmissions was made whose octets begin before `end`; -inf when there was none."""
+        """When octets before `end` were last retransmitted; -inf if they never were."""
         last = -inf
         for record in self._segments:
             if record[_START] >= end:
@@ -106,9 +112,10 @@ class Rack:
     # --- 6.2: upon receiving an ACK
 
     def delivered(self, high_ack: int, sacked: list[tuple[int, int]], now: float, echo_at: float) -> None:  # hot
-        """Steps 1 to 3: everything before `high_ack` is acknowledged, and the ranges are SACKed for the first time.
+        """Steps 1 to 3: octets before `high_ack` were acknowledged, and those in `sacked` SACKed.
 
-        `echo_at` is when the peer's timestamp says that what it answers was sent; inf when it does not say.
+        `echo_at` is when the segment was sent that the peer's timestamp echoes; inf if there is no
+        echo.
         """
         newly_delivered: list[Record] = []
         segments = self._segments
@@ -143,11 +150,12 @@ class Rack:
             self._update(newly_delivered, now, echo_at)
 
     def _update(self, newly_delivered: list[Record], now: float, echo_at: float) -> None:
-        """RACK_update, in ascending order of xmit_ts, and RACK_detect_reordering, of end_seq."""
+        """RACK_update, in the order of xmit_ts, and RACK_detect_reordering, in that of end_seq."""
         for xmit_ts, end, _, state in newly_delivered:
             rtt = now - xmit_ts
             if int(state) & _RETRANSMITTED:
-                if echo_at < xmit_ts or rtt < self.min_rtt:  # it answers an earlier transmission
+                # The ACK answers an earlier transmission
+                if echo_at < xmit_ts or rtt < self.min_rtt:
                     continue
             else:
                 self.measured(rtt, now)
@@ -171,7 +179,7 @@ class Rack:
             self._min_rtt = rtt
 
     def dsack(self, snd_nxt: int) -> None:
-        """Step 4: a DSACK came, so the window was too small; it grows once a round trip."""
+        """Step 4: after a DSACK, enlarge the reordering window, at most once a round trip."""
         if self.dsack_round is None:
             self.dsack_round = snd_nxt
             self._reo_wnd_mult += 1
@@ -189,7 +197,7 @@ class Rack:
             self._reo_wnd_mult = 1
 
     def update_reo_wnd(self, in_recovery: bool, segs_sacked: int, srtt: float) -> None:
-        """RACK_update_reo_wnd, the window itself."""
+        """RACK_update_reo_wnd: compute the reordering window."""
         if not self.reordering_seen and (in_recovery or max(segs_sacked, self.sacked_records) >= DUP_THRESH):
             self.reo_wnd = 0.0
         else:
@@ -197,9 +205,10 @@ class Rack:
             self.reo_wnd = min(self._reo_wnd_mult * shortest / 4, srtt) if shortest < inf else 0.0
 
     def detect_loss(self, now: float) -> float:
-        """Step 5, RACK_detect_loss: mark what is lost; return when to look again, inf if no ACK comes.
+        """Step 5, RACK_detect_loss: mark what is lost; return when to look again if no ACK comes.
 
-        That is when the first of the others would be lost: one that is due later is looked for then.
+        It returns the time at which the next record would be lost, inf for none. Records after that
+        one are looked at then.
         """
         order = self._order
         done = 0
@@ -233,7 +242,7 @@ class Rack:
             self.lost -= int(record[_END] - record[_START])
 
     def next_lost(self, mss: int) -> tuple[int, int] | None:
-        """The lowest lost octets that were not sent again, at most `mss` of them."""
+        """The lowest lost octets that have not been sent again, at most `mss` of them."""
         heap = self._lost_heap
         while heap:
             start, record = heap[0]
@@ -245,21 +254,22 @@ class Rack:
     # --- 6.3: upon RTO expiration
 
     def timed_out(self, now: float) -> None:
-        """Mark the first segment as lost, and of the others those that have had their time.
+        """After an RTO, mark the first segment lost, and those others whose time is over.
 
-        What was SACKED counts as the others do: the receiver may have thrown it away (RFC 2018 section 5).
+        SACKed octets are treated like the others: the receiver may have thrown them away (RFC 2018
+        section 5).
         """
         self.sacked_records = 0
         for index, record in enumerate(self._segments):
             state = int(record[_STATE])
-            if state & _SACKED:  # whose acknowledgment will say nothing about when it arrived
+            if state & _SACKED:  # its ACK will not tell when it arrived
                 record[_STATE] = state & ~_SACKED | _RETRANSMITTED
             if not state & _LOST and (not index or record[_XMIT_TS] + self.rtt + self.reo_wnd <= now):
                 self._mark_lost(record)
         self._rebuild()
 
     def unmark_lost(self) -> None:
-        """Nothing was lost: what is marked so is only late."""
+        """Nothing was lost: the segments marked lost are only late."""
         for record in self._segments:
             self._not_lost(record)
         self.reordering_seen = True
@@ -273,7 +283,7 @@ class Rack:
     # --- pieces
 
     def _trim(self, record: Record, start: int) -> None:
-        """What lies before `start` is acknowledged."""
+        """The octets before `start` are acknowledged: shorten the record."""
         lost = int(record[_STATE]) & _LOST
         if lost:
             self.lost -= int(start - record[_START])
@@ -282,14 +292,14 @@ class Rack:
             heappush(self._lost_heap, (start, record))
 
     def _cut_out(self, start: int, end: int) -> tuple[int, int]:
-        """Split the records so that some of them cover exactly `start` to `end`; return the range of their indices."""
+        """Split records so that they meet at `start` and `end`; return the indices between."""
         if start >= end or not self._segments:
             return 0, 0
         first = self._cut(start)
         return first, self._cut(end)
 
     def _cut(self, at: int) -> int:
-        """The index of the record that begins at `at`, which is made if need be."""
+        """The index of the record that begins at `at`; a record that contains `at` is split."""
         segments = self._segments
         index = bisect_right(segments, at, key=_start_of) - 1
         if index < 0:

@@ -1,7 +1,7 @@
-"""Loss recovery for connections that use SACK: when it begins, what each acknowledgment does to it, when it ends.
+"""Loss recovery with SACK: when it begins, what each ACK does during it, and when it ends.
 
-See RFC 6675 section 5, RFC 2883 section 5 and RFC 8985, which replaces the first where it is in use. What is sent
-meanwhile is chosen in `output.py`, when the batch is over.
+See RFC 6675 section 5, RFC 2883 section 5 and RFC 8985, which replaces RFC 6675's loss detection
+where it is in use. What to send during recovery is chosen in `output.py`, when the batch is over.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from stack.tcp.timestamps import TICKS_PER_SECOND
 
 
 def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int, now: float) -> None:
-    """One ACK: `acked` octets were acknowledged cumulatively, of `flight` that were outstanding before it."""
+    """Process one ACK.
+
+    `acked` octets were acknowledged cumulatively; `flight` octets were outstanding before the ACK.
+    """
     blocks = blocks_of(seg)
     if not acked and not blocks and tcb.tlp_end is None:
-        return  # it says nothing of what is in flight; what time alone says, the reordering timer will
+        return  # the ACK has no news of the data in flight; the reordering timer covers the rest
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     dsack = False
@@ -51,7 +54,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
 
 
 def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: float) -> None:
-    """As `sack_ack`, for an ACK of `acked` new octets without SACK blocks, while no loss probe is in flight."""
+    """`sack_ack` for `acked` new octets without SACK blocks, with no loss probe in flight."""
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     tcb.duplicate_acks = 0
@@ -68,13 +71,13 @@ def _update_recovery(
     delivered: int,
     now: float,
 ) -> None:
-    """Act on an ACK that the scoreboard has recorded.
+    """Act on an ACK that the scoreboard has recorded: enter or leave recovery, or open the window.
 
-    `newly_sacked` holds the ranges that this ACK SACKs for the first time. `delivered` is the number of octets that it
-    reports as arrived, by SACK or cumulatively.
+    `newly_sacked` holds the ranges that this ACK SACKs for the first time. `delivered` is the
+    number of octets that it reports as arrived, by SACK or cumulatively.
     """
     if newly_sacked:
-        tcb.wakes |= WAKE_WRITABLE  # it lets new data go, which the user may have to bring
+        tcb.wakes |= WAKE_WRITABLE  # new data may be sent, which the user may have to supply
     rack = tcb.rack
     if rack is not None:
         _rack(tcb, board, rack, ts_ecr, newly_sacked, dsack, now)
@@ -83,7 +86,7 @@ def _update_recovery(
         _leave(tcb)
     if not tcb.recovering and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board):
         _enter(tcb, board, now)
-        if rack is not None:  # the reordering window is another one in recovery
+        if rack is not None:  # the reordering window may differ in recovery
             tcb.reo_deadline = _detect(tcb, board, rack, now)
     if acked and not in_recovery and not tcb.recovering:
         grow_window(tcb, acked, now)
@@ -91,36 +94,45 @@ def _update_recovery(
     if tcb.recovering and tcb.prr is not None:
         if delivered > 0:
             tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
-        if rack is not None and not tcb.prr.out:  # the first retransmission is not made to wait for another ACK
+        # The first retransmission does not wait for another ACK
+        if rack is not None and not tcb.prr.out:
             tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
 
 
 def grow_window(tcb: Tcb, acked: int, now: float) -> None:
-    """`acked` new octets were acknowledged, and nothing is being recovered: the congestion window may grow."""
-    if gt(tcb.snd_una, tcb.recover):  # drawn along, or after 2**31 octets it would seem to lie ahead
+    """Open the congestion window for `acked` new octets outside recovery (RFC 5681 section 3.1)."""
+    # Keep `recover` close, or after 2**31 octets it would seem to lie ahead
+    if gt(tcb.snd_una, tcb.recover):
         tcb.recover = add(tcb.snd_una, -1)
-    if 2 * tcb.settled_flight >= tcb.congestion.cwnd:  # a window that was not used says nothing about the network
+    # A window that was not in use is no evidence of capacity
+    if 2 * tcb.settled_flight >= tcb.congestion.cwnd:
         tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
 
 
 def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
-    """RFC 2883 section 5: the first block reports a duplicate if it lies below this segment's own acknowledgment, or
-    within the second block."""
+    """RFC 2883 section 5: whether the first block reports a duplicate.
+
+    It does if it lies below this segment's own acknowledgment, or within the second block.
+    """
     left, right = blocks[0]
     return right <= seg_ack or (len(blocks) > 1 and blocks[1][0] <= left and right <= blocks[1][1])
 
 
 def _pipe(tcb: Tcb, board: Scoreboard) -> int:
-    """What is in the network: RFC 6675's estimate, or RACK's."""
+    """How many octets are in the network: RFC 6675's estimate, or RACK's."""
     if tcb.rack is not None:
         return tcb.flight - tcb.extra_flight
     return board.set_pipe(board.high_ack + tcb.flight, tcb.congestion.mss)
 
 
 def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
-    """RFC 6675: three ACKs with news, or IsLost(HighACK + 1). RFC 8985: some segment is marked lost.
+    """Whether to begin recovery.
 
-    Not before what was outstanding at the last timeout is acknowledged (RFC 6675 section 5.1).
+    - RFC 6675: three ACKs have SACKed new octets, or IsLost(HighACK + 1) is true.
+    - RFC 8985: a segment is marked lost.
+
+    Recovery does not begin until everything that was outstanding at the last loss or timeout is
+    acknowledged (RFC 6675 section 5.1).
     """
     if tcb.rto_recovery or not ge(tcb.snd_una, tcb.recover):
         return False
@@ -130,13 +142,15 @@ def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
 
 
 def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
-    """RFC 6675 (4.1) to (4.3): the window is reduced once for all that is lost of what is outstanding now."""
+    """RFC 6675 (4.1) to (4.3): reduce the window, once for all losses in what is outstanding."""
     flight = tcb.limited_flight if tcb.duplicate_acks else tcb.flight
     tcb.recovering = True
     tcb.recover = tcb.snd_nxt
     tcb.tlp_end = None
     tcb.congestion.on_loss(flight, now)
-    if tcb.rack is None or not tcb.rack.front_was_resent:  # the answer to that would seem older than this recovery
+    # If the front was retransmitted before, the ACK of that would look older than this recovery,
+    # and the recovery spurious.
+    if tcb.rack is None or not tcb.rack.front_was_resent:
         undo.loss_assumed(tcb, now)
     if tcb.ecn is not None:
         tcb.ecn.reduced(tcb.snd_nxt)
@@ -152,9 +166,14 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
 
 
 def _leave(tcb: Tcb) -> None:
-    """All that was outstanding at the loss is acknowledged; what was SACKed beyond stays on the scoreboard."""
-    if tcb.recovering:  # the answer to a timeout's one segment opens the window again, though (RFC 5681 section 3.1)
-        tcb.settled_flight = tcb.flight  # without what was SACKed
+    """All that was outstanding at the loss is acknowledged: recovery is over.
+
+    Ranges SACKed beyond that stay on the scoreboard.
+    """
+    # Not after a timeout: there the ACK of the one retransmitted segment must open the window (RFC
+    # 5681 section 3.1).
+    if tcb.recovering:
+        tcb.settled_flight = tcb.flight  # `grow_window` is not to count what was SACKed
     tcb.recovering = tcb.rto_recovery = False
     tcb.prr = None
     if tcb.rack is not None:
@@ -164,7 +183,7 @@ def _leave(tcb: Tcb) -> None:
 
 
 def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
-    """Section 5.1, RFC 2018 section 5: after a timeout what the receiver said before counts no more."""
+    """RFC 6675 section 5.1, RFC 2018 section 5: after a timeout, forget all earlier SACK blocks."""
     board.clear()
     tcb.tlp_end = None
     tcb.extra_flight = 0
@@ -177,9 +196,9 @@ def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
 def _rack(
     tcb: Tcb, board: Scoreboard, rack: Rack, ts_ecr: int, newly_sacked: list[tuple[int, int]], dsack: bool, now: float
 ) -> None:
-    """RFC 8985 section 6.2."""
+    """RFC 8985 section 6.2: the steps for one ACK."""
     echo_at = inf
-    if ts_ecr > 0 and rack.has_resent:  # the tick may have begun later than the segment was sent
+    if ts_ecr > 0 and rack.has_resent:  # the latest time at which the segment can have been sent
         echo_at = now - tcb.timestamps.elapsed_s(ts_ecr, now) + 1 / TICKS_PER_SECOND
     rack.delivered(board.high_ack, newly_sacked, now, echo_at)
     if rack.dsack_round is not None:
@@ -190,7 +209,7 @@ def _rack(
 
 
 def _detect(tcb: Tcb, board: Scoreboard, rack: Rack, now: float) -> float:
-    """Steps 4 and 5; return when to look again."""
+    """RFC 8985 section 6.2, steps 4 and 5; return when to look for losses again."""
     srtt_s = tcb.rtt.srtt_s
     rack.update_reo_wnd(
         tcb.recovering or tcb.rto_recovery, board.sacked // tcb.congestion.mss, inf if srtt_s is None else srtt_s
@@ -199,7 +218,7 @@ def _detect(tcb: Tcb, board: Scoreboard, rack: Rack, now: float) -> float:
 
 
 def reordering_timeout(tcb: Tcb, now: float) -> None:
-    """RACK_detect_loss_and_arm_timer: no ACK came, but time has passed."""
+    """RACK_detect_loss_and_arm_timer: the reordering timer has expired without an ACK."""
     board, rack = tcb.scoreboard, tcb.rack
     assert board is not None
     assert rack is not None
@@ -209,8 +228,9 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
         tcb.reo_deadline = _detect(tcb, board, rack, now)
         tcb.extra_flight = board.sacked + rack.lost
         if tcb.prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
-            # No ACK says that anything has left the network, which is as full as when it lost the segment: sent now,
-            # it would be lost again. What is in flight brings ACKs within a round trip, or all of it is lost, too.
+            # No ACK has reported that anything left the network, so it is as full as when it
+            # dropped the segment. A retransmission now would be dropped too. Wait a round trip:
+            # either ACKs come within it, or everything in flight is lost.
             tcb.prr.allowance = 0
             tcb.reo_deadline = min(tcb.reo_deadline, now + rack.rtt)
     elif tcb.prr is not None and tcb.recovering and not tcb.prr.out:

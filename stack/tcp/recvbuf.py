@@ -1,7 +1,8 @@
-"""What has arrived and the user has not read yet, and, beyond a gap, what arrived too early.
+"""The receive buffer: text that the user has not read, and out-of-order text behind a gap.
 
-See RFC 9293 section 3.10.7.4, seventh step: "segments with higher beginning sequence numbers SHOULD be held for later
-processing" (SHLD-31). Octets are addressed by their distance from the first one of the stream, which does not wrap.
+See RFC 9293 section 3.10.7.4, seventh step: "segments with higher beginning sequence numbers SHOULD
+be held for later processing" (SHLD-31). Octets are addressed by their distance from the first octet
+of the stream, which does not wrap.
 """
 
 from __future__ import annotations
@@ -14,31 +15,33 @@ from typing import cast
 from stack.frame_buffer import FrameBuffer
 from stack.wire.checksum import Buffer
 
-# Chunks smaller than this are joined: their bookkeeping must not outweigh what they hold.
+# Chunks smaller than this are joined, because an object for each would take more memory than its
+# data.
 JOIN_BELOW = 1024
 
-# Text as long as this is kept where the link has put it, if it fills half of that place: the memory that data takes up
-# must not be much more than the data.
+# Text at least this long stays in the frame buffer in which it arrived, if it fills half of that
+# buffer. Otherwise a buffer would take much more memory than its data.
 KEEP_FROM = 32_000
 
-# What a run takes beside its octets: the objects that hold it here, and its edges in `SackReporter`.
+# The memory of a run beside its octets: the objects that hold it here, and its edges in
+# `SackReporter`.
 RUN_BYTES = 256
 
-_NO_RUNS: list[tuple[int, bytes]] = []  # of every connection on which nothing is out of order: never written to
+_NO_RUNS: list[tuple[int, bytes]] = []  # shared, never written to: see tcb.py
 
 _start_of = itemgetter(0)
 
 
 class ReceiveBuffer:
-    """In-order data as a queue of chunks that nobody changes, out-of-order data as a sorted list of disjoint runs.
+    """In-order data as a queue of immutable chunks; out-of-order data as sorted, disjoint runs.
 
-    `next` is the stream offset of RCV.NXT, `size` the number of octets a reader could have now, `held` the number of
-    octets waiting behind a gap. At most `max_runs` runs are held: more would be an attack (SegmentSmack).
+    `next` is the stream offset of RCV.NXT, `size` the number of octets that can be read now, `held`
+    the number of octets behind a gap. At most `max_runs` runs are held: more would be an attack
+    (SegmentSmack).
 
-    Memory is held beside `size`: `head` octets of the first chunk, which were read already; `spare` octets of frame
-    buffers around the text that they are kept for; and `held_cost` for what waits behind a gap, overhead included.
-
-    The queue is a list, not a deque, for `SendBuffer`'s reason.
+    The memory budget also counts octets that are in none of these: `head` octets of the first chunk
+    were read already; `spare` octets of the frame buffers hold no data; `held_cost` is `held` with
+    its overhead. The queue is a list for the reason in tcb.py.
     """
 
     __slots__ = ("_chunks", "_max_runs", "_runs", "head", "held", "held_cost", "next", "size", "spare")
@@ -47,7 +50,7 @@ class ReceiveBuffer:
         self._chunks: list[bytes | memoryview] = []
         self.head = 0
         self._max_runs = max_runs
-        self._runs = _NO_RUNS  # where each begins, and what it is
+        self._runs = _NO_RUNS  # (offset of the first octet, octets) of each run
         self.next = 0
         self.size = 0
         self.held = 0
@@ -55,11 +58,11 @@ class ReceiveBuffer:
         self.held_cost = 0
 
     def append(self, data: Buffer) -> None:
-        """Add in-order data: one copy, into an immutable chunk, or none, where a whole frame buffer may be kept."""
+        """Add in-order data: copied once into an immutable chunk, or left in its frame's buffer."""
         count = len(data)
         chunks = self._chunks
         if count < JOIN_BELOW and chunks and len(chunks[-1]) + count <= JOIN_BELOW:
-            chunks[-1] = b"".join((chunks[-1], data))  # a chunk that a reader already has stays as it is
+            chunks[-1] = b"".join((chunks[-1], data))  # a new object: a reader may hold the old one
         elif count >= KEEP_FROM and isinstance(data, memoryview):
             chunk = kept(data)
             chunks.append(chunk)
@@ -71,7 +74,7 @@ class ReceiveBuffer:
         self.next += count
 
     def extend(self, chunks: list[bytes | memoryview], count: int) -> None:
-        """Add in-order data, `count` octets in chunks that nobody changes and that are too large to be joined."""
+        """Add in-order data: `count` octets in immutable chunks that are too large to be joined."""
         self._chunks += chunks
         if len(chunks[0]) >= KEEP_FROM:
             for chunk in chunks:
@@ -81,9 +84,9 @@ class ReceiveBuffer:
         self.next += count
 
     def insert(self, offset: int, data: Buffer) -> int:
-        """Put `data` where it belongs; return by how much `next` moved.
+        """Put `data` where it belongs in the stream; return by how much `next` moved.
 
-        Octets that are here already are not stored again (and not changed: the first copy wins). Returns -1 when the
+        Octets that are here already are not stored again: the first copy wins. Returns -1 when the
         data was refused because too many runs are held.
         """
         before = self.next
@@ -110,12 +113,13 @@ class ReceiveBuffer:
             index -= 1
         position = offset
         while position < end:
-            if index < len(runs) and runs[index][0] <= position:  # covered here: go on behind this run
+            # Already held: continue after this run
+            if index < len(runs) and runs[index][0] <= position:
                 position = max(position, _end_of(runs[index]))
                 index += 1
                 continue
             stop = min(end, runs[index][0]) if index < len(runs) else end
-            # What fills the gap at RCV.NXT is never refused: it makes runs fewer, not more.
+            # Data at RCV.NXT is never refused, because it reduces the number of runs.
             if len(runs) >= self._max_runs and offset != self.next:
                 return False
             runs.insert(index, (position, bytes(data[position - offset : stop - offset])))
@@ -139,7 +143,7 @@ class ReceiveBuffer:
             del self._runs[:moved]
 
     def read(self, max_bytes: int) -> bytes:
-        """Take up to `max_bytes`; a chunk of bytes that is alone, or as much as fits, is returned without a copy."""
+        """Take up to `max_bytes`. A single chunk of bytes that fits is returned without a copy."""
         chunks = self._chunks
         if not chunks or max_bytes <= 0:
             return b""
@@ -152,7 +156,7 @@ class ReceiveBuffer:
         part = first[self.head :] if self.head else first
         taken = 1
         self.head = 0
-        if available < max_bytes and len(chunks) > 1:  # one copy more is cheaper than one call more
+        if available < max_bytes and len(chunks) > 1:  # one more copy is cheaper than one more call
             parts = [part]
             room = max_bytes - available
             for chunk in islice(chunks, 1, None):
@@ -172,7 +176,7 @@ class ReceiveBuffer:
         return result
 
     def _forget(self, count: int) -> None:
-        """The first chunks were read to their ends."""
+        """Remove the first `count` chunks, which have been read to the end."""
         for chunk in self._chunks[:count]:
             if type(chunk) is memoryview:
                 buffer = cast(FrameBuffer, chunk.obj)
@@ -181,7 +185,7 @@ class ReceiveBuffer:
         del self._chunks[:count]
 
     def peek(self, max_bytes: int, skip: int = 0) -> bytes:
-        """A copy of up to `max_bytes`, from `skip` octets on; nothing is taken."""
+        """Return a copy of up to `max_bytes`, from `skip` octets on, without taking them."""
         parts: list[memoryview] = []
         skip += self.head
         for chunk in self._chunks:
@@ -212,7 +216,7 @@ class ReceiveBuffer:
         return done
 
     def octet(self, offset: int) -> bytes:
-        """The one octet that `read` would return after `offset` others; it stays where it is."""
+        """The one octet that `read` would return after `offset` others; it stays in the buffer."""
         offset += self.head
         for chunk in self._chunks:
             if offset < len(chunk):
@@ -225,7 +229,7 @@ class ReceiveBuffer:
         return [(run[0], _end_of(run)) for run in self._runs]
 
     def cut_held(self, end: int) -> None:
-        """Forget what waits behind a gap from `end` on: the stream ends there."""
+        """Drop out-of-order data from `end` on: the stream ends there."""
         runs = self._runs
         while runs and _end_of(runs[-1]) > end:
             start, run = runs.pop()
@@ -237,21 +241,21 @@ class ReceiveBuffer:
                 self.held_cost += end - start + RUN_BYTES
 
     def forget_held(self) -> None:
-        """Forget what waits behind a gap: nothing will fill it."""
+        """Drop all out-of-order data: the gap will not be filled."""
         self._runs = _NO_RUNS
         self.held = self.held_cost = 0
 
     def clear(self) -> None:
-        """Forget everything that nobody will read any more."""
+        """Drop all data: no user will read it."""
         self.forget_held()
         self._chunks.clear()
         self.head = self.size = self.spare = 0
 
 
 def kept(data: memoryview) -> bytes | memoryview:
-    """Data of a frame as a chunk that nobody changes: as it is, if its buffer is left to us (`FrameBuffer`), or a copy.
+    """The data of a frame as an immutable chunk: left in its `FrameBuffer`, or a copy.
 
-    Only a buffer that it fills half is worth keeping.
+    A buffer is kept only if the data fills half of it.
     """
     buffer = data.obj
     if type(buffer) is not FrameBuffer or buffer.kept or 2 * len(data) < len(buffer):

@@ -16,15 +16,16 @@ class RttEstimator:
         self.rttvar_s = 0.0
         self.rto_s = config.rto_initial_s  # 2.1: until a measurement has been made
         self._backoff = 1
-        self._answered = 0  # answers in a row that ended the back-off without a sample
+        self._answered = 0  # answers that ended the back-off without a sample, in a row
         self.samples = 0
 
     def sample(self, measured_s: float, expected_samples: int = 1) -> None:
         """Take one round-trip measurement into SRTT, RTTVAR and RTO.
 
-        `measured_s` is in seconds and must not come from a retransmitted segment (Karn, section 3) unless timestamps
-        tell which transmission was answered. RFC 6298 sections 2.2 and 2.3; the clock granularity G is
-        `config.clock_granularity_s`. `expected_samples` a round trip share the weight of one (RFC 7323 appendix G).
+        `measured_s` is in seconds and must not come from a retransmitted segment (Karn, section 3)
+        unless timestamps tell which transmission was answered. RFC 6298 sections 2.2 and 2.3; the
+        clock granularity G is `config.clock_granularity_s`. `expected_samples` measurements a round
+        trip share the weight of one (RFC 7323 appendix G).
         """
         self.samples += 1
         self._answered = 0
@@ -44,17 +45,18 @@ class RttEstimator:
             self._backoff *= 2
 
     def answered(self) -> None:
-        """The peer has answered, without telling how long that took: the path lives, and the back-off is over.
+        """The peer has answered, though not in a known time: the path works, so end the back-off.
 
-        A few times in a row: where the path has become slower than the RTO, each answer is late and none gives a
-        sample, so that the back-off must go on until one does (section 5, Karn's algorithm).
+        This is done only a few times in a row. If the path has become slower than the RTO, each
+        answer is late and none gives a sample. The back-off must then go on until one does (section
+        5, Karn's algorithm).
         """
         if self._answered < self._config.rto_answers_without_sample:
             self._answered += 1
             self._backoff = 1
 
     def syn_was_retransmitted(self) -> None:
-        """5.7: the handshake gave no measurement and lost a SYN, so begin the data phase with a cautious RTO."""
+        """5.7: a SYN was lost and gave no sample: begin the data phase with a cautious RTO."""
         if self.srtt_s is None:
             self.rto_s = max(self.rto_s, self._config.rto_after_syn_loss_s)
             self._backoff = 1

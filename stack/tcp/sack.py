@@ -1,7 +1,7 @@
-"""What the receiver reports beside the cumulative acknowledgment: the blocks behind gaps, and duplicates.
+"""The receiver's SACK blocks: ranges behind gaps, and duplicates.
 
-See RFC 2018 sections 3 and 4, RFC 2883 section 4. Numbers are distances from the first octet of the peer's stream, as
-in `recvbuf.py`; only what goes into the option is a sequence number.
+See RFC 2018 sections 3 and 4, RFC 2883 section 4. Octets are numbered by their distance from the
+first octet of the peer's stream, as in `recvbuf.py`. The option itself has sequence numbers.
 
                          +--------+--------+
                          | Kind=5 | Length |
@@ -24,8 +24,9 @@ from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
 
 _PAIR = Struct("!II")
-_TIMESTAMPS_ONLY = b"\x01\x01\x08\x0a"  # RFC 7323 appendix A: how an ACK without SACK begins
-_REMEMBERED = 8  # blocks whose turn may come again: more than fit, as some merge
+# RFC 7323 appendix A: the options of an ACK without SACK begin so
+_TIMESTAMPS_ONLY = b"\x01\x01\x08\x0a"
+_REMEMBERED = 8  # more blocks than fit into an option, because some of them merge
 
 
 def blocks_of(seg: Segment) -> tuple[tuple[int, int], ...]:
@@ -39,22 +40,23 @@ def blocks_of(seg: Segment) -> tuple[tuple[int, int], ...]:
 class SackReporter:
     """The blocks to report, the most recently changed first.
 
-    It knows what `ReceiveBuffer` holds behind a gap, but joined: a thousand segments behind one hole are one block.
+    It records the same ranges as the out-of-order data of `ReceiveBuffer`, but joined: a thousand
+    segments behind one gap are one block.
     """
 
     __slots__ = ("_discarded", "_duplicate", "_ends", "_most", "_recent", "_starts", "pending")
 
     def __init__(self, most_blocks: int) -> None:
         self._most = most_blocks
-        self.pending = False  # there is something to report
+        self.pending = False  # whether there is something to report
         self._starts: list[int] = []
         self._ends: list[int] = []
-        self._recent: list[int] = []  # an octet in each block, in the order in which the blocks are to be reported
+        self._recent: list[int] = []  # an octet of each block, in the order of reporting
         self._duplicate: tuple[int, int] | None = None
         self._discarded: tuple[int, int] | None = None
 
     def arrived(self, start: int, end: int) -> None:
-        """What lies from `start` up to `end` is held behind a gap; it was the last to arrive (RFC 2018 section 4)."""
+        """Octets `start` to `end` were the last to arrive, behind a gap (RFC 2018 section 4)."""
         starts, ends = self._starts, self._ends
         first = bisect_left(ends, start)  # the first block that touches it
         last = bisect_right(starts, end)
@@ -70,29 +72,29 @@ class SackReporter:
         self.pending = True
 
     def already_held(self, start: int, end: int) -> tuple[int, int] | None:
-        """The first part of what lies from `start` up to `end` that is held already (RFC 2883 section 4.2)."""
+        """The first part of octets `start` to `end` that is held already (RFC 2883 section 4.2)."""
         first = bisect_right(self._ends, start)
         if first == len(self._starts) or self._starts[first] >= end:
             return None
         return max(self._starts[first], start), min(self._ends[first], end)
 
     def duplicate(self, start: int, end: int) -> None:
-        """What lies from `start` up to `end` came again after it was acknowledged: to be reported once (RFC 2883)."""
+        """Acknowledged octets, `start` to `end`, came again: report them once (RFC 2883)."""
         self._duplicate = start, end
         self.pending = True
 
     def discarded(self, start: int, end: int) -> None:
-        """What lies from `start` up to `end` has come and was not kept: to be reported once (RFC 2018 section 8)."""
+        """Octets `start` to `end` came and were not kept: report them once (RFC 2018 section 8)."""
         self._discarded = start, end
         self.pending = True
 
     @property
     def duplicate_pending(self) -> bool:
-        """A duplicate was noted and not reported yet."""
+        """Whether a duplicate is still to be reported."""
         return self._duplicate is not None
 
     def advance(self, next_: int) -> None:
-        """RCV.NXT stands at `next_` now: what lies before it is acknowledged the ordinary way."""
+        """RCV.NXT is at `next_` now: blocks before it are acknowledged cumulatively."""
         starts, ends = self._starts, self._ends
         gone = bisect_right(ends, next_)
         if gone:
@@ -101,7 +103,7 @@ class SackReporter:
             self.pending = bool(starts) or self._duplicate is not None or self._discarded is not None
 
     def cut_held(self, end: int) -> None:
-        """Nothing is held from `end` on."""
+        """The receive buffer has dropped everything from `end` on."""
         starts, ends = self._starts, self._ends
         left = bisect_left(starts, end)
         del starts[left:], ends[left:]
@@ -111,7 +113,7 @@ class SackReporter:
         self.pending = bool(starts) or self._duplicate is not None or self._discarded is not None
 
     def forget_held(self) -> None:
-        """Nothing is held any more."""
+        """The receive buffer holds nothing behind a gap any more."""
         self._starts.clear()
         self._ends.clear()
         self._recent.clear()
@@ -124,11 +126,11 @@ class SackReporter:
         return 4 + 8 * count if count else 0
 
     def option(self, base: int, room: int) -> bytes:
-        """The SACK option in at most `room` octets, two no-ops before it; empty when there is nothing to report.
+        """The SACK option in at most `room` octets, after two no-ops; empty without a block.
 
-        `base` is the sequence number of the stream's first octet. A duplicate is reported in the first block and only
-        in one acknowledgment; the block that encloses it follows, as the most recent one. A segment that was not kept
-        is reported once, too.
+        `base` is the sequence number of the stream's first octet. A duplicate is reported in the
+        first block, and only in one ACK. The block that encloses it follows, as the most recent
+        one. A segment that was not kept is also reported once.
         """
         blocks: list[tuple[int, int]] = []
         most = (room - 4) // 8
@@ -147,7 +149,8 @@ class SackReporter:
                 break
             index = bisect_right(self._starts, octet) - 1
             blocks.append((self._starts[index], self._ends[index]))
-        if len(blocks) < most and len(blocks) - reported < len(self._starts):  # more blocks than are remembered
+        # Some are not in _recent
+        if len(blocks) < most and len(blocks) - reported < len(self._starts):
             already_held = set(blocks[reported:])
             for pair in zip(self._starts, self._ends, strict=True):
                 if len(blocks) == most:

@@ -1,14 +1,15 @@
-"""What the peer says it has beyond the cumulative acknowledgment, and what follows from it: RFC 6675 section 4.
+"""The SACK scoreboard of the sender: which octets the peer has received. See RFC 6675 section 4.
 
-Octets are numbered from where the scoreboard began, which does not wrap; `Scoreboard.number` makes such a number of a
-sequence number. The functions have the RFC's names, HighACK is `high_ack` and so on:
+Octets are numbered from where the scoreboard began, and these numbers do not wrap.
+`Scoreboard.number` converts a sequence number. Functions and variables have the RFC's names:
 
     HighACK   the first octet that is not acknowledged (the RFC's HighACK + 1)
     HighData  one past the highest octet sent
     HighRxt   one past the highest octet retransmitted in this recovery
     RescueRxt one past the highest octet when the rescue retransmission was made, or None
 
-The number of ranges is bounded, and so is all work for one ACK (SACK panic and slowness, CVE-2019-11477 and -11478).
+The number of ranges is bounded, and so is the work for one ACK (SACK panic and slowness,
+CVE-2019-11477 and -11478).
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from stack.tcp.seq import MASK
 
 DUP_THRESH = 3  # RFC 5681 section 3.2, RFC 6675 section 2, RFC 8985 section 3.3.2
 _HALF = 0x8000_0000
-_NO_RANGES: list[int] = []  # of every connection from which nothing is missing, nearly always all: never written to
+_NO_RANGES: list[int] = []  # shared, never written to: see tcb.py
 
-# What a range takes: two numbers, and their places in two lists.
+# The memory of a range: two numbers, and their places in two lists.
 RANGE_BYTES = 80
 
 # The rules of NextSeg
@@ -29,9 +30,9 @@ LOST, NEW, MAYBE_LOST, RESCUE = 1, 2, 3, 4
 
 
 class Scoreboard:
-    """The SACKed ranges above HighACK, sorted and disjoint (never touching), and RFC 6675's variables.
+    """The SACKed ranges above HighACK, sorted and disjoint (never touching); RFC 6675's variables.
 
-    `starts` has where each of them begins: its length is their number.
+    `starts` holds the first octet of each range.
     """
 
     __slots__ = ("_ends", "_most", "high_ack", "high_rxt", "rescue_rxt", "sacked", "starts")
@@ -45,7 +46,7 @@ class Scoreboard:
         self.rescue_rxt: int | None = None
 
     def number(self, seq: int, snd_una: int) -> int:
-        """The distance that a sequence number stands for; SND.UNA stands for HighACK."""
+        """The number of an octet, from its sequence number; SND.UNA is HighACK."""
         ahead = (seq - snd_una) & MASK
         return self.high_ack + (ahead if ahead < _HALF else ahead - MASK - 1)
 
@@ -67,16 +68,16 @@ class Scoreboard:
         gone = bisect_right(ends, high_ack)
         self.sacked -= sum(ends[:gone]) - sum(starts[:gone])
         del starts[:gone], ends[:gone]
-        if starts and starts[0] < high_ack:  # a peer that contradicts itself
+        if starts and starts[0] < high_ack:  # the peer contradicts itself
             self.sacked -= high_ack - starts[0]
             starts[0] = high_ack
 
     def update(self, blocks: list[tuple[int, int]], high_data: int, most: int | None = None) -> list[tuple[int, int]]:
-        """Update(): record the SACK blocks of one ACK; return the ranges that were not SACKed before.
+        """Update(): record the SACK blocks of an ACK; return the ranges that are newly SACKed.
 
-        What does not lie between HighACK and HighData is no answer to anything we sent and is ignored, and so is a
-        block that would make more ranges than we keep (`most`, where that is less than usual): its octets then count as
-        not SACKed.
+        A block that does not lie between HighACK and HighData is about octets that we never sent,
+        and is ignored. A block that would need a new range when there are `most` already is ignored
+        too: its octets count as not SACKed.
         """
         if most is None:
             most = self._most
@@ -89,7 +90,8 @@ class Scoreboard:
             last = bisect_right(starts, end)
             if first < last:
                 if starts[first] <= start and end <= ends[first]:
-                    continue  # known: the usual case, as each ACK repeats what the last ones said
+                    # Known already: the usual case, because each ACK repeats earlier blocks
+                    continue
                 position = start
                 for known_start, known_end in zip(starts[first:last], ends[first:last], strict=True):
                     if position < known_start:
@@ -110,12 +112,12 @@ class Scoreboard:
         return newly_sacked
 
     def is_sacked(self, number: int) -> bool:
-        """Whether the peer says it has this octet."""
+        """Whether the peer has SACKed this octet."""
         index = bisect_right(self.starts, number) - 1
         return index >= 0 and number < self._ends[index]
 
     def unsacked_from(self, number: int, stop: int) -> tuple[int, int]:
-        """The first stretch of unSACKed octets at or after `number` and before `stop`; an empty one when none is."""
+        """The first unSACKed range in `number` to `stop`; empty if there is none."""
         index = bisect_right(self.starts, number)
         if index and number < self._ends[index - 1]:
             number = self._ends[index - 1]
@@ -123,7 +125,7 @@ class Scoreboard:
         return min(number, stop), min(end, stop)
 
     def _lost_below(self, mss: int) -> int:
-        """IsLost() is true for every unSACKed octet before this one, and false from it on."""
+        """IsLost() is true for every unSACKed octet before this one, and false for all others."""
         octets = 0
         for count, (start, end) in enumerate(zip(reversed(self.starts), reversed(self._ends), strict=True), 1):
             octets += end - start
@@ -132,7 +134,10 @@ class Scoreboard:
         return self.high_ack
 
     def is_lost(self, number: int, mss: int) -> bool:
-        """IsLost(): DupThresh discontiguous ranges, or more than (DupThresh-1)*SMSS octets, are SACKed above it."""
+        """IsLost(): enough is SACKed above the octet.
+
+        That is DupThresh discontiguous ranges, or more than (DupThresh-1)*SMSS octets.
+        """
         return number < self._lost_below(mss)
 
     def sacked_below(self, number: int) -> int:
@@ -148,15 +153,15 @@ class Scoreboard:
         return number - self.high_ack - self.sacked_below(number) if number > self.high_ack else 0
 
     def set_pipe(self, high_data: int, mss: int) -> int:
-        """SetPipe(): the octets in the network: (a) those not SACKed and not lost, (b) those retransmitted."""
+        """SetPipe(): octets in the network: (a) not SACKed and not lost, (b) retransmitted."""
         not_lost = high_data - self.high_ack - self.sacked - self._holes_below(self._lost_below(mss))
         return not_lost + self._holes_below(self.high_rxt)
 
     def next_seg(self, high_data: int, mss: int, new_data: int) -> tuple[int, int, int] | None:
-        """NextSeg(): what to send next as (first octet, one past the last, rule), or None for nothing.
+        """NextSeg(): what to send next, as (first octet, one past the last, rule); None: nothing.
 
-        `new_data` is how many octets the peer's window lets us send for the first time. A range ends where SACKed data
-        begins: that is not to be sent again.
+        `new_data` is how many unsent octets the peer's window lets us send. A retransmission ends
+        where SACKed octets begin.
         """
         start, end = self.unsacked_from(max(self.high_rxt, self.high_ack), self.highest)
         if start < end and self.is_lost(start, mss):
@@ -179,7 +184,7 @@ class Scoreboard:
         return (start, last, RESCUE) if start < last else None
 
     def retransmitted(self, end: int, rule: int, recovery_point: int) -> None:
-        """(C.2): HighRxt follows every retransmission but the rescue, of which there is one."""
+        """(C.2): every retransmission moves HighRxt, except the rescue, of which there is one."""
         if rule == RESCUE:
             self.rescue_rxt = recovery_point
         else:
@@ -190,7 +195,7 @@ class Scoreboard:
         self.high_rxt = self.rescue_rxt = end
 
     def clear(self) -> None:
-        """After a timeout: the receiver may have reneged, so forget what it said (RFC 2018 section 5)."""
+        """Forget all ranges after a timeout: the receiver may have reneged (RFC 2018 section 5)."""
         self.starts = self._ends = _NO_RANGES
         self.sacked = 0
         self.high_rxt = self.high_ack

@@ -1,4 +1,4 @@
-"""One arriving segment, as the event processing of RFC 9293 section 3.10.7 speaks of it."""
+"""One arriving segment, with the variables of RFC 9293 section 3.10.7."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from stack.wire.checksum import Buffer
 from stack.wire.tcp import ACK, FIN, HEADER_LENGTH, RST, SYN, flag_names
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
-# `wire.tcp.TcpHeader` without the ports and the checksum, which have been used by now.
+# `wire.tcp.TcpHeader` without the ports and the checksum, which the caller has used.
 _FIXED = Struct(">4xIIBBH2xH")
 
 __all__ = ["Segment", "reset_for", "reset_options"]
 
 
 class Segment:
-    """SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP and the control bits; `text` may be a view that dies with the frame.
+    """SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP, the control bits and the text.
 
-    SEG.LEN counts SYN and FIN (section 3.4); what lies outside the receive window is cut off the segment, but not from
-    `whole_len`. `window` is as it stands in the header, not scaled. SEG.TSval and SEG.TSecr are -1 until
-    `read_timestamps` has found them, which is asked only where they were agreed on. `ce` says that the packet has met
-    congestion (RFC 3168); it is looked at only where ECN is in use. `repeats`: its first octets had been acknowledged.
+    - `text` may be a view of the frame; it is not valid after the frame has been processed.
+    - `seg_len` is SEG.LEN, which counts SYN and FIN (section 3.4). It shrinks when octets outside
+      the receive window are cut off; `whole_len` does not.
+    - `window` is as in the header, not scaled.
+    - `ts_val` and `ts_ecr` are -1 until `read_timestamps` finds them. It is called only if
+      timestamps were agreed on.
+    - `ce`: the packet was marked for congestion (RFC 3168); it is valid only where ECN is in use.
+    - `repeats`: its first octets were acknowledged before.
     """
 
     __slots__ = (
@@ -44,7 +48,7 @@ class Segment:
 
     @classmethod
     def parse(cls, data: memoryview) -> Segment:
-        """From the bytes of a segment whose checksum was verified; BadPacket when the header lies."""
+        """Parse a segment whose checksum was verified; BadPacket if the header is invalid."""
         if len(data) < HEADER_LENGTH:
             raise BadPacket("tcp_truncated")
         seq, ack, offset, flags, window, up = _FIXED.unpack_from(data)
@@ -54,7 +58,10 @@ class Segment:
         return cls(seq, ack, flags, window, data[length:], bytes(data[HEADER_LENGTH:length]), up)
 
     def read_timestamps(self) -> bool:
-        """Find SEG.TSval and SEG.TSecr; whether they are there. Without ACK, TSecr means nothing (RFC 7323 3.2)."""
+        """Find SEG.TSval and SEG.TSecr; return whether they are there.
+
+        Without ACK, TSecr has no meaning (RFC 7323 section 3.2).
+        """
         found = timestamps.read(self.raw_options) or self.options().timestamps
         if found is None:
             return False
@@ -64,7 +71,7 @@ class Segment:
         return True
 
     def options(self) -> TcpOptions:
-        """The options, or none when they are malformed: bad options never kill a connection (MUST-7)."""
+        """The options, or none if they are malformed: they never end a connection (MUST-7)."""
         if not self.raw_options:
             return NO_OPTIONS
         try:
@@ -78,15 +85,18 @@ class Segment:
 
 
 def reset_options(segment: Segment) -> bytes:
-    """The options of that reset: what had timestamps gets its own back, with TSval 0 (RFC 7323 section 5.2)."""
+    """The options of the reset from `reset_for`.
+
+    A segment with a timestamp gets it echoed, with TSval 0 (RFC 7323 section 5.2).
+    """
     stamps = segment.options().timestamps
     return b"" if stamps is None else timestamps.option(0, stamps[0])
 
 
 def reset_for(segment: Segment) -> tuple[int, int, int] | None:
-    """The (SEQ, ACK, control bits) of the reset that answers `segment` where no connection is.
+    """The (SEQ, ACK, control bits) of the reset that answers a segment of no connection.
 
-    None for a RST: it is never answered. RFC 9293 section 3.10.7.1.
+    None for a RST, which is never answered. RFC 9293 section 3.10.7.1.
     """
     if segment.flags & RST:
         return None

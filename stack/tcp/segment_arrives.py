@@ -1,9 +1,12 @@
-"""SEGMENT ARRIVES: read this beside RFC 9293 section 3.10.7; the functions have its order and its words.
+"""SEGMENT ARRIVES: the event processing of RFC 9293 section 3.10.7, function by function.
 
-Each of the eight steps of section 3.10.7.4 returns whether the next one follows. Acknowledgments are not sent here but
-noted (`ack_now`, `ack_due`): when the batch of frames is over each connection sends one, on data if there is some
-(MUST-58, MUST-59). Only what arrives out of order is acknowledged at once, as the sender counts those (RFC 5681 section
-4.2).
+Read it beside the RFC: the functions stand in its order and have its names. Each of the eight steps
+of section 3.10.7.4 returns whether the next step follows.
+
+Most acknowledgments are not sent here. The steps only note that one is owed, in `ack_now` and
+`ack_due`. When the batch of frames has been processed, each connection sends one ACK, on a data
+segment if it has one to send (MUST-58, MUST-59). An out-of-order segment is acknowledged at once,
+because the sender counts duplicate ACKs (RFC 5681 section 4.2).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from math import inf
 
 from stack.tcp import seq
 from stack.tcp.acks import process_ack
+from stack.tcp.challenge import challenge_ack, may_challenge
 from stack.tcp.ecn import take_marks
 from stack.tcp.handshake import established, repeat_syn, requeue_early_data, syn_sent_state, take_syn_text
 from stack.tcp.memory import recharge, trim_to_budget
@@ -29,7 +33,10 @@ from stack.wire.tcp import ACK, FIN, RST, SYN, URG
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Process one segment whose checksum is right. Returns whether a reset is to answer it, as 3.10.7.1 says."""
+    """Process one segment whose checksum is right.
+
+    Returns whether the caller must answer it with a reset (3.10.7.1).
+    """
     state = tcb.state
     if state is State.SYN_SENT:
         answer = syn_sent_state(tcb, seg, now)
@@ -37,7 +44,8 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
         if queued is not None:  # "continue processing at the sixth step"
             _process_content(tcb, queued, now)
     elif state in (State.CLOSED, State.LISTEN):
-        answer = True  # 3.10.7.1; LISTEN is the listener's (handshake.listen_state)
+        # 3.10.7.1 (segments for LISTEN go to handshake.listen_state)
+        answer = True
     else:
         answer = _other_states(tcb, seg, now)
     tcb.touch()
@@ -45,7 +53,7 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """3.10.7.4."""
+    """3.10.7.4: SYN-RECEIVED and the synchronized states."""
     if (
         check_timestamps(tcb, seg, now)
         and first_check_sequence_number(tcb, seg, now)
@@ -76,11 +84,12 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Before the first step: PAWS, RFC 7323 section 5.3 R1. A reset is exempt (section 5.2).
+    """Before the first step: PAWS, RFC 7323 section 5.3 R1. Resets are exempt (section 5.2).
 
-    What has no timestamp is judged by its numbers alone, as keep-alives and ACKs of several systems have none; with
-    `strict_timestamps` it is dropped in silence (section 3.2), and only a SYN goes on to its challenge in the fourth
-    step, as it may come from a peer that has forgotten this connection.
+    Several systems omit the option from keep-alives and ACKs. A segment without a timestamp is
+    therefore judged by its sequence number alone. With `strict_timestamps` such a segment is
+    dropped silently (section 3.2). A SYN is the exception: it goes on to the challenge of the
+    fourth step, since it may come from a peer that has forgotten this connection.
     """
     timestamps = tcb.timestamps
     if not timestamps.agreed or seg.flags & RST:
@@ -98,18 +107,20 @@ def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Test whether the segment is acceptable, that is, whether part of it lies in the receive window.
+    """Test whether part of the segment lies in the receive window.
 
-    Old octets and octets beyond the window are cut off later, by `_accept_segment`.
+    The rest is cut off later, by `_accept_segment`.
     """
     if tcb.state is State.SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
         seg.seg_len -= 1
         seg.seg_up -= 1
-    length = 0 if seg.flags & RST else seg.seg_len  # a reset is judged by its number alone (SHLD-2)
+    # Only the sequence number of a reset counts (SHLD-2).
+    length = 0 if seg.flags & RST else seg.seg_len
+    # With a closed window: "special allowance ... to accept valid ACKs, URGs, and RSTs".
     if tcb.rcv_wnd == 0:
-        acceptable = seg.seg_seq == tcb.rcv_nxt  # "special allowance ... to accept valid ACKs, URGs, and RSTs"
+        acceptable = seg.seg_seq == tcb.rcv_nxt
     elif length == 0:
         acceptable = seq.in_window(seg.seg_seq, tcb.rcv_nxt, tcb.rcv_wnd)
     else:
@@ -120,27 +131,34 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _accept_segment(tcb: Tcb, seg: Segment, now: float) -> None:
-    """The segment has passed every check, and only now may it change anything; then cut off what is not wanted of it.
+    """Let an accepted segment change the connection, then cut off the octets outside the window.
 
-    Before, a guess of its number alone would do: a forged timestamp makes all of the peer's own seem old for days
-    (RFC 7323 section 5.3 R3, RFC 5961 section 5.2). It comes before the acknowledgment, which may send.
+    It is called after every check that can reject the segment. Before those checks an attacker who
+    guessed a sequence number could change the connection. A forged timestamp, for example, would
+    make all the peer's own timestamps seem old for days (RFC 7323 section 5.3 R3, RFC 5961 section
+    5.2). It is called before the ACK is processed, because that may send segments.
     """
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
-    if seg.ts_val >= 0:  # RFC 7323 section 5.3 R3, with SEG.SEQ as it came
+    if seg.ts_val >= 0:  # RFC 7323 section 5.3 R3, with SEG.SEQ before it is trimmed
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
     if seg.seg_len:
         _cut_to_window(tcb, seg, now)
 
 
 def _is_the_crossing_syn(tcb: Tcb, seg: Segment) -> bool:
-    """Simultaneous open (Figure 7, line 6): the SYN is the one we know, but the ACK is news. Appendix A.2."""
+    """Whether it is the SYN,ACK of a simultaneous open: a known SYN with a new ACK (Figure 7).
+
+    See appendix A.2.
+    """
     return seg.seg_seq == tcb.irs and not tcb.came_from_listen
 
 
 def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
-    """If the contents straddle the boundary between old and new, "only the new parts are processed"; nor what is
-    beyond the window, of which a FIN is the last octet."""
+    """Cut off what lies outside the window: "only the new parts are processed".
+
+    A FIN counts as the last octet.
+    """
     if seq.lt(seg.seg_seq, tcb.rcv_nxt):
         old = seq.sub(tcb.rcv_nxt, seg.seg_seq)
         if seg.text:
@@ -149,14 +167,17 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
         _trim(seg, old, seg.seg_len)
     beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
     if beyond > 0:
-        if tcb.rcv_wnd == 0:  # a window probe: nothing of it is taken, and its sender waits for the answer
+        if tcb.rcv_wnd == 0:  # a window probe: none of it fits, and the sender waits for the answer
             tcb.ack_now = True
             tcb.services.counters.drop("tcp_window_closed")
         _trim(seg, 0, seg.seg_len - beyond)
 
 
 def _cut_after_fin(tcb: Tcb, seg: Segment) -> None:
-    """Nothing follows a FIN: what lies beyond the first one in the stream is cut off, of `seg` and of what is held."""
+    """Store the place of the peer's first FIN in `rcv_fin_seq`; cut off all text after it.
+
+    The text is removed from `seg` and from the out-of-order text that is held.
+    """
     if tcb.rcv_fin_seq is not None:
         before = seq.lt(seg.seg_seq, tcb.rcv_fin_seq)
         room = seq.sub(tcb.rcv_fin_seq, seg.seg_seq) if before else 0
@@ -176,12 +197,17 @@ def _cut_after_fin(tcb: Tcb, seg: Segment) -> None:
 
 
 def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in reply, unless it is a reset; drop the segment."""
+    """Drop the segment; answer it with <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> unless it is a reset.
+
+    Three segments are handled in their own way, since they show that our answer was lost: the
+    peer's FIN in TIME-WAIT, the segment that was received last, and the peer's SYN.
+    """
     tcb.services.counters.drop("tcp_unacceptable")
     if seg.flags & RST:
         return False
     if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
-        restart_time_wait(tcb, now)  # fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
+        # Fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
+        restart_time_wait(tcb, now)
         tcb.ack_now = True
     elif (
         tcb.state in SYNCHRONIZED
@@ -199,7 +225,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _is_the_peers_syn(tcb: Tcb, seg: Segment) -> bool:
-    """The SYN that we know, or the SYN,ACK that we know and that acknowledges ours, once more."""
+    """Whether the segment repeats the peer's SYN, or its SYN,ACK of our SYN."""
     if seg.flags & (SYN | ACK) == SYN:
         return tcb.state is State.SYN_RECEIVED and seg.seg_seq == tcb.irs
     return (
@@ -211,9 +237,12 @@ def _is_the_peers_syn(tcb: Tcb, seg: Segment) -> bool:
 
 
 def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
-    """The peer's SYN has come again, so our SYN,ACK was lost. An ACK would not help the peer, which needs a SYN.
+    """The peer has sent its SYN again, so our SYN,ACK, or our ACK of its SYN,ACK, was lost.
 
-    The number is that of the SYN that we know. A stranger cannot guess it. The timestamp says which SYN we answer.
+    In SYN-RECEIVED we repeat the SYN,ACK: a bare ACK would not help a peer that needs a SYN.
+    Otherwise we send an ACK. The segment has the sequence number of the SYN that we know, which an
+    attacker off the path cannot guess. So its timestamp is taken; the answer echoes it and thereby
+    says which SYN it answers.
     """
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
@@ -226,11 +255,14 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
-    """What came last has come again, as our ACK of it was lost: its text and FIN are old, but the rest of it is news.
+    """The last segment came again, since our ACK of it was lost: its text is old, its ACK is new.
 
-    Without its acknowledgment two ends that close at once, or whose data crosses, may never hear each other (appendix
-    A.2 and what it refers to; like Linux, we count the window from before that segment on). Its timestamp is in order
-    (PAWS has let it pass, and SEG.SEQ <= Last.ACK.sent: RFC 7323 section 4.3 (2)), and the sender measures with it.
+    Its ACK field must be processed. Otherwise two ends that close at once, or whose data crosses,
+    may each wait for the other's ACK for ever (appendix A.2 and what it refers to). Such a segment
+    lies before the window; like Linux we accept it.
+
+    Its timestamp is in order: PAWS let it pass, and SEG.SEQ <= Last.ACK.sent (RFC 7323 section 4.3
+    (2)). We echo it, so that the sender can measure the round trip.
     """
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
@@ -243,8 +275,13 @@ def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
-    """What carries no data is answered a bounded number of times a second, or two confused ends would echo each other
-    for ever; data is not, as its sender waits for the answer. But a SYN is, data or not (RFC 5961 section 4)."""
+    """Owe the sender of an unacceptable segment an ACK, or send it a challenge ACK.
+
+    A segment with text or a FIN is always answered, because its sender waits for the ACK. A segment
+    without either is answered a limited number of times a second; two confused ends would otherwise
+    answer each other for ever. A SYN is always limited, whether or not it has text (RFC 5961
+    section 4).
+    """
     if (len(seg.text) or seg.flags & FIN) and not seg.flags & SYN:
         if seg.text and seq.le(seq.add(seg.seg_seq, len(seg.text)), tcb.rcv_nxt):
             _duplicate(tcb, seg.seg_seq, len(seg.text), now)
@@ -254,7 +291,7 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
-    """These octets were acknowledged before: report them."""
+    """Report `length` octets from `first` on that we acknowledged before (DSACK, RFC 2883)."""
     reporter = _reporter(tcb)
     if reporter is not None:
         start = tcb.receive_buffer.next - seq.sub(tcb.rcv_nxt, first)
@@ -262,21 +299,25 @@ def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
 
 
 def _report(tcb: Tcb, reporter: SackReporter, start: int, end: int, now: float) -> None:
-    """What lies from `start` up to `end` of the stream came again: each such segment in an ACK of its own (2883)."""
+    """Note that the octets from `start` up to `end` of the stream came again.
+
+    Each duplicate segment is reported in an ACK of its own (RFC 2883 section 4): if another
+    duplicate is still to be reported, its ACK is sent first.
+    """
     if reporter.duplicate_pending:
         send_ack(tcb, now)
     reporter.duplicate(start, end)
 
 
 def _reporter(tcb: Tcb) -> SackReporter | None:
-    """Who reports to a peer that uses SACK; made when there is something to report, which is seldom."""
+    """The object that composes our SACK blocks, made when first needed; None without SACK."""
     if tcb.sack_reporter is None and tcb.sack:
         tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
     return tcb.sack_reporter
 
 
 def _trim(seg: Segment, front: int, end: int) -> None:
-    """Keep the octets from `front` up to `end`, counted as SEG.LEN counts: a FIN is the one after the text."""
+    """Keep the octets from `front` up to `end`, counted as SEG.LEN: a FIN follows the text."""
     if not front <= len(seg.text) < end:
         seg.flags &= ~FIN
     seg.seg_seq = seq.add(seg.seg_seq, front)
@@ -285,30 +326,8 @@ def _trim(seg: Segment, front: int, end: int) -> None:
     seg.seg_len = len(seg.text) + (1 if seg.flags & FIN else 0)
 
 
-def challenge_ack(tcb: Tcb, now: float) -> None:
-    """RFC 5961: an ACK that makes a real peer show itself. Throttled for each connection by itself (section 7).
-
-    A limit shared by all connections would tell an attacker about the others (CVE-2016-5696).
-    """
-    if may_challenge(tcb, now):
-        send_ack(tcb, now)
-
-
-def may_challenge(tcb: Tcb, now: float) -> bool:
-    """Take one from the budget of challenge ACKs, if there is one left."""
-    config = tcb.services.config
-    if now >= tcb.challenge_window_end:
-        tcb.challenge_window_end = now + config.challenge_ack_window_s
-        tcb.challenge_budget = config.challenge_acks_per_window
-    if tcb.challenge_budget > 0:
-        tcb.challenge_budget -= 1
-        return True
-    tcb.services.counters.drop("tcp_challenge_limited")
-    return False
-
-
 def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """A reset counts only when it hits RCV.NXT exactly; elsewhere in the window it gets a challenge (RFC 5961)."""
+    """Accept a reset only if SEG.SEQ = RCV.NXT; challenge it elsewhere in the window (RFC 5961)."""
     if not seg.flags & RST:
         return True
     if seg.seg_seq != tcb.rcv_nxt:
@@ -319,29 +338,33 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
         return False
     if tcb.state is State.SYN_RECEIVED:
-        if tcb.fast_opened:  # the user has been told of it
+        if tcb.fast_opened:  # the user already has this connection
             finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, State.CLOSED)
-        elif tcb.came_from_listen:  # "return this connection to LISTEN state ... the user need not be informed"
+        elif tcb.came_from_listen:  # "return this connection to LISTEN state"; no user knows of it
             finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
         else:
             finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, State.CLOSED)
     elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
         finish(tcb, Event.RCV_RST, 0, now)
     else:
-        # A program that has been told of the FIN and writes on knows this as a broken pipe.
+        # In CLOSE-WAIT the program knows of the FIN. To write after a reset is then a broken pipe.
         finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is State.CLOSE_WAIT else errno.ECONNRESET, now)
     return False
 
 
 def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """RFC 9293 appendix A.1: the compartments of RFC 793 are not used in the Internet; there is nothing to compare."""
+    """RFC 9293 appendix A.1: the Internet does not use RFC 793's compartments.
+
+    So there is nothing to compare.
+    """
     return True
 
 
 def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """A SYN in a synchronized state gets a challenge ACK whatever its number is (RFC 5961 section 4).
+    """Answer a SYN in a synchronized state with a challenge ACK (RFC 5961 section 4).
 
-    In TIME-WAIT it may be the beginning of a new connection: `time_wait.may_reopen` was asked before this one was.
+    In TIME-WAIT a SYN may begin a new connection. `time_wait.may_reopen` has been asked before this
+    segment comes here.
     """
     if not seg.flags & SYN:
         return True
@@ -364,24 +387,25 @@ def _could_have_been_sent(tcb: Tcb, seg_ack: int) -> bool:
 
 
 def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Without ACK drop it; a number that could not have been sent gets an ACK; else the state's own processing."""
+    """Drop a segment without ACK; challenge a number that we cannot have sent; else process it."""
     if not seg.flags & ACK:
         tcb.services.counters.drop("tcp_no_ack")
         return False
     if tcb.state is State.SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
         if not tcb.listener.has_room():
-            tcb.services.counters.drop("tcp_accept_queue_full")  # the SYN,ACK will be sent again
+            # the SYN,ACK will be sent again
+            tcb.services.counters.drop("tcp_accept_queue_full")
             return False
         if tcb.services.budget.refuses(tcb.remote[0]):
-            tcb.services.counters.drop("tcp_refused_no_memory")  # the same
+            tcb.services.counters.drop("tcp_refused_no_memory")  # likewise
             return False
     if not _could_have_been_sent(tcb, seg.seg_ack):
         tcb.services.counters.drop("tcp_bad_ack")
         challenge_ack(tcb, now)
         return False
     if tcb.state is State.TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
-        # "The only thing that can arrive in this state is a retransmission of the remote FIN":
-        # `_repeated_segment` takes it.
+        # "The only thing that can arrive in this state is a retransmission of the remote FIN".
+        # `_repeated_segment` processes that one.
         tcb.services.counters.drop("tcp_in_time_wait")
         challenge_ack(tcb, now)
         return False
@@ -395,9 +419,9 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Enter ESTABLISHED; SND.WND <- SEG.WND, SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK (now scaled).
+    """Enter ESTABLISHED; SND.WND <- SEG.WND (now scaled), SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK.
 
-    Returns whether processing continues: not when data came with the SYN whose reader has gone.
+    Returns whether to go on: not if the SYN had text that no user will read (it gets a reset).
     """
     tcb.enter(Event.RCV_ACK_OF_SYN)
     tcb.snd_wnd = seg.window << tcb.snd_shift
@@ -409,14 +433,15 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     queued = take_syn_text(tcb)
     if queued is not None:
         _process_content(tcb, queued, now)
-        _cut_to_window(tcb, seg, now)  # which may repeat it
-    if tcb.fin_queued and tcb.state is State.ESTABLISHED:  # a CLOSE that waited for this (3.10.4)
+        _cut_to_window(tcb, seg, now)  # the segment may repeat the text of the SYN
+    # A CLOSE that waited for ESTABLISHED (3.10.4)
+    if tcb.fin_queued and tcb.state is State.ESTABLISHED:
         tcb.enter(Event.CLOSE)
     return tcb.state in SYNCHRONIZED
 
 
 def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
-    """Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. Returns whether processing continues."""
+    """Our FIN is acknowledged: leave FIN-WAIT-1, CLOSING or LAST-ACK; return whether to go on."""
     if tcb.state is State.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
@@ -436,13 +461,17 @@ def sixth_check_urg(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Move the text into the receive buffer, or hold it if something before it is missing; owe an acknowledgment."""
+    """Put the text into the receive buffer and note that an ACK is owed; return whether to go on.
+
+    Text behind a gap is held until the gap is filled.
+    """
     text = seg.text
     if not text:
         return True
     if tcb.peer_fin:
         return False  # "This should not occur ... Ignore the segment text."
-    # SHLD-3: no user will read it, so show that it is lost. After SHUT_RDWR a user is told so, too, as in Linux.
+    # SHLD-3: no user will read this text, so a reset shows that it is lost. After SHUT_RDWR our
+    # user gets ECONNRESET as well, as in Linux.
     if tcb.orphaned or (tcb.read_shutdown and tcb.fin_queued):
         tcb.services.counters.drop("tcp_data_after_close")
         reset_connection(tcb, Event.ABORT, 0 if tcb.orphaned else errno.ECONNRESET, now)
@@ -458,7 +487,8 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         deliver_in_order(tcb, text, now)
         return True
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
-    if tcb.sack_reporter is not None and not seg.repeats:  # else the first part that was here is what was cut off
+    # `_cut_to_window` has reported a segment that `repeats`.
+    if tcb.sack_reporter is not None and not seg.repeats:
         start = tcb.receive_buffer.next + distance
         again = tcb.sack_reporter.already_held(start, start + len(text))
         if again is not None:
@@ -478,9 +508,10 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
-    """There was no memory for the `count` octets of a segment: acknowledge what came before them.
+    """There is no memory for the `count` octets of a segment: acknowledge what came before them.
 
-    RFC 2018 section 8: "Even if the newest segment is going to be discarded ... the first SACK block MUST report" it.
+    RFC 2018 section 8: "Even if the newest segment is going to be discarded ... the first SACK
+    block MUST report" it.
     """
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
     if not distance:
@@ -493,7 +524,7 @@ def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
 
 
 def deliver_in_order(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
-    """The seventh step for text that begins at RCV.NXT while nothing is held: into the receive buffer with it."""
+    """The seventh step for text that begins at RCV.NXT while no out-of-order text is held."""
     count = len(text)
     tcb.receive_buffer.append(text)
     tcb.rcv_nxt = (tcb.rcv_nxt + count) & seq.MASK
@@ -503,7 +534,7 @@ def deliver_in_order(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
 
 
 def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
-    """Put `text` that begins `distance` octets after RCV.NXT into the buffer; return how far RCV.NXT can move."""
+    """Store `text` that begins `distance` octets after RCV.NXT; return how far RCV.NXT can move."""
     buffer = tcb.receive_buffer
     start, was_held = buffer.next + distance, buffer.held
     advance = buffer.insert(start, text)
@@ -520,25 +551,29 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
 
 
 def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
-    """3.8.6.3: within the delay (MUST-40), or, for two full-sized segments, when the batch is over: see `settle`."""
+    """Owe an ACK for `count` octets (3.8.6.3): it is sent within the delay (MUST-40).
+
+    If two full-sized segments are owed one, `settle` sends it at the end of the batch.
+    """
     tcb.ack_due += count
-    if count > tcb.rcv_mss:  # what the peer calls full-sized shows in what he sends (super-frames have many of them)
+    # The largest segment seen is the peer's full-sized one; a super-frame holds many of them
+    if count > tcb.rcv_mss:
         tcb.rcv_mss = min(count, tcb.mss)
     if tcb.delack_deadline == inf:
         tcb.delack_deadline = now + tcb.services.config.delayed_ack_s
 
 
 def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Advance RCV.NXT over the FIN, acknowledge it and tell the user, unless something before it is missing still.
+    """When all text before the FIN has come: move RCV.NXT over it, acknowledge it, tell the user.
 
-    `_cut_after_fin` has noted where it stands.
+    `_cut_after_fin` has stored its sequence number in `rcv_fin_seq`.
     """
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
-        if seg.flags & FIN and not seg.text:  # with text, that was acknowledged at once
+        if seg.flags & FIN and not seg.text:  # its text, if any, was acknowledged at once
             send_ack(tcb, now)
         return
     tcb.peer_fin = True
-    if tcb.receive_buffer.held:  # nothing can come after it
+    if tcb.receive_buffer.held:  # nothing can come after the FIN
         tcb.receive_buffer.forget_held()
         tcb.services.budget.out_of_order.pop(tcb, None)
         if tcb.sack_reporter is not None:
@@ -549,7 +584,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.state is State.ESTABLISHED:
         tcb.enter(Event.RCV_FIN)
         tcb.wakes |= WAKE_WRITABLE
-        _schedule_ack(tcb, 1, now)  # our own FIN may be about to bring it: see `settle`
+        _schedule_ack(tcb, 1, now)  # our own FIN may soon carry this ACK: see `settle`
         return
     tcb.ack_now = True
     if tcb.state is State.FIN_WAIT_2:

@@ -1,41 +1,44 @@
-"""What the user has sent and the peer has not acknowledged yet: the retransmission queue and the unsent data in one.
+"""The send buffer: the retransmission queue and the data that was never sent, in one queue.
 
-Octets are addressed by their distance from SND.UNA. RFC 9293 section 3.4 calls its two halves the retransmission queue
-and the buffer of SEND calls; one buffer and one number (SND.NXT) say the same without moving anything.
+Octets are addressed by their distance from SND.UNA. RFC 9293 section 3.4 describes a retransmission
+queue and a buffer of SEND calls. Here SND.NXT divides one buffer into the two, so that nothing is
+moved when data is sent.
 """
 
 from __future__ import annotations
 
 from stack.wire.checksum import Buffer
 
-# Writes smaller than this are joined, so that a chunk's bookkeeping never outweighs the data in it.
+# Writes smaller than this are joined, because an object for each would take more memory than its
+# data.
 _JOIN_BELOW = 1024
 
 
 class SendBuffer:
-    """A queue of immutable chunks. Nothing is copied on the way out; on the way in only what could still change is.
+    """A queue of immutable chunks.
 
-    It is a list, not a deque, which takes 700 octets for an idle connection; to take chunks off the front of the few
-    thousand there can be moves some kilobytes of pointers.
+    Data is copied only when it is queued, and only if the caller could still change it. The queue
+    is a list for the reason in tcb.py.
     """
 
     __slots__ = ("_chunks", "_cursor", "_cursor_index", "head", "size")
 
     def __init__(self) -> None:
         self._chunks: list[bytes | memoryview] = []
-        self.head = 0  # octets of the first chunk that are acknowledged already
-        self._cursor = 0  # distance from SND.UNA at which the chunk `_cursor_index` begins; may be negative (by head)
+        self.head = 0  # octets of the first chunk that are already acknowledged
+        # Where chunk `_cursor_index` begins, from SND.UNA; negative if part of it is acknowledged
+        self._cursor = 0
         self._cursor_index = 0
         self.size = 0
 
     def append(self, data: Buffer) -> None:
-        """Queue `data`. Only `bytes`, or a memoryview of exactly `bytes`, is kept as it is.
+        """Queue `data`. Only `bytes`, or a memoryview of exactly `bytes`, is queued without a copy.
 
-        A read-only view of a bytearray can still change underneath, so `.readonly` is not enough.
+        A read-only view of a bytearray can still change, so that `.readonly` is not enough.
         """
         if type(data) is memoryview:
             if type(data.obj) is bytes and data.contiguous and data.itemsize == 1 and len(data) >= _JOIN_BELOW:
-                data = data[:]  # a view of our own: the caller will release his
+                data = data[:]  # a view of our own, since the caller will release its view
             else:
                 data = bytes(data)
         elif type(data) is not bytes:
@@ -48,7 +51,7 @@ class SendBuffer:
         self.size += len(data)
 
     def acknowledge(self, count: int) -> None:
-        """The peer has the first `count` octets: forget them."""
+        """Remove the first `count` octets: they are acknowledged."""
         self.size -= count
         self._cursor -= count
         count += self.head
@@ -68,9 +71,10 @@ class SendBuffer:
             self._cursor_index, self._cursor = 0, -count
 
     def parts(self, offset: int, count: int) -> list[Buffer]:
-        """The `count` octets from `offset` on, as views of the chunks they lie in.
+        """The `count` octets from `offset` on, as views of their chunks.
 
-        A cursor remembers where the last new data began, so that going through a long queue is linear.
+        A cursor remembers where the last new data began, so that sending a long queue takes linear
+        time.
         """
         if count <= 0:
             return []
@@ -100,6 +104,6 @@ class SendBuffer:
         return result
 
     def clear(self) -> None:
-        """Forget everything (ABORT, reset, timeout)."""
+        """Remove everything (ABORT, reset, timeout)."""
         self._chunks.clear()
         self.head = self._cursor = self._cursor_index = self.size = 0

@@ -1,7 +1,7 @@
-"""Sequence numbers: 32 bits that wrap. Every comparison of two of them in this program is made here.
+"""Sequence numbers, 32 bits that wrap: comparing and adding them. Hot code does it in place.
 
-See RFC 9293 section 3.4: "all arithmetic dealing with sequence numbers must be performed modulo 2**32". A number is
-"less than" another when it lies in the half of the circle before it.
+See RFC 9293 section 3.4: "all arithmetic dealing with sequence numbers must be performed modulo
+2**32". A number is "less than" another if it lies in the half of the circle before it.
 """
 
 MASK = 0xFFFF_FFFF
@@ -9,7 +9,7 @@ _HALF = 0x8000_0000
 
 
 def add(number: int, count: int) -> int:
-    """The sequence number `count` octets after (or, when negative, before) `number`."""
+    """The sequence number `count` octets after (if negative, before) `number`."""
     return (number + count) & MASK
 
 
@@ -44,5 +44,5 @@ def in_window(number: int, left: int, size: int) -> bool:
 
 
 def later(a: int, b: int) -> int:
-    """The later one of the two."""
+    """The later of the two numbers."""
     return a if ((a - b) & MASK) < _HALF else b

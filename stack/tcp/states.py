@@ -1,7 +1,8 @@
-"""The eleven states of a connection and every legal way from one to another, as data.
+"""The eleven states of a connection and all legal transitions between them, as data.
 
-See RFC 9293 section 3.3.2 (Figure 5) and the event processing of section 3.10. `next_state` is the one place where a
-state changes; the diagram in the documentation is drawn from `LEGAL`, and the tests must have seen each entry of it.
+See RFC 9293 section 3.3.2 (Figure 5) and the event processing of section 3.10. Only `next_state`
+computes a new state. The diagram in the documentation is drawn from `LEGAL`, and the tests must
+have seen each of its entries.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class State(IntEnum):
 
 
 class Event(IntEnum):
-    """What moves a connection: user calls, what a segment turned out to be, and timeouts."""
+    """What changes the state: user calls, kinds of segments, and timeouts."""
 
     PASSIVE_OPEN = 0
     ACTIVE_OPEN = 1
@@ -37,11 +38,11 @@ class Event(IntEnum):
     RCV_SYN = 4
     RCV_SYN_ACK = 5
     RCV_ACK_OF_SYN = 6
-    SND_FIN = 7  # the FIN of a CLOSE that waited for the data before it
+    SND_FIN = 7  # the FIN is sent, after the data that was queued before CLOSE
     RCV_FIN = 8
     RCV_ACK_OF_FIN = 9
     RCV_RST = 10
-    HARD_ERROR = 11  # the layer below says that there is no way (RFC 9293 section 3.9.2.2)
+    HARD_ERROR = 11  # the layer below cannot reach the peer (RFC 9293 section 3.9.2.2)
     USER_TIMEOUT = 12
     TIME_WAIT_TIMEOUT = 13
 
@@ -71,15 +72,16 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
     (_S.FIN_WAIT_1, _E.RCV_ACK_OF_FIN): (_S.FIN_WAIT_2,),
     (_S.CLOSING, _E.RCV_ACK_OF_FIN): (_S.TIME_WAIT,),
     (_S.LAST_ACK, _E.RCV_ACK_OF_FIN): (_S.CLOSED,),
-    # 3.10.7.4, eighth: the peer's FIN. (In SYN-RECEIVED the fifth step has led to ESTABLISHED before it is looked at.)
+    # 3.10.7.4, eighth: the peer's FIN. (In SYN-RECEIVED the fifth step has led to ESTABLISHED
+    # before.)
     (_S.ESTABLISHED, _E.RCV_FIN): (_S.CLOSE_WAIT,),
     (_S.FIN_WAIT_1, _E.RCV_FIN): (_S.CLOSING,),
     (_S.FIN_WAIT_2, _E.RCV_FIN): (_S.TIME_WAIT,),
-    # RFC 6191: the peer begins again; the SYN is the listener's
+    # RFC 6191: the peer opens a new connection; the listener takes the SYN
     (_S.TIME_WAIT, _E.RCV_SYN): (_S.CLOSED,),
     # 3.10.8
     (_S.TIME_WAIT, _E.TIME_WAIT_TIMEOUT): (_S.CLOSED,),
-    # 3.9.2.2: only an open that has not succeeded yet gives in to a hard error (RFC 5927 section 5.2)
+    # 3.9.2.2: a hard error ends only an open that has not succeeded yet (RFC 5927 section 5.2)
     (_S.SYN_SENT, _E.HARD_ERROR): (_S.CLOSED,),
     (_S.SYN_RECEIVED, _E.HARD_ERROR): (_S.CLOSED,),
     # 3.10.7.3 and 3.10.7.4, second: a reset
@@ -110,18 +112,18 @@ _ONLY_WAY = {way: targets[0] for way, targets in LEGAL.items() if len(targets) =
 
 
 def next_state(state: State, event: Event, to: State | None = None) -> State:
-    """The state that `event` leads to from `state`; `to` chooses where the RFC knows two ways."""
+    """The state after `event`; `to` chooses one where the RFC allows two."""
     found = _ONLY_WAY.get((state, event))
     return found if found is not None and (to is None or to is found) else follow(LEGAL, state, event, to)
 
 
-# Possible almost everywhere, so that a diagram with them shows nothing.
+# These are possible in almost every state and would hide the rest of the diagram.
 _SUDDEN_ENDS = (Event.ABORT, Event.USER_TIMEOUT, Event.RCV_RST, Event.HARD_ERROR)
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram.
 
-    Left out: reset, ABORT and timeout, which lead from almost every state to CLOSED.
+    Left out: reset, ABORT, timeout and hard error, which lead from almost every state to CLOSED.
     """
     return draw(LEGAL, State.CLOSED, lambda event, to: event not in _SUDDEN_ENDS or to is not State.CLOSED)

@@ -1,7 +1,8 @@
-"""The Transmission Control Block: everything one connection knows, under RFC 9293's own names.
+"""The Transmission Control Block: everything that one connection knows, under RFC 9293's names.
 
-See RFC 9293 section 3.3.1. The functions that work on it are in `user_calls.py` (3.10.1 to 3.10.6), `handshake.py` and
-`segment_arrives.py` (3.10.7), `timers.py` (3.10.8) and `output.py`; `connection.py` gathers them for the user.
+See RFC 9293 section 3.3.1. The functions that work on it are in `user_calls.py` (3.10.1 to 3.10.6),
+`handshake.py` and `segment_arrives.py` (3.10.7), `timers.py` (3.10.8) and `output.py`.
+`connection.py` gathers them for the user.
 
     Send Sequence Space                          Receive Sequence Space
 
@@ -9,6 +10,18 @@ See RFC 9293 section 3.3.1. The functions that work on it are in `user_calls.py`
     ----------|----------|----------|----------  ----------|----------|----------
            SND.UNA    SND.NXT    SND.UNA                 RCV.NXT    RCV.NXT
                                 +SND.WND                           +RCV.WND
+
+Memory: an idle connection takes less than 4 KiB, its socket included, so that a host can hold many.
+Some code looks odd for that reason, here and in the buffers:
+
+- Where a list is nearly always empty, all connections share one empty list: `recvbuf.py`,
+  `scoreboard.py`, `rack.py`. It is never written to; a new list takes its place before the first
+  write.
+- The buffers' queues are lists, not deques. An empty deque takes some 700 octets. Removing elements
+  from the front of a list moves the others, but there are at most a few thousand.
+- An extension that is not in use is None.
+- A record of `rack.py` is a `list[float]`. This one is for speed: lists are compared and sorted
+  without a key function.
 """
 
 from __future__ import annotations
@@ -45,13 +58,13 @@ if TYPE_CHECKING:
     from stack.tcp.connection import Connection
     from stack.tcp.ecn import Ecn
 
-# RFC 9293 section 3.7.1: the send MSS when the peer's SYN carries no MSS option, for IPv4 (MUST-15).
+# RFC 9293 section 3.7.1, MUST-15: the send MSS for IPv4 when the peer's SYN has no MSS option.
 DEFAULT_SEND_MSS = 536
 TCP_HEADER_BYTES = 20
 
 
 class Parent(Protocol):
-    """What a connection from a passive open knows of the listener that it belongs to until it is accepted."""
+    """The listener of a connection from a passive open, until the connection is accepted."""
 
     def has_room(self) -> bool: ...
     def established(self, child: Tcb) -> None: ...
@@ -59,12 +72,15 @@ class Parent(Protocol):
 
 
 class Path(Protocol):
-    """The way to the peer, as the Internet layer offers it. TCP never looks inside an address.
+    """As much of `internet.path.Path` as TCP uses. TCP never looks inside an address.
 
-    A segment of `mtu - header_length` octets, its own header included, goes unfragmented; `pseudo_sum` is the one's
-    complement sum of the pseudo-header without the length. What `send_offloaded` is given has a partial checksum (the
-    pseudo-header's sum) for the link to complete, possible when `checksum_offload`; with `segment_bytes` it is a
-    super-frame of at most `gso_max_bytes` octets of text, which the link cuts into segments of so many.
+    A segment of `mtu - header_length` octets, its own header included, is sent unfragmented.
+    `pseudo_sum` is the one's complement sum of the pseudo-header without the length.
+
+    If the link can complete checksums, `checksum_offload` is True. `send_offloaded` takes a segment
+    whose checksum field holds only the pseudo-header's sum. With `segment_bytes` the segment is a
+    super-frame with at most `gso_max_bytes` octets of text, and the link cuts the text into pieces
+    of `segment_bytes`.
     """
 
     mtu: int
@@ -87,29 +103,32 @@ class Path(Protocol):
     def close(self) -> None: ...
 
 
-# trace(tcb, event, details): called only when somebody looks.
+# A trace function is called as trace(tcb, event, details). `Services.trace` is None without one.
 Trace = Callable[["Tcb", str, dict[str, object]], None]
 
 
 def _no_offset(_: bytes) -> int:
-    """Everybody may know how long we have been running."""
+    """Default for `timestamp_offset`: the timestamps tell the peer how long the host has run."""
     return 0
 
 
 def _no_clock() -> float:
-    """Nothing comes from the midst of a call that does not give the time."""
+    """Default for `clock`: there is none. Only errors that arise inside a call need it."""
     raise NotImplementedError
 
 
 @dataclass(slots=True)
 class Services:
-    """What every connection of one host shares: given at birth, so that TCP imports nothing that waits or draws.
+    """What all connections of one host share. TCP gets its clock and its random numbers through it.
 
-    `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's; `cookie_secret` is
-    what SYN cookies and Fast Open cookies are made with, `cookie_cache` what servers have given us of the latter;
-    `touched` collects the connections that have something to do at the end of the batch; `armed(tcb)` is told after
-    each change of `tcb.deadline`, `closed(tcb)` when a connection is over; `clock()` is the time of the call, frame or
-    deadline in progress; `budget` is charged with the memory that they hold.
+    - `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's.
+    - `cookie_secret` is the key of our SYN cookies and Fast Open cookies; `cookie_cache` holds the
+      Fast Open cookies that servers have given us.
+    - `touched` collects the connections that have something to do at the end of the batch.
+    - `armed(tcb)` is called after each change of `tcb.deadline`, `closed(tcb)` when a connection is
+      over.
+    - `clock()` is the time of the call, frame or deadline in progress.
+    - `budget` is charged with the memory that the connections hold.
     """
 
     config: TcpConfig
@@ -130,134 +149,32 @@ class Services:
 
 
 class Tcb:
-    """One connection's state. Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets.
+    """One connection's state.
 
-    `key` is how the connection is found: source and destination address, then both ports, as they stand in a segment
-    that the peer sends.
+    Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets. `key`
+    is what the connection is looked up by: source and destination address, then both ports, as a
+    segment from the peer has them.
     """
 
     __slots__ = (
-        "_touched",
-        "ack_due",
-        "ack_now",
-        "auto_rcvbuf",
-        "auto_sndbuf",
-        "came_from_listen",
-        "challenge_budget",
-        "challenge_window_end",
-        "charged",
-        "congestion",
-        "deadline",
-        "deferred",
-        "delack_deadline",
-        "duplicate_acks",
-        "ecn",
-        "error",
-        "extra_flight",
-        "fast_open",
-        "fast_open_connect",
-        "fast_opened",
-        "fin_queued",
-        "fin_seq",
-        "heap_entry",
-        "irs",
-        "iss",
-        "keepalive",
-        "keepalive_count",
-        "keepalive_deadline",
-        "keepalive_idle_s",
-        "keepalive_interval_s",
-        "keepalive_probes_sent",
-        "key",
-        "last_received_at",
-        "last_sent_at",
-        "limited_flight",
-        "linger_s",
-        "listener",
-        "local",
-        "max_snd_wnd",
-        "maxseg",
-        "nodelay",
-        "notsent_lowat",
-        "on_error",
-        "on_readable",
-        "on_urgent",
-        "on_writable",
-        "oobinline",
-        "open_in_syn_sent",
-        "orphaned",
-        "pacer",
-        "partial_acks",
-        "path",
-        "peer_fin",
-        "persist_backoff",
-        "persist_deadline",
-        "predecessor",
-        "probing",
-        "progress_at",
-        "prr",
-        "pto_deadline",
-        "rack",
-        "rcv_fin_seq",
-        "rcv_mss",
-        "rcv_nxt",
-        "rcv_shift",
-        "rcv_up",
-        "rcv_wnd",
-        "rcvbuf",
-        "read_shutdown",
-        "reader_expected_until",
-        "receive_buffer",
-        "recover",
-        "recovering",
-        "remote",
-        "reo_deadline",
-        "reports",
-        "resent_at",
-        "rto_deadline",
-        "rto_recovery",
-        "rtt",
-        "rtt_seq",
-        "rtt_started_at",
-        "rtx_end",
-        "rtx_nxt",
-        "rtx_stamp",
-        "sack",
-        "sack_reporter",
-        "scaling",
-        "scoreboard",
-        "send_buffer",
-        "send_mss",
-        "services",
-        "settled_flight",
-        "sizes",
-        "snd_nxt",
-        "snd_shift",
-        "snd_sml",
-        "snd_una",
-        "snd_up",
-        "snd_wl1",
-        "snd_wl2",
-        "snd_wnd",
-        "sndbuf",
-        "soft_error",
-        "state",
-        "sws_deadline",
-        "syn_acked",
-        "syn_again",
-        "syn_text",
-        "time_wait_deadline",
-        "timeouts",
-        "timestamps",
-        "tlp_end",
-        "tlp_is_retrans",
-        "tlp_samples",
-        "trip_began_at",
-        "trip_octets",
-        "urgent_taken",
-        "user_timeout",
-        "user_timeout_s",
-        "wakes",
+        "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "came_from_listen", "challenge_budget",
+        "challenge_window_end", "charged", "congestion", "deadline", "deferred", "delack_deadline",
+        "duplicate_acks", "ecn", "error", "extra_flight", "fast_open", "fast_open_connect", "fast_opened",
+        "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive", "keepalive_count",
+        "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
+        "last_received_at", "last_sent_at", "limited_flight", "linger_s", "listener", "local", "max_snd_wnd",
+        "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable",
+        "oobinline", "open_in_syn_sent", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
+        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline",
+        "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
+        "read_shutdown", "reader_expected_until", "receive_buffer", "recover", "recovering", "remote",
+        "reo_deadline", "reports", "resent_at", "rto_deadline", "rto_recovery", "rtt", "rtt_seq",
+        "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling", "scoreboard",
+        "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift", "snd_sml",
+        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
+        "syn_acked", "syn_again", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end",
+        "tlp_is_retrans", "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout",
+        "user_timeout_s", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -268,13 +185,16 @@ class Tcb:
         self.key = remote[0] + local[0] + remote[1].to_bytes(2, "big") + local[1].to_bytes(2, "big")
         self.state = State.CLOSED
         self.came_from_listen = False
-        self.deferred = False  # an active OPEN that waits in CLOSED for the first SEND, whose data goes with the SYN
-        self.open_in_syn_sent = False  # a client's: its user may take it for open in SYN-SENT already
-        self.fast_open: FastOpen | None = None  # RFC 7413, until the handshake is over
-        self.fast_opened = False  # data that came with a SYN, theirs or ours, was delivered before that
-        self.listener: Parent | None = None  # set while a passive open has not been accepted
+        # An active OPEN whose SYN waits in CLOSED for the first SEND, to carry its data
+        self.deferred = False
+        self.open_in_syn_sent = False  # a client's: connect() succeeds while still in SYN-SENT
+        self.fast_open: FastOpen | None = None  # RFC 7413; None once the handshake is over
+        # Data in a SYN, the peer's or ours, was delivered before the handshake was over
+        self.fast_opened = False
+        # Set until a connection from a passive open is accepted
+        self.listener: Parent | None = None
 
-        self.charged = 0  # octets, to the host's memory budget: memory.py
+        self.charged = 0  # octets charged to the host's memory budget: memory.py
 
         self._init_sequence_variables()
         self._init_recovery(config)
@@ -284,16 +204,18 @@ class Tcb:
     def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
         self.iss = self.snd_una = self.snd_nxt = 0
-        self.snd_sml = 0  # one past the last octet of the last segment that was less than full: Nagle, appendix A.3
-        self.predecessor: Connection | None = None  # in TIME-WAIT, until our SYN is acknowledged: time_wait.py
+        self.snd_sml = 0  # the end of the last segment that was less than full: Nagle, appendix A.3
+        # The connection in TIME-WAIT that we replace, until our SYN is acknowledged: time_wait.py
+        self.predecessor: Connection | None = None
         self.syn_acked = False
-        self.syn_again = -1  # after how many timeouts the SYN was last sent again at once: handshake.challenged
+        # The value of `timeouts` when a challenge ACK last had the SYN sent again: handshake.py
+        self.syn_again = -1
         self.ecn: Ecn | None = None  # RFC 3168, when both ends use it
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
         self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2
         self.scaling = False
-        self.sack = False  # RFC 2018 section 2: we offered it; once the peer's SYN is here, both did
+        self.sack = False  # RFC 2018 section 2: we offered it; after the peer's SYN: both did
         self.sack_reporter: SackReporter | None = None
         self.scoreboard: Scoreboard | None = None
         self.send_mss = DEFAULT_SEND_MSS
@@ -301,73 +223,82 @@ class Tcb:
         services = self.services
         self.timestamps = Timestamps(services.config.timestamps, services.timestamp_offset(self.key))
         self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer
-        self.fin_seq: int | None = None  # the sequence number of our FIN once it is sent
+        self.fin_seq: int | None = None  # the sequence number of our FIN, once sent
 
-        self.snd_up: int | None = None  # SND.UP while urgent data is not acknowledged
+        self.snd_up: int | None = None  # SND.UP while urgent data is unacknowledged
 
         # Receive sequence variables
         self.irs = self.rcv_nxt = self.rcv_wnd = 0
-        self.rcv_up: int | None = None  # RCV.UP while the user has not read up to it
-        self.urgent_taken = False  # he has read the last urgent octet apart
-        self.rcv_fin_seq: int | None = None  # where the peer's FIN stands, when it came before what precedes it
-        self.peer_fin = False  # the FIN was processed: no more data will come
+        self.rcv_up: int | None = None  # RCV.UP until the user has read up to it
+        self.urgent_taken = False  # the user has read the last urgent octet, apart from the stream
+        # The peer's FIN, when it came before the text that precedes it
+        self.rcv_fin_seq: int | None = None
+        self.peer_fin = False  # the peer's FIN was processed: no more data will come
 
         # Buffers
         config = self.services.config
         self.send_buffer = SendBuffer()
         self.receive_buffer = ReceiveBuffer(config.max_out_of_order_runs)
-        self.syn_text: tuple[bytes, bool] | None = None  # data and FIN that came with a SYN, for after ESTABLISHED
-        self.trip_octets = 0  # read by the user in this round trip, which
+        # Data and FIN of a SYN, kept until ESTABLISHED
+        self.syn_text: tuple[bytes, bool] | None = None
+        self.trip_octets = 0  # what the user has read in this round trip: autotune.py
         self.trip_began_at = 0.0
         self.read_shutdown = False
-        self.orphaned = False  # the user has closed and will not look again
+        self.orphaned = False  # the user has called close() and no longer uses the connection
 
     def _init_recovery(self, config: TcpConfig) -> None:
         self.rtt = RttEstimator(config)
-        self.rtt_seq: int | None = None  # the segment being timed ends here
+        self.rtt_seq: int | None = None  # the end of the segment being timed
         self.rtt_started_at = 0.0
-        self.resent_at = -inf  # when something was last sent again
-        self.rtx_nxt = self.rtx_end = 0  # what is between them is to be sent again, as far as cwnd allows
-        self.timeouts = 0  # expirations of the retransmission timer in a row
-        self.progress_at = 0.0  # when the peer last acknowledged something new, or when waiting for it began
+        self.resent_at = -inf  # time of the last retransmission
+        self.rtx_nxt = self.rtx_end = 0  # retransmit from rtx_nxt up to rtx_end as cwnd allows
+        self.timeouts = 0  # expirations of the retransmission timer without an ACK of new data
+        # When the peer last acknowledged new data, or since when we have waited for that
+        self.progress_at = 0.0
         self.duplicate_acks = 0
         self.recovering = False
         self.recover = 0
-        self.partial_acks = False  # there was one in this recovery, without SACK
-        self.extra_flight = (
-            0  # by so much the flight may exceed cwnd: what is SACKed or lost, or limited transmit (RFC 3042)
-        )
+        self.partial_acks = False  # this recovery, without SACK, has had a partial ACK
+        # Octets between SND.UNA and SND.NXT that cwnd does not count: they are SACKed or lost, or
+        # limited transmit allows them (RFC 3042)
+        self.extra_flight = 0
         self.rack: Rack | None = None
         self.prr: Prr | None = None
-        self.rto_recovery = False  # a timeout is being repaired, up to `recover`
-        self.rtx_stamp: int | None = None  # our timestamp clock when loss was first assumed: Eifel's RetransmitTS
-        self.tlp_end: int | None = None  # the scoreboard's number behind the loss probe that is in flight
+        self.rto_recovery = False  # recovery after a timeout, up to `recover`
+        # Our timestamp clock when loss was assumed: Eifel's RetransmitTS
+        self.rtx_stamp: int | None = None
+        # The end of the loss probe in flight, as the scoreboard numbers octets
+        self.tlp_end: int | None = None
         self.tlp_is_retrans = False
-        self.tlp_samples = -1  # how many round trips had been measured when it was sent
-        self.limited_flight = 0  # what was in flight at the first duplicate ACK, without limited transmit
-        self.settled_flight = 0  # what was in flight when the last batch was over: all that might be
-        self.pacer: Pacer | None = None  # when the policy or the user asks for it
+        self.tlp_samples = -1  # `rtt.samples` when the probe was sent
+        self.limited_flight = 0  # the flight at the first duplicate ACK, without limited transmit
+        # The flight at the end of the last batch, when all was sent that could be
+        self.settled_flight = 0
+        self.pacer: Pacer | None = None  # set when the policy or the user asks for pacing
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
 
         # Acknowledgments we owe
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
-        self.rcv_mss = DEFAULT_SEND_MSS  # the peer's full-sized segment, as far as seen (RFC 5681 section 4.2)
-        self.reader_expected_until = (
-            0.0  # we count on somebody to read: inf when he was woken, else so long after he has read
-        )
+        # The largest segment received: the peer's full size (RFC 5681 section 4.2)
+        self.rcv_mss = DEFAULT_SEND_MSS
+        # Until then a read is expected, and its ACK in place of ours; inf: a reader was woken
+        self.reader_expected_until = 0.0
 
     def begin_congestion(self, mss: int) -> None:
-        """The policy starts when SMSS is known: the initial window is counted in it (RFC 6928 section 2)."""
+        """Make the congestion policy, now that SMSS is known.
+
+        The initial window is counted in it (RFC 6928 section 2).
+        """
         config = self.services.config
         self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments, config.pacing)
         if self.pacer is None and self.congestion.pacing_rate(None) is not None:
             self.pacer = Pacer()
 
     def _init_deadlines(self, config: TcpConfig) -> None:
-        self.deadline = inf  # the earliest of those below; inf is not armed
-        self.heap_entry: object | None = None  # host/deadlines.py's
+        self.deadline = inf  # the earliest of the deadlines below; inf: not set
+        self.heap_entry: object | None = None  # owned by host/deadlines.py
         self.reo_deadline = self.pto_deadline = inf  # RFC 8985: reordering timer and probe timeout
         self.rto_deadline = self.persist_deadline = self.sws_deadline = self.delack_deadline = inf
         self.keepalive_deadline = self.time_wait_deadline = inf
@@ -375,7 +306,8 @@ class Tcb:
         self.probing = False  # a window probe is in flight
         self.keepalive_probes_sent = 0
         self.last_received_at = 0.0
-        self.last_sent_at = 0.0  # data, FIN, a repeated SYN; not an acknowledgment: RFC 5681 section 4.1
+        # Of data, a FIN or a repeated SYN, but not an ACK: RFC 5681 section 4.1
+        self.last_sent_at = 0.0
         self.challenge_budget = 0
         self.challenge_window_end = -inf
 
@@ -395,48 +327,49 @@ class Tcb:
         self.keepalive_interval_s = config.keepalive_interval_s
         self.keepalive_count = config.keepalive_count
 
-        # What the user is told
+        # Errors and wake-ups for the user
         self.error = 0  # the errno that ended the connection, until it is reported
-        self.soft_error = 0  # RFC 9293 section 3.9.2.2: what the network complained of lately
+        self.soft_error = 0  # RFC 9293 section 3.9.2.2: the last error that the network reported
         self.wakes = 0
-        self.on_readable: Callable[[], object] = noop  # True: somebody has waited, and will read now
+        self.on_readable: Callable[[], object] = noop  # returns True if it woke a waiting reader
         self.on_writable: Callable[[], object] = noop
         self.on_urgent: Callable[[], object] = noop
-        self.on_error: Callable[[int, str], None] | None = None  # error reports: None wants none (SHLD-20)
-        self.reports: tuple[tuple[int, str], ...] = ()  # which the user has not been told of yet
+        # None: the user wants no error reports (SHLD-20)
+        self.on_error: Callable[[int, str], None] | None = None
+        self.reports: tuple[tuple[int, str], ...] = ()  # error reports not yet delivered
         self._touched = False
 
     def enter(self, event: Event, to: State | None = None) -> None:
-        """Change the state by `event`, as the table allows; the only way to do so."""
+        """Change the state by `event`, as the table allows. Nothing else changes it."""
         before = self.state
         self.state = states.next_state(before, event, to)
         if self.services.trace is not None:
             self.trace("state", before=before.name, event=event.name, after=self.state.name)
 
     def trace(self, what: str, **details: object) -> None:
-        """Tell whoever looks. Call it only behind `if services.trace is not None`."""
+        """Call the trace function. Call this only behind `if services.trace is not None`."""
         if self.services.trace is not None:
             self.services.trace(self, what, details)
 
     def report(self, error: int, text: str) -> None:
-        """A soft error (3.9.1.8): the connection goes on, but the user may want to know. `error` is an errno."""
+        """Report a soft error (3.9.1.8); the connection goes on. `error` is an errno."""
         self.soft_error = error
         if self.on_error is not None:
             self.reports += ((error, text),)
             self.touch()
 
     def touch(self) -> None:
-        """There is something to do for this connection when the batch is over."""
+        """Have `settle` called for this connection at the end of the batch."""
         if not self._touched:
             self._touched = True
             self.services.touched.append(self)
 
     def untouch(self) -> None:
-        """The batch is over."""
+        """The end of the batch has come."""
         self._touched = False
 
     def settle(self, now: float) -> None:
-        """What `touch` asked for; `connection.Connection` knows how."""
+        """What `touch` asked for; `connection.Connection` implements it."""
         raise NotImplementedError
 
     @property
@@ -451,19 +384,22 @@ class Tcb:
 
     @property
     def data_una(self) -> int:
-        """The sequence number of the first octet in send_buffer: SND.UNA, or the one after a SYN still in flight."""
+        """The sequence number of the first octet in send_buffer.
+
+        It is SND.UNA, or the number after a SYN that is still in flight.
+        """
         return self.snd_una if self.syn_acked else (self.snd_una + 1) & MASK
 
     @property
     def unsent(self) -> int:
-        """Octets of data that wait to be sent for the first time."""
+        """Octets of data that were never sent."""
         if self.fin_seq is not None:
             return 0
         return self.send_buffer.size - ((self.snd_nxt - self.data_una) & MASK)
 
     @property
     def max_pacing_rate(self) -> int:
-        """The user's limit in octets of data a second; 0 and `pacing.UNLIMITED` are none."""
+        """The user's limit in octets of data a second; 0 and `pacing.UNLIMITED` mean no limit."""
         return UNLIMITED if self.pacer is None else self.pacer.limit
 
     @max_pacing_rate.setter
@@ -492,7 +428,10 @@ class Tcb:
 
     @property
     def mss(self) -> int:
-        """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now, header options and path MTU considered."""
+        """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now.
+
+        The path MTU and the options in the header are taken into account.
+        """
         path = self.path
         mss = path.mtu - path.header_length - TCP_HEADER_BYTES
         if mss > self.send_mss:
@@ -506,7 +445,7 @@ class Tcb:
         return mss if mss > 0 else 1
 
 
-# What `Tcb.wakes` collects until the batch is over.
+# The bits of `Tcb.wakes`, which is collected during a batch and acted on by `settle`.
 WAKE_READABLE = 1
 WAKE_WRITABLE = 2
 WAKE_URGENT = 4

@@ -1,7 +1,8 @@
-"""A SYN for a connection in TIME-WAIT: an old duplicate, or the peer who wants to begin again.
+"""A SYN for a connection in TIME-WAIT: an old duplicate, or the beginning of a new connection.
 
-See RFC 6191 section 2 and RFC 9293 section 3.10.7.4, fourth step ("new connections can be accepted if the Timestamp
-Option is used and meets expectations"); RFC 1337 has what goes wrong when TIME-WAIT ends too easily.
+See RFC 6191 section 2 and RFC 9293 section 3.10.7.4, fourth step ("new connections can be accepted
+if the Timestamp Option is used and meets expectations"). RFC 1337 describes what goes wrong when
+TIME-WAIT ends too early.
 
 RFC 9293 section 3.6.1 (MAY-2) has two conditions:
 
@@ -33,33 +34,34 @@ if TYPE_CHECKING:
 
 
 def may_reopen(tcb: Tcb, seg: Segment) -> bool:
-    """Whether `seg` is a SYN that nobody could mistake for one of the connection that is in TIME-WAIT here.
+    """Whether `seg` is a SYN that cannot belong to the connection in TIME-WAIT.
 
-    Its timestamp is newer, or, where timestamps do not tell, its number lies beyond the FIN of that connection.
+    Its timestamp is newer than any of that connection. Where timestamps do not decide, its sequence
+    number lies beyond that connection's FIN.
     """
     if tcb.state is not State.TIME_WAIT or seg.flags & (SYN | ACK | RST) != SYN:
         return False
     timestamps = tcb.timestamps
     stamps = seg.options().timestamps if timestamps.offered else None
     beyond_fin = ge(seg.seg_seq, tcb.rcv_nxt)
-    if stamps is None:  # the new connection would have none
+    if stamps is None:  # the new connection will have no timestamps
         return beyond_fin
-    if not timestamps.agreed:  # only the new one would
+    if not timestamps.agreed:  # only the new connection will have them
         return True
     return gt(stamps[0], timestamps.recent) or (stamps[0] == timestamps.recent and beyond_fin)
 
 
 def reopened(tcb: Tcb, now: float) -> None:
-    """Our SYN is acknowledged, so the peer's was no old duplicate: TIME-WAIT ends for the predecessor of `tcb`."""
+    """Our SYN is acknowledged, so the peer's is no old duplicate: end the old TIME-WAIT."""
     old, tcb.predecessor = tcb.predecessor, None
     if old is not None and old.state is State.TIME_WAIT:
         finish(old, Event.RCV_SYN, 0, now)
 
 
 def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
-    """The machine was suspended for so long: segments have died meanwhile (MUST-13), TS.Recent has grown older (5.5).
+    """The host was suspended for `asleep_s`: age TIME-WAIT (MUST-13) and TS.Recent (RFC 7323 5.5).
 
-    What waits for the peer goes on waiting, since nothing could be heard.
+    Timers that wait for the peer are not moved: the host could not hear an answer meanwhile.
     """
     tcb.timestamps.recent_at -= asleep_s
     if tcb.predecessor is not None:
@@ -70,6 +72,6 @@ def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
 
 
 def restore_time_wait(tcb: Tcb) -> Connection | None:
-    """The connection that gets its place back in TIME-WAIT, as `tcb` has ended; None when there is none (any more)."""
+    """The predecessor that goes back to TIME-WAIT, since `tcb` has ended; None if there is none."""
     old, tcb.predecessor = tcb.predecessor, None
     return old if old is not None and old.state is State.TIME_WAIT else None

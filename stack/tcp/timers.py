@@ -1,6 +1,6 @@
-"""Timeouts. See RFC 9293 section 3.10.8, RFC 6298 section 5, and sections 3.8.3, 3.8.4 and 3.8.6.1 of RFC 9293.
+"""Timeouts. See RFC 9293 sections 3.10.8, 3.8.3, 3.8.4 and 3.8.6.1, and RFC 6298 section 5.
 
-A connection stores its deadlines as plain numbers; `on_deadline` does what is due at `now` and nothing else.
+A connection stores its deadlines as plain numbers. `on_deadline` runs those that are due at `now`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from stack.wire.tcp import ACK
 
 
 def on_deadline(tcb: Tcb, now: float) -> None:
-    """Do what is due. The caller flushes and re-arms the connection afterwards, as after a segment."""
+    """Run the timers that are due. The caller then settles the connection, as after a segment."""
     if tcb.delack_deadline <= now:
         tcb.delack_deadline = inf
         tcb.ack_now = True
-    if tcb.reo_deadline <= now:  # the RTO is not armed beside it (set_timers) and begins afresh
+    if tcb.reo_deadline <= now:  # set_timers has stopped the RTO and will restart it
         tcb.reo_deadline = inf
         recovery.reordering_timeout(tcb, now)
     elif tcb.pto_deadline <= now:
@@ -54,28 +54,32 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         tcb.time_wait_deadline = inf
         if tcb.state is State.TIME_WAIT:
             teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
-        elif tcb.state is State.FIN_WAIT_2:  # the peer never closes, and our user has gone
+        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has gone
             teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
     tcb.touch()
 
 
 def _timed_out(tcb: Tcb, now: float) -> bool:
-    """USER TIMEOUT: flush all queues, signal the user, delete the TCB. What the network complained of is the reason."""
+    """USER TIMEOUT: flush all queues, signal the user, delete the TCB. Returns whether it is due.
+
+    The error is the one that the network last reported, else ETIMEDOUT.
+    """
     if now < give_up_at(tcb):
         return False
     tcb.services.counters["tcpTimeouts"] += 1
-    end = teardown.reset_connection if tcb.synchronized else teardown.finish  # the peer may be alive: do not leave it
+    # The peer may be alive: tell it
+    end = teardown.reset_connection if tcb.synchronized else teardown.finish
     end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
     return True
 
 
 def _retransmission_timeout(tcb: Tcb, now: float) -> None:
-    """RFC 6298 5.4 to 5.6: send the front of the queue again, double the timeout, start the timer."""
+    """RFC 6298 5.4 to 5.6: retransmit the front of the queue, double the RTO, restart the timer."""
     if _timed_out(tcb, now):
         return
     tcb.timeouts += 1
     r1 = tcb.services.config.r1_retransmissions
-    if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, each time, since the trouble may have begun after R1
+    if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, at every timeout from R1 on
         tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
     if tcb.timeouts == r1:
         tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
@@ -127,20 +131,21 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
 
 
 def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
-    """3.8.4: ask an idle peer whether it is there; only its silence to several probes ends the connection (MUST-29)."""
+    """3.8.4: send a keep-alive to an idle peer; several unanswered ones end it (MUST-29)."""
     if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         return
     idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
     if now < idle_until:
         tcb.keepalive_deadline = idle_until
         return
-    if tcb.snd_nxt != tcb.snd_una:  # MUST-26: what is outstanding asks the same question
+    if tcb.snd_nxt != tcb.snd_una:  # MUST-26: the outstanding data does the work of a probe
         tcb.keepalive_deadline = now + tcb.keepalive_interval_s
         return
     if tcb.keepalive_probes_sent >= tcb.keepalive_count:
         teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
         return
-    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:  # so many went unanswered: as at R1
+    # R1: so many probes are unanswered that the path may be dead
+    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
         tcb.path.suspect(now, due - tcb.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1
     emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1

@@ -1,7 +1,8 @@
-"""The Timestamps option: a clock of ours that the peer echoes, and the one of his that we echo and compare (PAWS).
+"""The Timestamps option: the peer echoes our clock; we echo and compare the peer's.
 
-See RFC 7323 sections 3 (the option), 4.3 (which timestamp to echo) and 5 (protection against wrapped sequences). Here
-are only the numbers; `segment_arrives.py` has the checks in their place, `output.emit` puts the option on segments.
+See RFC 7323 sections 3 (the option), 4.3 (which timestamp to echo) and 5 (PAWS, protection against
+wrapped sequences). This file has only the numbers. `segment_arrives.py` makes the checks, and
+`output.emit` puts the option on segments.
 
     +-------+-------+---------------------+---------------------+
     |Kind=8 |  10   |   TS Value (TSval)  |TS Echo Reply (TSecr)|
@@ -18,7 +19,7 @@ from stack.tcp.seq import MASK, le, lt
 from stack.wire.checksum import Buffer
 
 OPTION_BYTES = 12
-"""With the two no-ops before it that keep what follows aligned (appendix A)."""
+"""With two no-ops before the option, which align what follows (appendix A)."""
 
 TICKS_PER_SECOND = 1000
 """Section 5.4: "1 ms to 1 sec per tick"; at 1 ms the sign bit wraps in 24.8 days."""
@@ -31,8 +32,11 @@ _OPTION = Struct(">III")
 class Timestamps:
     """Both sides' timestamps on one connection, under RFC 7323's names.
 
-    `offered`: our SYN carries the option, `agreed`: Snd.TS.OK. `recent`: TS.Recent, and when it was stored; both are
-    without meaning until `agreed`. `offset` makes our clock another one on every connection (section 7).
+    - `offered`: our SYN carries the option.
+    - `agreed`: Snd.TS.OK; so does the peer's.
+    - `recent` and `recent_at`: TS.Recent, and when it was stored; no meaning until `agreed`.
+    - `last_ack_sent`: Last.ACK.sent.
+    - `offset` is added to our clock, a different one on each connection (section 7).
     """
 
     __slots__ = ("agreed", "last_ack_sent", "offered", "offset", "recent", "recent_at")
@@ -46,30 +50,38 @@ class Timestamps:
         self.last_ack_sent = 0
 
     def clock(self, now: float) -> int:
-        """Snd.TSclock: what TSval says at `now`."""
+        """Snd.TSclock: the TSval at `now`."""
         return (int(now * TICKS_PER_SECOND) + self.offset) & MASK
 
     def agree(self, ts_val: int, irs: int, now: float) -> None:
-        """The peer's SYN has the option, too. Last.ACK.sent becomes RCV.NXT with the answer to it (appendix D)."""
+        """The peer's SYN has the option as well.
+
+        Last.ACK.sent becomes RCV.NXT with our answer to it (appendix D).
+        """
         self.agreed = True
         self.recent, self.recent_at = ts_val, now
         self.last_ack_sent = (irs + 1) & MASK
 
     def option(self, now: float) -> bytes:
-        """The option as every segment with ACK carries it: TSecr is TS.Recent (section 4.3 rule 3)."""
+        """The option of a segment with ACK: TSecr is TS.Recent (section 4.3 rule 3)."""
         return _OPTION.pack(LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
 
     def is_old(self, ts_val: int, now: float) -> bool:
-        """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is too old to be compared with (section 5.5)."""
+        """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is outdated (section 5.5)."""
         return lt(ts_val, self.recent) and now - self.recent_at <= _OUTDATED_S
 
     def remember(self, ts_val: int, seq: int, now: float) -> None:
-        """Sections 4.3 rule 2 and 5.3 R3, for a segment in the window that `is_old` let pass; `seq` is SEG.SEQ."""
+        """Sections 4.3 rule 2 and 5.3 R3: update TS.Recent.
+
+        The segment is in the window, and `is_old` let it pass; `seq` is SEG.SEQ.
+        """
         if le(seq, self.last_ack_sent):
             self.recent, self.recent_at = ts_val, now
 
     def elapsed_s(self, ts_ecr: int, now: float) -> float:
-        """How long ago we sent the segment that the peer echoes; never negative, whatever he invents."""
+        """How long ago we sent the segment that the peer echoes; 0 if the echo is from the
+        future.
+        """
         ticks = (self.clock(now) - ts_ecr) & MASK
         return ticks / TICKS_PER_SECOND if ticks < 0x8000_0000 else 0.0
 
@@ -80,7 +92,7 @@ def option(ts_val: int, ts_ecr: int) -> bytes:
 
 
 def read(options: Buffer) -> tuple[int, int] | None:
-    """(TSval, TSecr) when the options are laid out as nearly everyone does it; None means: look closer."""
+    """(TSval, TSecr) if the options have the usual layout; None: parse them in full."""
     if len(options) >= OPTION_BYTES:
         layout, ts_val, ts_ecr = _OPTION.unpack_from(options)
         if layout == LAYOUT:

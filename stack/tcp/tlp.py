@@ -1,6 +1,6 @@
-"""Tail loss probes: when nothing comes after the last segment that could show its loss, ask sooner than the RTO would.
+"""Tail loss probes: no later segment shows that the last one is lost, so send a probe early.
 
-See RFC 8985 section 7. `output.send_loss_probe` sends the probe.
+"Early" is before the RTO expires. See RFC 8985 section 7. `output.send_loss_probe` sends the probe.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ _PTO_WITHOUT_SRTT_S = 1.0  # section 7.2
 
 
 def probe_at(tcb: Tcb, now: float) -> float:
-    """TLP_calc_PTO, something being in flight: when to send a probe, inf for not at all.
+    """TLP_calc_PTO, with data in flight: when to send a probe; inf for never.
 
-    Not in recovery nor while something is SACKed (section 7.2), where the reordering timer watches; not before the
-    last probe is answered and a round trip was measured since (section 7.3). Then the RTO is what is left.
+    There is no probe in recovery, nor while something is SACKed, when the reordering timer does the
+    work (section 7.2). There is no second probe until the last one is answered and a round trip was
+    measured since (section 7.3). The RTO covers these cases.
     """
     if (
         tcb.recovering
@@ -41,10 +42,10 @@ def probe_at(tcb: Tcb, now: float) -> float:
 
 
 def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flight: int, now: float) -> None:
-    """TLP_process_ack: find out whether the probe repaired a loss that nothing else would show.
+    """TLP_process_ack: find out whether the probe repaired a loss that nothing else shows.
 
-    `seg_ack` is SEG.ACK as the scoreboard numbers it; `duplicate` says that this ACK reports a duplicate, by DSACK or
-    by repeating itself without SACK.
+    `seg_ack` is SEG.ACK as the scoreboard numbers it. `duplicate`: this ACK reports a duplicate, by
+    DSACK or as a duplicate ACK without SACK.
     """
     end = tcb.tlp_end
     if end is None or seg_ack < end:

@@ -1,4 +1,4 @@
-"""Eifel: a retransmission was for nothing when the first answer is to what was sent before it; then nothing was lost.
+"""Eifel: a retransmission was spurious if the next ACK answers the original; then nothing was lost.
 
 See RFC 3522 section 3.2 (detection, by timestamps) and RFC 4015 section 3.2 (response).
 """
@@ -11,13 +11,16 @@ from stack.tcp.tcb import Tcb
 
 
 def loss_assumed(tcb: Tcb, now: float) -> None:
-    """Steps 1 to 3: loss recovery begins, by duplicate ACKs or by a timeout; remember when."""
+    """Steps 1 to 3: recovery begins, by duplicate ACKs or by a timeout; store the time."""
     if tcb.timestamps.agreed and tcb.services.config.undo:
         tcb.rtx_stamp = tcb.timestamps.clock(now)
 
 
 def first_acceptable_ack(tcb: Tcb, seg: Segment) -> None:
-    """Steps 4 and 5: an ACK of new data; if it echoes an older timestamp than RetransmitTS, all was as before."""
+    """Steps 4 and 5: the first ACK of new data in recovery.
+
+    If it echoes a timestamp older than RetransmitTS, the recovery was spurious and is undone.
+    """
     stamp, tcb.rtx_stamp = tcb.rtx_stamp, None
     if stamp is None or seg.ts_ecr < 0 or not lt(seg.ts_ecr, stamp):
         return

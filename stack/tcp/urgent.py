@@ -1,13 +1,15 @@
-"""Urgent data, both ways: a place in the stream that one end points out to the other.
+"""Urgent data, both ways: one end marks a place in its stream for the other.
 
-See RFC 9293 sections 3.8.5, 3.10.2, 3.10.3 and 3.10.7.4 (sixth step), and RFC 6093 for what became of it. The octets
-stay in the stream, whatever the pointer says. Only a user who wants what BSD sockets do by default (`oobinline` off)
-does not read the last urgent octet with the others: he asks for it apart, or never sees it.
+See RFC 9293 sections 3.8.5, 3.10.2, 3.10.3 and 3.10.7.4 (sixth step), and RFC 6093 for its history.
+The octets stay in the stream, whatever the pointer says. Only with `oobinline` off, the default of
+BSD sockets, is the last urgent octet left out of the stream: the user must ask for it with
+`receive_urgent`.
 
              SEG.SEQ                  SEG.SEQ + SEG.UP
                 |                            |
     ------------+----------------------------+-------------
-                       urgent data            | the octet that SND.UP and RCV.UP name: the first after it (MUST-62)
+                       urgent data            | the octet that SND.UP and RCV.UP name:
+                                                the first after it (MUST-62)
 """
 
 from __future__ import annotations
@@ -22,21 +24,21 @@ from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, Tcb
 from stack.wire.tcp import URG
 
 FURTHEST = 0xFFFF
-"""As far as the pointer reaches. Urgent data that ends beyond is announced piece by piece (MUST-31)."""
+"""The largest urgent pointer. Urgent data that ends beyond it is announced in pieces (MUST-31)."""
 
 
 # --- the sender
 
 
 def begin_urgent(tcb: Tcb) -> None:
-    """SEND with the urgent flag: all that is queued now is urgent; SND.UP is the octet after it (3.10.2)."""
+    """SEND with the urgent flag (3.10.2): all that is queued is urgent; SND.UP comes after it."""
     tcb.snd_up = seq.add(tcb.data_una, tcb.send_buffer.size)
 
 
 def urgent_pointer(tcb: Tcb, number: int) -> int:
-    """The pointer for a segment that begins at sequence number `number`; 0 when nothing after that is urgent.
+    """The pointer for a segment that begins at `number`; 0 if nothing after that is urgent.
 
-    It goes with every segment until the urgent data is acknowledged, so that losing one does no harm.
+    Every segment carries it until the urgent data is acknowledged, so that losing one does no harm.
     """
     up = tcb.snd_up
     if up is None:
@@ -51,9 +53,9 @@ def urgent_pointer(tcb: Tcb, number: int) -> int:
 
 
 def take_urgent(tcb: Tcb, seg: Segment) -> None:
-    """RCV.UP <- max(RCV.UP, SEG.UP), and signal the user when that is news: the first pointer, or one further on.
+    """RCV.UP <- max(RCV.UP, SEG.UP); signal the user if the pointer is new or has moved on.
 
-    A pointer that ends before what came last (0, for one) says nothing: what it meant has been seen, or never was.
+    A pointer to old octets (0, for example) is ignored.
     """
     if not seg.flags & URG or seg.seg_up <= 0 or tcb.peer_fin:
         return
@@ -62,13 +64,13 @@ def take_urgent(tcb: Tcb, seg: Segment) -> None:
         return  # "If the user has already been signaled ... do not signal the user again."
     tcb.rcv_up = up
     tcb.urgent_taken = False
-    tcb.wakes |= WAKE_URGENT | WAKE_READABLE  # who waits for data learns that he is at the mark
+    tcb.wakes |= WAKE_URGENT | WAKE_READABLE  # a waiting reader must learn that it is at the mark
     if tcb.services.trace is not None:
         tcb.trace("urgent", pointer=up)
 
 
 def unread_urgent(tcb: Tcb) -> int:
-    """How many octets the user has yet to read, or to receive, until no more urgent data is known (MUST-33)."""
+    """How many octets there are to read, or to come, up to the end of the urgent data (MUST-33)."""
     if tcb.rcv_up is None:
         return 0
     place = seq.add(tcb.rcv_nxt, -tcb.receive_buffer.size - tcb.peer_fin)
@@ -79,15 +81,18 @@ def unread_urgent(tcb: Tcb) -> int:
 
 
 def up_to_mark(tcb: Tcb, wanted: int) -> int:
-    """How many of `wanted` octets one RECEIVE may take: it stops at the last urgent octet, so that the user can see
-    where that is; the next goes on from there, with that octet when `oobinline` is set and without it otherwise."""
+    """How many of `wanted` octets one RECEIVE may take: it stops before the last urgent octet.
+
+    So the user can see where that octet is. The next RECEIVE continues from there, with that octet
+    if `oobinline` is set, otherwise without it.
+    """
     before = unread_urgent(tcb) - 1
     buffer = tcb.receive_buffer
     if before > 0:
         return min(wanted, before)
     if before == 0 and not tcb.oobinline:
         if buffer.size == 1 and not tcb.urgent_taken:
-            return 0  # that octet is all there is, and still to be asked for
+            return 0  # only the urgent octet is left, and it has not been read yet
         buffer.read(1)
         wanted = min(wanted, buffer.size)
     tcb.rcv_up = None
@@ -95,15 +100,17 @@ def up_to_mark(tcb: Tcb, wanted: int) -> int:
 
 
 def only_the_urgent_octet(tcb: Tcb) -> bool:
-    """What could be read is the last urgent octet alone, which the user wants apart."""
+    """Whether the only octet to read is the last urgent one, with `oobinline` off."""
     return not tcb.oobinline and tcb.receive_buffer.size == 1 and unread_urgent(tcb) == 1
 
 
 def receive_urgent(tcb: Tcb, *, peek: bool = False) -> bytes | None:
-    """The last urgent octet, apart from the stream; None while it is announced but not here, b"" if it never will be.
+    """The last urgent octet, apart from the stream.
 
-    OSError: EINVAL when there is none, when it was taken or passed already, or when `oobinline` leaves it in the
-    stream; ENOTCONN when the connection is over.
+    None while it is announced and has not arrived; b"" if it never will.
+
+    OSError: EINVAL when there is none, when it was taken or passed already, or when `oobinline`
+    leaves it in the stream; ENOTCONN when the connection is over.
     """
     before = unread_urgent(tcb) - 1
     if before < 0 or tcb.oobinline or tcb.urgent_taken:

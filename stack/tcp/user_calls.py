@@ -1,7 +1,7 @@
-"""The user's side: OPEN, SEND, RECEIVE, CLOSE, ABORT and STATUS. See RFC 9293 sections 3.10.1 to 3.10.6.
+"""The user's calls: OPEN, SEND, RECEIVE, CLOSE, ABORT and STATUS. See RFC 9293 3.10.1 to 3.10.6.
 
-The RFC's error texts become what programs know: "connection does not exist" is ENOTCONN, "connection closing" is EPIPE
-for a SEND and the end of the stream for a RECEIVE, "connection already exists" is EISCONN.
+The RFC's error texts become errnos. "Connection does not exist" is ENOTCONN. "Connection closing"
+is EPIPE for a SEND and the end of the stream for a RECEIVE. "Connection already exists" is EISCONN.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from stack.tcp.user_timeout import adopted_s
 from stack.tcp.window import update_is_due
 from stack.wire.checksum import Buffer
 
-# States in which the user may still SEND: before the handshake is over the data waits (3.10.2).
+# The states in which the user may SEND. Before the handshake is over the data waits (3.10.2).
 _MAY_SEND = (State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSE_WAIT)
 
 _ESTABLISHED, _TIME_WAIT = State.ESTABLISHED, State.TIME_WAIT
 
 
 def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) -> int:
-    """OPEN, active: issue <SEQ=ISS><CTL=SYN> and enter SYN-SENT (3.10.1). EISCONN when it is open already.
+    """OPEN, active: issue <SEQ=ISS><CTL=SYN> and enter SYN-SENT (3.10.1). EISCONN if already open.
 
-    With it goes what would else be the first SEND; returns how many octets of `data` were taken. They wait for the
-    handshake, unless the user wants Fast Open (`fast`, or `fast_open_connect` set before) and a cookie is at hand.
+    `data` is the first SEND; returns how many octets of it were taken. They wait for the handshake,
+    unless the user wants Fast Open (`fast`, or `fast_open_connect` set before) and the server's
+    cookie is cached.
     """
     if tcb.state not in (State.CLOSED, State.LISTEN):
         raise os_error(errno.EISCONN)
@@ -54,11 +55,13 @@ def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) ->
 
 
 def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
-    """SEND: queue what fits and send what may go; returns how many octets were taken, 0 when none can be now.
+    """SEND: queue what fits and send what may be sent; returns how many octets were taken.
 
-    As in Linux, while less than `notsent_lowat` octets wait to be sent it takes a super-frame's worth more, as far as
-    the buffer has room. With `urgent`, all that is queued becomes urgent, if all of `data` was taken. Raises the
-    connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
+    0 means that none can be taken now. As in Linux, a super-frame's worth is taken as long as less
+    than `notsent_lowat` octets are unsent, if the buffer has room. With `urgent`, all that is
+    queued becomes urgent once all of `data` was taken.
+
+    Raises the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
     if tcb.error:
         raise take_error(tcb)
@@ -87,20 +90,20 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     if taken:
         set_timers(tcb, now)
     if urgent and taken == length and tcb.unsent and tcb.synchronized:
-        send_ack(tcb, now)  # the pointer goes ahead of data that the window keeps back
+        send_ack(tcb, now)  # announce urgent data that the window holds back
     return taken
 
 
 def _quantum(tcb: Tcb) -> int:
-    """How many octets are taken before it is asked again whether there is room: a super-frame of whole segments."""
+    """How many octets `send` takes before it checks for room again: whole segments."""
     quantum, mss = tcb.path.gso_max_bytes or tcb.services.config.send_quantum_bytes, tcb.mss
     return max(quantum // mss * mss, mss)
 
 
 def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
-    """RECEIVE: what has arrived, b"" at the end of the stream, None when nothing is here yet.
+    """RECEIVE: what has arrived, b"" at the end of the stream, None when nothing has arrived yet.
 
-    What arrived before an error is delivered before the error.
+    Data that arrived before an error is delivered before the error.
     """
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (max_bytes := up_to_mark(tcb, max_bytes))):
         data = tcb.receive_buffer.read(max_bytes)
@@ -108,13 +111,13 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
             note_read(tcb, len(data), now)
         after_read(tcb, now)
         return data
-    if tcb.deferred:  # who reads first has nothing to say with the SYN
+    if tcb.deferred:  # the user reads first: the SYN goes without data
         open_active(tcb, now)
     return b"" if _at_end(tcb) else None
 
 
 def peek(tcb: Tcb, max_bytes: int) -> bytes | None:
-    """What `receive` would return now; the data stays, and so does its place in the window."""
+    """Return what `receive` would return now; the data stays in the buffer and in the window."""
     buffer = tcb.receive_buffer
     skip = 0
     if buffer.size and tcb.rcv_up is not None:
@@ -122,14 +125,17 @@ def peek(tcb: Tcb, max_bytes: int) -> bytes | None:
         if before > 0:
             max_bytes = min(max_bytes, before)
         elif before == 0 and not tcb.oobinline:
-            skip = 1  # the last urgent octet is asked for apart
+            skip = 1  # the last urgent octet is read by `receive_urgent`
     if buffer.size > skip:
         return buffer.peek(max_bytes, skip)
     return b"" if _at_end(tcb) else None
 
 
 def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
-    """RECEIVE into the user's own buffer: the number of octets, 0 at the end of the stream, None for nothing yet."""
+    """RECEIVE into the user's buffer; return the number of octets.
+
+    0 at the end of the stream, None when nothing has arrived yet.
+    """
     room = len(target)
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (room := up_to_mark(tcb, room))):
         count = tcb.receive_buffer.read_into(target[:room])
@@ -143,9 +149,10 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
 
 
 def _at_end(tcb: Tcb) -> bool:
-    """No more data will come; raises instead when that is because of an error or because nothing was ever opened.
+    """Whether no more data will come; raises the connection's error, or ENOTCONN in LISTEN.
 
-    After the peer's FIN the stream has its end, whatever happens to the connection: the error is for a SEND.
+    After the peer's FIN the stream has ended, whatever happens to the connection then. A later
+    error is for a SEND.
     """
     if tcb.peer_fin:
         return True
@@ -159,11 +166,11 @@ def _at_end(tcb: Tcb) -> bool:
 
 
 def after_read(tcb: Tcb, now: float) -> None:
-    """The buffer has room again: tell the peer if it is worth telling (3.8.6.2.2), or if he waits for it."""
+    """The buffer has room again: send a window update (3.8.6.2.2) or an ACK, if one is due."""
     budget = tcb.services.budget
     if not _ESTABLISHED <= tcb.state < _TIME_WAIT:
         recharge(tcb)
-    elif tcb.charged > budget.connection:  # as memory.recharge, without a call
+    elif tcb.charged > budget.connection:  # this repeats memory.recharge without the call
         receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
         weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
         weight += (
@@ -189,12 +196,12 @@ def take_error(tcb: Tcb) -> OSError:
 
 
 def shutdown_write(tcb: Tcb, now: float) -> None:
-    """CLOSE as RFC 9293 means it: no more SENDs; receiving goes on (3.10.4). A second one does nothing.
+    """CLOSE as RFC 9293 means it (3.10.4): no more SENDs; receiving goes on.
 
-    The FIN goes out when the caller settles the connection.
+    A second one does nothing. The FIN is sent when the caller settles the connection.
 
-    In SYN-SENT it deletes the TCB, but not where data was given to Fast Open: the peer may have it by now, and the user
-    may not know that the handshake is not over.
+    In SYN-SENT it deletes the TCB, unless the user has sent data by Fast Open. The peer may have
+    that data already, and to the user the connection looks open.
     """
     state = tcb.state
     if state is State.CLOSED or tcb.fin_queued:
@@ -208,19 +215,20 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
 
 
 def shutdown_read(tcb: Tcb) -> None:
-    """The user will not wait for data any more: a RECEIVE finds what is here and what still comes, else the end.
+    """From now on a RECEIVE does not wait: it returns the data that has arrived, else the end.
 
-    As in Linux; nothing is thrown away, so the window closes when nothing is read. Once our direction is closed, too,
-    data is answered by a reset: `seventh_process_text`.
+    Data that still comes can be read. As in Linux, none is thrown away, so the window closes if the
+    user does not read. If our direction is closed too, new data is answered with a reset:
+    `seventh_process_text`.
     """
     tcb.read_shutdown = True
 
 
 def close(tcb: Tcb, now: float) -> None:
-    """The user is gone: CLOSE, and nobody to RECEIVE.
+    """The user is gone: CLOSE, with no RECEIVE to come.
 
-    Data that was not read, or that still comes, is lost, and the peer is told so by a reset (SHLD-3). `linger_s == 0`
-    means ABORT, as programs expect of SO_LINGER.
+    Data that was not read, or that still comes, is lost, and a reset tells the peer so (SHLD-3).
+    `linger_s == 0` means ABORT, as SO_LINGER does.
     """
     tcb.orphaned = True
     if tcb.state is State.CLOSED:
@@ -231,12 +239,13 @@ def close(tcb: Tcb, now: float) -> None:
     if tcb.linger_s == 0:
         abort(tcb, now)
         return
-    if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:  # where the peer has nothing left to learn
+    # In TIME-WAIT the peer has finished
+    if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:
         reset_connection(tcb, Event.ABORT, 0, now)
         return
     if tcb.receive_buffer.held:
         tcb.services.budget.out_of_order.pop(tcb, None)
-    tcb.receive_buffer.clear()  # or peers could have us hold for a minute what nobody will read
+    tcb.receive_buffer.clear()  # no user will read this: do not let the peer keep it in our memory
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)
@@ -246,9 +255,9 @@ def close(tcb: Tcb, now: float) -> None:
 
 
 def abort(tcb: Tcb, now: float, error: int = 0) -> None:
-    """ABORT: <SEQ=SND.NXT><CTL=RST> where the peer may still believe in the connection; delete the TCB (3.10.5).
+    """ABORT (3.10.5): delete the TCB, after <SEQ=SND.NXT><CTL=RST> if the peer may need it.
 
-    `error` is the errno for calls that are outstanding, when it is not the user himself who aborts.
+    `error` is the errno for outstanding calls when the abort is not the user's own.
     """
     if tcb.state is State.CLOSED:
         _cancel_deferred_open(tcb, error)
@@ -260,7 +269,7 @@ def abort(tcb: Tcb, now: float, error: int = 0) -> None:
 
 
 def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
-    """If the OPEN is still put off it will not be made any more; nobody else knows that it was meant to be."""
+    """If the SYN was put off and never sent: release the port and the path."""
     if not tcb.deferred:
         return
     tcb.deferred = False
@@ -273,10 +282,11 @@ def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON. Addresses are the Internet layer's bytes.
+    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON.
 
-    `urgent` is how much there is to read until no more urgent data is known; `soft_error` the errno that the network
-    complained of last; `extensions` are the options both ends agreed on. Of security there is nothing to tell.
+    Addresses are the Internet layer's bytes. `urgent` is how much there is to read up to the end of
+    the urgent data; `soft_error` is the errno that the network last reported; `extensions` are the
+    options that both ends agreed on. There are no security values to report.
     """
 
     state: str

@@ -1,11 +1,11 @@
-"""The User Timeout option: both ends say how long they would wait for an acknowledgment, and wait for the longer time.
+"""The User Timeout option: both ends say how long they wait for an ACK; both use the longer time.
 
 See RFC 5482. It is off unless `config.user_timeout_option` is set.
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-    |   Kind = 28   |   Length = 4  |G|        User Timeout         |   G: in minutes, not in seconds
+    |   Kind = 28   |   Length = 4  |G|        User Timeout         |   G: minutes, not seconds
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 """
 
@@ -25,26 +25,27 @@ _MOST = 0x7FFF
 
 
 class UserTimeout:
-    """`remote_s`: REMOTE_UTO, None until there is one. `due`: the next segment with room carries ours."""
+    """`remote_s`: REMOTE_UTO, if known. `due`: the next segment with room carries our value."""
 
     __slots__ = ("due", "remote_s")
 
     def __init__(self) -> None:
         self.remote_s: float | None = None
-        self.due = True  # section 3: the first segment without SYN has it, too
+        self.due = True  # section 3: also in the first segment without SYN
 
 
 def advertised(tcb: Tcb) -> int:
-    """The option's value, ADV_UTO: never zero, and in minutes only what seconds cannot say (section 3.3)."""
+    """The option's value, ADV_UTO: never zero, in minutes if seconds do not fit (section 3.3)."""
     wanted_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
     seconds = max(1, round(min(wanted_s, _MOST * 60)))
     return seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
 
 
 def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) -> bytes:
-    """The option for a segment without SYN that has so many octets of options and data already.
+    """The option for a segment without SYN, if there is room for it.
 
-    It may be lost, which is nobody's concern (section 3.2).
+    The segment has `options` and `length` octets of options and data already. The option may be
+    lost; it is not retransmitted (section 3.2).
     """
     room = tcb.path.mtu - tcb.path.header_length - TCP_HEADER - options - length
     if room < LENGTH or options + LENGTH > MAX_LENGTH:
@@ -54,7 +55,7 @@ def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) 
 
 
 def take_user_timeout(tcb: Tcb, options: TcpOptions) -> None:
-    """Remember the peer's value; zero, and what has another length, is ignored (sections 3.3 and 3.4)."""
+    """Store the peer's value; zero is ignored (sections 3.3 and 3.4)."""
     value = options.user_timeout
     if tcb.user_timeout is None or value is None:
         return
@@ -64,7 +65,10 @@ def take_user_timeout(tcb: Tcb, options: TcpOptions) -> None:
 
 
 def adopted_s(tcb: Tcb) -> float:
-    """USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) (section 3.1), unless the user has set his own."""
+    """USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) (section 3.1).
+
+    A timeout that the user has set takes precedence.
+    """
     config = tcb.services.config
     if tcb.user_timeout_s is not None:
         return tcb.user_timeout_s
@@ -76,7 +80,7 @@ def adopted_s(tcb: Tcb) -> float:
 
 
 def keepalive_idle_s(tcb: Tcb) -> float:
-    """With keep-alives: no sooner than the user timeout that was agreed on (section 4.2)."""
+    """The idle time before a keep-alive, but at least the agreed user timeout (section 4.2)."""
     if tcb.user_timeout is None or tcb.user_timeout.remote_s is None:
         return tcb.keepalive_idle_s
     return max(tcb.keepalive_idle_s, adopted_s(tcb) + 1)

@@ -1,7 +1,7 @@
-"""The receive window: how much we let the peer send, moved without silly windows.
+"""The receive window: how much the peer may send. It is moved so that no silly windows arise.
 
-See RFC 9293 sections 3.8.6 and 3.8.6.2.2. The right edge RCV.NXT + RCV.WND stays where it is while data arrives, and
-moves on only when it can do so by a worthwhile amount.
+See RFC 9293 sections 3.8.6 and 3.8.6.2.2. The right edge RCV.NXT + RCV.WND stays while data
+arrives. It moves on only when it can move by a worthwhile amount.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ MAX_UNSCALED_WINDOW = 0xFFFF
 
 
 def window_gain(tcb: Tcb, buffer: int) -> int:
-    """By how many octets the right edge could move on now: RCV.BUFF - RCV.USER - RCV.WND, as far as the field goes."""
+    """How far the right edge could move now: RCV.BUFF - RCV.USER - RCV.WND.
+
+    The window field, with its scale, sets an upper limit.
+    """
     free, most = buffer - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
     return (free if free < most else most) - tcb.rcv_wnd
 
 
 def open_window(tcb: Tcb) -> None:
-    """Move the right edge if it is worth it: by at least min (Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2 (MUST-39).
+    """Move the right edge if it moves by min (Fr * RCV.BUFF, Eff.snd.MSS) or more (MUST-39).
 
-    It never moves to the left (SHLD-14). Where the host is short of memory RCV.BUFF is smaller, and the edge stands
-    still until what was offered before has come.
+    Fr is 1/2. The edge never moves to the left (SHLD-14). When the host is short of memory RCV.BUFF
+    is smaller, and the edge stays until the data that was offered room before has come.
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
@@ -33,8 +36,8 @@ def open_window(tcb: Tcb) -> None:
 def window_field(tcb: Tcb) -> int:
     """SEG.WND for a segment without SYN: RCV.WND scaled down (RFC 7323 section 2.2).
 
-    The scaling loses up to 2**shift - 1 octets; RFC 7323 section 2.4 says why that is harmless: we go on accepting
-    what lies before the unscaled edge.
+    Scaling loses up to 2**shift - 1 octets. RFC 7323 section 2.4 says why that is harmless: we
+    accept octets up to the unscaled edge.
     """
     return tcb.rcv_wnd >> tcb.rcv_shift
 
@@ -42,8 +45,9 @@ def window_field(tcb: Tcb) -> int:
 def update_is_due(tcb: Tcb) -> bool:
     """Whether the user has read so much that the peer should be told at once.
 
-    A peer that sees less than half of the buffer open waits for us (or soon will); one that sees more learns the rest
-    from the next acknowledgment. Two segments is what is worth a packet of its own.
+    A peer that sees less than half of the buffer open waits for us, or soon will. A peer that sees
+    more learns the new edge from the next acknowledgment. A packet of its own is worth while for
+    two segments of room.
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)

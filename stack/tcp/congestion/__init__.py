@@ -1,7 +1,8 @@
-"""Congestion control policies. Each owns its numbers and imports nothing of ours; TCP chooses one by name.
+"""Congestion control policies. TCP chooses one by name.
 
-A policy is asked for `cwnd` (octets that may be in flight) and told what happened, in octets and seconds: see
-`policy.Congestion`. To add one takes a file here, and a line in `POLICIES`.
+TCP reads `cwnd` (octets that may be in flight) and calls a method for each event: see
+`policy.Congestion`. A policy imports nothing else of the stack. A new one takes a file here and a
+line in `POLICIES`.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""What TCP asks of a congestion control policy, and what it tells it. See RFC 5681 section 2 for the variables.
+"""The base class of congestion control policies: what TCP asks a policy, and what it reports to it.
 
-A new policy derives from `Congestion` and overrides what it wants to hear of. `congestion/__init__.py` gives it a name.
+See RFC 5681 section 2 for the variables. A new policy derives from `Congestion` and overrides the
+events that it needs. `congestion/__init__.py` gives it a name.
 """
 
 from __future__ import annotations
 
 
 class Congestion:
-    """RFC 5681 section 2's variables and the events that move them. All amounts are octets; `mss` is SMSS.
+    """RFC 5681 section 2's variables and the events that move them, in octets; `mss` is SMSS.
 
-    Without overrides it is a policy, too: the initial window of RFC 6928 section 2, which never changes.
+    By itself it is a policy as well: the initial window of RFC 6928 section 2, which never changes.
     """
 
     __slots__ = ("cwnd", "initial_segments", "mss", "ssthresh")
@@ -25,9 +26,9 @@ class Congestion:
         return min(self.initial_segments * self.mss, max(2 * self.mss, 14600))
 
     def pacing_rate(self, srtt_s: float | None) -> float | None:
-        """Octets a second that may be sent at the most, bursts aside; None when this policy does not pace.
+        """The highest rate in octets a second, bursts aside; None if this policy does not pace.
 
-        inf is for a rate that is not known yet, as `srtt_s` is None before anything was measured.
+        inf means that the rate is not known yet: `srtt_s` is None before the first measurement.
         """
         return None
 
@@ -37,31 +38,34 @@ class Congestion:
         self.mss = mss
 
     def on_ack(self, acked: int, now: float, rtt_s: float) -> None:
-        """`acked` new octets were acknowledged outside loss recovery, with the window in use. `rtt_s` is SRTT."""
+        """`acked` new octets were acknowledged outside recovery. `rtt_s` is SRTT.
+
+        It is called only while the window is in use: a window that is not filled must not grow.
+        """
 
     def on_loss(self, flight: int, now: float) -> None:
         """A segment is lost, the first in this window. `flight` octets were outstanding."""
 
     def on_ecn(self, flight: int, now: float) -> None:
-        """A router has marked a packet instead of losing it. `flight` octets were outstanding."""
+        """A router marked a packet instead of dropping it. `flight` octets were outstanding."""
 
     def on_duplicate_ack(self) -> None:
         """In recovery without SACK: one more segment has left the network."""
 
     def on_partial_ack(self, acked: int) -> None:
-        """In recovery without SACK: `acked` octets were acknowledged, but not all that was outstanding at the loss."""
+        """In recovery without SACK: `acked` octets were acknowledged, but not all of the loss."""
 
     def on_recovered(self, flight: int, now: float) -> None:
-        """Without SACK: all that was outstanding at the loss is acknowledged."""
+        """Without SACK: all octets that were outstanding at the loss are acknowledged."""
 
     def on_rto(self, flight: int, first: bool, now: float) -> None:
-        """The retransmission timer expired; `first` says whether for the first time for this segment."""
+        """The retransmission timer expired; `first`: for the first time for this segment."""
 
     def on_spurious(self) -> None:
-        """What the last on_loss or on_rto was about did not happen: nothing was lost."""
+        """The last on_loss or on_rto was a mistake: nothing was lost."""
 
     def on_handshake_loss(self) -> None:
-        """A SYN or SYN,ACK had to be sent again: the data phase begins with one segment."""
+        """A SYN or SYN,ACK was retransmitted: the data phase begins with one segment."""
 
     def on_idle(self) -> None:
         """Nothing was sent for longer than the retransmission timeout."""
