@@ -1,22 +1,22 @@
-"""A buffer that a link reads frames into, and that may be kept instead of copied.
+"""The buffer into which a link reads a frame, and which can be kept instead of being copied.
 
-A frame is lent: it is gone with the next `read` of its link. But a super-frame is 64 KiB, and to copy it costs as much
-as all that TCP does about it, and twice that where memory which the system has just given us takes it in, page fault by
-page fault. So who wants to keep a frame that came in a `FrameBuffer` says so, and its link reads the next one
-into another. Once he has given it back it is the link's again.
+A frame is valid until the next `read` of its link. A super-frame has 64 KiB: to copy it costs as
+much as all the work of TCP for it, and twice as much into fresh memory, because of page faults. Set
+`kept` to keep the frame: the link then reads the next one into another buffer. `give_back` returns
+the buffer to the link's pool.
 """
 
 from __future__ import annotations
 
 MOST_SPARE = 32
-"""How many free buffers a link holds on to; the memory of others goes back to the system."""
+"""The number of free buffers in a link's pool. Memory of further ones goes back to the system."""
 
 
 class FrameBuffer(bytearray):
-    """`kept` says that somebody still reads in it, so that the link must not write; whoever keeps it sets that.
+    """A buffer for frames. While `kept` is set, its contents are in use: the link must not write.
 
-    A buffer that is never given back costs its link a new one, and no more: so whoever throws away what he has kept
-    need not remember where it was.
+    `give_back` is optional: if kept data is discarded without it, the link allocates a new buffer
+    and the old one is garbage-collected.
     """
 
     __slots__ = ("_left", "_spare", "kept")
@@ -24,16 +24,16 @@ class FrameBuffer(bytearray):
     def __init__(self, size: int, spare: list[FrameBuffer] | None = None) -> None:
         super().__init__(size)
         self._spare = [] if spare is None else spare
-        self._left = False  # by the link, which reads into another one
+        self._left = False  # True when the link reads into another buffer
         self.kept = False
 
     def another(self) -> FrameBuffer:
-        """For the link, when this one is kept: one of the same size to go on with."""
+        """A buffer of the same size, with which the link continues when this one is kept."""
         self._left = True
         return self._spare.pop() if self._spare else FrameBuffer(len(self), self._spare)
 
     def give_back(self) -> None:
-        """Nobody reads in it any more."""
+        """The frame in it is no longer needed."""
         self.kept = False
         if self._left and len(self._spare) < MOST_SPARE:
             self._left = False

@@ -1,7 +1,7 @@
-"""What went over a link, written to a file that Wireshark and tcpdump open: pcapng.
+"""Writes the frames of a link to a pcapng file, for Wireshark and tcpdump.
 
-See draft-ietf-opsawg-pcapng: a Section Header Block, one Interface Description Block and an Enhanced Packet Block for
-each frame, all in little-endian order.
+See draft-ietf-opsawg-pcapng: a Section Header Block, one Interface Description Block and an
+Enhanced Packet Block for each frame, all in little-endian order.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import struct
 from collections.abc import Callable
 
 from stack.link import files
-from stack.link.around import Around
 from stack.link.device import Link
+from stack.link.wrapper import LinkWrapper
 from stack.wire.checksum import Buffer
 
 LINKTYPE_ETHERNET = 1
 LINKTYPE_RAW = 101  # the packet starts with its IPv4 or IPv6 header
-SNAPLEN = 262_144  # bytes kept of a frame, tcpdump's own default
+SNAPLEN = 262_144  # the bytes of a frame that are kept: tcpdump's default
 NANOSECONDS = 9  # if_tsresol: timestamps count units of 10**-9 s
 
 SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
@@ -33,7 +33,7 @@ FLUSH_S = 0.1
 
 
 class Record:
-    """One frame that is not in the file yet."""
+    """One frame that has not been written to the file yet."""
 
     __slots__ = ("comments", "data", "direction", "length", "timestamp_ns")
 
@@ -45,21 +45,22 @@ class Record:
         self.comments: list[str] = []
 
 
-class Capture(Around):
-    """A link around a link that writes each frame, in both directions, to the pcapng file at `path`.
+class Capture(LinkWrapper):
+    """Wraps a link and writes each frame, in both directions, to the pcapng file at `path`.
 
-    epoch_s: the wall-clock time, in seconds since 1970, at which `now` is 0; with the default the timestamps are `now`
-      itself, so that the same run gives the same bytes. May be changed while frames pass.
-    clock: gives the time of a frame, in seconds on the scale of `now` (`trio.current_time`); with the default it is the
-      `now` of the call, which a host reads once for a batch of frames: right in simulations, too early for the later
-      frames of a batch on a real wire.
+    epoch_s: the wall-clock time, in seconds since 1970, at which `now` is 0. With the default the
+      timestamps are `now` itself, so that the same run gives the same bytes. It may be changed
+      while frames pass.
+    clock: returns the time of a frame, in seconds on the scale of `now` (`trio.current_time`). The
+      default is the `now` of the call. A host reads that once for a batch of frames: this is right
+      in simulations, but too early for the later frames of a batch on a real wire.
     limit_bytes: the capture ends before the file grows beyond this; None for no limit.
 
-    The file can be read at any time: it trails the link by 0.1 s at most, by less when there is much to write, and is
-    complete after `close`. Only its owner may read it: it holds what people say to each other. An existing file is
-    overwritten. When it cannot be written any more (the disk is full), the capture ends, `error` says why, and the
-    link goes on. With an offload below, the file shows what tcpdump would: super-frames whole, and checksums as partial
-    as they were.
+    The file can be read at any time. It is at most 0.1 s behind the link, and complete after
+    `close`. Only its owner may read it, since it holds private data. An existing file is
+    overwritten. When the file cannot be written any more (the disk is full), the capture ends,
+    `error` says why, and the link goes on. If the wrapped link offloads, the file shows the same as
+    tcpdump's would: whole super-frames, and partial checksums.
     """
 
     def __init__(
@@ -83,18 +84,18 @@ class Capture(Around):
         self._unwritten_bytes = 0
         self._flush_at = math.inf
 
-    def _resemble(self) -> None:
-        super()._resemble()
+    def _copy_attributes(self) -> None:
+        super()._copy_attributes()
         self.offload = self._link.offload
 
     @property
     def rx_gso_size(self) -> int:
-        """That of the link below."""
+        """The `rx_gso_size` of the wrapped link."""
         return self._link.rx_gso_size
 
     @property
     def may_offload(self) -> bool:
-        """Whether the link below may offload."""
+        """Whether the wrapped link may offload."""
         return self._link.may_offload
 
     @may_offload.setter
@@ -102,11 +103,11 @@ class Capture(Around):
         self._link.may_offload = value
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Open the link below and make the file.
+        """Open the wrapped link and make the file.
 
-        OSError as the link raises it, or, with the path as its `filename`, when the file cannot be made; EINVAL for a
-        pipe or a device, which might keep the link waiting; ELOOP or EACCES for a link or a file that another user may
-        have planted (see `stack.link.files`).
+        OSError as the link raises it, or, with the path as its `filename`, if the file cannot be
+        made: EINVAL for a pipe or a device, which could block the link; ELOOP or EACCES for a
+        symbolic link or a file that another user may have planted (see `stack.link.files`).
         """
         link = self._link
         link.open(wake)
@@ -118,13 +119,13 @@ class Capture(Around):
             raise OSError(error.errno, text, self.path) from None
         self._wake = wake
         self.error = None
-        self._resemble()
+        self._copy_attributes()
         self._written_bytes = 0
         self._write([section_header(), interface_description(link.name, link.ip_offset)])
         self._rearm()
 
     def read(self, now: float) -> memoryview | None:
-        """The link's next frame, recorded. OSError as the link raises it."""
+        """The next frame of the wrapped link, which is recorded. OSError as the link raises it."""
         frame = self._link.read(now)
         if frame is not None:
             self._record(INBOUND, frame, now)
@@ -133,7 +134,7 @@ class Capture(Around):
         return frame
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Send one frame, and record it if the link took it."""
+        """Send one frame, and record it if the wrapped link took it."""
         taken = self._link.write(parts, now, offload)
         if taken:
             self._record(OUTBOUND, b"".join(parts), now)
@@ -144,9 +145,10 @@ class Capture(Around):
         return taken
 
     def note(self, text: str, *, outgoing: bool | None = None) -> bool:
-        """Add a packet comment to the last frame recorded: the last sent or received one if `outgoing` says which.
+        """Add a comment to the last recorded frame, or to the last sent or received one.
 
-        To be called before time passes; False when that frame is in the file already or there was none.
+        `outgoing` selects the direction. Call it before time passes. False if the frame is in the
+        file already, or there is none.
         """
         for record in reversed(self._records):
             if outgoing is None or outgoing == (record.direction == OUTBOUND):
@@ -156,7 +158,7 @@ class Capture(Around):
         return False
 
     def poll(self, now: float) -> None:
-        """Write out what has been recorded when that is due, and pass the call on."""
+        """Write the recorded frames to the file if that is due, and poll the wrapped link."""
         if self._link.deadline <= now:
             self._link.poll(now)
         if self._flush_at <= now:
@@ -164,7 +166,7 @@ class Capture(Around):
         self._rearm()
 
     def flush(self) -> None:
-        """Write what has been recorded so far to the file."""
+        """Write the recorded frames to the file."""
         self._flush_at = math.inf
         self._unwritten_bytes = 0
         records, self._records = self._records, []
@@ -172,7 +174,7 @@ class Capture(Around):
             self._write([enhanced_packet(record) for record in records])
 
     def close(self) -> None:
-        """Complete the file and close the link below."""
+        """Complete the file and close the wrapped link."""
         self.flush()
         self._close_file()
         self._wake = None
@@ -186,7 +188,8 @@ class Capture(Around):
             self.flush()
         if not self._records:
             self._flush_at = now + FLUSH_S
-        # Whole nanoseconds are added: a float that holds the years since 1970 has no room for them.
+        # The sum is one of integers: a float of the seconds since 1970 is not exact to a
+        # nanosecond.
         epoch_ns = math.floor(self.epoch_s) * 1_000_000_000 + round(self.epoch_s % 1 * 1e9)
         timestamp_ns = epoch_ns + round((now if self._clock is None else self._clock()) * 1e9)
         self._records.append(Record(timestamp_ns, direction, frame))
@@ -218,12 +221,12 @@ class Capture(Around):
             self._written_bytes += len(data)
 
     def _give_up(self, error: OSError) -> None:
-        """End the capture after its last whole block, so that what is there can still be read."""
+        """End the capture after the last whole block, so that the file can still be read."""
         self.error = f"the capture {self.path} ended after {self._written_bytes} bytes: {error.strerror}"
         try:
             os.ftruncate(self._file, self._written_bytes)
         except OSError:
-            pass  # not a file that can be cut: a pipe whose reader is gone, say
+            pass  # the file cannot be truncated
         self._close_file()
 
     def _close_file(self) -> None:
@@ -270,7 +273,7 @@ def options(*each: bytes) -> bytes:
 
 
 def section_header() -> bytes:
-    """The Section Header Block (section 4.1): version 1.0, of a length not known yet."""
+    """The Section Header Block (section 4.1): version 1.0, section length not specified."""
     fields = struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1)
     return block(SECTION_HEADER, fields + options(option(SHB_USERAPPL, b"tapstack")))
 

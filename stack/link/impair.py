@@ -1,9 +1,10 @@
-"""A bad wire: any link with loss, duplication, reordering, delay, corruption, a rate and a queue, the same every time.
+"""A bad wire: a link that loses, duplicates, reorders, delays and corrupts frames, by a seed.
 
-What happens to a frame depends on the seed and on the order of the frames in its direction, on nothing else. Frames
-are copied; what is delayed waits in a heap until `poll` (see `stack.link.device.Link`).
+It can also limit the rate and queue frames. What happens to a frame depends only on the seed and on
+the order of the frames in its direction. Frames are copied; delayed ones wait in a heap until
+`poll` (see `stack.link.device.Link`).
 
-See RFC 3819 for what real links do to packets, and why transports must live with it.
+See RFC 3819 for what real links do to packets, and how transports cope with it.
 """
 
 from __future__ import annotations
@@ -19,33 +20,35 @@ from typing import TypedDict, Unpack
 
 from stack.changed_fields import changed_fields
 from stack.errors import BadPacket
-from stack.link.around import Around
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
 from stack.link.loan import Loan
+from stack.link.wrapper import LinkWrapper
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import TcpHeader
 
-# (frame, its number in this direction, from 1) -> whether it is lost
+# (frame, its number in this direction, counted from 1) -> whether the frame is lost
 Predicate = Callable[[bytes, int], bool]
 
-LOOKS_PER_READ = 64  # frames one `read` may take off the link below before it lets others have their turn
+LOOKS_PER_READ = 64  # the frames that one `read` may take from the wrapped link before the host does other work
 
 
 @dataclass(frozen=True, slots=True)
 class Impairment:
     """What one direction of a wire does to frames. The default does nothing.
 
-    loss, duplicate, reorder, corrupt: probabilities, 0 to 1, each drawn for each frame by itself.
+    loss, duplicate, reorder, corrupt: probabilities, 0 to 1, drawn independently for each frame.
     reorder_s: how long a reordered frame is held back, in seconds, so that later ones overtake it.
-    delay_s, jitter_s: each frame takes `delay_s` and up to `jitter_s` more or less, in seconds. Jitter larger than
-      the distance between frames reorders them.
-    rate_bps: bits per second; a frame leaves when those before it have left and its own bits are out.
-    queue_limit_bytes: what may wait for the rate, in bytes, the frame that is being sent included; None for no limit.
-      What comes on top is lost; an idle wire takes any frame.
-    queue_limit: how many frames may be held altogether, delayed ones included.
-    drop: a predicate that is asked first, with the frame and its number in this direction; True loses the frame.
+    delay_s, jitter_s: each frame takes `delay_s`, and up to `jitter_s` more or less, in seconds. A
+      jitter larger than the distance between frames reorders them.
+    rate_bps: bits per second. A frame is sent when the frames before it have been sent, and takes
+      the time of its own bits.
+    queue_limit_bytes: the bytes that may wait for the rate, including the frame that is being sent;
+      None for no limit. Further frames are lost. An idle wire accepts a frame of any size.
+    queue_limit: the number of frames that may be held in all, delayed ones included.
+    drop: a predicate that is called first, with the frame and its number in this direction. If it
+      returns True the frame is lost.
     """
 
     loss: float = 0.0
@@ -66,19 +69,19 @@ class Impairment:
                 raise ValueError(f"{name} is a probability from 0 to 1, not {getattr(self, name)}")
         for name in ("reorder_s", "delay_s", "jitter_s"):
             if not 0.0 <= number(self, name) < math.inf:
-                raise ValueError(f"{name} is a time in seconds and not negative, not {getattr(self, name)}")
+                raise ValueError(f"{name} is a time in seconds, not negative: {getattr(self, name)} is not allowed")
         if self.rate_bps is not None and not number(self, "rate_bps") > 0:
-            raise ValueError(f"rate_bps is bits per second, more than 0, not {self.rate_bps}")
+            raise ValueError(f"rate_bps is a number of bits per second, more than 0, not {self.rate_bps}")
         if self.queue_limit < 1:
             raise ValueError(f"queue_limit is a number of frames, at least 1, not {self.queue_limit}")
         if self.queue_limit_bytes is not None and (self.queue_limit_bytes < 0 or self.rate_bps is None):
-            raise ValueError("queue_limit_bytes is what may wait for the rate: it needs rate_bps, and is not negative")
+            raise ValueError("queue_limit_bytes is a number of bytes, not negative, and it needs rate_bps")
 
     __repr__ = changed_fields
 
 
 def number(impairment: Impairment, name: str) -> float:
-    """A field of an `Impairment` that holds a number. TypeError for what is none."""
+    """A field of an `Impairment` that holds a number. TypeError for another type."""
     value: object = getattr(impairment, name)
     if not isinstance(value, int | float):
         raise TypeError(f"{name} is a number, not {value!r}")
@@ -86,11 +89,12 @@ def number(impairment: Impairment, name: str) -> float:
 
 
 class Direction:
-    """One direction of an impaired link, with what it did so far.
+    """One direction of an impaired link, with its counters.
 
-    `frames` counts all that came, `dropped` what the predicate took, `lost` what chance took, `duplicated`,
-    `reordered` and `corrupted` say themselves, `queue_dropped` counts what found a queue full. A duplicate is
-    corrupted, reordered and queued apart from its original, and is counted in each case.
+    `frames` counts all frames, `dropped` those that the predicate lost, `lost` those lost by
+    chance, `queue_dropped` those that found a queue full; `duplicated`, `reordered` and `corrupted`
+    count what their names say. A duplicate is corrupted, reordered and queued independently of its
+    original, and counted in each case.
     """
 
     def __init__(self, impairment: Impairment, random: Random) -> None:
@@ -106,7 +110,7 @@ class Direction:
         self._serial = 0
         self._held: list[tuple[float, int, bytes]] = []
         self._ready: deque[bytes] = deque()
-        self._busy_until = -math.inf  # when the last bit of what waits for the rate is out
+        self._busy_until = -math.inf  # the time at which the last bit of the queued frames is sent
 
     def __repr__(self) -> str:
         counts = ("dropped", "lost", "duplicated", "reordered", "corrupted", "queue_dropped")
@@ -115,11 +119,11 @@ class Direction:
 
     @property
     def deadline(self) -> float:
-        """When the next held frame is due; math.inf when none is held."""
+        """The time at which the next held frame is due; math.inf when none is held."""
         return self._held[0][0] if self._held else math.inf
 
     def put(self, frame: bytes, now: float) -> None:
-        """Take a frame in and decide its fate."""
+        """Take a frame and decide what happens to it."""
         how = self.impairment
         self.frames += 1
         if how.drop is not None and how.drop(frame, self.frames):
@@ -133,12 +137,15 @@ class Direction:
                 self._hold(frame, now)
 
     def take(self, now: float) -> bytes | None:
-        """The next frame that is due, in the order of their times, those of one time in the order they came."""
+        """The next frame that is due, in order of due time, then of arrival; None if there is none."""
         self.release(now)
         return self._ready.popleft() if self._ready else None
 
     def release(self, now: float) -> bool:
-        """Move what is due to where `take` finds it; whether this gave `take` something when it had nothing."""
+        """Make the frames that are due available to `take`.
+
+        True if `take` had none before and has one now.
+        """
         had_nothing = not self._ready
         while self._held and self._held[0][0] <= now:
             self._ready.append(heapq.heappop(self._held)[2])
@@ -204,18 +211,20 @@ class Fields(TypedDict, total=False):
     drop: Predicate | None
 
 
-class Impaired(Around):
-    """A link around a link, with a bad wire in between.
+class Impaired(LinkWrapper):
+    """Wraps a link with a bad wire.
 
-    `outgoing` and `incoming` say what happens in each direction; one that is not given is perfect. The shorthand
-    `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both directions. The directions draw from
-    generators of their own, both made from `seed`, so that neither depends on how the other's frames fall between its
-    own; a predicate that counts, given in the shorthand, counts both directions together.
+    `outgoing` and `incoming` say what happens in each direction; the default is a perfect wire. The
+    shorthand `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both
+    directions. Each direction has a random generator of its own, made from `seed`, so that the
+    frames of one direction do not influence the other. A predicate given in the shorthand is called
+    for both directions: if it counts, it counts their frames together.
 
-    The attributes `outgoing` and `incoming` are `Direction`s: they tell what happened, and their `impairment` may be
-    replaced at any time. `write` is True for a frame the wire lost, since no sender can know. Announces no offload, and
-    has the link below open without: it works on frames that fit the MTU. ValueError when the arguments contradict, or
-    for a link that is open and offloads.
+    The attributes `outgoing` and `incoming` are `Direction`s: they count what happened, and their
+    `impairment` may be replaced at any time. `write` returns True for a frame that the wire lost,
+    since no sender can know. The link announces no offload, and opens the wrapped link without,
+    because it needs frames that fit the MTU. ValueError if the arguments contradict each other, or
+    if the link is open and offloads.
     """
 
     def __init__(
@@ -234,9 +243,9 @@ class Impaired(Around):
             if value is not None and not isinstance(value, Impairment):
                 raise TypeError(f"{name} is a stack.Impairment(...), not {value!r}")
         if link.offload != NO_OFFLOAD:
-            raise ValueError(f"{link.name} offloads: impair it before it is open, so that frames fit the MTU")
+            raise ValueError(f"{link.name} is open and offloads: wrap it in Impaired before it is opened")
         link.may_offload = False
-        # Text seeds a generator in the same way whatever PYTHONHASHSEED is.
+        # A text seeds the generator in the same way for every PYTHONHASHSEED.
         self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{seed} outgoing"))
         self.incoming = Direction(incoming or Impairment(**both), Random(f"{seed} incoming"))
         self.offload = NO_OFFLOAD
@@ -248,19 +257,23 @@ class Impaired(Around):
         return f"<Impaired {self.name}: outgoing {self.outgoing!r}, incoming {self.incoming!r}>"
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Open the link below. OSError as it raises; EOPNOTSUPP when it offloads although it was told not to."""
+        """Open the wrapped link. OSError as it raises it.
+
+        EOPNOTSUPP if it offloads although `may_offload` is False.
+        """
         self._link.open(wake)
         if self._link.offload != NO_OFFLOAD:
             self._link.close()
-            raise OSError(errno.EOPNOTSUPP, f"{self._link.name} cannot do without offload: no bad wire fits around it")
+            text = f"{self._link.name} offloads although it was opened without: it cannot be impaired"
+            raise OSError(errno.EOPNOTSUPP, text)
         self._wake = wake
-        self._resemble()
+        self._copy_attributes()
         self._rearm()
 
     def read(self, now: float) -> memoryview | None:
-        """The next frame that came through, valid until the next call; None when there is none now.
+        """The next frame that was not lost, valid until the next call; None if there is none now.
 
-        OSError(ENETDOWN) as the link below raises it.
+        OSError(ENETDOWN) as the wrapped link raises it.
         """
         if self._wake is None:
             return None
@@ -268,7 +281,7 @@ class Impaired(Around):
         looks = 0
         while frame is None:
             if looks == LOOKS_PER_READ:
-                # A flood of frames that all get lost must not keep the host from its other work.
+                # A flood of frames that are all lost must not keep the host from its other work.
                 self._wake()
                 break
             view = self._link.read(now)
@@ -284,7 +297,10 @@ class Impaired(Around):
         return self._loan.lend(frame)
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Send one frame into the bad wire; False only when the link below refused one now, or this one is closed."""
+        """Send one frame into the bad wire.
+
+        False only if the wrapped link refused a frame during this call, or this link is closed.
+        """
         if self._wake is None:
             return False
         self.outgoing.put(b"".join(parts), now)
@@ -296,7 +312,7 @@ class Impaired(Around):
         return taken
 
     def poll(self, now: float) -> None:
-        """Send and announce the delayed frames that are due, and pass the call on."""
+        """Send the delayed frames that are due, announce those to read, and poll the wrapped link."""
         if self._wake is None:
             return
         if self._link.deadline <= now:
@@ -307,7 +323,7 @@ class Impaired(Around):
         self._rearm()
 
     def close(self) -> None:
-        """Close the link below. What was on its way is lost."""
+        """Close the wrapped link. Delayed frames are lost."""
         self._wake = None
         self.outgoing.clear()
         self.incoming.clear()
@@ -326,9 +342,10 @@ class Impaired(Around):
 
 
 def nth_data_segment(*numbers: int, ip_offset: int = ETHERNET_HEADER) -> Predicate:
-    """A predicate for `Impairment.drop` that loses the TCP segments with data of these numbers, counted from 1.
+    """A predicate for `Impairment.drop` that loses the TCP data segments with these numbers.
 
-    Segments of all connections are counted together, retransmissions too. `ip_offset` is that of the link, in bytes.
+    Segments are counted from 1, those of all connections together, retransmissions too. `ip_offset`
+    is the link's, in bytes.
 
     >>> link = Impaired(Ethernet().attach(), outgoing=Impairment(drop=nth_data_segment(3)))
     """
@@ -345,7 +362,7 @@ def nth_data_segment(*numbers: int, ip_offset: int = ETHERNET_HEADER) -> Predica
 
 
 def has_tcp_data(frame: Buffer, ip_offset: int = ETHERNET_HEADER) -> bool:
-    """Whether a frame holds an unfragmented TCP segment with at least one byte of data. Checksums are not looked at."""
+    """Whether a frame holds an unfragmented TCP segment with data. Checksums are not verified."""
     if ip_offset == ETHERNET_HEADER and bytes(frame[12:14]) != ETHERTYPE_IPV4.to_bytes(2, "big"):
         return False
     packet = memoryview(frame)[ip_offset:]

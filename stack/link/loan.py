@@ -1,7 +1,8 @@
-"""A buffer that frames are read into one after another, for links whose frames are already in memory.
+"""The read buffer of links whose frames are in memory already.
 
-A host must not keep a frame beyond the next `read` (see `stack.link.device.Link`). On a TAP a kept view shows whatever
-comes next; here it shows nonsense at once, so that a test that keeps one fails on the first frame and not once a month.
+A host must not keep a frame beyond the next `read` (see `stack.link.device.Link`). On a TAP, a view
+that is kept shows the bytes of a later frame. Here the buffer is overwritten before each `read`, so
+that a test of code that keeps a view fails at the first frame.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ POISON = b"\xdb"
 
 
 class Loan:
-    """One frame at a time, lent until the next call."""
+    """Lends one frame at a time, until the next call."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -20,7 +21,7 @@ class Loan:
         self._lent_bytes = 0
 
     def lend(self, frame: Buffer) -> memoryview:
-        """A read-only view of a copy of `frame`; what was lent before is overwritten."""
+        """A read-only view of a copy of `frame`. The frame lent before is overwritten."""
         self.recall()
         length = len(frame)
         if length > len(self._buffer):
@@ -31,6 +32,6 @@ class Loan:
         return self._view[:length]
 
     def recall(self) -> None:
-        """Overwrite what was lent, whoever may still hold it."""
+        """Overwrite the frame that was lent, even if a view of it is still held."""
         self._buffer[: self._lent_bytes] = POISON * self._lent_bytes
         self._lent_bytes = 0

@@ -1,8 +1,9 @@
-"""Wires in memory: an Ethernet for any number of hosts in one process, and a pair of ends for bare IP packets.
+"""Wires in memory: an Ethernet for any number of hosts, and a wire for bare IP packets.
 
-See RFC 894 (IP over Ethernet: what a frame may hold, and its padding) and RFC 1122 section 2.3.3. Nothing here waits
-and nothing calls back into a host: a frame written at one end is put into the queues of the others, whose hosts are
-woken and read it when their turn comes, so that two hosts that answer each other never recurse.
+See RFC 894 (IP over Ethernet: the contents of a frame, and its padding) and RFC 1122 section 2.3.3.
+Nothing here waits or calls into a host. A frame written at one end goes into the queues of the
+other ends, whose hosts are woken and read it later. So two hosts that answer each other never
+recurse.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from stack.noop import noop
 from stack.wire.checksum import Buffer
 
 VLAN_TAG = 4
-MINIMUM_FRAME = 60  # bytes without the check sequence, which no driver shows (RFC 894: 46 bytes of data at least)
-SMALLEST_MTU = 68  # RFC 791 section 3.2: what every internet module must be able to forward
+MINIMUM_FRAME = 60  # bytes, without the frame check sequence (RFC 894: at least 46 bytes of data)
+SMALLEST_MTU = 68  # RFC 791 section 3.2: every internet module must be able to forward that much
 LARGEST_MTU = 65535
 QUEUE_LIMIT = 1000  # frames, as long as a Linux interface's transmit queue
 
 
 class MemoryLink:
-    """One end of a wire in memory: a Link whose frames come out of a bounded queue.
+    """One end of a wire in memory: a link with a bounded queue of frames to read.
 
-    `received`, `queue_dropped` and `too_long` count frames: put into the queue, lost because it was full, and lost
-    because they are longer than our MTU allows.
+    `received` counts the frames put into the queue, `queue_dropped` those lost because it was full,
+    `too_long` those lost because they are longer than the MTU allows.
     """
 
     def __init__(self, name: str, mtu: int, mac: bytes | None, ip_offset: int, queue_limit: int) -> None:
         if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
-            raise ValueError(f"an MTU is {SMALLEST_MTU} to {LARGEST_MTU} bytes here, not {mtu}")
+            raise ValueError(f"the MTU of this link is {SMALLEST_MTU} to {LARGEST_MTU} bytes, not {mtu}")
         if queue_limit < 1:
-            raise ValueError(f"a queue holds at least one frame, not {queue_limit}")
+            raise ValueError(f"queue_limit is a number of frames, at least 1, not {queue_limit}")
         self.name = name
         self.mtu = mtu
         self.mac = mac
@@ -50,7 +51,7 @@ class MemoryLink:
         self.queue_dropped = 0
         self.too_long = 0
         self.is_open = False
-        # A VLAN tag comes on top of the MTU, as on real interfaces (IEEE 802.3 clause 3.2.7).
+        # A VLAN tag does not count against the MTU, as on real interfaces (IEEE 802.3 clause 3.2.7).
         self._longest_frame = mtu + (ip_offset + VLAN_TAG if ip_offset else 0)
         self._queue: deque[bytes] = deque()
         self._queue_limit = queue_limit
@@ -58,7 +59,7 @@ class MemoryLink:
         self._wake: Callable[[], None] = noop
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Plug in: from now on frames of the others are queued here. OSError(EALREADY) when it is open."""
+        """Start to receive the frames of the other ends. OSError(EALREADY) if it is open."""
         if self.is_open:
             raise OSError(errno.EALREADY, f"{self.name} is open already")
         self._wake = wake
@@ -76,7 +77,7 @@ class MemoryLink:
         return None
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Put one frame on the wire; False when the port is closed or the frame too long for it."""
+        """Put one frame on the wire; False if the link is closed or the frame too long for it."""
         if not self.is_open:
             return False
         frame = b"".join(parts)
@@ -87,17 +88,17 @@ class MemoryLink:
         return True
 
     def poll(self, now: float) -> None:
-        """Nothing is ever due: frames wait in the queue only."""
+        """Do nothing: no work is ever due."""
 
     def close(self) -> None:
-        """Unplug: what is queued is gone, and nothing more comes."""
+        """Drop the queued frames and receive no more."""
         self.is_open = False
         self._wake = noop
         self._queue.clear()
         self._loan.recall()
 
     def arrive(self, frame: bytes) -> None:
-        """Called by the wire: queue a frame and wake the host if there was none before."""
+        """Queue a frame from the wire, and wake the host if the queue was empty."""
         if not self.is_open:
             return
         if len(frame) > self._longest_frame:
@@ -126,10 +127,10 @@ class EthernetPort(MemoryLink):
 
 
 class Ethernet:
-    """An Ethernet hub in memory: what one port writes, all other open ports get, whatever address it bears.
+    """An Ethernet hub in memory: each frame reaches all other open ports, whatever its address.
 
-    Frames are padded with zeros to Ethernet's minimum unless `pad` is off, so that a host that takes the length of a
-    frame for that of its packet is found out.
+    Frames are padded with zeros to Ethernet's minimum unless `pad` is off. The padding exposes a
+    host that takes the length of the frame for that of the packet.
 
     >>> ethernet = Ethernet()
     >>> ours, theirs = ethernet.attach(), ethernet.attach()
@@ -144,9 +145,9 @@ class Ethernet:
     ) -> EthernetPort:
         """A new port: a link for one host.
 
-        `mac` is 6 bytes, by default 02:00:00:00:00:01 for the first port, :02 for the second and so on. `mtu` is in
-        bytes and may differ from port to port; `queue_limit` is in frames. ValueError for what cannot be a station's
-        address or an MTU.
+        `mac` is 6 bytes, by default 02:00:00:00:00:01 for the first port, :02 for the second and so
+        on. `mtu` is in bytes and may differ from port to port; `queue_limit` is in frames.
+        ValueError for an address that cannot be a station's, or an MTU out of range.
         """
         number = len(self.ports) + 1
         if mac is None:
@@ -157,7 +158,7 @@ class Ethernet:
         return port
 
     def carry(self, frame: bytes, source: EthernetPort) -> None:
-        """Hand a frame to every port but its source."""
+        """Hand a frame to every port except its source."""
         if self._pad and len(frame) < MINIMUM_FRAME:
             frame = frame.ljust(MINIMUM_FRAME, b"\0")
         for port in self.ports:
@@ -166,19 +167,19 @@ class Ethernet:
 
 
 def check_link(link: object) -> None:
-    """TypeError, which says what to write, for what is no link: a name, a class, a whole `Ethernet`."""
+    """TypeError unless `link` is a link. The message says what to write instead."""
     if isinstance(link, Ethernet):
-        raise TypeError("an Ethernet is a wire, not a link: give each host ethernet.attach()")
+        raise TypeError("an Ethernet is a wire, not a link: give each host a link of its own by ethernet.attach()")
     if isinstance(link, str):
         raise TypeError(f"{link!r} is a name, not a link: write stack.Tap({link!r})")
     if isinstance(link, type):
         raise TypeError(f"{link.__name__} is a class, not a link: make one, as in stack.Tap('tap0')")
     if not all(hasattr(link, name) for name in ("open", "read", "write", "close")):
-        raise TypeError(f"{link!r} is not a link: write stack.Tap('tap0'), or another link of stack's")
+        raise TypeError(f"{link!r} is not a link: write stack.Tap('tap0'), or use another link of stack")
 
 
 class IpPipe(MemoryLink):
-    """One of the two ends that `ip_pair` makes: bare IP packets, no addresses, no ARP, no padding."""
+    """One of the two ends that `ip_pair` makes: bare IP packets, without addresses, ARP or padding."""
 
     def __init__(self, name: str, mtu: int, queue_limit: int) -> None:
         super().__init__(name, mtu, None, 0, queue_limit)
@@ -192,7 +193,7 @@ class IpPipe(MemoryLink):
 def ip_pair(
     names: tuple[str, str] = ("ip1", "ip2"), *, mtu: int = 1500, queue_limit: int = QUEUE_LIMIT
 ) -> tuple[IpPipe, IpPipe]:
-    """Two links joined back to back that carry bare IP packets: what one writes, the other reads.
+    """Two links, back to back, that carry bare IP packets: each reads what the other writes.
 
     `mtu` is in bytes, `queue_limit` in frames.
     """

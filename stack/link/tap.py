@@ -1,7 +1,7 @@
 """A Linux TAP: a network interface of the kernel whose wire ends in this process.
 
-What the kernel sends out of the interface is read here, frame by frame, and what is written here arrives in the kernel
-as if from the wire. See Documentation/networking/tuntap.rst in the Linux source.
+We read each frame that the kernel sends out of the interface, and each frame that we write arrives
+at the kernel as if from the wire. See Documentation/networking/tuntap.rst in the Linux source.
 """
 
 from __future__ import annotations
@@ -40,47 +40,52 @@ TUN_F_CSUM, TUN_F_TSO4, TUN_F_USO4, TUN_F_USO6 = 0x01, 0x02, 0x20, 0x40
 # linux/sockios.h
 SIOCGIFTXQLEN, SIOCSIFTXQLEN = 0x8942, 0x8943
 
-# What is asked of the kernel, the most first, and what we announce when it agrees. USO came with Linux 6.2; its two
-# halves go only together, although IPv6 is not for us.
-GSO_MAX_BYTES = 65_535 - 60 - 60  # what a TCP payload can have under the longest headers
+# The offloads that we ask the kernel for, the most first, and what the link announces if the kernel
+# agrees. USO came with Linux 6.2. The kernel accepts USO4 only together with USO6.
+GSO_MAX_BYTES = 65_535 - 60 - 60  # the TCP payload that fits with the longest headers
 OFFLOADS = (
     (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_USO4 | TUN_F_USO6, Offload(True, GSO_MAX_BYTES, uso=True)),
     (TUN_F_CSUM | TUN_F_TSO4, Offload(True, GSO_MAX_BYTES)),
     (TUN_F_CSUM, Offload(True)),
     (0, NO_OFFLOAD),
 )
-WANTED: dict[bool | str, int] = {True: 0, "checksum": 2, False: 3}  # which of these is tried first
+WANTED: dict[bool | str, int] = {True: 0, "checksum": 2, False: 3}  # the first entry of OFFLOADS to try
 
 READ_BYTES = 65_536 + 256  # the largest IP packet or super-frame with Ethernet, VLAN and offload headers
 QUEUE_FRAMES = 4096  # without TSO, room for the largest receive window in segments of an Ethernet's size
-LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero at its end
+LONGEST_NAME = 15  # bytes: IFNAMSIZ minus the terminating zero
 SMALLEST_MTU = 68  # RFC 791 section 3.2
 LARGEST_MTU = 65535 - ETHERNET_HEADER  # what the kernel allows on a TAP
-STALE_FRAMES = 4096  # how many frames `open` looks at to empty the queue; the kernel's holds 500 to 1,000
-_A_GLANCE = 64  # bytes: of a frame that nobody wants
+STALE_FRAMES = 4096  # the most frames that `open` reads to empty the queue; the kernel's holds 500 to 1,000
+_DISCARD_BYTES = 64  # read of each frame that is discarded
 MOST_PARTS: int = os.sysconf("SC_IOV_MAX")
-PASSING = frozenset({errno.EINTR, errno.ENOMEM, errno.ENOBUFS})
+TRANSIENT = frozenset({errno.EINTR, errno.ENOMEM, errno.ENOBUFS})
 
 MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 class Tap:
-    """A link to the kernel of this machine: a TAP, made if it is not there yet.
+    """A link to the kernel of this machine: a TAP, which is made if it does not exist.
 
-    name: the interface, at most 15 bytes.
-    mtu: in bytes, 68 to 65521; None leaves a TAP that is there as it is, and gives a new one 1500.
-    mac: our own station address, 6 bytes, which is not that of the kernel's interface: the two are neighbours on one
-      wire. By default a locally administered one that is always the same for this machine and this name.
-    offload: have the kernel compute checksums and cut large segments up, and take its large ones, as far as it can;
-      "checksum" stops at checksums. What came of it is in the attribute `offload` while it is open.
-    host_address: the kernel's address and prefix, "10.9.0.1/24", set only where the TAP has none; None: left alone.
+    name: the name of the interface, at most 15 bytes.
+    mtu: in bytes, 68 to 65521. None leaves the MTU of an existing TAP as it is, and gives a new one
+      1500.
+    mac: the host's station address, 6 bytes. It differs from that of the kernel's interface: the
+      two are neighbours on one wire. The default is a locally administered address that depends on
+      the machine and the name, and stays the same.
+    offload: True lets the kernel compute checksums, segment large frames for us and deliver large
+      frames to us, if it can. "checksum" asks for checksums only. While open, the attribute
+      `offload` shows what the kernel agreed to.
+    host_address: the address and prefix of the kernel's interface, "10.9.0.1/24". It is set only if
+      the TAP has none; None sets none.
     up: bring the interface up.
 
-    ValueError for an argument that cannot be. What the system refuses is told by `open`.
+    ValueError for an argument that is not valid. `open` reports what the system refuses.
 
-    A TAP that `open` made is gone after `close`; one that was made to stay (`ip tuntap add`) stays, and `persistent`
-    is True for it while open. `write_errors` counts the frames the kernel did not take under the names of the errors:
-    EIO while the interface is down. A TAP of our making gets a queue for a whole receive window (`queue_frames`).
+    A TAP that `open` made disappears at `close`. One made to stay (`ip tuntap add`) stays; then
+    `persistent` is True while it is open. `write_errors` counts the frames that the kernel did not
+    take, by the name of the error: EIO while the interface is down. A TAP that `open` made gets a
+    queue for a whole receive window (`queue_frames`).
     """
 
     def __init__(
@@ -118,7 +123,7 @@ class Tap:
         self._device: Any = None
         self._fd = -1
         self._read_into(FrameBuffer(READ_BYTES))
-        self._header = 0  # how many bytes come before each frame
+        self._header = 0  # the bytes of the offload header before each frame
 
     def _read_into(self, buffer: FrameBuffer) -> None:
         self._buffer = buffer
@@ -127,15 +132,16 @@ class Tap:
 
     @property
     def rx_gso_size(self) -> int:
-        """The payload of each packet in the last frame, in bytes, if that was a super-frame; else 0."""
+        """The payload in bytes of each packet in the last frame if it was a super-frame; else 0."""
         return virtio.gso_size(self._buffer) if self._header else 0
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Make or take the TAP and set it up; `wake` is never called, the descriptor tells.
+        """Make or open the TAP and set it up. `wake` is never called: wait for the descriptor.
 
-        OSError with a text for people: EPERM or EACCES without the privilege, ENOENT without /dev/net/tun, EBUSY when
-        another process has this TAP, EINVAL when the name belongs to an interface of another kind, EADDRINUSE when the
-        kernel's side has our MAC address, EALREADY when it is open.
+        OSError with a text for users: EPERM or EACCES without the privilege, ENOENT without
+        /dev/net/tun, EBUSY if another process uses this TAP, EINVAL if the name belongs to an
+        interface of another kind, EADDRINUSE if the kernel's interface has our MAC address,
+        EALREADY if it is open.
         """
         if self._device is not None:
             raise OSError(errno.EALREADY, f"{self.name} is open already")
@@ -144,8 +150,8 @@ class Tap:
             descriptor: int = device.fileno()
             os.set_inheritable(descriptor, False)
             os.set_blocking(descriptor, False)
-            self._agree(descriptor)
-            self._throw_away_old_frames(descriptor)
+            self._negotiate(descriptor)
+            self._discard_stale_frames(descriptor)
             self._set_up(device)
         except BaseException:
             device.close()
@@ -158,9 +164,10 @@ class Tap:
         return self._fd
 
     def read(self, now: float) -> memoryview | None:  # hot
-        """The next frame, in a FrameBuffer, valid until the next call unless kept; None when there is none now.
+        """The next frame, in a FrameBuffer; None if there is none now.
 
-        OSError(ENETDOWN) when the interface was deleted.
+        It is valid until the next call, or longer if it is kept. OSError(ENETDOWN) if the interface
+        was deleted.
         """
         if self._buffer.kept:
             self._read_into(self._buffer.another())
@@ -169,7 +176,7 @@ class Tap:
         except BlockingIOError:
             return None
         except OSError as error:
-            if self._fd < 0 or error.errno in PASSING:
+            if self._fd < 0 or error.errno in TRANSIENT:
                 return None
             raise OSError(errno.ENETDOWN, f"{self.name} is gone") from None
         # One buffer for header and frame is 0.1 us cheaper than two.
@@ -179,22 +186,22 @@ class Tap:
         return self._view[header:length]
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:  # hot
-        """Send one frame; False when the kernel did not take it, which `write_errors` counts.
+        """Send one frame; False if the kernel did not take it, which `write_errors` counts.
 
-        A TAP takes a frame whole or not at all, so what writev returns says nothing more.
+        A TAP takes a frame whole or not at all, so the return value of writev adds nothing.
         """
         try:
-            # A new list costs 0.07 us, as much as to put the header into the caller's and to take it out again.
+            # A new list costs 0.07 us, no more than to insert the header in the caller's list and remove it.
             os.writev(self._fd, [offload or NO_OFFLOAD_HEADER, *parts] if self._header else parts)
         except OSError as error:
             return self._refused(parts, offload, error)
         return True
 
     def poll(self, now: float) -> None:
-        """Nothing is ever due: the kernel holds the frames."""
+        """Do nothing: the kernel queues the frames, and no work is ever due."""
 
     def close(self) -> None:
-        """Give the TAP back; one that `open` made is gone with it."""
+        """Release the TAP. One that `open` made disappears."""
         device, self._device, self._fd = self._device, None, -1
         self.persistent = self.rx_checksum_ok = False
         self.offload, self._header = NO_OFFLOAD, 0
@@ -217,18 +224,19 @@ class Tap:
                 try:
                     return pytun.TunTapDevice(name=self.name, flags=flags | IFF_VNET_HDR, dev=NODE)
                 except OSError as error:
-                    # Either the name is another interface's, which we are told once more, or the kernel has no headers.
+                    # Either the name belongs to another kind of interface, or the kernel has no offload
+                    # headers. The call below, without them, shows which.
                     if error.errno != errno.EINVAL:
                         raise
             return pytun.TunTapDevice(name=self.name, flags=flags, dev=NODE)
         except OSError as error:
-            raise _explained(error, self.name) from None
+            raise _open_error(error, self.name) from None
 
-    def _agree(self, descriptor: int) -> None:
-        """Settle what the kernel leaves to us and we to it.
+    def _negotiate(self, descriptor: int) -> None:
+        """Set what an earlier user may have left, and ask for the offloads.
 
-        A persistent TAP remembers what its last user wanted: offloads, the size and byte order of their header, a
-        filter of addresses. So all of it is set, whether wanted or not.
+        A persistent TAP keeps the settings of its last user: offloads, the size and byte order of
+        their header, a filter of addresses. So each of them is set, even to its default.
         """
         (flags,) = struct.unpack_from("=H", fcntl.ioctl(descriptor, TUNGETIFF, bytes(40)), 16)
         self.persistent = bool(flags & IFF_PERSIST)
@@ -241,7 +249,7 @@ class Tap:
             try:
                 fcntl.ioctl(descriptor, request, value)
             except OSError as error:
-                # A kernel that does not know the request has nothing to forget, and headers like ours.
+                # A kernel without the request has no such setting, and its headers are like ours.
                 if error.errno not in (errno.EINVAL, errno.ENOTTY):
                     raise
         for wanted, result in OFFLOADS[self._first_try if self._header else WANTED[False] :]:
@@ -254,20 +262,21 @@ class Tap:
                 self.offload = result
                 return
 
-    def _throw_away_old_frames(self, descriptor: int) -> None:
-        """An interface that was up may have queued frames since we took it that were made for its last user."""
+    def _discard_stale_frames(self, descriptor: int) -> None:
+        """Empty the queue: if the interface was up, it may hold frames meant for its last user."""
         for _ in range(STALE_FRAMES):
             try:
-                os.read(descriptor, _A_GLANCE)
+                os.read(descriptor, _DISCARD_BYTES)
             except OSError:
                 break
 
     def _set_up(self, device: Any) -> None:
-        """Give the kernel's side what was asked for, touching only what differs: that needs no privilege."""
+        """Configure the kernel's interface. Only differences are set: the rest needs no privilege."""
         if device.hwaddr == self.mac:
             raise OSError(
                 errno.EADDRINUSE,
-                f"{self.name}: the kernel's side has the MAC address {device.hwaddr.hex(':')}, choose another for ours",
+                f"{self.name}: the kernel's interface has the MAC address {device.hwaddr.hex(':')}:"
+                " choose another one for the host",
             )
         doing = "set its MTU"
         try:
@@ -281,14 +290,14 @@ class Tap:
             if self._up:
                 doing = "bring it up"
                 device.up()
-            self._make_room()
+            self._set_queue_length()
         except OSError as error:
             forbidden = error.errno in (errno.EPERM, errno.EACCES)
             reason = "that needs root or CAP_NET_ADMIN" if forbidden else error.strerror
             raise OSError(error.errno, f"{self.name}: cannot {doing}: {reason}") from None
 
-    def _make_room(self) -> None:
-        """Find out how many frames the kernel queues for us, and have it be enough where the TAP is of our making."""
+    def _set_queue_length(self) -> None:
+        """Give a TAP that we made a queue that is long enough, and read the queue's length."""
         name = os.fsencode(self.name)
         self.queue_frames = 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
@@ -298,13 +307,13 @@ class Tap:
                 answer = fcntl.ioctl(control, SIOCGIFTXQLEN, struct.pack("=16s24x", name))
                 self.queue_frames = struct.unpack_from("=i", answer, 16)[0]
             except OSError:
-                pass  # nobody knows, then
+                pass  # the length stays unknown: 0
 
 
 def stable_mac(name: str) -> bytes:
-    """A locally administered address for the host on the TAP `name`, the same as long as the machine is the same.
+    """A locally administered address for the host on the TAP `name`, always the same on a machine.
 
-    A hash, since the machine id itself is not to be shown to the network (machine-id(5)).
+    It is a hash, since the machine id must not be shown to the network (machine-id(5)).
     """
     identity = os.uname().nodename.encode()
     for path in MACHINE_ID_FILES:
@@ -321,18 +330,20 @@ def stable_mac(name: str) -> bytes:
 
 
 def check_interface_name(name: str) -> None:
-    """ValueError unless Linux allows `name` for an interface and people can read it.
+    """ValueError unless Linux allows `name` for an interface and it is printable.
 
-    `%` would make it a pattern.
+    A `%` would make the name a pattern.
     """
     if not name or len(os.fsencode(name)) > LONGEST_NAME:
-        raise ValueError(f"an interface name has 1 to {LONGEST_NAME} bytes, {name!r} does not")
+        raise ValueError(f"an interface name has 1 to {LONGEST_NAME} bytes: {name!r} is not allowed")
     if name in (".", "..") or any(c in "/:%\0" or c.isspace() for c in name):
-        raise ValueError(f"{name!r} is no interface name: it holds a slash, a colon, a percent sign or white space")
+        raise ValueError(
+            f"{name!r} is not an interface name: slash, colon, percent sign, white space, '.' and '..' are not allowed"
+        )
     if name in ("all", "default"):
-        raise ValueError(f"{name!r} is no interface name: in the kernel's settings it stands for others")
+        raise ValueError(f"{name!r} is not an interface name: the kernel uses it for settings of all interfaces")
     if not name.isprintable():
-        raise ValueError(f"{name!r} is no interface name for us: it holds what cannot be printed")
+        raise ValueError(f"{name!r} is not an interface name here: it has unprintable characters")
 
 
 def _has_address(device: Any) -> bool:
@@ -344,12 +355,12 @@ def _has_address(device: Any) -> bool:
         raise
 
 
-def _explained(error: OSError, name: str) -> OSError:
-    """Why a TAP could not be had, and what to do about it, in one line."""
+def _open_error(error: OSError, name: str) -> OSError:
+    """The error for a TAP that could not be opened, with what to do about it in one line."""
     code = error.errno or errno.EINVAL
     if code in (errno.EPERM, errno.EACCES):
         text = (
-            "a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`, or start your own program with"
+            "a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`, or start your program with"
             f" `unshare --map-root-user --net` ({DOCKER_HINT})"
         )
     elif code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):

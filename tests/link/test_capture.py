@@ -285,7 +285,7 @@ def test_what_is_no_regular_file_is_refused_at_once(path: Path, kind: str) -> No
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if kind == "pipe with a reader" else -1
     before = sorted(os.listdir("/proc/self/fd"))
     wire = Wire()
-    with pytest.raises(OSError, match="it is no regular file") as caught:
+    with pytest.raises(OSError, match="it is not a regular file") as caught:
         Capture(wire, path).open(Wakes())
     assert (caught.value.errno, caught.value.filename) == (errno.EINVAL, str(path))
     assert wire.wake is None, "the link below is closed again"

@@ -348,7 +348,7 @@ def test_a_link_that_offloads_all_the_same_is_closed_again() -> None:
     wire = Wire()
     link = Impaired(wire)
     wire.offload = Offload(checksum=True)
-    with pytest.raises(OSError, match="wire0 cannot do without offload") as caught:
+    with pytest.raises(OSError, match="wire0 offloads although") as caught:
         link.open(Wakes())
     assert caught.value.errno == errno.EOPNOTSUPP
     assert wire.wake is None
@@ -357,7 +357,7 @@ def test_a_link_that_offloads_all_the_same_is_closed_again() -> None:
 def test_an_open_link_that_offloads_cannot_be_impaired() -> None:
     wire = Wire()
     wire.offload = Offload(checksum=True, gso_max_bytes=65536)
-    with pytest.raises(ValueError, match="wire0 offloads"):
+    with pytest.raises(ValueError, match="wire0 is open and offloads"):
         Impaired(wire)
 
 
@@ -369,7 +369,7 @@ def test_an_open_link_that_offloads_cannot_be_impaired() -> None:
         ({"duplicate": math.nan}, "duplicate is a probability"),
         ({"delay_s": -1.0}, "delay_s is a time"),
         ({"jitter_s": math.inf}, "jitter_s is a time"),
-        ({"rate_bps": 0.0}, "rate_bps is bits per second"),
+        ({"rate_bps": 0.0}, "rate_bps is a number of bits per second"),
         ({"queue_limit": 0}, "queue_limit is a number of frames"),
         ({"queue_limit_bytes": 1000}, "needs rate_bps"),
         ({"queue_limit_bytes": -1, "rate_bps": 1.0}, "not negative"),

@@ -127,7 +127,7 @@ def test_what_is_refused() -> None:
         ethernet.attach(mtu=67)
     with pytest.raises(ValueError, match="68 to 65535 bytes"):
         ip_pair(mtu=65536)
-    with pytest.raises(ValueError, match="at least one frame"):
+    with pytest.raises(ValueError, match="queue_limit is a number of frames"):
         ethernet.attach(queue_limit=0)
     with pytest.raises(ValueError, match="group"):
         ethernet.attach(mac=b"\1" + MAC_1[1:])

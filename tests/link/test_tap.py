@@ -123,7 +123,7 @@ def test_a_tap_whose_offloads_cannot_be_set_is_not_used(device: FakeDevice, cont
     [
         (errno.EPERM, "tap7: a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`"),
         (errno.EACCES, "tap7: a TAP needs root or CAP_NET_ADMIN: run as root, or use `tapstack lab`"),
-        (errno.EPERM, "tap7: .* or start your own program with `unshare --map-root-user --net`"),
+        (errno.EPERM, "tap7: .* or start your program with `unshare --map-root-user --net`"),
         (errno.ENOENT, "tap7: /dev/net/tun is missing: load its module with `modprobe tun` \\(in Docker: --device"),
         (errno.ENODEV, "tap7: /dev/net/tun is missing: load its module"),
         (errno.EBUSY, r"tap7: another program is using this TAP \(in a lab, the lab's own host\)"),
@@ -165,7 +165,7 @@ def test_a_step_that_fails_says_why(device: FakeDevice) -> None:
 
 
 def test_the_kernel_must_not_have_our_address(device: FakeDevice) -> None:
-    with pytest.raises(OSError, match="tap7: the kernel's side has the MAC address 0a:01:02:03:04:05") as caught:
+    with pytest.raises(OSError, match="tap7: the kernel's interface has the MAC address 0a:01:02:03:04:05") as caught:
         opened(mac=device.hwaddr)
     assert caught.value.errno == errno.EADDRINUSE
     assert device.closed == 1

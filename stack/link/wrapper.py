@@ -1,4 +1,4 @@
-"""What a link around another link shows of the one below."""
+"""The common part of links that wrap another link."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from stack.link.device import Link
 from stack.link.memory import check_link
 
 
-class Around:
-    """The attributes of `link`, which may be others once it is open, and its descriptor. TypeError for no link."""
+class LinkWrapper:
+    """Wraps another `link` and has its attributes and descriptor. TypeError if that is not a link."""
 
     def __init__(self, link: Link) -> None:
         check_link(link)
@@ -18,14 +18,14 @@ class Around:
         self._wake: Callable[[], None] | None = None
         self.rx_checksum_ok = False
         self.deadline = math.inf
-        self._resemble()
+        self._copy_attributes()
 
-    def _resemble(self) -> None:
-        """Be like the link below: now, and once more when it has been opened."""
+    def _copy_attributes(self) -> None:
+        """Copy the wrapped link's attributes: now, and again in `open`, which may change them."""
         link = self._link
         self.name, self.mtu, self.mac, self.ip_offset = link.name, link.mtu, link.mac, link.ip_offset
         self.queue_frames = link.queue_frames
 
     def fileno(self) -> int:
-        """The descriptor of the link below. (What does not come from there is announced by `wake` all the same.)"""
+        """The wrapped link's descriptor. `wake` announces frames that do not come from it."""
         return self._link.fileno()
