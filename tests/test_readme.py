@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import socket
 from functools import cache
@@ -14,6 +15,7 @@ import trio
 from trio.testing import MockClock
 
 import stack
+from stack import config
 from stack.dhcp import states as dhcp_states
 from stack.sockets import options as socket_options
 from stack.tcp.states import diagram
@@ -66,6 +68,14 @@ def test_each_file_and_function_named_is_there(readme: Path) -> None:
         if function not in names_in(readme.parent / name):
             missing.append(f"{name}:{function}")
     assert not missing
+
+
+@pytest.mark.parametrize("readme", ALL, ids=name_of)
+def test_each_field_of_a_configuration_named_is_there(readme: Path) -> None:
+    named = re.findall(r"\b(\w+Config|Config)\((\w+)=", readme.read_text())
+    assert not [
+        f"{kind}({name}=)" for kind, name in named if name not in inspect.signature(getattr(config, kind)).parameters
+    ]
 
 
 @pytest.mark.parametrize("readme", ALL, ids=name_of)
