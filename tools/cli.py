@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from . import dhcp, lab, namespace, options, ping, up
+from . import dhcp, enter, lab, namespace, options, ping, up
 from .drill import program as drill
 from .voice import Failed, complain, last_words
 
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     have_standard_descriptors()
     words = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
-    if words[:1] == ["lab"] and "--" in words:
+    if words[:1] in (["lab"], ["enter"]) and "--" in words:
         at = words.index("--")
         words, command = words[:at], words[at + 1 :]
     parser, parsers = make_parser()
@@ -31,11 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parsers[arguments.program].refuse_unknown(unknown)
     if arguments.program == "drill":
         return drill.main(arguments)
+    if arguments.program == "enter":
+        return reported("enter", lambda: enter.main(arguments.lab, command))
     chosen = options.from_arguments(arguments, parsers[arguments.program])
-    try:
-        return run(chosen, arguments, command)
-    finally:
-        last_words()
+    return reported(arguments.program, lambda: run(chosen, arguments, command))
 
 
 def have_standard_descriptors() -> None:
@@ -50,15 +49,20 @@ def have_standard_descriptors() -> None:
 
 def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequence[str]) -> int:
     """Run the program that was asked for; its exit status."""
+    if arguments.program == "lab":
+        return lab.main(chosen, command)
+    if arguments.program == "ping":
+        return ping.main(chosen, arguments)
+    if arguments.program == "dhcp":
+        return dhcp.main(chosen, arguments)
+    return up.main(chosen)
+
+
+def reported(program: str, main: Callable[[], int]) -> int:
+    """The exit status of a program. A failure that is meant for the user is told in one line."""
     failure: Failed | None = None
     try:
-        if arguments.program == "lab":
-            return lab.main(chosen, command)
-        if arguments.program == "ping":
-            return ping.main(chosen, arguments)
-        if arguments.program == "dhcp":
-            return dhcp.main(chosen, arguments)
-        return up.main(chosen)
+        return main()
     except KeyboardInterrupt:
         return 130
     except namespace.Forbidden as error:
@@ -67,7 +71,10 @@ def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequenc
         failure = first_failure(error)
         if failure is None:
             raise
-    complain(f"tapstack {arguments.program}: {failure}")
+    finally:
+        if failure is not None:
+            complain(f"tapstack {program}: {failure}")
+        last_words()
     return failure.status
 
 
@@ -95,18 +102,26 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
             usage="%(prog)s [options] [-- COMMAND ...]",
             epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP; its exit status is the lab's.",
         ),
+        "enter": add(
+            "enter",
+            help="run a command in a lab that runs already: a second terminal",
+            usage="%(prog)s PID [-- COMMAND ...]",
+            epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP, as the lab's own does.",
+        ),
         "ping": add("ping", help="send ICMP echo requests from a host of our own"),
         "dhcp": add("dhcp", help="get a lease from a DHCP server and print it"),
         "drill": add("drill", help="run packet scripts against a host in memory, in virtual time"),
     }
     drill.add_options(parsers["drill"])
+    enter.add_options(parsers["enter"])
     for name, program in parsers.items():
-        if name == "drill":
+        if name in ("drill", "enter"):
             continue
         if name != "dhcp":
             options.add_address_options(program)
         options.add_link_options(program, name)
         if name in ("up", "lab"):
+            options.add_impair_option(program)
             options.add_conflict_options(program)
             options.add_service_options(program, name)
     ping.add_options(parsers["ping"])

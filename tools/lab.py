@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 import trio
@@ -93,6 +94,7 @@ async def run(options: Options, command: list[str], tell: Voice, log: str) -> in
                 tell(f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it")
             if not command:
                 tell(f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}")
+                tell(f"lab: a second terminal comes to this side by  {second_terminal(os.getpid())}")
             tell.flush()  # there is to be no other thread when the command is started
             status = await run_command(command or [shell()], signals)
             nursery.cancel_scope.cancel()
@@ -104,13 +106,10 @@ async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
 
     However we end, it ends: without the host there is no network to be in.
     """
-    environment = dict(os.environ)
-    # What one uses here (ip, tcpdump, traceroute) may lie where an ordinary user does not look.
-    environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     try:
         # From this thread, which lasts: the kernel takes the end of the thread that made a process for its parent's.
         # There are no other threads that what runs in between could wait for.
-        process = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent())  # noqa: PLW1509
+        process = subprocess.Popen(command, env=environment(), preexec_fn=end_with_parent())  # noqa: PLW1509
     except FileNotFoundError:
         raise Failed(f"{command[0]}: there is no such command", status=127) from None
     except OSError as error:
@@ -132,6 +131,11 @@ async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
     if asked_by:
         return 128 + asked_by
     return status if status >= 0 else 128 - status
+
+
+def environment() -> dict[str, str]:
+    """The command's. ip, tcpdump and traceroute may lie in folders that an ordinary user's PATH does not name."""
+    return {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])}
 
 
 def end_with_parent() -> Callable[[], None]:
@@ -167,6 +171,12 @@ async def end(process: subprocess.Popen[bytes]) -> None:
             await ended(process)
         process.kill()
         process.wait()
+
+
+def second_terminal(lab: int) -> str:
+    """What to type in another terminal: with the program's place, since that shell may be in another folder."""
+    program = Path(sys.executable).with_name("tapstack")
+    return f"{program} enter {lab}" if program.exists() else f"{sys.executable} -m tapstack enter {lab}"
 
 
 def shell() -> str:

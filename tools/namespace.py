@@ -76,6 +76,30 @@ def enter() -> None:
     kernel.switch_ipv6_off("default")
 
 
+class Joined(Exception):
+    """The process to join is in the same network namespace as this one."""
+
+
+def join(process: int) -> None:
+    """Move this process, which must have one thread, into the namespaces of another one that has called `enter`.
+
+    Programs it starts have every capability there. OSError when the process is not there, or another user's; Joined
+    when its network is that of this process.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    places = {kind: f"/proc/{process}/ns/{kind}" for kind in ("user", "net")}
+    there = {kind: os.readlink(place) for kind, place in places.items()}
+    if there["net"] == os.readlink("/proc/self/ns/net"):
+        raise Joined
+    user = there["user"] != os.readlink("/proc/self/ns/user")
+    opened = [os.open(places[kind], os.O_RDONLY | os.O_CLOEXEC) for kind in (["user", "net"] if user else ["net"])]
+    for descriptor in opened:
+        check(libc.setns(descriptor, 0))
+        os.close(descriptor)
+    if user:
+        keep_capabilities(libc)
+
+
 def keep_capabilities(libc: ctypes.CDLL) -> None:
     """Let the capabilities of this namespace outlive exec although the user is not root.
 

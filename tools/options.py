@@ -17,6 +17,7 @@ from typing import NoReturn
 from stack import Tap
 
 from . import rights
+from .bad_wire import EXAMPLE, KEYS, BadWire, bad_wire
 
 PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37, "http": 80}
 
@@ -40,6 +41,7 @@ class Options:
     status: bool = False
     user: rights.User | None = None
     acd: str = "optimistic"
+    impair: BadWire | None = None
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -103,7 +105,7 @@ def mtu(text: str) -> int:
 
 def offload(text: str) -> str:
     """How much is left to the kernel."""
-    if text != "checksum":
+    if text not in ("all", "checksum"):
         raise argparse.ArgumentTypeError(f"{text!r} is no part of it: `--offload` alone is all, or --offload=checksum")
     return text
 
@@ -241,6 +243,18 @@ def add_conflict_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_impair_option(parser: argparse.ArgumentParser) -> None:
+    """The option that makes the wire between the host and the kernel a bad one."""
+    parser.add_argument(
+        "--impair",
+        type=bad_wire,
+        metavar="KEY=VALUE,...",
+        help=f"lose, delay or change frames in both directions, as in {EXAMPLE}: any of {', '.join(KEYS)}."
+        " The first four are probabilities of a frame (0.1 or 10%%); times have a unit (20ms); the same seed does the"
+        " same again. Without offload, so that a frame is one segment",
+    )
+
+
 def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     """The options that say where the host of this program is; their help gives the defaults that `kernels` makes."""
     add = parser.add_argument
@@ -262,7 +276,7 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
         "--offload",
         type=offload,
         nargs="?",
-        const=True,
+        const="all",
         default=True,
         metavar="checksum",
         help="have the kernel compute checksums and cut segments up, as far as it can (default); or checksums alone",
@@ -312,6 +326,9 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     status: bool | None = getattr(arguments, "status", None)
     if status and arguments.http_root is not None:
         parser.error("argument --status: not with --http-root: the folder is served in place of the page")
+    impair: BadWire | None = getattr(arguments, "impair", None)
+    if impair is not None and arguments.offload in ("all", "checksum"):
+        parser.error("argument --impair: not with --offload: a bad wire carries single segments with their checksums")
     return Options(
         tap=arguments.tap,
         address=own,
@@ -319,7 +336,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         host_address=kernels(arguments, parser, own),
         mac=arguments.mac,
         mtu=arguments.mtu,
-        offload=arguments.offload,
+        offload=impair is None and (arguments.offload == "all" or arguments.offload),
         services=getattr(arguments, "services", {}),
         http_root=getattr(arguments, "http_root", None),
         pcap=arguments.pcap,
@@ -329,6 +346,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         user=rights.ROOT if arguments.program == "lab" else arguments.user,
         acd=acd or "optimistic",
         status=arguments.program == "lab" if status is None else status,
+        impair=impair,
     )
 
 

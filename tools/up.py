@@ -14,7 +14,7 @@ import trio
 
 import stack
 
-from . import kernel, rights, services
+from . import bad_wire, kernel, rights, services
 from .exchange import Narrator, Silence
 from .options import Options
 from .trace import Teller
@@ -60,7 +60,8 @@ async def serving(
             task_status = trio.TASK_STATUS_IGNORED
             await first_address(host)
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
-        ready(f"ready: {address(host)} on {tap.name} ({mac}), offload {offload_name(tap)}")
+        impaired = "" if options.impair is None else f", impaired {options.impair.text}"
+        ready(f"ready: {address(host)} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}")
         task_status.started()
         if dhcp is not None:
             nursery.start_soon(telling_leases, host)
@@ -155,10 +156,12 @@ async def on_tap(
     check_addresses(options)
     kernels = None if options.host_address is None else str(options.host_address)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
+    wire = None if options.impair is None else options.impair.around(tap)
     capture = None
     if options.pcap is not None:
         epoch_s = time.time() - trio.current_time()
-        capture = stack.Capture(tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
+        capture = stack.Capture(wire or tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
+    link = capture or wire or tap
     gateway = None if options.gateway is None else str(options.gateway)
     trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
     running = False
@@ -167,14 +170,14 @@ async def on_tap(
             # Each thread has its own rights, so there must be no other thread when they are given up.
             with say.threadless(), complain.threadless():
                 host.attach(
-                    capture or tap,
+                    link,
                     addresses=["dhcp" if options.address is None else str(options.address)],
                     gateway=gateway,
                     acd=None if options.address is None else options.acd,
                     dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
                 )
                 give_up_rights(options)  # nothing has been awaited: no frame was read before
-            await host.wait_ready(capture or tap)
+            await host.wait_ready(link)
             if capture is not None and capture.error:
                 raise Failed(f"--pcap: {capture.error}")
             running = True
@@ -187,6 +190,8 @@ async def on_tap(
     finally:
         if running and capture is not None and capture.error:
             report(capture.error)
+        if running and wire is not None:
+            say(bad_wire.told(wire))
 
 
 def give_up_rights(options: Options) -> None:

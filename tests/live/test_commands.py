@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import random
 import re
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -89,6 +91,34 @@ def test_trace_prints_a_line_for_each_layer(namespace: Namespace) -> None:
         namespace.run("ping", "-q", "-c", "1", OURS)
         program.wait_for(b"ICMP echo reply")
         assert b"ARP request, who has 10.9.0.2? tell 10.9.0.1" in program.output
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_over_an_impaired_wire_a_transfer_completes_and_the_trace_shows_what_was_lost(
+    namespace: Namespace, tmp_path: Path, capture: bool
+) -> None:
+    """Both directions lose frames. Those are single segments, though the kernel and the host offload by default."""
+    need("nc")
+    sent = tmp_path / "sent"
+    sent.write_bytes(random.Random(1).randbytes(200_000))
+    options = [
+        "--impair",
+        "loss=0.1,delay=2ms,seed=1",
+        "--trace",
+        *(["--pcap", str(tmp_path / "x")] if capture else []),
+    ]
+    with namespace.start(*COMMAND, "up", *options) as program:
+        ready = program.wait_for(b"ready: ")
+        assert ready.endswith("offload none, impaired loss=0.1,delay=2ms,seed=1")
+        answer = namespace.run("sh", "-c", f"timeout 60 nc -N {OURS} 7 < {sent}")
+        assert answer == sent.read_bytes()
+        status, output, errors = program.stop()
+    assert (status, errors) == (0, b"")
+    trace = output.decode()
+    assert re.search(r" \* 10\.9\.0\.2:7 - 10\.9\.0\.1:\d+: retransmit seq=\d+ length=\d+\n", trace)
+    assert max(map(int, re.findall(r"IPv4 .* length (\d+),", trace))) <= 1500
+    assert "super-frame" not in trace
+    assert re.search(r"\nimpaired: to the kernel \d+ frames, \d+ lost; from it \d+ frames, \d+ lost\n$", trace)
 
 
 def test_trace_ends_when_nobody_reads_it(namespace: Namespace) -> None:
@@ -291,6 +321,40 @@ def test_the_kernel_speaks_no_ipv6_in_a_lab() -> None:
 @pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -KILL $$", 137), ("kill -INT $$", 130)])
 def test_a_lab_ends_with_the_commands_status(script: str, status: int) -> None:
     in_lab(script, status=status)
+
+
+@pytest.mark.parametrize("privileged", [False, True], ids=["user", "root"])
+def test_a_second_terminal_enters_a_lab(privileged: bool) -> None:
+    """The third line of the lab is the command. What is started there may use tcpdump, as in the lab itself."""
+    need("nc", "ip", "tcpdump", "script")
+    script = f"""script -qfc '{shlex.join([*COMMAND, "lab", *modes.up_options()])}' /dev/null >said </dev/null &
+        until grep -q 'a second terminal' said; do sleep 0.1; done
+        enter=$(sed -n 's/.*this side by  //p' said | tr -d '\r')
+        $enter -- sh -c 'id -u; ip -br addr show tap0; echo hello | nc -N -w 5 {OURS} 7
+            tcpdump -n -i tap0 -c 1 2>&1 & sleep 1; ping -q -c 1 {OURS}; wait'
+        $enter -- no-such-command; echo $?
+        kill $(echo $enter | sed 's/.* //')
+        wait
+        $enter; echo $?
+    """
+    script = f"cd $(mktemp -d); {script}"
+    command = ["sh", "-c", script]
+    if not privileged:
+        command = ordinary(*command)
+    else:
+        need_root()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.stdout.startswith("0" if privileged else str(UID if os.geteuid() == 0 else os.geteuid()))
+    for expected in ("10.9.0.1/24", "\nhello\n", "listening on tap0", "1 packet captured", "1 received"):
+        assert expected in done.stdout
+    assert re.findall(r"^\d+$", done.stdout, re.MULTILINE)[-2:] == ["127", "1"]
+    assert "there is no process" in done.stderr
+
+
+def test_only_a_lab_can_be_entered() -> None:
+    said = refusal([*COMMAND, "enter", str(os.getpid())])
+    assert "is in the same network as you: it is no lab" in said
+    assert "'x' is no process: a whole number from 1 to 4194304" in refusal([*COMMAND, "enter", "x"], 2)
 
 
 def test_a_lab_says_when_there_is_no_such_command() -> None:

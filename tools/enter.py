@@ -1,0 +1,48 @@
+"""`tapstack enter PID`: a further command in the network of a lab, for a second terminal.
+
+nsenter(1) enters the network, too, but there an ordinary user's commands have no capabilities, which tcpdump needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from . import namespace
+from .lab import environment, shell
+from .options import whole_number
+from .voice import Failed
+
+LARGEST_PID = 1 << 22  # proc(5), pid_max
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The lab."""
+    parser.add_argument("lab", type=process_id, metavar="PID", help="the process of the lab, as the lab prints it")
+
+
+def process_id(text: str) -> int:
+    """The number of a process."""
+    return whole_number(text, "process", 1, LARGEST_PID)
+
+
+def main(lab: int, command: Sequence[str]) -> int:
+    """Become the command (default: the user's shell) in the network of the process `lab`. Raises Failed."""
+    words = list(command) or [shell()]
+    try:
+        namespace.join(lab)
+    except FileNotFoundError:
+        raise Failed(f"there is no process {lab}: has the lab ended?") from None
+    except PermissionError:
+        raise Failed(f"process {lab} is not yours: enter it as the user that started it") from None
+    except namespace.Joined:
+        raise Failed(f"process {lab} is in the same network as you: it is no lab, or you are in it already") from None
+    sys.stdout.flush()
+    try:
+        os.execvpe(words[0], words, environment())
+    except FileNotFoundError:
+        raise Failed(f"{words[0]}: there is no such command", status=127) from None
+    except OSError as error:
+        raise Failed(f"{words[0]}: {error.strerror}", status=126) from None
