@@ -139,98 +139,119 @@ class TcpConfig:
     send_buffer_bytes: int = 1 << 20
     receive_buffer_bytes: int = 1 << 18
     max_receive_buffer_bytes: int = 1 << 22
-    """How far the receive buffer grows by itself; the window scale of a SYN must do for it (RFC 7323 section 2.2)."""
+    """The receive buffer grows by itself up to this. The window scale of a SYN must allow for it
+    (RFC 7323 section 2.2)."""
     max_send_buffer_bytes: int = 1 << 23
-    """How far the send buffer grows by itself."""
+    """The send buffer grows by itself up to this."""
     auto_tuning: bool = True
-    """Both buffers grow, up to their maximum, with what passes through them, unless the user has set their size."""
+    """Both buffers grow with the traffic, up to their maximum, unless the user has set their
+    size."""
     auto_tuning_trip_s: float = 0.002
-    """What is read in so long, too, is a round trip's worth, however short the path: both ends work in batches."""
+    """The shortest time over which reads are measured, even if the round trip is shorter: both ends
+    work in batches."""
     auto_tuning_pause_s: float = 0.01
-    """A reader who was away for longer, or for two round trips if that is longer, was not busy reading."""
+    """If a reader pauses for longer than this and than two round trips, its reads are not
+    measured."""
     send_quantum_bytes: int = 1 << 16
-    """What one send takes at the most: a super-frame's worth."""
+    """What one send takes at most: a super-frame's worth."""
     notsent_lowat_bytes: int = 1 << 30
-    """A send may start while less than this waits unsent; a stream over our sockets sets 16 KiB."""
+    """A send is taken while less than this is unsent. A stream over our sockets sets 16 KiB."""
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
     prediction: bool = True
-    """Process the segments that are just the next ones in the short way (predict.py); the outcome is the same."""
+    """Header prediction: process the expected segments in fewer steps, with the same outcome."""
     window_scaling: bool = True
     sack: bool = True
     """Offer and use selective acknowledgments (RFC 2018)."""
     rack: bool = True
-    """Find losses by time, and probe for them at the tail: RFC 8985 in place of RFC 6675, where SACK is in use."""
+    """Find losses by time and by tail loss probes: RFC 8985 in place of RFC 6675, where SACK is in
+    use."""
     min_rtt_window_s: float = 300.0
-    """RFC 8985 section 6.2 step 1: of which time the shortest round trip counts."""
+    """RFC 8985 section 6.2 step 1: the time over which the shortest round trip is found."""
     tlp_max_ack_delay_s: float = 0.05
-    """RFC 8985 section 7.2, TLP.max_ack_delay: how long a peer may hold back the ACK of a single segment."""
+    """RFC 8985 section 7.2, TLP.max_ack_delay: how long a peer may hold back the ACK of a single
+    segment."""
     pto_min_s: float = 0.01
-    """No probe sooner than this after the last segment: peers, too, need a moment."""
+    """No probe is sent sooner than this after the last segment, because a peer needs time to
+    answer."""
     prr: bool = True
     """Proportional rate reduction: RFC 6937."""
     undo: bool = True
-    """Take back what a spurious retransmission did to cwnd, by timestamps: RFC 3522, RFC 4015."""
+    """Undo what a spurious retransmission did to cwnd, by timestamps: RFC 3522, RFC 4015."""
     max_sacked_ranges: int = 512
-    """Ranges of SACKed octets remembered for each connection; what would make more is forgotten, and so sent again."""
+    """Ranges of SACKed octets stored for each connection. A further range is not stored, so its
+    octets may be sent again."""
     timestamps: bool = True
     """The Timestamps option with RTTM and PAWS: RFC 7323 sections 3 to 5."""
     strict_timestamps: bool = False
-    """Drop a segment without a timestamp where both ends agreed on them (RFC 7323 section 3.2). Off, as in Linux:
-    several systems leave it out of keep-alives and acknowledgments, and some paths remove it."""
+    """Drop a segment without a timestamp where both ends agreed on them (RFC 7323 section 3.2).
+    Off, as in Linux: several systems omit it from keep-alives and acknowledgments, and some paths
+    remove it."""
 
     ecn: str = "accept"
-    """Explicit Congestion Notification: "off", "accept" (when the peer asks for it) or "on" (ask, too). RFC 3168; like
-    Linux we do not ask unless told to, since not every box on the way lets such a SYN pass."""
+    """Explicit Congestion Notification (RFC 3168): "off", "accept" (if the peer asks for it) or
+    "on" (ask as well). Like Linux we do not ask by default, since some middleboxes drop such a SYN."""
 
     # Segments
     min_send_mss: int = 88
-    """A peer's smaller MSS is taken as this: one octet a segment is an attack (RFC 9293 section 3.7.1 has no floor)."""
+    """A smaller MSS of a peer is taken as this: segments of one octet would be an attack (RFC 9293
+    section 3.7.1 has no minimum)."""
 
     # Retransmission: RFC 6298, RFC 9293 section 3.8.3
     rto_initial_s: float = 1.0
     """RFC 6298 section 2.1."""
     rto_min_s: float = 0.2
-    """RFC 6298 section 2.4 says 1 s SHOULD be the floor; like every stack in use we trust our finer clock."""
+    """RFC 6298 section 2.4 says 1 s SHOULD be the minimum; like other stacks we trust our finer
+    clock."""
     rto_max_s: float = 60.0
     """RFC 6298 section 2.5: at least 60 s."""
     rto_answers_without_sample: int = 3
-    """So many answers in a row that tell of no round trip end the back-off of the RTO; then only a sample does."""
+    """How many answers in a row may end the back-off of the RTO without a round-trip sample."""
     rto_after_syn_loss_s: float = 3.0
     """RFC 6298 section 5.7."""
     clock_granularity_s: float = 0.001
     """G of RFC 6298 section 2."""
     r1_retransmissions: int = 3
-    """R1: from here on IP is told that the next hop may be dead. RFC 9293 SHLD-10."""
+    """R1 (RFC 9293 SHLD-10): after so many retransmissions IP is told that the next hop may be
+    dead."""
     user_timeout_s: float = 300.0
-    """R2 for data, and RFC 9293 section 3.9.1.1's global default of five minutes (SHLD-11: at least 100 s)."""
+    """R2 for data, and RFC 9293 section 3.9.1.1's global default of five minutes (SHLD-11: at least
+    100 s)."""
     user_timeout_option: bool = False
-    """Tell the peer our user timeout, and adopt the longer one of both (RFC 5482); hardly anybody does."""
+    """Send our user timeout to the peer, and adopt the longer one of both (RFC 5482). Few stacks
+    use it."""
     user_timeout_lower_s: float = 100.0
     user_timeout_upper_s: float = 3600.0
-    """What may be adopted (RFC 5482 section 3.1: L_LIMIT, at least 100 s, and U_LIMIT)."""
+    """The limits of what may be adopted (RFC 5482 section 3.1: L_LIMIT, at least 100 s, and
+    U_LIMIT)."""
     syn_timeout_s: float = 185.0
     """R2 for a SYN: it is retransmitted for at least three minutes (MUST-23)."""
     syn_received_timeout_s: float = 63.0
-    """How long a SYN,ACK that nobody acknowledges is sent again."""
+    """How long an unacknowledged SYN,ACK is retransmitted."""
     orphan_timeout_s: float = 120.0
-    """R2 for a connection whose user has closed it (SHLD-11: at least 100 s): what he sent is still to be delivered."""
+    """R2 for a connection that its user has closed (SHLD-11: at least 100 s): queued data must
+    still be delivered."""
     fin_wait_2_timeout_s: float = 60.0
     """How long a closed connection waits for the peer's FIN."""
     msl_s: float = 30.0
-    """The maximum segment lifetime: RFC 9293 section 3.4.2 suggests two minutes, "an engineering choice"."""
+    """The maximum segment lifetime. RFC 9293 section 3.4.2 suggests two minutes as "an engineering
+    choice"."""
 
-    # Paths whose routers drop what is too large in silence: RFC 4821
+    # Paths whose routers drop large packets silently: RFC 4821
     black_hole_detection: bool = True
     black_hole_timeouts: int = 3
-    """Section 7.7, R1: so many timeouts of a large segment in a row without a word from a router."""
+    """Section 7.7, R1: so many timeouts of a large segment in a row, without a message from a
+    router, show a black hole."""
     black_hole_mtu: int = 1024
-    """Section 7.2: nearly every path takes it. Below it the MTU is halved, down to `IpConfig.path_mtu_floor`."""
+    """Section 7.2: a size that nearly every path takes. Below it the MTU is halved, down to
+    `IpConfig.path_mtu_floor`."""
     black_hole_retry_s: float = 30.0
-    """Then the larger size is tried again, in case it was an outage; it stays small for longer if that fails."""
+    """After this time the larger size is tried again, in case it was an outage. If that fails, it
+    stays small for longer."""
 
     protect_time_wait: bool = True
-    """RFC 1337 section 3: resets are ignored in TIME-WAIT. Without, RFC 9293 section 3.10.7.4 lets them end it."""
+    """RFC 1337 section 3: ignore resets in TIME-WAIT. If False, a reset ends it (RFC 9293 section
+    3.10.7.4)."""
 
     # Acknowledgments
     ack_by_reader_s: float = 0.002
@@ -243,7 +264,8 @@ class TcpConfig:
     """RFC 9293 section 3.8.6.2.1: 0.1 to 1.0 s."""
     challenge_acks_per_window: int = 10
     challenge_ack_window_s: float = 5.0
-    """RFC 5961 section 7: "no more than 10 ACKs in any 5 second window", counted for each connection by itself."""
+    """RFC 5961 section 7: "no more than 10 ACKs in any 5 second window", for each connection by
+    itself."""
 
     # Keep-alives: RFC 9293 section 3.8.4
     keepalive_idle_s: float = 7200.0
@@ -257,35 +279,40 @@ class TcpConfig:
     initial_window_segments: int = 10
     """RFC 6928 section 2."""
     pacing: bool = False
-    """Send at a rate that follows the window, not in the bursts that ACKs ask for."""
+    """Send at a rate that follows the window, and not in bursts when ACKs arrive."""
     pacing_quantum_s: float = 0.001
-    """How long a burst would take at that rate; it has at least two segments, at most `send_quantum_bytes`."""
+    """The length of a burst at that rate; a burst has at least two segments and at most
+    `send_quantum_bytes`."""
 
     # Passive opens
     syn_backlog: int = 256
     """Connections in SYN-RECEIVED for each listener (RFC 4987 section 3.2)."""
     syn_cookies: bool = True
-    """What happens to a SYN when they are that many: a cookie is the answer (RFC 4987 section 3.6), or, without
-    cookies, the oldest gives way (section 3.4)."""
+    """When `syn_backlog` is reached: answer a SYN with a cookie (RFC 4987 section 3.6). If False,
+    drop the oldest half-open connection (section 3.4)."""
     syn_cookie_period_s: float = 64.0
-    """A cookie counts in the period in which it was made and in the next."""
+    """A cookie is valid in the period in which it was made and in the next."""
 
-    # Fast Open: RFC 7413. It takes an application that asks for it, and (on either side) this host's consent.
+    # Fast Open: RFC 7413. An application must ask for it, and these allow it.
     fast_open_client: bool = True
     fast_open_server: bool = True
     fast_open_max_pending: int = 4096
-    """Section 4.2, PendingFastOpenRequests: the system's limit for each listener, which may set a lower one."""
+    """Section 4.2, PendingFastOpenRequests: the limit for each listener, which may set a lower
+    one."""
     fast_open_reset_penalty_s: float = 60.0
-    """Section 5.1: so long a request that was reset counts as pending."""
+    """Section 5.1: how long a request that was reset counts as pending."""
     fast_open_key_period_s: float = 43200.0
-    """Section 4.1.2: a Fast Open cookie counts in the period in which it was made and in the next."""
+    """Section 4.1.2: a Fast Open cookie is valid in the period in which it was made and in the
+    next."""
     fast_open_servers: int = 1024
-    """Servers whose cookie a client keeps, and paths on which it has learnt that Fast Open does not work."""
+    """Servers whose cookie a client stores, and paths that are remembered because Fast Open failed
+    on them."""
     fast_open_max_mss: int = 1460
-    """Section 4.1.3: of a server's MSS no more than this is kept."""
+    """Section 4.1.3: a server's MSS is stored as at most this."""
     fast_open_retry_s: float = 60.0
     fast_open_retry_max_s: float = 3600.0
-    """Section 4.1.3.1: where it did not work it is tried again after this, which doubles up to that."""
+    """Section 4.1.3.1: the wait before Fast Open is tried again where it failed. It doubles from
+    the first value up to the second."""
 
     __repr__ = changed_fields
 

@@ -109,7 +109,8 @@ class PendingRequests:
 def receive_syn(tcb: Tcb, requests: PendingRequests, seg: Segment, now: float) -> None:
     """Section 4.2.2, "Receiving SYN", steps 1 to 4: set FastOpened and choose the cookie to send.
 
-    Data that came with an invalid cookie is dropped; the client expects to send it again.
+    Data that came with a cookie that is not accepted is dropped; the client expects to send it
+    again.
     """
     services = tcb.services
     config = services.config

@@ -66,9 +66,9 @@ def note_acknowledged(tcb: Tcb, ack: int) -> None:
 def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
     """A router reports that the segment at `seq` exceeds `mtu`; return whether to believe it.
 
-    The segment is in flight. A size that was never sent cannot be too large. A size that has been
-    acknowledged can be too large only if the path has changed; the next timeout will tell
-    (MAXSEGRTO of RFC 5927 section 7.2 is 1).
+    The segment is in flight. If no segment larger than `mtu` was sent, the report is false. If a
+    larger one has been acknowledged, it is true only if the path has changed; the next timeout will
+    tell (MAXSEGRTO of RFC 5927 section 7.2 is 1).
     """
     sizes, drop = tcb.sizes, tcb.services.counters.drop
     text = _text(tcb, mtu)

@@ -222,7 +222,7 @@ class ReceiveBuffer:
             if offset < len(chunk):
                 return bytes(chunk[offset : offset + 1])
             offset -= len(chunk)
-        raise IndexError("it has not arrived")
+        raise IndexError("this octet has not arrived")
 
     def runs(self) -> list[tuple[int, int]]:
         """The stream offsets (first, one past the last) of each run held behind a gap."""
