@@ -464,7 +464,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
-        if tcb.reo_deadline < inf:  # RFC 8985 section 8: the RTO restarts after the reordering timer
+        if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two timers at a time
             tcb.rto_deadline = inf
         elif tcb.rto_deadline == inf:  # 5.1
             _start_user_timeout(tcb, now)

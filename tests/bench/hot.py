@@ -157,7 +157,7 @@ def test_predicted_acknowledgment(benchmark: Benchmark) -> None:
     )
 
 
-@of("stack.tcp.segment_arrives.take_next")  # budget: 4 us
+@of("stack.tcp.segment_arrives.deliver_in_order")  # budget: 4 us
 def test_take_next(benchmark: Benchmark) -> None:
     each_afresh(benchmark, segment_arrives.deliver_in_order, lambda world: (world.conn, memoryview(TEXT), world.now))
 

@@ -27,8 +27,8 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "reserved_ports": ("TcpLayer._reserved[]",),
     "deadlines": ("Deadlines._heap",),
     "touched": ("Services.touched",),
-    "fast_open_servers": ("ServersKnown._known", "ServersKnown._failed"),
-    "fast_open_resets": ("Requests._reset_until",),
+    "fast_open_servers": ("CookieCache._known", "CookieCache._failed"),
+    "fast_open_resets": ("PendingRequests._reset_until",),
     "udp_endpoints": ("UdpPorts._open",),
     "udp_ports": ("UdpPorts._bound",),
     "udp_claims": ("UdpPorts._claimed",),
@@ -54,7 +54,7 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "watched_addresses": ("Conflicts._probes", "Conflicts._announcements", "Conflicts._watched"),
     "dhcp_clients": ("DhcpLayer._tenants",),
     "memory_peers": ("Budget.peers",),
-    "memory_behind_gaps": ("Budget.behind",),
+    "memory_behind_gaps": ("Budget.out_of_order",),
 }
 """For each table the containers that it counts, by owner and attribute."""
 
