@@ -1,4 +1,7 @@
-"""Every packet-level test ends in silence: nothing unclaimed, nothing overdue. And every change of state is noted."""
+"""Every packet-level test ends in silence: no segment unclaimed, no deadline overdue.
+
+Every change of state is recorded, for `test_transitions.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Both ends of a Fast Open, for its tests: what is at hand before the packets begin."""
+"""Both ends of a Fast Open, as the tests need them: a client with a cookie, a server that takes
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Our full-sized segments by their numbers, from 0 on: what the tests of congestion, loss and pacing speak of."""
+"""Full-sized segments by number, from 0 on, for the tests of congestion control, loss and
+pacing.
+"""
 
 from __future__ import annotations
 

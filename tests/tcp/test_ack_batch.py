@@ -1,4 +1,4 @@
-"""ACKs that arrive together do to the window what they would have done one by one: a batch is a matter of our loop."""
+"""ACKs that arrive in one batch open the window exactly as if they had arrived one by one."""
 
 from __future__ import annotations
 

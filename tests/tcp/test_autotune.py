@@ -1,4 +1,4 @@
-"""Buffers that grow with what passes through them."""
+"""Buffers that grow with the traffic."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""What a segment may change before every check has let it pass: nothing. RFC 5961 sections 4.2 and 5.2, RFC 7323 5.3.
+"""A segment changes nothing before it has passed every check: RFC 5961 sections 4.2 and 5.2, RFC
+7323 section 5.3.
 
-Each test forges a segment that guesses a sequence number in the window but fails a later check, and looks for a trace
-of it: a timestamp that freezes the connection by PAWS, an answer to a keep-alive that was none, a false D-SACK.
+Each test forges a segment whose sequence number is in the window but which fails a later check.
+Then it looks for a trace of the segment: a timestamp that freezes the connection by PAWS, a false
+answer to a keep-alive, a false D-SACK.
 """
 
 from __future__ import annotations

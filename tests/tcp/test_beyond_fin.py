@@ -1,7 +1,9 @@
-"""Nothing follows a FIN: "no more data from sender" (RFC 9293 section 3.1), in whatever order segments come.
+"""Nothing follows a FIN: "no more data from sender" (RFC 9293 section 3.1), in any order of
+arrival.
 
-A FIN that waits for what precedes it says where the stream ends. Text beyond that, held before or arriving after it, is
-no part of the stream, or the reader gets octets that the peer never sent and waits for ever for the end.
+A FIN that arrives before the text that precedes it shows where the stream ends. Text beyond that,
+held before or arriving later, is not part of the stream. Otherwise the reader would get octets that
+the peer never sent, and would wait for ever for the end.
 """
 
 from __future__ import annotations

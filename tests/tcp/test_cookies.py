@@ -1,4 +1,6 @@
-"""SYN cookies: RFC 4987 section 3.6. What a full queue does to a SYN, and how the connection comes about."""
+"""SYN cookies: RFC 4987 section 3.6. How a full queue answers a SYN, and how the connection
+opens.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header of what we send, and how that of what comes is read: RFC 9293 section 3.1."""
+"""The TCP header, sent and received: RFC 9293 section 3.1."""
 
 from __future__ import annotations
 

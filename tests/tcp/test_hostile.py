@@ -1,7 +1,9 @@
-"""Whatever a peer sends, whatever the user does meanwhile: nothing raises, and the invariants of `World.check` hold.
+"""A hostile peer, with any user calls meanwhile: nothing raises, and `World.check`'s invariants
+hold.
 
-The peer knows the numbers of the connection, as one on the path does, and lies in every field. Time passes too, so that
-each timer runs among the lies. In the end everything must be over: no peer holds a connection whose user has gone.
+The peer is on the path, so it knows the numbers of the connection, and it lies in every field. Time
+passes too, so that each timer runs among the lies. In the end every connection must be over: a peer
+cannot keep a connection whose user has closed it.
 """
 
 from __future__ import annotations

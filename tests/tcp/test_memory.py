@@ -1,6 +1,6 @@
-"""Where the host's memory budget bounds a connection: windows, buffers, what is taken in and what is forgotten.
+"""How the host's memory budget bounds a connection: windows, buffers, what is stored and dropped.
 
-The host is made short of memory by what others are charged: `STRANGER`, or other connections of the same peer.
+The host is made short of memory by charges to `STRANGER`, or to other connections of the same peer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the layers below complain of: ICMP errors, neighbours that do not answer, a path MTU that changes.
+"""Errors from the layers below: ICMP errors, neighbours that do not answer, a path MTU that
+changes.
 
 See RFC 9293 section 3.9.2.2, RFC 5927 sections 4 and 5, RFC 1191 section 6.5.
 """

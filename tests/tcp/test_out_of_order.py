@@ -1,4 +1,4 @@
-"""Segments that come too early are held: SHLD-31, and that nobody can make this expensive."""
+"""Out-of-order segments are held (SHLD-31), and a peer cannot make that expensive."""
 
 from __future__ import annotations
 

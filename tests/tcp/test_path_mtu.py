@@ -1,4 +1,6 @@
-"""What TCP makes of Packet Too Big, and of paths that say nothing: RFC 1191 6.4, RFC 5927 7.2, RFC 4821 7.7."""
+"""Packet Too Big, and black holes: RFC 1191 section 6.4, RFC 5927 section 7.2, RFC 4821 section
+7.7.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Header prediction: a segment that takes the short way leaves everything exactly as the full way would."""
+"""Header prediction: a predicted segment leaves everything exactly as segment_arrives would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window we offer: RFC 9293 sections 3.8.6 and 3.8.6.2.2."""
+"""The window that we offer: RFC 9293 sections 3.8.6 and 3.8.6.2.2."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What came last comes again, since our ACK of it was lost: only its text is old. RFC 9293 appendix A.2, RFC 7323 4.3.
+"""The last segment arrives again, because our ACK of it was lost; only its text is old.
 
-The rules of section 3.10.7.4 alone throw such a segment away with the acknowledgment and the timestamp that it carries.
+See RFC 9293 appendix A.2 and RFC 7323 section 4.3. The rules of section 3.10.7.4 alone would drop
+such a segment, and with it the acknowledgment and the timestamp that it carries.
 """
 
 from __future__ import annotations

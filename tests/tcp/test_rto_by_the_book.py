@@ -1,4 +1,4 @@
-"""RFC 6298 section 2: SRTT, RTTVAR and RTO, against the formulas written out with other means."""
+"""RFC 6298 section 2: SRTT, RTTVAR and RTO, against the RFC's formulas in exact fractions."""
 
 from __future__ import annotations
 

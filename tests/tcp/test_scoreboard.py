@@ -1,4 +1,4 @@
-"""The SACK scoreboard against a plain set of octets, and against RFC 6675's own words."""
+"""The SACK scoreboard against a plain set of octets, and against RFC 6675's definitions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Super-frames: where the link cuts segments, what reaches the wire is what we would have sent without its help.
+"""Super-frames: the segments that the link cuts are those that we would have sent without it.
 
-See stack/link/device.py (Offload), and the Linux kernel's Documentation/networking/segmentation-offloads.rst for TSO.
+See stack/link/device.py (Offload), and the Linux kernel's
+Documentation/networking/segmentation-offloads.rst for TSO.
 """
 
 from __future__ import annotations

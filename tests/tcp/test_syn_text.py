@@ -1,4 +1,4 @@
-"""Data and FIN that come with a SYN, and a CLOSE that comes before the handshake is over.
+"""Data and FIN in a SYN, and a CLOSE before the handshake is over.
 
 See RFC 9293 sections 3.5 ("data or controls ... on SYN segments"), 3.10.4 and 3.10.7.2.
 """

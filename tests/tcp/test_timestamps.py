@@ -1,4 +1,6 @@
-"""RFC 7323 sections 3 and 4: agreeing on timestamps, which one is echoed, and what is measured with them."""
+"""RFC 7323 sections 3 and 4: agreeing on timestamps, which one is echoed, and round-trip
+samples.
+"""
 
 from __future__ import annotations
 

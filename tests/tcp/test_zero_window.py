@@ -1,4 +1,4 @@
-"""The peer's window is closed: probes, how long they go on, and what ends them. RFC 9293 section 3.8.6.1."""
+"""A closed window: probes, how long they go on, and what ends them. RFC 9293 section 3.8.6.1."""
 
 from __future__ import annotations
 

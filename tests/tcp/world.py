@@ -1,8 +1,9 @@
-"""A connection and, instead of a network, the test: one segment a line, silence asserted.
+"""A connection in a test, without a network: one segment a line, silence asserted.
 
-`peer` is the other end, `conn` is ours. What `conn` sends waits until the test claims it with `peer.expects`; a test
-that ends with a segment unclaimed or a deadline overdue fails. Time stands still unless the test moves it. After every
-event the invariants of each connection are looked at (`check`), in whatever test.
+`peer` is the other end, `conn` is ours. What `conn` sends waits until the test claims it with
+`peer.expects`. A test that ends with a segment unclaimed or a deadline overdue fails. Time stands
+still unless the test moves it. After every event the invariants of each connection are checked
+(`check`), in every test.
 """
 
 from __future__ import annotations
