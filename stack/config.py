@@ -20,7 +20,7 @@ class ArpConfig:
     attempts: int = 3  # requests before an address counts as unreachable
     poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
     claim_wait_s: float = 0.5  # how long the known station may take to answer a claim before the claim is believed
-    vouched_s: float = 10.0  # how long an acknowledgment counts for a station that TCP has begun to doubt
+    positive_advice_s: float = 10.0  # so long an acknowledgment counts as positive advice when TCP suspects a station
     settle_s: float = 1.0  # after a change of station: acknowledgments until then may be for what the former one took
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
@@ -109,8 +109,8 @@ class IcmpConfig:
     otherwise they go to the source by the ordinary route (RFC 7126 4.3 and 4.4 describe the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
-    askers_max: int = 64  # who asks often: so many get their answers by a shorter way; 0: nobody does
-    askers_for_s: float = 60.0  # before they have to show anew that they ask often
+    echo_paths_max: int = 64  # hosts with a prepared echo path; 0 disables this fast path
+    echo_path_lifetime_s: float = 60.0  # then all prepared paths are forgotten, and learned again
     echoes_max: int = 1024  # echo requests that may be waiting for an answer
     echo_timeout_s: float = 30.0  # how long one waits unless the caller says otherwise
 

@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         modes.set_plain()
         set_default(TcpConfig, "prediction", False)
         set_default(UdpConfig, "flows_max", 0)
-        set_default(IcmpConfig, "askers_max", 0)
+        set_default(IcmpConfig, "echo_paths_max", 0)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
     if config.getoption("digests"):
         config.pluginmanager.register(Digests(config.getoption("digests")), "digests")

@@ -1,1 +1,3 @@
-"""What makes layers one host: interfaces, who gets a segment, the next deadline, and the barrier around all of it."""
+"""One host, made of the layers: its interfaces, the demultiplexing of frames, the deadlines, and
+the barrier.
+"""

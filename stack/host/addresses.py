@@ -1,6 +1,7 @@
-"""The life of the host's addresses: probed for, taken, announced, defended, lost, and what ends with them.
+"""The addresses of the host: how they are probed, used, announced, defended and removed.
 
-See RFC 5227 for how an address begins and ends; its section 2.4 asks that connections be reset before it is abandoned.
+See RFC 5227. Its section 2.4 asks a host to reset the connections of an address before it is
+abandoned.
 """
 
 from __future__ import annotations
@@ -34,18 +35,23 @@ Ready = Callable[[bool, float], None]
 OnConflict = Callable[[bytes, float], None]
 
 SMALLEST_MTU = 68
-"""RFC 791 section 3.2: every link carries this much."""
+"""Every link must carry packets of this size (RFC 791 section 3.2)."""
 
 
 def check_mode(acd: str | None) -> None:
-    """ValueError for what is no way to begin with an address; None leaves it to the configuration."""
+    """Raise ValueError if `acd` is not a mode of conflict detection.
+
+    None stands for the configured mode.
+    """
     if acd is not None and acd not in MODES:
-        raise ValueError(f"acd: {acd!r} is none of {', '.join(MODES)}")
+        raise ValueError(f"acd must be one of {', '.join(MODES)}, not {acd!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An address that is to be, or is, on an interface, and who wants to know what becomes of it."""
+    """An address that was added to an interface, in use or not yet, and the callbacks of its
+    owner.
+    """
 
     interface: Interface
     prefix: Prefix
@@ -56,42 +62,47 @@ class _Wanted:
 
 
 class Addresses:
-    """Give it at birth: `Config.acd` and the layers that depend on addresses."""
+    """The addresses of one host.
+
+    Arguments: `Config.acd`, and the layers that depend on addresses.
+    """
 
     def __init__(self, config: AcdConfig, ip: Ipv4, tcp: TcpLayer, udp: UdpPorts) -> None:
         self._config = config
         self._ip = ip
         self._tcp = tcp
         self._udp = udp
-        self._tentative: dict[bytes, _Wanted] = {}  # not in use yet
-        self._guarded: dict[bytes, _Wanted] = {}  # in use, and probed for by ourselves
+        self._tentative: dict[bytes, _Wanted] = {}  # being probed, not in use yet
+        self._guarded: dict[bytes, _Wanted] = {}  # in use; this class has probed for it or does so now
 
     def tentative(self, interface: Interface) -> list[Prefix]:
-        """The addresses that are still being probed for and not used yet."""
+        """The addresses of an interface that are still being probed and not used yet."""
         return [wanted.prefix for wanted in self._tentative.values() if wanted.interface is interface]
 
     def ours(self, address: bytes) -> bool:
-        """Whether an address is this host's own, or will be when it has been probed for."""
+        """Whether an address is this host's own, or will be if probing shows that it is free."""
         return self._ip.owner(address) is not None or address in self._tentative
 
     def __len__(self) -> int:
         return len(self._tentative)
 
     def tables(self) -> dict[str, int]:
-        """Addresses that are not used yet, and those in use that were probed for."""
+        """How many addresses are tentative, and how many are in use and probed for by this
+        class.
+        """
         return {"tentative_addresses": len(self._tentative), "guarded_addresses": len(self._guarded)}
 
-    # --- beginning
+    # --- adding
 
     def check(self, prefix: Prefix, acd: str | None) -> None:
-        """Raise what `add` raises, before anything is done."""
+        """Raise the errors of `add`, without changing anything."""
         address = prefix.address
         check_mode(acd)
         special = is_this_network(address) or is_loopback(address) or is_multicast(address) or is_class_e(address)
         if special or address == BROADCAST:
-            raise ValueError(f"{prefix} is no address that a host can have on a link (RFC 1122 section 3.2.1.3)")
+            raise ValueError(f"{prefix} cannot be the address of a host on a link (RFC 1122 section 3.2.1.3)")
         if self.ours(address):
-            raise OSError(errno.EEXIST, f"{format_ipv4(address)} is this host's own already")
+            raise OSError(errno.EEXIST, f"this host has the address {format_ipv4(address)} already")
 
     def add(
         self,
@@ -104,14 +115,33 @@ class Addresses:
         ready: Ready | None = None,
         on_conflict: OnConflict | None = None,
     ) -> None:
-        """See `HostCore.add_address`. `gateway` becomes the default route as soon as the address is there."""
+        """Add an address to an interface, and the route to its network.
+
+        `acd` is the mode of address conflict detection; None stands for the configured one:
+          "strict": probe for the address before it is used, then announce and defend it (RFC 5227
+            sections 2.1 to 2.4).
+          "optimistic": the same, but use the address at once.
+          "defend": as "optimistic", but never give the address up (section 2.4 (c)).
+          "probed": the caller has probed already: use, announce, and defend the address.
+          "off": only use the address.
+
+        `ready(ok, now)` is called once, with "strict" after probing, else at once. `ok` is false
+        when another host has the address, or when the address was removed meanwhile.
+        `on_conflict(station address, now)` is called when another host has the address. Then the
+        address has been given up, as by `remove`, or was never used. With "defend" it is kept, and
+        `on_conflict` is called at most once in DEFEND_INTERVAL.
+
+        Raises OSError EEXIST when this host has the address already, and ValueError for an address
+        that a host cannot have. `gateway` becomes the default route as soon as the address is in
+        use.
+        """
         self.check(prefix, acd)
         if acd is None:
             acd = self._config.mode
         wanted = _Wanted(interface, prefix, gateway, ready, on_conflict, acd != DEFEND)
         conflicts = interface.conflicts
-        if conflicts is not None and conflicts.is_probing(prefix.address):  # for a server's offer, or link-local
-            raise OSError(errno.EEXIST, f"{format_ipv4(prefix.address)} is about to be this host's own already")
+        if conflicts is not None and conflicts.is_probing(prefix.address):  # for DHCP, or link-local
+            raise OSError(errno.EEXIST, f"this host is probing for the address {format_ipv4(prefix.address)} already")
         if conflicts is None or acd == OFF:
             self._take(wanted, now)
         elif acd == PROBED:
@@ -127,7 +157,7 @@ class Addresses:
             self._ask(wanted, conflicts, now)
 
     def _ask(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        """Find out whether a tentative address may be used."""
+        """Probe for a tentative address, and use it if it is free."""
         address = wanted.prefix.address
 
         def done(mac: bytes | None, later: float) -> None:
@@ -144,7 +174,10 @@ class Addresses:
         conflicts.probe(address, now, done)
 
     def _verify(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        """Probe for an address in use: give it up if another host has it, unless it never yields."""
+        """Probe for an address in use.
+
+        If another host has it, remove it, unless it never yields.
+        """
 
         def done(mac: bytes | None, later: float) -> None:
             if mac is None and wanted.yields:
@@ -159,7 +192,12 @@ class Addresses:
         conflicts.probe(wanted.prefix.address, now, done, in_use=True)
 
     def network_changed(self, interface: Interface, now: float) -> None:
-        """See `HostCore.network_changed`. Addresses whose owner has probed for them himself are his affair."""
+        """Forget Redirects and neighbours, and probe again for the addresses of an interface.
+
+        The link was down and may be on another network now. The addresses are used meanwhile. One
+        that another host has is given up (RFC 5227 section 2.1). Addresses of mode "probed" are
+        verified by their owner.
+        """
         self._ip.routes.forget_redirects()
         if interface.neighbors is not None:
             interface.neighbors.flush()
@@ -171,7 +209,7 @@ class Addresses:
                     ask(wanted, interface.conflicts, now)
 
     def _take(self, wanted: _Wanted, now: float) -> None:
-        """From now on the address is ours."""
+        """Use the address from now on."""
         self._ip.add_address(wanted.interface, wanted.prefix)
         if wanted.gateway is not None:
             self._ip.routes.add(Prefix(ANY, 0), wanted.interface, wanted.gateway)
@@ -186,22 +224,28 @@ class Addresses:
         conflicts.announce(wanted.prefix.address, now)
         conflicts.watch(wanted.prefix.address, lambda mac, later: self._lost(wanted, mac, later))
 
-    # --- ending
+    # --- removing
 
     def _lost(self, wanted: _Wanted, mac: bytes, now: float) -> None:
-        """Another host has the address, and we yield."""
+        """Another host has the address, and we give it up."""
         self.remove(wanted.interface, wanted.prefix.address, now, errno.EADDRNOTAVAIL)
         if wanted.on_conflict is not None:
             wanted.on_conflict(mac, now)
 
     @staticmethod
     def _claimed(wanted: _Wanted, mac: bytes, now: float) -> None:
-        """Another host claims the address, which is kept."""
+        """Another host claims the address, and we keep it."""
         if wanted.on_conflict is not None:
             wanted.on_conflict(mac, now)
 
     def remove(self, interface: Interface, address: bytes, now: float, error: int) -> None:
-        """See `HostCore.remove_address`."""
+        """Remove an address. What depends on it ends with the errno `error`.
+
+        Its connections are reset. UDP endpoints bound to it report the error with their next call,
+        and pings fail. Routes that send from it are removed, and so are gateways and neighbours on
+        no network of ours any more. Listeners and bound endpoints stay, because the address may
+        come back. Raises OSError EADDRNOTAVAIL if the interface does not have the address.
+        """
         conflicts = interface.conflicts
         wanted = self._tentative.get(address)
         if wanted is not None and wanted.interface is interface:
@@ -220,13 +264,13 @@ class Addresses:
             conflicts.cancel(address)
             conflicts.unwatch(address)
         self._guarded.pop(address, None)
-        self._tcp.end_on(lambda connection: connection.local[0] == address, now, error)
+        self._tcp.abort_where(lambda connection: connection.local[0] == address, now, error)
         self._ip.icmp.echo.source_gone(address, error)
         self._ip.remove_address(interface, prefix)
         self._udp.address_gone(address, error)
 
     def remove_all(self, interface: Interface, now: float, error: int) -> None:
-        """The interface goes away, and with it what depends on any of its addresses."""
+        """Remove all addresses of an interface that is being detached, and what depends on them."""
         for prefix in [*self.tentative(interface), *interface.addresses]:
             self.remove(interface, prefix.address, now, error)
 

@@ -1,4 +1,7 @@
-"""The barrier: a handler that raises costs one packet and its connection, but not the host."""
+"""The barrier: if a handler raises, only its packet and its connection are lost.
+
+The host goes on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ _MAX_REPORTS = 100
 
 
 class Barrier:
-    """`report(text)` is called once for each bug; with `raise_errors` the bug is raised instead, for tests."""
+    """Handles exceptions that are bugs of ours.
+
+    `report(text)` is called once for each bug. With `raise_errors` the exception is raised instead;
+    tests use that.
+    """
 
     def __init__(
         self, counters: Counters, tcp: TcpLayer, raise_errors: bool, report: Callable[[str], None] | None
@@ -31,7 +38,10 @@ class Barrier:
         return {"reported_faults": len(self._reported)}
 
     def failed(self, error: Exception, connection: Tcb | None, now: float) -> None:
-        """A handler raised: a bug of ours. Count it, report it once with its traceback, and give up its connection."""
+        """A handler has raised.
+
+        Count the bug, report it once with its traceback, and abort its connection.
+        """
         if self._raise_errors:
             raise error
         self._counters.drop("handler_failed")
@@ -44,7 +54,10 @@ class Barrier:
             self._give_up(connection, now)
 
     def _give_up(self, connection: Connection, now: float) -> None:
-        """A connection whose own processing failed is not to be trusted again."""
+        """Abort a connection, since its state may be wrong.
+
+        If `abort` raises too, only remove it.
+        """
         try:
             connection.abort(now, errno.ECONNABORTED)
         except Exception:

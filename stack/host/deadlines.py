@@ -1,9 +1,10 @@
 """One heap of deadlines for all connections of a host.
 
-A connection's deadline moves with nearly every segment, almost always to later, and often to never and back. So the
-heap holds one entry for each connection, which may be too early: when it comes up it gives way to its successor, if
-there is one. Only a deadline that moves to earlier costs a new entry; the old one is then dead, and the heap is rebuilt
-when most of it is.
+A connection's deadline moves with nearly every segment. It nearly always moves later, and often to
+never and back. So the heap has one entry for each connection, which may be earlier than the
+deadline. When such an entry comes up, it is replaced by one for the real deadline, if there is one.
+Only a deadline that moves earlier costs a new entry at once. The old entry is then dead, and the
+heap is rebuilt when more than half of it is dead.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ Entry = tuple[float, int, Any]
 
 
 class Timed(Protocol):
-    """Something with a deadline: `heap_entry` is this heap's to use, None at first."""
+    """An object with a deadline. `heap_entry` is for `Deadlines` alone, and None at first."""
 
     deadline: float
     heap_entry: Any
 
 
 class Deadlines:
-    """The earliest of many deadlines. `moved` is called when that becomes earlier."""
+    """The deadlines of many objects. `moved` is called when the earliest one becomes earlier."""
 
     def __init__(self, moved: Callable[[], None]) -> None:
         self._heap: list[Entry] = []
@@ -37,14 +38,17 @@ class Deadlines:
 
     @property
     def earliest(self) -> float:
-        """When `due` may have something to give; inf when nothing is armed."""
+        """When to call `due`; inf when nothing is armed. There may be nothing to do then."""
         heap = self._heap
-        while heap and heap[0][2].heap_entry is not heap[0]:  # nobody shall be woken for those that are over
+        while heap and heap[0][2].heap_entry is not heap[0]:  # dead entries must not wake the host
             heappop(heap)
         return heap[0][0] if heap else inf
 
     def arm(self, timed: Timed) -> None:  # hot
-        """Take note of `timed.deadline`; an entry that comes up early enough stays, even when that is inf now."""
+        """Note `timed.deadline`.
+
+        An entry that is early enough stays, even if the deadline is inf now.
+        """
         deadline = timed.deadline
         entry = timed.heap_entry
         if entry is not None:
@@ -53,7 +57,7 @@ class Deadlines:
             self._live -= 1
         elif deadline == inf:
             return
-        self._serial += 1  # breaks ties in the order of arming, whatever the objects are
+        self._serial += 1  # breaks ties in the order of arming, so that the objects are never compared
         entry = timed.heap_entry = (deadline, self._serial, timed)
         self._live += 1
         heappush(self._heap, entry)
@@ -63,7 +67,7 @@ class Deadlines:
             self._rebuild()
 
     def forget(self, timed: Timed) -> None:
-        """It is over: nothing here holds on to it, once those that are over outnumber the others."""
+        """Forget `timed`, which has ended. Its entry is removed when the heap is rebuilt."""
         if timed.heap_entry is not None:
             timed.heap_entry = None
             self._live -= 1
@@ -71,10 +75,10 @@ class Deadlines:
             self._rebuild()
 
     def due(self, now: float) -> Iterator[Any]:
-        """Those whose deadline has come, each once.
+        """The objects whose deadline has come, each once.
 
-        What they arm meanwhile for `now` or earlier is left for the next call, so that one that does so for ever keeps
-        nobody from his work.
+        An object that is armed meanwhile for `now` or earlier is left for the next call. So one
+        that always does this cannot keep the host from other work.
         """
         heap = self._heap
         due = []
@@ -90,7 +94,7 @@ class Deadlines:
             else:
                 self.arm(timed)
         for timed in due:
-            if timed.deadline <= now:  # another one's turn may have put it off
+            if timed.deadline <= now:  # the turn of another object may have moved it
                 yield timed
 
     def _rebuild(self) -> None:

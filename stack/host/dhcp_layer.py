@@ -1,8 +1,10 @@
-"""DHCP for a whole host: the ground the client of each interface stands on, and what a lease changes.
+"""DHCP in a host: the adapter between the DHCP client of each interface and the other layers.
 
-Below the client are UDP from an address that is not there yet, and conflict detection; above it are address, routes,
-MTU and name servers, set by the calls that a user makes. Where no server gives an address, it is a link-local one until
-one does. See RFC 2131 section 4.1 and 4.4, RFC 5227 section 2.1, RFC 3927 sections 1.9 and 2.11.
+For the client it sends UDP datagrams from an address that is not ours yet, and probes addresses.
+When there is a lease, it sets the address, the routes, the MTU and the name servers, by the same
+calls that a user makes. If no server gives an address, the interface uses a link-local one until a
+server does. See RFC 2131 sections 4.1 and 4.4, RFC 5227 section 2.1, RFC 3927 sections 1.9 and
+2.11.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
 from stack.host.addresses import DEFEND, PROBED, STRICT, check_mode
 from stack.host.dhcp_trace import plain
-from stack.host.fallback import Fallback
 from stack.host.interface import Interface
 from stack.host.lease_record import LeaseRecord, lease_record
+from stack.host.link_local_adapter import LinkLocalAdapter
 from stack.internet.received import Received
 from stack.internet.route import Route
 from stack.noop import noop
@@ -33,20 +35,22 @@ if TYPE_CHECKING:
     from stack.host.host import HostCore
 
 DUID_LL_ETHERNET = bytes.fromhex("00030001")
-"""RFC 3315 section 9.4: an identifier that is a station address."""
+"""The beginning of a DUID that is made from a station address (RFC 3315 section 9.4)."""
 
-Tell = Callable[[str, str, dict[str, object]], None]
+TraceEvent = Callable[[str, str, dict[str, object]], None]
 OnLease = Callable[[Interface, Lease | None, str], None]
 
 
 class DhcpLayer:
-    """The clients of all interfaces, and port 68, which is theirs while any of them may be answered.
+    """The DHCP clients of all interfaces. Port 68 is claimed while any of them may get an answer.
 
-    Give it at birth: the host, `random(n)`, `moved()` to be called when a deadline comes earlier, `changed()` when a
-    lease is another one, and `tell(name, subject, details)` if anybody watches.
+    Arguments: the host, `random(n)`, `moved()`, which is called when a deadline has moved earlier,
+    `changed()`, which is called when a lease has changed, and `trace(name, subject, details)`, or
+    None without an observer.
 
-    `on_lease(interface, lease, "")` is called when a lease begins or is extended, `on_lease(interface, None, reason)`
-    when it ends: "expired", "nak", "conflict", "released"; or when a remembered one is denied: "nak", "conflict".
+    `on_lease(interface, lease, "")` is called when a lease begins or is extended.
+    `on_lease(interface, None, reason)` is called when it ends ("expired", "nak", "conflict",
+    "released"), or when a remembered lease is refused ("nak", "conflict").
     """
 
     def __init__(
@@ -55,107 +59,114 @@ class DhcpLayer:
         random: Callable[[int], bytes],
         moved: Callable[[], None],
         changed: Callable[[], None],
-        tell: Tell | None,
+        trace: TraceEvent | None,
     ) -> None:
         self._host = host
         self.random = random
         self.moved = moved
         self.changed = changed
-        self.tell = tell
-        self._tenants: dict[int, Tenant] = {}
-        self._listening: dict[int, Tenant] = {}  # those among them that may be answered
+        self.trace = trace
+        self._interfaces: dict[int, InterfaceDhcp] = {}
+        self._listening: dict[int, InterfaceDhcp] = {}  # those that may get an answer
         self._duid: bytes | None = None
         self.on_lease: OnLease = noop
 
     def tables(self) -> dict[str, int]:
-        """The clients; each holds a bounded number of offers and routes."""
-        return {"dhcp_clients": len(self._tenants)}
+        """How many clients there are. Each has a bounded number of offers and routes."""
+        return {"dhcp_clients": len(self._interfaces)}
 
-    def prepare(self, interface: Interface, acd: str | None = None) -> Tenant:
-        """A client for this interface, to be started with `Tenant.begin`. `acd` as for `HostCore.add_address`.
+    def prepare(self, interface: Interface, acd: str | None = None) -> InterfaceDhcp:
+        """Make a client for an interface, to be started with `InterfaceDhcp.begin`.
 
-        ValueError on a link that is not Ethernet, OSError EADDRINUSE when somebody else listens on port 68.
+        `acd` is as for `Addresses.add`. Raises ValueError if the link is not Ethernet, and
+        OSError EADDRINUSE if a program of the user's has bound port 68.
         """
         if interface.mac is None or interface.conflicts is None:
-            raise ValueError(f"{interface.name} is no Ethernet: there is no DHCP on it")
+            raise ValueError(f"{interface.name} is not an Ethernet link: DHCP needs one")
         check_mode(acd)
         if self._duid is None:
             self._duid = DUID_LL_ETHERNET + interface.mac  # RFC 4361 section 6.1: one for all interfaces
-        tenant = Tenant(self._host, self, interface, self._duid, acd)
-        self.listen(tenant)
-        self._tenants[interface.index] = tenant
-        self._host.parts.append(tenant)
-        return tenant
+        dhcp = InterfaceDhcp(self._host, self, interface, self._duid, acd)
+        self.listen(dhcp)
+        self._interfaces[interface.index] = dhcp
+        self._host.timed_parts.append(dhcp)
+        return dhcp
 
-    def listen(self, tenant: Tenant) -> None:
-        """A client is to be answered from now on. OSError EADDRINUSE when somebody else listens on port 68."""
+    def listen(self, dhcp: InterfaceDhcp) -> None:
+        """Claim port 68, because a client may get an answer now. Raises OSError EADDRINUSE."""
         if not self._listening:
             self._host.udp.claim(CLIENT_PORT, self._receive)
-        self._listening[tenant.interface.index] = tenant
+        self._listening[dhcp.interface.index] = dhcp
 
-    def stop_listening(self, tenant: Tenant) -> None:
-        """It waits for no answer any more."""
-        if self._listening.pop(tenant.interface.index, None) is not None and not self._listening:
+    def stop_listening(self, dhcp: InterfaceDhcp) -> None:
+        """Release port 68 if no other client may get an answer."""
+        if self._listening.pop(dhcp.interface.index, None) is not None and not self._listening:
             self._host.udp.disclaim(CLIENT_PORT)
 
     def end(self, interface: Interface, now: float, error: int = errno.ENETDOWN) -> None:
-        """No DHCP on this interface any more: the address goes, and the server is told if `Tenant.release` says so.
+        """End DHCP on an interface: remove the address, and send DHCPRELEASE if
+        `InterfaceDhcp.release` is set.
 
-        What depends on the address ends with the errno `error`.
+        Connections and calls that depend on the address end with the errno `error`.
         """
-        tenant = self._tenants.pop(interface.index, None)
-        if tenant is None:
+        dhcp = self._interfaces.pop(interface.index, None)
+        if dhcp is None:
             return
-        self._host.parts.remove(tenant)
-        tenant.end(now, error)
-        self.stop_listening(tenant)
+        self._host.timed_parts.remove(dhcp)
+        dhcp.end(now, error)
+        self.stop_listening(dhcp)
 
     def shutdown(self, now: float) -> None:
-        """The host ends."""
-        for tenant in list(self._tenants.values()):
-            self.end(tenant.interface, now)
+        """The host ends: end DHCP on all interfaces."""
+        for dhcp in list(self._interfaces.values()):
+            self.end(dhcp.interface, now)
 
     def may_end(self, now: float) -> bool:
-        """Whether each server that is to be told of the end can be reached at once; if not it is asked for (ARP)."""
-        reached = [tenant.reaches_server(now) for tenant in self._tenants.values()]  # each is to be asked for
+        """Whether every DHCPRELEASE would leave at once.
+
+        If not, start to resolve the servers' addresses by ARP.
+        """
+        reached = [dhcp.reaches_server(now) for dhcp in self._interfaces.values()]  # a list, since each call starts ARP
         return all(reached)
 
-    def tenant(self, interface: Interface) -> Tenant | None:
-        """What DHCP has to do with an interface; None for nothing."""
-        return self._tenants.get(interface.index)
+    def on(self, interface: Interface) -> InterfaceDhcp | None:
+        """The DHCP of an interface, or None."""
+        return self._interfaces.get(interface.index)
 
     def has_address(self, interface: Interface, *, link_local: bool) -> bool:
-        """Whether the interface has a lease, or a link-local address if that will do."""
-        tenant = self._tenants.get(interface.index)
-        if tenant is None:
+        """Whether the interface has a lease, or, with `link_local`, a link-local address."""
+        dhcp = self._interfaces.get(interface.index)
+        if dhcp is None:
             return False
-        if tenant.client.lease is not None:
+        if dhcp.client.lease is not None:
             return True
         return link_local and any(is_link_local(prefix.address) for prefix in interface.addresses)
 
     def leases(self) -> list[LeaseRecord]:
-        """What is held, in the order in which the interfaces began."""
-        held = [(tenant.interface.name, tenant.client.lease) for tenant in self._tenants.values()]
+        """The leases, in the order in which DHCP began on the interfaces."""
+        held = [(dhcp.interface.name, dhcp.client.lease) for dhcp in self._interfaces.values()]
         return [lease_record(name, lease) for name, lease in held if lease is not None]
 
     def name_servers(self) -> list[bytes]:
-        """The servers that the leases name, each once, the preferred one first."""
-        leases = [tenant.client.lease or tenant.parameters for tenant in self._tenants.values()]
+        """The name servers of all leases, without duplicates, the preferred one first."""
+        leases = [dhcp.client.lease or dhcp.parameters for dhcp in self._interfaces.values()]
         return list(dict.fromkeys(server for lease in leases if lease is not None for server in lease.name_servers))
 
     def _receive(self, received: UdpReceived, port: int, payload: Buffer) -> None:
-        """A datagram to port 68."""
-        # What UDP is given and gives back is always the internet layer's own datagram.
+        """Hand a datagram to port 68 to the client of its interface."""
+        # UDP returns the datagram that the internet layer has given to it, so the cast is right.
         datagram = cast(Received, received)
-        tenant = self._tenants.get(datagram.interface.index)
-        if tenant is None:
+        dhcp = self._interfaces.get(datagram.interface.index)
+        if dhcp is None:
             self._host.counters.drop("dhcp_no_client")
             return
-        tenant.client.receive(payload, (datagram.source, port), datagram.destination, datagram.now)
+        dhcp.client.receive(payload, (datagram.source, port), datagram.destination, datagram.now)
 
 
-class Tenant:
-    """One interface's client (`client`), the ground below it, and what its lease has changed."""
+class InterfaceDhcp:
+    """The DHCP of one interface: its client, the client's calls to the host, and the changes
+    that a lease makes.
+    """
 
     def __init__(
         self,
@@ -170,14 +181,14 @@ class Tenant:
         self.interface = interface
         mode = host.config.acd.mode if acd is None else acd
         self._acd = STRICT if mode == DEFEND else mode  # a leased address is declined, not defended
-        self.release = True  # whether the server is to be told when it ends
-        self.link_local_allowed = True  # where no server gives one
-        self.parameters: Lease | None = None  # for an address that came another way, which is...
-        self.informed_about: bytes | None = None
-        self._holds = False  # the address of the lease is on the interface
+        self.release = True  # whether `end` sends DHCPRELEASE
+        self.link_local_allowed = True  # whether to use a link-local address while no server answers
+        self.parameters: Lease | None = None  # the answer to `inform`
+        self.informed_about: bytes | None = None  # the user's address, for which `inform` asked
+        self._holds = False  # whether the address of the lease is on the interface
         self._error_at_end = errno.ENETDOWN
         self._routes: list[Route] = []
-        self._fallback = Fallback(host, interface, self._acd, layer.moved, self._link_local_claimed)
+        self._adapter = LinkLocalAdapter(host, interface, self._acd, layer.moved, self._on_claimed)
         self._duid = duid
         self.client = self._new_client()
 
@@ -188,18 +199,23 @@ class Tenant:
             host.config.dhcp, host.counters, interface.mac, interface.link.mtu, layer.random, self, duid=self._duid
         )
         client.reschedule = layer.moved
-        client.trace = None if layer.tell is None else self._tell
+        client.trace = None if layer.trace is None else self._trace
         return client
 
     def begin(self, now: float, remembered: Lease | None, wish: bytes | None) -> None:
-        """Ask for an address: for a remembered one again, if that can be, or else for the one wished for, or any."""
+        """Start the client.
+
+        It asks for the address of the remembered lease, or else for `wish`, or else for any.
+        """
         self.interface.awaited_port = CLIENT_PORT
         self.client.start(now, remembered, requested=wish)
 
     def inform(self, address: bytes, now: float) -> None:
-        """Ask for what goes with `address`, which the user has given (section 4.4.3). Once more: begin again.
+        """Ask for the other parameters of a network in which the user has set `address` (RFC 2131
+        section 4.4.3).
 
-        OSError EADDRINUSE when somebody else listens on port 68.
+        A second call begins again. Raises OSError EADDRINUSE if a program of the user's has bound
+        port 68.
         """
         self._layer.listen(self)
         self.client.stop(now)
@@ -208,22 +224,22 @@ class Tenant:
 
     @property
     def informed_or_silent(self) -> bool:
-        """Whether `inform` has come to its end; `parameters` has what came of it."""
+        """Whether `inform` has ended. Then `parameters` has the answer, or None."""
         return self.client.state is State.STOPPED
 
     def verify(self, now: float, asleep_s: float = 0.0) -> None:
-        """The network may be another one than it was: find out (section 3.7).
+        """Verify the lease, because the host may be on another network now (RFC 2131 section 3.7).
 
-        `asleep_s` is how long the machine was suspended, which `now` does not show.
+        `asleep_s` is how long the machine was suspended. `now` does not count that time.
         """
         self.client.link_changed(now, asleep_s)
 
     def holds(self, address: bytes) -> bool:
-        """Whether an address is what a server has lent us."""
+        """Whether an address is that of the lease, and on the interface."""
         return self._holds and self.client.lease is not None and self.client.lease.address == address
 
     def end(self, now: float, error: int) -> None:
-        """Stop it, and take back what it has brought."""
+        """Stop the client, and undo the changes of the lease."""
         self._error_at_end = error
         lease = self.client.lease
         if self.release:
@@ -232,11 +248,14 @@ class Tenant:
             self.client.stop(now)
             if lease is not None:
                 self._take_back(lease, now, error)
-        self._fallback.link_local.stop(now)
+        self._adapter.link_local.stop(now)
         self.interface.awaited_port = 0
 
     def reaches_server(self, now: float) -> bool:
-        """Whether a release, if there is one to be sent, would leave at once."""
+        """Whether a DHCPRELEASE would leave at once; True if none will be sent.
+
+        If not, start ARP.
+        """
         lease = self.client.lease
         if lease is None or not self.release or self.interface.neighbors is None:
             return True
@@ -253,14 +272,16 @@ class Tenant:
     @property
     def deadline(self) -> float:
         """When `on_deadline` is due."""
-        return min(self.client.deadline, self._fallback.deadline)
+        return min(self.client.deadline, self._adapter.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due. A client that fails is given up, and a new one begins: it would fail for ever.
+        """Handle what is due. A client that raises is replaced by a new one, since it would raise
+        again.
 
-        But one that was to be told what goes with an address has nothing to begin: nobody has answered.
+        The new client starts anew, unless the old one was started by `inform`. That counts as
+        unanswered.
         """
-        self._fallback.on_deadline(now)
+        self._adapter.on_deadline(now)
         try:
             self.client.on_deadline(now)
         except Exception:
@@ -274,14 +295,14 @@ class Tenant:
                 self.silent(now)
             raise
 
-    # --- what the client asks for: see `stack.dhcp.client_host.ClientHost`
+    # --- the methods of `stack.dhcp.client_host.ClientHost` `stack.dhcp.client_host.ClientHost`
 
     def broadcast(self, message: bytes, source: bytes, now: float) -> None:
-        """Send to every server on this link."""
+        """Broadcast a message to the servers on this link."""
         self._send(message, source, BROADCAST, self.interface, now)
 
     def unicast(self, message: bytes, source: bytes, server: bytes, now: float) -> None:
-        """Send to one server, wherever it is."""
+        """Send a message to one server, which may be on another link."""
         self._send(message, source, server, None, now)
 
     def _send(self, message: bytes, source: bytes, destination: bytes, pinned: Interface | None, now: float) -> None:
@@ -296,7 +317,7 @@ class Tenant:
             counters["udpOutDatagrams"] += 1
 
     def probe(self, address: bytes, now: float) -> None:
-        """Find out whether anybody has `address`: another host, or ourselves by other means."""
+        """Find out whether another host has `address`, or this host has it without this client."""
         conflicts = self.interface.conflicts
         assert conflicts is not None
         ours = self._host.addresses.ours(address)
@@ -311,12 +332,12 @@ class Tenant:
             self.client.probed(address, None, now)
 
     def cancel_probe(self, address: bytes, now: float) -> None:
-        """Nobody wants to know any more."""
+        """Stop probing for `address`."""
         assert self.interface.conflicts is not None
         self.interface.conflicts.cancel(address)
 
     def bound(self, lease: Lease, previous: Lease | None, now: float) -> None:
-        """A lease takes effect, or its extension does."""
+        """Use a new lease, or an extension of the `previous` one."""
         if previous is None:
             acd = PROBED if self._acd == STRICT else self._acd
             try:
@@ -327,22 +348,26 @@ class Tenant:
                     acd=acd,
                     on_conflict=lambda mac, later: self.client.conflict(lease.address, later),
                 )
-            except (OSError, ValueError):  # it is ours by other means
+            except (OSError, ValueError):  # this host has the address without this client
                 self.client.conflict(lease.address, now)
                 return
             self._holds = True
-        elif previous.prefix != lease.prefix:  # another mask: the address stays, with all that depends on it
+        elif previous.prefix != lease.prefix:  # only the mask has changed: the address stays, and connections too
             self._host.ip.remove_address(self.interface, previous.prefix)
             self._host.ip.add_address(self.interface, lease.prefix)
             self._routes = []
         self._set_routes(lease)
         self._set_mtu(lease.mtu, now)
-        self._fallback.link_local.routable(now)
+        self._adapter.link_local.routable(now)
         self._layer.on_lease(self.interface, lease, "")
         self._layer.changed()
 
     def _set_routes(self, lease: Lease) -> None:
-        """The routes of the lease and no others; those on the link first, since routers may be behind them."""
+        """Set the routes of the lease, and remove the old ones. A router must be on the link or on
+        an earlier route.
+
+        So routes without a router come first.
+        """
         routes, interface = self._host.ip.routes, self.interface
         wanted = [
             Route(route.destination, interface, route.router, lease.address, metric)
@@ -370,13 +395,13 @@ class Tenant:
             self._host.set_mtu(self.interface, wanted, now)
 
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
-        """The lease is over."""
+        """A lease has ended."""
         self._take_back(lease, now, self._error_at_end if reason == "released" else errno.EADDRNOTAVAIL)
         self._layer.on_lease(self.interface, None, reason)
         self._layer.changed()
 
     def _take_back(self, lease: Lease, now: float, error: int) -> None:
-        """Undo what the lease has done; what depends on the address ends with the errno `error`."""
+        """Undo the changes of a lease. What depends on the address ends with the errno `error`."""
         for route in self._routes:
             self._host.ip.routes.discard(route)
         self._routes = []
@@ -386,31 +411,34 @@ class Tenant:
             self._host.remove_address(self.interface, lease.address, now, error)
 
     def denied(self, lease: Lease, reason: str, now: float) -> None:
-        """The lease of old is not to be had again."""
+        """The remembered lease was refused."""
         self._layer.on_lease(self.interface, None, reason)
 
     def informed(self, lease: Lease, now: float) -> None:
-        """A server has told what goes with the address given by hand: the name servers; the rest is the user's."""
+        """A server has answered `inform`.
+
+        Only its name servers are used; the user has set everything else.
+        """
         self.parameters = lease
         self._layer.stop_listening(self)
         self._layer.changed()
 
     def silent(self, now: float) -> None:
-        """No server answers: an address of our own choice will do until one does (RFC 3927).
+        """No server answers. Use a link-local address until one does (RFC 3927).
 
-        But after `inform` there is an address, and that was all.
+        After `inform` there is an address already, so only port 68 is released.
         """
         self._layer.changed()
         if self.client.state is State.STOPPED:
             self._layer.stop_listening(self)
         elif self.link_local_allowed and self._host.config.link_local.enabled:
-            self._fallback.link_local.start(now)
+            self._adapter.link_local.start(now)
 
-    def _link_local_claimed(self, address: bytes) -> None:
-        self._tell("link_local", {"address": address})
+    def _on_claimed(self, address: bytes) -> None:
+        self._trace("link_local", {"address": address})
 
-    # --- for those who watch
+    # --- trace events
 
-    def _tell(self, name: str, fields: dict[str, object]) -> None:
-        if self._layer.tell is not None:
-            self._layer.tell(f"dhcp_{name}", self.interface.name, plain(fields))
+    def _trace(self, name: str, fields: dict[str, object]) -> None:
+        if self._layer.trace is not None:
+            self._layer.trace(f"dhcp_{name}", self.interface.name, plain(fields))

@@ -1,4 +1,4 @@
-"""What the DHCP client reports to those who watch, as plain text and numbers."""
+"""The trace events of the DHCP client, as plain text and numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stack.wire.numbers import DHCP_MESSAGE_TYPES
 
 
 def plain(fields: Mapping[str, object]) -> dict[str, object]:
-    """The same with messages, leases and addresses taken apart into what can be printed."""
+    """The fields of an event, with messages, leases and addresses replaced by text and numbers."""
     told: dict[str, object] = {}
     for name, value in fields.items():
         if isinstance(value, dhcp.DhcpMessage):
@@ -31,7 +31,7 @@ def plain(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def message(seen: dhcp.DhcpMessage) -> dict[str, object]:
-    """A message: its `kind` ("OFFER"), and of the rest what it holds."""
+    """The fields of a message: its `kind` ("OFFER"), and the others that it has."""
     values = seen.values()
     told: dict[str, object] = {
         "kind": DHCP_MESSAGE_TYPES.get(seen.message_type, "BOOTP"),
@@ -54,7 +54,7 @@ def message(seen: dhcp.DhcpMessage) -> dict[str, object]:
 
 
 def lease(seen: Lease) -> dict[str, object]:
-    """A lease: address, server and times."""
+    """The fields of a lease: address, server and times."""
     return {
         "address": str(seen.prefix),
         "server": format_ipv4(seen.server),
@@ -66,9 +66,9 @@ def lease(seen: Lease) -> dict[str, object]:
 
 
 def address(raw: bytes) -> str:
-    """An IPv4 or a station address; "everybody" for the limited broadcast."""
+    """The text of an IPv4 or station address; "broadcast" for 255.255.255.255."""
     if len(raw) == 6:
         return format_mac(raw)
     if raw == BROADCAST:
-        return "everybody"
+        return "broadcast"
     return format_ipv4(raw) if len(raw) == 4 else raw.hex()

@@ -1,7 +1,8 @@
-"""One Internet host: everything between its links and its sockets, without waiting.
+"""One Internet host: all layers between its links and its sockets. Nothing here waits.
 
-What it does is a function of its inputs in order: frames, the end of each batch of them, user calls and deadlines, each
-with the time, and random bytes. See RFC 1122 section 1.1.3 for the layers it joins.
+Its behaviour depends only on its inputs and their order: frames, the end of each batch of frames,
+user calls and deadlines, each with the time, and random bytes. See RFC 1122 section 1.1.3 for the
+layers.
 """
 
 from __future__ import annotations
@@ -19,20 +20,12 @@ from stack.host.addresses import Addresses
 from stack.host.barrier import Barrier
 from stack.host.deadlines import Deadlines
 from stack.host.dhcp_layer import DhcpLayer
-from stack.host.interface import Interface, Part, make_interface
+from stack.host.gro import SHORTEST_PACKET, SegmentTrain
+from stack.host.interface import HasDeadline, Interface, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
-from stack.host.records import (
-    ConnectionRecord,
-    InterfaceRecord,
-    connection_record,
-    datagram_record,
-    endpoint,
-    interface_record,
-    listener_record,
-)
+from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, endpoint, interface_record
 from stack.host.retry import Retry
-from stack.host.run import SHORTEST_PACKET, Run
 from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
 from stack.host.trace import Trace, TracedLink
@@ -55,22 +48,25 @@ from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import SYN
 
-# From the IP header on: version, IHL and TOS; total length; identification; flags and offset; TTL and protocol;
-# checksum; and the twelve octets that name a connection: both addresses and both ports.
+# The first 24 octets of an IP packet: version, IHL and TOS; total length; identification; flags and
+# offset; protocol; checksum; and the twelve octets that identify a connection: both addresses and
+# both ports.
 _FIRST_24 = Struct("!HHHHxBH12s")
 _FRAGMENT = 0x3FFF
-_TCP_FLAGS = 33  # where the octet with the flags is
+_TCP_FLAGS = 33  # offset of TCP's flags in a packet without IP options
 _ETHERNET = Struct("!6s6xH")
 
 
 class HostCore:
-    """The protocol layers of one host, without any I/O; `stack.Host` is its face to trio.
+    """The protocol layers of one host, without I/O. `stack.Host` connects them to trio.
 
-    `random(n)` gives n bytes that cannot be guessed. `report(text)` is called once for each bug of ours.
+    Arguments: `random(n)` returns n bytes that cannot be guessed. `report(text)` is called once for
+    each bug of ours. With `raise_errors` such a bug is raised, instead of costing only its packet;
+    tests use that.
 
-    `raise_errors` lets such a bug out instead of costing one packet; tests want that. `wake_timer`, to be set by
-    whoever runs the host, is called when `deadline` has moved earlier; `on_change` when interfaces, their addresses or
-    leases may be others now. `parts` are served when their deadlines come.
+    The owner sets `wake_timer`, which is called when `deadline` has moved earlier, and `on_change`,
+    which is called when interfaces, addresses or leases may have changed. `timed_parts` are the
+    objects whose `on_deadline` the host calls, beside connections and the internet layer.
     """
 
     def __init__(
@@ -93,7 +89,7 @@ class HostCore:
         self._trace = trace
         self._next_index = 1
         self._interfaces: list[Interface] = []
-        self.parts: list[Part] = []
+        self.timed_parts: list[HasDeadline] = []
         self._retry = Retry()
         self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms)
         self.ip.reschedule = self._moved
@@ -110,8 +106,8 @@ class HostCore:
         if trace is not None:
             self._services.trace = self._tcp_event
         self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
-        self._udp_flows, self._askers = self.udp.flows, self.ip.icmp.echo_server.askers
-        self._run: Run | None = None  # of frames, in the batch that is coming in
+        self._udp_flows, self._echo_paths = self.udp.flows, self.ip.icmp.echo_server.prepared_paths
+        self._train: SegmentTrain | None = None  # the train in progress, in this batch of frames
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.on_addresses = self._changed
         self.dhcp = DhcpLayer(self, random, self._moved, self._changed, None if trace is None else self._dhcp_event)
@@ -133,10 +129,12 @@ class HostCore:
         ready: Callable[[bytes, bool, float], None] | None = None,
         on_conflict: Callable[[bytes, bytes, float], None] | None = None,
     ) -> Interface:
-        """Take in a link that is open, and its addresses; `acd`, `ready` and `on_conflict` as for `add_address`.
+        """Add an interface for an open link, with its addresses.
 
-        But `ready` and `on_conflict` are told the address first. OSError: ENETUNREACH when the gateway is on none of
-        the networks, EEXIST when an address is ours already; ValueError for one that no host can have.
+        `acd`, `ready` and `on_conflict` are as for `add_address`, with the address as an additional
+        first argument of both callbacks. Raises OSError: ENETUNREACH when the gateway is on none of
+        the networks, EEXIST when this host has an address already; ValueError for an address that a
+        host cannot have.
         """
         self._check_up()
         self.now = now
@@ -154,7 +152,7 @@ class HostCore:
         self.ip.add_interface(interface)
         if interface.conflicts is not None:
             interface.conflicts.is_ours = self._is_our_mac
-        self.parts.extend(interface.parts())
+        self.timed_parts.extend(interface.timed_parts())
         for prefix in addresses:
             self.addresses.add(
                 interface,
@@ -169,19 +167,19 @@ class HostCore:
         return interface
 
     def detach(self, interface: Interface, now: float) -> None:
-        """The link has gone: what depends on it ends with ENETDOWN."""
+        """Remove an interface. Connections and calls that depend on it end with ENETDOWN."""
         if interface not in self._interfaces:
             return
         self.now = now
-        if self._run is not None:
-            self._end_run(self._run)
-        self.tcp.end_on(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
+        if self._train is not None:
+            self._end_train(self._train)
+        self.tcp.abort_where(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
         self.dhcp.end(interface, now)
         self._interfaces.remove(interface)
         self.addresses.remove_all(interface, now, errno.ENETDOWN)
         self.ip.remove_interface(interface)
-        for part in interface.parts():
-            self.parts.remove(part)
+        for part in interface.timed_parts():
+            self.timed_parts.remove(part)
         self._changed()
 
     def _is_our_mac(self, mac: bytes) -> bool:
@@ -199,20 +197,7 @@ class HostCore:
         ready: Callable[[bool, float], None] | None = None,
         on_conflict: Callable[[bytes, float], None] | None = None,
     ) -> None:
-        """Give an interface one more address, and the route to its network.
-
-        `acd` says how it begins: "strict": it is probed for before it is used, then announced and defended (RFC 5227
-        sections 2.1 to 2.4); "optimistic": the same, but it is used at once; "defend": the same, but it is never given
-        up (section 2.4 (c)); "probed": the caller has probed for it, and it is used, announced and defended; "off": it
-        is used, and no more. None is the configuration's.
-
-        `ready(ok, now)` is called once: at once, unless "strict"; `ok` is false when probing has found another host
-        with the address, or the address was taken back meanwhile. `on_conflict(station address, now)` is called when
-        another host has it, in use or not; we have given it up by then, see `remove_address`. With "defend" it is
-        kept, and `on_conflict` is called at most once in DEFEND_INTERVAL.
-
-        OSError EEXIST when it is ours already, ValueError for one that no host can have.
-        """
+        """Add an address to an interface, and the route to its network: see `Addresses.add`."""
         self._check_up()
         self.now = now
         self.addresses.add(interface, prefix, now, acd=acd, ready=ready, on_conflict=on_conflict)
@@ -220,35 +205,28 @@ class HostCore:
     def remove_address(
         self, interface: Interface, address: bytes, now: float, error: int = errno.EADDRNOTAVAIL
     ) -> None:
-        """Take an address back; what depends on it ends with the errno `error`.
-
-        Its connections are reset, UDP endpoints bound to it report the error with their next call, and so do pings;
-        routes that send from it and gateways no longer on any network go, and so do neighbours. Listeners and bound
-        endpoints stay, in case the address comes back. OSError EADDRNOTAVAIL when it is not there.
-        """
+        """Remove an address, and end what depends on it: see `Addresses.remove`."""
         self.now = now
         self.addresses.remove(interface, address, now, error)
 
     def network_changed(self, interface: Interface, now: float) -> None:
-        """The link was away and is back, perhaps on another network: neighbours and Redirects are forgotten.
-
-        Addresses are verified. They are used meanwhile, and lost if another host has them (RFC 5227 section 2.1); DHCP
-        asks for its own again.
-        """
+        """The link was down: see `Addresses.network_changed`. DHCP verifies its lease."""
         self._network_changed(interface, now, 0.0)
 
     def _network_changed(self, interface: Interface, now: float, asleep_s: float) -> None:
         self.now = now
         self.addresses.network_changed(interface, now)
-        tenant = self.dhcp.tenant(interface)
-        if tenant is not None:
-            tenant.verify(now, asleep_s)
+        dhcp = self.dhcp.on(interface)
+        if dhcp is not None:
+            dhcp.verify(now, asleep_s)
 
     def resumed(self, asleep_s: float, now: float) -> None:
-        """The machine was suspended for so long, which `now` does not show: each network may be another one.
+        """The machine was suspended for `asleep_s` seconds, which `now` does not count. Networks
+        may have changed.
 
-        What is to last for a time on the wire or at a server has grown older meanwhile: leases, TIME-WAIT, fragments
-        that wait for others. What waits for an answer goes on waiting: nothing could be heard.
+        Times that also pass on the wire or at a server end earlier by `asleep_s`: leases,
+        TIME-WAIT, the reassembly of fragments. Timers that wait for an answer stay as they are,
+        because an answer could not be received meanwhile.
         """
         self.now = now
         self.tcp.resumed(asleep_s, now)
@@ -259,15 +237,18 @@ class HostCore:
             except Exception as error:
                 self._failed(error, None)
         self.on_deadline(now)
-        self._changed()  # the times of leases are others
+        self._changed()  # the times of leases have changed
 
     def set_mtu(self, interface: Interface, mtu: int, now: float) -> None:
-        """Send packets of at most `mtu` bytes out of an interface. OSError EINVAL: under 68, or over the link's own."""
+        """Set the MTU of an interface in bytes.
+
+        Raises OSError EINVAL if it is under 68 or over the link's own.
+        """
         self.now = now
         self.addresses.set_mtu(interface, mtu, now)
 
     def shutdown(self, now: float) -> None:
-        """End everything: connections are reset, whoever waits is told ENETDOWN, and later calls too."""
+        """End the host: reset connections, and fail waiting and later calls with ENETDOWN."""
         if self.down:
             return
         self.now = now
@@ -285,20 +266,25 @@ class HostCore:
     # --- frames in
 
     def frame(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Process one frame. Whatever goes wrong costs this frame, and its connection if it has one: the barrier."""
+        """Process one frame.
+
+        If this raises, only the frame and its connection are lost (see `Barrier`).
+        """
         self.now = now
         try:
-            run = self._run
-            if run is not None:
-                if run.interface is interface and run.goes_on(view, interface.link.rx_checksum_ok):
+            train = self._train
+            if train is not None:
+                if train.interface is interface and train.append(view, interface.link.rx_checksum_ok):
                     return
-                self._end_run(run)
+                self._end_train(train)
             self._frame(interface, now, view)
         except Exception as error:
             self._failed(error, self.tcp.connection_of(view[interface.ip_offset :]))
 
     def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
-        """Find the connection by the twelve octets that name it, or take the long way."""
+        """Find the connection by the twelve octets that identify it, or hand the packet to IP
+        input.
+        """
         counters = self.counters
         counters["ifInOctets"] += len(view)
         offset = interface.ip_offset
@@ -314,17 +300,17 @@ class HostCore:
             version, total, _, fragment, protocol, _, key = _FIRST_24.unpack_from(view, offset)
             if version >> 8 == 0x45 and protocol == PROTO_TCP and not fragment & _FRAGMENT:
                 connection = self._connections.get(key)
-                # A SYN may begin another connection in the place of one in TIME-WAIT: the long way knows.
+                # A SYN may reopen a connection that is in TIME-WAIT: TcpLayer.receive decides.
                 if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS] & SYN:
                     packet = view[offset : offset + total]
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         checksum_ok = interface.link.rx_checksum_ok
                         taken = self._segment(connection, packet, checksum_ok, now)
                         if taken == DATA_ONLY and total > SHORTEST_PACKET and total == len(view) - offset:
-                            self._run = Run(connection, interface, view, checksum_ok)
+                            self._train = SegmentTrain(connection, interface, view, checksum_ok)
                         return
             elif (
-                (key in self._udp_flows or key[:8] in self._askers)
+                (key in self._udp_flows or key[:8] in self._echo_paths)
                 and version >> 8 == 0x45
                 and not fragment & _FRAGMENT
             ):
@@ -334,9 +320,11 @@ class HostCore:
         self.ip.receive(interface, view[offset:], now, False, interface.link.rx_checksum_ok)
 
     def _datagram(self, interface: Interface, protocol: int, key: bytes, packet: memoryview, now: float) -> bool:  # hot
-        """A datagram like one that came before, in an unfragmented packet without options; False: the long way, please.
+        """Take a UDP datagram of a known flow, or an echo request from a host with a prepared path.
 
-        The one before it has shown that its addresses are right, as long as it came in by the same interface.
+        The packet has no options and is not a fragment. An earlier one with the same addresses has
+        passed IP input, so they are legal if this one came in by the interface of our address.
+        Returns False, having changed nothing, when IP input must handle the packet.
         """
         link = interface.link
         checksum_ok = link.rx_checksum_ok
@@ -351,7 +339,7 @@ class HostCore:
         if protocol == PROTO_UDP and (endpoint := self._udp_flows.get(key)) is not None:
             taken = self.udp.flow(endpoint, key, packet[20:], packet[8], packet[1], checksum_ok)
         else:
-            path = self._askers.get(key[:8]) if protocol == PROTO_ICMP else None
+            path = self._echo_paths.get(key[:8]) if protocol == PROTO_ICMP else None
             taken = path is not None and self.ip.icmp.echo_server.answer(path, packet, now)
         if taken:
             self.counters["ipSystemStatsInReceives"] += 1
@@ -359,9 +347,10 @@ class HostCore:
         return taken
 
     def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
-        """A segment of a connection we have, in an unfragmented packet without options whose header is right.
+        """Take a segment of a known connection, in a packet whose IP header is right and has no
+        options.
 
-        What header prediction says of it.
+        Returns what `predicted` returns, or NOT_PREDICTED.
         """
         counters = self.counters
         counters["ipSystemStatsInReceives"] += 1
@@ -389,7 +378,7 @@ class HostCore:
         return NOT_PREDICTED
 
     def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Everything but plain IPv4 to our own station address."""
+        """Take any frame but an untagged one with IPv4 to our own station address."""
         counters = self.counters
         try:
             header = EthernetHeader.parse(view)
@@ -397,7 +386,7 @@ class HostCore:
             counters["ifInErrors"] += 1
             counters.drop(bad.reason)
             return
-        if any(tag.vlan for tag in header.tags):  # VLAN 0 is no VLAN: the tag only has a priority (802.1Q 9.6)
+        if any(tag.vlan for tag in header.tags):  # VLAN 0 means that the tag only has a priority (802.1Q 9.6)
             counters.drop("ethernet_other_vlan")
             return
         group = bool(header.destination[0] & 1)
@@ -405,7 +394,7 @@ class HostCore:
             counters.drop("ethernet_not_for_us")
             return
         if header.source == interface.mac and header.source != MAC_BROADCAST:
-            counters.drop("ethernet_own_source")  # our own frame, come back by a loop in the network
+            counters.drop("ethernet_own_source")  # our own frame, which a loop in the network has sent back
             return
         counters["ifInNUcastPkts" if group else "ifInUcastPkts"] += 1
         content = view[header.header_length :]
@@ -420,13 +409,14 @@ class HostCore:
             counters.drop("ethernet_unknown_type")
 
     def batch_end(self, now: float) -> None:  # hot
-        """After a batch of frames, a call or a deadline: each connection that was touched sends and wakes, once.
+        """End a batch of frames, a user call or a deadline: each touched connection sends and wakes
+        its program once.
 
-        What was sent to ourselves arrives here, too.
+        Packets to ourselves are received here too.
         """
         self.now = now
-        if self._run is not None:
-            self._end_run(self._run)
+        if self._train is not None:
+            self._end_train(self._train)
         services = self._services
         loopback = self.ip.loopback
         packets, memory = self.config.host.loopback_batch_packets, self.budget
@@ -444,19 +434,19 @@ class HostCore:
             if not loopback.queue:
                 return
             if packets <= 0:
-                self._moved()  # the rest in a moment: `deadline` says now
+                self._moved()  # the rest in the next turn: `deadline` is now
                 return
             packets -= 1
             packet = loopback.read(now)
             if packet is not None:
                 self._loop(packet, now)
 
-    def _end_run(self, run: Run) -> None:
-        self._run = None
+    def _end_train(self, train: SegmentTrain) -> None:
+        self._train = None
         try:
-            run.end(self.counters)
+            train.end(self.counters)
         except Exception as error:
-            self._failed(error, run.connection)
+            self._failed(error, train.connection)
 
     def _loop(self, packet: memoryview, now: float) -> None:
         try:
@@ -465,7 +455,7 @@ class HostCore:
             self._failed(error, self.tcp.connection_of(packet))
 
     after_call = batch_end
-    """After a user call, as after a batch of frames."""
+    """To be called after each user call; the same as after a batch of frames."""
 
     # --- time
 
@@ -473,22 +463,22 @@ class HostCore:
     def deadline(self) -> float:
         """When `on_deadline` is due; inf for never."""
         earliest = min(self._deadlines.earliest, self.ip.deadline)
-        for part in self.parts:
+        for part in self.timed_parts:
             if part.deadline < earliest:
                 earliest = part.deadline
         if self._retry:
-            earliest = min(self._deadlines.earliest, self._retry.earliest((self.ip, *self.parts)))
+            earliest = min(self._deadlines.earliest, self._retry.earliest((self.ip, *self.timed_parts)))
         return self.now if len(self.ip.loopback) else earliest
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due."""
+        """Handle all deadlines that have come."""
         self.now = now
         for connection in self._deadlines.due(now):
             try:
                 connection.deadline_reached(now)
             except Exception as error:
                 self._failed(error, connection)
-        for part in [self.ip, *self.parts]:
+        for part in [self.ip, *self.timed_parts]:
             if self._retry and not self._retry.has_turn(part, now):
                 continue
             try:
@@ -512,24 +502,33 @@ class HostCore:
     def connect(
         self, local: tuple[bytes, int] | None, remote: tuple[bytes, int], now: float, **options: object
     ) -> Connection:
-        """Active OPEN: the connection is in SYN-SENT. OSError ENETUNREACH, EADDRNOTAVAIL, ENETDOWN."""
+        """Active OPEN: see `TcpLayer.connect`.
+
+        `options` are attributes of the connection to set before.
+        """
         self._check_up()
         self.now = now
         return self.tcp.connect(local, remote, options, now)
 
     def listen(self, local: tuple[bytes, int], backlog: int, now: float, **options: object) -> Listener:
-        """Passive OPEN; `options` are attributes that every accepted connection starts with. OSError EADDRINUSE."""
+        """Passive OPEN: see `TcpLayer.listen`.
+
+        `options` are attributes to set in every accepted connection.
+        """
         self._check_up()
         self.now = now
         return self.tcp.listen(local, backlog, options)
 
     def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False) -> int:
-        """Reserve a TCP port (0: an ephemeral one) and return it. OSError EADDRINUSE, EADDRNOTAVAIL."""
+        """Reserve a TCP port (0: an ephemeral one) and return it.
+
+        Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
+        """
         self._check_up()
         return self.tcp.bind(local, reuse_address)
 
     def release_tcp(self, local: tuple[bytes, int]) -> None:
-        """Give back what `bind_tcp` reserved."""
+        """Release a port that `bind_tcp` has reserved."""
         self.tcp.release(local)
 
     def ping(
@@ -542,7 +541,10 @@ class HostCore:
         ttl: int | None = None,
         timeout_s: float | None = None,
     ) -> Ping:
-        """Send one Echo Request; `on_result` gets an EchoReply or an EchoFailure unless the Ping is cancelled."""
+        """Send one Echo Request.
+
+        `on_result` is called with an EchoReply or an EchoFailure, unless it is cancelled.
+        """
         self._check_up()
         self.now = now
         return self.ip.icmp.echo.ping(destination, data, now, on_result, ttl=ttl, timeout_s=timeout_s)
@@ -550,11 +552,11 @@ class HostCore:
     # --- records
 
     def interfaces(self) -> list[InterfaceRecord]:
-        """Every interface but the loopback."""
+        """The interfaces, without the loopback."""
         return [interface_record(interface, self.addresses.tentative(interface)) for interface in self._interfaces]
 
     def neighbors(self) -> list[NeighborRecord]:
-        """The ARP caches."""
+        """The entries of all ARP caches."""
         return [
             record
             for interface in self._interfaces
@@ -563,21 +565,19 @@ class HostCore:
         ]
 
     def routes(self) -> list[RouteRecord]:
-        """The routing table, the most specific first."""
+        """The routing table: redirected hosts first, then the most specific routes."""
         return self.ip.routes.records(self.now)
 
     def leases(self) -> list[LeaseRecord]:
-        """What DHCP servers have lent us."""
+        """The DHCP leases."""
         return self.dhcp.leases()
 
     def connections(self) -> list[ConnectionRecord]:
         """TCP listeners and connections, then UDP endpoints."""
-        listening = map(listener_record, self.tcp.listeners.values())
-        tcp = map(connection_record, self._connections.values())
-        return [*listening, *tcp, *map(datagram_record, self.udp.records())]
+        return all_connections(self.tcp, self.udp)
 
     def tables(self) -> dict[str, int]:
-        """How many entries every table of the host has: see `stack.host.tables`."""
+        """The number of entries in each table of the host (see `stack.host.tables`)."""
         layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self.barrier)
         return all_tables(layers, self._interfaces)
 

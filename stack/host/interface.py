@@ -1,4 +1,4 @@
-"""One attachment of a host to a network: a link, the addresses on it, and the neighbours seen there."""
+"""An interface: one attachment of a host to a network, with a link, addresses and neighbours."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
 
 
-class Part(Protocol):
-    """What has deadlines of its own, beside connections and the internet layer."""
+class HasDeadline(Protocol):
+    """An object with its own deadline: a neighbour cache, conflict detection, or a DHCP client."""
 
     @property
     def deadline(self) -> float:
         """When `on_deadline` is due; inf for never."""
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due, which may be nothing."""
+        """Handle what is due, which may be nothing."""
 
 
 @dataclass(eq=False, slots=True)
 class Interface:
-    """See `stack.internet.interface.Interface`, which says what the layers above read."""
+    """An interface.
+
+    `stack.internet.interface.Interface` describes the attributes that other layers read.
+    """
 
     name: str
     index: int
@@ -43,8 +46,10 @@ class Interface:
     conflicts: Conflicts | None = None
     awaited_port: int = 0
 
-    def parts(self) -> list[Part]:
-        """Its parts that have deadlines: none on a link without station addresses."""
+    def timed_parts(self) -> list[HasDeadline]:
+        """The parts of the interface that have a deadline: none on a link without station
+        addresses.
+        """
         return [part for part in (self.neighbors, self.conflicts) if part is not None]
 
 
@@ -56,7 +61,10 @@ def make_interface(
     random: Callable[[int], bytes],
     moved: Callable[[], None],
 ) -> Interface:
-    """An interface without addresses, for an open link; `moved` is called when one of its deadlines comes earlier."""
+    """An interface for an open link, without addresses.
+
+    `moved` is called when one of its deadlines moves earlier.
+    """
     interface = Interface(link.name, index, link, [], None, False, link.mtu, link.mac, link.ip_offset)
     if link.mac is not None:
 

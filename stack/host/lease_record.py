@@ -1,4 +1,4 @@
-"""A lease as a host tells about it: a frozen, JSON-able record."""
+"""A DHCP lease, as the user reads it: a frozen record that can be converted to JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stack.wire.addresses import format_ipv4
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """What a DHCP server has lent us on one interface, and what it told about the network.
+    """The lease of one interface, with the server's information about the network.
 
-    Names that end in `_s` are durations in seconds, those in `_at` times of the clock that the host goes by
-    (`trio.current_time()`); None stands for never. `routes` are those that the lease makes, as (destination, router),
-    None for a router where the destination is on the link itself; `options` has every option as it came, as (code,
-    hexadecimal digits).
+    Names that end in `_s` are durations in seconds. Names that end in `_at` are times in seconds,
+    on the host's clock (`trio.current_time()`). None stands for never. `routes` has the routes of
+    the lease as (destination, router); the router is None for a destination on the link itself.
+    `options` has every option as it came, as (code, hexadecimal digits).
     """
 
     interface: str
@@ -44,7 +44,7 @@ class LeaseRecord:
 
 
 def lease_record(interface: str, lease: Lease) -> LeaseRecord:
-    """The record of a lease on the interface of that name."""
+    """The record of a lease; `interface` is the interface's name."""
     return LeaseRecord(
         interface,
         format_ipv4(lease.address),

@@ -1,7 +1,8 @@
-"""Ephemeral ports that an outsider cannot guess. See RFC 6056.
+"""Ephemeral ports that an attacker cannot guess. See RFC 6056.
 
-Algorithm 3 ("simple hash-based"): for one destination ports are taken one after another, which keeps a port from being
-used again soon; where the sequence begins is a keyed hash of the destination, so that it says nothing to others.
+This is algorithm 3 ("simple hash-based"). Ports for one destination are taken one after another, so
+that a port is not used again soon. A keyed hash of the destination decides where the sequence
+begins, so that it reveals nothing about the ports for other destinations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from stack.config import HostConfig
 
 
 class EphemeralPorts:
-    """Give it at birth: the range (`HostConfig`), and `random(n)`, which returns n secret bytes."""
+    """Chooses ports in the range of `HostConfig`. `random(n)` returns n secret bytes."""
 
     def __init__(self, config: HostConfig, random: Callable[[int], bytes]) -> None:
         self._first = config.ephemeral_first
@@ -23,7 +24,10 @@ class EphemeralPorts:
         self._next = int.from_bytes(random(2), "big")
 
     def choose(self, flow: bytes, in_use: Callable[[int], bool]) -> int | None:
-        """A free port for `flow` (local address, remote address and port; less where less is known), or None."""
+        """A free port, or None.
+
+        `flow` has the local address, and the remote address and port if they are known.
+        """
         digest = blake2s(flow, key=self._secret, digest_size=4).digest()
         offset = int.from_bytes(digest, "big")
         for _ in range(self._count):

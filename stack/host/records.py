@@ -1,22 +1,26 @@
-"""What a host tells about itself: frozen, JSON-able records, never live objects, so that others can show them."""
+"""Records of a host's state: frozen dataclasses that can be converted to JSON and sent to
+another process.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from stack.host.interface import Interface
+from stack.host.tcp_layer import TcpLayer
 from stack.tcp.listener import Listener
 from stack.tcp.tcb import Tcb
 from stack.tcp.user_calls import status
-from stack.udp.ports import UdpRecord
+from stack.udp.ports import UdpPorts, UdpRecord
 from stack.wire.addresses import Prefix, format_ipv4, format_mac
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceRecord:
-    """`addresses` as "10.9.0.2/24"; `mtu` in bytes; `mac` is None on a link that carries bare IP packets.
+    """An interface. `addresses` are text such as "10.9.0.2/24". `mtu` is in bytes.
 
-    `tentative` addresses are not used yet, but probed for (RFC 5227).
+    `mac` is None on a link that carries bare IP packets. `tentative` addresses are being probed and
+    not used yet (RFC 5227).
     """
 
     name: str
@@ -28,10 +32,12 @@ class InterfaceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRecord:
-    """One TCP connection, listener or UDP endpoint. `local` and `remote` as "10.9.0.2:7"; amounts are octets.
+    """A TCP connection, a TCP listener or a UDP endpoint. `local` and `remote` are text such as
+    "10.9.0.2:7".
 
-    `unsent` counts what the peer has not acknowledged, `unread` what the program has not read; the rest is TCP's
-    STATUS (RFC 9293 section 3.9.1.6) and None elsewhere.
+    `unread` are the octets that the program has not read yet. `unsent` are the octets that the peer
+    has not acknowledged yet. The other fields are from TCP's STATUS call (RFC 9293
+    section 3.9.1.6), with windows in octets. They are None for listeners and UDP.
     """
 
     protocol: str
@@ -48,12 +54,12 @@ class ConnectionRecord:
 
 
 def endpoint(address: tuple[bytes, int]) -> str:
-    """(address, port) as "10.9.0.2:7"."""
+    """The text of (address, port), such as "10.9.0.2:7"."""
     return f"{format_ipv4(address[0])}:{address[1]}"
 
 
 def interface_record(interface: Interface, tentative: list[Prefix]) -> InterfaceRecord:
-    """The record of one interface, and of its addresses that are not used yet."""
+    """The record of an interface. `tentative` are its addresses that are not used yet."""
     return InterfaceRecord(
         interface.name,
         None if interface.mac is None else format_mac(interface.mac),
@@ -64,12 +70,12 @@ def interface_record(interface: Interface, tentative: list[Prefix]) -> Interface
 
 
 def listener_record(listener: Listener) -> ConnectionRecord:
-    """The record of one TCP listener."""
+    """The record of a TCP listener."""
     return ConnectionRecord("tcp", "LISTEN", endpoint(listener.local), None)
 
 
 def connection_record(tcb: Tcb) -> ConnectionRecord:
-    """The record of one TCP connection."""
+    """The record of a TCP connection."""
     now = status(tcb)
     return ConnectionRecord(
         "tcp",
@@ -87,7 +93,7 @@ def connection_record(tcb: Tcb) -> ConnectionRecord:
 
 
 def datagram_record(record: UdpRecord) -> ConnectionRecord:
-    """The record of one UDP endpoint."""
+    """The record of a UDP endpoint."""
     remote = record.remote
     return ConnectionRecord(
         "udp",
@@ -96,3 +102,10 @@ def datagram_record(record: UdpRecord) -> ConnectionRecord:
         None if remote is None else f"{remote[0]}:{remote[1]}",
         record.queued_bytes,
     )
+
+
+def all_connections(tcp: TcpLayer, udp: UdpPorts) -> list[ConnectionRecord]:
+    """The records of TCP listeners and connections, then of UDP endpoints."""
+    listeners = map(listener_record, tcp.listeners.values())
+    connections = map(connection_record, tcp.connections.values())
+    return [*listeners, *connections, *map(datagram_record, udp.records())]

@@ -1,6 +1,8 @@
-"""TCP for a whole host: which connection or listener a segment is for, which ports are taken, who answers with a reset.
+"""The TCP module of a host: finds the connection or listener of a segment, reserves ports, and
+sends resets.
 
-See RFC 9293 sections 3.9.1.1 (OPEN) and 3.10.7.1 (CLOSED), RFC 1122 section 4.2.3.10 (no answer to a broadcast).
+See RFC 9293 sections 3.9.1.1 (OPEN) and 3.10.7.1 (CLOSED), RFC 1122 section 4.2.3.10 (no answer to
+a broadcast).
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ Address = tuple[bytes, int]
 
 
 class TcpLayer:
-    """Give it at birth: config, counters, the internet layer, ephemeral ports, `random(n)`, the deadlines, `clock()`,
-    the memory budget.
+    """All connections and listeners of a host.
 
-    `clock()` is the time of the call or frame in progress, for errors that IP reports from the midst of one.
+    Arguments: `Config.tcp`, the counters, the internet layer, the ephemeral ports, `random(n)`, the
+    deadlines, `clock()`, and the memory budget. `clock()` is the time of the call or frame in
+    progress. TCP needs it for errors that IP reports during a call without giving the time.
     """
 
     def __init__(
@@ -79,16 +82,17 @@ class TcpLayer:
     # --- user calls
 
     def bind(self, local: Address, reuse_address: bool) -> int:
-        """Reserve a local address and port; port 0 asks for an ephemeral one. Returns the port.
+        """Reserve a local address and port, or an ephemeral port for port 0. Returns the port.
 
-        OSError: EADDRNOTAVAIL (not our address), EADDRINUSE. As in BSD, `reuse_address` allows a port that only old
-        connections still use, or that others reserved with the same wish, unless somebody listens on it.
+        As in BSD, `reuse_address` allows a port that only connections use, or that is reserved by
+        sockets which also have `reuse_address`. It does not allow the port of a listener. Raises
+        OSError: EADDRNOTAVAIL (not our address), EADDRINUSE.
         """
         address, port = local
         if address != ANY and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
-            chosen = self._ports.choose(address, lambda p: self._is_for_a_service(p) or p in self._local_ports)
+            chosen = self._ports.choose(address, lambda p: self._may_be_listened_on(p) or p in self._local_ports)
             if chosen is None:
                 raise os_error(errno.EADDRINUSE)
             port = chosen
@@ -97,8 +101,10 @@ class TcpLayer:
         self._reserved.setdefault(port, []).append((address, reuse_address))
         return port
 
-    def _is_for_a_service(self, port: int) -> bool:
-        """Somebody listens on it, or is about to (RFC 6056 section 3.1): no ephemeral port."""
+    def _may_be_listened_on(self, port: int) -> bool:
+        """Whether a listener has the port or may get it, so that it cannot be ephemeral
+        (RFC 6056 section 3.1).
+        """
         return port in self._reserved or any(other[1] == port for other in self.listeners)
 
     def _is_taken(self, address: bytes, port: int, reuse_address: bool) -> bool:
@@ -110,13 +116,16 @@ class TcpLayer:
         return not reuse_address and port in self._local_ports
 
     def set_reuse(self, local: Address, reuse_address: bool) -> None:
-        """The owner of a reservation changes its wish after `bind`: it counts when the next one binds, as in Linux."""
+        """Change `reuse_address` of a reservation.
+
+        As in Linux, it counts when the next socket is bound.
+        """
         held = self._reserved.get(local[1], [])
         if (local[0], not reuse_address) in held:
             held[held.index((local[0], not reuse_address))] = (local[0], reuse_address)
 
     def release(self, local: Address) -> None:
-        """Give a reservation back."""
+        """Release a reservation."""
         held = self._reserved.get(local[1], [])
         for index, (address, _) in enumerate(held):
             if address == local[0]:
@@ -126,7 +135,10 @@ class TcpLayer:
             self._reserved.pop(local[1], None)
 
     def listen(self, local: Address, backlog: int, options: dict[str, object]) -> Listener:
-        """Passive OPEN on an address (or ANY) and port. OSError EADDRINUSE, EADDRNOTAVAIL."""
+        """Passive OPEN on an address (or ANY) and port.
+
+        Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
+        """
         address, port = local
         if address != ANY and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
@@ -138,11 +150,12 @@ class TcpLayer:
         return listener
 
     def connect(self, local: Address | None, remote: Address, options: dict[str, object], now: float) -> Connection:
-        """Active OPEN: the SYN is on its way. OSError ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE,
-        and ENOBUFS above the budget's high mark.
+        """Active OPEN: make a connection and send its SYN.
 
-        With the option `deferred` the caller sends it by `Connection.open`; so does, by the first SEND, who has set
-        `fast_open_connect`, where a SYN could carry data.
+        With the option `deferred` no SYN is sent until `Connection.open` or the first SEND.
+        `fast_open_connect` implies `deferred` if a Fast Open cookie is cached, so that the SYN can
+        carry data. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE, and ENOBUFS
+        above the budget's high mark.
         """
         if self.services.budget.full:
             self._counters.drop("tcp_open_no_memory")
@@ -157,7 +170,7 @@ class TcpLayer:
                 tail = remote[1].to_bytes(2, "big")
                 chosen = self._ports.choose(
                     path.source + remote[0] + tail,
-                    lambda p: self._is_for_a_service(p) or _key(path.source, p, *remote) in self.connections,
+                    lambda p: self._may_be_listened_on(p) or _key(path.source, p, *remote) in self.connections,
                 )
                 if chosen is None:
                     raise os_error(errno.EADDRNOTAVAIL)
@@ -167,7 +180,7 @@ class TcpLayer:
         except OSError:
             path.close()
             raise
-        connection = self._birth((path.source, port), remote, path)
+        connection = self._make_connection((path.source, port), remote, path)
         for name, value in options.items():
             setattr(connection, name, value)
         if connection.fast_open_connect and fast_open.has_cookie(connection, now):
@@ -176,10 +189,10 @@ class TcpLayer:
             connection.open(now)
         return connection
 
-    def _birth(self, local: Address, remote: Address, path: Path) -> Connection:
+    def _make_connection(self, local: Address, remote: Address, path: Path) -> Connection:
         connection = Connection(self.services, local, remote, path)
         path.user = connection
-        if connection.key not in self.connections:  # else it is there for its predecessor already
+        if connection.key not in self.connections:  # otherwise its predecessor, in TIME-WAIT, has been counted
             self._local_ports[local[1]] = self._local_ports.get(local[1], 0) + 1
         self.connections[connection.key] = connection
         return connection
@@ -197,9 +210,9 @@ class TcpLayer:
         self._deadlines.forget(tcb)
 
     def drop(self, tcb: Tcb, error: int) -> None:
-        """Forget a connection that is so broken that it cannot even be aborted; outstanding calls get `error`."""
+        """Remove a connection whose `abort` has raised. Outstanding calls get the errno `error`."""
         if tcb.state is not State.CLOSED:
-            tcb.state = State.CLOSED  # past the table of legal transitions: nothing about it is legal any more
+            tcb.state = State.CLOSED  # not by `enter`: its state may be wrong, and no transition may be legal
             tcb.error = error
             tcb.deadline = inf
         give_back(tcb)
@@ -215,7 +228,7 @@ class TcpLayer:
         self.listeners.pop(listener.local, None)
 
     def shutdown(self, now: float, error: int) -> None:
-        """End every listener and connection; outstanding calls get `error`."""
+        """End every listener and connection. Outstanding calls get the errno `error`."""
         for listener in list(self.listeners.values()):
             listener.close(now, error)
         for connection in list(self.connections.values()):
@@ -224,7 +237,10 @@ class TcpLayer:
     # --- segments
 
     def receive(self, received: Received) -> None:
-        """Take a segment the long way: the handler of protocol 6."""
+        """Take a segment that `HostCore` has not taken by itself.
+
+        This is IP's handler of protocol 6.
+        """
         counters = self._counters
         counters["tcpInSegs"] += 1
         payload = received.payload
@@ -260,7 +276,9 @@ class TcpLayer:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
 
     def refused(self, connection: Connection, payload: Buffer, segment: Segment, now: float) -> None:
-        """`connection` answers a segment by a reset, unless the listener it comes from knows better."""
+        """Answer a segment that `connection` has refused: by a reset, unless its listener takes
+        the segment.
+        """
         remote, local = connection.remote[0], connection.local[0]
         listener = self._listener(connection.local)
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
@@ -271,31 +289,37 @@ class TcpLayer:
     def _unclaimed(
         self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, old: Connection | None, now: float
     ) -> None:
-        """No connection has it (any more): a listener, or CLOSED (3.10.7.1)."""
+        """Take a segment without a connection: hand it to a listener, or answer as CLOSED does
+        (3.10.7.1).
+
+        `old` is a connection in TIME-WAIT, which the segment may reopen.
+        """
         remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
         listener = self._listener((destination, local_port))
         if listener is None:
             self._counters.drop("tcp_no_connection")
             answer = True
         elif segment.flags & (SYN | ACK | RST) == SYN and self.services.budget.refuses(source):
-            self._counters.drop("tcp_refused_no_memory")  # as Linux: in silence, so that the peer tries again
+            self._counters.drop("tcp_refused_no_memory")  # no reset, as in Linux: the peer tries again
             return
         else:
 
-            def birth() -> Connection:
+            def make() -> Connection:
                 path = self._ip.path(destination, source, PROTO_TCP, df=True, now=now)
-                return self._birth((destination, local_port), (source, remote_port), path)
+                return self._make_connection((destination, local_port), (source, remote_port), path)
 
             try:
-                answer = listener.segment(segment, birth, now, old)
-            except OSError:  # no way back to where it says it comes from
+                answer = listener.segment(segment, make, now, old)
+            except OSError:  # there is no route to the source address
                 self._counters.drop("tcp_not_sent")
                 return
         if answer:
             self.reset(source, destination, payload, segment, now)
 
     def reset(self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, now: float) -> None:
-        """Answer a segment that came from `source` by a reset, unless it is one (3.5.2, 3.10.7.1)."""
+        """Answer a segment from `source` by a reset, unless it is a reset itself (3.5.2,
+        3.10.7.1).
+        """
         reset = reset_for(segment)
         if reset is None:
             return
@@ -307,14 +331,15 @@ class TcpLayer:
         self._counters["tcpOutRsts"] += 1
         header = bare[:16] + checksum.to_bytes(2, "big") + bare[18:]
         try:
-            self._ip.output.send(destination, source, PROTO_TCP, [header], now, alone=True)
+            self._ip.output.send(destination, source, PROTO_TCP, [header], now, random_ident=True)
         except OSError:
             self._counters.drop("tcp_not_sent")
 
     def icmp_error(self, error: IcmpError, now: float) -> bool:
-        """An ICMP error that quotes a segment of ours; whether to believe it (RFC 5927 sections 4 and 7.2).
+        """Take an ICMP error that quotes a segment; returns whether to believe it (RFC 5927
+        sections 4 and 7.2).
 
-        Without an errno it is a Redirect: only whether the segment is ours matters.
+        An error without an errno is a Redirect. For that only the quote is checked.
         """
         quoted = error.quoted
         key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]
@@ -329,25 +354,30 @@ class TcpLayer:
         return connection.icmp_error(error.errno, error.hard, seq, now)
 
     def connection_of(self, packet: memoryview) -> Connection | None:
-        """The connection that a packet, from its IP header on, is for, as far as one glance tells."""
+        """The connection of a packet that begins with its IP header, or None.
+
+        The packet is not checked otherwise.
+        """
         if len(packet) < 20 or packet[9] != PROTO_TCP:
             return None
-        ports = (packet[0] & 0x0F) * 4  # after the options, if there are any
+        ports = (packet[0] & 0x0F) * 4  # after the IP options, if there are any
         return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
-    def end_on(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
-        """Abort the connections that `gone` says have lost their interface or address."""
-        for _ in range(2):  # the second time those that came back to TIME-WAIT
+    def abort_where(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
+        """Abort the connections for which `gone` is true: they have lost their interface or
+        address.
+        """
+        for _ in range(2):  # the second time for connections that the first has restored to TIME-WAIT
             for connection in [c for c in self.connections.values() if gone(c)]:
                 connection.abort(now, error)
 
     def resumed(self, asleep_s: float, now: float) -> None:
-        """The machine was suspended for so long: see `HostCore.resumed`."""
+        """The machine was suspended for `asleep_s` seconds: see `HostCore.resumed`."""
         for connection in list(self.connections.values()):
             suspended(connection, asleep_s, now)
 
     def tables(self) -> dict[str, int]:
-        """How many entries the tables of TCP have."""
+        """The number of entries in each table of TCP."""
         return {
             "connections": len(self.connections),
             "listeners": len(self.listeners),
@@ -367,7 +397,7 @@ class TcpLayer:
 
 
 def _overlap(a: bytes, b: bytes) -> bool:
-    """Whether two local addresses of one port are in each other's way."""
+    """Whether two local addresses of the same port conflict: they are equal, or one is ANY."""
     return a == b or ANY in (a, b)
 
 

@@ -1,6 +1,6 @@
-"""The hook for an observer of a host: a learner's program, a debugger, `tapstack up --trace`.
+"""The hook for an observer of a host: a student's program, a debugger, `tapstack up --trace`.
 
-Without an observer it costs one comparison with None where something happens.
+Without an observer each event costs one comparison with None.
 """
 
 from __future__ import annotations
@@ -15,37 +15,41 @@ from stack.wire.checksum import Buffer
 
 
 class Trace(Protocol):
-    """What an observer is told: an object with these two methods is given to `open_host(trace=...)`.
+    """An observer: an object with these two methods, to be passed to `open_host(trace=...)`.
 
-    The host calls the methods while it works on a frame. So they return soon, do not wait, and do not call the host.
+    The host calls the methods while it works on a frame. So they must return soon, and must not
+    wait or call the host.
 
     >>> class Printer:
     ...     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
     ...         print(direction, *stack.show(frame), sep="\\n  ")
-    ...     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+    ...     def event(
+    ...         self, now: float, name: str, subject: str, details: dict[str, object]
+    ...     ) -> None:
     ...         print(subject, name, details)
 
-    An observer that raises is told nothing more. The traceback goes to `report`, or becomes a RuntimeWarning where the
-    host has no `report`. With `raise_errors` the exception comes out.
+    If an observer raises, it is not called again. The traceback goes to `report`, or becomes a
+    RuntimeWarning if the host has no `report`. With `raise_errors` the exception propagates.
     """
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """The link called `interface` has brought ("in") or is given ("out") this whole frame.
+        """A whole frame came in by the link called `interface` (`direction` "in"), or goes out by
+        it ("out").
 
-        `now` is in seconds, on the clock of the host.
+        `now` is in seconds, on the host's clock.
         """
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
         """Something has happened to a connection or an interface.
 
-        `subject` is a connection ("10.9.0.2:7 - 10.9.0.1:40000") or an interface ("tap0"). `name` says what has
-        happened: "state", "retransmit", "dhcp_bound" ... `details` are numbers and text by their names; a time has a
-        name that ends in "_s" and is in seconds, sizes and windows are in octets.
+        `subject` is a connection ("10.9.0.2:7 - 10.9.0.1:40000") or an interface ("tap0"). `name`
+        is the event: "state", "retransmit", "dhcp_bound", ... `details` are numbers and text by
+        name. Names that end in "_s" are times in seconds. Sizes and windows are in octets.
         """
 
 
 CALLS: dict[str, tuple[object, ...]] = {"frame": (0.0, "tap0", "in", b""), "event": (0.0, "state", "tap0", {})}
-"""The methods of a `Trace`, and arguments that each must take."""
+"""The methods of a `Trace`, each with arguments that it must accept."""
 WHAT_TO_PASS = (
     "trace is an object with the methods frame(now, interface, direction, frame)"
     " and event(now, name, subject, details): see stack.Trace"
@@ -53,7 +57,11 @@ WHAT_TO_PASS = (
 
 
 def check_trace(trace: object) -> None:
-    """TypeError, which says what to pass, for what is no `Trace`: a function, a class, methods with other arguments."""
+    """Raise TypeError if `trace` is not a `Trace` but a function, a class, or has methods with
+    other arguments.
+
+    The message says what to pass.
+    """
     if isinstance(trace, type):
         raise TypeError(f"{trace.__name__} is a class: make one, {trace.__name__}(...); {WHAT_TO_PASS}")
     for name, arguments in CALLS.items():
@@ -71,14 +79,17 @@ def check_trace(trace: object) -> None:
 
 
 class GuardedTrace:
-    """A `Trace` that is told nothing more once it has raised. `report(text)` gets the traceback, once."""
+    """Passes events on to a `Trace` until it raises.
+
+    Then `report(text)` is called with the traceback, once.
+    """
 
     def __init__(self, trace: Trace, report: Callable[[str], None]) -> None:
         self._trace: Trace | None = trace
         self._report = report
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """As of a `Trace`."""
+        """See `Trace.frame`."""
         if self._trace is not None:
             try:
                 self._trace.frame(now, interface, direction, frame)
@@ -86,7 +97,7 @@ class GuardedTrace:
                 self._end(error)
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        """As of a `Trace`."""
+        """See `Trace.event`."""
         if self._trace is not None:
             try:
                 self._trace.event(now, name, subject, details)
@@ -99,7 +110,10 @@ class GuardedTrace:
 
 
 class TracedLink:
-    """A link that shows what is written to it. Frames that come in are shown by the host, as it gets them."""
+    """A link that reports the frames written to it.
+
+    The host itself reports the frames that come in.
+    """
 
     def __init__(self, link: Link, trace: Trace) -> None:
         self._link = link
@@ -111,7 +125,7 @@ class TracedLink:
         self.offload: Offload = link.offload
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Show, then send."""
+        """Report the frame, then send it."""
         self._trace.frame(now, self.name, "out", b"".join(parts))
         return self._link.write(parts, now, offload)
 

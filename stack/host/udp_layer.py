@@ -1,4 +1,6 @@
-"""UDP in its place between its users and the internet layer: what `stack/udp/` asks of the host, answered."""
+"""Makes the UDP module of a host: connects `stack/udp/` to the internet layer and the ephemeral
+ports.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from stack.wire.numbers import PROTO_UDP
 
 
 def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts, budget: Budget) -> UdpPorts:
-    """The UDP endpoints of a host."""
+    """Make the UDP ports of a host."""
 
     def open_path(
         source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
@@ -40,7 +42,7 @@ def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPo
         open_path=open_path,
         ephemeral_port=ephemeral,
         is_ours=lambda address: address == BROADCAST or ip.owner(address) is not None,
-        # What UDP is given and gives back is always the internet layer's own datagram.
+        # UDP returns the datagram that the internet layer has given to it, so the cast is right.
         port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
         budget=budget,
     )

@@ -177,21 +177,21 @@ class NeighborCache:
         would answer a unicast request. If another station answers within `claim_wait_s`, its answer
         is believed.
 
-        When the trouble lies behind a gateway, a broadcast would give a forger its chance. A
-        station that is vouched for is therefore asked by unicast first, and an answer by another
-        station is an ordinary claim. An acknowledgment of something sent through the station
-        vouches for it: a recent one, or any one if the advice is not `genuine`, which means that a
-        SYN from a possibly forged address caused it. A packet sent at `sent_at`, before this
+        When the trouble lies behind a gateway, a broadcast would give a forger its chance. So a
+        station with positive advice is asked by unicast first, and an answer by another station is
+        an ordinary claim. Positive advice is an acknowledgment of something that was sent through
+        the station. It must be recent, unless this negative advice is not `genuine`: then only a
+        SYN, whose source may be forged, has caused it. A packet sent at `sent_at`, before this
         station was learnt, went to another station and is no evidence against this one.
         """
         neighbor = self._entries.get(address)
         if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:
             return
         config = self.config
-        vouched_until = neighbor.vouched_at + config.vouched_s if genuine else math.inf
+        advice_until = neighbor.positive_advice_at + config.positive_advice_s if genuine else math.inf
         plan = (_BROADCAST,) * config.attempts
         if sent_at <= neighbor.learnt_at or (
-            neighbor.vouched_at > neighbor.learnt_at + config.settle_s and now < vouched_until
+            neighbor.positive_advice_at > neighbor.learnt_at + config.settle_s and now < advice_until
         ):
             plan = (_UNICAST, *plan[1:])
         elif neighbor.claim is not None:
@@ -243,7 +243,7 @@ class NeighborCache:
             if not merged:
                 self.counters.drop("arp_unsolicited" if packet.operation == REPLY else "arp_bad_operation")
             return
-        if not merged and self._can_be_another(packet.sender_ip) and self._is_on_link(packet.sender_ip):
+        if not merged and self._can_be_neighbor(packet.sender_ip) and self._is_on_link(packet.sender_ip):
             self._confirm(self._create(packet.sender_ip), packet.sender_mac, now)
         self._reply(packet, now)
 
@@ -256,7 +256,7 @@ class NeighborCache:
         Another station address than the known one is only a claim, unless the entry is in doubt.
         """
         neighbor = self._entries.get(packet.sender_ip)
-        if neighbor is None or not self._can_be_another(packet.sender_ip):
+        if neighbor is None or not self._can_be_neighbor(packet.sender_ip):
             return False
         if neighbor.state == PERMANENT:
             if neighbor.mac != packet.sender_mac:
@@ -291,7 +291,7 @@ class NeighborCache:
             else:
                 self._decide(neighbor, mac, now, now)
 
-    def _can_be_another(self, address: bytes) -> bool:
+    def _can_be_neighbor(self, address: bytes) -> bool:
         """Whether this can be the address of another host.
 
         Our own and the 0.0.0.0 of a probe cannot.
@@ -313,7 +313,7 @@ class NeighborCache:
         neighbor.claim = None
         if neighbor.mac != mac:  # acknowledgments that came through the other station say nothing about this one
             neighbor.learnt_at = now
-            neighbor.vouched_at = neighbor.doubted_until = -math.inf
+            neighbor.positive_advice_at = neighbor.doubted_until = -math.inf
         neighbor.learn(mac, self.mac)
         neighbor.state = REACHABLE
         neighbor.confirmed_at = now
@@ -343,7 +343,7 @@ class NeighborCache:
         and not been read yet: wait once more.
         """
         moment_s = self.config.claim_wait_s / 2
-        if now < neighbor.vouched_at + moment_s:
+        if now < neighbor.positive_advice_at + moment_s:
             self._start(neighbor, (_UNICAST,), now)
         elif now > due + moment_s and neighbor.attempts <= len(neighbor.plan):
             neighbor.attempts = len(neighbor.plan) + 1
@@ -467,7 +467,7 @@ class NeighborCache:
             known = neighbor.mac is not None
             return (
                 self.is_gateway(neighbor.address),
-                neighbor.vouched_at if known else -math.inf,
+                neighbor.positive_advice_at if known else -math.inf,
                 known and neighbor.used,
                 known,
                 neighbor.confirmed_at,
@@ -484,7 +484,7 @@ class NeighborCache:
 
         Raises ValueError when either address cannot be that of another host on this link.
         """
-        if not (self._can_be_another(address) and self._is_on_link(address)):
+        if not (self._can_be_neighbor(address) and self._is_on_link(address)):
             raise ValueError(f"{format_ipv4(address)} cannot be another host on this link")
         if len(mac) != 6 or mac in (MAC_ZERO, MAC_BROADCAST, self.mac):
             raise ValueError(f"{format_mac(mac)} cannot be another station's address")
@@ -511,7 +511,7 @@ class NeighborCache:
 
         Raises ValueError when `address` cannot be another host's, or `mac` cannot be a station's.
         """
-        if not self._can_be_another(address):
+        if not self._can_be_neighbor(address):
             raise ValueError(f"{format_ipv4(address)} cannot be another host's address")
         if mac is not None and (len(mac) != 6 or mac == MAC_ZERO or is_group_mac(mac)):
             raise ValueError(f"{format_mac(mac)} cannot be a station's address")
@@ -558,7 +558,7 @@ class NeighborCache:
                 for _ in range(len(neighbor.waiting) - len(kept)):
                     self.counters.drop("arp_unresolved")
                 neighbor.waiting = kept
-            if not (self._can_be_another(neighbor.address) and self._is_on_link(neighbor.address)):
+            if not (self._can_be_neighbor(neighbor.address) and self._is_on_link(neighbor.address)):
                 for _ in self._take_waiting(neighbor):
                     self.counters.drop("arp_unresolved")
                 self._remove(neighbor)

@@ -37,11 +37,11 @@ class EchoServer:
     """
 
     def __init__(self, config: IcmpConfig, counters: Counters, output: Ipv4Output) -> None:
-        self.askers: dict[bytes, Path] = {}
+        self.prepared_paths: dict[bytes, Path] = {}
         self._config = config
         self._counters = counters
         self._output = output
-        self._last = b""  # the key of the last request
+        self._last_key = b""  # the key of the last request
         self.deadline = inf
         self.reschedule: Callable[[], None] = noop
 
@@ -53,20 +53,20 @@ class EchoServer:
         prepared path. A request from the wire with our source address is spoofed: IP input must see
         and reject it.
         """
-        asker = received.source + received.local
-        if received.broadcast or received.options or asker != self._last:
-            self._last = asker
+        key = received.source + received.local
+        if received.broadcast or received.options or key != self._last_key:
+            self._last_key = key
             return
-        if not self._config.askers_max or self._output.owner(received.source) is not None:
+        if not self._config.echo_paths_max or self._output.owner(received.source) is not None:
             return
-        path = self.askers.pop(asker, None)
+        path = self.prepared_paths.pop(key, None)
         if path is not None:  # its route has changed, so `answer` could not use it
             path.close()
-        elif len(self.askers) >= self._config.askers_max:
-            self.askers.pop(next(iter(self.askers))).close()
-        self.askers[asker] = self._output.path(received.local, received.source, PROTO_ICMP, now=received.now)
+        elif len(self.prepared_paths) >= self._config.echo_paths_max:
+            self.prepared_paths.pop(next(iter(self.prepared_paths))).close()
+        self.prepared_paths[key] = self._output.path(received.local, received.source, PROTO_ICMP, now=received.now)
         if self.deadline == inf:
-            self.deadline = received.now + self._config.askers_for_s
+            self.deadline = received.now + self._config.echo_path_lifetime_s
             self.reschedule()
 
     def answer(self, path: Path, packet: memoryview, now: float) -> bool:  # hot
@@ -101,7 +101,7 @@ class EchoServer:
         """Forget all prepared paths; hosts that still ping will be learned again."""
         if now >= self.deadline:
             self.deadline = inf
-            self._last = b""
-            for path in self.askers.values():
+            self._last_key = b""
+            for path in self.prepared_paths.values():
                 path.close()
-            self.askers.clear()
+            self.prepared_paths.clear()

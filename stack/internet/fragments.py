@@ -185,20 +185,20 @@ class Reassembler:
             flow = self._open(key, interface, now)
         elif flow.refused:
             raise BadPacket("ipv4_fragment_of_refused")
-        news = self._news(flow, first, bytes(payload), header.more_fragments)
-        if news is None:
+        new_parts = self._new_parts(flow, first, bytes(payload), header.more_fragments)
+        if new_parts is None:
             self._refuse(flow, "ipv4_fragment_overlap")
-        if not news:
+        if not new_parts:
             raise BadPacket("ipv4_fragment_duplicate")
-        for start, piece in news:
-            self._punch(flow, start, start + len(piece) - 1, start + len(piece) != flow.end)
+        for start, piece in new_parts:
+            self._fill_hole(flow, start, start + len(piece) - 1, start + len(piece) != flow.end)
             flow.pieces[start] = piece
             insort(flow.starts, start)
         if len(flow.holes) > self.config.reassembly_holes_max:
             self._refuse(flow, "ipv4_fragment_holes")
         flow.ecn |= 1 << (header.tos & _CE)
-        new_octets = sum(len(piece) for _, piece in news)
-        self._charge(flow, new_octets + len(news) * self.config.reassembly_overhead_bytes)
+        new_octets = sum(len(piece) for _, piece in new_parts)
+        self._charge(flow, new_octets + len(new_parts) * self.config.reassembly_overhead_bytes)
         if first == 0 and flow.first is None:
             flow.first = header
             flow.quote = bytes(packet[: self.config.quote_bytes])
@@ -262,7 +262,7 @@ class Reassembler:
             if header.fragment_offset == 8 or (header.fragment_offset == 0 and length < 16):
                 raise BadPacket("ipv4_fragment_tiny")
 
-    def _news(self, flow: Flow, first: int, payload: bytes, more: bool) -> list[tuple[int, bytes]] | None:
+    def _new_parts(self, flow: Flow, first: int, payload: bytes, more: bool) -> list[tuple[int, bytes]] | None:
         """The parts of a fragment that had not come yet, with their offsets; None when the fragment
         contradicts others.
 
@@ -278,7 +278,7 @@ class Reassembler:
             return None
         else:
             flow.end = end
-        news: list[tuple[int, bytes]] = []
+        new_parts: list[tuple[int, bytes]] = []
         position = first
         index = max(bisect_left(flow.starts, first) - 1, 0)
         while index < len(flow.starts) and (start := flow.starts[index]) < end:
@@ -288,14 +288,14 @@ class Reassembler:
                 if payload[left - first : right - first] != known[left - start : right - start]:
                     return None
                 if position < left:
-                    news.append((position, payload[position - first : left - first]))
+                    new_parts.append((position, payload[position - first : left - first]))
                 position = right
             index += 1
         if position < end:
-            news.append((position, payload[position - first :]))
-        return news
+            new_parts.append((position, payload[position - first :]))
+        return new_parts
 
-    def _punch(self, flow: Flow, first: int, last: int, more: bool) -> None:
+    def _fill_hole(self, flow: Flow, first: int, last: int, more: bool) -> None:
         """Fill octets `first` to `last`, which lie within one hole: RFC 815 section 3, steps 1 to
         7.
         """

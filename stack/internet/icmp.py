@@ -80,7 +80,7 @@ class Icmp:
         """
         return {
             "echo_requests": len(self.echo),
-            "echo_askers": len(self.echo_server.askers),
+            "echo_paths": len(self.echo_server.prepared_paths),
             "icmp_error_peers": len(self.errors.limit),
         }
 

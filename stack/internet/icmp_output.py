@@ -72,12 +72,19 @@ class IcmpOutput:
 
         A message that cannot be sent is counted and dropped.
         """
-        alone = message.type in icmp.ERRORS
+        random_ident = message.type in icmp.ERRORS
         self.counters["icmpOutMsgs"] += 1
         self.counters[OUT_COUNTERS[message.type]] += 1
         try:
             self.output.send(
-                source, destination, PROTO_ICMP, [message.build()], now, tos=tos, options=options, alone=alone
+                source,
+                destination,
+                PROTO_ICMP,
+                [message.build()],
+                now,
+                tos=tos,
+                options=options,
+                random_ident=random_ident,
             )
         except OSError:
             self.counters["icmpOutErrors"] += 1

@@ -41,7 +41,7 @@ class Identifications:
         digest = blake2b(source + destination + bytes((protocol,)), digest_size=4, key=self._key).digest()
         return int.from_bytes(digest[:2], "big") % _COUNTERS, int.from_bytes(digest[2:], "big")
 
-    def alone(self) -> tuple[int, int]:
+    def random_flow(self) -> tuple[int, int]:
         """A flow for a single error or reset: its identification is random.
 
         Such a datagram is too short to be fragmented on any usual path.

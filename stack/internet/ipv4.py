@@ -86,7 +86,7 @@ class Ipv4:
     def add_interface(self, interface: Interface) -> None:
         """Add an interface with its addresses, and routes to its networks."""
         self.interfaces.append(interface)
-        self._note_own()
+        self._update_own()
         for prefix in interface.addresses:
             self.routes.add(prefix, interface, source=prefix.address)
         if interface.neighbors is not None:
@@ -97,7 +97,7 @@ class Ipv4:
     def remove_interface(self, interface: Interface) -> None:
         """Remove an interface, its routes, its neighbours and the fragments that came in by it."""
         self.interfaces.remove(interface)
-        self._note_own()
+        self._update_own()
         self.routes.remove_interface(interface)
         self.input.reassembler.forget(interface)
         if interface.neighbors is not None:
@@ -107,7 +107,7 @@ class Ipv4:
         """Add an address to an interface, and the route to its network."""
         if prefix not in interface.addresses:
             interface.addresses.append(prefix)
-            self._note_own()
+            self._update_own()
             self.routes.add(prefix, interface, source=prefix.address)
             if interface.neighbors is not None:
                 interface.neighbors.addresses_changed()
@@ -116,13 +116,13 @@ class Ipv4:
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """Remove an address, and the routes and neighbours that needed it."""
         interface.addresses.remove(prefix)
-        self._note_own()
+        self._update_own()
         self.routes.remove_address(interface, prefix)
         if interface.neighbors is not None:
             interface.neighbors.addresses_changed(gone=prefix.address)
         self.on_addresses()
 
-    def _note_own(self) -> None:
+    def _update_own(self) -> None:
         self._own.clear()
         self._own.update({prefix.address: each for each in self.interfaces for prefix in each.addresses})
 

@@ -90,7 +90,7 @@ class Ipv4Input:
             return
         packet = packet[: header.total_length]
         if checksum_ok and header.protocol == PROTO_UDP and is_super_frame(header, interface.link.rx_gso_size):
-            self._take_apart(interface, header, packet, now, link_broadcast)
+            self._split_super_frame(interface, header, packet, now, link_broadcast)
             return
         counters["ipSystemStatsInReceives"] += 1
         try:
@@ -103,7 +103,7 @@ class Ipv4Input:
             interface,
             header.source,
             header.destination,
-            header.destination if not broadcast else self._specific(interface),
+            header.destination if not broadcast else self._specific_destination(interface),
             header.protocol,
             header.ttl,
             header.tos,
@@ -123,13 +123,13 @@ class Ipv4Input:
             self.reassembler.discard(header)
         self._deliver(received)
 
-    def _take_apart(
+    def _split_super_frame(
         self, interface: Interface, header: Ipv4Header, packet: Buffer, now: float, link_broadcast: bool
     ) -> None:
         size = interface.link.rx_gso_size
         if len(packet) - header.header_length - UDP_HEADER_LENGTH > size * self.config.super_frame_datagrams_max:
             self.counters["ipSystemStatsInReceives"] += 1
-            self._drop_header("ipv4_super_frame")
+            self._drop_header_error("ipv4_super_frame")
             return
         for datagram in datagrams(header, packet, size):
             self.receive(interface, datagram, now, link_broadcast, True)
@@ -203,7 +203,7 @@ class Ipv4Input:
             raise BadPacket("ipv4_martian_source")
 
     @staticmethod
-    def _specific(interface: Interface) -> bytes:
+    def _specific_destination(interface: Interface) -> bytes:
         return interface.addresses[0].address if interface.addresses else ANY
 
     # --- options and fragments
@@ -216,7 +216,7 @@ class Ipv4Input:
         """
         wrong = find_error(received.options)
         if wrong is not None:
-            self._drop_header("ipv4_bad_option")
+            self._drop_header_error("ipv4_bad_option")
             if header.fragment_offset == 0:
                 self._parameter_problem(received, _FIRST_OPTION + wrong)
             return False
@@ -224,16 +224,16 @@ class Ipv4Input:
         if not routes:
             return True
         if not self.config.accept_source_route or len(routes) > 1:
-            self._drop_header("ipv4_source_route")
+            self._drop_header_error("ipv4_source_route")
             return False
         if not Route.from_option(routes[0]).exhausted:
-            self._drop_header("ipv4_source_route")
+            self._drop_header_error("ipv4_source_route")
             if header.fragment_offset == 0:
                 self._source_route_failed(received)
             return False
         return True
 
-    def _drop_header(self, reason: str) -> None:
+    def _drop_header_error(self, reason: str) -> None:
         self.counters["ipSystemStatsInHdrErrors"] += 1
         self.counters.drop(reason)
 

@@ -48,7 +48,7 @@ def _may_be_sent(options: bytes) -> bool:
     return sum(option.type in SOURCE_ROUTES for option in split(options)) <= 1
 
 
-def _names_network(interface: Interface, destination: bytes) -> bool:
+def _is_network_address(interface: Interface, destination: bytes) -> bool:
     """Whether `destination` is {network, 0}.
 
     Nothing may be sent to such an address (RFC 1812 section 4.2.3.1).
@@ -129,16 +129,16 @@ class Ipv4Output:
         tos: int = 0,
         options: bytes = b"",
         interface: Interface | None = None,
-        alone: bool = False,
+        random_ident: bool = False,
     ) -> None:
         """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise.
 
-        `alone` is for errors and resets: the Identification is random, and no counter shows that
-        one was sent.
+        `random_ident` is for errors and resets: the Identification is random, and no counter shows
+        that one was sent.
         """
         path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
-        if alone:
-            path.flow = self.idents.alone()
+        if random_ident:
+            path.flow = self.idents.random_flow()
         path.send(parts, sum(map(len, parts)), now)
 
     def _make(
@@ -216,7 +216,7 @@ class Ipv4Output:
             route = self.routes.lookup(destination, now, interface or owner)
             if route is None:
                 out, gateway, preferred = self._only_link_local(interface or owner), None, None
-            elif route.gateway is None and _names_network(route.interface, destination):
+            elif route.gateway is None and _is_network_address(route.interface, destination):
                 raise self._no_route()
             else:
                 out, gateway, preferred = route.interface, route.gateway, route.source
@@ -277,9 +277,9 @@ class Ipv4Output:
             neighbor = fixed(next_hop, None, None, path.broadcast or path.multicast)
         else:
             neighbor = interface.neighbors.neighbor(next_hop)
-        mtu, cut = self._limit(path.destination, path.protocol, interface.mtu)
+        mtu, no_df = self._limit(path.destination, path.protocol, interface.mtu)
         path.bind(interface, next_hop, neighbor, mtu)
-        path.let_routers_cut(cut)
+        path.let_routers_fragment(no_df)
 
     def _routes_changed(self, host: bytes | None) -> None:
         if host is not None:
@@ -354,12 +354,12 @@ class Ipv4Output:
         """The path MTU to `destination` over a first link of `mtu`, and whether DF must be left out
         (`PathMtus`).
         """
-        mtu, cut = self.path_mtus.limit(destination, mtu)
+        mtu, no_df = self.path_mtus.limit(destination, mtu)
         own = self._mtus_of.get(protocol)
         if own is None:
-            return mtu, cut
-        mtu, cut_too = own.limit(destination, mtu)
-        return mtu, cut or cut_too
+            return mtu, no_df
+        mtu, no_df_too = own.limit(destination, mtu)
+        return mtu, no_df or no_df_too
 
     def lower_mtu(
         self, destination: bytes, mtu: int, now: float, for_s: float | None = None, protocol: int | None = None
@@ -396,8 +396,8 @@ class Ipv4Output:
 
     def _mtu_changed(self, destination: bytes, now: float) -> None:
         for path in list(self._paths.get(destination, ())):
-            mtu, cut = self._limit(destination, path.protocol, path.interface.mtu)
-            path.let_routers_cut(cut)
+            mtu, no_df = self._limit(destination, path.protocol, path.interface.mtu)
+            path.let_routers_fragment(no_df)
             if mtu != path.mtu:
                 path.mtu = mtu
                 if path.user is not None:

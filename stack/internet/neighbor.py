@@ -61,7 +61,7 @@ class Neighbor:
 
     Attributes that paths set:
       used: True after every frame. An entry that is not used is not refreshed.
-      vouched_at: when an acknowledgment of something sent through this neighbour last came.
+      positive_advice_at: when an acknowledgment of something sent through this neighbour last came.
 
     Attributes of the cache:
       confirmed_at, requested_at: when ARP last confirmed the entry, and when the last request was
@@ -85,10 +85,10 @@ class Neighbor:
         "mac",
         "out_counter",
         "plan",
+        "positive_advice_at",
         "requested_at",
         "state",
         "used",
-        "vouched_at",
         "waiting",
     )
 
@@ -101,7 +101,7 @@ class Neighbor:
         self.used = False
         self.confirmed_at = -math.inf
         self.requested_at = -math.inf
-        self.vouched_at = -math.inf
+        self.positive_advice_at = -math.inf
         self.learnt_at = -math.inf
         self.doubted_until = -math.inf
         self.claim: bytes | None = None

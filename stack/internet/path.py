@@ -200,15 +200,15 @@ class Path:
             self._offload_of = kind
         self.send(parts, length, now, self._offload)
 
-    def let_routers_cut(self, cut: bool) -> None:
+    def let_routers_fragment(self, no_df: bool) -> None:
         """If the owner has set `df`, send without DF from now on, or with DF again.
 
         Without DF there are no super-frames: the link would count the Identification up by itself,
         and a value could come twice (RFC 6864 section 4.3).
         """
-        if cut and self.df:
+        if no_df and self.df:
             self.df = None
-        elif not cut and self.df is None:
+        elif not no_df and self.df is None:
             self.df = True
         self.gso_max_bytes = 0 if self.df is None else self.interface.link.offload.gso_max_bytes
 
@@ -221,7 +221,7 @@ class Path:
         """Give positive advice: a packet sent by this path has arrived (RFC 1122
         section 3.3.1.4).
         """
-        self.neighbor.vouched_at = now
+        self.neighbor.positive_advice_at = now
 
     def suspect(self, now: float, sent_at: float = inf, genuine: bool = True) -> None:
         """Give negative advice: packets, the last of them sent at `sent_at`, do not seem to arrive

@@ -62,16 +62,16 @@ class PathMtus:
         a forger could make us use.) If packets of the floor's size do not pass either, they go
         without DF ("by ceasing to set the Don't Fragment bit").
         """
-        cut = mtu < self.config.path_mtu_floor
+        no_df = mtu < self.config.path_mtu_floor
         mtu = max(mtu, self.config.path_mtu_floor)
         known = self._known.get(destination)
-        if known is not None and known[0] <= mtu and (known[2] or not cut):
+        if known is not None and known[0] <= mtu and (known[2] or not no_df):
             return False
         self._known.pop(destination, None)
         while len(self._known) >= self.config.path_mtus_max:
             del self._known[next(iter(self._known))]
         expires = now + (self.config.path_mtu_timeout_s if for_s is None else for_s)
-        self._known[destination] = (mtu, expires, cut)
+        self._known[destination] = (mtu, expires, no_df)
         if for_s is not None:
             self._known = dict(sorted(self._known.items(), key=lambda item: item[1][1]))
         return True

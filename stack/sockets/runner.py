@@ -291,12 +291,12 @@ class Runner:
         return attachment
 
     def _begin_dhcp(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
-        tenant = self.core.dhcp.prepare(interface, acd)
-        tenant.release = dhcp.releases
-        tenant.link_local_allowed = dhcp.wait != BOUND
+        interface_dhcp = self.core.dhcp.prepare(interface, acd)
+        interface_dhcp.release = dhcp.releases
+        interface_dhcp.link_local_allowed = dhcp.wait != BOUND
         remembered = self.lease_files.open(interface, dhcp.lease_file, now)
         wish = None if dhcp.request_address is None else parse_ipv4(dhcp.request_address)
-        tenant.begin(now, remembered, wish)
+        interface_dhcp.begin(now, remembered, wish)
 
     async def wait_lease(self, attachment: Attachment) -> None:
         """Wait for what `Dhcp.wait` says, if anything. TimeoutError when that takes too long."""
@@ -319,20 +319,20 @@ class Runner:
             raise ValueError(f"{attachment.link.name} has a lease, or waits for one: that tells all there is")
         if not interface.addresses:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        tenant = self.core.dhcp.tenant(interface) or self.core.dhcp.prepare(interface)
+        interface_dhcp = self.core.dhcp.on(interface) or self.core.dhcp.prepare(interface)
         address = interface.addresses[0].address
-        tenant.inform(address, now)
+        interface_dhcp.inform(address, now)
         self.after_call(now)
-        while not tenant.informed_or_silent:
+        while not interface_dhcp.informed_or_silent:
             await self.wait_change()
         if not attachment.open:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-        if self.core.dhcp.tenant(interface) is not tenant:
+        if self.core.dhcp.on(interface) is not interface_dhcp:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        if tenant.parameters is None:
+        if interface_dhcp.parameters is None:
             raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
         await trio.lowlevel.checkpoint()
-        return lease_record(interface.name, tenant.parameters)
+        return lease_record(interface.name, interface_dhcp.parameters)
 
     def network_changed(self, attachment: Attachment) -> None:
         """A link may lead to another network than before."""
@@ -395,14 +395,14 @@ class Runner:
         now = self.now()
         attachment = self.attachment(link)
         assert attachment.interface is not None
-        tenant = self.core.dhcp.tenant(attachment.interface)
-        if tenant is not None and tenant.holds(address):
+        interface_dhcp = self.core.dhcp.on(attachment.interface)
+        if interface_dhcp is not None and interface_dhcp.holds(address):
             attachment.dhcp = None
             self.core.dhcp.end(attachment.interface, now, errno.EADDRNOTAVAIL)
         else:
             self.core.remove_address(attachment.interface, address, now)
             attachment.outcomes.pop(address, None)
-            if tenant is not None and tenant.informed_about == address:
+            if interface_dhcp is not None and interface_dhcp.informed_about == address:
                 self.core.dhcp.end(attachment.interface, now)
         self.after_call(now)
 

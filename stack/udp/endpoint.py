@@ -67,25 +67,25 @@ class Endpoint:
         "_queue",
         "_sent",
         "broadcast",
-        "charged",
         "closed",
         "error",
         "gathered",
         "local",
         "on_readable",
         "options",
+        "queued_bytes",
         "receive_bytes",
         "remote",
         "reuse_address",
         "tos",
         "ttl",
-        "wild",
+        "wildcard",
     )
 
     def __init__(self, ports: UdpPorts) -> None:
         self._ports = ports
         self.local: Address = (ANY, 0)
-        self.wild = True  # the application has not bound it to one of our addresses
+        self.wildcard = True  # the application has not bound it to one of our addresses
         self.remote: Address | None = None
         self.closed = False
         self.error = 0
@@ -96,7 +96,7 @@ class Endpoint:
         self.tos = 0
         self.options = b""
         self.receive_bytes = ports.config.receive_bytes
-        self.charged = 0
+        self.queued_bytes = 0
         self.gathered: bytes | None = None
         self._gathered_for: Address = (ANY, 0)
         self._queue: deque[Datagram] = deque()
@@ -119,7 +119,7 @@ class Endpoint:
         if self.local[1]:
             raise os_error(errno.EINVAL)
         self._ports.bind(self, local, None)
-        self.wild = local[0] == ANY
+        self.wildcard = local[0] == ANY
 
     def connect(self, remote: Address, now: float) -> None:
         """Connect to one peer: datagrams from others are not for this endpoint (RFC 1122
@@ -131,7 +131,7 @@ class Endpoint:
         Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """
         self._check_open()
-        source = None if self.wild or self.local[0] == BROADCAST else self.local[0]
+        source = None if self.wildcard or self.local[0] == BROADCAST else self.local[0]
         path = self._ports.open_path(source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now)
         source, broadcast = path.source, path.broadcast
         path.close()
@@ -139,7 +139,7 @@ class Endpoint:
             raise os_error(errno.EACCES)
         if not self.local[1]:
             self._ports.bind(self, (source, 0), remote)
-        elif self.wild:
+        elif self.wildcard:
             self._ports.rebind(self, (source, self.local[1]))
         self._close_paths()
         self.remote = self._gathered_for = remote
@@ -152,14 +152,14 @@ class Endpoint:
         self.remote = None
         self._ports.flows.clear()
         self._close_paths()
-        if self.wild and self.local[1]:
+        if self.wildcard and self.local[1]:
             self._ports.rebind(self, (ANY, self.local[1]))
 
     def _check_open(self) -> None:
         if self.closed:
             raise os_error(errno.EBADF)
-        if self._ports.down:
-            raise os_error(self._ports.down)
+        if self._ports.shutdown_error:
+            raise os_error(self._ports.shutdown_error)
 
     # --- sending
 
@@ -290,7 +290,7 @@ class Endpoint:
     @property
     def readable(self) -> bool:
         """Whether `receive` would return a datagram or raise an error."""
-        return bool(self._queue or self.error or self.closed or self._ports.down)
+        return bool(self._queue or self.error or self.closed or self._ports.shutdown_error)
 
     def receive(self) -> tuple[bytes, Address] | None:
         """The payload and sender of the next datagram; None when none waits.
@@ -308,7 +308,7 @@ class Endpoint:
             return None
         datagram = self._queue.popleft()
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
-        self.charged -= charge
+        self.queued_bytes -= charge
         budget, sender = self._ports.budget, datagram.remote[0]  # Budget.charge, inlined
         budget.used -= charge
         if charge == budget.peers[sender]:
@@ -331,14 +331,14 @@ class Endpoint:
         Returns "", or the reason why it is dropped. Only `UdpPorts` calls this.
         """
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
-        if self.charged + charge > self.receive_bytes and self._queue:
+        if self.queued_bytes + charge > self.receive_bytes and self._queue:
             return "udp_queue_full"
         budget, sender = self._ports.budget, datagram.remote[0]
-        if budget.tight and self.charged + charge > budget.least and budget.left(sender) < charge:
+        if budget.tight and self.queued_bytes + charge > budget.least and budget.left(sender) < charge:
             return "udp_no_memory"
         was_readable = self.readable
         self._queue.append(datagram)
-        self.charged += charge
+        self.queued_bytes += charge
         budget.peers[sender] = budget.peers.get(sender, 0) + charge  # Budget.charge, inlined
         budget.used += charge
         if (budget.used > budget.pressure) is not budget.tight:
@@ -351,8 +351,8 @@ class Endpoint:
 
     def take_error(self) -> int:
         """Return and clear the pending errno (SO_ERROR)."""
-        number, self.error = self.error, 0
-        return number
+        error, self.error = self.error, 0
+        return error
 
     def _raise_pending(self) -> None:
         if self.error:
@@ -401,7 +401,7 @@ class Endpoint:
         for datagram in self._queue:
             self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
         self._queue.clear()
-        self.charged = 0
+        self.queued_bytes = 0
         self.gathered = None
         if not was_readable:
             self.on_readable()

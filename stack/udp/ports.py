@@ -77,7 +77,7 @@ class UdpPorts:
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
         self.budget = budget or Budget()
-        self.down = 0  # the errno that every call raises once the host has ended
+        self.shutdown_error = 0  # the errno that every call raises once the host has ended
         self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
         self._bound: dict[int, list[Endpoint]] = {}
@@ -177,7 +177,7 @@ class UdpPorts:
         Every later call raises OSError with `error`, and waiting programs are woken.
         """
         waiting = [endpoint for endpoint in self._open if not endpoint.readable]
-        self.down = error
+        self.shutdown_error = error
         for endpoint in waiting:
             endpoint.on_readable()
 
@@ -352,7 +352,7 @@ class UdpPorts:
             UdpRecord(
                 (format_ipv4(endpoint.local[0]), endpoint.local[1]),
                 None if endpoint.remote is None else (format_ipv4(endpoint.remote[0]), endpoint.remote[1]),
-                endpoint.charged,
+                endpoint.queued_bytes,
             )
             for endpoints in self._bound.values()
             for endpoint in endpoints

@@ -1,5 +1,5 @@
 """TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps),
-RFC 2018 (SACK), RFC 7413 section 4.1.1 (fast open).
+RFC 2018 (SACK), RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
 
 There are two views of the same bytes. `split` and `join` keep every byte and its order.
 `parse_options` and `build_options` convert the options that we know to and from `TcpOptions`.
@@ -64,6 +64,7 @@ class TcpOptions:
       sack_blocks: pairs (left edge, right edge).
       timestamps: (TSval, TSecr).
       fast_open: a cookie, or b"" for a request of one.
+      user_timeout: the 16-bit value of that option.
       unknown: (kind, data) of every other option, and of known options that have a wrong length.
     """
 

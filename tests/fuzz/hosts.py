@@ -54,7 +54,7 @@ def fast_and_plain(data: bytes) -> None:
         world = World(bend(scenario), offload=bool(scenario & 4))
         Script(world, reader).run()
         tables = world.host.tables()
-        for shortcut in ("udp_flows", "echo_askers", "paths", "deadlines"):  # which may keep a path ready
+        for shortcut in ("udp_flows", "echo_paths", "paths", "deadlines"):  # which may keep a path ready
             tables.pop(shortcut, None)
         ends.append((world.digest, dict(world.host.counters), tables))
     fast, slow = ends

@@ -42,7 +42,7 @@ FOREVER_S = 20_000.0  # after which nothing of a peer that is silent is left
 LEFT_EMPTY = (
     "connections", "half_open", "listeners", "local_ports", "reserved_ports", "udp_endpoints", "paths",
     "path_mtus", "fragmented_datagrams", "fragment_sources", "fragment_bytes", "echo_requests", "not_accepted",
-    "touched", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_askers", "loopback_packets",
+    "touched", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_paths", "loopback_packets",
     "neighbor_queue_bytes", "tentative_addresses", "memory_bytes", "memory_peers",
     "memory_behind_gaps",
 )  # fmt: skip
@@ -62,7 +62,7 @@ SMALL = replace(
         redirects_max=2,
         loopback_queue_max=8,
     ),
-    icmp=replace(SMALL.icmp, error_peers_max=4, askers_max=2, echoes_max=4),
+    icmp=replace(SMALL.icmp, error_peers_max=4, echo_paths_max=2, echoes_max=4),
     udp=replace(SMALL.udp, receive_bytes=2000, flows_max=2, paths_max=2),
     tcp=replace(
         SMALL.tcp,
@@ -85,7 +85,7 @@ def plain(config: Config) -> Config:
         config,
         tcp=replace(config.tcp, prediction=False),
         udp=replace(config.udp, flows_max=0),
-        icmp=replace(config.icmp, askers_max=0),
+        icmp=replace(config.icmp, echo_paths_max=0),
     )
 
 
@@ -316,7 +316,7 @@ class World:
         assert tables["fragment_sources"] <= tables["fragmented_datagrams"]
         assert tables["redirects"] <= config.ip.redirects_max
         assert tables["icmp_error_peers"] <= config.icmp.error_peers_max
-        assert tables["echo_askers"] <= config.icmp.askers_max
+        assert tables["echo_paths"] <= config.icmp.echo_paths_max
         assert tables["udp_flows"] <= config.udp.flows_max
         assert tables["half_open"] <= 2 * config.tcp.syn_backlog + 8
         assert tables["loopback_packets"] <= config.ip.loopback_queue_max
@@ -325,7 +325,7 @@ class World:
             self._check_connection(connection)
         self._check_memory()
         for endpoint in self.endpoints:
-            assert endpoint.charged >= 0
+            assert endpoint.queued_bytes >= 0
         for neighbors in filter(None, (self.interface.neighbors, self.bare.neighbors)):
             assert neighbors.waiting_bytes >= 0
 

@@ -464,7 +464,7 @@ def test_a_link_takes_its_addresses_along(world: World) -> None:
         bound.receive()
     assert caught.value.errno == errno.ENETDOWN
     assert world.host.tables()["tentative_addresses"] == 0
-    assert world.host.parts == []
+    assert world.host.timed_parts == []
     world.run(100.0)
 
 

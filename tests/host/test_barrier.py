@@ -168,7 +168,7 @@ def test_a_run_that_raises_costs_its_connection(world: World, monkeypatch: pytes
     """More segments than fit one batch, so that none of it is pushed, and all but the first are of the run."""
     (victim, its_peer), (_, other) = world.established(), world.established()
     with monkeypatch.context() as patch:
-        patch.setattr("stack.host.run.repeated", bug)
+        patch.setattr("stack.host.gro.deliver_train", bug)
         its_peer.send(bytes(30 * its_peer.mss), world.network.now)
         if ended_by == "another connection":
             other.send(b"x", world.network.now)
@@ -312,7 +312,7 @@ def test_a_part_that_raises_and_stays_due_is_called_once_a_second(world: World) 
             raise Bug("planted")
 
     part = Faulty()
-    world.there.host.parts.append(part)
+    world.there.host.timed_parts.append(part)
     world.there.host.wake_timer()
     world.network.run(for_s=10.5)
     assert 10 <= world.failures <= 12

@@ -35,7 +35,7 @@ from tests.requirements import rfc
 THIRD_MAC = bytes.fromhex("02000000dd04")
 WAIT_S = ArpConfig().claim_wait_s
 INTERVAL_S = ArpConfig().request_interval_s
-VOUCHED_S = ArpConfig().vouched_s
+POSITIVE_ADVICE_S = ArpConfig().positive_advice_s
 
 
 def known(config: Config | None = None) -> Station:
@@ -429,7 +429,7 @@ def test_an_acknowledgment_of_what_went_to_another_does_not_speak_for_a_forger()
 @rfc("arp-4")
 def test_a_station_that_took_everything_and_passes_on_nothing_any_more_is_left() -> None:
     """A router whose ARP outlives its forwarding; another has taken over."""
-    station = acknowledged(VOUCHED_S + 0.1)
+    station = acknowledged(POSITIVE_ADVICE_S + 0.1)
     path_to(station).suspect(station.now)
     assert asked(station) == [MAC_BROADCAST]
     answer(station, OTHER_MAC)
@@ -439,7 +439,7 @@ def test_a_station_that_took_everything_and_passes_on_nothing_any_more_is_left()
 @rfc("arp-5")
 def test_a_station_that_acknowledgments_speak_for_is_not_given_up_for_a_forgers() -> None:
     """The trouble is behind it: another connection through it does not get on."""
-    station = acknowledged(VOUCHED_S - 0.1)
+    station = acknowledged(POSITIVE_ADVICE_S - 0.1)
     path_to(station, FAR).suspect(station.now)
     assert asked(station) == [PEER_MAC]
     answer(station, OTHER_MAC)
@@ -452,7 +452,7 @@ def test_a_station_that_acknowledgments_speak_for_is_not_given_up_for_a_forgers(
 @rfc("arp-5")
 def test_a_strangers_syn_does_not_let_a_forger_in() -> None:
     """One forged SYN from far away: its SYN,ACK is never acknowledged, and the gateway is idle otherwise."""
-    station = acknowledged(3 * VOUCHED_S)
+    station = acknowledged(3 * POSITIVE_ADVICE_S)
     station.eth.cache.suspect(PEER, station.now, genuine=False)
     assert asked(station) == [PEER_MAC]
     answer(station, OTHER_MAC)

@@ -351,7 +351,7 @@ def test_a_watcher_of_the_identification_cannot_tell_whether_a_third_was_sent_an
         path.send([b"x"], 1, station.now)
         for _ in range(third):
             if protocol == TCP:
-                station.ipv4.output.send(None, FAR, protocol, [bytes(20)], station.now, alone=True)
+                station.ipv4.output.send(None, FAR, protocol, [bytes(20)], station.now, random_ident=True)
             else:
                 station.receives(protocol, bytes(8), source=FAR)
         path.send([b"x"], 1, station.now)

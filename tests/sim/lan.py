@@ -36,8 +36,8 @@ class Lan:
             port.open(lambda: None)
         self.host = HostCore(Config(acd=AcdConfig(mode=self.acd)), random=Random(5).randbytes, raise_errors=True)
         self.interface = self.host.attach(self.link, [], None, self.now)
-        self.tenant = self.host.dhcp.prepare(self.interface)
-        self.tenant.begin(self.now, None, None)
+        self.dhcp = self.host.dhcp.prepare(self.interface)
+        self.dhcp.begin(self.now, None, None)
         self.asked: list[bytes] = []
         self.hear()
 
@@ -98,11 +98,11 @@ class Lan:
                 self.says(payload)
             self.wait(0.3)
         self.wait(8)
-        assert self.tenant.client.lease is not None
+        assert self.dhcp.client.lease is not None
 
     def check(self) -> None:
         """Lease, address, routes and MTU go together."""
-        lease = self.tenant.client.lease
+        lease = self.dhcp.client.lease
         routable = [prefix for prefix in self.interface.addresses if not is_link_local(prefix.address)]
         assert routable == ([] if lease is None else [lease.prefix])
         assert len(self.interface.addresses) <= 2

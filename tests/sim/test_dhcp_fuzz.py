@@ -79,13 +79,13 @@ def test_the_honest_way_leads_to_an_address() -> None:
     lan = Lan()
     lan.bind()
     lan.check()
-    assert lan.tenant.client.lease is not None
-    lan.wait(lan.tenant.client.lease.t1_s + 1)
-    assert lan.tenant.client.lease is not None
+    assert lan.dhcp.client.lease is not None
+    lan.wait(lan.dhcp.client.lease.t1_s + 1)
+    assert lan.dhcp.client.lease is not None
     for payload in lan.answers():
-        lan.says(payload, lan.tenant.client.lease.address)
-    assert lan.tenant.client.lease.requested_at > 290
+        lan.says(payload, lan.dhcp.client.lease.address)
+    assert lan.dhcp.client.lease.requested_at > 290
     lan.wait(10_000)
-    assert lan.tenant.client.lease is None
+    assert lan.dhcp.client.lease is None
     assert [is_link_local(prefix.address) for prefix in lan.interface.addresses] == [True]
     lan.check()

@@ -165,7 +165,7 @@ def test_the_queue_is_bounded_in_bytes_and_overflow_is_counted(station: Station)
     kept = received(endpoint)
     assert len(kept) == 10_000 // (1000 + station.config.udp.receive_overhead_bytes)
     assert station.counters["udp_queue_full"] == 100 - len(kept)
-    assert endpoint.charged == 0
+    assert endpoint.queued_bytes == 0
 
 
 def test_empty_datagrams_are_charged_too(station: Station) -> None:
@@ -357,7 +357,7 @@ def test_everything_fails_after_close(station: Station) -> None:
             call()
         assert caught.value.errno == errno.EBADF
     assert len(station.udp) == 0
-    assert endpoint.charged == 0
+    assert endpoint.queued_bytes == 0
 
 
 def test_closing_wakes_whoever_waits(station: Station) -> None:

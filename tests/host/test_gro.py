@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from stack.config import Config, TcpConfig
-from stack.host.run import Run
+from stack.host.gro import SegmentTrain
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.seq import MASK
@@ -103,13 +103,13 @@ def row(count: int = COUNT) -> list[Piece]:
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What each run has said of each frame."""
     said: list[bool] = []
-    goes_on = Run.goes_on
+    append = SegmentTrain.append
 
-    def listening(run: Run, view: memoryview, checksum_ok: bool) -> bool:
-        said.append(goes_on(run, view, checksum_ok))
+    def listening(train: SegmentTrain, view: memoryview, checksum_ok: bool) -> bool:
+        said.append(append(train, view, checksum_ok))
         return said[-1]
 
-    monkeypatch.setattr(Run, "goes_on", listening)
+    monkeypatch.setattr(SegmentTrain, "append", listening)
     return said
 
 

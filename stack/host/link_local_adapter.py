@@ -1,6 +1,8 @@
-"""The link-local address of an interface that no server gives one: the ground `stack.dhcp.link_local` stands on.
+"""The adapter between `stack.dhcp.link_local` and the host, for an interface that gets no address
+from a server.
 
-See RFC 3927 sections 1.9 (beside a routable address), 2.2 and 2.5 (probing and defence, which are RFC 5227's).
+See RFC 3927 sections 1.9 (beside a routable address), 2.2 and 2.5 (probing and defence, as in
+RFC 5227).
 """
 
 from __future__ import annotations
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
     from stack.host.host import HostCore
 
 
-class Fallback:
-    """Give it at birth: the host, the interface, the mode of conflict detection, `moved()` (a deadline comes earlier),
-    and `claimed(address)`, told of each address that is taken."""
+class LinkLocalAdapter:
+    """The link-local address of one interface.
+
+    Arguments: the host, the interface, the mode of conflict detection, `moved()`, which is called
+    when `deadline` has moved earlier, and `on_claimed(address)`, which is called with each address
+    that is taken.
+    """
 
     def __init__(
         self,
@@ -46,10 +52,10 @@ class Fallback:
         """Do what is due."""
         self.link_local.on_deadline(now)
 
-    # --- what it asks for: see `stack.dhcp.link_local.LinkLocalHost`
+    # --- the methods of `stack.dhcp.link_local.LinkLocalHost` `stack.dhcp.link_local.LinkLocalHost`
 
     def probe(self, address: bytes, now: float) -> None:
-        """Find out whether another host has `address`, or ourselves by other means."""
+        """Find out whether another host has `address`, or this host has it already."""
         conflicts = self._interface.conflicts
         assert conflicts is not None
         if self._host.addresses.ours(address):
@@ -60,12 +66,12 @@ class Fallback:
             conflicts.probe(address, now, lambda mac, later: self.link_local.probed(address, mac, later))
 
     def cancel_probe(self, address: bytes, now: float) -> None:
-        """Nobody wants to know any more."""
+        """Stop probing for `address`."""
         assert self._interface.conflicts is not None
         self._interface.conflicts.cancel(address)
 
     def claimed(self, address: bytes, now: float) -> None:
-        """It is ours."""
+        """Use `address`, and announce and defend it."""
         acd = OFF if self._acd == OFF else PROBED
 
         def lost(mac: bytes, later: float) -> None:
@@ -75,10 +81,10 @@ class Fallback:
         self._on_claimed(address)
 
     def left(self, address: bytes, now: float) -> None:
-        """It is not needed any more."""
+        """Remove `address`, if it is still there."""
         if any(prefix.address == address for prefix in self._interface.addresses):
             self._host.remove_address(self._interface, address, now)
 
     def in_use(self, address: bytes) -> bool:
-        """Whether a connection lives on it."""
+        """Whether a connection uses `address`."""
         return any(connection.local[0] == address for connection in self._host.tcp.connections.values())

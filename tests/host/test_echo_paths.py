@@ -1,4 +1,4 @@
-"""The short way of an Echo Request like the ones before: answered and counted is the same as by the long way."""
+"""Echo Requests answered by a prepared path: the reply and the counters are those of IP input."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.host.hearer import MAC, NOW, OTHER, PEER, PEER_MAC, US, Hearer
 
 
 class Twin(Hearer):
-    """With or without the short way."""
+    """A host with or without prepared paths."""
 
-    def __init__(self, askers_max: int) -> None:
-        super().__init__(replace(Config(), icmp=IcmpConfig(askers_max=askers_max)))
+    def __init__(self, echo_paths_max: int) -> None:
+        super().__init__(replace(Config(), icmp=IcmpConfig(echo_paths_max=echo_paths_max)))
 
     @property
-    def askers(self) -> int:
-        return len(self.host.ip.icmp.echo_server.askers)
+    def prepared(self) -> int:
+        return len(self.host.ip.icmp.echo_server.prepared_paths)
 
     def narrow(self) -> None:
         """From now on the peer's address is that of all hosts of our network."""
@@ -84,20 +84,22 @@ def test_whatever_comes_the_outcome_is_that_of_the_long_way() -> None:
             twin.hears(good)
             twin.hears(each)
     assert both[0].outcome() == both[1].outcome()
-    assert both[0].askers
-    assert not both[1].askers
+    assert both[0].prepared
+    assert not both[1].prepared
 
 
 CHANGES: dict[str, Callable[[Twin], object]] = {
     "nothing": lambda twin: None,
     "not our address any more": lambda twin: twin.host.remove_address(twin.interface, US, 1.0),
-    "the asker's address is ours": lambda twin: twin.host.add_address(twin.interface, Prefix(PEER, 24), 1.0, acd="off"),
+    "the pinging host's address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(PEER, 24), 1.0, acd="off"
+    ),
     "a small MTU": lambda twin: twin.host.set_mtu(twin.interface, 576, 1.0),
     "a narrow path": lambda twin: twin.host.ip.output.lower_mtu(PEER, 600, 1.0),
     "another route": lambda twin: twin.host.ip.routes.add(Prefix(PEER, 32), twin.interface, gateway=OTHER),
     "no route": lambda twin: twin.host.ip.routes.remove_interface(twin.interface),
     "no neighbour": lambda twin: twin.forget_neighbors(),
-    "the asker's address is that of all hosts": lambda twin: twin.narrow(),
+    "the pinging host's address is that of all hosts": lambda twin: twin.narrow(),
 }
 
 
@@ -110,7 +112,7 @@ def test_whatever_changes_the_outcome_is_that_of_the_long_way(change: str) -> No
         CHANGES[change](twin)
         for _ in range(3):
             twin.hears(request(bytes(1000)))
-        assert twin.host.ip.output.open_paths == twin.askers
+        assert twin.host.ip.output.open_paths == twin.prepared
     assert both[0].outcome() == both[1].outcome()
 
 
@@ -135,7 +137,7 @@ def test_nobody_else_asks_in_our_name() -> None:
             twin.host.batch_end(1.0)
         twin.hears(request(source=US))
     assert Counters.drops(both[0].host.counters) == Counters.drops(both[1].host.counters) == {"ipv4_own_source": 1}
-    assert both[0].askers == both[0].host.ip.output.open_paths == 0
+    assert both[0].prepared == both[0].host.ip.output.open_paths == 0
 
 
 def test_the_third_request_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,8 +160,8 @@ def test_for_whom_a_path_is_kept_is_bounded() -> None:
     for number in range(2, 20):
         for _ in range(3):
             twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
-            assert twin.askers <= 4
-            assert twin.host.ip.output.open_paths == twin.askers
+            assert twin.prepared <= 4
+            assert twin.host.ip.output.open_paths == twin.prepared
 
 
 def test_after_a_while_all_are_forgotten() -> None:
@@ -170,23 +172,23 @@ def test_after_a_while_all_are_forgotten() -> None:
     twin.host.wake_timer = lambda: woken.append(ip.deadline)
     for _ in range(2):
         twin.hears(request())
-    assert woken == [NOW + config.askers_for_s], "whoever sleeps until the deadline learns of it"
-    assert ip.deadline == NOW + config.askers_for_s
+    assert woken == [NOW + config.echo_path_lifetime_s], "the owner is told of the deadline"
+    assert ip.deadline == NOW + config.echo_path_lifetime_s
     twin.host.on_deadline(ip.deadline - 0.001)
-    assert twin.askers == 1
+    assert twin.prepared == 1
     twin.host.on_deadline(ip.deadline)
-    assert twin.askers == ip.output.open_paths == 0
+    assert twin.prepared == ip.output.open_paths == 0
     assert ip.deadline == inf
     for number in (1, 2):
         twin.hears(request(number=number))
-        assert twin.askers == number - 1, "who asks often has to show it anew"
+        assert twin.prepared == number - 1, "the host has to be learned again"
 
 
 def test_who_asks_once_leaves_nothing_behind() -> None:
     twin = Twin(64)
     for number in range(2, 20):
         twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
-    assert twin.askers == twin.host.ip.output.open_paths == 0
+    assert twin.prepared == twin.host.ip.output.open_paths == 0
 
 
 def test_nobody_is_remembered_who_cannot_be_answered_by_himself() -> None:
@@ -198,4 +200,4 @@ def test_nobody_is_remembered_who_cannot_be_answered_by_himself() -> None:
     frame[30:34] = parse_ipv4("10.0.0.255")
     for _ in range(3):
         twin.hears(repaired(bytes(frame)))
-    assert twin.askers == 0
+    assert twin.prepared == 0

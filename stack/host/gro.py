@@ -1,0 +1,130 @@
+"""Generic receive offload (GRO): segments of one connection that come in a row are processed
+together.
+
+A sender with much data hands 64 KiB at a time to its link, which splits them into 45 segments.
+Their headers differ only in SEG.SEQ, the Identification and the two checksums. The first of them is
+processed as usual. If header prediction has taken it, and it brought only data, it begins a train.
+For each frame that follows, one comparison of the headers shows that header prediction would take
+it too. Then its checksums are verified and its data is kept. TCP processes the whole train at its
+end. The Linux kernel's GRO works on the same principle.
+
+A train ends with the first frame that does not belong to it, or with the batch. Until then nothing
+else happens to the connection. So all conditions that were true for the first frame stay true, and
+TCP need not see the data before the end.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from stack.counters import Counters
+from stack.host.interface import Interface
+from stack.tcp.connection import Connection
+from stack.tcp.predict import deliver_train
+from stack.tcp.recvbuf import JOIN_BELOW, KEEP_FROM, kept
+from stack.tcp.seq import MASK
+from stack.wire.checksum import folded
+from stack.wire.ipv4 import HEADER_LENGTH as IP_HEADER
+
+_IDENTIFICATION, _IP_CHECKSUM = 4, 10  # offsets in the IP header
+_SEQ, _DATA_OFFSET, _TCP_CHECKSUM = 4, 12, 16  # offsets in the TCP header
+SHORTEST_PACKET = JOIN_BELOW + 120
+"""In octets. With any headers, the data of a longer packet is stored in a chunk of its own."""
+
+
+@cache
+def _masks(ip: int, headers_length: int) -> tuple[int, int]:
+    """Two masks for the headers of a frame, which are `headers_length` octets long, with the IP
+    header at `ip`.
+
+    The first has the bits that must be the same in each frame of a train (apart from SEG.SEQ, which
+    advances). The second has the fields of the IP header that vary. Both are numbers with as many
+    octets as the headers.
+    """
+    varying = bytearray(headers_length)
+    varying[ip + _IDENTIFICATION : ip + _IDENTIFICATION + 2] = b"\xff\xff"
+    varying[ip + _IP_CHECKSUM : ip + _IP_CHECKSUM + 2] = b"\xff\xff"
+    varying_ip = int.from_bytes(varying, "big")
+    varying[ip + IP_HEADER + _TCP_CHECKSUM : ip + IP_HEADER + _TCP_CHECKSUM + 2] = b"\xff\xff"
+    return int.from_bytes(varying, "big") ^ ((1 << 8 * headers_length) - 1), varying_ip
+
+
+class SegmentTrain:
+    """A train of frames. Its first frame had a segment for which header prediction returned
+    DATA_ONLY.
+
+    The first frame must be as long as its IP packet and link header, without padding.
+    """
+
+    __slots__ = (
+        "_expected",
+        "_fixed_mask",
+        "_frame_sum",
+        "_header_length",
+        "_length",
+        "_payload_bits",
+        "_payloads",
+        "_room",
+        "_seq_step",
+        "_varying_mask",
+        "_varying_sum",
+        "connection",
+        "interface",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, interface: Interface, view: memoryview, checksum_ok: bool) -> None:
+        self.connection = connection
+        self.interface = interface
+        self._payloads: list[bytes | memoryview] = []  # the data of each frame after the first
+        ip = interface.ip_offset
+        self._length = len(view)
+        tcp = ip + IP_HEADER
+        self._header_length = headers_length = tcp + (view[tcp + _DATA_OFFSET] >> 4) * 4
+        # The number of frames that still fit the window. SEG.SEQ must not wrap either, because the
+        # addition below would carry into the ports.
+        length, seq = len(view) - headers_length, int.from_bytes(view[tcp + _SEQ : tcp + _SEQ + 4], "big")
+        self._room = min(connection.rcv_wnd, MASK - seq) // length
+        self._fixed_mask, self._varying_mask = _masks(ip, headers_length)
+        headers = int.from_bytes(view[:headers_length], "big")
+        self._seq_step = length << 8 * (headers_length - tcp - _SEQ - 4)
+        self._expected = (headers & self._fixed_mask) + self._seq_step
+        # The other fields of the IP header are the same, so its checksum is right if the sum of the
+        # varying fields is the same. Then TCP's checksum is right if the sum of the whole frame is
+        # the same too.
+        self._varying_sum = (headers & self._varying_mask) % 0xFFFF
+        self._frame_sum = -1 if checksum_ok else folded(int.from_bytes(view, "big")) % 0xFFFF
+        self._payload_bits = 8 * length  # the length of the data in bits
+
+    def append(self, view: memoryview, checksum_ok: bool) -> bool:  # hot
+        """Add the next frame, if it belongs to the train.
+
+        Returns False, having changed nothing, if it does not.
+        """
+        headers_length, payloads = self._header_length, self._payloads
+        if len(view) != self._length or len(payloads) >= self._room:
+            return False
+        if checksum_ok:
+            headers = int.from_bytes(view[:headers_length], "big")
+        else:
+            frame = int.from_bytes(view, "big")
+            headers = frame >> self._payload_bits
+        if headers & self._fixed_mask != self._expected or (headers & self._varying_mask) % 0xFFFF != self._varying_sum:
+            return False
+        if not checksum_ok and folded(frame) % 0xFFFF != self._frame_sum:
+            return False
+        self._expected += self._seq_step
+        data = view[headers_length:]
+        payloads.append(bytes(data) if len(data) < KEEP_FROM else kept(data))
+        return True
+
+    def end(self, counters: Counters) -> None:
+        """End the train: count its frames after the first, and let TCP process their data."""
+        frames = len(self._payloads)
+        if not frames:
+            return
+        counters["ifInOctets"] += frames * self._length
+        counters["ifInUcastPkts"] += frames
+        counters["ipSystemStatsInReceives"] += frames
+        counters["ipSystemStatsInDelivers"] += frames
+        counters["tcpInSegs"] += frames
+        deliver_train(self.connection, self._payloads, self._length - self._header_length)
