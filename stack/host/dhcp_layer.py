@@ -211,11 +211,10 @@ class InterfaceDhcp:
         self.client.start(now, remembered, requested=wish)
 
     def inform(self, address: bytes, now: float) -> None:
-        """Ask for the other parameters of a network in which the user has set `address` (RFC 2131
-        section 4.4.3).
+        """Ask for the other parameters of a network in which the user has set `address`.
 
-        A second call begins again. Raises OSError EADDRINUSE if a program of the user's has bound
-        port 68.
+        See RFC 2131 section 4.4.3. A second call begins again. Raises OSError EADDRINUSE if a
+        program of the user's has bound port 68.
         """
         self._layer.listen(self)
         self.client.stop(now)
@@ -275,11 +274,10 @@ class InterfaceDhcp:
         return min(self.client.deadline, self._adapter.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Handle what is due. A client that raises is replaced by a new one, since it would raise
-        again.
+        """Handle what is due.
 
-        The new client starts anew, unless the old one was started by `inform`. That counts as
-        unanswered.
+        A client that raises is replaced by a new one, since it would raise again. The new client
+        starts anew, unless the old one was started by `inform`. That counts as unanswered.
         """
         self._adapter.on_deadline(now)
         try:
@@ -363,10 +361,9 @@ class InterfaceDhcp:
         self._layer.changed()
 
     def _set_routes(self, lease: Lease) -> None:
-        """Set the routes of the lease, and remove the old ones. A router must be on the link or on
-        an earlier route.
+        """Set the routes of the lease, and remove the old ones.
 
-        So routes without a router come first.
+        A router must be on the link or on an earlier route. So routes without a router come first.
         """
         routes, interface = self._host.ip.routes, self.interface
         wanted = [

@@ -50,10 +50,10 @@ def _masks(ip: int, headers_length: int) -> tuple[int, int]:
 
 
 class SegmentTrain:
-    """A train of frames. Its first frame had a segment for which header prediction returned
-    DATA_ONLY.
+    """A train of frames.
 
-    The first frame must be as long as its IP packet and link header, without padding.
+    Its first frame had a segment for which header prediction returned DATA_ONLY. The first frame
+    must be as long as its IP packet and link header, without padding.
     """
 
     __slots__ = (

@@ -221,12 +221,11 @@ class HostCore:
             dhcp.verify(now, asleep_s)
 
     def resumed(self, asleep_s: float, now: float) -> None:
-        """The machine was suspended for `asleep_s` seconds, which `now` does not count. Networks
-        may have changed.
+        """The machine was suspended for `asleep_s` seconds, which `now` does not count.
 
-        Times that also pass on the wire or at a server end earlier by `asleep_s`: leases,
-        TIME-WAIT, the reassembly of fragments. Timers that wait for an answer stay as they are,
-        because an answer could not be received meanwhile.
+        Networks may have changed. Times that also pass on the wire or at a server end earlier by
+        `asleep_s`: leases, TIME-WAIT, the reassembly of fragments. Timers that wait for an answer
+        stay as they are, because an answer could not be received meanwhile.
         """
         self.now = now
         self.tcp.resumed(asleep_s, now)

@@ -102,8 +102,9 @@ class TcpLayer:
         return port
 
     def _may_be_listened_on(self, port: int) -> bool:
-        """Whether a listener has the port or may get it, so that it cannot be ephemeral
-        (RFC 6056 section 3.1).
+        """Whether a listener has the port or may get it, so that it cannot be ephemeral.
+
+        See RFC 6056 section 3.1.
         """
         return port in self._reserved or any(other[1] == port for other in self.listeners)
 
@@ -336,10 +337,10 @@ class TcpLayer:
             self._counters.drop("tcp_not_sent")
 
     def icmp_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error that quotes a segment; returns whether to believe it (RFC 5927
-        sections 4 and 7.2).
+        """Take an ICMP error that quotes a segment; returns whether to believe it.
 
-        An error without an errno is a Redirect. For that only the quote is checked.
+        See RFC 5927 sections 4 and 7.2. An error without an errno is a Redirect. For that only the
+        quote is checked.
         """
         quoted = error.quoted
         key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]

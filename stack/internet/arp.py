@@ -111,9 +111,10 @@ class NeighborCache:
     # --- looking up and sending
 
     def neighbor(self, address: bytes) -> Neighbor:
-        """The entry for a next hop, or a new one. Nothing is sent until a datagram is to be sent.
-        Broadcast and group addresses map to their station addresses without ARP (RFC 894, RFC 1112
-        section 6.4).
+        """The entry for a next hop, or a new one.
+
+        Nothing is sent until a datagram is to be sent. Broadcast and group addresses map to their
+        station addresses without ARP (RFC 894, RFC 1112 section 6.4).
         """
         known = self._entries.get(address)
         if known is not None:
@@ -301,8 +302,9 @@ class NeighborCache:
         return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
 
     def _is_on_link(self, address: bytes) -> bool:
-        """Whether it is on one of our networks, or link-local, which is on every link (RFC 3927
-        section 2.6.2).
+        """Whether it is on one of our networks, or link-local, which is on every link.
+
+        See RFC 3927 section 2.6.2.
         """
         return is_link_local(address) or any(prefix.contains(address) for prefix in self.addresses)
 
@@ -328,8 +330,9 @@ class NeighborCache:
                     self.transmit([neighbor.ethernet or b"", packet], now, waiting.offload)
 
     def _reply(self, request: ArpPacket, now: float) -> None:
-        """Answer by unicast: swap the fields and put our addresses in the sender's (RFC 826,
-        RFC 5227 2.5, 2.6).
+        """Answer by unicast: swap the fields and put our addresses in the sender's.
+
+        See RFC 826, RFC 5227 2.5, 2.6.
         """
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
         self.transmit_arp(reply, request.sender_mac, now)
@@ -380,8 +383,9 @@ class NeighborCache:
         self.transmit([ethernet_ii(target, self.mac, ethertype), packet.build()], now, b"")
 
     def _poll(self, neighbor: Neighbor, now: float) -> None:
-        """Ask the known station by unicast before the entry is given up (RFC 1122
-        section 2.3.2.1 (2)).
+        """Ask the known station by unicast before the entry is given up.
+
+        See RFC 1122 section 2.3.2.1 (2).
         """
         self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
 
@@ -494,8 +498,9 @@ class NeighborCache:
         neighbor.deadline = math.inf
 
     def forget(self, address: bytes) -> bool:
-        """Forget one neighbour, permanent or not, and what waits for it; returns whether it was
-        known.
+        """Forget one neighbour, permanent or not, and what waits for it.
+
+        Returns whether it was known.
         """
         neighbor = self._entries.get(address)
         if neighbor is None:

@@ -90,8 +90,9 @@ class Ping:
         """Do nothing: the request has been sent already."""
 
     def cancel(self) -> None:
-        """Stop waiting: `on_result` will not be called. Does nothing after the result or a first
-        `cancel`.
+        """Stop waiting: `on_result` will not be called.
+
+        Does nothing after the result or a first `cancel`.
         """
         self._client.forget(self)
 
@@ -197,10 +198,10 @@ class EchoClient:
         ping.on_result(reply)
 
     def receive_error(self, error: IcmpError, now: float) -> bool:
-        """Take an ICMP error that quotes an ICMP message of ours. Returns whether a waiting request
-        matches it.
+        """Take an ICMP error that quotes an ICMP message of ours.
 
-        An error that quotes an Echo Reply of ours is not believed: any host can make us send one.
+        Returns whether a waiting request matches it. An error that quotes an Echo Reply of ours is
+        not believed: any host can make us send one.
         """
         if error.quoted[0] != ECHO_REQUEST:
             return False

@@ -1,10 +1,9 @@
-"""The echo server (RFC 792, RFC 1122 section 3.2.2.6). Hosts that ping us repeatedly get a prepared
-path.
+"""The echo server (RFC 792, RFC 1122 section 3.2.2.6).
 
-A host that is pinged is idle as a rule. The code and data that an answer needs are then in none of
-the processor's caches, and an answer costs five times what it costs under load. A prepared path
-keeps that work small: the answer needs no route lookup, and the request does not pass through IP
-and ICMP input.
+Hosts that ping us repeatedly get a prepared path. A host that is pinged is idle as a rule. The code
+and data that an answer needs are then in none of the processor's caches, and an answer costs five
+times what it costs under load. A prepared path keeps that work small: the answer needs no route
+lookup, and the request does not pass through IP and ICMP input.
 
 The second request in a row from the same host prepares a path for it, and `answer` answers the
 requests that follow. A prepared path is used until its route or our addresses change. All of them
@@ -46,12 +45,11 @@ class EchoServer:
         self.reschedule: Callable[[], None] = noop
 
     def answered(self, received: Received) -> None:
-        """Note that IP and ICMP input have answered a request. The second in a row from one host
-        prepares a path.
+        """Note that IP and ICMP input have answered a request.
 
-        IP input has checked its addresses. Our own pings arrive by loopback and get no
-        prepared path. A request from the wire with our source address is spoofed: IP input must see
-        and reject it.
+        The second in a row from one host prepares a path. IP input has checked its addresses. Our
+        own pings arrive by loopback and get no prepared path. A request from the wire with our
+        source address is spoofed: IP input must see and reject it.
         """
         key = received.source + received.local
         if received.broadcast or received.options or key != self._last_key:

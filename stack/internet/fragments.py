@@ -207,8 +207,9 @@ class Reassembler:
         return self._complete(flow)
 
     def discard(self, header: Ipv4Header) -> None:
-        """Discard the fragments that have the key of a whole datagram which just came (RFC 791
-        section 3.2).
+        """Discard the fragments that have the key of a whole datagram which just came.
+
+        See RFC 791 section 3.2.
         """
         flow = self._flows.get((header.source, header.destination, header.protocol, header.identification))
         if flow is not None:
@@ -324,11 +325,10 @@ class Reassembler:
         return Reassembled(header, flow.quote, payload)
 
     def _codepoint(self, flow: Flow) -> int:
-        """The ECN codepoint of a datagram whose fragments have different ones (RFC 3168
-        section 5.3).
+        """The ECN codepoint of a datagram whose fragments have different ones.
 
-        CE in one fragment marks the datagram, unless another fragment is Not-ECT: then the datagram
-        is dropped.
+        See RFC 3168 section 5.3. CE in one fragment marks the datagram, unless another fragment is
+        Not-ECT: then the datagram is dropped.
         """
         if not flow.ecn & 1 << _CE:
             return _NOT_ECT if flow.ecn & 1 << _NOT_ECT else _ECT_0

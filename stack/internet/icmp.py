@@ -133,8 +133,9 @@ class Icmp:
         self._answer(received, reply)
 
     def _answer(self, received: Received, message: IcmpMessage) -> bool:
-        """Send an answer, with the request's route options where it has some; returns whether it
-        could be sent.
+        """Send an answer, with the request's route options where it has some.
+
+        Returns whether it could be sent.
         """
         destination, options = received.source, b""
         if received.options:
@@ -185,9 +186,9 @@ class Icmp:
             raise BadPacket("icmp_error_unmatched")
 
     def _redirect(self, received: Received, message: IcmpMessage, error: IcmpError) -> None:
-        """Take a Redirect. One that is not legal, or not from the current first hop, is discarded
-        (RFC 1122 3.2.2.2).
+        """Take a Redirect.
 
+        One that is not legal, or not from the current first hop, is discarded (RFC 1122 3.2.2.2).
         Two more checks are made, since anyone can forge a Redirect. It must quote a datagram that
         we have sent. And by default the new gateway must be one of a configured route (as with
         Linux's `secure_redirects`).

@@ -102,14 +102,16 @@ class IcmpOutput:
         self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
 
     def source_route_failed(self, received: Received) -> None:
-        """Report that the datagram's source route goes on from here: we forward nothing (RFC 1122
-        section 3.3.5).
+        """Report that the datagram's source route goes on from here: we forward nothing.
+
+        See RFC 1122 section 3.3.5.
         """
         self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
 
     def parameter_problem(self, received: Received, pointer: int) -> None:
-        """Report that the byte at `pointer` of the datagram's header is wrong (RFC 1122
-        section 3.2.2.5).
+        """Report that the byte at `pointer` of the datagram's header is wrong.
+
+        See RFC 1122 section 3.2.2.5.
         """
         self._about(received, icmp.parameter_problem(pointer, self._quote(received)))
 

@@ -71,13 +71,12 @@ class Ipv4Input:
     def receive(
         self, interface: Interface, packet: Buffer, now: float, link_broadcast: bool = False, checksum_ok: bool = False
     ) -> None:
-        """Take one packet, which begins with its IP header. Bytes after its total length are
-        padding.
+        """Take one packet, which begins with its IP header.
 
-        `link_broadcast`: the frame was addressed to a group or to all stations. `checksum_ok`: the
-        link vouches for the transport checksum (it has verified it, or the packet comes from this
-        machine with a partial one). A super-frame of UDP datagrams is split, and each datagram is
-        taken and counted.
+        Bytes after its total length are padding. `link_broadcast`: the frame was addressed to a
+        group or to all stations. `checksum_ok`: the link vouches for the transport checksum (it has
+        verified it, or the packet comes from this machine with a partial one). A super-frame of UDP
+        datagrams is split, and each datagram is taken and counted.
         """
         counters = self.counters
         try:

@@ -38,8 +38,9 @@ from stack.wire.ipv4_options import SOURCE_ROUTES, find_error, split
 
 
 def _may_be_sent(options: bytes) -> bool:
-    """Whether raw options are padded, well formed, and hold at most one source route (RFC 1122
-    section 3.2.1.8 (c)).
+    """Whether raw options are padded, well formed, and hold at most one source route.
+
+    See RFC 1122 section 3.2.1.8 (c).
     """
     if not options:
         return True
@@ -364,12 +365,12 @@ class Ipv4Output:
     def lower_mtu(
         self, destination: bytes, mtu: int, now: float, for_s: float | None = None, protocol: int | None = None
     ) -> None:
-        """Note that packets of more than `mtu` bytes do not arrive at `destination` (RFC 1191
-        section 6.2).
+        """Note that packets of more than `mtu` bytes do not arrive at `destination`.
 
-        The entry is kept for `for_s` seconds, or for the configured time. With `protocol` it
-        applies to the datagrams of that protocol alone. Each protocol has its own table, so that
-        forged entries of one protocol take no room from the verified entries of another.
+        See RFC 1191 section 6.2. The entry is kept for `for_s` seconds, or for the configured time.
+        With `protocol` it applies to the datagrams of that protocol alone. Each protocol has its
+        own table, so that forged entries of one protocol take no room from the verified entries of
+        another.
         """
         table = self.path_mtus if protocol is None else self._mtus_of.setdefault(protocol, PathMtus(self.config))
         if table.lower(destination, mtu, now, for_s):
@@ -413,8 +414,9 @@ class Ipv4Output:
             self.reschedule()
 
     def on_deadline(self, now: float) -> None:
-        """Forget expired path MTUs (RFC 1191 section 6.3) and redirects (RFC 1122
-        section 3.3.1.4).
+        """Forget expired path MTUs (RFC 1191 section 6.3) and redirects.
+
+        See RFC 1122 section 3.3.1.4.
         """
         if now < self.deadline:
             return

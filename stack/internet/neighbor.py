@@ -1,8 +1,7 @@
-"""A neighbour: an address on the link, and what is known of the station that has it. See RFC 1122
-section 2.3.2.
+"""A neighbour: an address on the link, and what is known of the station that has it.
 
-A path keeps a reference to its neighbour, so that it can send without a lookup. `ethernet` is the
-link header, or None while there is none.
+See RFC 1122 section 2.3.2. A path keeps a reference to its neighbour, so that it can send without a
+lookup. `ethernet` is the link header, or None while there is none.
 """
 
 from __future__ import annotations
@@ -126,11 +125,11 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class NeighborRecord:
-    """A row of the cache, as the user reads it. `age_s` is the time since the entry was last
-    confirmed.
+    """A row of the cache, as the user reads it.
 
-    `state` is that of the entry, or "published" for a proxy entry: requests for the address are
-    answered with `mac`. `waiting` is the number of datagrams that wait for the station address.
+    `age_s` is the time since the entry was last confirmed. `state` is that of the entry, or
+    "published" for a proxy entry: requests for the address are answered with `mac`. `waiting` is
+    the number of datagrams that wait for the station address.
     """
 
     address: str

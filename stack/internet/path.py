@@ -218,18 +218,18 @@ class Path:
             self.user.path_failed(error)
 
     def confirm(self, now: float) -> None:  # hot
-        """Give positive advice: a packet sent by this path has arrived (RFC 1122
-        section 3.3.1.4).
+        """Give positive advice: a packet sent by this path has arrived.
+
+        See RFC 1122 section 3.3.1.4.
         """
         self.neighbor.positive_advice_at = now
 
     def suspect(self, now: float, sent_at: float = inf, genuine: bool = True) -> None:
-        """Give negative advice: packets, the last of them sent at `sent_at`, do not seem to arrive
-        (RFC 9293 3.8.3).
+        """Give negative advice: packets, the last of them sent at `sent_at`, do not seem to arrive.
 
-        A Redirect for this destination is forgotten, and the next hop's station address is asked
-        for again. The advice is not `genuine` if the peer may not exist: any host can send a SYN
-        from a forged address.
+        See RFC 9293 3.8.3. A Redirect for this destination is forgotten, and the next hop's station
+        address is asked for again. The advice is not `genuine` if the peer may not exist: any host
+        can send a SYN from a forged address.
         """
         self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors

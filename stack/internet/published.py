@@ -55,11 +55,10 @@ class Published:
         return len(self.proxies) + len(self.stations)
 
     def answer_for(self, request: ArpPacket, now: float) -> bool:
-        """Answer a request for an address that is not ours; returns whether there is a proxy entry
-        for it.
+        """Answer a request for an address that is not ours.
 
-        The station that has the address, or claims to have it, gets no answer: it would see a
-        conflict (RFC 5227).
+        Returns whether there is a proxy entry for it. The station that has the address, or claims
+        to have it, gets no answer: it would see a conflict (RFC 5227).
         """
         if request.target_ip not in self.proxies:
             return False

@@ -191,11 +191,10 @@ class RoutingTable:
         return self._dead_until.get(route.gateway, now) <= now
 
     def gateway_failed(self, gateway: bytes, now: float) -> None:
-        """Prefer other gateways to this one for a while: it did not answer ARP (RFC 1122
-        section 3.3.1.4).
+        """Prefer other gateways to this one for a while: it did not answer ARP.
 
-        Redirects to it are forgotten: "the IP layer can immediately switch to a default gateway"
-        (3.3.1.5).
+        See RFC 1122 section 3.3.1.4. Redirects to it are forgotten: "the IP layer can immediately
+        switch to a default gateway" (3.3.1.5).
         """
         self._redirects = {host: route for host, route in self._redirects.items() if route.gateway != gateway}
         self._dead_until = {known: until for known, until in self._dead_until.items() if until > now}

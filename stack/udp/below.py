@@ -93,8 +93,7 @@ class OpenPath(Protocol):
 
 
 EphemeralPort = Callable[[bytes, Address | None, Callable[[int], bool]], int]
-"""`(local address, remote or None, is_free)` returns a port for which `is_free(port)` is true
-(RFC 6056).
+"""`(local address, remote or None, is_free)` returns a port for which `is_free(port)` is true.
 
-Raises OSError EADDRINUSE when there is none.
+See RFC 6056. Raises OSError EADDRINUSE when there is none.
 """

@@ -24,11 +24,10 @@ MAX_PAYLOAD = 65535 - 20 - HEADER_LENGTH
 
 @dataclass(slots=True)
 class Datagram:
-    """A received datagram: its payload, its sender, and what applications may ask for (RFC 1122
-    section 4.1.3.5).
+    """A received datagram: its payload, its sender, and what applications may ask for.
 
-    `local` is the specific-destination address: the address of ours to answer from. `destination`
-    is the address in the header, which may be a broadcast address.
+    See RFC 1122 section 4.1.3.5. `local` is the specific-destination address: the address of ours
+    to answer from. `destination` is the address in the header, which may be a broadcast address.
     """
 
     data: bytes
@@ -108,12 +107,12 @@ class Endpoint:
     # --- addresses
 
     def bind(self, local: Address) -> None:
-        """Bind to a local address and port. ANY stands for all our addresses; for port 0 a port is
-        chosen.
+        """Bind to a local address and port.
 
-        As in BSD, an endpoint bound to ANY receives broadcasts, and one bound to a single address
-        does not. An endpoint bound to BROADCAST receives only broadcasts. Raises OSError: EINVAL
-        (bound already), EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        ANY stands for all our addresses; for port 0 a port is chosen. As in BSD, an endpoint bound
+        to ANY receives broadcasts, and one bound to a single address does not. An endpoint bound to
+        BROADCAST receives only broadcasts. Raises OSError: EINVAL (bound already), EADDRNOTAVAIL,
+        EADDRINUSE, EBADF.
         """
         self._check_open()
         if self.local[1]:
@@ -122,11 +121,10 @@ class Endpoint:
         self.wildcard = local[0] == ANY
 
     def connect(self, remote: Address, now: float) -> None:
-        """Connect to one peer: datagrams from others are not for this endpoint (RFC 1122
-        section 4.1.3.5, BSD).
+        """Connect to one peer: datagrams from others are not for this endpoint.
 
-        Port 0 stands for all ports of the peer, as in Linux. Programs use it to learn which address
-        of ours the route prefers.
+        See RFC 1122 section 4.1.3.5, BSD. Port 0 stands for all ports of the peer, as in Linux.
+        Programs use it to learn which address of ours the route prefers.
 
         Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """
@@ -199,12 +197,11 @@ class Endpoint:
         return len(data)
 
     def gather(self, data: Buffer, remote: Address | None, now: float, *, more: bool) -> int:
-        """Add a part to a datagram; returns the number of bytes. Without `more`, send the datagram
-        (MSG_MORE).
+        """Add a part to a datagram; returns the number of bytes.
 
-        As in Linux, the `remote` of the first part is the destination (None: the connected peer),
-        and a later `connect` changes it. Raises as `send` and `send_to` for the length so far; then
-        the datagram is discarded.
+        Without `more`, send the datagram (MSG_MORE). As in Linux, the `remote` of the first part is
+        the destination (None: the connected peer), and a later `connect` changes it. Raises as
+        `send` and `send_to` for the length so far; then the datagram is discarded.
         """
         if self.gathered is None:
             if remote is None:
@@ -269,8 +266,9 @@ class Endpoint:
         return self._sent.get(remote, 0)
 
     def set_options(self, options: bytes) -> None:
-        """Set the raw IP options, padded to 4 bytes, of the datagrams to come (RFC 1122
-        section 4.1.3.2).
+        """Set the raw IP options, padded to 4 bytes, of the datagrams to come.
+
+        See RFC 1122 section 4.1.3.2.
         """
         self.options = options
         self._close_paths()
@@ -372,10 +370,10 @@ class Endpoint:
         """Do nothing: IP fragments datagrams that are larger than the new MTU."""
 
     def address_gone(self, address: bytes, error: int) -> None:
-        """An address is no longer ours. An endpoint bound to it reports the error; others choose a
-        new source.
+        """An address is no longer ours.
 
-        The endpoint stays bound, since the address may come back.
+        An endpoint bound to it reports the error; others choose a new source. The endpoint stays
+        bound, since the address may come back.
         """
         for key in [key for key, path in self._paths.items() if path.source == address]:
             self._paths.pop(key).close()

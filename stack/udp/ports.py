@@ -116,8 +116,9 @@ class UdpPorts:
     # --- ports
 
     def claim(self, port: int, take: Claim) -> None:
-        """Reserve a port for the host itself: `take` gets all its datagrams. Raises OSError
-        EADDRINUSE.
+        """Reserve a port for the host itself: `take` gets all its datagrams.
+
+        Raises OSError EADDRINUSE.
         """
         if port in self._bound or port in self._claimed:
             raise os_error(errno.EADDRINUSE)

@@ -19,8 +19,9 @@ LOOPBACK = b"\x7f\x00\x00\x01"
 ALL_HOSTS = b"\xe0\x00\x00\x01"
 """224.0.0.1: every multicast-capable host on this link (RFC 1112 section 4)."""
 LINK_LOCAL_BROADCAST = b"\xa9\xfe\xff\xff"
-"""169.254.255.255: every host on this link, also those with a routable address (RFC 3927
-section 2.6.2).
+"""169.254.255.255: every host on this link, also those with a routable address.
+
+See RFC 3927 section 2.6.2.
 """
 MAC_BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 MAC_ZERO = bytes(6)
@@ -135,8 +136,9 @@ def is_group_mac(mac: Buffer) -> bool:
 
 
 def multicast_mac(address: Buffer) -> bytes:
-    """The Ethernet group address for an IPv4 group: the low 23 bits under 01-00-5e (RFC 1112
-    section 6.4).
+    """The Ethernet group address for an IPv4 group: the low 23 bits under 01-00-5e.
+
+    See RFC 1112 section 6.4.
     """
     return bytes((0x01, 0x00, 0x5E, address[1] & 0x7F, address[2], address[3]))
 

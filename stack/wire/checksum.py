@@ -23,25 +23,23 @@ WORTH_FOLDING = 400  # bytes; for shorter data a division alone is faster
 
 
 def ones_sum(data: Buffer) -> int:
-    """The sum of the 16-bit words of `data` modulo 65535. An odd last byte is padded with a zero
-    byte.
+    """The sum of the 16-bit words of `data` modulo 65535.
 
-    The result is 0..65534: a one's complement sum of 0xFFFF comes out as 0. Partial sums may be
-    added in this form, since both values are zero in one's complement. `internet_checksum` computes
-    the exact field.
+    An odd last byte is padded with a zero byte. The result is 0..65534: a one's complement sum of
+    0xFFFF comes out as 0. Partial sums may be added in this form, since both values are zero in
+    one's complement. `internet_checksum` computes the exact field.
     """
     total = int.from_bytes(data, "big")
     return (total << 8 if len(data) & 1 else total) % 65535
 
 
 def folded(total: int) -> int:  # hot
-    """A shorter number that has the same remainder modulo 65535. For data about as long as an
-    Ethernet frame.
+    """A shorter number that has the same remainder modulo 65535.
 
-    Python's division of a long number is much slower than an addition. So the upper half of the
-    number is added to the lower half before the division, and then the halves of that sum in the
-    same way. The halves are whole 16-bit words long, so that the remainder is unchanged. This takes
-    two thirds of the time.
+    For data about as long as an Ethernet frame. Python's division of a long number is much slower
+    than an addition. So the upper half of the number is added to the lower half before the
+    division, and then the halves of that sum in the same way. The halves are whole 16-bit words
+    long, so that the remainder is unchanged. This takes two thirds of the time.
     """
     total = (total >> _HALF) + (total & _HALF_ONES)
     return (total >> _QUARTER) + (total & _QUARTER_ONES)
@@ -75,12 +73,11 @@ def verify(data: Buffer, initial: int = 0) -> bool:
 
 
 def pseudo_sum(source: bytes, destination: bytes, protocol: int, length: int) -> int:
-    """The sum of the pseudo-header that TCP and UDP put before their own bytes (RFC 9293
-    section 3.1, RFC 768).
+    """The sum of the pseudo-header that TCP and UDP put before their own bytes.
 
-    `length` is that of the transport header and payload, in bytes. Addresses have 4 bytes. (They
-    may have 16: RFC 8200 section 8.1 sums the same fields, with larger ones for addresses and
-    length.)
+    See RFC 9293 section 3.1, RFC 768. `length` is that of the transport header and payload, in
+    bytes. Addresses have 4 bytes. (They may have 16: RFC 8200 section 8.1 sums the same fields,
+    with larger ones for addresses and length.)
 
         0        7 8       15 16      23 24      31
         +----------+----------+----------+----------+

@@ -1,6 +1,6 @@
-"""The DHCP message. See RFC 2131 section 2, RFC 951 (BOOTP, which has the same format), RFC 2132
-(options).
+"""The DHCP message.
 
+See RFC 2131 section 2, RFC 951 (BOOTP, which has the same format), RFC 2132 (options).
 `DhcpMessage.options` has the options in the order of the wire, not put together.
 `DhcpMessage.values` puts them together: it includes the options in the overloaded fields `file` and
 `sname` (RFC 2132 section 9.3), and it joins long values that were split into several options
@@ -84,10 +84,10 @@ Option = tuple[int, bytes]
 
 
 def split(raw: Buffer) -> tuple[Option, ...]:
-    """The options in a field, in order, as (code, data). Pad has no data; the data of end is all
-    the bytes after it.
+    """The options in a field, in order, as (code, data).
 
-    Raises BadPacket dhcp_bad_options when an option reaches past the field.
+    Pad has no data; the data of end is all the bytes after it. Raises BadPacket dhcp_bad_options
+    when an option reaches past the field.
     """
     options: list[Option] = []
     offset, size = 0, len(raw)
@@ -126,8 +126,9 @@ def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
 
 
 def _is_repeated(code: int, pieces: list[bytes]) -> bool:
-    """Whether each piece is the whole value, sent repeatedly, instead of a part of a long value
-    (RFC 3396).
+    """Whether each piece is the whole value, sent repeatedly, instead of a part of a long value.
+
+    See RFC 3396.
     """
     return len(pieces[0]) == FIXED_LENGTHS.get(code) and pieces.count(pieces[0]) == len(pieces)
 

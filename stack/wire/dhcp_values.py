@@ -1,7 +1,6 @@
-"""Parsers for two DHCP options: classless routes (RFC 3442) and lists of domain names (RFC 1035
-section 4.1.4).
+"""Parsers for two DHCP options: classless routes (RFC 3442) and lists of domain names.
 
-`stack/dhcp/options.py` decides which of these values the client uses.
+See RFC 1035 section 4.1.4. `stack/dhcp/options.py` decides which of these values the client uses.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ _LABEL_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 
 def classless_routes(data: Buffer) -> tuple[tuple[Prefix, bytes], ...]:
-    """Parse option 121. Each route has the width of its mask, the significant octets of the subnet,
-    and the router.
+    """Parse option 121.
 
+    Each route has the width of its mask, the significant octets of the subnet, and the router.
     Returns (destination, router) of each; destination bits outside the mask are cleared. Raises
     BadPacket dhcp_bad_options for a width over 32, for a truncated route, and for an empty option.
     """
@@ -46,11 +45,11 @@ def is_label(label: bytes) -> bool:
 
 
 def names(data: bytes, most: int) -> tuple[str, ...]:
-    """Parse a list of domain names, compressed as in DNS. A pointer counts from the first byte of
-    the value.
+    """Parse a list of domain names, compressed as in DNS.
 
-    A pointer must lead backwards, so that there can be no loop. Returns the names before the first
-    malformed one, without duplicates, at most `most` of them.
+    A pointer counts from the first byte of the value. A pointer must lead backwards, so that there
+    can be no loop. Returns the names before the first malformed one, without duplicates, at most
+    `most` of them.
     """
     found: dict[str, None] = {}
     offset = 0

@@ -184,8 +184,9 @@ def ethernet_ii(destination: bytes, source: bytes, ethertype: int) -> bytes:
 
 
 def snap_header(destination: bytes, source: bytes, ethertype: int, payload_length: int) -> EthernetHeader:
-    """The 802.3 header with LLC and SNAP for a payload of `payload_length` bytes, at most 1492
-    (RFC 1042).
+    """The 802.3 header with LLC and SNAP for a payload of `payload_length` bytes, at most 1492.
+
+    See RFC 1042.
     """
     llc = LlcHeader(LLC_SNAP_SAP, LLC_SNAP_SAP, LLC_UNNUMBERED_INFORMATION, OUI_ETHERTYPE, ethertype)
     return EthernetHeader(destination, source, ethertype, (), len(llc.build()) + payload_length, llc)

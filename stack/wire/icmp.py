@@ -206,8 +206,9 @@ def echo_request(identifier: int, sequence: int, data: Buffer = b"") -> IcmpMess
 
 
 def echo_reply(identifier: int, sequence: int, data: Buffer = b"") -> IcmpMessage:
-    """RFC 792, type 0: the request's identifier, sequence number and all of its data (RFC 1122
-    section 3.2.2.6).
+    """RFC 792, type 0: the request's identifier, sequence number and all of its data.
+
+    See RFC 1122 section 3.2.2.6.
     """
     return IcmpMessage(ECHO_REPLY, 0, _TWO_WORDS.pack(identifier, sequence), bytes(data))
 

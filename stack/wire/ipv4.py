@@ -118,8 +118,9 @@ class Ipv4Header:
 
     @property
     def service(self) -> int:
-        """The four bits after the precedence: 8 low delay, 4 throughput, 2 reliability, 1 low
-        cost (RFC 1349).
+        """The four bits after the precedence: 8 low delay, 4 throughput, 2 reliability, 1 low cost.
+
+        See RFC 1349.
         """
         return self.tos >> 1 & 0x0F
 

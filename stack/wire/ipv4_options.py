@@ -1,6 +1,6 @@
-"""IPv4 options. See RFC 791 section 3.1, RFC 1122 section 3.2.1.8, RFC 2113 (router alert),
-RFC 1108 (security).
+"""IPv4 options.
 
+See RFC 791 section 3.1, RFC 1122 section 3.2.1.8, RFC 2113 (router alert), RFC 1108 (security).
 `split` and `join` keep every byte and its order. `Route`, `Timestamps` and `Security` parse the
 data of the options that have fields. `find_error` finds the wrong byte, for the pointer of a
 Parameter Problem.
@@ -125,10 +125,9 @@ def pad(raw: Buffer) -> bytes:
 
 
 def copied_options(raw: Buffer) -> bytes:
-    """The options that the second and later fragments of a datagram carry, padded (RFC 791
-    section 3.2).
+    """The options that the second and later fragments of a datagram carry, padded.
 
-    Raises BadPacket ipv4_bad_option.
+    See RFC 791 section 3.2. Raises BadPacket ipv4_bad_option.
     """
     return pad(join([option for option in split(raw) if option.copied]))
 
@@ -350,7 +349,8 @@ class Security:
 
 
 def router_alert(value: int = 0) -> Ipv4Option:
-    """The option that asks every router to examine the datagram (RFC 2113, which defines only
-    the value 0).
+    """The option that asks every router to examine the datagram.
+
+    See RFC 2113, which defines only the value 0.
     """
     return Ipv4Option(ROUTER_ALERT, value.to_bytes(2, "big"))

@@ -1,5 +1,7 @@
-"""TCP options. See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps),
-RFC 2018 (SACK), RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
+"""TCP options.
+
+See RFC 9293 section 3.2 (end, no-op, MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK),
+RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
 
 There are two views of the same bytes. `split` and `join` keep every byte and its order.
 `parse_options` and `build_options` convert the options that we know to and from `TcpOptions`.
@@ -46,8 +48,9 @@ OPTION_NAMES: dict[int, str] = {
 MAX_LENGTH = 40
 MAX_SACK_BLOCKS = 4
 COOKIE_LENGTHS = (0, 4, 6, 8, 10, 12, 14, 16)
-"""The lengths of a Fast Open cookie: 0 to request one, or an even number from 4 to 16 (RFC 7413
-section 4.1.1).
+"""The lengths of a Fast Open cookie: 0 to request one, or an even number from 4 to 16.
+
+See RFC 7413 section 4.1.1.
 """
 
 _MSS = struct.Struct("!H")
@@ -82,8 +85,9 @@ NO_OPTIONS = TcpOptions()
 
 
 def split(raw: Buffer) -> list[tuple[int, bytes]]:
-    """The options in order as (kind, data). No-op has no data; the data of end is all the padding
-    after it.
+    """The options in order as (kind, data).
+
+    No-op has no data; the data of end is all the padding after it.
 
     +--------+--------+-----------------+
     |  Kind  | Length | Length - 2 data |   and kinds 0 and 1 are one byte each

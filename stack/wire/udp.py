@@ -56,10 +56,10 @@ class UdpHeader:
 
 
 def build_datagram(source_port: int, destination_port: int, payload: Buffer, pseudo: int) -> bytes:
-    """A whole datagram with its checksum. `pseudo` is the pseudo-header's sum, with the length
-    (`pseudo_sum`).
+    """A whole datagram with its checksum.
 
-    A checksum of zero is sent as 0xFFFF, since zero means that there is none (RFC 768).
+    `pseudo` is the pseudo-header's sum, with the length (`pseudo_sum`). A checksum of zero is sent
+    as 0xFFFF, since zero means that there is none (RFC 768).
     """
     length = HEADER_LENGTH + len(payload)
     datagram = _HEADER.pack(source_port, destination_port, length, 0) + payload

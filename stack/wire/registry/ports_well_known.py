@@ -1,7 +1,6 @@
-"""Ports 0 to 1023, by protocol: "Service Name and Transport Protocol Port Number Registry"
-(RFC 6335).
+"""Ports 0 to 1023, by protocol: "Service Name and Transport Protocol Port Number Registry".
 
-Names are IANA's; other common uses are in parentheses. Unassigned ports have no row.
+See RFC 6335. Names are IANA's; other common uses are in parentheses. Unassigned ports have no row.
 """
 
 WELL_KNOWN_PORTS = """
