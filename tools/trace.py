@@ -23,10 +23,12 @@ class Teller:
         self._offload = offload
         self._clock = clock
         self._first: float | None = None
+        self.mtu: int | None = None
+        """To be set by the owner, where it is known: a packet above it is called a super-frame."""
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
         """A frame came "in" or went "out"."""
-        lines = stack.show(frame, offload=self._offload)
+        lines = stack.show(frame, offload=self._offload, mtu=self.mtu)
         self._say(f"{self._time(now)} {ARROWS.get(direction, '?')} {lines[0] if lines else ''}")
         for line in lines[1:]:
             self._say(f"{'':12}   {line}")

@@ -20,6 +20,7 @@ from .options import Options
 from .trace import Teller
 from .voice import Failed, complain, report, say
 
+WAITING_S = 5.0  # between two lines that say that there is no address yet
 NODE = "/dev/net/tun"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -58,10 +59,15 @@ async def serving(
         if dhcp is not None:
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
-            await first_address(host)
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(telling_wait, tap.name)
+                await first_address(host)
+                waiting.cancel_scope.cancel()
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
         impaired = "" if options.impair is None else f", impaired {options.impair.text}"
-        ready(f"ready: {address(host)} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}")
+        own = address(host)
+        note = without_server(own) if dhcp is not None else ""
+        ready(f"ready: {own} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}{note}")
         task_status.started()
         if dhcp is not None:
             nursery.start_soon(telling_leases, host)
@@ -72,6 +78,20 @@ def address(host: stack.Host) -> str:
     """The host's address, a link-local one only if there is no other; "no address" while it has none."""
     own = [text.partition("/")[0] for interface in host.interfaces() for text in interface.addresses]
     return min(own, key=lambda text: text.startswith("169.254."), default="no address")
+
+
+def without_server(address: str) -> str:
+    """What to add to an address when it says that no server has given one."""
+    return "; link-local (RFC 3927): no DHCP server has given an address" if address.startswith("169.254.") else ""
+
+
+async def telling_wait(tap: str) -> None:
+    """Say every few seconds that there is no address yet, and since when."""
+    since, began = trio.current_time(), time.strftime("%H:%M:%S")
+    while True:
+        await trio.sleep(WAITING_S)
+        waited_s = trio.current_time() - since
+        say(f"waiting: {tap} has had no address since {began}, {waited_s:.0f} s: DHCP servers are asked")
 
 
 async def first_address(host: stack.Host) -> None:
@@ -101,7 +121,7 @@ async def telling_addresses(host: stack.Host) -> None:
         interfaces = await host.wait_interfaces_change(interfaces)
         if address(host) != told:
             told = address(host)
-            say(f"address: {told}")
+            say(f"address: {told}{without_server(told)}")
 
 
 def local_time(at: float | None, epoch_s: float) -> str:
@@ -176,6 +196,8 @@ async def on_tap(
                     acd=None if options.address is None else options.acd,
                     dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
                 )
+                if isinstance(trace, Teller):
+                    trace.mtu = link.mtu
                 give_up_rights(options)  # nothing has been awaited: no frame was read before
             await host.wait_ready(link)
             if capture is not None and capture.error:

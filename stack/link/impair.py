@@ -217,8 +217,9 @@ class Impaired(LinkWrapper):
     `outgoing` and `incoming` say what happens in each direction; the default is a perfect wire. The
     shorthand `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both
     directions. Each direction has a random generator of its own, made from `seed`, so that the
-    frames of one direction do not influence the other. A predicate given in the shorthand is called
-    for both directions: if it counts, it counts their frames together.
+    frames of one direction do not influence the other. The default is the link's own seed (see
+    `Ethernet`), or 0 where it has none. A predicate given in the shorthand is called for both
+    directions: if it counts, it counts their frames together.
 
     The attributes `outgoing` and `incoming` are `Direction`s: they count what happened, and their
     `impairment` may be replaced at any time. `write` returns True for a frame that the wire lost,
@@ -233,7 +234,7 @@ class Impaired(LinkWrapper):
         *,
         outgoing: Impairment | None = None,
         incoming: Impairment | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         **both: Unpack[Fields],
     ) -> None:
         super().__init__(link)
@@ -245,9 +246,10 @@ class Impaired(LinkWrapper):
         if link.offload != NO_OFFLOAD:
             raise ValueError(f"{link.name} is open and offloads: wrap it in Impaired before it is opened")
         link.may_offload = False
+        chosen = (self.seed or 0) if seed is None else seed
         # A text seeds the generator in the same way for every PYTHONHASHSEED.
-        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{seed} outgoing"))
-        self.incoming = Direction(incoming or Impairment(**both), Random(f"{seed} incoming"))
+        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{chosen} outgoing"))
+        self.incoming = Direction(incoming or Impairment(**both), Random(f"{chosen} incoming"))
         self.offload = NO_OFFLOAD
         self.rx_gso_size = 0
         self.may_offload = False

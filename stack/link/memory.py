@@ -12,6 +12,7 @@ import errno
 import math
 from collections import deque
 from collections.abc import Callable
+from random import Random
 
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, check_station_address
 from stack.link.loan import Loan
@@ -51,6 +52,8 @@ class MemoryLink:
         self.queue_dropped = 0
         self.too_long = 0
         self.is_open = False
+        self.seed: str | None = None
+        self.random: Random | None = None
         # A VLAN tag does not count against the MTU, as on real interfaces (IEEE 802.3 clause 3.2.7).
         self._longest_frame = mtu + (ip_offset + VLAN_TAG if ip_offset else 0)
         self._queue: deque[bytes] = deque()
@@ -132,13 +135,22 @@ class Ethernet:
     Frames are padded with zeros to Ethernet's minimum unless `pad` is off. The padding exposes a
     host that takes the length of the frame for that of the packet.
 
-    >>> ethernet = Ethernet()
+    With a `seed`, a number or a text, the network repeats. A host that is opened on a port of it
+    draws from the seed what it would otherwise draw from the operating system: sequence numbers,
+    ports, waits. `Impaired` around a port draws from the seed, too. Under trio's `MockClock` the
+    same program then sends the same frames at the same times in every run. Each port has random
+    numbers of its own, by the order of the ports.
+
+    >>> ethernet = Ethernet(seed=7)
     >>> ours, theirs = ethernet.attach(), ethernet.attach()
     """
 
-    def __init__(self, *, pad: bool = True) -> None:
+    def __init__(self, *, pad: bool = True, seed: int | str | None = None) -> None:
+        if seed is not None and not isinstance(seed, int | str):
+            raise TypeError(f"a seed is a number or a text, not {seed!r}")
         self.ports: list[EthernetPort] = []
         self._pad = pad
+        self._seed = seed
 
     def attach(
         self, name: str | None = None, mac: bytes | None = None, *, mtu: int = 1500, queue_limit: int = QUEUE_LIMIT
@@ -154,6 +166,10 @@ class Ethernet:
             mac = bytes((2, 0)) + number.to_bytes(4, "big")
         check_station_address(mac)
         port = EthernetPort(self, name or f"ethernet{number}", mac, mtu, queue_limit)
+        if self._seed is not None:
+            # A text seeds the generator in the same way for every PYTHONHASHSEED.
+            port.seed = f"{self._seed} {number}"
+            port.random = Random(f"{port.seed} host")
         self.ports.append(port)
         return port
 

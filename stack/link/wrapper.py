@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from random import Random
 
 from stack.link.device import Link
 from stack.link.memory import check_link
@@ -18,6 +19,8 @@ class LinkWrapper:
         self._wake: Callable[[], None] | None = None
         self.rx_checksum_ok = False
         self.deadline = math.inf
+        self.seed: str | None = getattr(link, "seed", None)
+        self.random: Random | None = getattr(link, "random", None)
         self._copy_attributes()
 
     def _copy_attributes(self) -> None:

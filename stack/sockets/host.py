@@ -30,6 +30,7 @@ from stack.sockets import suspension, time_of_day
 from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp, warn
+from stack.sockets.repeat import random_bytes, repeat_order
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import AddressClaimed, AddressLost, Runner, need_trio
 from stack.sockets.serve import serve_listeners
@@ -399,6 +400,7 @@ def with_memory(config: Config) -> Config:
 
 
 def make_core(
+    link: Link | None,
     config: Config | None,
     random: Callable[[int], bytes] | None,
     raise_errors: bool,
@@ -410,7 +412,7 @@ def make_core(
     TypeError for an argument of another kind.
     """
     config = Config() if config is None else config
-    random = os.urandom if random is None else random
+    random = random_bytes(link) if random is None else random
     check_config(config)
     check_random(random)
     if report is not None:
@@ -460,8 +462,9 @@ async def open_host(
 
     For tests and tools:
 
-    - `random(n)` gives n bytes that no other host can guess; by default they come from the operating system. With
-      `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and times in every run.
+    - `random(n)` gives n bytes that no other host can guess; by default they come from the operating system, or from
+      the seed of `link` (`stack.Ethernet(seed=7)`). With `random=random.Random(7).randbytes` the host chooses the same
+      sequence numbers, ports and times in every run.
     - `trace` sees every frame and every event: an object with the two methods of `stack.Trace`.
     - `report(text)` is told of a bug in the protocol code, which costs one packet; with `raise_errors` the bug ends
       the program instead.
@@ -473,9 +476,10 @@ async def open_host(
     need_trio()
     if link is None and (address is not None or gateway is not None):
         raise ValueError("an address or a gateway needs a link to go with")
-    core = make_core(config, random, raise_errors, report, trace)
+    core = make_core(link, config, random, raise_errors, report, trace)
     clock = suspension.boottime if boottime is None else boottime
     check_function("boottime", clock, "that returns seconds, such as time.monotonic")
+    repeat_order(link)
     async with running(core, clock, report) as host:
         if link is not None:
             addresses = [] if address is None else [address]

@@ -38,19 +38,24 @@ MAX_SHOWN = 64
 _INDENT = "    "
 
 
-def show(frame: Buffer, *, link: Literal["ethernet", "ip"] = "ethernet", offload: bool = False) -> list[str]:
+def show(
+    frame: Buffer, *, link: Literal["ethernet", "ip"] = "ethernet", offload: bool = False, mtu: int | None = None
+) -> list[str]:
     """One readable line per layer of a frame from an Ethernet or a bare-IP link.
 
     `offload` says that the frame comes from or goes to a device with checksum offload. Then a
     partial checksum, which is only the pseudo-header's sum, is not reported as wrong. A datagram
     quoted in an ICMP error follows the message, indented.
+
+    `mtu` is the link's, in bytes. With it, a packet that is longer is called a super-frame: the
+    device cuts it up, or has joined segments.
     """
     lines: list[str] = []
     view = memoryview(frame)
     if link == "ethernet":
-        _ethernet(view, lines, offload)
+        _ethernet(view, lines, offload, mtu)
     else:
-        _ip(view, lines, offload)
+        _ip(view, lines, offload, mtu)
     return lines
 
 
@@ -83,7 +88,7 @@ def _checksum(found: int, right: bool, partial: int | None = None) -> str:
     if right:
         return ""
     if partial is not None and found % 0xFFFF == partial % 0xFFFF:
-        return ", partial checksum"
+        return ", checksum left to the device"
     return f", WRONG CHECKSUM 0x{found:04x}"
 
 
@@ -91,7 +96,7 @@ def _mac(mac: bytes) -> str:
     return "broadcast" if mac == MAC_BROADCAST else format_mac(mac)
 
 
-def _ethernet(frame: memoryview, lines: list[str], offload: bool) -> None:
+def _ethernet(frame: memoryview, lines: list[str], offload: bool, mtu: int | None) -> None:
     try:
         header = ethernet.EthernetHeader.parse(frame)
     except BadPacket as error:
@@ -109,7 +114,7 @@ def _ethernet(frame: memoryview, lines: list[str], offload: bool) -> None:
         _llc(header.llc, kind, lines)
     payload = header.payload(frame)
     if header.ethertype == ETHERTYPE_IPV4 or header.ethertype == ETHERTYPE_IPV6:
-        end = _ip(payload, lines, offload)
+        end = _ip(payload, lines, offload, mtu)
         if len(payload) > end and any(payload[end:]):
             lines.append(f"padding {_bytes(payload[end:])}")
     elif header.ethertype in (ETHERTYPE_ARP, ETHERTYPE_RARP):
@@ -152,7 +157,7 @@ def _arp(data: memoryview, lines: list[str], name: str) -> None:
     lines.append(f"{name} {operation}, {detail}")
 
 
-def _ip(packet: memoryview, lines: list[str], offload: bool) -> int:
+def _ip(packet: memoryview, lines: list[str], offload: bool, mtu: int | None) -> int:
     """Show a packet that starts with an IP header.
 
     Returns the offset of the end of the datagram.
@@ -164,10 +169,10 @@ def _ip(packet: memoryview, lines: list[str], offload: bool) -> int:
     if version != 4:
         lines.append(f"IP version {version} ({IP_VERSIONS.get(version, 'unassigned')}) {_bytes(packet)}")
         return len(packet)
-    return _ipv4(packet, lines, offload, quoted=False)
+    return _ipv4(packet, lines, offload, mtu, quoted=False)
 
 
-def _ipv4(packet: memoryview, lines: list[str], offload: bool, quoted: bool) -> int:
+def _ipv4(packet: memoryview, lines: list[str], offload: bool, mtu: int | None, quoted: bool) -> int:
     try:
         header = Ipv4Header.parse(packet, verify_checksum=False, quoted=quoted)
     except BadPacket as error:
@@ -185,10 +190,12 @@ def _ipv4(packet: memoryview, lines: list[str], offload: bool, quoted: bool) -> 
     offset = f", fragment offset {header.fragment_offset}" if header.is_fragment else ""
     tos = f", tos 0x{header.tos:02x} (dscp {header.dscp} ecn {header.ecn})" if header.tos else ""
     options = f", options [{ipv4_options(header.options)}]" if header.options else ""
+    length = header.total_length
+    above = f" (a super-frame, above the MTU of {mtu})" if mtu is not None and length > mtu else ""
     right = quoted or checksum.verify(packet[: header.header_length])
     lines.append(
         f"IPv4 {format_ipv4(header.source)} > {format_ipv4(header.destination)}, {protocol_name(header.protocol)}, "
-        f"length {header.total_length}, id {header.identification}{flags}{offset}, ttl {header.ttl}{tos}{options}"
+        f"length {length}{above}, id {header.identification}{flags}{offset}, ttl {header.ttl}{tos}{options}"
         f"{_checksum(header.checksum or 0, right)}"
     )
     payload = packet[header.header_length : header.total_length]
@@ -238,7 +245,7 @@ def _icmp(data: memoryview, lines: list[str], whole: bool) -> None:
     lines.append(f"ICMP {icmp_name(kind, message.code)}{text}{_checksum(message.checksum or 0, right)}")
     if message.is_error and whole:  # an error quoted in an error is not shown, which bounds the depth
         quotation: list[str] = []
-        _ipv4(data[icmp.HEADER_LENGTH :], quotation, offload=False, quoted=True)
+        _ipv4(data[icmp.HEADER_LENGTH :], quotation, offload=False, mtu=None, quoted=True)
         lines.extend(_INDENT + line for line in quotation)
     elif kind not in icmp.QUERIES or kind in (icmp.ECHO_REQUEST, icmp.ECHO_REPLY):
         _data(data[icmp.HEADER_LENGTH :], lines)

@@ -93,6 +93,24 @@ def test_trace_prints_a_line_for_each_layer(namespace: Namespace) -> None:
         assert b"ARP request, who has 10.9.0.2? tell 10.9.0.1" in program.output
 
 
+def test_the_trace_says_what_a_super_frame_is(namespace: Namespace, tmp_path: Path) -> None:
+    """Frames that could not be on a wire, and checksums that are not there, are named and not left to be guessed."""
+    need("nc")
+    sent = tmp_path / "sent"
+    sent.write_bytes(random.Random(1).randbytes(300_000))
+    with up(namespace, "--trace") as program:
+        assert namespace.run("sh", "-c", f"nc -N {OURS} 7 < {sent}") == sent.read_bytes()
+        program.wait_for(b"after=CLOSED")
+        trace = program.output.decode()
+    lengths = re.findall(
+        r"IPv4 10\.9\.0\.\d > 10\.9\.0\.\d, TCP, length (\d+)( \(a super-frame, above the MTU of 1500\))?", trace
+    )
+    assert all((int(length) > 1500) == bool(named) for length, named in lengths)
+    plain = "--no-offload" in modes.up_options()
+    assert any(named for _, named in lengths) != plain
+    assert (", checksum left to the device\n" in trace) != plain
+
+
 @pytest.mark.parametrize("capture", [False, True])
 def test_over_an_impaired_wire_a_transfer_completes_and_the_trace_shows_what_was_lost(
     namespace: Namespace, tmp_path: Path, capture: bool

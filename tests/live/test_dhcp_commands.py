@@ -13,7 +13,7 @@ import pytest
 
 from tests import modes
 from tests.live.dhcp_servers import SERVER, SERVERS, Lan, Pool, Server, Wire
-from tests.live.net import COMMAND, Program, need, own_namespace
+from tests.live.net import COMMAND, Namespace, Program, need, own_namespace
 from tests.live.ordinary import ordinary
 
 MAC = bytes.fromhex("0200000000d2")
@@ -132,3 +132,14 @@ def test_a_user_has_a_lab_with_a_server(lab: Program) -> None:
     assert (status, output) == (0, b"hello\n"), errors.decode()
     assert b"ready: 10.9.0.60 on tap0" in errors
     assert re.search(rb"DHCPACK\(tap0\) 10\.9\.0\.60 ", errors)
+
+
+def test_up_without_a_server_says_that_it_waits_and_what_its_address_is(namespace: Namespace) -> None:
+    with namespace.start(*COMMAND, "up", *modes.up_options(), "--dhcp") as program:
+        assert re.search(
+            r"tap0 has had no address since .*, 5 s: DHCP servers are asked$", program.wait_for(b"waiting: ")
+        )
+        ready = program.wait_for(b"ready: ", 60)
+        assert re.match(r"ready: 169\.254\.\d+\.\d+ on tap0 ", ready)
+        assert ready.endswith("; link-local (RFC 3927): no DHCP server has given an address")
+        assert program.stop()[0] == 0

@@ -228,7 +228,25 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
     assert sorted(line.split()[0] for line in said) == ["address:", "address:", "address:", "lease:", "lease:"]
     assert "address: 10.9.0.50" in said
     assert "lease: it has ended, and others are asked for" in said
-    assert said[-1].startswith("address: 169.254.")
+    assert re.fullmatch(
+        r"address: 169\.254\.\d+\.\d+; link-local \(RFC 3927\): no DHCP server has given an address", said[-1]
+    )
+
+
+def test_up_says_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(up, "say", said.append)
+
+    @virtual
+    async def run() -> None:
+        with trio.move_on_after(12):
+            await up.telling_wait("tap0")
+
+    run()
+    since = r"waiting: tap0 has had no address since \d\d:\d\d:\d\d, %d s: DHCP servers are asked"
+    assert len(said) == 2
+    for line, waited_s in zip(said, (5, 10), strict=True):
+        assert re.fullmatch(since % waited_s, line)
 
 
 def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,7 +228,7 @@ def test_with_offload_a_partial_checksum_is_no_mistake(protocol: int, payload: b
     packet = bytearray(datagram(protocol, payload))
     partial = checksum.pseudo_sum(bytes(packet[12:16]), bytes(packet[16:20]), protocol, len(payload)) % 65535
     packet[at : at + 2] = partial.to_bytes(2, "big")
-    assert show(packet, link="ip", offload=True)[1].endswith(", partial checksum")
+    assert show(packet, link="ip", offload=True)[1].endswith(", checksum left to the device")
     assert show(packet, link="ip")[1].endswith(f", WRONG CHECKSUM 0x{partial:04x}")
     packet[at] ^= 1
     assert ", WRONG CHECKSUM 0x" in show(packet, link="ip", offload=True)[1]
@@ -263,3 +263,15 @@ def test_nothing_reaches_the_terminal_unescaped() -> None:
 
 def test_long_payloads_are_cut() -> None:
     assert ip(200, b"a" * 65)[1] == 'data 65 bytes "' + "a" * MAX_SHOWN + '"...'
+
+
+def test_a_packet_above_the_mtu_is_called_a_super_frame() -> None:
+    packet = bytearray(bytes.fromhex("4500000000010000400600000a0900010a090002") + bytes(20) + bytes(2664))
+    packet[2:4] = len(packet).to_bytes(2, "big")
+    assert ", length 2704 (a super-frame, above the MTU of 1500), id 1" in show(packet, link="ip", mtu=1500)[0]
+    assert (
+        ", length 2704 (a super-frame, above the MTU of 1500), id 1"
+        in show(bytes(12) + b"\x08\0" + packet, mtu=1500)[1]
+    )
+    for mtu in (None, 2704, 9000):
+        assert ", length 2704, id 1" in show(packet, link="ip", mtu=mtu)[0]
