@@ -246,9 +246,7 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
-    if tcb.state is not State.SYN_RECEIVED:
-        if tcb.rtt.srtt_s is None and seg.ts_ecr > 0 and tcb.timestamps.elapsed_s(seg.ts_ecr, now) < 1:
-            tcb.rtt.sample(tcb.timestamps.elapsed_s(seg.ts_ecr, now))
+    if tcb.state is not State.SYN_RECEIVED:  # SND.UNA does not advance: no sample, whatever it echoes (RFC 7323 4.1)
         challenge_ack(tcb, now)
     elif may_challenge(tcb, now):
         repeat_syn(tcb, now)

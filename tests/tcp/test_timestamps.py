@@ -328,6 +328,22 @@ def test_so_does_one_whose_syn_ack_was_sent_again() -> None:
     assert conn.rtt.srtt_s == pytest.approx(0.1, abs=0.0011)
 
 
+@rfc("7323-4.1-b")
+def test_a_repeated_syn_ack_is_not_measured() -> None:
+    """Our ACK of the first SYN,ACK was lost. The second one advances nothing, however fresh its echo is."""
+    conn, peer = syn_sent(timestamps=True)
+    peer.wait(1.0)
+    peer.expects(SYN)
+    peer.wait(0.1)
+    peer.sends(SYN | ACK, options=replace(stamp(1, OUR_CLOCK), mss=MSS))  # it answers our first SYN
+    peer.expects(ACK)
+    assert conn.rtt.srtt_s is None
+    peer.wait(0.1)
+    peer.sends(SYN | ACK, seq=add(peer.snd_nxt, -1), options=replace(stamp(2, OUR_CLOCK + 1000), mss=MSS))
+    peer.expects(ACK)
+    assert conn.rtt.srtt_s is None
+
+
 def test_an_echo_from_the_future_is_no_negative_time() -> None:
     conn, peer = agreed()
     conn.send(b"data", peer.world.now)
