@@ -34,7 +34,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     acked = 0
     if gt(seg.seg_ack, before):
         acked = sub(seg.seg_ack, before)
-        new_data_acknowledged(tcb, seg.seg_ack, acked, seg.ts_ecr, now)
+        new_data_acknowledged(tcb, seg.seg_ack, acked, seg.ts_ecr, seg.whole_len, now)
         if tcb.rtx_stamp is not None:
             undo.first_acceptable_ack(tcb, seg)
     if tcb.scoreboard is not None:
@@ -73,17 +73,21 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
                 tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
 
 
-def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: float) -> None:  # hot
+def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: int, now: float) -> None:  # hot
     """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, with all that follows from it.
 
-    `ts_ecr` is SEG.TSecr, or -1.
+    `ts_ecr` is SEG.TSecr, or -1. `length` is SEG.LEN as it came: see `take_round_trip`.
     """
     if ts_ecr > 0 and tcb.rtt_seq is None:
-        measure_echo(tcb, acked, ts_ecr, now)
+        measure_echo(tcb, acked, ts_ecr, length, now)
     data = acked
     if not tcb.syn_acked:
         tcb.syn_acked = True
         data -= 1
+        if length:  # the ACK that the peer sent alone was lost or is late, and this one has waited for the text
+            tcb.rtt_seq = None
+        else:  # a SYN that waited for the next hop's station address left when that was learnt
+            tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
         if tcb.fast_open is not None:
             fast_open.syn_acknowledged(tcb)
         if tcb.predecessor is not None:
@@ -94,7 +98,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
         tcb.send_buffer.acknowledge(data)
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
-        take_round_trip(tcb, now)
+        take_round_trip(tcb, length, now)
         if tcb.services.trace is not None:
             tcb.trace("rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
     if tcb.sizes.watching:
@@ -115,10 +119,18 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, now: floa
     tcb.wakes |= WAKE_WRITABLE
 
 
-def take_round_trip(tcb: Tcb, now: float) -> None:
-    """Take a sample: the timed segment, which was sent only once, is acknowledged."""
+def take_round_trip(tcb: Tcb, length: int, now: float) -> None:
+    """Take a sample: the timed segment, which was sent only once, is acknowledged.
+
+    The answer itself may have been sent more than once if it has text or FIN (`length` octets).
+    When it comes later than the RTO, its first transmission was probably lost, and the time
+    measured contains the peer's timeout. No sample is taken then, as RFC 7323 section 4.1 permits,
+    but the back-off ends. After a few such answers in a row (`answered`) a sample is taken, because
+    the path may have become as slow as that.
+    """
     measured_s = now - tcb.rtt_started_at
-    tcb.rtt.sample(measured_s)
+    if not (length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered()):
+        tcb.rtt.sample(measured_s)
     if tcb.rack is not None:
         tcb.rack.measured(measured_s, now)
     tcb.rtt_seq = None
@@ -134,7 +146,7 @@ def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
         grow_window(tcb, acked, now)
 
 
-def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
+def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> None:
     """RTTM (RFC 7323 section 4): a sample where Karn's algorithm forbids the ordinary one.
 
     That is the case after a retransmission; otherwise one segment a round trip is timed with our
@@ -144,15 +156,21 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, now: float) -> None:
 
     An echo that is older than the last retransmission of what is acknowledged includes the time for
     which ACKs were lost. It is not a round trip, so no sample is taken. It still ends the back-off,
-    as a sample would, because a segment has reached the peer and an ACK has come back.
+    as a sample would, because a segment has reached the peer and an ACK has come back. The same
+    holds for an answer with text or FIN (`length` octets) that comes later than the RTO: see
+    `take_round_trip`.
     """
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
+    if not tcb.syn_acked:  # a SYN that waited for the next hop's station address left when that was learnt
+        measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
     # The latest time at which the segment can have been sent
     sent_at = now - measured_s + 1 / TICKS_PER_SECOND
-    if not tcb.syn_acked and measured_s >= tcb.services.config.rto_initial_s:
-        return  # after so long a time the peer's own retransmission may have caused the ACK
+    if not tcb.syn_acked and (length or measured_s >= tcb.services.config.rto_initial_s):
+        return  # the peer's own retransmission may have caused the ACK
     if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
         tcb.rtt.answered()
+        return
+    if length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered():
         return
     expected_samples = -(-tcb.flight // (2 * tcb.mss))
     tcb.rtt.sample(measured_s, expected_samples)

@@ -249,10 +249,11 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     Data that is queued goes with the ACK.
     """
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
-        take_round_trip(tcb, now)
+        tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)  # until then it waited
+        take_round_trip(tcb, 0, now)
     elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:
         # The echo says which of our SYNs it answers
-        measure_echo(tcb, 1, seg.ts_ecr, now)
+        measure_echo(tcb, 1, seg.ts_ecr, 0, now)
     tcb.rtt_seq = None
     tcb.send_buffer.acknowledge(seq.sub(seg.seg_ack, tcb.iss) - 1)
     tcb.snd_una = seg.seg_ack

@@ -86,7 +86,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     if ts_ecr >= 0 and seq == timestamps.last_ack_sent:
         timestamps.recent, timestamps.recent_at = ts_val, now
     if acked:
-        new_data_acknowledged(tcb, ack, acked, ts_ecr, now)
+        new_data_acknowledged(tcb, ack, acked, ts_ecr, len(text), now)
         if tcb.scoreboard is not None:
             cumulative_ack(tcb, tcb.scoreboard, acked, ts_ecr, now)
         else:

@@ -44,16 +44,18 @@ class RttEstimator:
         if self.timeout_s() < self._config.rto_max_s:
             self._backoff *= 2
 
-    def answered(self) -> None:
+    def answered(self) -> bool:
         """The peer has answered, though not in a known time: the path works, so end the back-off.
 
         This is done only a few times in a row. If the path has become slower than the RTO, each
         answer is late and none gives a sample. The back-off must then go on until one does (section
-        5, Karn's algorithm).
+        5, Karn's algorithm). Returns whether it was done.
         """
         if self._answered < self._config.rto_answers_without_sample:
             self._answered += 1
             self._backoff = 1
+            return True
+        return False
 
     def syn_was_retransmitted(self) -> None:
         """5.7: a SYN was lost and gave no sample: begin the data phase with a cautious RTO."""

@@ -71,6 +71,12 @@ class Parent(Protocol):
     def gone(self, child: Tcb) -> bool: ...
 
 
+class NextHop(Protocol):
+    """The neighbor that the path's packets go to. What was sent before `learnt_at` left at that time: it had waited."""
+
+    learnt_at: float
+
+
 class Path(Protocol):
     """As much of `internet.path.Path` as TCP uses. TCP never looks inside an address.
 
@@ -93,6 +99,8 @@ class Path(Protocol):
 
     @property
     def interface(self) -> object: ...
+    @property
+    def neighbor(self) -> NextHop: ...
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
     def send_offloaded(
         self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool

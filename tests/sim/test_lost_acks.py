@@ -37,10 +37,7 @@ def test_what_is_echoed_comes_back_in_time(loss: float, rtt_s: float, seeds: int
     times = times_of(loss, rtt_s, runs)
     assert max(times) <= LONGEST_S[loss], row(loss, rtt_s, runs)
     assert mean(times) <= MEAN_S[loss], row(loss, rtt_s, runs)
-    far = [run for run in runs if run.srtt_s > 3 * rtt_s + 0.1]
-    # Where every ACK of the first data is lost and the handshake gave no sample, the first sample is the whole wait.
-    assert len(far) <= seeds // 30, row(loss, rtt_s, runs)
-    assert max(run.srtt_s for run in runs) <= 1.5, row(loss, rtt_s, runs)
+    assert max(run.srtt_s for run in runs) <= 3 * rtt_s + 0.1, row(loss, rtt_s, runs)
 
 
 @rfc("field-12", "field-13")

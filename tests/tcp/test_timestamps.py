@@ -344,6 +344,138 @@ def test_a_repeated_syn_ack_is_not_measured() -> None:
     assert conn.rtt.srtt_s is None
 
 
+@rfc("field-12")
+@pytest.mark.parametrize("timestamps", [False, True])
+@pytest.mark.parametrize("resends", [0, 1])
+def test_a_syn_that_waited_for_the_next_hop_is_measured_from_when_it_left(timestamps: bool, resends: int) -> None:
+    """ARP took long, so both of our SYNs left at once. The answer to either tells the round trip."""
+    conn, peer = syn_sent(timestamps=timestamps)
+    peer.wait(0.5 + resends)
+    for _ in range(resends):
+        peer.expects(SYN)
+    peer.world.wire(conn).learnt_at = peer.now
+    peer.wait(0.04)
+    options = replace(stamp(1, OUR_CLOCK), mss=MSS) if timestamps else TcpOptions(mss=MSS)
+    peer.sends(SYN | ACK, options=options)
+    peer.expects(ACK)
+    if resends and not timestamps:
+        assert conn.rtt.srtt_s is None  # Karn
+    else:
+        assert conn.rtt.srtt_s == pytest.approx(0.04, abs=0.0011)
+        assert conn.rtt.timeout_s() == 0.2
+
+
+@rfc("field-12")
+def test_so_is_a_syn_ack() -> None:
+    listener, peer = listening()
+    peer.sends(SYN)
+    peer.expects(SYN | ACK)
+    peer.wait(0.5)
+    peer.world.wire(peer.world.connections[0]).learnt_at = peer.now
+    peer.wait(0.04)
+    peer.sends(ACK)
+    conn = listener.accept()
+    assert conn is not None
+    assert conn.rtt.srtt_s == pytest.approx(0.04)
+
+
+@rfc("field-13")
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_text_that_completes_the_handshake_tells_no_round_trip(timestamps: bool) -> None:
+    """The ACK before it was lost. It comes by the peer's timeout, however early that was."""
+    for resends in (0, 1):
+        listener, peer = listening(timestamps=timestamps)
+        peer.sends(SYN, options=stamp(7, 0) if timestamps else None)
+        peer.expects(SYN | ACK)
+        peer.wait(1.1 * resends)
+        if resends:
+            peer.expects(SYN | ACK)
+        peer.wait(0.3)
+        peer.sends(ACK, b"text", options=stamp(8, OUR_CLOCK + 1000 * resends) if timestamps else None)
+        conn = listener.accept()
+        assert conn is not None
+        assert conn.rtt.srtt_s is None
+        assert conn.rtt.timeout_s() == (3.0 if resends else 1.0)
+        peer.wait(0.1)
+        peer.expects(ACK)
+
+
+def patient(timestamps: bool) -> tuple[Connection, Peer]:
+    """SRTT is 40 ms, and a lost segment has been answered: the RTO is 200 ms, but the timer backs off to 800 ms."""
+    conn, peer = agreed() if timestamps else established()
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, 4)
+    peer.wait(0.04)
+    peer.sends(ACK, options=stamp(2))
+    for _ in range(10):
+        conn.rtt.sample(0.04)
+    assert conn.rtt.timeout_s() == 0.2
+    conn.rtt.back_off()
+    conn.rtt.back_off()
+    return conn, peer
+
+
+@rfc("field-13")
+@pytest.mark.parametrize("flags", [ACK, ACK | FIN])
+@pytest.mark.parametrize("text", [b"text", b""])
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_a_late_answer_that_may_be_a_retransmission_tells_no_round_trip(
+    timestamps: bool, text: bytes, flags: int
+) -> None:
+    """What has text or FIN may have been sent before and lost: then the peer's timeout is in the time measured."""
+    conn, peer = patient(timestamps)
+    before = conn.rtt.srtt_s
+    assert before is not None
+    sent_at = round(peer.now * 1000)
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, 4)
+    peer.wait(0.5)
+    peer.sends(flags, text, options=stamp(3, sent_at) if timestamps else None)
+    if flags == ACK and not text:  # nothing repeats an ACK
+        assert conn.rtt.srtt_s == pytest.approx(before + (0.5 - before) / 8)
+        return
+    assert conn.rtt.srtt_s == before
+    assert conn.rtt.timeout_s() == 0.2  # it ends the back-off, though
+    peer.wait(0.05)
+    peer.expects(ACK)
+
+
+@rfc("field-13")
+def test_so_it_is_after_a_retransmission() -> None:
+    conn, peer = agreed()
+    srtt = conn.rtt.srtt_s
+    conn.send(b"data", peer.now)
+    peer.wait(0.2)
+    peer.expects(ACK, 4)
+    peer.expects(ACK, 4)
+    peer.wait(0.35)
+    peer.sends(ACK, b"text", options=stamp(2, OUR_CLOCK + 200))
+    assert conn.rtt.srtt_s == srtt
+    assert conn.rtt.timeout_s() == 0.2
+
+
+@rfc("field-13", "6298-5-i")
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_where_all_answers_with_text_are_late_the_path_is_as_slow_as_that(timestamps: bool) -> None:
+    conn, peer = patient(timestamps)
+    before = conn.rtt.srtt_s
+    assert before is not None
+    believed: list[bool] = []
+    for _ in range(TcpConfig().rto_answers_without_sample + 1):
+        conn.rtt.back_off()
+        conn.rtt.back_off()
+        sent_at = round(peer.now * 1000)
+        conn.send(b"data", peer.now)
+        peer.expects(ACK, 4)
+        peer.wait(0.5)
+        peer.sends(ACK, b"text", options=stamp(3 + len(believed), sent_at) if timestamps else None)
+        believed.append(conn.rtt.srtt_s != before)
+        peer.wait(0.05)
+        peer.expects(ACK)
+    assert believed == [False, False, False, True]
+    assert conn.rtt.timeout_s() > 0.25
+
+
 def test_an_echo_from_the_future_is_no_negative_time() -> None:
     conn, peer = agreed()
     conn.send(b"data", peer.world.now)

@@ -47,6 +47,8 @@ class Wire:
         self.mtu = 1500
         self.header_length = 20
         self.interface = None
+        self.neighbor = self
+        self.learnt_at = -inf  # when the next hop was resolved
         self.pseudo_sum = pseudo_sum(OURS[0], remote, PROTO_TCP, 0)
         self.ttl = 64
         self.tos = 0
