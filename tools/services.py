@@ -251,9 +251,7 @@ async def answer_datagrams(
                 if budget.take(now) if askers is None else askers.take(client, now):
                     await sock.sendto(reply, address)
             except OSError as error:
-                if error.errno == errno.ENETDOWN:
-                    return  # the link has gone, and with it whoever could ask
-                if error.errno not in (*ONE_ASKERS_TROUBLE, errno.EADDRNOTAVAIL):  # our address may come back
+                if error.errno not in ONE_ASKERS_TROUBLE:
                     raise
 
 

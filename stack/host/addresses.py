@@ -241,10 +241,11 @@ class Addresses:
     def remove(self, interface: Interface, address: bytes, now: float, error: int) -> None:
         """Remove an address. What depends on it ends with the errno `error`.
 
-        Its connections are reset. UDP endpoints bound to it report the error with their next call,
-        and pings fail. Routes that send from it are removed, and so are gateways and neighbours on
-        no network of ours any more. Listeners and bound endpoints stay, because the address may
-        come back. Raises OSError EADDRNOTAVAIL if the interface does not have the address.
+        Its connections are reset, and its pings fail. Routes that send from it are removed, and so
+        are gateways and neighbours on no network of ours any more. Listeners and UDP endpoints
+        bound to it stay, because the address may come back. As in Linux, such an endpoint goes on
+        waiting for datagrams, and sending raises ENETUNREACH. Raises OSError EADDRNOTAVAIL if the
+        interface does not have the address.
         """
         conflicts = interface.conflicts
         wanted = self._tentative.get(address)
@@ -267,7 +268,7 @@ class Addresses:
         self._tcp.abort_where(lambda connection: connection.local[0] == address, now, error)
         self._ip.icmp.echo.source_gone(address, error)
         self._ip.remove_address(interface, prefix)
-        self._udp.address_gone(address, error)
+        self._udp.address_gone(address)
 
     def remove_all(self, interface: Interface, now: float, error: int) -> None:
         """Remove all addresses of an interface that is being detached, and what depends on them."""

@@ -27,6 +27,8 @@ def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPo
     def open_path(
         source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
     ) -> Path:
+        if source is not None and ip.owner(source) is None:
+            raise os_error(errno.ENETUNREACH)  # as in Linux, which looks for a route from that address
         return ip.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
 
     def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:

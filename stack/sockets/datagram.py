@@ -124,7 +124,8 @@ class DatagramSocket(Socket):
     def shutdown(self, flag: int) -> None:
         """End one direction or both: receiving then gives b"" when all is read, sending raises EPIPE.
 
-        OSError(ENOTCONN) when not connected.
+        As in Linux, a datagram that was begun with MSG_MORE or UDP_CORK can still be completed. OSError(ENOTCONN) when
+        not connected.
         """
         flag = self._check_shutdown(flag)
         if self._endpoint.remote is None:
@@ -221,13 +222,13 @@ class DatagramSocket(Socket):
             fail(errno.EBADF)
         if flags & ~HARMLESS_FLAGS:
             fail(errno.EOPNOTSUPP)
-        if self._write_shut_down:
+        endpoint = self._endpoint
+        if self._write_shut_down and endpoint.gathered is None:  # Linux lets what was begun be completed
             fail(errno.EPIPE)
         if type(data) is not bytes:
             with bytes_view(data) as view:
                 data = bytes(view)
         now = self._runner.now()
-        endpoint = self._endpoint
         more = self._cork or bool(flags and flags & MSG_MORE)
         if more or endpoint.gathered is not None:
             sent = endpoint.gather(data, None if remote is None else _or_ourselves(remote), now, more=more)

@@ -108,10 +108,11 @@ class Host:
         await self._runner.add_address(link, Prefix.parse(address), acd)
 
     def remove_address(self, link: Link, address: str) -> None:
-        """Take an address ("10.9.0.3", or with its prefix) from a link; what depends on it ends with EADDRNOTAVAIL.
+        """Take an address ("10.9.0.3", or with its prefix) from a link; its connections end with EADDRNOTAVAIL.
 
-        Connections from it are reset, routes by way of its network go. A leased address is given back to its server,
-        and no other one is asked for. OSError EADDRNOTAVAIL when it is not there.
+        They are reset, and routes by way of its network go. UDP sockets bound to it stay open: receiving goes on
+        waiting, and sending raises ENETUNREACH. A leased address is given back to its server, and no other one is asked
+        for. OSError EADDRNOTAVAIL when it is not there.
         """
         text = address if "/" not in address else str(Prefix.parse(address)).partition("/")[0]
         self._runner.remove_address(link, parse_ipv4(text))

@@ -85,7 +85,7 @@ class IcmpError(Protocol):
 
 
 class OpenPath(Protocol):
-    """Makes a path. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EINVAL."""
+    """Makes a path. Raises OSError: ENETUNREACH, EINVAL."""
 
     def __call__(
         self, source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float

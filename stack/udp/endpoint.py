@@ -126,7 +126,7 @@ class Endpoint:
         See RFC 1122 section 4.1.3.5, BSD. Port 0 stands for all ports of the peer, as in Linux.
         Programs use it to learn which address of ours the route prefers.
 
-        Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EACCES (a broadcast address), EADDRINUSE, EBADF.
+        Raises OSError: ENETUNREACH, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """
         self._check_open()
         source = None if self.wildcard or self.local[0] == BROADCAST else self.local[0]
@@ -177,7 +177,7 @@ class Endpoint:
         `source` is the address of ours to send from (RFC 1122 section 4.1.3.5); by default it is
         the bound one, or the one that the route prefers. Raises OSError: a pending error, EMSGSIZE
         (over 65,507 bytes), EACCES (a broadcast address), EINVAL (port 0, unless it is the
-        connected peer's), ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EBADF.
+        connected peer's), ENETUNREACH (no route, or a source that is not ours), EADDRINUSE, EBADF.
         """
         length = HEADER_LENGTH + len(data)
         path = self._ready(remote, source, len(data), now)
@@ -364,27 +364,22 @@ class Endpoint:
         destination the error is about.
         """
         if self.remote is not None and not self.closed:
-            self._fail(error)
+            was_readable = self.readable
+            self.error = error
+            if not was_readable:
+                self.on_readable()
 
     def path_mtu_changed(self, now: float) -> None:
         """Do nothing: IP fragments datagrams that are larger than the new MTU."""
 
-    def address_gone(self, address: bytes, error: int) -> None:
-        """An address is no longer ours.
+    def address_gone(self, address: bytes) -> None:
+        """An address is no longer ours. An endpoint bound to it stays bound, since it may come back.
 
-        An endpoint bound to it reports the error; others choose a new source. The endpoint stays
-        bound, since the address may come back.
+        As in Linux, receiving goes on waiting, and sending fails with ENETUNREACH until then. An
+        endpoint that is not bound to an address sends from another one.
         """
         for key in [key for key, path in self._paths.items() if path.source == address]:
             self._paths.pop(key).close()
-        if self.local[0] == address:
-            self._fail(error)
-
-    def _fail(self, error: int) -> None:
-        was_readable = self.readable
-        self.error = error
-        if not was_readable:
-            self.on_readable()
 
     def close(self) -> None:
         """Release the port, the paths and the unread datagrams. A second call does nothing."""

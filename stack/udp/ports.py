@@ -182,12 +182,10 @@ class UdpPorts:
         for endpoint in waiting:
             endpoint.on_readable()
 
-    def address_gone(self, address: bytes, error: int) -> None:
-        """An address is no longer ours: endpoints bound to it report `error` with their next
-        call.
-        """
+    def address_gone(self, address: bytes) -> None:
+        """An address is no longer ours. Endpoints bound to it stay bound, since it may come back."""
         for endpoint in list(self._open):
-            endpoint.address_gone(address, error)
+            endpoint.address_gone(address)
 
     # --- datagrams in
 

@@ -276,6 +276,23 @@ async def corking_a_datagram(w: World) -> Any:
     return happened
 
 
+async def shutting_down_while_gathering(w: World) -> Any:
+    """A datagram that was begun is completed; the next one cannot begin."""
+    happened: list[Any] = []
+    for cork in (False, True):
+        with w.client(type=DATAGRAM) as s, w.server(type=DATAGRAM) as t:
+            await t.bind((w.address, 0))
+            await s.connect(t.getsockname())
+            s.setsockopt(stdlib.IPPROTO_UDP, UDP_CORK, cork)
+            happened += [await w.does(s.send, b"ab", MSG_MORE), outcome(s.shutdown, SHUT_WR)]
+            happened += [await w.does(t.recv, 9), await w.does(s.send, b"cd"), await w.does(t.recv, 9)]
+            happened += [await w.does(s.send, b"ef", MSG_MORE), await w.does(s.sendto, b"gh", t.getsockname())]
+            s.setsockopt(stdlib.IPPROTO_UDP, UDP_CORK, 0)
+            happened += [await w.does(t.recv, 9), await w.does(s.send, b"ij"), await w.does(t.recv, 9)]
+            happened += [await w.does(s.send, b"kl", MSG_MORE)]
+    return happened
+
+
 FIELD_CASES = {
     case.__name__: case
     for case in (
@@ -291,5 +308,6 @@ FIELD_CASES = {
         throwing_data_away,
         gathering_a_datagram,
         corking_a_datagram,
+        shutting_down_while_gathering,
     )
 }

@@ -21,6 +21,7 @@ CLAUSES = {
     "throwing_data_away": ("sockets-8",),
     "gathering_a_datagram": ("sockets-9",),
     "corking_a_datagram": ("sockets-9",),
+    "shutting_down_while_gathering": ("sockets-9",),
 }
 
 

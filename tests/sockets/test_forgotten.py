@@ -1,4 +1,7 @@
-"""What a program forgets when a host ends neither ends the run nor hangs it: sockets, streams, tasks, DTLS."""
+"""What a program forgets when a host ends neither ends the run nor hangs it: sockets, streams, tasks.
+
+`test_dtls.py` has the same for DTLS.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,9 @@ import errno
 import gc
 import sys
 import threading
-import types
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import trio
@@ -20,57 +21,6 @@ from trio.testing import wait_all_tasks_blocked
 from stack import Host
 from tests.requirements import rfc
 from tests.sockets.hosts import BOB, stream_pair, two_hosts, virtual
-
-
-@pytest.fixture
-def dtls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """trio.DTLSEndpoint wants pyOpenSSL before the first handshake, and uses it in none of these tests."""
-    openssl = types.ModuleType("OpenSSL")
-    openssl.SSL = types.SimpleNamespace(Error=Exception, OP_NO_QUERY_MTU=0, OP_NO_RENEGOTIATION=0)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "OpenSSL", openssl)
-
-
-async def serving(host: Host, nursery: trio.Nursery) -> trio.DTLSEndpoint:
-    """An endpoint whose system task reads."""
-    sock = host.socket(type=SOCK_DGRAM)
-    await sock.bind(("0.0.0.0", 4433))
-    endpoint = trio.DTLSEndpoint(sock)
-
-    async def handle(channel: trio.DTLSChannel) -> None:
-        raise AssertionError("there is no client")
-
-    await nursery.start(endpoint.serve, Mock(), handle)
-    await trio.sleep(1)
-    return endpoint
-
-
-@rfc("sockets-10")
-@pytest.mark.parametrize("then", ["stays open", "is closed", "is forgotten"])
-def test_a_dtls_endpoint_that_outlives_its_host(dtls: None, then: str) -> None:
-    reached = []
-
-    @virtual
-    async def run() -> None:
-        async with trio.open_nursery() as nursery:
-            async with two_hosts() as (alice, _):
-                endpoint: trio.DTLSEndpoint | None = await serving(alice, nursery)
-            await trio.sleep(10)
-            assert endpoint is not None
-            if then == "is closed":
-                endpoint.close()
-            nursery.cancel_scope.cancel()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # trio's own: it was not closed
-            if then == "is forgotten":
-                endpoint = None
-                gc.collect()
-            await trio.sleep(10)
-            reached.append(then)
-            if endpoint is not None:
-                endpoint.close()
-
-    run()
-    assert reached == [then]
 
 
 @rfc("sockets-10")

@@ -307,12 +307,6 @@ def test_an_error_nobody_expects_ends_the_service() -> None:
     assert caught.value.errno == errno.EIO
 
 
-def test_a_link_that_has_gone_ends_the_service_and_an_address_that_has_gone_does_not() -> None:
-    lost, down = OSError(errno.EADDRNOTAVAIL, "lost"), OSError(errno.ENETDOWN, "down")
-    sock = FakeSocket((b"a", CLIENT), lost, (b"b", CLIENT), down, (b"c", CLIENT))
-    assert answered("echo", sock) == [(b"a", CLIENT), (b"b", CLIENT)]
-
-
 def test_answers_that_are_larger_than_the_question_are_rationed() -> None:
     flood: list[tuple[bytes, Address] | OSError] = [(b"", CLIENT)] * 100
     assert len(answered("chargen", FakeSocket(*flood), per_second=10)) == 10
