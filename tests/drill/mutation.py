@@ -7,7 +7,7 @@ every assertion is an expectation. What comes in is none: that is the script's o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tools.drill import symbols
 from tools.drill.script import (
@@ -30,14 +30,31 @@ MASK = 0xFFFF_FFFF
 LATER_US = 20_000_000  # more than any tolerance
 
 
-def mutants(script: Script) -> Iterator[tuple[int, str, Script]]:
-    """(line, what was changed, the script with that change) for each expectation."""
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A script with one expectation changed: `what`, at `line`, which is the event number `index`.
+
+    `packet` is what that event expects now, if nothing but the packet has changed: not its time, nor the events.
+    """
+
+    index: int
+    line: int
+    what: str
+    script: Script
+    packet: TcpPacket | UdpPacket | IcmpPacket | None = None
+
+
+def mutants(script: Script) -> Iterator[Mutant]:
+    """One for each expectation."""
     for index, event in enumerate(script.events):
         for what, changed in _changed_events(event):
-            yield event.line, what, _with(script, index, changed)
+            action = changed.action
+            packet = None if isinstance(action, (Call, Code)) or changed.when != event.when else action
+            yield Mutant(index, event.line, what, _with(script, index, changed), packet)
         if not isinstance(event.action, (Call, Code)) and event.action.outbound:
-            yield event.line, "line left out", _without_event(script, index)
-            yield event.line, "line given twice", _with(script, index, event, replace(event, when=_at_once(event)))
+            twice = _with(script, index, event, replace(event, when=_at_once(event)))
+            yield Mutant(index, event.line, "line left out", _without_event(script, index))
+            yield Mutant(index, event.line, "line given twice", twice)
 
 
 def _with(script: Script, index: int, *events: Event) -> Script:

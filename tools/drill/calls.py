@@ -254,19 +254,18 @@ class Calls:
         async def run(progress: Progress) -> Result:
             self._raise_failure(descriptor)
             sending = descriptor.socket
-            data = octets(OURS, descriptor.written if descriptor.stream else 0, min(size, CHUNK))
+            data = octets(OURS, descriptor.written, min(size, CHUNK))
             try:
                 if address is not None:
                     progress.done = await sending.sendto(data, flags, address)
-                    if descriptor.stream:
-                        descriptor.written += progress.done
+                    _count_written(descriptor, progress.done, flags)
                     return Result(progress.done)
                 while True:
                     taken = await sending.send(data, flags)
                     progress.done += taken
+                    _count_written(descriptor, taken, flags)
                     if not descriptor.stream:
                         return Result(progress.done)
-                    descriptor.written += taken
                     if progress.done >= size:
                         return Result(progress.done)
                     data = octets(OURS, descriptor.written, min(size - progress.done, CHUNK))
@@ -454,6 +453,11 @@ async def _is_writable(sock: trio.socket.SocketType) -> bool:
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
     return writable
+
+
+def _count_written(descriptor: Descriptor, count: int, flags: int) -> None:
+    """A stream's octets go on; a datagram's only while MSG_MORE gathers it."""
+    descriptor.written = descriptor.written + count if descriptor.stream or flags & stdlib.MSG_MORE else 0
 
 
 def _perhaps_unsupported(arguments: Arguments, error: OSError, flags: int) -> Exception:

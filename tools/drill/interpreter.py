@@ -10,7 +10,7 @@ import errno
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import trio
@@ -34,7 +34,13 @@ from .wire import Sent, Wire
 MOST_STEPS = 200_000  # of the clock, in one script
 LONGEST_RUN_S = 120  # of computing, for one script
 HALF_US = 5e-7
+MEMORY_BYTES = 1 << 28  # the host's budget
 STOPS = (Failed, ScriptError, Unsupported)
+
+Packet = TcpPacket | UdpPacket | IcmpPacket
+Watch = Callable[[int, Callable[[Packet], bool]], None]
+"""Called with the index of each event that expects a packet, once there is one to compare, and with a function. That
+says whether the script would fail there if the event, at the same time, expected another packet."""
 
 
 @dataclass(slots=True)
@@ -56,11 +62,12 @@ class Running:
 class Interpreter:
     """One run of one script. `line` is where it is."""
 
-    def __init__(self, script: Script, settings: Settings, clock: VirtualClock) -> None:
+    def __init__(self, script: Script, settings: Settings, clock: VirtualClock, watch: Watch | None = None) -> None:
         self.line = script.events[0].line
         self._script = script
         self._settings = settings
         self._clock = clock
+        self._watch = watch
         self._tolerance_us = settings.tolerance_usecs
         self._wire = Wire(settings, lambda: clock.now_us)
         self._waiting: list[Running] = []
@@ -79,7 +86,7 @@ class Interpreter:
             address=f"{settings.local_ip}/{_prefix_length(settings.netmask_ip)}",
             gateway=settings.gateway_ip,
             acd="off",
-            config=settings.config,
+            config=_with_memory(settings.config),
             random=Random(settings.seed).randbytes,
             raise_errors=True,
         ) as host:
@@ -112,7 +119,7 @@ class Interpreter:
         base_us = self._last_us if when.timing in (Timing.RELATIVE, Timing.RELATIVE_RANGE) else 0
         start_us, end_us = base_us + when.start_us, base_us + when.end_us
         if not isinstance(action, (Call, Code)) and action.outbound:
-            await self._expect(event, action, start_us, end_us)
+            await self._expect(event, action, start_us, end_us, index)
             return
         await self._reach(start_us, index)
         self._last_us = start_us
@@ -188,9 +195,7 @@ class Interpreter:
 
     # --- packets out
 
-    async def _expect(
-        self, event: Event, packet: TcpPacket | UdpPacket | IcmpPacket, start_us: int, end_us: int
-    ) -> None:
+    async def _expect(self, event: Event, packet: Packet, start_us: int, end_us: int, index: int) -> None:
         """The next packet that the host sends is the one of this line, at its time."""
         wire, any_time = self._wire, event.when.timing is Timing.ANY
         limit_us = LONGEST_TIME_S * 1_000_000 if any_time else end_us + self._tolerance_us
@@ -202,10 +207,12 @@ class Interpreter:
             nothing = f"expected {when}:  {event.text}\n    sent:  nothing, up to {seconds(self._clock.now_us)}"
             raise Failed(event.line, f"the packet was not sent\n    {nothing}")
         sent = wire.sent[0]
+        if self._watch is not None:
+            self._watch(index, lambda other: any(map(_differs, compare(other, sent, wire.copy(), self._settings))))
         right = any_time or start_us - self._tolerance_us <= sent.at_us <= end_us + self._tolerance_us
         rows = [Row("time", when.removeprefix("at "), seconds(sent.at_us), not right)]
         rows += compare(packet, sent, wire, self._settings)
-        if any(row.differs for row in rows):
+        if any(map(_differs, rows)):
             names = ", ".join(row.name for row in rows if row.differs)
             raise Failed(event.line, f"another packet was sent: {names}\n{self._table(rows, event.line)}")
         wire.sent.popleft()
@@ -331,8 +338,19 @@ class Interpreter:
         }
 
 
+def _differs(row: Row) -> bool:
+    return row.differs
+
+
 def _may_wait(prepared: Prepared) -> bool:
     return prepared.waits and not (prepared.descriptor is not None and prepared.descriptor.nonblocking)
+
+
+def _with_memory(config: stack.Config) -> stack.Config:
+    """`config` with a memory budget that is the same on every machine, unless it names one."""
+    if config.host.memory_bytes is not None:
+        return config
+    return replace(config, host=replace(config.host, memory_bytes=MEMORY_BYTES))
 
 
 def _prefix_length(netmask: str) -> int:

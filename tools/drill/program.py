@@ -12,7 +12,7 @@ import trio
 
 from .assertions import read_block
 from .clock import Restless, VirtualClock
-from .interpreter import Interpreter
+from .interpreter import Interpreter, Watch
 from .lexer import LONGEST_SCRIPT, read_text
 from .options import Settings, settle, with_option
 from .outcome import Failed, Outcome, Verdict
@@ -88,14 +88,14 @@ def run_script(data: bytes, name: str, settings: Settings | None = None) -> Outc
         return Outcome(name, Verdict.UNSUPPORTED, error.line, 0, error.message)
 
 
-def run_parsed(script: Script, name: str, settings: Settings | None = None) -> Outcome:
+def run_parsed(script: Script, name: str, settings: Settings | None = None, watch: Watch | None = None) -> Outcome:
     """Run a script that was read already. ScriptError, Unsupported."""
     settings = settle(script.options, Settings() if settings is None else settings)
     for event in script.events:
         if isinstance(event.action, Code):
             read_block(event.action.text, event.line)
     clock = VirtualClock()
-    interpreter = Interpreter(script, settings, clock)
+    interpreter = Interpreter(script, settings, clock, watch)
     try:
         trio.run(interpreter.run, clock=clock)
     except Failed as failed:

@@ -6,6 +6,7 @@ shows; the peer's begin just below 2**32, so that every script crosses the wrap.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -171,6 +172,12 @@ class Wire:
         self._open = False
 
     # --- what the interpreter calls
+
+    def copy(self) -> Wire:
+        """One with flows of its own: what a comparison learns stays there."""
+        other = copy.copy(self)
+        other.flows, other.current = copy.deepcopy((self.flows, self.current))
+        return other
 
     def put(self, raw: bytes) -> None:
         """Let a packet come in."""
