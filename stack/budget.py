@@ -27,8 +27,8 @@ class Budget:
     `tight`: `used` is above the pressure mark. `peak` is the highest `used` since `peak` was last set to less.
     `out_of_order` holds the connections with text behind a gap, in the order in which their gaps appeared.
 
-    TCP's `set_timers` and UDP's queues change `used` and `peers` in place, since a call would cost more than the
-    change. They call `crossed` when `used` has passed the pressure mark and `tight` must change.
+    TCP's `set_timers` changes `used` and `peers` in place, since a call would cost more than the change. It calls
+    `crossed` when `used` has passed the pressure mark and `tight` must change.
     """
 
     __slots__ = (

@@ -422,7 +422,7 @@ class HostConfig:
     connection_bytes: int = 16 << 10
     """Charged for a connection: its TCB, its socket, the task of a program, and twice `least_buffer_bytes`."""
     half_open_bytes: int = 5 << 10  # charged before the handshake is over, and in TIME-WAIT
-    endpoint_bytes: int = 2 << 10  # charged for a UDP endpoint
+    endpoint_bytes: int = 6 << 10  # charged for a UDP endpoint, with the first `least_buffer_bytes` of its queue
     memory_trim_bytes: int = 8 << 20
     """When connections have freed so much, `malloc` is asked to return free memory to the system, where it can."""
     memory_trim_interval_s: float = 10.0  # at the least, between two such requests

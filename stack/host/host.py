@@ -418,7 +418,7 @@ class HostCore:
             self._end_train(self._train)
         services = self._services
         loopback = self.ip.loopback
-        packets, memory = self.config.host.loopback_batch_packets, self.budget
+        packets, budget = self.config.host.loopback_batch_packets, self.budget
         while True:
             while services.touched:
                 touched, services.touched = services.touched, []
@@ -428,8 +428,8 @@ class HostCore:
                         tcb.settle(now)
                     except Exception as error:
                         self._failed(error, tcb)
-            if memory.tight and memory.used > memory.prune_at:
-                prune(memory)
+            if budget.tight and budget.used > budget.prune_at:
+                prune(budget)
             if not loopback.queue:
                 return
             if packets <= 0:

@@ -20,6 +20,8 @@ from stack.tcp.teardown import finish
 from stack.tcp.timers import on_deadline
 from stack.wire.checksum import Buffer
 
+_LISTEN, _SYN_SENT = State.LISTEN, State.SYN_SENT
+
 
 class Connection(Tcb):
     """The Transmission Control Block with its calls attached. See `tcb.Tcb` for the variables."""
@@ -151,8 +153,9 @@ class Connection(Tcb):
                 self._consider_ack(wakes, now)
         elif wakes & WAKE_READABLE:
             self.on_readable()
-        if self.state > State.LISTEN:
-            if self.ack_now and self.state is State.SYN_SENT:
+        state = self.state
+        if state > _LISTEN:
+            if state is _SYN_SENT and self.ack_now:
                 handshake.send_syn_again(self, now)
             output(self, now)
         if self.reports:

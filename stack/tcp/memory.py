@@ -130,7 +130,8 @@ def give_back(tcb: Tcb) -> None:
     if tcb.scoreboard is not None and tcb.scoreboard.sacked:
         tcb.scoreboard.clear()
     tcb.syn_text = None
-    tcb.receive_buffer.forget_held()
+    if tcb.receive_buffer.held:
+        tcb.receive_buffer.forget_held()
     if tcb.orphaned:
         tcb.receive_buffer.clear()
     if tcb.listener is not None and not tcb.listener.gone(tcb):

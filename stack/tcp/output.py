@@ -431,30 +431,39 @@ def send_loss_probe(tcb: Tcb, now: float) -> None:
     tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))  # in case the probe is lost
 
 
-def set_timers(tcb: Tcb, now: float) -> None:
+def set_timers(tcb: Tcb, now: float) -> None:  # hot
     """Start and stop the timers, then derive the one deadline from them (RFC 6298 section 5)."""
     state, board = tcb.state, tcb.scoreboard
     if state <= _LISTEN:  # closed, or returned to LISTEN: nothing to wait for
         tcb.deadline = inf
         return
-    # This repeats memory.recharge without the call.
+    # This repeats memory.recharge without the call. What is prepaid needs no look at the rest.
     receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
-    weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
-    if _ESTABLISHED <= state < _TIME_WAIT:
-        weight -= budget.prepaid
-        charge = budget.connection + weight if weight > 0 else budget.connection
-    else:
-        charge = budget.half_open + weight
-        if tcb.syn_text is not None:
-            charge += len(tcb.syn_text[0])
-    if charge != tcb.charged:
-        change = charge - tcb.charged
-        tcb.charged = charge
-        budget.peers[tcb.remote[0]] += change
-        budget.used += change
-        if (budget.used > budget.pressure) is not budget.tight:
-            budget.crossed()
+    held = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
+    if (
+        held > budget.least
+        or tcb.charged != budget.connection
+        or receiving.held_cost
+        or state == _TIME_WAIT
+        or (board and board.sacked)
+    ):
+        weight = held + (held >> 3) + receiving.held_cost
+        if board and board.sacked:
+            weight += RANGE_BYTES * len(board.starts)
+        if _ESTABLISHED <= state < _TIME_WAIT:
+            weight -= budget.prepaid
+            charge = budget.connection + weight if weight > 0 else budget.connection
+        else:
+            charge = budget.half_open + weight
+            if tcb.syn_text is not None:
+                charge += len(tcb.syn_text[0])
+        if charge != tcb.charged:
+            change = charge - tcb.charged
+            tcb.charged = charge
+            budget.peers[tcb.remote[0]] += change
+            budget.used += change
+            if (budget.used > budget.pressure) is not budget.tight:
+                budget.crossed()
     in_flight = tcb.snd_nxt != tcb.snd_una
     waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
     if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed
@@ -462,6 +471,7 @@ def set_timers(tcb: Tcb, now: float) -> None:
         if tcb.persist_deadline == inf:
             _start_user_timeout(tcb, now)
             tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
+        deadline = tcb.persist_deadline
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
         if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two timers at a time
@@ -474,22 +484,27 @@ def set_timers(tcb: Tcb, now: float) -> None:
         if tcb.rack is not None:
             probe_at = tlp.probe_at(tcb, now)
             tcb.pto_deadline = min(probe_at, tcb.pto_deadline) if probe_at < inf else inf
+        deadline = min(tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline)
     else:
         tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
         if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
             tcb.sws_deadline = inf
         elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
             tcb.sws_deadline = now + tcb.services.config.sws_override_s
+        deadline = tcb.sws_deadline
     if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
-    tcb.deadline = min(
-        tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline, tcb.persist_deadline, tcb.sws_deadline,
-        tcb.delack_deadline, tcb.keepalive_deadline, tcb.time_wait_deadline,
-    )  # fmt: skip
-    if tcb.pacer is not None and tcb.pacer.resume_at < tcb.deadline:
-        tcb.deadline = tcb.pacer.resume_at
-    if tcb.ecn is not None and now < tcb.ecn.hold_until < tcb.deadline:
-        tcb.deadline = tcb.ecn.hold_until
+    if tcb.keepalive_deadline < deadline:
+        deadline = tcb.keepalive_deadline
+    if tcb.delack_deadline < deadline:
+        deadline = tcb.delack_deadline
+    if tcb.time_wait_deadline < deadline:
+        deadline = tcb.time_wait_deadline
+    if tcb.pacer is not None and tcb.pacer.resume_at < deadline:
+        deadline = tcb.pacer.resume_at
+    if tcb.ecn is not None and now < tcb.ecn.hold_until < deadline:
+        deadline = tcb.ecn.hold_until
+    tcb.deadline = deadline
     tcb.services.armed(tcb)
 
 

@@ -247,7 +247,8 @@ class ReceiveBuffer:
 
     def clear(self) -> None:
         """Drop all data: no user will read it."""
-        self.forget_held()
+        if self.held:
+            self.forget_held()
         self._chunks.clear()
         self.head = self.size = self.spare = 0
 

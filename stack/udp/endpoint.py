@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stack.errors import os_error
@@ -28,6 +28,7 @@ class Datagram:
 
     See RFC 1122 section 4.1.3.5. `local` is the specific-destination address: the address of ours
     to answer from. `destination` is the address in the header, which may be a broadcast address.
+    `charged`: its octets count against the host's memory budget.
     """
 
     data: bytes
@@ -37,6 +38,7 @@ class Datagram:
     ttl: int
     tos: int
     options: bytes
+    charged: bool = field(default=False, repr=False, compare=False)
 
 
 class Endpoint:
@@ -307,14 +309,8 @@ class Endpoint:
         datagram = self._queue.popleft()
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
         self.queued_bytes -= charge
-        budget, sender = self._ports.budget, datagram.remote[0]  # Budget.charge, inlined
-        budget.used -= charge
-        if charge == budget.peers[sender]:
-            del budget.peers[sender]
-        else:
-            budget.peers[sender] -= charge
-        if (budget.used > budget.pressure) is not budget.tight:
-            budget.crossed()
+        if datagram.charged:
+            self._ports.budget.charge(datagram.remote[0], -charge)
         return datagram
 
     def peek(self) -> Datagram | None:
@@ -326,21 +322,24 @@ class Endpoint:
     def deliver(self, datagram: Datagram) -> str:
         """Queue a datagram.
 
-        Returns "", or the reason why it is dropped. Only `UdpPorts` calls this.
+        Returns "", or the reason why it is dropped. Only `UdpPorts` calls this. The first
+        `least_buffer_bytes` of a queue are part of what the endpoint is charged; the rest is charged
+        to its sender.
         """
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
-        if self.queued_bytes + charge > self.receive_bytes and self._queue:
+        waiting = self.queued_bytes + charge
+        if waiting > self.receive_bytes and self._queue:
             return "udp_queue_full"
-        budget, sender = self._ports.budget, datagram.remote[0]
-        if budget.tight and self.queued_bytes + charge > budget.least and budget.left(sender) < charge:
-            return "udp_no_memory"
+        budget = self._ports.budget
+        if waiting > budget.least:
+            sender = datagram.remote[0]
+            if budget.tight and budget.left(sender) < charge:
+                return "udp_no_memory"
+            budget.charge(sender, charge)
+            datagram.charged = True
         was_readable = self.readable
         self._queue.append(datagram)
-        self.queued_bytes += charge
-        budget.peers[sender] = budget.peers.get(sender, 0) + charge  # Budget.charge, inlined
-        budget.used += charge
-        if (budget.used > budget.pressure) is not budget.tight:
-            budget.crossed()
+        self.queued_bytes = waiting
         if not was_readable:
             self.on_readable()
         return ""
@@ -392,7 +391,8 @@ class Endpoint:
         self._sent.clear()
         overhead = self._ports.config.receive_overhead_bytes
         for datagram in self._queue:
-            self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
+            if datagram.charged:
+                self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
         self._queue.clear()
         self.queued_bytes = 0
         self.gathered = None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -22,17 +23,25 @@ TOP = Path(__file__).resolve().parent.parent.parent
 BUDGET_MB = 64
 
 
+def outcome_of(attack: str) -> dict[str, Any]:
+    """What an attack has cost a process of its own."""
+    command = [sys.executable, "-m", "tests.sockets.memory", attack]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("attack", ["holes", "holes of many", "holes kept", "echo", *FLOODS])
 @rfc("budget-9", "budget-10")
 def test_an_attack_costs_no_more_than_the_budget_and_leaves_nothing(attack: str) -> None:
-    command = [sys.executable, "-m", "tests.sockets.memory", attack]
-    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True)
-    result = json.loads(done.stdout)
+    result = outcome_of(attack)
     assert result["most"] <= BUDGET_MB
     assert result["old"], "an old connection does not move a megabyte"
     assert result["new"], "a new connection does not come about"
-    assert result["after"] <= result["before"] / 3  # mostly an eighth; which arenas stay pinned is chance
+    if result["after"] > result["before"] / 5:  # mostly an eighth; which arenas stay pinned is chance
+        result = outcome_of(attack)
+    assert result["after"] <= result["before"] / 5
     if attack not in FLOODS:
         assert result["opened"] > 900
         assert result["pruned"] + result["dropped"] > 0, "the attack was none"
