@@ -465,7 +465,7 @@ class HostCore:
         for part in self.timed_parts:
             if part.deadline < earliest:
                 earliest = part.deadline
-        if self._retry:
+        if self._retry.turns:
             earliest = min(self._deadlines.earliest, self._retry.earliest((self.ip, *self.timed_parts)))
         return self.now if len(self.ip.loopback) else earliest
 
@@ -478,7 +478,7 @@ class HostCore:
             except Exception as error:
                 self._failed(error, connection)
         for part in [self.ip, *self.timed_parts]:
-            if self._retry and not self._retry.has_turn(part, now):
+            if self._retry.turns and not self._retry.has_turn(part, now):
                 continue
             try:
                 part.on_deadline(now)

@@ -18,23 +18,20 @@ class Retry:
     """The parts that have raised, and when each of them may be called again."""
 
     def __init__(self) -> None:
-        self._turns: dict[int, float] = {}  # by the part's id
-
-    def __len__(self) -> int:
-        return len(self._turns)
+        self.turns: dict[int, float] = {}  # by the part's id; empty as long as none has raised
 
     def later(self, part: HasDeadline, now: float) -> None:
         """A part has raised: call it again in `RETRY_S`, or at its deadline if that is later."""
-        self._turns = {other: turn for other, turn in self._turns.items() if turn > now}
-        self._turns[id(part)] = now + RETRY_S
+        self.turns = {other: turn for other, turn in self.turns.items() if turn > now}
+        self.turns[id(part)] = now + RETRY_S
 
     def has_turn(self, part: HasDeadline, now: float) -> bool:
         """Whether a part may be called now."""
-        if self._turns.get(id(part), now) > now:
+        if self.turns.get(id(part), now) > now:
             return False
-        self._turns.pop(id(part), None)
+        self.turns.pop(id(part), None)
         return True
 
     def earliest(self, parts: Iterable[HasDeadline]) -> float:
         """The earliest deadline of these parts, but not before their turns."""
-        return min(max(part.deadline, self._turns.get(id(part), part.deadline)) for part in parts)
+        return min(max(part.deadline, self.turns.get(id(part), part.deadline)) for part in parts)

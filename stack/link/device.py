@@ -108,6 +108,8 @@ class Link(Protocol):
 
 def check_station_address(mac: bytes) -> None:
     """ValueError unless `mac` is 6 bytes that can be the address of one station."""
+    if isinstance(mac, str):
+        raise ValueError(f"mac is 6 bytes, not a text: write bytes.fromhex('020000000001'), not {mac!r}")
     if len(mac) != 6:
         raise ValueError(f"a MAC address has 6 bytes, not {len(mac)}")
     if mac[0] & 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 
@@ -132,3 +133,9 @@ def test_what_is_refused() -> None:
     with pytest.raises(ValueError, match="group"):
         ethernet.attach(mac=b"\1" + MAC_1[1:])
     assert ethernet.ports == []
+
+
+def test_a_station_address_is_bytes() -> None:
+    wrong: Any = "02:00:00:00:00:01"
+    with pytest.raises(ValueError, match=r"write bytes\.fromhex\('020000000001'\), not '02:00:00:00:00:01'"):
+        Ethernet().attach(mac=wrong)
