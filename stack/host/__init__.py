@@ -1,3 +1,1 @@
-"""One host, made of the layers: its interfaces, the demultiplexing of frames, the deadlines, and
-the barrier.
-"""
+"""One host, made of the layers: interfaces, demultiplexing, deadlines, and the barrier."""

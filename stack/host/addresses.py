@@ -49,9 +49,7 @@ def check_mode(acd: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An address that was added to an interface, in use or not yet, and the callbacks of its
-    owner.
-    """
+    """An address that was added to an interface, and its owner's callbacks."""
 
     interface: Interface
     prefix: Prefix
@@ -87,9 +85,7 @@ class Addresses:
         return len(self._tentative)
 
     def tables(self) -> dict[str, int]:
-        """How many addresses are tentative, and how many are in use and probed for by this
-        class.
-        """
+        """The numbers of tentative addresses, and of those in use that this class probes for."""
         return {"tentative_addresses": len(self._tentative), "guarded_addresses": len(self._guarded)}
 
     # --- adding

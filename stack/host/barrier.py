@@ -1,7 +1,4 @@
-"""The barrier: if a handler raises, only its packet and its connection are lost.
-
-The host goes on.
-"""
+"""The barrier: if a handler raises, only its packet and its connection are lost."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class DhcpLayer:
         """Make a client for an interface, to be started with `InterfaceDhcp.begin`.
 
         `acd` is as for `Addresses.add`. Raises ValueError if the link is not Ethernet, and
-        OSError EADDRINUSE if a program of the user's has bound port 68.
+        OSError EADDRINUSE if a socket is bound to port 68.
         """
         if interface.mac is None or interface.conflicts is None:
             raise ValueError(f"{interface.name} is not an Ethernet link: DHCP needs one")
@@ -104,10 +104,10 @@ class DhcpLayer:
             self._host.udp.disclaim(CLIENT_PORT)
 
     def end(self, interface: Interface, now: float, error: int = errno.ENETDOWN) -> None:
-        """End DHCP on an interface: remove the address, and send DHCPRELEASE if
-        `InterfaceDhcp.release` is set.
+        """End DHCP on an interface: remove the address, and release it if so configured.
 
-        Connections and calls that depend on the address end with the errno `error`.
+        DHCPRELEASE is sent if `InterfaceDhcp.release` is set. Connections and calls that depend on
+        the address end with the errno `error`.
         """
         dhcp = self._interfaces.pop(interface.index, None)
         if dhcp is None:
@@ -164,9 +164,7 @@ class DhcpLayer:
 
 
 class InterfaceDhcp:
-    """The DHCP of one interface: its client, the client's calls to the host, and the changes
-    that a lease makes.
-    """
+    """The DHCP of one interface: its `client`, and the adapter between the client and the host."""
 
     def __init__(
         self,
@@ -214,7 +212,7 @@ class InterfaceDhcp:
         """Ask for the other parameters of a network in which the user has set `address`.
 
         See RFC 2131 section 4.4.3. A second call begins again. Raises OSError EADDRINUSE if a
-        program of the user's has bound port 68.
+        socket is bound to port 68.
         """
         self._layer.listen(self)
         self.client.stop(now)
@@ -277,7 +275,8 @@ class InterfaceDhcp:
         """Handle what is due.
 
         A client that raises is replaced by a new one, since it would raise again. The new client
-        starts anew, unless the old one was started by `inform`. That counts as unanswered.
+        asks for a lease. If the old one was started by `inform`, it does not: `inform` then has
+        ended without an answer.
         """
         self._adapter.on_deadline(now)
         try:
@@ -293,7 +292,7 @@ class InterfaceDhcp:
                 self.silent(now)
             raise
 
-    # --- the methods of `stack.dhcp.client_host.ClientHost` `stack.dhcp.client_host.ClientHost`
+    # --- the methods of `stack.dhcp.client_host.ClientHost`
 
     def broadcast(self, message: bytes, source: bytes, now: float) -> None:
         """Broadcast a message to the servers on this link."""
@@ -363,7 +362,7 @@ class InterfaceDhcp:
     def _set_routes(self, lease: Lease) -> None:
         """Set the routes of the lease, and remove the old ones.
 
-        A router must be on the link or on an earlier route. So routes without a router come first.
+        Routes without a router come first: the routers of other routes may be reached by them.
         """
         routes, interface = self._host.ip.routes, self.interface
         wanted = [

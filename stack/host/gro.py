@@ -1,5 +1,4 @@
-"""Generic receive offload (GRO): segments of one connection that come in a row are processed
-together.
+"""Generic receive offload (GRO): segments that come in a row are processed together.
 
 A sender with much data hands 64 KiB at a time to its link, which splits them into 45 segments.
 Their headers differ only in SEG.SEQ, the Identification and the two checksums. The first of them is
@@ -34,12 +33,12 @@ SHORTEST_PACKET = JOIN_BELOW + 120
 
 @cache
 def _masks(ip: int, headers_length: int) -> tuple[int, int]:
-    """Two masks for the headers of a frame, which are `headers_length` octets long, with the IP
-    header at `ip`.
+    """Two masks for the headers of a frame.
 
-    The first has the bits that must be the same in each frame of a train (apart from SEG.SEQ, which
-    advances). The second has the fields of the IP header that vary. Both are numbers with as many
-    octets as the headers.
+    The headers are `headers_length` octets long, and the IP header is at `ip`. The first has the
+    bits that must be the same in each frame of a train (apart from SEG.SEQ, which advances). The
+    second has the fields of the IP header that vary. Both are numbers with as many octets as the
+    headers.
     """
     varying = bytearray(headers_length)
     varying[ip + _IDENTIFICATION : ip + _IDENTIFICATION + 2] = b"\xff\xff"
@@ -50,10 +49,10 @@ def _masks(ip: int, headers_length: int) -> tuple[int, int]:
 
 
 class SegmentTrain:
-    """A train of frames.
+    """Frames of one connection in a row, to be processed together.
 
-    Its first frame had a segment for which header prediction returned DATA_ONLY. The first frame
-    must be as long as its IP packet and link header, without padding.
+    For the segment of the first frame header prediction has returned DATA_ONLY. The frame must be
+    as long as its IP packet and link header, without padding.
     """
 
     __slots__ = (

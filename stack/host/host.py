@@ -281,9 +281,7 @@ class HostCore:
             self._failed(error, self.tcp.connection_of(view[interface.ip_offset :]))
 
     def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
-        """Find the connection by the twelve octets that identify it, or hand the packet to IP
-        input.
-        """
+        """Find the connection by its twelve octets, or hand the packet to IP input."""
         counters = self.counters
         counters["ifInOctets"] += len(view)
         offset = interface.ip_offset
@@ -346,10 +344,10 @@ class HostCore:
         return taken
 
     def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
-        """Take a segment of a known connection, in a packet whose IP header is right and has no
-        options.
+        """Take a segment of a known connection.
 
-        Returns what `predicted` returns, or NOT_PREDICTED.
+        The IP header is right and has no options. Returns what `predicted` returns, or
+        NOT_PREDICTED.
         """
         counters = self.counters
         counters["ipSystemStatsInReceives"] += 1
@@ -408,10 +406,10 @@ class HostCore:
             counters.drop("ethernet_unknown_type")
 
     def batch_end(self, now: float) -> None:  # hot
-        """End a batch of frames, a user call or a deadline: each touched connection sends and wakes
-        its program once.
+        """End a batch of frames, a user call or a deadline.
 
-        Packets to ourselves are received here too.
+        Each touched connection sends, and wakes its program, once. Packets to ourselves are
+        received here too.
         """
         self.now = now
         if self._train is not None:

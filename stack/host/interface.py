@@ -47,9 +47,7 @@ class Interface:
     awaited_port: int = 0
 
     def timed_parts(self) -> list[HasDeadline]:
-        """The parts of the interface that have a deadline: none on a link without station
-        addresses.
-        """
+        """The parts of the interface that have a deadline: none on a link without Ethernet."""
         return [part for part in (self.neighbors, self.conflicts) if part is not None]
 
 

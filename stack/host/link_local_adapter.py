@@ -1,8 +1,7 @@
-"""The adapter between `stack.dhcp.link_local` and the host, for an interface that gets no address
-from a server.
+"""The adapter between `stack.dhcp.link_local` and the host.
 
-See RFC 3927 sections 1.9 (beside a routable address), 2.2 and 2.5 (probing and defence, as in
-RFC 5227).
+It gives an interface an address while no server does. See RFC 3927 sections 1.9 (beside a routable
+address), 2.2 and 2.5 (probing and defence, as in RFC 5227).
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ class LinkLocalAdapter:
         return self.link_local.deadline
 
     def on_deadline(self, now: float) -> None:
-        """Do what is due."""
+        """Handle what is due."""
         self.link_local.on_deadline(now)
 
-    # --- the methods of `stack.dhcp.link_local.LinkLocalHost` `stack.dhcp.link_local.LinkLocalHost`
+    # --- the methods of `stack.dhcp.link_local.LinkLocalHost`
 
     def probe(self, address: bytes, now: float) -> None:
         """Find out whether another host has `address`, or this host has it already."""

@@ -1,6 +1,4 @@
-"""Records of a host's state: frozen dataclasses that can be converted to JSON and sent to
-another process.
-"""
+"""Records of a host's state: frozen dataclasses that can be converted to JSON."""
 
 from __future__ import annotations
 

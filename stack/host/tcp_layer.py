@@ -1,5 +1,4 @@
-"""The TCP module of a host: finds the connection or listener of a segment, reserves ports, and
-sends resets.
+"""The TCP module of a host: demultiplexes segments, reserves ports, and sends resets.
 
 See RFC 9293 sections 3.9.1.1 (OPEN) and 3.10.7.1 (CLOSED), RFC 1122 section 4.2.3.10 (no answer to
 a broadcast).
@@ -277,9 +276,7 @@ class TcpLayer:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
 
     def refused(self, connection: Connection, payload: Buffer, segment: Segment, now: float) -> None:
-        """Answer a segment that `connection` has refused: by a reset, unless its listener takes
-        the segment.
-        """
+        """Answer a refused segment by a reset, unless the connection's listener takes it."""
         remote, local = connection.remote[0], connection.local[0]
         listener = self._listener(connection.local)
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
@@ -290,8 +287,7 @@ class TcpLayer:
     def _unclaimed(
         self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, old: Connection | None, now: float
     ) -> None:
-        """Take a segment without a connection: hand it to a listener, or answer as CLOSED does
-        (3.10.7.1).
+        """Take a segment without a connection: for a listener, or for CLOSED (3.10.7.1).
 
         `old` is a connection in TIME-WAIT, which the segment may reopen.
         """
@@ -318,9 +314,7 @@ class TcpLayer:
             self.reset(source, destination, payload, segment, now)
 
     def reset(self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, now: float) -> None:
-        """Answer a segment from `source` by a reset, unless it is a reset itself (3.5.2,
-        3.10.7.1).
-        """
+        """Answer a segment by a reset, unless it is a reset itself (3.5.2, 3.10.7.1)."""
         reset = reset_for(segment)
         if reset is None:
             return
@@ -365,9 +359,7 @@ class TcpLayer:
         return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
     def abort_where(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
-        """Abort the connections for which `gone` is true: they have lost their interface or
-        address.
-        """
+        """Abort connections that have lost their interface or address, as `gone` says."""
         for _ in range(2):  # the second time for connections that the first has restored to TIME-WAIT
             for connection in [c for c in self.connections.values() if gone(c)]:
                 connection.abort(now, error)

@@ -33,10 +33,9 @@ class Trace(Protocol):
     """
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """A whole frame came in by the link called `interface` (`direction` "in"), or goes out by
-        it ("out").
+        """A whole frame comes in or goes out by the link called `interface`.
 
-        `now` is in seconds, on the host's clock.
+        `direction` is "in" or "out". `now` is in seconds, on the host's clock.
         """
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
@@ -57,10 +56,10 @@ WHAT_TO_PASS = (
 
 
 def check_trace(trace: object) -> None:
-    """Raise TypeError if `trace` is not a `Trace` but a function, a class, or has methods with
-    other arguments.
+    """Raise TypeError if `trace` is not a `Trace`.
 
-    The message says what to pass.
+    It may be a function or a class, or its methods may have other arguments. The message says what
+    to pass.
     """
     if isinstance(trace, type):
         raise TypeError(f"{trace.__name__} is a class: make one, {trace.__name__}(...); {WHAT_TO_PASS}")

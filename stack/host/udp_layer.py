@@ -1,6 +1,4 @@
-"""Makes the UDP module of a host: connects `stack/udp/` to the internet layer and the ephemeral
-ports.
-"""
+"""Makes the UDP module of a host, and connects it to the internet layer."""
 
 from __future__ import annotations
 

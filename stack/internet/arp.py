@@ -60,8 +60,7 @@ _UNICAST, _BROADCAST = True, False
 
 
 class NeighborCache:
-    """Resolves the addresses of next hops, answers requests for our addresses, and caches what it
-    learns.
+    """Resolves next hops' addresses, answers requests for ours, and keeps what it learns.
 
     Arguments:
       config, counters: `Config.arp` and the host's counters.
@@ -134,13 +133,11 @@ class NeighborCache:
         on_error: OnError | None = None,
         offload: bytes = b"",
     ) -> Neighbor:
-        """Send the packets of one datagram to a neighbour, now or when its station address is
-        known.
+        """Send the packets of one datagram, now or when the station address is known.
 
-        Returns the entry in the cache, which may be another object than `neighbor`.
-
-        The newest `queue_packets` datagrams wait for each address (RFC 1122 section 2.3.2.2).
-        `on_error` is called with EHOSTUNREACH if the address does not answer.
+        Returns the entry in the cache, which may be another object than `neighbor`. The newest
+        `queue_packets` datagrams wait for each address (RFC 1122 section 2.3.2.2). `on_error` is
+        called with EHOSTUNREACH if the address does not answer.
         """
         if neighbor.ethernet is None and neighbor.state == GONE:
             neighbor = self._entries.get(neighbor.address) or self._create(neighbor.address)
@@ -170,13 +167,13 @@ class NeighborCache:
         return neighbor.ethernet is not None
 
     def suspect(self, address: bytes, now: float, sent_at: float = math.inf, genuine: bool = True) -> None:
-        """Take negative advice from above (RFC 1122 section 2.3.2.1, RFC 9293 3.8.3): packets do
-        not seem to arrive.
+        """Take negative advice from above: packets do not seem to arrive.
 
-        The entry remains in use while the address is asked for again. The request is a broadcast:
-        the address may have moved to another station, or the entry may be a forgery whose author
-        would answer a unicast request. If another station answers within `claim_wait_s`, its answer
-        is believed.
+        See RFC 1122 section 2.3.2.1 and RFC 9293 section 3.8.3. The entry remains in use while the
+        address is asked for again. The request is a broadcast: the address may have moved to
+        another station, or the entry may be a forgery whose author would answer a unicast request.
+        If another station answers within `claim_wait_s`, or has claimed the address already, it is
+        believed.
 
         When the trouble lies behind a gateway, a broadcast would give a forger its chance. So a
         station with positive advice is asked by unicast first, and an answer by another station is
@@ -209,8 +206,7 @@ class NeighborCache:
     # --- packets in
 
     def receive(self, data: Buffer, now: float) -> None:
-        """Take an ARP packet (the payload of its frame), in the order of RFC 826's "Packet
-        Reception".
+        """Take an ARP packet, the payload of its frame, as in RFC 826's "Packet Reception".
 
         One thing differs: only a request for one of our addresses creates an entry (see the head of
         this file).
@@ -252,9 +248,10 @@ class NeighborCache:
         return any(prefix.address == address for prefix in self.addresses)
 
     def _merge(self, packet: ArpPacket, now: float) -> bool:
-        """Update the sender's entry, if there is one; returns whether there is.
+        """Update the sender's entry; returns whether there is one.
 
-        Another station address than the known one is only a claim, unless the entry is in doubt.
+        If the packet gives a known address another station, that is only a claim, unless the entry
+        is in doubt.
         """
         neighbor = self._entries.get(packet.sender_ip)
         if neighbor is None or not self._can_be_neighbor(packet.sender_ip):
@@ -269,8 +266,7 @@ class NeighborCache:
         return True
 
     def _claimed(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
-        """Another station claims a known address: ask the known station whether it still has the
-        address.
+        """Another station claims a known address: ask the known one whether it still has it.
 
         The request is unicast, so that a switch delivers it to that station alone. Without an
         answer within `claim_wait_s` the address has moved (a failover), and the newest claim is
@@ -302,7 +298,7 @@ class NeighborCache:
         return not any(prefix.address == address or prefix.broadcast == address for prefix in self.addresses)
 
     def _is_on_link(self, address: bytes) -> bool:
-        """Whether it is on one of our networks, or link-local, which is on every link.
+        """Whether `address` is on one of our networks, or link-local, which is on every link.
 
         See RFC 3927 section 2.6.2.
         """
@@ -332,18 +328,17 @@ class NeighborCache:
     def _reply(self, request: ArpPacket, now: float) -> None:
         """Answer by unicast: swap the fields and put our addresses in the sender's.
 
-        See RFC 826, RFC 5227 2.5, 2.6.
+        See RFC 826, and RFC 5227 sections 2.5 and 2.6.
         """
         reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
         self.transmit_arp(reply, request.sender_mac, now)
 
     def _decide(self, neighbor: Neighbor, claim: bytes, due: float, now: float) -> None:
-        """Decide about a claim when the known station has not answered by `due`: believe it, with
-        two exceptions.
+        """Believe a claim, since the known station has not answered by `due`. Two exceptions:
 
         If acknowledgments of packets sent to the known station still arrive, its answer is only
         late, in a long queue: ask again. If this host itself runs late, the answer may have arrived
-        and not been read yet: wait once more.
+        and not been read yet: wait a moment, once.
         """
         moment_s = self.config.claim_wait_s / 2
         if now < neighbor.positive_advice_at + moment_s:
@@ -357,9 +352,7 @@ class NeighborCache:
     # --- asking
 
     def request(self, neighbor: Neighbor, unicast: bool, now: float) -> None:
-        """Ask which station has the neighbour's address, by broadcast, or by unicast to the one
-        known last.
-        """
+        """Ask which station has the neighbour's address: all stations, or the last known one."""
         target = neighbor.mac if unicast and neighbor.mac is not None else MAC_BROADCAST
         neighbor.requested_at = now
         packet = ArpPacket(REQUEST, self.mac, self._source_for(neighbor.address), MAC_ZERO, neighbor.address)
@@ -463,8 +456,9 @@ class NeighborCache:
         return neighbor
 
     def _evict(self) -> None:
-        """Remove the least useful entries, a sixteenth of the table at once, so that a flood causes
-        few scans.
+        """Remove the least useful entries.
+
+        A sixteenth of the table is removed at once, so that a flood causes few scans.
         """
 
         def worth(neighbor: Neighbor) -> tuple[bool, float, bool, bool, float]:
@@ -511,8 +505,7 @@ class NeighborCache:
         return True
 
     def publish(self, address: bytes, mac: bytes | None) -> None:
-        """Answer requests for another host's address with `mac`, or with our own station address
-        for None.
+        """Answer requests for another host's address with `mac`; None stands for our own.
 
         Raises ValueError when `address` cannot be another host's, or `mac` cannot be a station's.
         """
@@ -552,10 +545,10 @@ class NeighborCache:
         self.deadline = math.inf
 
     def addresses_changed(self, gone: bytes | None = None) -> None:
-        """Forget the neighbours that are on none of our networks any more, and addresses that are
-        now our own.
+        """Our addresses have changed: forget neighbours that need the old ones.
 
-        Datagrams that wait and have the address `gone` as their source are dropped.
+        These are neighbours on none of our networks, and addresses that are now our own. Datagrams
+        that wait and have the address `gone` as their source are dropped.
         """
         for neighbor in list(self._entries.values()):
             if gone is not None:

@@ -100,12 +100,11 @@ class Conflicts:
     # --- calls by the host
 
     def probe(self, address: bytes, now: float, done: Done, *, in_use: bool = False) -> None:
-        """Find out whether another host has `address`; then call `done(its station address or None,
-        now)` once.
+        """Find out whether another host has `address`.
 
-        A free address takes 4 to 7 seconds. After MAX_CONFLICTS conflicts one probing begins per
-        RATE_LIMIT_INTERVAL (section 2.1.1). A second probing of the same address replaces the
-        first.
+        Then `done(station address of that host, or None, now)` is called once. A free address takes
+        4 to 7 seconds. After MAX_CONFLICTS conflicts one probing begins per RATE_LIMIT_INTERVAL
+        (section 2.1.1). A second probing of the same address replaces the first.
 
         With `in_use` the address is used meanwhile. Another host's probe is then not a conflict,
         since our ARP reply tells that host that the address is taken.
@@ -122,9 +121,7 @@ class Conflicts:
         return address in self._probes
 
     def announce(self, address: bytes, now: float) -> None:
-        """Announce to the link that `address` is ours: now, and again after ANNOUNCE_INTERVAL
-        (section 2.3).
-        """
+        """Announce that `address` is ours: now, and again after ANNOUNCE_INTERVAL (section 2.3)."""
         announcement = self._announcements[address] = _Announcement(now)
         self._announce_next(address, announcement, now)
 
@@ -195,9 +192,7 @@ class Conflicts:
     # --- time
 
     def on_deadline(self, now: float) -> None:
-        """Send the probes and announcements that are due, and report the addresses that proved to
-        be free.
-        """
+        """Send the probes and announcements that are due, and report addresses that are free."""
         for address, probe in list(self._probes.items()):
             if probe.due <= now and self._probes.get(address) is probe:
                 self._probe_next(address, probe, now)
@@ -248,7 +243,7 @@ class Conflicts:
     def _send(self, sender: bytes, target: bytes, now: float) -> None:
         """Send a probe (the sender is ANY) or an announcement (sender and target are the address).
 
-        Section 1.1.
+        See section 1.1.
         """
         self.counters["arpOutProbes" if sender == ANY else "arpOutAnnouncements"] += 1
         self._transmit(ArpPacket(REQUEST, self.mac, sender, MAC_ZERO, target), MAC_BROADCAST, now)

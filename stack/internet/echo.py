@@ -24,9 +24,7 @@ from stack.wire.numbers import PROTO_ICMP
 
 @dataclass(frozen=True, slots=True)
 class EchoReply:
-    """An answer: its source, the round-trip time in seconds, its TTL and TOS, and the data that it
-    returned.
-    """
+    """An answer: its source, the round-trip time in seconds, its TTL and TOS, and its data."""
 
     source: bytes
     identifier: int
@@ -74,7 +72,7 @@ class Ping:
     ) -> None:
         self._client = client
         self.path = path
-        self.length = 0  # of the datagram, once it is sent
+        self.length = 0  # of the datagram in bytes, IP header included; 0 until it is sent
         self.destination = path.destination
         self.identifier = identifier
         self.sequence = sequence

@@ -1,9 +1,10 @@
 """The echo server (RFC 792, RFC 1122 section 3.2.2.6).
 
-Hosts that ping us repeatedly get a prepared path. A host that is pinged is idle as a rule. The code
-and data that an answer needs are then in none of the processor's caches, and an answer costs five
-times what it costs under load. A prepared path keeps that work small: the answer needs no route
-lookup, and the request does not pass through IP and ICMP input.
+Hosts that ping us repeatedly get a prepared path, so that a reply needs no route lookup.
+
+A host that is pinged is idle as a rule. The code and data that an answer needs are then in none of
+the processor's caches, and an answer costs five times what it costs under load. With a prepared
+path there is less to do: the request does not pass through IP and ICMP input either.
 
 The second request in a row from the same host prepares a path for it, and `answer` answers the
 requests that follow. A prepared path is used until its route or our addresses change. All of them
@@ -29,9 +30,9 @@ _CODE, _CHECKSUM, _REST = 1, 2, 4  # offsets in the ICMP message
 
 
 class EchoServer:
-    """`prepared_paths` has a path for each pair of a pinging host's address and our address that it
-    pings.
+    """Answers Echo Requests by prepared paths.
 
+    `prepared_paths` has them by the pinging host's address and the address of ours that it pings.
     `reschedule` (set afterwards) is called when `deadline` has moved earlier.
     """
 

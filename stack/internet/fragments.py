@@ -138,9 +138,9 @@ class Reassembler:
     """Puts fragments together to datagrams.
 
     There are limits to the datagrams, the datagrams of one source, the bytes, the holes of one
-    datagram, and the time. When the limit of datagrams or bytes is reached, the oldest datagram
-    makes room (the source's own at the limit of a source). Otherwise fragments that never become
-    whole would keep out others until the timeout.
+    datagram, and the time. When there are too many datagrams or bytes, the oldest datagram makes
+    room. When there are too many datagrams of one source, the oldest one of that source does.
+    Otherwise fragments that never become whole would keep out others until the timeout.
     """
 
     def __init__(self, config: IpConfig, counters: Counters) -> None:
@@ -154,9 +154,7 @@ class Reassembler:
         return len(self._flows)
 
     def tables(self) -> dict[str, int]:
-        """How many datagrams are being reassembled, their sources, and the octets charged for
-        them.
-        """
+        """The numbers of datagrams being reassembled, of their sources, and of octets charged."""
         return {
             "fragmented_datagrams": len(self._flows),
             "fragment_sources": len(self._per_source),
@@ -226,8 +224,9 @@ class Reassembler:
             self._close(flow)
 
     def resumed(self, asleep_s: float) -> None:
-        """Move the deadlines `asleep_s` earlier: the machine was suspended that long, and `now` did
-        not count it.
+        """The machine was suspended for `asleep_s` seconds, which `now` does not count.
+
+        So all deadlines are that much earlier.
         """
         for flow in self._flows.values():
             flow.deadline -= asleep_s
@@ -264,10 +263,9 @@ class Reassembler:
                 raise BadPacket("ipv4_fragment_tiny")
 
     def _new_parts(self, flow: Flow, first: int, payload: bytes, more: bool) -> list[tuple[int, bytes]] | None:
-        """The parts of a fragment that had not come yet, with their offsets; None when the fragment
-        contradicts others.
+        """The parts of a fragment that had not come yet, with their offsets.
 
-        It contradicts them when an octet differs, or when it puts the end of the datagram
+        None when the fragment contradicts others: an octet differs, or the datagram would end
         elsewhere.
         """
         end = first + len(payload)
@@ -297,9 +295,7 @@ class Reassembler:
         return new_parts
 
     def _fill_hole(self, flow: Flow, first: int, last: int, more: bool) -> None:
-        """Fill octets `first` to `last`, which lie within one hole: RFC 815 section 3, steps 1 to
-        7.
-        """
+        """Fill octets `first` to `last`, which are in one hole: RFC 815 section 3, steps 1 to 7."""
         for index, (hole_first, hole_last) in enumerate(flow.holes):
             if first > hole_last:  # step 2
                 continue
@@ -364,8 +360,9 @@ class Reassembler:
         self._close(flow)
 
     def _refuse(self, flow: Flow, reason: str) -> None:
-        """Discard a datagram's bytes and keep its key until the timeout, so that later fragments
-        are dropped too.
+        """Discard the bytes of a datagram, and raise BadPacket with the reason.
+
+        Its key is kept until the timeout, so that later fragments are dropped too.
         """
         self.counters["ipSystemStatsReasmFails"] += 1
         flow.refused = True

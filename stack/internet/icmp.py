@@ -1,5 +1,4 @@
-"""ICMP input: answers queries, hands errors to the protocol that they are about, and follows
-Redirects.
+"""ICMP input: answers queries, hands errors to the protocol concerned, and follows Redirects.
 
 See RFC 792, RFC 1122 section 3.2.2, RFC 1191 (fragmentation needed), RFC 5927 (which errors to
 believe), RFC 6633 (no Source Quench) and RFC 6918 (no Information and Address Mask messages).
@@ -24,10 +23,10 @@ from stack.wire.icmp import IcmpMessage
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
 
 ErrorHandler = Callable[[IcmpError, float], bool]
-"""`(error, now)` returns whether the quote is of a packet that the protocol has sent and still
-knows (RFC 5927).
+"""`(error, now)` returns whether the protocol has sent the quoted packet and still knows it.
 
-Every message that changes a route, a path MTU or a connection passes such a handler first.
+See RFC 5927. Every message that changes a route, a path MTU or a connection passes such a handler
+first.
 """
 
 _IN_COUNTERS: dict[int, str] = {
@@ -75,9 +74,7 @@ class Icmp:
         self.clock_ms = clock_ms
 
     def tables(self) -> dict[str, int]:
-        """How many echo requests wait for an answer, hosts have a prepared path, and peers have an
-        error budget.
-        """
+        """The numbers of waiting echo requests, prepared paths, and peers with an error budget."""
         return {
             "echo_requests": len(self.echo),
             "echo_paths": len(self.echo_server.prepared_paths),
@@ -186,10 +183,9 @@ class Icmp:
             raise BadPacket("icmp_error_unmatched")
 
     def _redirect(self, received: Received, message: IcmpMessage, error: IcmpError) -> None:
-        """Take a Redirect.
+        """Take a Redirect. One that is not legal is discarded (RFC 1122 section 3.2.2.2).
 
-        One that is not legal, or not from the current first hop, is discarded (RFC 1122 3.2.2.2).
-        Two more checks are made, since anyone can forge a Redirect. It must quote a datagram that
+        Two more checks are made, since any host can forge a Redirect. It must quote a datagram that
         we have sent. And by default the new gateway must be one of a configured route (as with
         Linux's `secure_redirects`).
         """

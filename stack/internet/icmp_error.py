@@ -1,5 +1,4 @@
-"""ICMP errors that reach us, in the form that transport protocols use: the datagram, the errno,
-soft or hard.
+"""ICMP errors that reach us, in the form in which transport protocols get them.
 
 See RFC 792, RFC 1122 sections 3.2.2.1 to 3.2.2.5 and 4.2.3.9 (soft and hard errors). The errno is
 the one that a Linux socket reports for the same message.

@@ -154,9 +154,7 @@ class IcmpOutput:
         self.send(received.local, received.source, message, received.now)
 
     def may_answer(self, received: Received) -> bool:
-        """Whether an error about this datagram may be sent at all: RFC 1122 section 3.2.2's five
-        exceptions.
-        """
+        """Whether an error about this datagram may be sent: the exceptions of RFC 1122 3.2.2."""
         source = received.source
         if received.broadcast or is_multicast(received.destination):
             return False
@@ -174,10 +172,10 @@ class IcmpOutput:
 
 
 def _as_on_a_wire(received: Received) -> Buffer:
-    """The datagram to quote, with a complete checksum, since the original sender may compare the
-    quote.
+    """The datagram to quote, with a complete transport checksum.
 
-    Where the link has vouched for the checksum, the field may hold only a partial one.
+    The original sender may compare the quote with what it has sent. With `checksum_ok` the field
+    may hold only a partial checksum.
     """
     at = _CHECKSUM_AT.get(received.protocol)
     if not received.checksum_ok or at is None or len(received.payload) < at + 2:

@@ -5,10 +5,10 @@ and RFC 6274 section 3.5 (a single counter tells any peer how much we send to ot
 datagrams, which must not be fragmented, need no Identification and carry 0 (RFC 6864 section 4.1).
 
 As in RFC 7739 section 5.3, a keyed hash of addresses and protocol chooses a counter from a fixed
-table, and an offset to add to it. A flow sees the steps of its own counter. It learns nothing about
-other flows, except the few that share the counter. An attacker with a thousand addresses will have
-one that shares the counter of a victim's flow. Any host can make us send errors and resets, so
-these use no counter: a step would tell the attacker that the victim was sent one.
+table, and an offset to add to it. The peer of a flow sees the steps of that flow's counter. It
+learns nothing about other flows, except the few that share the counter. An attacker with a thousand
+addresses will have one that shares the counter of a victim's flow. Any host can make us send errors
+and resets, so these use no counter: a step would tell the attacker that the victim was sent one.
 
 The rate is not limited to 65,536 datagrams per lifetime (RFC 6864 section 5.2). Only UDP and ICMP
 datagrams may be fragmented here, and their checksums are always on. In that case the same section
@@ -30,7 +30,7 @@ class Identifications:
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
         self._key = random(16)
-        # One more counter, which always is 0, is for random identifications.
+        # The last counter is for random identifications: a random offset is added to it.
         self._counters: list[int] = [*unpack(f">{_COUNTERS}H", random(2 * _COUNTERS)), 0]
 
     def flow(self, source: bytes, destination: bytes, protocol: int) -> tuple[int, int]:

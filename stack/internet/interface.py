@@ -1,5 +1,4 @@
-"""An interface as the internet layer sees it: a link, this host's addresses on it, and the
-neighbours.
+"""An interface as the internet layer sees it: a link, our addresses on it, and the neighbours.
 
 `stack.host` makes interfaces, and a host may have several. The strong model of RFC 1122
 section 3.3.4.2 is used throughout: an address belongs to one interface, and only that interface
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 
 
 class Offload(Protocol):
-    """As much of `stack.link.device.Offload` as the internet layer uses: the work that a link takes
-    over.
-    """
+    """As much of `stack.link.device.Offload` as the internet layer uses."""
 
     @property
     def checksum(self) -> bool: ...
@@ -55,7 +52,7 @@ class Interface(Protocol):
       mtu: the largest IP packet in bytes that fits one frame.
       mac: our station address, None on a link that carries bare IP packets.
       addresses: the host's addresses on this link, the preferred one first. Always the same list
-        object: it is changed in place, by way of `Ipv4.add_address` and `Ipv4.remove_address`.
+        object: `Ipv4.add_address` and `Ipv4.remove_address` change it in place.
       neighbors: the ARP cache; None on a link that carries bare IP packets.
       loopback: whether packets sent here come back to this host.
       awaited_port: UDP datagrams to this port are taken for any destination address, because our
@@ -126,9 +123,7 @@ def is_broadcast_on(interface: Interface, address: bytes) -> bool:
 
 
 def is_subnet_broadcast(interface: Interface, address: bytes) -> bool:
-    """Whether `address` is all ones or all zeros under the mask of a network of ours on this
-    interface.
-    """
+    """Whether `address` is the broadcast or the network address of one of our networks here."""
     for prefix in interface.addresses:
         broadcast = prefix.broadcast
         if broadcast is not None and (address == broadcast or address == prefix.network):

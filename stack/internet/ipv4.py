@@ -191,9 +191,7 @@ class Ipv4:
         return min(*mine, icmp.echo.deadline, icmp.echo_server.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Handle what is due: old fragments, path MTUs, redirects and prepared paths, unanswered
-        echo requests.
-        """
+        """Handle what is due: fragments, path MTUs, redirects, prepared paths, echo requests."""
         for expired in self.input.reassembler.on_deadline(now):
             self.icmp.errors.reassembly_exceeded(expired, now)
         self.output.on_deadline(now)

@@ -1,5 +1,4 @@
-"""IPv4 input: is a packet well formed, are its addresses legal, is it for us, and which protocol
-takes it.
+"""IPv4 input: checks packets, reassembles datagrams and hands them to their protocols.
 
 See RFC 791 section 3.1, RFC 1122 sections 3.2.1 (header, addresses, options), 3.3.2 (reassembly),
 3.3.5 (source routes) and 3.3.6 (broadcasts), RFC 1812 section 5.3.7 (martian addresses), RFC 6890.
@@ -73,9 +72,11 @@ class Ipv4Input:
     ) -> None:
         """Take one packet, which begins with its IP header.
 
-        Bytes after its total length are padding. `link_broadcast`: the frame was addressed to a
-        group or to all stations. `checksum_ok`: the link vouches for the transport checksum (it has
-        verified it, or the packet comes from this machine with a partial one). A super-frame of UDP
+        Bytes after its total length are padding.
+
+        `link_broadcast` says that the frame was addressed to a group or to all stations.
+        `checksum_ok` says that the transport checksum need not be verified: the link has verified
+        it, or the packet comes from this machine with a partial one. A super-frame of UDP
         datagrams is split, and each datagram is taken and counted.
         """
         counters = self.counters

@@ -227,8 +227,7 @@ class Ipv4Output:
         return out, next_hop, preferred or self._source_on(out, next_hop)
 
     def _first_interface(self, destination: bytes, now: float) -> Interface:
-        """The interface for a broadcast, multicast or link-local destination when the caller has
-        given none.
+        """The interface for a broadcast, multicast or link-local destination, if none is given.
 
         It is that of the default route, or else the first one.
         """
@@ -352,8 +351,9 @@ class Ipv4Output:
     # --- path MTU
 
     def _limit(self, destination: bytes, protocol: int, mtu: int) -> tuple[int, bool]:
-        """The path MTU to `destination` over a first link of `mtu`, and whether DF must be left out
-        (`PathMtus`).
+        """The path MTU for datagrams of `protocol`, and whether DF must be left out.
+
+        See `PathMtus.limit`.
         """
         mtu, no_df = self.path_mtus.limit(destination, mtu)
         own = self._mtus_of.get(protocol)

@@ -30,18 +30,14 @@ PERMANENT = "permanent"
 GONE = "gone"
 """Not in the cache. A path that still holds the object must look the address up again."""
 FIXED = "fixed"
-"""Needs no resolution: a broadcast or group address, or any address on a link without station
-addresses.
-"""
+"""Needs no ARP: a broadcast or group address, or any address on a link without Ethernet."""
 
 OnError = Callable[[int], None]
 
 
 @dataclass(slots=True)
 class Waiting:
-    """One datagram that waits for a station address: its packets (more than one if it was
-    fragmented).
-    """
+    """A datagram that waits for a station address. It has several packets if it is fragmented."""
 
     packets: list[bytes]
     size: int
@@ -110,9 +106,7 @@ class Neighbor:
         self.waiting: list[Waiting] = []
 
     def learn(self, mac: bytes, ours: bytes) -> None:
-        """Set the station address to `mac` and form the link header; `ours` is our own station
-        address.
-        """
+        """Set the station address to `mac`, and form the link header with `ours` as its source."""
         self.mac = mac
         self.ethernet = ethernet_ii(mac, ours, ETHERTYPE_IPV4)
 
@@ -140,8 +134,9 @@ class NeighborRecord:
 
 
 def fixed(address: bytes, mac: bytes | None, ours: bytes | None, group: bool) -> Neighbor:
-    """A neighbour that needs no ARP: `mac` is a broadcast or group address, or None on a link
-    without Ethernet.
+    """A neighbour that needs no ARP.
+
+    `mac` is a broadcast or group address, or None on a link without Ethernet.
     """
     neighbor = Neighbor(address, FIXED)
     if mac is None or ours is None:

@@ -46,8 +46,8 @@ class Path:
       source, destination: 4 bytes; protocol: the IP protocol number.
       interface: the interface that packets leave by; it may change with the routes.
       mtu: the path MTU in bytes, IP header included. When it changes, `user` is told.
-      header_length: the length of the IP header with its options. A transport message of `mtu -
-        header_length` bytes fits.
+      header_length: the length of the IP header with its options. What remains of the MTU is for
+        the transport message.
       pseudo_sum: the sum of the pseudo-header without its length (`stack.wire.checksum`).
       broadcast, multicast: whether the destination is more than one host.
       checksum_offload, gso_max_bytes: the offloads of the link (`stack.link.device.Offload`), see
@@ -182,13 +182,12 @@ class Path:
     def send_offloaded(
         self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
     ) -> None:  # hot
-        """Send a TCP segment whose checksum field holds only the pseudo-header's sum; the link
-        completes the checksum.
+        """Send a TCP segment with a partial checksum, which the link completes.
 
-        `header_bytes` is the length of the TCP header. If `segment_bytes` is not 0, the segment is
-        a super-frame: the link splits it into segments with `segment_bytes` bytes of data each.
-        `cwr` says that the CWR flag is set. The link must announce these offloads:
-        `checksum_offload`, `gso_max_bytes`.
+        The checksum field holds only the pseudo-header's sum. `header_bytes` is the length of the
+        TCP header. If `segment_bytes` is not 0, the segment is a super-frame: the link splits it
+        into segments with `segment_bytes` bytes of data each. `cwr` says that the CWR flag is set.
+        The link must announce these offloads: `checksum_offload`, `gso_max_bytes`.
         """
         kind = (header_bytes, segment_bytes, cwr)
         if kind != self._offload_of:  # nearly always the same as the last one
@@ -227,9 +226,9 @@ class Path:
     def suspect(self, now: float, sent_at: float = inf, genuine: bool = True) -> None:
         """Give negative advice: packets, the last of them sent at `sent_at`, do not seem to arrive.
 
-        See RFC 9293 3.8.3. A Redirect for this destination is forgotten, and the next hop's station
-        address is asked for again. The advice is not `genuine` if the peer may not exist: any host
-        can send a SYN from a forged address.
+        See RFC 9293 section 3.8.3. A Redirect for this destination is forgotten, and the next hop's
+        station address is asked for again. The advice is not `genuine` if the peer may not exist:
+        any host can send a SYN from a forged address.
         """
         self._output.routes.forget_redirect(self.destination)
         neighbors = self.interface.neighbors
@@ -237,10 +236,10 @@ class Path:
             neighbors.suspect(self.next_hop, now, sent_at, genuine)
 
     def lower_mtu(self, mtu: int, now: float, for_s: float | None = None) -> None:
-        """Note that packets of more than `mtu` bytes do not arrive, for every path to this
-        destination.
+        """Note that packets of more than `mtu` bytes do not arrive at this destination.
 
-        The note is forgotten after `for_s` seconds, or after the configured time.
+        It applies to every path to the destination, and is forgotten after `for_s` seconds, or
+        after the configured time.
         """
         self._output.lower_mtu(self.destination, mtu, now, for_s)
 

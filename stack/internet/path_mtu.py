@@ -45,8 +45,7 @@ class PathMtus:
         return len(self._known)
 
     def limit(self, destination: bytes, mtu: int) -> tuple[int, bool]:
-        """The MTU to use for `destination` over a first link of `mtu`, and whether DF must be left
-        out.
+        """The MTU for `destination` over a first link of `mtu`, and whether DF must be left out.
 
         DF is left out where not even packets of the floor's size pass, so that routers fragment
         them.

@@ -1,8 +1,7 @@
-"""Answers about other hosts, and to other questions than ARP's: proxy ARP, RARP and InARP.
+"""Answers that a host gives only if the user configures them: proxy ARP, RARP and InARP.
 
 See RFC 1027 section 2 (proxy ARP), RFC 903 (RARP: which address has this station?) and RFC 2390
-section 7 (InARP: which address has the station at the other end?). By default none of these is
-answered; the user configures them.
+section 7 (InARP: which address has the station at the other end?).
 """
 
 from __future__ import annotations
@@ -71,7 +70,8 @@ class Published:
     def answer_inverse(self, request: ArpPacket, now: float) -> bool:
         """Answer a station that asks for our address; returns whether it was answered.
 
-        It is not answered unless `answer_inverse` is configured and we have an address.
+        It is answered if `answer_inverse` is configured, we have an address, and the request names
+        our station.
         """
         address = self._source_for(request.sender_ip)
         if not self._config.answer_inverse or request.target_mac != self._mac or address == ANY:

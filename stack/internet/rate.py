@@ -5,10 +5,10 @@ errors uses up its own budget, and the budget of all remains for the others.
 
 The budget of all is shared, so an attacker can measure what others have used of it (a side channel,
 as in RFC 5961 and RFC 6056). With datagrams from forged addresses it uses up all but a few errors.
-Then it sends a datagram to a port of ours, from a third host's address, and counts the errors that
-it still gets itself. One fewer means that the third host was sent an error. So an error takes zero,
-one or two tokens at random, as in Linux since CVE-2020-25705, and one error more or less cannot be
-seen.
+Then it sends a datagram to a port of ours with a third host's address as the source, and counts the
+errors that it still gets itself. One fewer means that the third host was sent an error. So an error
+takes zero, one or two tokens at random, as in Linux since CVE-2020-25705, and one error more or
+less cannot be seen.
 
 The table of peers is shared too, so a random entry makes room for a new one. If it were the oldest,
 a peer whose budget is used up would see from its new budget that another peer has come in.
@@ -49,8 +49,9 @@ class RateLimit:
         peers_max: int,
         random: Callable[[int], bytes],
     ) -> None:
-        """`per_peer` and `overall` are (tokens per second, burst); `random(n)` gives n secret
-        bytes.
+        """`per_peer` and `overall` are (tokens per second, burst).
+
+        `random(n)` returns n secret bytes.
         """
         self._per_peer = per_peer
         self._overall = TokenBucket(overall[0], overall[1], overall[1], 0.0)

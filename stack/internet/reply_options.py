@@ -26,11 +26,11 @@ from stack.wire.ipv4_options import (
 def reply_route(
     raw: bytes, source: bytes, local: bytes, clock_ms: Callable[[], int] | None = None, *, reverse: bool = False
 ) -> tuple[bytes, bytes]:
-    """The destination and the raw options of an answer to a request from `source` with the options
-    `raw`.
+    """The destination and the raw options of an answer.
 
-    `local` is our address. With `reverse` the answer goes back by the source route of the request.
-    Raises BadPacket ipv4_bad_option.
+    The request came from `source` with the raw options `raw`. `local` is our address. With
+    `reverse` the answer goes back by the source route of the request. Raises BadPacket
+    ipv4_bad_option.
     """
     destination = source
     answer: list[Ipv4Option] = []

@@ -21,8 +21,7 @@ from stack.wire.addresses import Prefix, format_ipv4
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route to the destinations in `prefix`: out of `interface`, by `gateway`, or directly if
-    that is None.
+    """A route to the destinations in `prefix`: out of `interface`, by `gateway` or directly (None).
 
     `source` is the address of ours to send from; with None one on the next hop's network is chosen.
     Among routes for the same prefix the lowest `metric` is preferred, then the one added first. A
@@ -146,11 +145,10 @@ class RoutingTable:
                 self._replace(length, network, [route for route in routes if not gone(route)])
 
     def _on_link(self, address: bytes, interface: Interface) -> bool:
-        """Whether `address` is a neighbour on this interface: on a network of ours, or of a route
-        without gateway.
+        """Whether `address` is a neighbour on this interface.
 
-        A default route without gateway does not count, because every address would be a neighbour
-        by it.
+        It is if it is on a network of ours, or of a route without gateway. A default route without
+        gateway does not count, because every address would be a neighbour by it.
         """
         if any(own.contains(address) for own in interface.addresses):
             return True
@@ -227,8 +225,7 @@ class RoutingTable:
         return local and not ours and self._dead_until.get(gateway, now) <= now
 
     def redirect(self, destination: bytes, gateway: bytes, by: bytes, interface: Interface, now: float) -> bool:
-        """Send datagrams for one host by another gateway from now on; False when the Redirect is
-        not legal.
+        """Send datagrams for one host by another gateway. False when the Redirect is not legal.
 
         Host and network Redirects both change the route of one host (RFC 1122 section 3.3.1.2). The
         oldest entry makes room for a new one. The entry expires, since a gateway must not be used
@@ -274,8 +271,9 @@ class RoutingTable:
             self.forget_redirect(destination)
 
     def is_router(self, address: bytes, interface: Interface) -> bool:
-        """Whether `address` is the gateway of a configured route (by hand or by DHCP) on this
-        interface.
+        """Whether `address` is the gateway of a configured route on this interface.
+
+        A route may be configured by hand or by DHCP.
         """
         return any(
             route.gateway == address and route.interface is interface
@@ -330,9 +328,7 @@ class RoutingTable:
         return removed
 
     def _table_changed(self) -> None:
-        """Forget the redirects, which were about the old configured routes, and report the
-        change.
-        """
+        """The configured routes have changed: forget the redirects, and report the change."""
         self._redirects.clear()
         self._changed()
 

@@ -1,5 +1,4 @@
-"""UDP datagrams that come in as one super-frame: the receiving half of UDP segmentation offload
-(USO).
+"""UDP datagrams that come in as one super-frame: UDP segmentation offload (USO), receiving.
 
 A program may give the kernel many datagrams at once (UDP_SEGMENT in udp(7)), and the kernel hands
 them over under one header. They still are separate datagrams, unlike the segments of a TCP
@@ -20,9 +19,7 @@ _LENGTH = 4  # offset of the length in a UDP header
 
 
 def is_super_frame(header: Ipv4Header, size: int) -> bool:
-    """Whether a UDP packet is a super-frame, whose datagrams hold `size` bytes of data each as the
-    link says.
-    """
+    """Whether a UDP packet is a super-frame of datagrams with `size` bytes of data each."""
     return 0 < size < header.total_length - header.header_length - HEADER_LENGTH and not header.is_fragment
 
 
@@ -30,7 +27,7 @@ def datagrams(header: Ipv4Header, packet: Buffer, size: int) -> Iterator[bytes]:
     """Split a super-frame into its packets, with `size` bytes of data in each but the last.
 
     The Identification counts up from the first packet's, as a network device would count it. The
-    UDP checksums remain partial, because the link has vouched for the whole super-frame.
+    UDP checksum is copied as it is, because it need not be verified (`checksum_ok`).
     """
     data = memoryview(packet)[header.header_length + HEADER_LENGTH :]
     ports = bytes(packet[header.header_length :][:_LENGTH])

@@ -1,4 +1,4 @@
-"""UDP: ports and the datagrams that wait at them.
+"""UDP: ports, endpoints, and queues of received datagrams.
 
-Read `endpoint.py` for a socket's side, `ports.py` for the wire's.
+Read `endpoint.py` for the calls of a socket, and `ports.py` for datagrams from the network.
 """

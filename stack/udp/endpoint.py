@@ -86,7 +86,7 @@ class Endpoint:
     def __init__(self, ports: UdpPorts) -> None:
         self._ports = ports
         self.local: Address = (ANY, 0)
-        self.wildcard = True  # the application has not bound it to one of our addresses
+        self.wildcard = True  # the program has not bound it to one of our addresses
         self.remote: Address | None = None
         self.closed = False
         self.error = 0
@@ -125,7 +125,7 @@ class Endpoint:
     def connect(self, remote: Address, now: float) -> None:
         """Connect to one peer: datagrams from others are not for this endpoint.
 
-        See RFC 1122 section 4.1.3.5, BSD. Port 0 stands for all ports of the peer, as in Linux.
+        See RFC 1122 section 4.1.3.5. Port 0 stands for all ports of the peer, as in Linux.
         Programs use it to learn which address of ours the route prefers.
 
         Raises OSError: ENETUNREACH, EACCES (a broadcast address), EADDRINUSE, EBADF.
@@ -259,8 +259,7 @@ class Endpoint:
         return len(self._sent)
 
     def largest_sent(self, remote: Address) -> int:
-        """The length of the largest datagram sent to `remote`, IP header included; 0 if none is
-        remembered.
+        """The length of the largest datagram sent to `remote`, IP header included; or 0.
 
         An ICMP error must be about a datagram that was sent: one to a remembered remote, and not
         longer than this.

@@ -1,5 +1,4 @@
-"""The UDP ports of a host: which endpoint is bound to which port, and which one receives a
-datagram.
+"""The UDP ports of a host: which endpoint has which port, and which one gets a datagram.
 
 See RFC 768 and RFC 1122 section 4.1.
 """
@@ -25,8 +24,9 @@ from stack.wire.udp import UdpHeader, checksum_ok
 _HEADER = Struct("!HHHH")
 
 Claim = Callable[[Received, int, Buffer], None]
-"""`(received, source port, payload)`: takes the datagrams of a port; the payload is valid until
-it returns.
+"""`(received, source port, payload)` takes the datagrams of a port.
+
+The payload is valid until it returns.
 """
 
 
@@ -101,9 +101,7 @@ class UdpPorts:
         return len(self._open)
 
     def tables(self) -> dict[str, int]:
-        """How many endpoints, bound ports, claims and flows there are, and how much the
-        endpoints hold.
-        """
+        """The numbers of endpoints, bound ports, claims and flows, and what the endpoints hold."""
         return {
             "udp_endpoints": len(self._open),
             "udp_ports": len(self._bound),
@@ -173,10 +171,7 @@ class UdpPorts:
                 del self._bound[port]
 
     def shutdown(self, error: int) -> None:
-        """The host ends.
-
-        Every later call raises OSError with `error`, and waiting programs are woken.
-        """
+        """The host ends: later calls raise OSError with `error`, and waiting programs are woken."""
         waiting = [endpoint for endpoint in self._open if not endpoint.readable]
         self.shutdown_error = error
         for endpoint in waiting:
@@ -279,10 +274,10 @@ class UdpPorts:
         return header
 
     def _find(self, received: Received, header: UdpHeader) -> list[Endpoint]:
-        """The endpoints that receive a datagram: all that match for a broadcast, else the one that
-        matches best.
+        """The endpoints that receive a datagram.
 
-        A connected endpoint matches better than an unconnected one, and a bound address better than
+        A broadcast goes to all that match, another datagram to the one that matches best. A
+        connected endpoint matches better than an unconnected one, and a bound address better than
         ANY. Among equals the one bound last receives it.
         """
         best: list[Endpoint] = []

@@ -72,8 +72,7 @@ def format_ipv4(address: Buffer) -> str:
 
 
 def parse_mac(text: str) -> bytes:
-    """The 6 bytes of a station address: six pairs of hexadecimal digits with colons (or hyphens)
-    between them.
+    """The 6 bytes of a station address such as "02:00:00:00:00:01" (or with hyphens).
 
     Raises ValueError, which names the text and the rule that it breaks.
     """
@@ -92,8 +91,9 @@ def format_mac(address: Buffer) -> str:
 
 
 def is_this_network(address: Buffer) -> bool:
-    """0.0.0.0/8, "this network": never a destination, and a source only while booting (RFC 1122
-    3.2.1.3 (a), (b)).
+    """0.0.0.0/8, "this network": never a destination, and a source only while booting.
+
+    See RFC 1122 section 3.2.1.3 (a) and (b).
     """
     return address[0] == 0
 
@@ -114,7 +114,7 @@ def is_multicast(address: Buffer) -> bool:
 
 
 def is_class_e(address: Buffer) -> bool:
-    """240.0.0.0/4, class E: reserved. 255.255.255.255 is the limited broadcast and not counted."""
+    """240.0.0.0/4, class E: reserved. The limited broadcast, 255.255.255.255, does not count."""
     return address[0] >> 4 == 0xF and address != BROADCAST
 
 
@@ -129,8 +129,9 @@ def can_be_host(address: Buffer) -> bool:
 
 
 def is_group_mac(mac: Buffer) -> bool:
-    """Whether a station address is that of a group or broadcast: its first bit on the wire is
-    set (IEEE 802).
+    """Whether a station address is that of a group, or broadcast.
+
+    Then its first bit on the wire is set (IEEE 802).
     """
     return bool(mac[0] & 1)
 

@@ -77,9 +77,9 @@ class ArpPacket:
     def parse(cls, data: Buffer) -> ArpPacket:
         """Parse a packet.
 
-        Bytes after its 28 are padding. Every operation is accepted (see `OPERATIONS`). The checks
-        are in RFC 826's order: first the hardware type and its length, then the protocol type and
-        its length. Hardware type 6, IEEE 802, is accepted like 1, Ethernet. Raises BadPacket
+        Bytes after the 28 of the packet are padding. Every operation is accepted. The checks are in
+        RFC 826's order: first the hardware type and its length, then the protocol type and its
+        length. Hardware type 6, IEEE 802, is accepted like 1, Ethernet. Raises BadPacket
         arp_truncated, arp_bad_hardware, arp_bad_protocol.
         """
         if len(data) < LENGTH:

@@ -36,9 +36,9 @@ def ones_sum(data: Buffer) -> int:
 def folded(total: int) -> int:  # hot
     """A shorter number that has the same remainder modulo 65535.
 
-    For data about as long as an Ethernet frame. Python's division of a long number is much slower
-    than an addition. So the upper half of the number is added to the lower half before the
-    division, and then the halves of that sum in the same way. The halves are whole 16-bit words
+    It is made for data about as long as an Ethernet frame. Python's division of a long number is
+    much slower than an addition. So the upper half of the number is added to the lower half before
+    the division, and then the halves of that sum in the same way. The halves are whole 16-bit words
     long, so that the remainder is unchanged. This takes two thirds of the time.
     """
     total = (total >> _HALF) + (total & _HALF_ONES)
@@ -54,11 +54,10 @@ def long_sum(data: Buffer) -> int:
 
 
 def internet_checksum(data: Buffer, initial: int = 0) -> int:
-    """The checksum field for `data` (whose own checksum field is zero), exactly as RFC 1071
-    section 1 computes it.
+    """The checksum field for `data`, exactly as RFC 1071 section 1 computes it.
 
-    `initial` is the sum of bytes that come before `data` and are not in it: a pseudo-header
-    (`pseudo_sum`), or an even number of bytes summed earlier.
+    The checksum field in `data` must be zero. `initial` is the sum of bytes that come before `data`
+    and are not in it: a pseudo-header (`pseudo_sum`), or an even number of bytes summed earlier.
     """
     total = int.from_bytes(data, "big")
     if not total and not initial:
@@ -92,11 +91,10 @@ def pseudo_sum(source: bytes, destination: bytes, protocol: int, length: int) ->
 
 
 def update(checksum: int, old: Buffer, new: Buffer) -> int:
-    """The checksum field after the bytes `old` of the data were replaced by `new`, without summing
-    the rest again.
+    """The checksum field after the bytes `old` of the data were replaced by `new`.
 
-    Both must start at an even offset in the data and have the same even length. RFC 1624 section 3,
-    equation 3: HC' = ~(~HC + ~m + m').
+    The rest of the data is not summed again. `old` and `new` must start at an even offset in the
+    data and have the same even length. RFC 1624 section 3, equation 3: HC' = ~(~HC + ~m + m').
     """
     if len(old) != len(new) or len(old) & 1:
         raise ValueError("an incremental checksum update needs old and new bytes of the same even length")

@@ -1,6 +1,7 @@
 """The DHCP message.
 
 See RFC 2131 section 2, RFC 951 (BOOTP, which has the same format), RFC 2132 (options).
+
 `DhcpMessage.options` has the options in the order of the wire, not put together.
 `DhcpMessage.values` puts them together: it includes the options in the overloaded fields `file` and
 `sname` (RFC 2132 section 9.3), and it joins long values that were split into several options
@@ -74,9 +75,7 @@ OVERLOAD_SNAME = 2
 HEADER_LENGTH = 236
 MAGIC_COOKIE = bytes((99, 130, 83, 99))
 MIN_OPTIONS_LENGTH = 60
-"""BOOTP's vendor field has 64 bytes with the cookie, and some relays and servers still require
-that length.
-"""
+"""With the cookie, 64 bytes: BOOTP's vendor field, which some relays and servers still require."""
 
 _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 
@@ -116,8 +115,9 @@ def join(options: Iterable[Option]) -> bytes:
 
 
 def make_options(options: Iterable[Option]) -> tuple[Option, ...]:
-    """The options for a message: long values are split into pieces of 255 bytes (RFC 3396), then
-    end and padding.
+    """The options for a message, with end and padding.
+
+    Long values are split into pieces of 255 bytes (RFC 3396).
     """
     pieces: list[Option] = []
     for code, data in options:

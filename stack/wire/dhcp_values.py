@@ -1,6 +1,7 @@
-"""Parsers for two DHCP options: classless routes (RFC 3442) and lists of domain names.
+"""Parsers for two DHCP options: classless routes and lists of domain names.
 
-See RFC 1035 section 4.1.4. `stack/dhcp/options.py` decides which of these values the client uses.
+See RFC 3442 (option 121) and RFC 1035 section 4.1.4 (compressed names). `stack/dhcp/options.py`
+decides which of these values the client uses.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _LABEL_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 
 def classless_routes(data: Buffer) -> tuple[tuple[Prefix, bytes], ...]:
-    """Parse option 121.
+    """Parse option 121, classless static routes.
 
     Each route has the width of its mask, the significant octets of the subnet, and the router.
     Returns (destination, router) of each; destination bits outside the mask are cleared. Raises
@@ -38,8 +39,9 @@ def classless_routes(data: Buffer) -> tuple[tuple[Prefix, bytes], ...]:
 
 
 def is_label(label: bytes) -> bool:
-    """Whether this can be a label of a domain name: at most 63 letters, digits, hyphens and
-    underscores.
+    """Whether this can be a label of a domain name.
+
+    It may have at most 63 letters, digits, hyphens and underscores.
     """
     return 0 < len(label) <= LABEL_MAX and _LABEL_OCTETS.issuperset(label)
 

@@ -57,8 +57,9 @@ class VlanTag:
 
 @dataclass(frozen=True, slots=True)
 class LlcHeader:
-    """IEEE 802.2 logical link control, with the SNAP extension when both SAPs are AA and control is
-    03 (RFC 1042).
+    """IEEE 802.2 logical link control, with the SNAP extension (RFC 1042).
+
+    There is SNAP when both SAPs are AA and control is 03.
 
     +--------+--------+---------+- - - - - - - - - - - - - - - - - - -+
     |  DSAP  |  SSAP  | Control |  SNAP: OUI, 3 bytes | Protocol Id, 2 |
@@ -75,10 +76,9 @@ class LlcHeader:
 
     @classmethod
     def parse(cls, data: Buffer) -> LlcHeader:
-        """Parse LLC (and SNAP) at the start of `data`, which ends where the frame's length field
-        says.
+        """Parse LLC and SNAP at the start of `data`.
 
-        Raises BadPacket ethernet_bad_length.
+        `data` ends where the frame's length field says. Raises BadPacket ethernet_bad_length.
         """
         if len(data) < 3:
             raise BadPacket("ethernet_bad_length")
@@ -125,10 +125,10 @@ class EthernetHeader:
 
     @classmethod
     def parse(cls, data: Buffer) -> EthernetHeader:
-        """Parse the header at the start of a frame, which has no preamble and no frame check
-        sequence.
+        """Parse the header at the start of a frame.
 
-        Raises BadPacket ethernet_truncated, ethernet_too_many_tags, ethernet_bad_length.
+        The frame has no preamble and no frame check sequence. Raises BadPacket ethernet_truncated,
+        ethernet_too_many_tags, ethernet_bad_length.
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("ethernet_truncated")
@@ -160,9 +160,7 @@ class EthernetHeader:
         return HEADER_LENGTH + 4 * len(self.tags) + (0 if self.llc is None else len(self.llc.build()))
 
     def payload(self, frame: Buffer) -> memoryview:
-        """The payload of a frame: without padding if there is a length field (802.3), else with
-        it.
-        """
+        """The payload of a frame. With a length field (802.3) the padding is cut off."""
         view = memoryview(frame)
         if self.length is None:
             return view[self.header_length :]

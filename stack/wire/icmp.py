@@ -152,15 +152,14 @@ class IcmpMessage:
 
     @property
     def next_hop_mtu(self) -> int:
-        """The MTU in bytes, in destination unreachable with code 4; 0 from routers older than
-        RFC 1191.
-        """
+        """The MTU in bytes, in unreachable with code 4; 0 from routers older than RFC 1191."""
         return int.from_bytes(self.rest[2:], "big")
 
     @property
     def timestamps(self) -> tuple[int, int, int]:
-        """The originate, receive and transmit times of a timestamp message, in milliseconds
-        since midnight UT.
+        """The originate, receive and transmit times of a timestamp message.
+
+        They are in milliseconds since midnight UT.
         """
         originate, receive, transmit = _TIMESTAMPS.unpack_from(self.body)
         return originate, receive, transmit

@@ -64,12 +64,12 @@ class Ipv4Header:
 
     @classmethod
     def parse(cls, data: Buffer, verify_checksum: bool = True, *, quoted: bool = False) -> Ipv4Header:
-        """Parse the header at the start of `data`; the payload is
-        `data[header_length:total_length]`.
+        """Parse the header at the start of `data`.
 
-        `quoted` is for a header inside an ICMP error, whose payload may be truncated. Raises
-        BadPacket ipv4_truncated, ipv4_bad_version, ipv4_bad_header_length, ipv4_bad_total_length,
-        ipv4_bad_checksum (RFC 1122 sections 3.2.1.1 and 3.2.1.2).
+        The payload is `data[header_length:total_length]`. `quoted` is for a header inside an ICMP
+        error, whose payload may be truncated. Raises BadPacket ipv4_truncated, ipv4_bad_version,
+        ipv4_bad_header_length, ipv4_bad_total_length, ipv4_bad_checksum (RFC 1122 sections 3.2.1.1
+        and 3.2.1.2).
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("ipv4_truncated")

@@ -1,6 +1,7 @@
 """IPv4 options.
 
 See RFC 791 section 3.1, RFC 1122 section 3.2.1.8, RFC 2113 (router alert), RFC 1108 (security).
+
 `split` and `join` keep every byte and its order. `Route`, `Timestamps` and `Security` parse the
 data of the options that have fields. `find_error` finds the wrong byte, for the pointer of a
 Parameter Problem.
@@ -82,9 +83,7 @@ class Ipv4Option:
         return OPTION_NAMES.get(self.type, f"option {self.type}")
 
     def build(self) -> bytes:
-        """The bytes of this option, without padding after it (except for end, whose data is the
-        padding).
-        """
+        """The bytes of this option. Padding is not added; that of end is its data."""
         if self.type in (END, NO_OPERATION):
             return bytes((self.type,)) + self.data
         return bytes((self.type, len(self.data) + 2)) + self.data
@@ -154,7 +153,7 @@ def find_error(raw: Buffer) -> int | None:
 
 
 def _error_inside(option: Ipv4Option) -> int | None:
-    """The offset of the first wrong field in an option, or None. 0 is the type byte.
+    """The offset of the first wrong field in an option, or None. The type byte has offset 0.
 
     Only options whose fields this module knows are checked.
     """
@@ -217,8 +216,9 @@ class Route:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the pointer is past the end: a record is full, or a source route was followed
-        to its end.
+        """Whether the pointer is past the end.
+
+        Then a record is full, or a source route was followed to its end.
         """
         return self.pointer > 3 + 4 * len(self.addresses) + len(self.rest)
 
@@ -256,9 +256,10 @@ class Timestamps:
     |             timestamp             |
     +--------+--------+--------+--------+
 
-    `flag` 0: timestamps only. 1: before each timestamp the address of the host that recorded it. 3:
-    the sender has filled in the addresses, and only these hosts record a timestamp. `slots` are the
-    entries of 4 or 8 bytes, filled or not. Times are in milliseconds since midnight UT.
+    With `flag` 0 there are timestamps only. With 1 each timestamp follows the address of the host
+    that recorded it. With 3 the sender has filled in the addresses, and only these hosts record a
+    timestamp. `slots` are the entries of 4 or 8 bytes, filled or not. Times are in milliseconds
+    since midnight UT.
     """
 
     slots: tuple[bytes, ...]
@@ -292,9 +293,9 @@ class Timestamps:
     def record(self, address: bytes, time_ms: int) -> Timestamps:
         """The option with our timestamp in the slot at the pointer, and the pointer advanced.
 
-        If it is full, the overflow count is raised instead. With flag 3 nothing changes unless the
-        next slot has our `address`. Raises BadPacket ipv4_bad_option when the overflow count itself
-        overflows (RFC 791: the datagram is in error).
+        If the option is full, the overflow count is raised instead. With flag 3 nothing changes
+        unless the next slot has our `address`. Raises BadPacket ipv4_bad_option when the overflow
+        count itself overflows (RFC 791: the datagram is in error).
         """
         size = 4 if self.flag == 0 else 8
         if self.pointer > 4 + size * len(self.slots) + len(self.rest):

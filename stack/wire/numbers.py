@@ -1,5 +1,4 @@
-"""Assigned numbers: the names of EtherTypes, SAPs, protocols, ICMP types and codes, DHCP options,
-and ports.
+"""Assigned numbers and their names: EtherTypes, SAPs, protocols, ICMP, DHCP options, ports.
 
 The tables of names are in `stack/wire/registry/`. The numbers that the code itself uses are here.
 """
@@ -61,9 +60,7 @@ for _port, _protocols, _name, _description in rows(WELL_KNOWN_PORTS) + rows(REGI
 
 
 def port_name(port: int, protocol: int) -> str:
-    """The service name of a port, such as "http" for 80 and TCP; the number itself if it has no
-    name.
-    """
+    """The service name of a port, such as "http" for 80 and TCP, or its number."""
     return PORTS.get(protocol, {}).get(port) or str(port)
 
 

@@ -162,10 +162,10 @@ def parse_options(raw: Buffer) -> TcpOptions:
 
 
 def build_options(options: TcpOptions) -> bytes:
-    """The bytes of `options`, aligned by no-ops as RFC 7323 appendix A suggests, and padded to a
-    multiple of 4.
+    """The bytes of `options`, padded to a multiple of 4.
 
-    Raises ValueError when they take more than 40 bytes: the caller must leave some out.
+    No-ops align the options as RFC 7323 appendix A suggests. Raises ValueError when they take more
+    than 40 bytes: the caller must leave some out.
     """
     parts: list[bytes] = []
     if options.mss is not None:

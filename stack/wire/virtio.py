@@ -1,5 +1,4 @@
-"""The header before each frame on a link with offload: virtio_net_hdr, as Linux's TAP and QEMU use
-it.
+"""The header before each frame on a link with offload: virtio_net_hdr of Linux's TAP and QEMU.
 
 See VIRTIO 1.2 section 5.1.6 for the fields, which are in little-endian order. Partial checksums are
 described in Documentation/networking/checksum-offloads.rst in the Linux source.
@@ -31,8 +30,9 @@ NO_OFFLOAD_HEADER = bytes(HEADER_LENGTH)
 
 NEEDS_CSUM, DATA_VALID = 1, 2
 VERIFIED = NEEDS_CSUM | DATA_VALID
-"""Flags of a frame whose transport checksum need not be verified: it is still partial, or the
-device has verified it.
+"""Flags of a frame whose transport checksum need not be verified.
+
+It is still partial, or the device has verified it.
 """
 
 GSO_NONE, GSO_TCPV4, GSO_UDP_L4 = 0, 1, 5
@@ -46,10 +46,10 @@ _GSO_SIZE = struct.Struct("<xxxxH")
 
 
 def checksum_header(start: int, offset: int) -> bytes:
-    """The header for a frame of one packet with a partial checksum at byte `start + offset` of the
-    frame.
+    """The header for a frame of one packet with a partial checksum.
 
-    `start` is the offset of the transport header in the frame.
+    The checksum is at byte `start + offset` of the frame. `start` is the offset of the transport
+    header in the frame.
     """
     return _HEADER.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, offset)
 

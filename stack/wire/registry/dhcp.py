@@ -1,5 +1,6 @@
-"""DHCP message types and options: "Dynamic Host Configuration Protocol (DHCP) and BOOTP
-Parameters" (RFC 2132).
+"""DHCP message types and options (RFC 2132).
+
+IANA's registry is "Dynamic Host Configuration Protocol (DHCP) and BOOTP Parameters".
 """
 
 DHCP_MESSAGE_TYPES = """

@@ -1,5 +1,6 @@
-"""The IP header's protocol field: "Protocol Numbers", and the version field: "IP Version
-Numbers".
+"""The protocol and version fields of the IP header.
+
+IANA's registries are "Protocol Numbers" and "IP Version Numbers".
 """
 
 IP_PROTOCOLS = """
