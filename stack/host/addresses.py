@@ -48,7 +48,7 @@ def check_mode(acd: str | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Entry:
     """An address that was added to an interface, and its owner's callbacks."""
 
     interface: Interface
@@ -70,12 +70,12 @@ class Addresses:
         self._ip = ip
         self._tcp = tcp
         self._udp = udp
-        self._tentative: dict[bytes, _Wanted] = {}  # being probed, not in use yet
-        self._guarded: dict[bytes, _Wanted] = {}  # in use; this class has probed for it or does so now
+        self._tentative: dict[bytes, _Entry] = {}  # being probed, not in use yet
+        self._guarded: dict[bytes, _Entry] = {}  # in use; this class has probed for it or does so now
 
     def tentative(self, interface: Interface) -> list[Prefix]:
         """The addresses of an interface that are still being probed and not used yet."""
-        return [wanted.prefix for wanted in self._tentative.values() if wanted.interface is interface]
+        return [entry.prefix for entry in self._tentative.values() if entry.interface is interface]
 
     def ours(self, address: bytes) -> bool:
         """Whether an address is this host's own, or will be if probing shows that it is free."""
@@ -134,58 +134,58 @@ class Addresses:
         self.check(prefix, acd)
         if acd is None:
             acd = self._config.mode
-        wanted = _Wanted(interface, prefix, gateway, ready, on_conflict, acd != DEFEND)
+        entry = _Entry(interface, prefix, gateway, ready, on_conflict, acd != DEFEND)
         conflicts = interface.conflicts
         if conflicts is not None and conflicts.is_probing(prefix.address):  # for DHCP, or link-local
             raise OSError(errno.EEXIST, f"this host is probing for the address {format_ipv4(prefix.address)} already")
         if conflicts is None or acd == OFF:
-            self._take(wanted, now)
+            self._use(entry, now)
         elif acd == PROBED:
-            self._take_and_announce(wanted, conflicts, now)
+            self._use_and_announce(entry, conflicts, now)
         elif acd in (OPTIMISTIC, DEFEND):
-            self._guarded[prefix.address] = wanted
-            self._take(wanted, now)
+            self._guarded[prefix.address] = entry
+            self._use(entry, now)
             if acd == DEFEND:
-                conflicts.watch(prefix.address, lambda mac, later: self._claimed(wanted, mac, later), yields=False)
-            self._verify(wanted, conflicts, now)
+                conflicts.watch(prefix.address, lambda mac, later: self._claimed(entry, mac, later), yields=False)
+            self._verify(entry, conflicts, now)
         else:
-            self._tentative[prefix.address] = wanted
-            self._ask(wanted, conflicts, now)
+            self._tentative[prefix.address] = entry
+            self._probe(entry, conflicts, now)
 
-    def _ask(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+    def _probe(self, entry: _Entry, conflicts: Conflicts, now: float) -> None:
         """Probe for a tentative address, and use it if it is free."""
-        address = wanted.prefix.address
+        address = entry.prefix.address
 
         def done(mac: bytes | None, later: float) -> None:
             del self._tentative[address]
             if mac is None:
-                self._guarded[address] = wanted
-                self._take_and_announce(wanted, conflicts, later)
+                self._guarded[address] = entry
+                self._use_and_announce(entry, conflicts, later)
                 return
-            if wanted.on_conflict is not None:
-                wanted.on_conflict(mac, later)
-            if wanted.ready is not None:
-                wanted.ready(False, later)
+            if entry.on_conflict is not None:
+                entry.on_conflict(mac, later)
+            if entry.ready is not None:
+                entry.ready(False, later)
 
         conflicts.probe(address, now, done)
 
-    def _verify(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
+    def _verify(self, entry: _Entry, conflicts: Conflicts, now: float) -> None:
         """Probe for an address in use.
 
         If another host has it, remove it, unless it never yields.
         """
 
         def done(mac: bytes | None, later: float) -> None:
-            if mac is None and wanted.yields:
-                self._announce(wanted, conflicts, later)
+            if mac is None and entry.yields:
+                self._announce(entry, conflicts, later)
             elif mac is None:
-                conflicts.announce(wanted.prefix.address, later)
-            elif not wanted.yields:
-                conflicts.defend(wanted.prefix.address, mac, later)
+                conflicts.announce(entry.prefix.address, later)
+            elif not entry.yields:
+                conflicts.defend(entry.prefix.address, mac, later)
             else:
-                self._lost(wanted, mac, later)
+                self._lost(entry, mac, later)
 
-        conflicts.probe(wanted.prefix.address, now, done, in_use=True)
+        conflicts.probe(entry.prefix.address, now, done, in_use=True)
 
     def network_changed(self, interface: Interface, now: float) -> None:
         """Forget Redirects and neighbours, and probe again for the addresses of an interface.
@@ -199,40 +199,40 @@ class Addresses:
             interface.neighbors.flush()
         if interface.conflicts is None:
             return
-        for ask, table in ((self._ask, self._tentative), (self._verify, self._guarded)):
-            for wanted in list(table.values()):
-                if wanted.interface is interface:
-                    ask(wanted, interface.conflicts, now)
+        for probe, table in ((self._probe, self._tentative), (self._verify, self._guarded)):
+            for entry in list(table.values()):
+                if entry.interface is interface:
+                    probe(entry, interface.conflicts, now)
 
-    def _take(self, wanted: _Wanted, now: float) -> None:
+    def _use(self, entry: _Entry, now: float) -> None:
         """Use the address from now on."""
-        self._ip.add_address(wanted.interface, wanted.prefix)
-        if wanted.gateway is not None:
-            self._ip.routes.add(Prefix(ANY, 0), wanted.interface, wanted.gateway)
-        if wanted.ready is not None:
-            wanted.ready(True, now)
+        self._ip.add_address(entry.interface, entry.prefix)
+        if entry.gateway is not None:
+            self._ip.routes.add(Prefix(ANY, 0), entry.interface, entry.gateway)
+        if entry.ready is not None:
+            entry.ready(True, now)
 
-    def _take_and_announce(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        self._announce(wanted, conflicts, now)
-        self._take(wanted, now)
+    def _use_and_announce(self, entry: _Entry, conflicts: Conflicts, now: float) -> None:
+        self._announce(entry, conflicts, now)
+        self._use(entry, now)
 
-    def _announce(self, wanted: _Wanted, conflicts: Conflicts, now: float) -> None:
-        conflicts.announce(wanted.prefix.address, now)
-        conflicts.watch(wanted.prefix.address, lambda mac, later: self._lost(wanted, mac, later))
+    def _announce(self, entry: _Entry, conflicts: Conflicts, now: float) -> None:
+        conflicts.announce(entry.prefix.address, now)
+        conflicts.watch(entry.prefix.address, lambda mac, later: self._lost(entry, mac, later))
 
     # --- removing
 
-    def _lost(self, wanted: _Wanted, mac: bytes, now: float) -> None:
+    def _lost(self, entry: _Entry, mac: bytes, now: float) -> None:
         """Another host has the address, and we give it up."""
-        self.remove(wanted.interface, wanted.prefix.address, now, errno.EADDRNOTAVAIL)
-        if wanted.on_conflict is not None:
-            wanted.on_conflict(mac, now)
+        self.remove(entry.interface, entry.prefix.address, now, errno.EADDRNOTAVAIL)
+        if entry.on_conflict is not None:
+            entry.on_conflict(mac, now)
 
     @staticmethod
-    def _claimed(wanted: _Wanted, mac: bytes, now: float) -> None:
+    def _claimed(entry: _Entry, mac: bytes, now: float) -> None:
         """Another host claims the address, and we keep it."""
-        if wanted.on_conflict is not None:
-            wanted.on_conflict(mac, now)
+        if entry.on_conflict is not None:
+            entry.on_conflict(mac, now)
 
     def remove(self, interface: Interface, address: bytes, now: float, error: int) -> None:
         """Remove an address. What depends on it ends with the errno `error`.
@@ -244,13 +244,13 @@ class Addresses:
         interface does not have the address.
         """
         conflicts = interface.conflicts
-        wanted = self._tentative.get(address)
-        if wanted is not None and wanted.interface is interface:
+        entry = self._tentative.get(address)
+        if entry is not None and entry.interface is interface:
             del self._tentative[address]
             if conflicts is not None:
                 conflicts.cancel(address)
-            if wanted.ready is not None:
-                wanted.ready(False, now)
+            if entry.ready is not None:
+                entry.ready(False, now)
             return
         for prefix in interface.addresses:
             if prefix.address == address:

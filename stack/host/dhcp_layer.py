@@ -101,7 +101,7 @@ class DhcpLayer:
     def stop_listening(self, dhcp: InterfaceDhcp) -> None:
         """Release port 68 if no other client may get an answer."""
         if self._listening.pop(dhcp.interface.index, None) is not None and not self._listening:
-            self._host.udp.disclaim(CLIENT_PORT)
+            self._host.udp.release(CLIENT_PORT)
 
     def end(self, interface: Interface, now: float, error: int = errno.ENETDOWN) -> None:
         """End DHCP on an interface: remove the address, and release it if so configured.
@@ -244,7 +244,7 @@ class InterfaceDhcp:
         else:
             self.client.stop(now)
             if lease is not None:
-                self._take_back(lease, now, error)
+                self._undo(lease, now, error)
         self._adapter.link_local.stop(now)
         self.interface.awaited_port = 0
 
@@ -284,7 +284,7 @@ class InterfaceDhcp:
         except Exception:
             lease = self.client.lease
             if lease is not None:
-                self._take_back(lease, now, errno.EADDRNOTAVAIL)
+                self._undo(lease, now, errno.EADDRNOTAVAIL)
             self.client = self._new_client()
             if self.informed_about is None:
                 self.client.start(now)
@@ -392,11 +392,11 @@ class InterfaceDhcp:
 
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
         """A lease has ended."""
-        self._take_back(lease, now, self._error_at_end if reason == "released" else errno.EADDRNOTAVAIL)
+        self._undo(lease, now, self._error_at_end if reason == "released" else errno.EADDRNOTAVAIL)
         self._layer.on_lease(self.interface, None, reason)
         self._layer.changed()
 
-    def _take_back(self, lease: Lease, now: float, error: int) -> None:
+    def _undo(self, lease: Lease, now: float, error: int) -> None:
         """Undo the changes of a lease. What depends on the address ends with the errno `error`."""
         for route in self._routes:
             self._host.ip.routes.discard(route)

@@ -270,7 +270,7 @@ class TcpLayer:
                 if connection.segment(segment, received.now):
                     self.refused(connection, payload, segment, received.now)
                 return
-        self._unclaimed(received.source, received.destination, payload, segment, old, received.now)
+        self._without_connection(received.source, received.destination, payload, segment, old, received.now)
 
     def _listener(self, local: Address) -> Listener | None:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
@@ -280,11 +280,11 @@ class TcpLayer:
         remote, local = connection.remote[0], connection.local[0]
         listener = self._listener(connection.local)
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
-            self._unclaimed(remote, local, payload, segment, None, now)
+            self._without_connection(remote, local, payload, segment, None, now)
         else:
             self.reset(remote, local, payload, segment, now)
 
-    def _unclaimed(
+    def _without_connection(
         self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, old: Connection | None, now: float
     ) -> None:
         """Take a segment without a connection: for a listener, or for CLOSED (3.10.7.1).

@@ -95,25 +95,25 @@ class IcmpOutput:
 
     def protocol_unreachable(self, received: Received) -> None:
         """Report that no handler takes the datagram's protocol (RFC 1122 section 3.2.2.1)."""
-        self._about(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)))
+        self._send_error(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)))
 
     def port_unreachable(self, received: Received) -> None:
         """Report that no socket is bound to the datagram's port (RFC 1122 section 4.1.3.1)."""
-        self._about(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
+        self._send_error(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
 
     def source_route_failed(self, received: Received) -> None:
         """Report that the datagram's source route goes on from here: we forward nothing.
 
         See RFC 1122 section 3.3.5.
         """
-        self._about(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
+        self._send_error(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
 
     def parameter_problem(self, received: Received, pointer: int) -> None:
         """Report that the byte at `pointer` of the datagram's header is wrong.
 
         See RFC 1122 section 3.2.2.5.
         """
-        self._about(received, icmp.parameter_problem(pointer, self._quote(received)))
+        self._send_error(received, icmp.parameter_problem(pointer, self._quote(received)))
 
     def reassembly_exceeded(self, expired: Expired, now: float) -> None:
         """Report that fragments of a datagram did not come in time (RFC 1122 section 3.3.2).
@@ -140,12 +140,12 @@ class IcmpOutput:
             False,
             now,
         )
-        self._about(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)))
+        self._send_error(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)))
 
     def _quote(self, received: Received) -> bytes:
-        return bytes(_as_on_a_wire(received)[: self.config.error_bytes_max - _HEADERS])
+        return bytes(_with_full_checksum(received)[: self.config.error_bytes_max - _HEADERS])
 
-    def _about(self, received: Received, message: IcmpMessage) -> None:
+    def _send_error(self, received: Received, message: IcmpMessage) -> None:
         if not self.may_answer(received):
             return
         if not self.limit.allow(received.source, received.now):
@@ -171,7 +171,7 @@ class IcmpOutput:
         return True
 
 
-def _as_on_a_wire(received: Received) -> Buffer:
+def _with_full_checksum(received: Received) -> Buffer:
     """The datagram to quote, with a complete transport checksum.
 
     The original sender may compare the quote with what it has sent. With `checksum_ok` the field

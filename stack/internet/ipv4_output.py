@@ -292,7 +292,7 @@ class Ipv4Output:
 
     # --- the slow part of sending
 
-    def send_slowly(self, path: Path, parts: list[Buffer], length: int, now: float, offload: bytes) -> None:
+    def send_slow_path(self, path: Path, parts: list[Buffer], length: int, now: float, offload: bytes) -> None:
         """Send a datagram that `Path.send` does not send itself.
 
         It has options, it must be fragmented, its route must be looked up again, or its next hop

@@ -152,7 +152,7 @@ class Path:
         ethernet = neighbor.ethernet
         total = length + 20
         if ethernet is None or self.options or (total > self.mtu and (not offload or total > 65535)):
-            self._output.send_slowly(self, parts, length, now, offload)
+            self._output.send_slow_path(self, parts, length, now, offload)
             return
         if self.df:
             flags, ident = _DONT_FRAGMENT, 0

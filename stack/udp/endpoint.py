@@ -182,7 +182,7 @@ class Endpoint:
         connected peer's), ENETUNREACH (no route, or a source that is not ours), EADDRINUSE, EBADF.
         """
         length = HEADER_LENGTH + len(data)
-        path = self._ready(remote, source, len(data), now)
+        path = self._prepare(remote, source, len(data), now)
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
         checksum = 0xFFFF - total % 65535  # never zero, which means that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
@@ -215,14 +215,14 @@ class Endpoint:
         else:
             gathered, self.gathered = self.gathered, None
         gathered += data
-        self._ready(self._gathered_for, None, len(gathered), now)
+        self._prepare(self._gathered_for, None, len(gathered), now)
         if more:
             self.gathered = gathered
         else:
             self.send_to(gathered, self._gathered_for, now)
         return len(data)
 
-    def _ready(self, remote: Address, source: bytes | None, length: int, now: float) -> Path:
+    def _prepare(self, remote: Address, source: bytes | None, length: int, now: float) -> Path:
         """Check that a datagram with `length` bytes of payload may be sent, and bind the endpoint.
 
         Returns the path, which is kept for the next datagram to the same destination. Raises as
@@ -371,7 +371,7 @@ class Endpoint:
         """Do nothing: IP fragments datagrams that are larger than the new MTU."""
 
     def address_gone(self, address: bytes) -> None:
-        """An address is no longer ours. An endpoint bound to it stays bound, since it may come back.
+        """An address is no longer ours. An endpoint stays bound to it, since it may come back.
 
         As in Linux, receiving goes on waiting, and sending fails with ENETUNREACH until then. An
         endpoint that is not bound to an address sends from another one.

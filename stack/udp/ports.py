@@ -123,7 +123,7 @@ class UdpPorts:
         self._claimed[port] = take
         self.flows.clear()
 
-    def disclaim(self, port: int) -> None:
+    def release(self, port: int) -> None:
         """Release a claimed port."""
         del self._claimed[port]
 
@@ -178,7 +178,7 @@ class UdpPorts:
             endpoint.on_readable()
 
     def address_gone(self, address: bytes) -> None:
-        """An address is no longer ours. Endpoints bound to it stay bound, since it may come back."""
+        """An address is no longer ours. Endpoints stay bound to it, since it may come back."""
         for endpoint in list(self._open):
             endpoint.address_gone(address)
 

@@ -48,7 +48,7 @@ def show(
     quoted in an ICMP error follows the message, indented.
 
     `mtu` is the link's, in bytes. With it, a packet that is longer is called a super-frame: the
-    device cuts it up, or has joined segments.
+    device splits it, or has joined segments.
     """
     lines: list[str] = []
     view = memoryview(frame)

@@ -323,7 +323,7 @@ def test_a_claimed_port_is_nobody_elses(station: Station) -> None:
     station.receives_udp(67, 68, b"offer")
     assert taken == [(PEER, 67, b"offer")]
     assert station.counters["udpInDatagrams"] == 1
-    station.udp.disclaim(68)
+    station.udp.release(68)
     endpoint = bound(station, port=68)
     station.receives_udp(67, 68, b"mine")
     assert received(endpoint) == [b"mine"]
