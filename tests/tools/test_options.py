@@ -95,7 +95,7 @@ REFUSED = [
     ("--mac", "02:00:00:00:00", "six two-digit"),
     ("--mac", "02:00:00:00:00:0g", "six two-digit"),
     ("--mac", "01:00:5e:00:00:01", "group"),
-    ("--mac", "00:00:00:00:00:00", "no station"),
+    ("--mac", "00:00:00:00:00:00", "cannot be a station address"),
     ("--mtu", "67", "68 to 65521"),
     ("--mtu", "65522", "68 to 65521"),
     ("--mtu", "big", "whole number"),
@@ -120,9 +120,9 @@ REFUSED = [
     ("--pcap", "/dev/full", "no regular file"),
     ("--address", "", "four numbers"),
     ("--host-address", "None", "four numbers"),
-    ("--tap", "all", "no interface name"),
-    ("--tap", "default", "no interface name"),
-    ("--tap", "\udcff", "cannot be printed"),
+    ("--tap", "all", "not an interface name"),
+    ("--tap", "default", "not an interface name"),
+    ("--tap", "\udcff", "unprintable characters"),
 ]
 
 
