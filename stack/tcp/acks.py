@@ -84,9 +84,10 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
     if not tcb.syn_acked:
         tcb.syn_acked = True
         data -= 1
-        if length:  # the ACK that the peer sent alone was lost or is late, and this one has waited for the text
+        # The ACK that the peer sent alone was lost or is late; this one has waited for the text.
+        if length:
             tcb.rtt_seq = None
-        else:  # a SYN that waited for the next hop's station address left when that was learnt
+        else:  # the SYN left when the next hop's station address was learnt
             tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
         if tcb.fast_open is not None:
             fast_open.syn_acknowledged(tcb)
@@ -161,7 +162,7 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
     `take_round_trip`.
     """
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
-    if not tcb.syn_acked:  # a SYN that waited for the next hop's station address left when that was learnt
+    if not tcb.syn_acked:  # the SYN left when the next hop's station address was learnt
         measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
     # The latest time at which the segment can have been sent
     sent_at = now - measured_s + 1 / TICKS_PER_SECOND

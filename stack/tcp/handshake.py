@@ -249,7 +249,8 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     Data that is queued goes with the ACK.
     """
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
-        tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)  # until then it waited
+        # The SYN left when the next hop's station address was learnt.
+        tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
         take_round_trip(tcb, 0, now)
     elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:
         # The echo says which of our SYNs it answers

@@ -30,7 +30,7 @@ class Listener:
       a SYN is dropped.
     - The SYN queue holds connections in SYN-RECEIVED, at most `config.syn_backlog`. When it is
       full, a SYN is answered with a SYN cookie, and no state is kept for it. With cookies off, the
-      oldest half-open connection is dropped instead. In either way a client that answers within a
+      oldest half-open connection is dropped instead. Either way, a client that answers within a
       round trip can connect during a SYN flood.
     - A SYN that is answered with a cookie gets no Fast Open. Otherwise Fast Open has a limit of its
       own, `fast_open.limit`; it is 0 (off) by default.

@@ -246,7 +246,8 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
-    if tcb.state is not State.SYN_RECEIVED:  # SND.UNA does not advance: no sample, whatever it echoes (RFC 7323 4.1)
+    # SND.UNA does not advance, so there is no sample (RFC 7323 section 4.1).
+    if tcb.state is not State.SYN_RECEIVED:
         challenge_ack(tcb, now)
     elif may_challenge(tcb, now):
         repeat_syn(tcb, now)

@@ -72,7 +72,10 @@ class Parent(Protocol):
 
 
 class NextHop(Protocol):
-    """The neighbor that the path's packets go to. What was sent before `learnt_at` left at that time: it had waited."""
+    """The neighbor that the path's packets go to.
+
+    A packet that was sent before `learnt_at` waited for the station address, and left at that time.
+    """
 
     learnt_at: float
 
