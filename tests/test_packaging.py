@@ -67,7 +67,7 @@ def test_the_wheel_installs_stack_and_tapstack_and_nothing_else(wheel: Path) -> 
     in_tree = {str(path.relative_to(TOP)) for path in (TOP / "stack").rglob("*.py")}
     in_tree |= {f"tapstack/{path.relative_to(TOP / 'tools')}" for path in (TOP / "tools").rglob("*.py")}
     assert modules == in_tree
-    assert {"stack/py.typed", "tapstack/py.typed"} <= set(names)
+    assert {"stack/py.typed", "tapstack/py.typed", "tapstack/examples/README.md"} <= set(names)
 
 
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
@@ -77,8 +77,10 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     usage = run(str(tmp_path / "env" / "bin" / "tapstack"), "--help", cwd=tmp_path)
     assert all(program in usage for program in ("up", "lab", "ping"))
     assert run(python, "-m", "tapstack", "--version", cwd=tmp_path).startswith("tapstack ")
-    modules = sorted({name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(wheel).namelist()
-                      if name.endswith(".py") and not name.endswith(("__main__.py", "httpd.py"))})  # fmt: skip
+    assert run(python, "-m", "tapstack.examples.two_hosts", cwd=tmp_path) == "HELLO\n"
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py") and "/examples/" not in name]
+    modules = sorted(name.removesuffix(".py").replace("/", ".") for name in names
+                     if not name.endswith(("__main__.py", "httpd.py")))  # fmt: skip
     imports = "\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)
     run(python, "-W", "error", "-c", imports, cwd=tmp_path)
     for absent in ("tools", "tests"):

@@ -147,7 +147,9 @@ def import_all() -> None:
     """Import what this program may need later, and have Python load what it loads late."""
     for package in (PACKAGE, stack.__name__):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
-            if module.name.rpartition(".")[2] == "__main__" or _lacks_its_extra(module.name):
+            if module.name.rpartition(".")[2] == "__main__" or ".examples." in module.name:
+                continue  # programs of their own
+            if _lacks_its_extra(module.name):
                 continue
             importlib.import_module(module.name)
     for name in LATE:

@@ -1,0 +1,1 @@
+"""Programs of one screen each, to copy and to change. README.md says what each of them shows."""

@@ -1,0 +1,29 @@
+"""A trace of one TCP connection: each frame that the client sees, in words, and each event of its stack.
+Run it as any user: python trace_handshake.py"""
+
+import stack
+import trio
+
+
+class Printer:
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        print(direction, *stack.show(frame), sep="\n    ")
+
+    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+        print("event", name, subject, details)
+
+
+async def main() -> None:
+    ethernet = stack.Ethernet()
+    async with (
+        stack.open_host(ethernet.attach(), address="10.9.0.1/24", acd="off") as server,
+        stack.open_host(ethernet.attach(), address="10.9.0.2/24", acd="off", trace=Printer()) as client,
+    ):
+        (listener,) = await server.open_tcp_listeners(7)
+        async with listener, await client.open_tcp_stream("10.9.0.1", 7) as stream:
+            await stream.send_all(b"hello")
+            await trio.sleep(0.1)  # for the acknowledgment
+
+
+if __name__ == "__main__":
+    trio.run(main)
