@@ -32,7 +32,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import LOOSE_SOURCE_ROUTE, RECORD_ROUTE, Route, Timestamps, join, pad
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import ACK, PSH, SYN, TcpHeader
-from tests.host.hearer import MAC, OTHER, PEER, PEER_MAC, US, Hearer
+from tests.host.direct_host import MAC, OTHER, PEER, PEER_MAC, US, DirectHost
 from tests.requirements import FOLDER, exceptions, rfc, shown
 from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, two_hosts, virtual
 from tests.tcp.test_time_wait import time_wait
@@ -82,10 +82,10 @@ def by_way_of(*routers: bytes) -> bytes:
     return pad(join([Route(LOOSE_SOURCE_ROUTE, routers, pointer=4 + 4 * len(routers)).option()]))
 
 
-def answers(hearer: Hearer) -> list[tuple[Ipv4Header, TcpHeader]]:
+def answers(direct: DirectHost) -> list[tuple[Ipv4Header, TcpHeader]]:
     """What was sent since the last call, in headers."""
-    packets = [frame[14:] for frame in hearer.sent if frame[12:14] == b"\x08\x00"]
-    hearer.sent.clear()
+    packets = [frame[14:] for frame in direct.sent if frame[12:14] == b"\x08\x00"]
+    direct.sent.clear()
     found = []
     for packet in packets:
         header = Ipv4Header.parse(packet)
@@ -95,16 +95,16 @@ def answers(hearer: Hearer) -> list[tuple[Ipv4Header, TcpHeader]]:
 
 def conversation(*options: bytes) -> list[Ipv4Header]:
     """The IP headers that a server sends whose client's SYN, ACK and text come with these IP options in turn."""
-    hearer = Hearer(Config())
-    listener = hearer.host.tcp.listen((ANY, 7), 1, {})
-    hearer.hears(segment(SYN, 100, options=options[0]))
-    [(first, syn_ack)] = answers(hearer)
-    hearer.hears(segment(ACK, 101, syn_ack.seq + 1, options=options[1]))
+    direct = DirectHost(Config())
+    listener = direct.host.tcp.listen((ANY, 7), 1, {})
+    direct.hears(segment(SYN, 100, options=options[0]))
+    [(first, syn_ack)] = answers(direct)
+    direct.hears(segment(ACK, 101, syn_ack.seq + 1, options=options[1]))
     connection = listener.accept()
     assert connection is not None
     connection.send(b"hello", 1.0)
-    hearer.hears(segment(PSH | ACK, 101, syn_ack.seq + 1, b"x" * 2000, options=options[2]))
-    headers = [first, *(header for header, _ in answers(hearer))]
+    direct.hears(segment(PSH | ACK, 101, syn_ack.seq + 1, b"x" * 2000, options=options[2]))
+    headers = [first, *(header for header, _ in answers(direct))]
     assert len(headers) >= 3
     assert connection.receive(3000, 1.0) == b"x" * 2000
     return headers

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from scripts.measuring import profile, scale
 from scripts.measuring.client import BODY, PAGE, TESTS, Ports
-from scripts.measuring.places import PROGRAM, Column, Place, Refused
+from scripts.measuring.testbed import PROGRAM, Column, Refused, Testbed
 from stack.link.files import open_empty
 
 KERNEL = Column("kernel sockets", None)
@@ -63,28 +63,28 @@ def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int
     """Start everything, check that it works, and take the figures; what does not start or breaks is left out."""
     results: Results = {}
     with ExitStack() as exit_stack:
-        places = []
+        testbeds = []
         for column in columns:
             try:
-                place = exit_stack.enter_context(Place(column, root))
-                place.client("check", 0)
+                testbed = exit_stack.enter_context(Testbed(column, root))
+                testbed.client("check", 0)
             except Refused as why:
                 print(f"{column.name} is left out: {why}", file=sys.stderr)
             else:
-                places.append(place)
+                testbeds.append(testbed)
                 results[column.name] = {}
         for number in range(rounds):
             for test in tests:
-                for place in places:
-                    if test == "http" and not place.column.http:
+                for testbed in testbeds:
+                    if test == "http" and not testbed.column.http:
                         continue
-                    print(f"round {number + 1}, {test}, {place.column.name}", file=sys.stderr)
+                    print(f"round {number + 1}, {test}, {testbed.column.name}", file=sys.stderr)
                     try:
-                        figure = place.client(test, seconds)
+                        figure = testbed.client(test, seconds)
                     except Refused as why:
-                        print(f"{place.column.name}: {why}", file=sys.stderr)
+                        print(f"{testbed.column.name}: {why}", file=sys.stderr)
                     else:
-                        results[place.column.name].setdefault(test, []).append(figure)
+                        results[testbed.column.name].setdefault(test, []).append(figure)
     return results
 
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.measuring.places import Column, Place, Refused, cpu_s
+from scripts.measuring.testbed import Column, Refused, Testbed, cpu_s
 
 LINES = 40
 WAITING = frozenset({"<method 'poll' of 'select.epoll' objects>"})  # not work
@@ -23,10 +23,10 @@ TOP = str(Path(__file__).resolve().parents[2]) + "/"
 Function = tuple[str, int, str]
 
 
-def watched(column: Column, file: Path) -> Column:
+def instrumented(column: Column, file: Path) -> Column:
     """The same stack, such that it can be asked."""
     assert column.command is not None
-    command = (sys.executable, "-m", "scripts.measuring.watched", str(file))  # which root alone may write to
+    command = (sys.executable, "-m", "scripts.measuring.instrumented", str(file))  # which root alone may write to
     return replace(column, command=(*command, *column.command[1:], "--user", "root"))
 
 
@@ -42,26 +42,26 @@ def wait_for(file: Path) -> None:
 def name_of(function: Function) -> str:
     """A function as a reader looks for it."""
     file, line, name = function
-    place = file.removeprefix(TOP)
-    if "site-packages/" in place:
-        place = place.partition("site-packages/")[2]
-    return name if file == "~" else f"{place}:{line} {name}"
+    path = file.removeprefix(TOP)
+    if "site-packages/" in path:
+        path = path.partition("site-packages/")[2]
+    return name if file == "~" else f"{path}:{line} {name}"
 
 
 def report(column: Column, test: str, seconds: float, root: Path) -> None:
     """Run one test twice, and print what a frame costs and of what that consists."""
     answer = root.parent / (root.name + ".profile")
-    with Place(watched(column, answer), root) as place:
-        pid = place.process.pid
-        frames, cpu = place.space.frames(place.interface), cpu_s(pid)
-        rate = place.client(test, seconds)
-        frames, cpu = place.space.frames(place.interface) - frames, cpu_s(pid) - cpu
-        profiled = place.space.frames(place.interface)
-        place.process.send_signal(signal.SIGUSR1)
-        place.client(test, seconds)
-        place.process.send_signal(signal.SIGUSR1)
+    with Testbed(instrumented(column, answer), root) as testbed:
+        pid = testbed.process.pid
+        frames, cpu = testbed.space.frames(testbed.interface), cpu_s(pid)
+        rate = testbed.client(test, seconds)
+        frames, cpu = testbed.space.frames(testbed.interface) - frames, cpu_s(pid) - cpu
+        profiled = testbed.space.frames(testbed.interface)
+        testbed.process.send_signal(signal.SIGUSR1)
+        testbed.client(test, seconds)
+        testbed.process.send_signal(signal.SIGUSR1)
         wait_for(answer)
-        profiled = place.space.frames(place.interface) - profiled
+        profiled = testbed.space.frames(testbed.interface) - profiled
     statistics = pstats.Stats(str(answer)).stats  # type: ignore[attr-defined]
     answer.unlink()
     own = {function: (calls, spent) for function, (_, calls, spent, _, _) in statistics.items()}

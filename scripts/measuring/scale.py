@@ -13,8 +13,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts.measuring.places import PROGRAM, Column, Place, cpu_s, end, resident_bytes, start
-from scripts.measuring.profile import wait_for, watched
+from scripts.measuring.profile import instrumented, wait_for
+from scripts.measuring.testbed import PROGRAM, Column, Testbed, cpu_s, end, resident_bytes, start
 
 CLIENTS = 4
 AT_ONCE = 50  # connections that each client makes at the same time, where the point is not a burst
@@ -27,12 +27,12 @@ Figures = dict[str, float]
 
 
 class Clients:
-    """Some processes of `scripts.measuring.crowd` in the place of a stack."""
+    """Some processes of `scripts.measuring.many_clients` in the place of a stack."""
 
-    def __init__(self, place: Place, count: int) -> None:
+    def __init__(self, testbed: Testbed, count: int) -> None:
         self._processes = [
             start(
-                place.space.inside(sys.executable, "-m", "scripts.measuring.crowd"),
+                testbed.space.inside(sys.executable, "-m", "scripts.measuring.many_clients"),
                 stdout=subprocess.PIPE,
                 stdin=subprocess.PIPE,
             )
@@ -76,51 +76,51 @@ class Clients:
             end(process)
 
 
-def echo_cost(place: Place, clients: Clients, seconds: float) -> Figures:
+def echo_cost(testbed: Testbed, clients: Clients, seconds: float) -> Figures:
     """Echoes a second, one connection after another, and the processor time that each frame of them took."""
-    frames, cpu = place.space.frames(place.interface), cpu_s(place.process.pid)
+    frames, cpu = testbed.space.frames(testbed.interface), cpu_s(testbed.process.pid)
     rate = clients.one(f"echo {seconds}")["rate"]
-    frames, cpu = place.space.frames(place.interface) - frames, cpu_s(place.process.pid) - cpu
+    frames, cpu = testbed.space.frames(testbed.interface) - frames, cpu_s(testbed.process.pid) - cpu
     return {"echoes /s": rate, "us a frame": cpu / frames * 1e6}
 
 
 def idle(exit_stack: ExitStack, column: Column, root: Path, count: int, seconds: float) -> Figures:
     """`count` connections that have echoed an octet: how long they took, what they cost, what an echo costs."""
-    place = exit_stack.enter_context(Place(column, root))
-    clients = Clients(place, min(CLIENTS, count))
+    testbed = exit_stack.enter_context(Testbed(column, root))
+    clients = Clients(testbed, min(CLIENTS, count))
     exit_stack.callback(clients.close)
-    before = resident_bytes(place.process.pid)
+    before = resident_bytes(testbed.process.pid)
     figures = clients.all("open", count, AT_ONCE)
-    figures["RSS a connection"] = (resident_bytes(place.process.pid) - before) / count
+    figures["RSS a connection"] = (resident_bytes(testbed.process.pid) - before) / count
     time.sleep(1)  # delayed acknowledgments
-    cpu = cpu_s(place.process.pid)
+    cpu = cpu_s(testbed.process.pid)
     time.sleep(QUIET_S)
-    figures["idle CPU %"] = (cpu_s(place.process.pid) - cpu) / QUIET_S * 100
-    return {**figures, **echo_cost(place, clients, seconds)}
+    figures["idle CPU %"] = (cpu_s(testbed.process.pid) - cpu) / QUIET_S * 100
+    return {**figures, **echo_cost(testbed, clients, seconds)}
 
 
 def burst(exit_stack: ExitStack, column: Column, root: Path) -> Figures:
     """Connections that all begin in the same moment."""
-    place = exit_stack.enter_context(Place(column, root))
-    clients = Clients(place, CLIENTS)
+    testbed = exit_stack.enter_context(Testbed(column, root))
+    clients = Clients(testbed, CLIENTS)
     exit_stack.callback(clients.close)
     return clients.all("open", BURST, BURST)
 
 
 def time_waits(exit_stack: ExitStack, column: Column, root: Path, answer: Path, seconds: float) -> Figures:
     """Connections that the host closed first, and remembers for two MSL."""
-    place = exit_stack.enter_context(Place(watched(column, answer), root))
-    clients = Clients(place, CLIENTS)
+    testbed = exit_stack.enter_context(Testbed(instrumented(column, answer), root))
+    clients = Clients(testbed, CLIENTS)
     exit_stack.callback(clients.close)
-    before = resident_bytes(place.process.pid)
-    figures = clients.all("goodbye", TIME_WAITS, AT_ONCE)
-    figures["RSS a connection"] = (resident_bytes(place.process.pid) - before) / TIME_WAITS
-    place.process.send_signal(signal.SIGUSR2)
+    before = resident_bytes(testbed.process.pid)
+    figures = clients.all("daytime", TIME_WAITS, AT_ONCE)
+    figures["RSS a connection"] = (resident_bytes(testbed.process.pid) - before) / TIME_WAITS
+    testbed.process.send_signal(signal.SIGUSR2)
     wait_for(answer)
     figures["in the table"] = json.loads(answer.read_text())["connections"]
     answer.unlink()
     clients.one("open 10 10")
-    return {**figures, **echo_cost(place, clients, seconds)}
+    return {**figures, **echo_cost(testbed, clients, seconds)}
 
 
 def show(name: str, figures: Figures) -> None:

@@ -1,6 +1,6 @@
 """The fuzzer's targets without a state: a parser gets the input, and returns or raises BadPacket, and nothing else.
 
-`tests/wire/again.py` has what must hold of the headers; here is the same for what stands behind them.
+`tests/wire/round_trip.py` has what must hold of the headers; here is the same for what stands behind them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stack.wire import dhcp_values, show_options, virtio
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, parse_mac
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
-from tests.wire.again import PARSERS, shows, withstands
+from tests.wire.round_trip import PARSERS, shows, withstands
 
 MAC = b"\x02\0\0\0\0\x01"
 MTU = 1500

@@ -19,7 +19,7 @@ from stack.wire.numbers import ETHERTYPE_ARP
 from tests.internet.station import Listening
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 US, SECOND, PEER = parse_ipv4("10.0.0.1"), parse_ipv4("10.0.0.3"), parse_ipv4("10.0.0.2")
 
@@ -122,11 +122,11 @@ def test_it_may_be_used_after_the_first_announcement(world: World) -> None:
 
 @pytest.mark.parametrize("operation", [REQUEST, REPLY])
 def test_a_strict_address_that_is_taken_is_refused(world: World, operation: int) -> None:
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
     world.attach("10.0.1.1/24")
     world.add("10.0.0.1/24", "strict")
     world.network.run(lambda: bool(world.events))
-    assert world.events == [("conflict", stranger.mac), ("ready", False)]
+    assert world.events == [("conflict", station.mac), ("ready", False)]
     assert world.host.ip.owner(US) is None
     assert world.host.tables()["tentative_addresses"] == 0
     assert world.host.counters["arpInConflicts"] == 1
@@ -140,9 +140,9 @@ def test_an_optimistic_address_is_used_at_once_and_given_up_if_taken(world: Worl
     results = world.echo()
     world.run(0.5)
     assert isinstance(results[0], EchoReply)
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
     world.network.run(lambda: len(world.events) > 1)
-    assert world.events[1:] == [("conflict", stranger.mac)]
+    assert world.events[1:] == [("conflict", station.mac)]
     assert world.host.ip.owner(US) is None
 
 
@@ -183,11 +183,11 @@ def test_probed_means_announced_and_defended(world: World) -> None:
     assert world.events == [("ready", True)]
     world.run(10.0)
     assert [packet.sender_ip for packet in world.arps()] == [US, US]
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
     for _ in range(2):
-        stranger.says_arp(REQUEST, US, US)
+        station.says_arp(REQUEST, US, US)
         world.run(1.0)
-    assert world.events[1:] == [("conflict", stranger.mac)]
+    assert world.events[1:] == [("conflict", station.mac)]
 
 
 def test_the_configuration_says_what_happens_when_nobody_does() -> None:
@@ -260,15 +260,15 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(wor
     world.network.run(lambda: connection.state is State.ESTABLISHED)
     [there] = world.peer.host.tcp.connections.values()
     world.arps()
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
-    stranger.owns = lambda address: False
-    stranger.says_arp(REQUEST, US, US)
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
+    station.owns = lambda address: False
+    station.says_arp(REQUEST, US, US)
     world.run(1.0)
     defence, answer = world.arps()
     assert defence == ArpPacket(REQUEST, world.interface.mac or b"", US, bytes(6), US)
     assert (answer.operation, answer.target_ip) == (REPLY, PEER), "the peer asks whether we are still there"
     assert connection.state is State.ESTABLISHED
-    stranger.says_arp(REPLY, US, PEER)
+    station.says_arp(REPLY, US, PEER)
     world.run(1.0)
     assert connection.state is State.CLOSED
     assert there.state is State.CLOSED
@@ -293,17 +293,17 @@ def test_an_address_that_is_defended_is_kept_whatever_is_claimed(world: World, w
     world.network.run(lambda: connection.state is State.ESTABLISHED, for_s=1.0)
     [there] = world.peer.host.tcp.connections.values()
     world.run(when_s)
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
-    stranger.owns = lambda address: address == US
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
+    station.owns = lambda address: address == US
     world.arps()
     begun = world.network.now
     for number in range(100):
-        stranger.says_arp((REQUEST, REPLY)[number % 2], US, (US, PEER)[number // 2 % 2])
-        stranger.says_arp(REQUEST, ANY, US)
+        station.says_arp((REQUEST, REPLY)[number % 2], US, (US, PEER)[number // 2 % 2])
+        station.says_arp(REQUEST, ANY, US)
         world.run(0.25)
     announced = [packet for packet in world.arps() if packet.sender_ip == packet.target_ip == US]
     told = [event for event in world.events if event[0] == "conflict"]
-    assert told == [("conflict", stranger.mac)] * 3
+    assert told == [("conflict", station.mac)] * 3
     # When the claims begin within seconds of the end of probing, what is announced then comes on top (section 2.3).
     assert 3 <= len(announced) <= 5
     assert world.network.now - begun < 30.0
@@ -320,17 +320,17 @@ def test_an_address_that_is_defended_is_kept_when_the_link_comes_back(world: Wor
     world.attach(acd="off", address="10.1.0.9/24")
     world.add("10.0.0.1/24", "defend")
     world.run(30.0)
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
-    stranger.owns = lambda address: address == US
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
+    station.owns = lambda address: address == US
     world.host.network_changed(world.interface, world.network.now)
     world.machine.settle()
     world.run(30.0)
-    assert ("conflict", stranger.mac) in world.events
+    assert ("conflict", station.mac) in world.events
     assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.9/24", "10.0.0.1/24"]
     world.remove()
     assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.9/24"]
     world.events.clear()
-    stranger.says_arp(REPLY, US, US)
+    station.says_arp(REPLY, US, US)
     world.run(30.0)
     assert world.events == []
 
@@ -419,10 +419,10 @@ def test_what_waits_for_arp_is_not_sent_from_an_address_that_has_gone(world: Wor
     assert world.host.neighbors()[0].waiting == 2
     world.remove(US)
     assert world.host.neighbors()[0].waiting == 1
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.77")
-    stranger.says_arp(REPLY, nobody, SECOND, world.interface.mac or b"")
+    station = RawStation(world.network, world.ethernet, "10.0.0.77")
+    station.says_arp(REPLY, nobody, SECOND, world.interface.mac or b"")
     world.run(1.0)
-    assert [ip.source for ip, _ in stranger.packets()] == [SECOND]
+    assert [ip.source for ip, _ in station.packets()] == [SECOND]
     assert world.host.tables()["neighbor_queue_bytes"] == 0
 
 
@@ -478,13 +478,13 @@ def test_addresses_are_verified_when_the_link_is_back(world: World, acd: str) ->
     assert world.host.neighbors() == []
     world.run(20.0)
     assert [packet.sender_ip for packet in world.arps()] == [ANY] * 3 + [US] * 2
-    stranger = Stranger(world.network, world.ethernet, "10.0.0.1")
+    station = RawStation(world.network, world.ethernet, "10.0.0.1")
     world.host.network_changed(world.interface, world.network.now)
     world.machine.settle()
     assert world.host.ip.owner(US) is world.interface
     world.run(20.0)
     assert world.host.ip.owner(US) is None
-    assert stranger.stations == {ANY: world.interface.mac}
+    assert station.stations == {ANY: world.interface.mac}
     assert [str(prefix) for prefix in world.interface.addresses] == ["10.1.0.1/24"]
 
 

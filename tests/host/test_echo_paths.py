@@ -19,10 +19,10 @@ from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from stack.wire.show import show
-from tests.host.hearer import MAC, NOW, OTHER, PEER, PEER_MAC, US, Hearer
+from tests.host.direct_host import MAC, NOW, OTHER, PEER, PEER_MAC, US, DirectHost
 
 
-class Twin(Hearer):
+class Twin(DirectHost):
     """A host with or without prepared paths."""
 
     def __init__(self, echo_paths_max: int) -> None:

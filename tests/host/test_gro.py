@@ -21,7 +21,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, SYN, URG, TcpHeader, build_segment
 from stack.wire.tcp_options import TcpOptions, build_options
-from tests.host.hearer import MAC, OTHER, PEER, PEER_MAC, US, Hearer
+from tests.host.direct_host import MAC, OTHER, PEER, PEER_MAC, US, DirectHost
 from tests.tcp.test_predict import picture
 
 MSS = 1448
@@ -46,7 +46,7 @@ class Piece:
     station: bytes = MAC
 
 
-class Twin(Hearer):
+class Twin(DirectHost):
     """A host with a connection from the peer, by whom a batch of frames comes in."""
 
     def __init__(self, prediction: bool, iss: int, stamped: bool) -> None:

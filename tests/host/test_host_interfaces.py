@@ -20,31 +20,31 @@ from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Echo, Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 US = parse_ipv4("10.0.0.1")
 
 
 class World:
-    """A host and a stranger who asks it for echoes."""
+    """A host and a station that asks it for echoes."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.network = Network(20)
         self.ethernet = Ethernet()
         self.machine: Machine = self.network.machine("host", config)
         self.interface = self.machine.attach(self.ethernet.attach(), "10.0.0.1/24")
-        self.stranger = Stranger(self.network, self.ethernet)
-        self.stranger.asks("10.0.0.1")
+        self.station = RawStation(self.network, self.ethernet)
+        self.station.asks("10.0.0.1")
         self.mac = self.interface.mac or b""
 
     def packet(self) -> bytes:
         message = echo_request(1, 2, b"echo").build()
-        return Ipv4Header(self.stranger.address, US, PROTO_ICMP, 20 + len(message)).build() + message
+        return Ipv4Header(self.station.address, US, PROTO_ICMP, 20 + len(message)).build() + message
 
     def answers(self, frame: bytes) -> bool:
-        self.stranger.says(frame)
+        self.station.says(frame)
         self.network.run(for_s=0.1)
-        return bool(self.stranger.packets())
+        return bool(self.station.packets())
 
     @property
     def counters(self) -> dict[str, int]:
@@ -61,14 +61,14 @@ def world() -> World:
 
 @rfc("894-frame-c")
 def test_a_frame_for_us_is_taken_whatever_padding_follows(world: World) -> None:
-    frame = ethernet_ii(world.mac, world.stranger.mac, ETHERTYPE_IPV4) + world.packet()
+    frame = ethernet_ii(world.mac, world.station.mac, ETHERTYPE_IPV4) + world.packet()
     for padding in (0, 1, 18, 700):
         assert world.answers(frame + b"\xff" * padding)
 
 
 def test_a_tagged_frame_of_no_vlan_is_taken(world: World) -> None:
     """IEEE 802.1Q clause 6: VLAN 0 means that there is only a priority in the tag."""
-    tagged = EthernetHeader(world.mac, world.stranger.mac, ETHERTYPE_IPV4, tags=(VlanTag(vlan=0, priority=5),)).build()
+    tagged = EthernetHeader(world.mac, world.station.mac, ETHERTYPE_IPV4, tags=(VlanTag(vlan=0, priority=5),)).build()
     assert world.answers(tagged + world.packet())
 
 
@@ -95,7 +95,7 @@ def test_whose_frames_are_taken(
 
 @pytest.mark.parametrize("length", range(34))
 def test_a_frame_that_ends_too_early_is_counted_and_no_more(world: World, length: int) -> None:
-    frame = ethernet_ii(world.mac, world.stranger.mac, ETHERTYPE_IPV4) + world.packet()
+    frame = ethernet_ii(world.mac, world.station.mac, ETHERTYPE_IPV4) + world.packet()
     host, now = world.machine.host, world.network.now
     before = sum(host.counters.drops().values())
     host.frame(world.interface, now, memoryview(frame[:length]))
@@ -153,7 +153,7 @@ def test_detaching_twice_is_fine_and_takes_routes_and_neighbours_along(world: Wo
 def test_a_link_can_come_back(world: World) -> None:
     world.machine.detach(world.interface)
     world.interface = world.machine.attach(world.ethernet.attach(mac=world.mac), "10.0.0.1/24")
-    assert world.answers(ethernet_ii(world.mac, world.stranger.mac, ETHERTYPE_IPV4) + world.packet())
+    assert world.answers(ethernet_ii(world.mac, world.station.mac, ETHERTYPE_IPV4) + world.packet())
 
 
 def test_a_host_that_has_ended_takes_no_link() -> None:

@@ -14,7 +14,7 @@ from stack.wire.ipv4_options import LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE, Rou
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import SYN, TcpHeader
 from stack.wire.udp import build_datagram
-from tests.host.hearer import MAC, NOW, OTHER, PEER, PEER_MAC, US, Hearer
+from tests.host.direct_host import MAC, NOW, OTHER, PEER, PEER_MAC, US, DirectHost
 from tests.requirements import rfc
 
 
@@ -42,15 +42,15 @@ def datagram(port: int) -> bytes:
 )
 def test_the_answer_goes_to_the_source_without_a_route(kind: int, protocol: int, payload: bytes) -> None:
     """An echo reply, a SYN-ACK (RFC 9293 MUST-53 is excepted), what a service sends back, an ICMP error."""
-    hearer = Hearer(Config())
-    hearer.host.tcp.listen((ANY, 7), 1, {})
-    endpoint = hearer.host.udp.open()
+    direct = DirectHost(Config())
+    direct.host.tcp.listen((ANY, 7), 1, {})
+    endpoint = direct.host.udp.open()
     endpoint.bind((ANY, 7))
     options = pad(join([Route(kind, (OTHER,), pointer=8).option()]))
     header = Ipv4Header(PEER, US, protocol, 20 + len(options) + len(payload), options=options)
-    hearer.hears(ethernet_ii(MAC, PEER_MAC, ETHERTYPE_IPV4) + header.build() + payload)
+    direct.hears(ethernet_ii(MAC, PEER_MAC, ETHERTYPE_IPV4) + header.build() + payload)
     if (got := endpoint.receive()) is not None:
         endpoint.send_to(*got, NOW)
-        hearer.hears()
-    [answer] = [Ipv4Header.parse(frame[14:]) for frame in hearer.sent if frame[12:14] == b"\x08\x00"]
+        direct.hears()
+    [answer] = [Ipv4Header.parse(frame[14:]) for frame in direct.sent if frame[12:14] == b"\x08\x00"]
     assert (answer.source, answer.destination, answer.options) == (US, PEER, b"")

@@ -17,10 +17,10 @@ from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_UDP
 from stack.wire.udp import build_datagram
-from tests.host.hearer import MAC, OTHER, PEER, US, Hearer
+from tests.host.direct_host import MAC, OTHER, PEER, US, DirectHost
 
 
-class Twin(Hearer):
+class Twin(DirectHost):
     """A host that hears frames, with or without the short way."""
 
     def __init__(self, flows_max: int) -> None:

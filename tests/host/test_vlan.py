@@ -26,7 +26,7 @@ from stack.wire.show import show
 from tests.requirements import rfc
 from tests.sim.network import Network, pair
 from tests.sim.programs import Echo, Exchange, Requester, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 US, FRIEND = parse_ipv4("10.0.0.1"), parse_ipv4("10.0.0.2")
 OTHERS = (1, 7, 0x800, 0xFFE, 0xFFF)
@@ -34,7 +34,7 @@ REASON = "ethernet_other_vlan"
 
 
 class World:
-    """A host that watches its address, a friend with a connection to it, and a stranger that tags what it says."""
+    """A host that watches its address, a friend with a connection to it, and a station that tags what it says."""
 
     def __init__(self) -> None:
         self.network = Network(21)
@@ -51,16 +51,16 @@ class World:
         )
         self.machine.settle()
         self.friend.attach(self.ethernet.attach(), "10.0.0.2/24")
-        self.stranger = Stranger(self.network, self.ethernet)
-        self.stranger.asks("10.0.0.1")
+        self.station = RawStation(self.network, self.ethernet)
+        self.station.asks("10.0.0.1")
         self.mac = self.interface.mac or b""
         Server(self.machine, 7, Echo)
         self.old = Requester(self.friend, self.friend.connect("10.0.0.1", 7), interval_s=0.1, times=1_000_000)
         self.network.run(lambda: self.old.answered == 2, for_s=5.0)
 
     def says(self, tags: tuple[VlanTag, ...], ethertype: int, payload: bytes, destination: bytes | None = None) -> None:
-        header = EthernetHeader(destination or self.mac, self.stranger.mac, ethertype, tags)
-        self.stranger.says(header.build() + payload)
+        header = EthernetHeader(destination or self.mac, self.station.mac, ethertype, tags)
+        self.station.says(header.build() + payload)
         self.network.run(for_s=0.01)
 
     def drops(self) -> dict[str, int]:
@@ -71,7 +71,7 @@ class World:
 
     def echo(self) -> bytes:
         message = echo_request(1, 2, b"echo").build()
-        return Ipv4Header(self.stranger.address, US, PROTO_ICMP, 20 + len(message)).build() + message
+        return Ipv4Header(self.station.address, US, PROTO_ICMP, 20 + len(message)).build() + message
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_an_announcement_of_another_vlan_takes_no_address_away(world: World, vla
     """Neither before conflict detection has settled nor after it: and the old connection goes on."""
     world.network.run(for_s=when_s)
     sent = world.machine.host.counters["arpOutAnnouncements"]
-    for packet in claims(US, world.stranger.mac):
+    for packet in claims(US, world.station.mac):
         world.says((VlanTag(vlan),), ETHERTYPE_ARP, packet, MAC_BROADCAST)
     assert world.lost == []
     assert world.machine.host.counters["arpInConflicts"] == 0
@@ -109,9 +109,9 @@ def test_an_announcement_of_another_vlan_takes_no_address_away(world: World, vla
 @pytest.mark.parametrize("vlan", OTHERS)
 def test_a_neighbour_is_not_learnt_from_another_vlan(world: World, vlan: int) -> None:
     known = world.known()
-    world.stranger.frames.clear()
+    world.station.frames.clear()
     for address in (FRIEND, parse_ipv4("10.0.0.99")):
-        for packet in claims(address, world.stranger.mac):
+        for packet in claims(address, world.station.mac):
             world.says((VlanTag(vlan),), ETHERTYPE_ARP, packet, MAC_BROADCAST)
     world.network.run(for_s=2.0)
     assert world.known() == known
@@ -124,10 +124,10 @@ def test_nothing_of_another_vlan_is_answered(world: World, ethertype: int) -> No
     """Whatever it carries: an Echo, a request for our address, RARP, IPv6."""
     host = world.machine.host
     assert world.interface.neighbors is not None
-    world.interface.neighbors.published.stations[world.stranger.mac] = world.stranger.address
+    world.interface.neighbors.published.stations[world.station.mac] = world.station.address
     operation = REVERSE_REQUEST if ethertype == ETHERTYPE_RARP else REQUEST
-    target_mac = world.stranger.mac if ethertype == ETHERTYPE_RARP else MAC_ZERO
-    arp = ArpPacket(operation, world.stranger.mac, world.stranger.address, target_mac, US).build()
+    target_mac = world.station.mac if ethertype == ETHERTYPE_RARP else MAC_ZERO
+    arp = ArpPacket(operation, world.station.mac, world.station.address, target_mac, US).build()
     before = host.counters["ifOutUcastPkts"], host.counters["ifOutNUcastPkts"], host.counters["ifInUnknownProtos"]
     world.says((VlanTag(7),), ethertype, world.echo() if ethertype == ETHERTYPE_IPV4 else arp)
     assert (
@@ -147,7 +147,7 @@ def test_a_tag_with_a_priority_alone_is_taken(world: World, priority: int, drop_
     tag = VlanTag(0, priority, drop_eligible, tpid)
     for tags in ((tag,), (tag, VlanTag(0, tpid=ETHERTYPE_VLAN))):
         world.says(tags, ETHERTYPE_IPV4, world.echo())
-        assert len(world.stranger.packets()) == 1
+        assert len(world.station.packets()) == 1
     assert world.drops() == {}
 
 
@@ -165,7 +165,7 @@ def test_every_tag_of_a_frame_counts(
     """802.1ad: a provider's tag around a customer's, in either order."""
     tags = (VlanTag(vlans[0], priority, drop_eligible, outer), VlanTag(vlans[1], tpid=inner))
     world.says(tags, ETHERTYPE_IPV4, world.echo())
-    assert world.stranger.packets() == []
+    assert world.station.packets() == []
     assert world.drops() == {REASON: 1}
 
 
@@ -173,11 +173,11 @@ def test_every_tag_of_a_frame_counts(
 @pytest.mark.parametrize("vlan", [0, 7])
 def test_a_tag_before_802_3_and_snap_counts_too(world: World, vlan: int) -> None:
     packet = world.echo()
-    snap = snap_header(world.mac, world.stranger.mac, ETHERTYPE_IPV4, len(packet))
+    snap = snap_header(world.mac, world.station.mac, ETHERTYPE_IPV4, len(packet))
     header = EthernetHeader(snap.destination, snap.source, snap.ethertype, (VlanTag(vlan),), snap.length, snap.llc)
-    world.stranger.says(header.build() + packet)
+    world.station.says(header.build() + packet)
     world.network.run(for_s=0.1)
-    assert len(world.stranger.packets()) == (vlan == 0)
+    assert len(world.station.packets()) == (vlan == 0)
     assert world.drops() == ({} if vlan == 0 else {REASON: 1})
 
 
@@ -190,18 +190,18 @@ def test_a_tag_that_is_none_of_ethernets_hides_no_packet(world: World, tpid: int
     """In SNAP (802.1Q's form for other media), or of a type that vendors used before 802.1ad, it is an unknown type."""
     inner = VlanTag(0).build()[2:] + ETHERTYPE_IPV4.to_bytes(2, "big") + world.echo()
     if snap:
-        world.stranger.says(snap_header(world.mac, world.stranger.mac, tpid, len(inner)).build() + inner)
+        world.station.says(snap_header(world.mac, world.station.mac, tpid, len(inner)).build() + inner)
         world.network.run(for_s=0.1)
     else:
         world.says((), tpid, inner)
-    assert world.stranger.packets() == []
+    assert world.station.packets() == []
     assert world.drops() == {"ethernet_unknown_type": 1}
 
 
 @rfc("vlan-2")
 def test_a_tagged_frame_that_is_cut_is_counted_and_no_more(world: World) -> None:
     """At each octet of its tags; from there on the tag decides."""
-    header = EthernetHeader(world.mac, world.stranger.mac, ETHERTYPE_IPV4, (VlanTag(0), VlanTag(7))).build()
+    header = EthernetHeader(world.mac, world.station.mac, ETHERTYPE_IPV4, (VlanTag(0), VlanTag(7))).build()
     host = world.machine.host
     for length in range(len(header) + 1):
         before = world.drops()
@@ -271,10 +271,10 @@ def test_a_traced_host_drops_what_another_does() -> None:
     network, ethernet = Network(23), Ethernet()
     machine = network.machine("host", trace=watch)
     machine.attach(ethernet.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, ethernet)
-    frame = EthernetHeader(MAC_BROADCAST, stranger.mac, ETHERTYPE_ARP, (VlanTag(7),)).build()
-    frame += ArpPacket(REQUEST, stranger.mac, stranger.address, MAC_ZERO, US).build()
-    stranger.says(frame)
+    station = RawStation(network, ethernet)
+    frame = EthernetHeader(MAC_BROADCAST, station.mac, ETHERTYPE_ARP, (VlanTag(7),)).build()
+    frame += ArpPacket(REQUEST, station.mac, station.address, MAC_ZERO, US).build()
+    station.says(frame)
     network.run(for_s=1.0)
     assert [seen[: len(frame)] for seen in watch.frames] == [frame]
     assert machine.host.neighbors() == []

@@ -21,10 +21,10 @@ from stack.wire.icmp import PORT_UNREACHABLE, SOURCE_QUENCH, IcmpMessage, unreac
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment
+from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
-from tests.sim.stranger import Stranger
-from tests.speaker import Heard
+from tests.sim.raw_station import RawStation
 
 FIRST, SECOND = "10.0.0.1", "10.0.0.3"
 
@@ -38,9 +38,9 @@ class World:
         self.machine: Machine = self.network.machine("host")
         interface = self.machine.attach(ethernet.attach(), f"{FIRST}/24")
         self.machine.host.ip.add_address(interface, Prefix.parse(f"{SECOND}/24"))
-        self.stranger = Stranger(self.network, ethernet)
-        self.stranger.asks(FIRST)
-        self.stranger.asks(SECOND)
+        self.station = RawStation(self.network, ethernet)
+        self.station.asks(FIRST)
+        self.station.asks(SECOND)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -48,20 +48,20 @@ class World:
 
     def hears(self) -> list[Heard]:
         self.network.run(for_s=0.01)
-        return self.stranger.segments()
+        return self.station.segments()
 
     def open(self, local: tuple[bytes, int] | None = None, port: int = 9000, **options: Any) -> Connection:
-        """An active OPEN to the stranger."""
-        remote = (self.stranger.address, port)
+        """An active OPEN to the station."""
+        remote = (self.station.address, port)
         connection = self.machine.host.connect(local, remote, self.network.now, **options)
         self.machine.settle()
         return connection
 
     def established(self, **options: Any) -> tuple[Connection, Heard]:
-        """An OPEN that the stranger has accepted; the last segment of ours."""
+        """An OPEN that the station has accepted; the last segment of ours."""
         connection = self.open(**options)
         [syn] = self.hears()
-        self.stranger.answers(syn, SYN | ACK)
+        self.station.answers(syn, SYN | ACK)
         [ack] = self.hears()
         assert connection.state is State.ESTABLISHED
         return connection, ack
@@ -69,7 +69,7 @@ class World:
     def complain(self, heard: Heard, make: Callable[[bytes], IcmpMessage]) -> None:
         """An ICMP error about a segment of ours."""
         header = Ipv4Header(heard.ip.source, heard.ip.destination, PROTO_TCP, 40).build()
-        self.stranger.says_ip(PROTO_ICMP, make(header + heard.tcp.build()[:8]).build(), FIRST)
+        self.station.says_ip(PROTO_ICMP, make(header + heard.tcp.build()[:8]).build(), FIRST)
         self.network.run(for_s=0.01)
 
 
@@ -79,12 +79,12 @@ def world() -> World:
 
 
 def syn_frame(world: World, port: int) -> bytes:
-    """What the stranger would say to open a connection with some data."""
-    source, target = world.stranger.address, parse_ipv4(FIRST)
+    """What the station would say to open a connection with some data."""
+    source, target = world.station.address, parse_ipv4(FIRST)
     bare = TcpHeader(5000, port, 1, 0, SYN, 65535)
     segment = build_segment(bare, b"x", pseudo_sum(source, target, PROTO_TCP, 21))
     header = Ipv4Header(source, target, PROTO_TCP, 20 + len(segment)).build()
-    return ethernet_ii(world.stranger.stations[target], world.stranger.mac, ETHERTYPE_IPV4) + header + segment
+    return ethernet_ii(world.station.stations[target], world.station.mac, ETHERTYPE_IPV4) + header + segment
 
 
 @rfc("9293 MUST-3")
@@ -93,7 +93,7 @@ def test_a_segment_with_a_wrong_checksum_does_nothing(world: World, bit: int) ->
     """For a connection and for a port without one: no state, no ACK, no reset."""
     world.machine.host.listen((ANY, 7), 5, world.network.now)
     before = world.machine.host.tables()
-    link = world.stranger.port
+    link = world.station.port
     for port in (7, 8):
         broken = bytearray(syn_frame(world, port))
         broken[34 + bit // 8] ^= 1 << bit % 8
@@ -113,7 +113,7 @@ def test_a_passive_open_changes_no_connection(world: World) -> None:
         world.machine.host.listen((parse_ipv4(FIRST), 4000), 5, world.network.now)
     assert caught.value.errno == errno.EADDRINUSE
     assert connection.status() == before
-    world.stranger.answers(last, ACK, data=b"still here")
+    world.station.answers(last, ACK, data=b"still here")
     world.network.run(for_s=0.01)
     assert connection.receive(100, world.network.now) == b"still here"
 
@@ -125,14 +125,14 @@ def test_a_port_may_listen_while_it_opens_a_connection(world: World, crossed: bo
     connection = world.open((parse_ipv4(FIRST), 4000))
     [syn] = world.hears()
     if crossed:
-        world.stranger.says_tcp(FIRST, (9000, 4000), SYN, seq=5000)
+        world.station.says_tcp(FIRST, (9000, 4000), SYN, seq=5000)
         [_] = world.hears()
         assert connection.state is State.SYN_RECEIVED
     listener = world.machine.host.listen((parse_ipv4(FIRST), 4000), 5, world.network.now)
-    world.stranger.says_tcp(FIRST, (9001, 4000), SYN, seq=100)
+    world.station.says_tcp(FIRST, (9001, 4000), SYN, seq=100)
     [answer] = world.hears()
-    world.stranger.answers(answer, ACK)
-    world.stranger.answers(syn, SYN | ACK)
+    world.station.answers(answer, ACK)
+    world.station.answers(syn, SYN | ACK)
     world.hears()
     assert listener.accept() is not None
     assert connection.state is State.ESTABLISHED
@@ -141,10 +141,10 @@ def test_a_port_may_listen_while_it_opens_a_connection(world: World, crossed: bo
 @rfc("9293 MUST-43")
 def test_a_local_address_binds_passive_and_active_opens(world: World) -> None:
     listener = world.machine.host.listen((parse_ipv4(SECOND), 7), 5, world.network.now)
-    world.stranger.says_tcp(FIRST, (5000, 7), SYN)
+    world.station.says_tcp(FIRST, (5000, 7), SYN)
     [refused] = world.hears()
     assert refused.tcp.flags & SYN == 0  # a reset: nobody listens there
-    world.stranger.says_tcp(SECOND, (5000, 7), SYN)
+    world.station.says_tcp(SECOND, (5000, 7), SYN)
     [taken] = world.hears()
     assert taken.tcp.flags == SYN | ACK
     assert taken.ip.source == parse_ipv4(SECOND)
@@ -166,8 +166,8 @@ def test_without_a_local_address_ip_is_asked_for_one(world: World) -> None:
 def test_the_local_address_stays_when_the_host_would_now_choose_another(world: World) -> None:
     connection, _ = world.established()
     [interface] = world.machine.host.ip.interfaces[1:]
-    to_the_stranger = Prefix(world.stranger.address, 32)
-    world.machine.host.ip.routes.add(to_the_stranger, interface, source=parse_ipv4(SECOND))
+    to_the_station = Prefix(world.station.address, 32)
+    world.machine.host.ip.routes.add(to_the_station, interface, source=parse_ipv4(SECOND))
     connection.send(b"more", world.network.now)
     [segment] = world.hears()
     assert segment.ip.source == parse_ipv4(FIRST)
@@ -211,10 +211,10 @@ def test_the_diffserv_value_reaches_ip_unchanged(world: World, tos: int) -> None
 def test_odd_segments_without_ack(world: World, flags: int) -> None:
     """What port scanners send. In CLOSED: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; in LISTEN: silence."""
     world.machine.host.listen((ANY, 7), 5, world.network.now)
-    world.stranger.says_tcp(FIRST, (5000, 8), flags, seq=100)
+    world.station.says_tcp(FIRST, (5000, 8), flags, seq=100)
     [reset] = world.hears()
     assert (reset.tcp.flags, reset.tcp.seq, reset.tcp.ack) == (RST | ACK, 0, 100 + bool(flags & FIN))
-    world.stranger.says_tcp(FIRST, (5000, 7), flags, seq=100)
+    world.station.says_tcp(FIRST, (5000, 7), flags, seq=100)
     assert world.hears() == []
 
 
@@ -223,6 +223,6 @@ def test_odd_segments_without_ack(world: World, flags: int) -> None:
 def test_odd_segments_with_ack_are_reset(world: World, flags: int, port: int) -> None:
     """<SEQ=SEG.ACK><CTL=RST>, in CLOSED and in LISTEN."""
     world.machine.host.listen((ANY, 7), 5, world.network.now)
-    world.stranger.says_tcp(FIRST, (5000, port), flags, seq=100, ack=4242)
+    world.station.says_tcp(FIRST, (5000, port), flags, seq=100, ack=4242)
     [reset] = world.hears()
     assert (reset.tcp.flags, reset.tcp.seq) == (RST, 4242)

@@ -21,8 +21,8 @@ from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from tests import modes
+from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.live.net import OURS, PATIENCE_S, Namespace, Program
-from tests.speaker import Heard, Speaker, segment_in
 
 RUN = Path(__file__).resolve().parents[2] / "scripts" / "run"
 STATION = b"\x02\0\0\0\0\x66"
@@ -40,7 +40,7 @@ def run(namespace: Namespace, *options: str, ends_with: int = 0, errors: bool = 
         assert status == ends_with
 
 
-class Attacker(Speaker):
+class Attacker(FrameSender):
     """A raw socket on an interface of a namespace, by default the TAP. `address` is its own. Close it, or use it in a
     `with` block.
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests import modes
 from tests.live.net import COMMAND, OURS, Namespace, Program, need, need_root, up, wait_until
-from tests.live.ordinary import UID, ordinary
+from tests.live.unprivileged import UID, ordinary
 from tests.requirements import rfc
 
 READY = re.compile(r"ready: 10\.9\.0\.2 on tap0 \([0-9a-f]{2}(:[0-9a-f]{2}){5}\), offload [\w+]+")

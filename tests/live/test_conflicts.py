@@ -16,7 +16,7 @@ from stack.wire.addresses import ANY, parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
 from tests import modes
 from tests.live.net import COMMAND, OURS, THEIRS, Namespace, need, up
-from tests.live.ours import pair
+from tests.live.tap_host import pair
 from tests.requirements import rfc
 
 ETH_P_ARP = 0x0806

@@ -14,7 +14,7 @@ import pytest
 from tests import modes
 from tests.live.dhcp_servers import SERVER, SERVERS, Lan, Pool, Server, Wire
 from tests.live.net import COMMAND, Namespace, Program, need, own_namespace
-from tests.live.ordinary import ordinary
+from tests.live.unprivileged import ordinary
 
 MAC = bytes.fromhex("0200000000d2")
 

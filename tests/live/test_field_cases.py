@@ -9,7 +9,7 @@ import trio
 
 import stack
 from tests.live.net import OURS, THEIRS, Namespace
-from tests.live.ours import on_tap
+from tests.live.tap_host import on_tap
 from tests.sockets.field_cases import FIELD_CASES
 from tests.sockets.worlds import World, run_in_the_kernel
 

@@ -20,10 +20,10 @@ from stack.wire.icmp import IcmpMessage, echo_reply, echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.udp import build_datagram
+from tests.frame_sender import Heard
 from tests.live.attacker import Attacker, run, tcp_in
 from tests.live.net import OURS, THEIRS, Namespace
 from tests.requirements import rfc
-from tests.speaker import Heard
 
 FAR, DEAD = "192.0.2.7", "10.9.0.77"
 ECHO, CHARGEN, FORGED_PORT = 7, 19, 40_000

@@ -14,7 +14,7 @@ import trio
 import stack
 from stack.link.device import Link
 from tests.live.net import Namespace
-from tests.live.ours import ECN, SACK, TIMESTAMPS, WINDOW_SCALE, agreed, on_tap, pair
+from tests.live.tap_host import ECN, SACK, TIMESTAMPS, WINDOW_SCALE, agreed, on_tap, pair
 
 BYTES = 20_000_000
 CHUNK = bytes(range(256)) * 256

@@ -18,7 +18,7 @@ import trio
 
 import stack
 from tests.live.net import OURS, THEIRS, Namespace, need, need_root, wait_for_listener, wait_until
-from tests.live.ours import on_tap
+from tests.live.tap_host import on_tap
 
 TOP = Path(__file__).resolve().parents[2]
 

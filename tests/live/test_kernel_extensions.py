@@ -12,7 +12,7 @@ import trio
 
 import stack
 from tests.live.net import Namespace
-from tests.live.ours import ECN, SACK, TIMESTAMPS, WINDOW_SCALE, agreed, on_tap, pair
+from tests.live.tap_host import ECN, SACK, TIMESTAMPS, WINDOW_SCALE, agreed, on_tap, pair
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["we ask", "the kernel asks"])

@@ -13,7 +13,7 @@ import trio
 import stack
 from stack.sockets.options import MSG_FASTOPEN, TCP_FASTOPEN_CONNECT
 from tests.live.net import OURS, THEIRS, Namespace
-from tests.live.ours import TCP_INFO_OPTIONS, on_tap
+from tests.live.tap_host import TCP_INFO_OPTIONS, on_tap
 
 SYN_DATA = 32  # TCPI_OPT_SYN_DATA
 PORT = 8000

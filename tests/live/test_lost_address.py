@@ -11,7 +11,7 @@ import trio
 
 import stack
 from tests.live.net import OURS, THEIRS, Namespace
-from tests.live.ours import host_on
+from tests.live.tap_host import host_on
 from tests.requirements import rfc
 from tests.sockets.worlds import DATAGRAM, World, aoutcome
 

@@ -26,7 +26,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK, PSH, TcpHeader
 from tests.live.net import OURS, Namespace, ip, need, up
-from tests.live.ours import host_on, on_tap, pair
+from tests.live.tap_host import host_on, on_tap, pair
 
 UDP_SEGMENT = 103
 MEGABYTES, HUNDRED = 32, 100_000

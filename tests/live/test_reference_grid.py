@@ -18,7 +18,7 @@ import trio
 
 import stack
 from tests.live.net import OURS, THEIRS, Namespace, Program, own_namespace
-from tests.live.ours import host_on
+from tests.live.tap_host import host_on
 from tests.sim.bottleneck import CHUNK, Cell
 
 PORT = 5001

@@ -24,11 +24,11 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
+from tests.frame_sender import Heard
 from tests.live.attacker import Attacker, tcp_in
 from tests.live.net import OURS, PATIENCE_S, Namespace
-from tests.live.ours import on_tap
+from tests.live.tap_host import on_tap
 from tests.requirements import rfc
-from tests.speaker import Heard
 
 T = TypeVar("T")
 

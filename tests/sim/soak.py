@@ -20,7 +20,7 @@ from stack.wire.udp import build_datagram
 from tests.dhcp.server import Server as DhcpServer
 from tests.sim.network import Network
 from tests.sim.programs import Echo, Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 US = "10.0.0.1"
 CONFIG = replace(Config(), host=HostConfig(ephemeral_first=30_000, ephemeral_last=60_000))
@@ -48,7 +48,7 @@ class Leases:
 
 
 class Soak:
-    """`host` is soaked: `honest` talks to it, `stranger` forges in the name of as many as it likes."""
+    """`host` is soaked: `honest` talks to it, `station` forges in the name of as many as it likes."""
 
     def __init__(self, seed: int = 3) -> None:
         self.network = network = Network(seed)
@@ -56,9 +56,9 @@ class Soak:
         self.host, self.honest = network.machine("host1", CONFIG), network.machine("host2")
         for number, machine in ((1, self.host), (2, self.honest)):
             machine.attach(ethernet.attach(), f"10.0.0.{number}/16", gateway="10.0.0.66")
-        self.stranger = Stranger(network, ethernet)
-        self.stranger.owns = lambda address: address[3] == 66 or 100 < address[3] < 200
-        self.stranger.asks(US)
+        self.station = RawStation(network, ethernet)
+        self.station.owns = lambda address: address[3] == 66 or 100 < address[3] < 200
+        self.station.asks(US)
         self.leases = Leases(network, leased)
         interface = self.host.attach(leased.attach())
         self.host.host.dhcp.prepare(interface).begin(network.now, None, None)
@@ -88,7 +88,7 @@ class Soak:
             self.network.run(for_s=0.3)
             self._icmp()
             self.network.run(for_s=0.05)
-            self.stranger.frames.clear()
+            self.station.frames.clear()
 
     def _far(self, number: int) -> bytes:
         return bytes((192, 0, self.round & 0xFF, number & 0xFF))
@@ -110,9 +110,9 @@ class Soak:
     def _forged_segments(self) -> None:
         for number in range(20):
             source = self._far(number) if number & 1 else self._near(101 + number)
-            self.stranger.says_tcp(US, (2000 + number, 7), SYN, seq=number, source=source)
-            self.stranger.says_tcp(US, (2000 + number, 4242), SYN, seq=number, source=source)
-            self.stranger.says_tcp(US, (2000 + number, 7), ACK, seq=number, ack=5, source=source, data=b"text")
+            self.station.says_tcp(US, (2000 + number, 7), SYN, seq=number, source=source)
+            self.station.says_tcp(US, (2000 + number, 4242), SYN, seq=number, source=source)
+            self.station.says_tcp(US, (2000 + number, 7), ACK, seq=number, ack=5, source=source, data=b"text")
 
     def _datagrams(self) -> None:
         now = self.network.now
@@ -122,7 +122,7 @@ class Soak:
             for port in (9, 4242):
                 pseudo = pseudo_sum(source, parse_ipv4(US), PROTO_UDP, 8 + len(payload))
                 bare = build_datagram(1000 + number, port, payload, pseudo)
-                self.stranger.says_ip(PROTO_UDP, bare, US, source=source)
+                self.station.says_ip(PROTO_UDP, bare, US, source=source)
             self.endpoints[1].send_to(b"x", (self._far(number), 9), now)
             self.endpoints[1].send_to(b"x", (self._near(number), 9), now)
         if self.round % 4 == 0:
@@ -136,9 +136,9 @@ class Soak:
                 header = Ipv4Header(
                     source, parse_ipv4(US), PROTO_UDP, 36, self.round, more_fragments=True, fragment_offset=offset
                 )
-                mac = self.stranger.stations[parse_ipv4(US)]
-                link = ethernet_ii(mac, self.stranger.mac, ETHERTYPE_IPV4)
-                self.stranger.says(link + header.build() + bytes(16))
+                mac = self.station.stations[parse_ipv4(US)]
+                link = ethernet_ii(mac, self.station.mac, ETHERTYPE_IPV4)
+                self.station.says(link + header.build() + bytes(16))
 
     def _pings(self) -> None:
         self.host.ping("10.0.0.2", b"ping")
@@ -146,23 +146,23 @@ class Soak:
         for number in range(8):
             request = icmp.echo_request(number, self.round, b"data").build()
             for _ in range(3):
-                self.stranger.says_ip(PROTO_ICMP, request, US, source=self._near(101 + number))
+                self.station.says_ip(PROTO_ICMP, request, US, source=self._near(101 + number))
 
     def _arp(self) -> None:
         for number in range(101, 130):
-            self.stranger.says_arp(REQUEST, self._near(number), parse_ipv4(US))
-            self.stranger.says_arp(REPLY, self._near(number + 50), parse_ipv4(US))
+            self.station.says_arp(REQUEST, self._near(number), parse_ipv4(US))
+            self.station.says_arp(REPLY, self._near(number + 50), parse_ipv4(US))
 
     def _icmp(self) -> None:
-        """Errors and Redirects about what the host has sent to the stranger."""
-        for frame in self.stranger.frames[-80:]:
+        """Errors and Redirects about what the host has sent to the station."""
+        for frame in self.station.frames[-80:]:
             quoted = frame[14:42]
             if quoted[12:16] != parse_ipv4(US):
                 continue
             messages = [icmp.redirect(1, parse_ipv4("10.0.0.2"), quoted), icmp.unreachable(4, frame[14:542], 600)]
             messages += [icmp.unreachable(3, quoted), icmp.time_exceeded(0, quoted)]
             for message in messages:
-                self.stranger.says_ip(PROTO_ICMP, message.build(), US)
+                self.station.says_ip(PROTO_ICMP, message.build(), US)
 
     def _calls(self) -> None:
         host, now = self.host.host, self.network.now
@@ -175,7 +175,7 @@ class Soak:
         interface = host._interfaces[0]
         prefix = Prefix(bytes((10, 0, 200, self.round & 0x7F)), 16)
         host.add_address(interface, prefix, now, acd=("optimistic", "strict", "off")[self.round % 3])
-        with contextlib.suppress(OSError):  # it may be lost: the stranger has some of them
+        with contextlib.suppress(OSError):  # it may be lost: the station has some of them
             host.remove_address(interface, bytes((10, 0, 200, self.round - 4 & 0x7F)), now)
         if self.round % 10 == 0:
             host.network_changed(interface, now)
@@ -200,4 +200,4 @@ class Soak:
         self.server.programs.clear()
         self.host.settle()
         self.network.run(for_s=3000.0)
-        self.stranger.frames.clear()
+        self.station.frames.clear()

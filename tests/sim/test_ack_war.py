@@ -21,7 +21,7 @@ from stack.tcp.states import State
 from stack.wire.addresses import format_ipv4
 from stack.wire.tcp import ACK, FIN, PSH
 from tests.sim.network import Machine, Network
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 CONFIG = TcpConfig(timestamps=False)  # which an attacker would have to guess, too
 WITHOUT_LIMIT = replace(CONFIG, challenge_acks_per_window=1_000_000)
@@ -31,16 +31,16 @@ PER_WINDOW = 2 * CONFIG.challenge_acks_per_window + 20
 
 
 class World:
-    """A connection between two hosts 2 ms apart, and a stranger who knows its numbers."""
+    """A connection between two hosts 2 ms apart, and a station that knows its numbers."""
 
     def __init__(self, config: TcpConfig = CONFIG) -> None:
         self.network = Network(14)
         self.config = Config(tcp=config)
         self.ethernet = Ethernet()
         self.here, self.there = self._machine(1), self._machine(2)
-        self.stranger = Stranger(self.network, self.ethernet)
+        self.station = RawStation(self.network, self.ethernet)
         for address in ("10.0.0.1", "10.0.0.2"):
-            self.stranger.asks(address)
+            self.station.asks(address)
         listener = self.there.listen(7)
         self.client = self.here.connect("10.0.0.2", 7)
         self.network.run(lambda: listener.readable)
@@ -57,7 +57,7 @@ class World:
     def inject(self, victim: Connection, flags: int = PSH | ACK, data: bytes = b"forged, and longer") -> None:
         """The victim gets a segment that its peer never sent, at the very place where it waits for one."""
         remote, local = victim.remote, victim.local
-        self.stranger.says_tcp(
+        self.station.says_tcp(
             format_ipv4(local[0]),
             (remote[1], local[1]),
             flags,
@@ -148,11 +148,11 @@ def test_another_connection_has_a_limit_of_its_own() -> None:
     both_say_something(world)
     world.network.run(for_s=0.5)
     limit = CONFIG.challenge_acks_per_window
-    world.stranger.segments()
+    world.station.segments()
     before = world.here.host.counters["tcpOutSegs"]
     ports = 7, other.local[1]
     for _ in range(2 * limit):  # resets that are not exact
-        world.stranger.says_tcp(
+        world.station.says_tcp(
             "10.0.0.1", ports, 4, seq=(other.rcv_nxt + 1) & 0xFFFFFFFF, source=other.remote[0]
         )  # fmt: skip
         world.network.run(for_s=0.001)

@@ -23,7 +23,7 @@ from stack.wire.numbers import ETHERTYPE_ARP
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Requester, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 HERE, THERE = "10.0.0.1", "10.0.0.2"
 HEALS_WITHIN_S = 5.0
@@ -47,7 +47,7 @@ class Watch:
 
 
 class World:
-    """Two hosts 20 ms apart, and a stranger who lies. `tamper` sees what the second host sends, and may take it."""
+    """Two hosts 20 ms apart, and a station that lies. `tamper` sees what the second host sends, and may take it."""
 
     def __init__(self, tamper: Predicate | None = None, buffer_bytes: int = 1 << 16) -> None:
         self.network = Network(5)
@@ -57,7 +57,7 @@ class World:
         self.watches = Watch(), Watch()
         self.here, self.there = self._machine(1, None), self._machine(2, tamper)
         self.macs = [machine.host.interfaces()[0].mac for machine in (self.here, self.there)]
-        self.forger = Stranger(self.network, self.ethernet)
+        self.forger = RawStation(self.network, self.ethernet)
 
     def _machine(self, number: int, tamper: Predicate | None) -> Machine:
         machine = self.network.machine(f"host{number}", self.config, trace=self.watches[number - 1])

@@ -22,7 +22,7 @@ from stack.wire.tcp import HEADER_LENGTH, RST, SYN, TcpHeader, build_segment
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 ARP_GIVES_UP_S = ArpConfig().attempts * ArpConfig().request_interval_s
 SYN_TIMEOUT_S = TcpConfig().syn_timeout_s
@@ -80,7 +80,7 @@ def test_timed_out_when_the_peer_says_nothing() -> None:
     ethernet = Ethernet()
     here = network.machine("here")
     here.attach(ethernet.attach(), "10.0.0.1/24")
-    silent = Stranger(network, ethernet)
+    silent = RawStation(network, ethernet)
     name, seconds = ends(network, here.connect("10.0.0.66", 99), 600.0)
     assert (name, seconds) == ("ETIMEDOUT", pytest.approx(SYN_TIMEOUT_S, rel=0.01))
     assert seconds >= 180.0  # MUST-23: three minutes at least
@@ -106,7 +106,7 @@ def test_what_a_router_says_is_the_reason(code: int, name: str) -> None:
     ethernet = Ethernet()
     here = network.machine("here")
     here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
-    router = Stranger(network, ethernet)
+    router = RawStation(network, ethernet)
 
     def complain() -> None:
         for frame in router.frames:
@@ -125,7 +125,7 @@ def test_an_error_about_a_syn_that_was_not_sent_is_not_believed() -> None:
     ethernet = Ethernet()
     here = network.machine("here")
     here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
-    liar = Stranger(network, ethernet)
+    liar = RawStation(network, ethernet)
     connection = here.connect("192.0.2.1", 99)
     network.run(lambda: bool(liar.frames), for_s=1.0)
     [(header, segment_sent)] = liar.packets()
@@ -143,7 +143,7 @@ def test_reset_by_the_peer_and_nobody_else() -> None:
     here, there = network.machine("here"), network.machine("there")
     here.attach(ethernet.attach(), "10.0.0.1/24")
     there.attach(ethernet.attach(), "10.0.0.2/24")
-    forger = Stranger(network, ethernet)
+    forger = RawStation(network, ethernet)
     forger.asks("10.0.0.1")
     Server(there, 7)
     connection = here.connect("10.0.0.2", 7)

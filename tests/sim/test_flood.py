@@ -15,10 +15,10 @@ from stack.tcp.states import State
 from stack.wire.addresses import parse_ipv4
 from stack.wire.tcp import ACK, FIN, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
+from tests.frame_sender import Heard
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Requester, Server
-from tests.sim.stranger import Stranger
-from tests.speaker import Heard
+from tests.sim.raw_station import RawStation
 
 SYNS = 10_000
 BACKLOG = TcpConfig().syn_backlog
@@ -27,17 +27,17 @@ GROWTH_BYTES = 100_000  # by a thousand SYNs: a hundred bytes each, where a conn
 
 
 class World:
-    """A server with an old customer, a new customer 2 ms away, and a stranger who forges."""
+    """A server with an old customer, a new customer 2 ms away, and a station that forges."""
 
     def __init__(self) -> None:
         self.network = Network(7)
         self.ethernet = Ethernet()
         self.server, self.old, self.new = (self._machine(number) for number in (1, 2, 3))
-        self.stranger = Stranger(self.network, self.ethernet, "10.0.0.66")
+        self.station = RawStation(self.network, self.ethernet, "10.0.0.66")
         Server(self.server, 7)
         self.customer = Requester(self.old, self.old.connect("10.0.0.1", 7), interval_s=0.01, times=100)
         self.network.run(lambda: self.customer.answered == 1)
-        self.stranger.asks("10.0.0.1")
+        self.station.asks("10.0.0.1")
         self.sent = 0
 
     def _machine(self, number: int) -> Machine:
@@ -54,7 +54,7 @@ class World:
             source = first + (0x0100 + self.sent).to_bytes(2, "big")
             self.sent += 1
             ports = 1024 + number % 60_000, 7
-            self.stranger.says_tcp("10.0.0.1", ports, SYN, seq=number, source=source)
+            self.station.says_tcp("10.0.0.1", ports, SYN, seq=number, source=source)
             if number % 10 == 9:
                 self.network.run(for_s=0.001)
 
@@ -67,7 +67,7 @@ class World:
 def test_a_flood_of_10_000_syns(network: str, answers_arp: bool) -> None:
     world = World()
     if answers_arp:
-        world.stranger.owns = lambda address: address[:3] != b"\x0a\0\0" or address[3] == 66
+        world.station.owns = lambda address: address[:3] != b"\x0a\0\0" or address[3] == 66
     world.flood(SYNS // 2, network)
     assert world.server.host.tables()["half_open"] == BACKLOG
     newcomer = Exchange(world.new, world.new.connect("10.0.0.1", 7), b"let me in")
@@ -99,25 +99,25 @@ def test_a_client_too_far_away_for_the_queue_gets_in_by_a_cookie() -> None:
 
 
 class FullQueue:
-    """A server whose queue has one place, which a stranger's SYN from port 2001 has taken."""
+    """A server whose queue has one place, which a station's SYN from port 2001 has taken."""
 
     def __init__(self) -> None:
         self.network, ethernet = Network(7), Ethernet()
         self.server = self.network.machine("server", replace(Config(), tcp=TcpConfig(syn_backlog=1)))
         self.server.attach(ethernet.attach(), "10.0.0.1/24")
         self.listener = self.server.listen(7)
-        self.stranger = Stranger(self.network, ethernet)
-        self.stranger.asks("10.0.0.1")
+        self.station = RawStation(self.network, ethernet)
+        self.station.asks("10.0.0.1")
         self.says(2001, SYN, 100)
         self.first = self.hears()
 
     def says(self, port: int, flags: int, seq: int, ack: int = 0, *, data: bytes = b"", options: bytes = b"") -> None:
-        self.stranger.says_tcp("10.0.0.1", (port, 7), flags, seq=seq, ack=ack, data=data, options=options)
+        self.station.says_tcp("10.0.0.1", (port, 7), flags, seq=seq, ack=ack, data=data, options=options)
 
     def hears(self) -> Heard:
         """The one answer."""
         self.network.run(for_s=0.01)
-        (heard,) = self.stranger.segments()
+        (heard,) = self.station.segments()
         return heard
 
     def goes_on(self) -> None:
@@ -139,7 +139,7 @@ def test_the_cookie_counts_although_the_same_syn_found_room_later() -> None:
     world.says(2002, ACK, 201, cookie.next)
     world.says(2002, ACK, 201, cookie.next, data=b"x")
     world.network.run(for_s=0.01)
-    assert world.stranger.segments() == []
+    assert world.station.segments() == []
     accepted = world.listener.accept()
     assert accepted is not None
     assert accepted.receive(10, world.network.now) == b"x"
@@ -190,7 +190,7 @@ def test_memory_is_flat_while_a_flood_goes_on() -> None:
 
     def flooded() -> int:
         world.flood(1000, "10.0.0.0")  # every table was full before half of them
-        world.stranger.frames.clear()
+        world.station.frames.clear()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -208,8 +208,8 @@ def test_a_flood_of_segments_for_nobody_costs_nothing() -> None:
     world = World()
     sizes = world.server.host.tables()
     for number in range(2000):
-        world.stranger.says_tcp("10.0.0.1", (1024 + number, 4242), SYN, seq=number)
+        world.station.says_tcp("10.0.0.1", (1024 + number, 4242), SYN, seq=number)
         if number % 100 == 99:
             world.network.run(for_s=0.01)
-    assert len(world.stranger.frames) == 2000
+    assert len(world.station.frames) == 2000
     assert world.server.host.tables() == sizes

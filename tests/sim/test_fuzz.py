@@ -17,8 +17,8 @@ from stack.link.memory import Ethernet
 from stack.wire.addresses import parse_ipv4
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
+from tests.sim.raw_station import RawStation
 from tests.sim.repair import repair
-from tests.sim.stranger import Stranger
 
 FRAMES = 5_000
 SEEDS = range(6)
@@ -40,7 +40,7 @@ class World:
         self.ethernet = Ethernet()
         self.random = Random(f"{seed} fuzz")
         self.host, self.honest = self._machine(1), self._machine(2)
-        self.stranger = Stranger(self.network, self.ethernet)
+        self.station = RawStation(self.network, self.ethernet)
         self.spy = self.ethernet.attach("spy", b"\x02\0\0\0\0\x99", queue_limit=100_000)
         self.spy.open(lambda: None)
         Server(self.host, 7, Echo, **KEEPALIVE)
@@ -89,9 +89,9 @@ class World:
 
     def shoot(self) -> None:
         """One frame more for the host."""
-        self.stranger.says(self.mutated(self.random.choice(self.frames)))
+        self.station.says(self.mutated(self.random.choice(self.frames)))
         self.network.run(for_s=0.001)
-        self.stranger.frames.clear()
+        self.station.frames.clear()
 
     def mutated(self, original: bytes) -> bytes:
         random = self.random
@@ -169,7 +169,7 @@ def test_mutated_copies_of_living_connections(seed: int) -> None:
             for frame in world.heard():
                 world.frames[random.randrange(len(world.frames))] = frame
                 for _ in range(random.randrange(3)):
-                    world.stranger.says(world.mutated(frame))
+                    world.station.says(world.mutated(frame))
             world.heard()  # not to make copies of copies
             network.run(for_s=0.001)
         network.run(for_s=1.0)

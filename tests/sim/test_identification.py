@@ -10,7 +10,7 @@ from stack.wire.icmp import echo_request
 from stack.wire.numbers import PROTO_ICMP
 from stack.wire.tcp import RST, SYN
 from tests.sim.network import Network
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 
 def test_a_reset_takes_no_identification_from_a_counter_that_a_watcher_shares(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,18 +19,18 @@ def test_a_reset_takes_no_identification_from_a_counter_that_a_watcher_shares(mo
     network, ethernet = Network(7), Ethernet()
     server = network.machine("server")
     server.attach(ethernet.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, ethernet)
-    stranger.asks("10.0.0.1")
+    station = RawStation(network, ethernet)
+    station.asks("10.0.0.1")
 
     def identification() -> int:
-        stranger.says_ip(PROTO_ICMP, echo_request(1, 1, b"").build(), "10.0.0.1")
+        station.says_ip(PROTO_ICMP, echo_request(1, 1, b"").build(), "10.0.0.1")
         network.run(for_s=0.1)
-        ((header, _),) = stranger.packets()
+        ((header, _),) = station.packets()
         return header.identification
 
     before = identification()
-    stranger.says_tcp("10.0.0.1", (1024, 4242), SYN)
+    station.says_tcp("10.0.0.1", (1024, 4242), SYN)
     network.run(for_s=0.1)
-    (reset,) = stranger.segments()
+    (reset,) = station.segments()
     assert reset.tcp.flags & RST
     assert (identification() - before) & 0xFFFF == 1

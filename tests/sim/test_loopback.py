@@ -13,7 +13,7 @@ from stack.tcp.states import State
 from stack.wire.addresses import format_ipv4, parse_ipv4
 from tests.sim.network import Network
 from tests.sim.programs import Echo, Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 OURSELVES = ["127.0.0.1", "127.1.2.3", "10.0.0.1", "10.0.1.1"]
 
@@ -27,11 +27,11 @@ class World:
         self.host = self.network.machine("host")
         self.host.attach(ethernets[0].attach(), "10.0.0.1/24", gateway="10.0.0.66")
         self.host.attach(ethernets[1].attach(), "10.0.1.1/24")
-        self.listeners = [Stranger(self.network, ethernet) for ethernet in ethernets]
+        self.listeners = [RawStation(self.network, ethernet) for ethernet in ethernets]
 
     def silent(self) -> bool:
         """Nothing was heard on any wire, ARP included."""
-        return not any(stranger.port.received for stranger in self.listeners)
+        return not any(station.port.received for station in self.listeners)
 
 
 @pytest.fixture
@@ -113,12 +113,12 @@ def test_a_listener_on_one_address_does_not_hear_the_others(world: World) -> Non
 def test_what_is_bound_to_the_loopback_cannot_be_reached_from_outside(world: World) -> None:
     network, host = world.network, world.host
     Server(host, 7, address=parse_ipv4("127.0.0.1"))
-    stranger = world.listeners[0]
-    stranger.asks("10.0.0.1")
-    stranger.says_tcp("10.0.0.1", (5000, 7), 2, seq=1)
-    stranger.says_tcp("127.0.0.1", (5001, 7), 2, seq=1, mac=host.host.ip.interfaces[1].mac)
+    station = world.listeners[0]
+    station.asks("10.0.0.1")
+    station.says_tcp("10.0.0.1", (5000, 7), 2, seq=1)
+    station.says_tcp("127.0.0.1", (5001, 7), 2, seq=1, mac=host.host.ip.interfaces[1].mac)
     network.run(for_s=0.1)
-    [refused] = stranger.segments()
+    [refused] = station.segments()
     assert refused.tcp.destination_port == 5000
     assert host.host.counters["ipv4_martian_destination"] == 1
 
@@ -142,14 +142,14 @@ def test_two_programs_that_answer_each_other_for_ever_leave_others_their_turn(wo
     one.send_to(b"ball", (parse_ipv4("127.0.0.1"), 1001), network.now)
     host.settle()
     before = host.host.counters["udpInDatagrams"]
-    stranger = world.listeners[0]
+    station = world.listeners[0]
     for _ in range(20):
         network.step()
     assert host.host.counters["udpInDatagrams"] > before  # it goes on
-    stranger.says_arp(1, stranger.address, parse_ipv4("10.0.0.1"))
+    station.says_arp(1, station.address, parse_ipv4("10.0.0.1"))
     for _ in range(20):
         network.step()
-    assert parse_ipv4("10.0.0.1") in stranger.stations  # and we were heard all the same
+    assert parse_ipv4("10.0.0.1") in station.stations  # and we were heard all the same
 
 
 def test_a_host_without_any_link_still_has_itself() -> None:

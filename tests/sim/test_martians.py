@@ -19,13 +19,13 @@ from stack.wire.udp import build_datagram
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.programs import Echo, Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 US, OTHER = "10.0.0.1", "10.0.0.2"
 
 
 class World:
-    """Our host with an echo server, an honest host, and the stranger."""
+    """Our host with an echo server, an honest host, and the station."""
 
     def __init__(self) -> None:
         self.network = Network(13)
@@ -35,10 +35,10 @@ class World:
         self.honest.attach(self.ethernet.attach(), "10.0.0.2/24")
         self.mac = interface.mac
         self.server = Server(self.host, 7, Echo)
-        self.stranger = Stranger(self.network, self.ethernet)
+        self.station = RawStation(self.network, self.ethernet)
         hosts = parse_ipv4(US), parse_ipv4(OTHER)
-        self.stranger.owns = lambda address: address not in hosts  # whoever else is answered, it is here
-        self.stranger.asks(US)
+        self.station.owns = lambda address: address not in hosts  # whoever else is answered, it is here
+        self.station.asks(US)
         self.network.run(for_s=1.0)
 
     @property
@@ -59,7 +59,7 @@ def world() -> World:
 
 def syn_from(source: str) -> Callable[[World], None]:
     def say(world: World) -> None:
-        world.stranger.says_tcp(US, (5000, 7), SYN, source=parse_ipv4(source))
+        world.station.says_tcp(US, (5000, 7), SYN, source=parse_ipv4(source))
 
     return say
 
@@ -67,14 +67,14 @@ def syn_from(source: str) -> Callable[[World], None]:
 def syn_to(destination: str, *, broadcast_frame: bool = False) -> Callable[[World], None]:
     def say(world: World) -> None:
         mac = MAC_BROADCAST if broadcast_frame else world.mac
-        world.stranger.says_tcp(destination, (5000, 7), SYN, mac=mac)
+        world.station.says_tcp(destination, (5000, 7), SYN, mac=mac)
 
     return say
 
 
 def land(world: World) -> None:
     """CERT advisory CA-97.28: both ends are our own."""
-    world.stranger.says_tcp(US, (7, 7), SYN, source=parse_ipv4(US))
+    world.station.says_tcp(US, (7, 7), SYN, source=parse_ipv4(US))
 
 
 def datagram(source: str, destination: str, *, broadcast_frame: bool = False) -> Callable[[World], None]:
@@ -84,7 +84,7 @@ def datagram(source: str, destination: str, *, broadcast_frame: bool = False) ->
         origin = parse_ipv4(source)
         payload = build_datagram(5000, 99, b"x", pseudo_sum(origin, parse_ipv4(destination), PROTO_UDP, 9))
         mac = MAC_BROADCAST if broadcast_frame else world.mac
-        world.stranger.says_ip(PROTO_UDP, payload, destination, source=origin, mac=mac)
+        world.station.says_ip(PROTO_UDP, payload, destination, source=origin, mac=mac)
 
     return say
 
@@ -93,29 +93,29 @@ def ping(source: str, destination: str, *, broadcast_frame: bool = False) -> Cal
     def say(world: World) -> None:
         mac = MAC_BROADCAST if broadcast_frame else world.mac
         message = echo_request(1, 1, b"x").build()
-        world.stranger.says_ip(PROTO_ICMP, message, destination, source=parse_ipv4(source), mac=mac)
+        world.station.says_ip(PROTO_ICMP, message, destination, source=parse_ipv4(source), mac=mac)
 
     return say
 
 
 def error_about_an_error(world: World) -> None:
     quoted = unreachable(PORT_UNREACHABLE, bytes(28)).build()
-    header = Ipv4Header(parse_ipv4(US), world.stranger.address, PROTO_ICMP, 20 + len(quoted)).build()
-    world.stranger.says_ip(PROTO_ICMP, unreachable(PORT_UNREACHABLE, header + quoted[:8]).build(), US)
+    header = Ipv4Header(parse_ipv4(US), world.station.address, PROTO_ICMP, 20 + len(quoted)).build()
+    world.station.says_ip(PROTO_ICMP, unreachable(PORT_UNREACHABLE, header + quoted[:8]).build(), US)
 
 
 def later_fragment(world: World) -> None:
     """A fragment of a protocol we do not have; only the first may be complained of, and this is none."""
-    header = Ipv4Header(world.stranger.address, parse_ipv4(US), 250, 28, 7, fragment_offset=800)
-    world.stranger.says(ethernet_ii(world.mac or b"", world.stranger.mac, ETHERTYPE_IPV4) + header.build() + bytes(8))
+    header = Ipv4Header(world.station.address, parse_ipv4(US), 250, 28, 7, fragment_offset=800)
+    world.station.says(ethernet_ii(world.mac or b"", world.station.mac, ETHERTYPE_IPV4) + header.build() + bytes(8))
 
 
 def resets(flags: int) -> Callable[[World], None]:
     """A reset is never answered, whatever else it says."""
 
     def say(world: World) -> None:
-        world.stranger.says_tcp(US, (5000, 4242), RST | flags, seq=1, ack=1)
-        world.stranger.says_tcp(US, (5000, 7), RST | flags, seq=1, ack=1)
+        world.station.says_tcp(US, (5000, 4242), RST | flags, seq=1, ack=1)
+        world.station.says_tcp(US, (5000, 7), RST | flags, seq=1, ack=1)
 
     return say
 
@@ -166,7 +166,7 @@ def test_it_is_dropped_in_silence(world: World, say: Callable[[World], None], re
     drops = world.host.host.counters.drops()
     say(world)
     world.network.run(for_s=1.0)
-    assert world.stranger.frames == []
+    assert world.station.frames == []
     dropped = {
         name: count - drops.get(name, 0)
         for name, count in world.host.host.counters.drops().items()
@@ -181,14 +181,14 @@ def test_it_is_dropped_in_silence(world: World, say: Callable[[World], None], re
 
 
 def test_the_same_from_an_honest_host_is_answered(world: World) -> None:
-    """So it was not the stranger's way of speaking that kept it quiet."""
+    """So it was not the station's way of speaking that kept it quiet."""
     for say in (syn_from("10.0.0.66"), datagram("10.0.0.66", US), ping("10.0.0.66", US)):
         say(world)
         world.network.run(for_s=0.1)
-        assert len(world.stranger.packets()) == 1
-    world.stranger.says_tcp(US, (5000, 4242), SYN)
+        assert len(world.station.packets()) == 1
+    world.station.says_tcp(US, (5000, 4242), SYN)
     world.network.run(for_s=0.1)
-    [refused] = world.stranger.segments()
+    [refused] = world.station.segments()
     assert refused.tcp.flags == RST | ACK
 
 
@@ -198,7 +198,7 @@ def test_errors_are_rationed(world: World) -> None:
         datagram("10.0.0.66", US)(world)
         datagram("10.0.0.67", US)(world)
         world.network.run(for_s=0.001)
-    heard = world.stranger.packets()
+    heard = world.station.packets()
     limits = world.host.host.config.icmp
     for address in ("10.0.0.66", "10.0.0.67"):
         to_it = [header for header, _ in heard if header.destination == parse_ipv4(address)]

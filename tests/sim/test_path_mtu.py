@@ -16,23 +16,23 @@ from stack.wire.numbers import PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from stack.wire.tcp_options import parse_options
 from stack.wire.udp import build_datagram
+from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Network
-from tests.sim.stranger import Stranger
-from tests.speaker import Heard
+from tests.sim.raw_station import RawStation
 
 FAR = ("192.0.2.7", "192.0.2.8")
 MSS_1460 = bytes((2, 4, 5, 180))
 
 
 class World:
-    """A host, and a stranger who is its router and the servers behind it. `narrow` is the MTU of his other link."""
+    """A host, and a station that is its router and the servers behind it. `narrow` is the MTU of his other link."""
 
     def __init__(self) -> None:
         self.network = Network(1)
         ethernet = Ethernet()
         self.here = self.network.machine("here")
-        self.router = Stranger(self.network, ethernet)
+        self.router = RawStation(self.network, ethernet)
         self.here.attach(ethernet.attach(), "10.0.0.1/24", gateway="10.0.0.66")
         self.narrow = 1500
         self.tells = True  # whether it says Packet Too Big

@@ -19,7 +19,7 @@ from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from tests.requirements import rfc
 from tests.sim.network import Network
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 HERE, FAR, SECOND = "10.0.0.1", "192.0.2.7", "10.0.0.67"
 PORT, SIZE = 4000, 1000
@@ -50,7 +50,7 @@ class World:
         self.network = Network(1)
         ethernet = Ethernet()
         self.here = self.network.machine("here")
-        self.gateway = Stranger(self.network, ethernet)
+        self.gateway = RawStation(self.network, ethernet)
         self.gateway.owns = lambda address: True
         interface = self.here.attach(ethernet.attach(), f"{HERE}/24", gateway="10.0.0.66")
         self.here.host.ip.routes.add(Prefix.parse("198.51.100.0/24"), interface, parse_ipv4(SECOND))

@@ -16,10 +16,10 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from stack.wire.udp import build_datagram
+from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Network
-from tests.sim.stranger import Stranger
-from tests.speaker import Heard
+from tests.sim.raw_station import RawStation
 
 HERE, FAR = "10.0.0.1", "192.0.2.7"
 GATEWAY, SECOND, STATION = "10.0.0.66", "10.0.0.67", "10.0.0.68"
@@ -33,7 +33,7 @@ class World:
         ethernet = Ethernet()
         self.here = self.network.machine("here", config)
         self.gateway, self.second, self.station = (
-            Stranger(self.network, ethernet, address, bytes((2, 0, 0, 0, 0, number)))
+            RawStation(self.network, ethernet, address, bytes((2, 0, 0, 0, 0, number)))
             for number, address in enumerate((GATEWAY, SECOND, STATION), 66)
         )
         interface = self.here.attach(ethernet.attach(), "10.0.0.1/24", gateway=GATEWAY)

@@ -19,7 +19,7 @@ from stack.wire.tcp import SYN
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.programs import Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 TEXT = bytes(range(256)) * 1000
 SYNS = 300
@@ -34,13 +34,13 @@ def captured(path: Path, config: Config) -> tuple[bytes, str]:
     wire = Impaired(ethernet.attach(), seed=7, loss=0.02, reorder=0.02, delay_s=0.002)
     server.attach(Capture(wire, path), "10.0.0.1/16")
     client.attach(ethernet.attach(), "10.0.0.2/16")
-    stranger = Stranger(network, ethernet)
-    stranger.asks("10.0.0.1")
+    station = RawStation(network, ethernet)
+    station.asks("10.0.0.1")
     Server(server, 7)
     exchange = Exchange(client, client.connect("10.0.0.1", 7), TEXT)
     for number in range(SYNS):
         source = parse_ipv4("10.0.1.0")[:2] + (256 + number).to_bytes(2, "big")
-        stranger.says_tcp("10.0.0.1", (2000 + number, 7), SYN, seq=number, source=source)
+        station.says_tcp("10.0.0.1", (2000 + number, 7), SYN, seq=number, source=source)
         network.run(for_s=0.001)
     network.run(lambda: exchange.done, for_s=600.0)
     assert exchange.received == TEXT

@@ -12,15 +12,15 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.addresses import ANY
 from stack.wire.tcp import ACK, FIN, SYN
+from tests.frame_sender import Heard
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Program
-from tests.sim.stranger import Stranger
-from tests.speaker import Heard
+from tests.sim.raw_station import RawStation
 
 COUNT = 1000
 CONFIG = TcpConfig()
 
-Behaviour = Callable[[Stranger, Heard], None]
+Behaviour = Callable[[RawStation, Heard], None]
 
 
 class Talker(Program):
@@ -32,46 +32,46 @@ class Talker(Program):
             self.close()
 
 
-def says_nothing(stranger: Stranger, heard: Heard) -> None:
+def says_nothing(station: RawStation, heard: Heard) -> None:
     """Not even to the SYN."""
 
 
-def opens_and_goes(stranger: Stranger, heard: Heard) -> None:
+def opens_and_goes(station: RawStation, heard: Heard) -> None:
     """The last thing it says is SYN,ACK."""
     if heard.tcp.flags & SYN:
-        stranger.answers(heard, SYN | ACK)
+        station.answers(heard, SYN | ACK)
 
 
-def never_closes(stranger: Stranger, heard: Heard) -> None:
+def never_closes(station: RawStation, heard: Heard) -> None:
     """Acknowledges everything, our FIN too, and keeps its own to itself."""
     if heard.tcp.flags & SYN:
-        stranger.answers(heard, SYN | ACK)
+        station.answers(heard, SYN | ACK)
     elif heard.length:
-        stranger.answers(heard, ACK)
+        station.answers(heard, ACK)
 
 
-def closes_at_the_same_time(stranger: Stranger, heard: Heard) -> None:
+def closes_at_the_same_time(station: RawStation, heard: Heard) -> None:
     """Its FIN crosses ours, which it never acknowledges."""
     if heard.tcp.flags & SYN:
-        stranger.answers(heard, SYN | ACK)
+        station.answers(heard, SYN | ACK)
     elif heard.data and not heard.tcp.flags & FIN:
-        stranger.answers(heard, FIN | ACK)
+        station.answers(heard, FIN | ACK)
 
 
-def closes_first_and_goes(stranger: Stranger, heard: Heard) -> None:
+def closes_first_and_goes(station: RawStation, heard: Heard) -> None:
     """Its FIN comes with the handshake, and the last ACK never."""
     if heard.tcp.flags & SYN:
-        stranger.answers(heard, SYN | ACK)
+        station.answers(heard, SYN | ACK)
     elif heard.tcp.ack == 5001 and not heard.length:  # its SYN was 5000
-        stranger.answers(heard, FIN | ACK)
+        station.answers(heard, FIN | ACK)
 
 
-def opens_no_window(stranger: Stranger, heard: Heard) -> None:
+def opens_no_window(station: RawStation, heard: Heard) -> None:
     """Sockstress: a window of zero, which every probe hears again, for ever."""
     if heard.tcp.flags & SYN:
-        stranger.answers(heard, SYN | ACK, window=0)
+        station.answers(heard, SYN | ACK, window=0)
     elif heard.length:
-        stranger.answers(heard, ACK, window=0, takes=False)
+        station.answers(heard, ACK, window=0, takes=False)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_thousand_silent_peers_are_all_given_up(
     ethernet = Ethernet()
     host = network.machine("host")
     host.attach(ethernet.attach(queue_limit=10 * COUNT), "10.0.0.1/24")
-    stranger = Stranger(network, ethernet)
-    stranger.on_tcp = lambda heard: behaviour(stranger, heard)
+    station = RawStation(network, ethernet)
+    station.on_tcp = lambda heard: behaviour(station, heard)
     connections = []
     for _ in range(COUNT):
         connections.append(host.connect("10.0.0.66", 80))
@@ -118,13 +118,13 @@ def test_a_zero_window_that_is_kept_open_by_the_user_is_not_given_up() -> None:
     ethernet = Ethernet()
     host = network.machine("host")
     host.attach(ethernet.attach(), "10.0.0.1/24")
-    stranger = Stranger(network, ethernet)
-    stranger.on_tcp = lambda heard: opens_no_window(stranger, heard)
+    station = RawStation(network, ethernet)
+    station.on_tcp = lambda heard: opens_no_window(station, heard)
     connection = host.connect("10.0.0.66", 80)
     connection.send(b"a few words", network.now)
     network.run(for_s=3600.0)
     assert connection.state is State.ESTABLISHED
-    stranger.on_tcp = None  # now it is gone for good
+    station.on_tcp = None  # now it is gone for good
     network.run(lambda: connection.state is State.CLOSED, for_s=CONFIG.user_timeout_s + CONFIG.rto_max_s)
     assert host.host.tables()["connections"] == host.host.tables()["deadlines"] == 0
 
@@ -136,7 +136,7 @@ def test_the_end_comes_whatever_the_clock_reads() -> None:
         ethernet = Ethernet()
         host = network.machine("host")
         host.attach(ethernet.attach(), "10.0.0.1/24")
-        stranger = Stranger(network, ethernet)
+        station = RawStation(network, ethernet)
         connection = host.connect("10.0.0.66", 80)
         network.run(lambda connection=connection: connection.state is State.CLOSED, for_s=200.0)  # type: ignore[misc]
-        assert len(stranger.frames) < 10
+        assert len(station.frames) < 10

@@ -18,7 +18,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 
 class Spy:
@@ -51,7 +51,7 @@ class World:
         self.both.attach(self.ethernets[1].attach(), "10.0.1.1/24", gateway="10.0.1.254")
         self.left.attach(self.ethernets[0].attach(), "10.0.0.2/24", gateway="10.0.0.1")
         self.right.attach(self.ethernets[1].attach(), "10.0.1.2/24")
-        self.gateway = Stranger(self.network, self.ethernets[1], "10.0.1.254")
+        self.gateway = RawStation(self.network, self.ethernets[1], "10.0.1.254")
         self.spies = [Spy(ethernet) for ethernet in self.ethernets]
 
 

@@ -33,9 +33,9 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_TCP
 from stack.wire.tcp import ACK, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
+from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.sim.idle import resident_bytes
 from tests.sockets.hosts import host_on
-from tests.speaker import Heard, Speaker, segment_in
 from tools.services import serve
 
 ATTACKER_MAC = b"\x02\0\0\0\0\x66"
@@ -49,7 +49,7 @@ FLOODS = {"SYNs of nobody": (2, 7), "SYNs of neighbors": (1, 7), "segments for n
 End = tuple[bytes, int]
 
 
-class Attacker(Speaker):
+class Attacker(FrameSender):
     """It makes connections by hand, from as many addresses as it likes, and reads nothing.
 
     It lives in a process of its own, at the other end of `pipe`.

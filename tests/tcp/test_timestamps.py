@@ -16,7 +16,7 @@ from stack.tcp.timestamps import TICKS_PER_SECOND, Timestamps
 from stack.wire.tcp_options import TcpOptions, parse_options
 from tests.requirements import rfc
 from tests.sim.network import Network
-from tests.sim.stranger import Stranger
+from tests.sim.raw_station import RawStation
 
 from .world import ACK, FIN, MSS, RST, SYN, Peer, Sent, add, closed, established, listening, syn_sent
 
@@ -557,7 +557,7 @@ def test_each_connection_has_a_clock_of_its_own() -> None:
     """As RFC 7323 section 5.4 suggests: the offset is a keyed hash of the addresses and ports."""
     network = Network(1)
     here = network.machine("here")
-    station = Stranger(network, ethernet := Ethernet())
+    station = RawStation(network, ethernet := Ethernet())
     here.attach(ethernet.attach(), "10.0.0.1/24")
     for _ in range(8):
         here.connect("10.0.0.66", 80)

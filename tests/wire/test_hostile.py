@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.wire import ipv4_options, tcp_options
-from tests.wire.again import PARSERS, shows, withstands
+from tests.wire.round_trip import PARSERS, shows, withstands
 from tests.wire.samples import SAMPLES, Sample, datagram, frame
 
 repeatable = settings(derandomize=True, max_examples=500, deadline=None)

@@ -1,4 +1,4 @@
-"""A station without a stack, which builds each frame by hand: the part that simulated and live ones have in common."""
+"""Sends frames that a test describes field by field; simulated and live stations without a stack derive from it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def segment_in(packet: bytes, ip: Ipv4Header) -> Heard:
     return Heard(ip, tcp, segment[tcp.header_length :])
 
 
-class Speaker(ABC):
-    """It has `address` and `mac`, and may put any other in what it says."""
+class FrameSender(ABC):
+    """A station with `address` and `mac`. It can put any other addresses in what it sends."""
 
     def __init__(self, address: str, mac: bytes) -> None:
         self.address = parse_ipv4(address)

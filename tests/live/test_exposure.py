@@ -1,4 +1,4 @@
-"""What a stranger can read, use up or hold up: against the program as `scripts/run` starts it."""
+"""What any client on the network can read, use up or delay, of the program as `scripts/run` starts it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Running a command as an ordinary user, although the checks run as root.
+"""Runs a command as a user without privileges, although the tests run as root.
 
-In a mount namespace of its own, what the user could not reach on this machine is laid open: the interpreter and this
-checkout where they lie in somebody's home, and a copy of the tun node with the mode most systems give it. Nothing of
-that is seen outside.
+The command gets a mount namespace of its own. In it, the user can read the interpreter and this checkout, also where
+they are in a home directory that is closed to other users, and /dev/net/tun has the mode that most systems give it.
+Nothing changes outside the namespace.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A host that hears frames as a test makes them: for short ways, whose outcome must be that of the long ones."""
+"""A host that a test hands frames to, without a clock: to compare what fast and plain code make of them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NOW = 1.0
 ROOM = 66_000  # bytes: for a super-frame
 
 
-class Hearer:
-    """10.0.0.1 on a wire; the one other station answers for all addresses. `sent` is what it has heard of us."""
+class DirectHost:
+    """The host 10.0.0.1. One other station answers ARP for all other addresses; `sent` has the frames that reach it."""
 
     def __init__(self, config: Config) -> None:
         self.host = HostCore(config, random=Random(1).randbytes, raise_errors=True)

@@ -1,12 +1,12 @@
-"""Many connections from one process: a part of the crowd that `scripts.measuring.scale` sends against a host.
+"""Many connections from one process. `scripts.measuring.scale` runs several such processes against a host.
 
-usage: python -m scripts.measuring.crowd
+usage: python -m scripts.measuring.many_clients
 
 Reads commands from standard input and answers each by a line of JSON:
 
-    open COUNT AT_ONCE      make so many echo connections, so many of them at once; each echoes one octet
-    echo SECONDS            an octet on one connection after the other, round and round
-    goodbye COUNT AT_ONCE   so many connections to daytime, which says the time and closes first
+    open COUNT AT_ONCE      open COUNT echo connections, AT_ONCE at a time, and have each echo one octet
+    echo SECONDS            for SECONDS, send an octet on one connection after the other and wait for its echo
+    daytime COUNT AT_ONCE   open COUNT connections to daytime, which sends the time and closes first
     close                   close all
 """
 
@@ -27,7 +27,7 @@ DAYTIME = 13
 GIVE_UP_S = 90.0
 
 
-class Crowd:
+class Connections:
     """The connections of this process."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Crowd:
         self._members += kept
         return {"open": len(kept), "failed": count - len(kept), "seconds": time.perf_counter() - start}
 
-    def goodbye(self, count: int, at_once: int) -> dict[str, float]:
+    def daytime(self, count: int, at_once: int) -> dict[str, float]:
         """Connect, hear the time, close after the other end has."""
         start = time.perf_counter()
         heard = 0
@@ -107,15 +107,15 @@ class Crowd:
 def main() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    crowd = Crowd()
+    connections = Connections()
     for line in sys.stdin:
         command, *numbers = line.split()
         if command == "echo":
-            answer = crowd.echo(float(numbers[0]))
+            answer = connections.echo(float(numbers[0]))
         elif command == "close":
-            answer = crowd.close()
+            answer = connections.close()
         else:
-            answer = (crowd.open if command == "open" else crowd.goodbye)(int(numbers[0]), int(numbers[1]))
+            answer = (connections.open if command == "open" else connections.daytime)(int(numbers[0]), int(numbers[1]))
         print(json.dumps(answer), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""For each parser, a function that parses and says what the bytes build back to; for `show`, what must hold of it.
+"""A round trip for each parser: parse, then build the bytes again. For `show`, a check of the lines it gives.
 
 Hypothesis and the fuzzer use the same functions.
 """

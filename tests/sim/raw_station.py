@@ -1,4 +1,4 @@
-"""A station on a segment that has no stack: it says what a test has it say, and remembers what it hears."""
+"""A station on a simulated Ethernet without a stack: it sends what a test tells it to, and keeps what it receives."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_TCP
+from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.sim.network import Network
-from tests.speaker import Heard, Speaker, segment_in
 
 
-class Stranger(Speaker):
-    """It has `address`, and answers ARP for whatever `owns(address)` says, by default its own.
+class RawStation(FrameSender):
+    """It answers ARP requests for each address of which `owns(address)` is true: by default its own `address`.
 
-    `frames` are all it heard that was not ARP; `on_tcp` is called with each TCP segment to an address it owns.
+    `frames` has all frames that it has received and that were not ARP. `on_tcp` is called with each TCP segment to an
+    address that it owns.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Stranger(Speaker):
         self.owns: Callable[[bytes], bool] = lambda address: address == self.address
         self.on_tcp: Callable[[Heard], None] | None = None
         self.frames: list[bytes] = []
-        self.port: EthernetPort = ethernet.attach("stranger", mac, queue_limit=100_000)
+        self.port: EthernetPort = ethernet.attach("station", mac, queue_limit=100_000)
         self.port.open(lambda: network.soon(self._listen))
 
     # --- hearing

@@ -1,4 +1,4 @@
-"""Where a benchmark runs: a network namespace for each stack, with the stack on one side and the kernel on the other.
+"""A testbed for each stack of a benchmark: a network namespace with the stack on one side and the kernel on the other.
 
 The client is always the kernel of the namespace, 10.9.0.1; what is measured has 10.9.0.2. Namespaces have no names:
 each lives as long as a process that sleeps in it, and every process here dies with this one.
@@ -149,7 +149,7 @@ class Space:
         end(self.holder)
 
 
-class Place:
+class Testbed:
     """A column's stack, running. `interface` is the kernel's side of the wire, `process` the stack."""
 
     def __init__(self, column: Column, root: Path) -> None:

@@ -1,6 +1,6 @@
-"""`tapstack`, such that another process can ask it where its time goes and how full its tables are.
+"""`tapstack` with a profiler, which another process starts by a signal; also its tables' sizes on request.
 
-usage: python -m scripts.measuring.watched FILE ARGUMENTS...      (the arguments are those of `tapstack`)
+usage: python -m scripts.measuring.instrumented FILE ARGUMENTS...      (the arguments are those of `tapstack`)
 
 SIGUSR1 starts the profiler, the next one stops it and writes what it found to FILE. SIGUSR2 writes the sizes of the
 host's tables to FILE, as JSON.
@@ -19,7 +19,7 @@ from stack.host.host import HostCore
 from tools import cli
 
 
-class Watch:
+class Instruments:
     """What the signals do."""
 
     def __init__(self, file: str) -> None:
@@ -46,7 +46,7 @@ class Watch:
 
 
 if __name__ == "__main__":
-    watch = Watch(sys.argv[1])
-    signal.signal(signal.SIGUSR1, watch.profile)
-    signal.signal(signal.SIGUSR2, watch.tables)
+    instruments = Instruments(sys.argv[1])
+    signal.signal(signal.SIGUSR1, instruments.profile)
+    signal.signal(signal.SIGUSR2, instruments.tables)
     sys.exit(cli.main(sys.argv[2:]))
