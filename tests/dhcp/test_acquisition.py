@@ -36,7 +36,7 @@ def test_discover_offer_request_acknowledge(world: World) -> None:
 
 
 @rfc("2131-4.4.1-b", "2131-4.4.1-g", "2131-4.1-d")
-def test_discover_goes_from_nobody_to_everybody(world: World) -> None:
+def test_discover_goes_from_0_0_0_0_to_the_broadcast_address(world: World) -> None:
     world.begin()
     discover = world.expects(dhcp.DISCOVER, to=BROADCAST, source=ANY)
     assert discover.ciaddr == ANY
@@ -248,7 +248,7 @@ def test_starting_twice_is_a_mistake_of_the_caller(world: World) -> None:
 
 
 @rfc("2131-4.4.1-l", "2131-3.1-f", "2131-2.2-a")
-def test_the_address_is_used_only_when_nobody_else_has_it() -> None:
+def test_the_address_is_used_only_when_no_other_host_has_it() -> None:
     world = World(probing="later")
     world.become_requesting()
     world.sends(dhcp.ACK)

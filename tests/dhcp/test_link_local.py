@@ -101,7 +101,7 @@ def test_the_same_station_tries_the_same_addresses_at_every_boot() -> None:
 
 
 @rfc("3927-2.2-a", "3927-2.2-c", "3927-1.9-f")
-def test_an_address_is_used_after_nobody_else_was_found_to_have_it() -> None:
+def test_an_address_is_used_after_no_other_host_was_found_to_have_it() -> None:
     world = World()
     world.machine.start(world.now)
     assert world.machine.address is None
@@ -163,7 +163,7 @@ def test_a_host_that_insists_gets_the_address_and_we_another() -> None:
 
 
 @rfc("3927-2.1-e")
-def test_an_address_of_old_is_tried_first() -> None:
+def test_the_previous_address_is_tried_first() -> None:
     world = World()
     old = parse_ipv4("169.254.77.7")
     world.machine.start(world.now, remembered=old)

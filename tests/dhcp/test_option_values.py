@@ -48,7 +48,7 @@ def test_what_is_no_mask(mask: bytes) -> None:
 @pytest.mark.parametrize(
     ("address", "length"), [("10.1.1.1", 8), ("127.9.9.9", 8), ("172.16.0.1", 16), ("192.168.0.1", 24)]
 )
-def test_the_class_decides_where_nobody_else_does(address: str, length: int) -> None:
+def test_the_class_decides_without_a_netmask_option(address: str, length: int) -> None:
     assert options.classful_length(parse_ipv4(address)) == length
 
 
@@ -197,7 +197,7 @@ def test_bits_outside_the_mask_are_made_zero() -> None:
 
 
 @rfc("3442-local-a")
-def test_the_router_nobody_says_that_the_subnet_is_on_the_link() -> None:
+def test_the_router_0_0_0_0_says_that_the_subnet_is_on_the_link() -> None:
     assert options.classless_routes(bytes((16, 172, 16)) + bytes(4), 64) == (route("172.16.0.0/16", None),)
 
 

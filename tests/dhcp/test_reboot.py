@@ -130,7 +130,7 @@ def test_if_another_host_has_it_now_it_is_declined() -> None:
     world.finish()
 
 
-def test_who_refuses_another_address_does_not_deny_the_one_of_old(world: World) -> None:
+def test_a_nak_for_another_address_does_not_deny_the_remembered_one(world: World) -> None:
     """Its server did not answer this time: the file that it may be in is left alone."""
     world.begin(remembered(world))
     world.after(12)
@@ -142,7 +142,7 @@ def test_who_refuses_another_address_does_not_deny_the_one_of_old(world: World) 
     assert world.said == []
 
 
-def test_if_nobody_knows_it_any_is_asked_for_after_two_tries(world: World) -> None:
+def test_without_an_answer_any_address_is_asked_for_after_two_tries(world: World) -> None:
     world.begin(remembered(world))
     world.after(12)
     assert [sent.at for sent in world.sent] == [0, 4, 12]

@@ -152,7 +152,7 @@ def test_a_refusal_ends_the_lease_at_once(world: World, state: State) -> None:
     assert dhcp.REQUESTED_ADDRESS not in discover.values()
 
 
-def test_in_rebinding_a_stranger_cannot_take_the_address_away(world: World) -> None:
+def test_in_rebinding_another_server_cannot_take_the_address_away(world: World) -> None:
     """A server that knows nothing of the lease is quicker with its no than the one that has it is with its yes."""
     lease = world.become_bound()
     world.after(3200)
@@ -166,7 +166,7 @@ def test_in_rebinding_a_stranger_cannot_take_the_address_away(world: World) -> N
     assert world.client.state is State.BOUND
 
 
-def test_in_rebinding_a_stranger_is_believed_when_nobody_contradicts(world: World) -> None:
+def test_in_rebinding_another_server_is_believed_when_none_contradicts(world: World) -> None:
     lease = world.become_bound()
     world.after(3200)
     world.sent.clear()

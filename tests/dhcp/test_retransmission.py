@@ -59,7 +59,7 @@ def test_secs_counts_from_the_start_and_stops_at_its_end(world: World) -> None:
 
 
 @rfc("2131-3.1-j")
-def test_a_request_nobody_answers_is_given_up_after_a_minute(world: World) -> None:
+def test_a_request_without_an_answer_is_given_up_after_a_minute(world: World) -> None:
     world.begin()
     world.expects(dhcp.DISCOVER)
     world.sends(dhcp.OFFER)
@@ -132,7 +132,7 @@ def test_nothing_is_done_before_its_time(world: World) -> None:
 
 
 @rfc("2131-4.1-u")
-def test_who_watches_sees_which_attempt_it_is(world: World) -> None:
+def test_an_observer_sees_which_attempt_it_is(world: World) -> None:
     world.begin()
     world.after(13)
     assert [fields["attempt"] for event, fields in world.trace if event == "send"] == [1, 2, 3]

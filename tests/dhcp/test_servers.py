@@ -188,7 +188,7 @@ def test_a_server_that_is_out_of_its_mind_gives_us_nothing(twist: object) -> Non
     assert sum(world.counters.drops().values()) == server.log.count("OFFER 10.9.0.50") == 8
 
 
-def test_refusals_of_a_stranger_do_not_disturb() -> None:
+def test_refusals_of_another_server_do_not_disturb() -> None:
     """Another server answers every request by a DHCPNAK; ours is the one that counts."""
     world, server = World(), Server()
     stranger = Server(address=parse_ipv4("10.9.0.66"), silent=(dhcp.DISCOVER,), refuse=True)

@@ -88,7 +88,7 @@ def world() -> World:
 
 
 @rfc("5227-2.1-a")
-def test_a_strict_address_is_not_used_before_nobody_else_has_it(world: World) -> None:
+def test_a_strict_address_is_not_used_before_it_is_known_to_be_free(world: World) -> None:
     world.attach(acd="strict", gateway="10.0.0.2")
     host = world.host
     assert host.ip.owner(US) is None
@@ -146,7 +146,7 @@ def test_an_optimistic_address_is_used_at_once_and_given_up_if_taken(world: Worl
     assert world.host.ip.owner(US) is None
 
 
-def test_an_optimistic_address_answers_whoever_wants_it_too(world: World) -> None:
+def test_a_probe_for_an_optimistic_address_is_answered(world: World) -> None:
     world.attach(acd="optimistic")
     world.run(0.5)
     other = world.network.machine("other")
@@ -165,7 +165,7 @@ def test_an_optimistic_address_answers_whoever_wants_it_too(world: World) -> Non
     assert world.host.ip.owner(US) is world.interface
 
 
-def test_an_optimistic_address_is_announced_when_nobody_objects(world: World) -> None:
+def test_an_optimistic_address_is_announced_when_it_is_found_free(world: World) -> None:
     world.attach(acd="optimistic")
     world.run(100.0)
     assert [packet.sender_ip for packet in world.arps()] == [ANY] * 3 + [US] * 2

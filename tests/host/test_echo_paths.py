@@ -128,7 +128,7 @@ def test_a_request_by_another_link_goes_the_long_way() -> None:
     assert both[0].outcome() == both[1].outcome()
 
 
-def test_nobody_else_asks_in_our_name() -> None:
+def test_a_request_with_our_own_source_address_is_refused() -> None:
     """What we ask ourselves opens no way for the same from a link."""
     both = twins()
     for twin in both:
@@ -155,7 +155,7 @@ def test_the_third_request_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) 
     assert twin.sent[-1][15] == 0x10
 
 
-def test_for_whom_a_path_is_kept_is_bounded() -> None:
+def test_the_number_of_hosts_with_a_prepared_path_is_bounded() -> None:
     twin = Twin(4)
     for number in range(2, 20):
         for _ in range(3):
@@ -184,14 +184,14 @@ def test_after_a_while_all_are_forgotten() -> None:
         assert twin.prepared == number - 1, "the host has to be learned again"
 
 
-def test_who_asks_once_leaves_nothing_behind() -> None:
+def test_a_host_that_pings_once_leaves_nothing_behind() -> None:
     twin = Twin(64)
     for number in range(2, 20):
         twin.hears(request(source=parse_ipv4(f"10.0.0.{number}")))
     assert twin.prepared == twin.host.ip.output.open_paths == 0
 
 
-def test_nobody_is_remembered_who_cannot_be_answered_by_himself() -> None:
+def test_a_broadcast_request_is_not_remembered() -> None:
     """Broadcast requests that we are told to answer."""
     config = replace(Config(), icmp=IcmpConfig(answer_broadcast_echo=True))
     twin = Twin(64)

@@ -170,13 +170,13 @@ ODD: dict[str, Piece] = {
 
 
 @pytest.mark.parametrize("what", ODD)
-def test_one_that_is_odd_is_seen_by_all_who_look(what: str) -> None:
+def test_an_odd_frame_is_processed_as_by_the_plain_code(what: str) -> None:
     pieces = [*row(6), ODD[what], *(Piece((number + 7) * MSS) for number in range(4))]
     both(lambda twin: twin.hears(*map(twin.frame, pieces)))
     both(lambda twin: twin.hears(*map(twin.frame, pieces), verified=(True,)))
 
 
-def test_a_frame_with_any_octet_changed_is_seen_by_all_who_look(taken: list[bool]) -> None:
+def test_a_frame_with_any_octet_changed_is_processed_as_by_the_plain_code(taken: list[bool]) -> None:
     random = Random(5)
     both(lambda twin: None)
     for at in [*range(66), *(random.randrange(66, 66 + MSS) for _ in range(10))]:

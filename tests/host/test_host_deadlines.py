@@ -107,7 +107,7 @@ def test_what_is_forgotten_is_held_no_longer() -> None:
     assert clock.heap.earliest == inf
 
 
-def test_one_that_is_always_due_keeps_nobody_waiting() -> None:
+def test_a_deadline_that_is_always_due_does_not_delay_others() -> None:
     clock = Clock()
     stuck, honest = Timer(), Timer()
     clock.set(stuck, 1.0)
@@ -135,7 +135,7 @@ def test_one_that_another_puts_off_is_not_due() -> None:
     assert clock.due(8.0) == [second]
 
 
-def test_nobody_is_woken_for_those_that_are_over() -> None:
+def test_deadlines_that_are_over_cause_no_wake() -> None:
     """A server's short connections leave entries behind, of which there may be as many as live ones."""
     clock = Clock()
     for number in range(100):

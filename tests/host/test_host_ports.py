@@ -91,7 +91,7 @@ def test_the_range_is_all_but_the_ports_of_services() -> None:
 
 
 @rfc("6056-3.1-a")
-def test_a_port_somebody_listens_on_or_has_bound_is_not_ephemeral() -> None:
+def test_a_port_that_is_listened_on_or_bound_is_not_ephemeral() -> None:
     config = Config(host=HostConfig(ephemeral_first=50_000, ephemeral_last=50_003))
     network = Network(1)
     machine = network.machine("here", config)

@@ -120,7 +120,7 @@ def test_whatever_comes_the_outcome_is_that_of_the_full_way() -> None:
     assert not twins[1].host.udp.flows
 
 
-def test_a_super_frame_is_taken_apart_whoever_sent_it_before() -> None:
+def test_a_super_frame_is_taken_apart_whatever_its_sender_sent_before() -> None:
     twins = Twin(1024), Twin(0)
     for twin in twins:
         twin.bind()
@@ -133,7 +133,7 @@ def test_a_super_frame_is_taken_apart_whoever_sent_it_before() -> None:
     assert len(got) == 6
 
 
-def test_nobody_else_speaks_in_our_name() -> None:
+def test_a_datagram_with_our_own_source_address_is_refused() -> None:
     """What we send to ourselves opens no way for the same from a link."""
     twins = Twin(1024), Twin(0)
     for twin in twins:

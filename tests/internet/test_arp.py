@@ -237,7 +237,7 @@ def test_requests_for_one_address_are_a_second_apart_and_three() -> None:
     assert station.silent()
 
 
-def test_those_who_wait_are_told_when_nobody_answers() -> None:
+def test_each_packet_that_waits_fails_when_there_is_no_answer() -> None:
     station = Station()
     path = path_to(station)
     user = path.user = Listening()

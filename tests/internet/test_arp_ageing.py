@@ -30,7 +30,7 @@ from tests.requirements import rfc
 
 
 @rfc("826-aging-a")
-def test_an_entry_nobody_uses_becomes_stale_and_is_forgotten_without_traffic() -> None:
+def test_an_unused_entry_becomes_stale_and_is_forgotten_without_traffic() -> None:
     station = Station()
     station.knows(PEER)
     station.at(59.0)

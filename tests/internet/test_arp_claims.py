@@ -450,7 +450,7 @@ def test_a_station_that_acknowledgments_speak_for_is_not_given_up_for_a_forgers(
 
 
 @rfc("arp-5")
-def test_a_strangers_syn_does_not_let_a_forger_in() -> None:
+def test_an_unverified_syn_does_not_let_a_forger_in() -> None:
     """One forged SYN from far away: its SYN,ACK is never acknowledged, and the gateway is idle otherwise."""
     station = acknowledged(3 * POSITIVE_ADVICE_S)
     station.eth.cache.suspect(PEER, station.now, genuine=False)

@@ -82,7 +82,7 @@ def test_a_sender_on_none_of_our_networks_is_answered_and_not_learnt() -> None:
 
 
 @rfc("826-why-b", "3927-4-a")
-def test_a_day_in_which_nobody_wants_anything_is_silent() -> None:
+def test_a_day_without_traffic_is_silent() -> None:
     station = Station()
     station.knows(PEER)
     station.at(86400.0)
@@ -102,7 +102,7 @@ def test_we_answer_for_ourselves_alone() -> None:
 
 
 @rfc("3927-2.7-b")
-def test_nobody_answers_for_all_link_local_addresses() -> None:
+def test_no_proxy_answers_for_all_link_local_addresses() -> None:
     for address in ("10.9.0.2/24", "169.254.7.7/16"):
         station = Station(address, gateway=None)
         for number in range(256):
@@ -144,7 +144,7 @@ def full_of(station: Station, used: bool) -> None:
     station.frames()
 
 
-def test_a_neighbour_from_whom_acknowledgments_come_outlives_a_flood() -> None:
+def test_a_neighbour_that_sends_acknowledgments_outlives_a_flood() -> None:
     station = Station("10.9.0.2/16", gateway=None, config=replace(Config(), arp=ArpConfig(entries_max=32)))
     station.knows(PEER)
     path = path_to(station)
@@ -185,7 +185,7 @@ def test_a_permanent_entry_is_neither_asked_for_nor_changed() -> None:
     assert state_of(station, PEER) == "permanent"
 
 
-def test_what_waits_goes_out_when_somebody_says_where() -> None:
+def test_waiting_packets_go_out_when_an_entry_is_set_by_hand() -> None:
     station = Station()
     path = path_to(station)
     send(station, path, b"waits")
@@ -262,7 +262,7 @@ def test_a_probe_for_a_proxied_address_is_answered_but_not_its_owners() -> None:
 
 
 @pytest.mark.parametrize("address", [US, SUBNET_BROADCAST, BROADCAST, ANY, b"\xe0\0\0\1"])
-def test_what_nobody_can_answer_for_is_refused(address: bytes) -> None:
+def test_an_address_that_cannot_be_answered_for_is_refused(address: bytes) -> None:
     with pytest.raises(ValueError, match="cannot be another host's address"):
         Station().eth.cache.publish(address, None)
     with pytest.raises(ValueError, match="station"):
@@ -301,7 +301,7 @@ def test_rarp_tells_a_station_the_address_that_it_was_given() -> None:
     assert len(station.eth.cache) == 0
 
 
-def test_rarp_for_another_station_is_answered_to_whoever_asks() -> None:
+def test_rarp_for_another_station_is_answered_to_the_station_that_asks() -> None:
     station = Station()
     station.eth.cache.published.stations[OTHER_MAC] = OTHER
     request = ArpPacket(REVERSE_REQUEST, PEER_MAC, ANY, OTHER_MAC, ANY)

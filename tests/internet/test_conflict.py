@@ -81,7 +81,7 @@ def test_a_probe_asks_for_the_address_without_claiming_it() -> None:
 
 
 @rfc("5227-1.1-c", "5227-2.1.1-a", "3927-2.2.1-a")
-def test_a_probe_is_broadcast_with_nothing_in_the_field_nobody_reads() -> None:
+def test_a_probe_is_broadcast_with_zeros_in_the_unused_field() -> None:
     world = World()
     world.probe()
     world.at(10.0)
@@ -109,7 +109,7 @@ def test_three_probes_after_a_random_wait_one_to_two_seconds_apart() -> None:
 
 
 @rfc("5227-1.1-f")
-def test_the_constants_are_the_rfcs_and_nobody_can_choose_others() -> None:
+def test_the_constants_are_the_rfcs_and_cannot_be_changed() -> None:
     config = AcdConfig()
     assert (config.PROBE_WAIT_S, config.PROBE_NUM, config.PROBE_MIN_S, config.PROBE_MAX_S) == (1.0, 3, 1.0, 2.0)
     assert (config.ANNOUNCE_WAIT_S, config.ANNOUNCE_NUM, config.ANNOUNCE_INTERVAL_S) == (2.0, 2, 2.0)
@@ -220,7 +220,7 @@ def test_nothing_is_done_periodically() -> None:
     assert world.machine.deadline == inf
 
 
-def test_who_uses_the_address_meanwhile_leaves_it_to_arp_to_answer_probes() -> None:
+def test_an_address_in_use_while_probed_leaves_the_answer_to_arp() -> None:
     world = World()
     world.probe(in_use=True)
     world.at(1.2)

@@ -193,7 +193,7 @@ def test_every_form_of_broadcast_is_taken(station: Station, taken: Taken, destin
     ("address", "broadcast"),
     [("10.9.0.2/24", "10.255.255.255"), ("172.16.5.2/24", "172.16.255.255"), ("192.168.1.2/26", "192.168.1.255")],
 )
-def test_a_broadcast_to_the_network_of_old_is_taken(address: str, broadcast: str) -> None:
+def test_a_broadcast_to_the_former_network_is_taken(address: str, broadcast: str) -> None:
     station = Station(address, gateway=None)
     taken = Taken()
     station.ipv4.handlers[PROTOCOL] = taken

@@ -513,7 +513,7 @@ def test_the_loopback_queue_is_bounded() -> None:
     assert station.counters["ifOutDiscards"] == 6
 
 
-def test_a_stranger_on_the_loopback_is_not_for_us() -> None:
+def test_a_loopback_packet_to_another_hosts_address_is_not_for_us() -> None:
     station = ready()
     packet = Ipv4Header(US, OTHER, PROTOCOL, 20).build()
     station.ipv4.receive(station.ipv4.loopback, packet, station.now)

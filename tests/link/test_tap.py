@@ -94,7 +94,7 @@ def test_a_tap_of_our_making_queues_a_receive_window(device: FakeDevice, control
     assert control.queue_frames == tap.queue_frames == QUEUE_FRAMES
 
 
-def test_the_queue_of_somebody_elses_tap_is_left_alone_but_known(device: FakeDevice, control: FakeControl) -> None:
+def test_the_queue_of_another_programs_tap_is_known_and_left_alone(device: FakeDevice, control: FakeControl) -> None:
     control.flags = 0x0800
     tap = opened()
     assert control.queue_frames == tap.queue_frames == 1000

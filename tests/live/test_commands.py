@@ -142,7 +142,7 @@ def test_over_an_impaired_wire_a_transfer_completes_and_the_trace_shows_what_was
     assert re.search(r"\nimpaired: to the kernel \d+ frames, \d+ lost; from it \d+ frames, \d+ lost\n$", trace)
 
 
-def test_trace_ends_when_nobody_reads_it(namespace: Namespace) -> None:
+def test_trace_ends_when_its_reader_is_gone(namespace: Namespace) -> None:
     need("ping")
     with namespace.start(*COMMAND, "up", *modes.up_options(), "--trace") as program:
         program.wait_for(b"ready: ")

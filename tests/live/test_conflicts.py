@@ -68,7 +68,7 @@ def test_arping_sees_our_address_as_taken_from_the_first_moment(namespace: Names
         assert "Received 0 response" in said
 
 
-def test_up_says_who_took_its_address_and_ends(namespace: Namespace) -> None:
+def test_up_names_the_station_that_took_its_address_and_ends(namespace: Namespace) -> None:
     """One claim is enough while it still probes for it."""
     need("arping")
     with namespace.start(*COMMAND, "up") as running:

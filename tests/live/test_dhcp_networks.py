@@ -224,7 +224,7 @@ def test_two_servers(lan: Lan, wire: Wire, tmp_path: Path) -> None:
             assert "Discover" not in wire.sent(after="NACK")
 
 
-def test_a_second_server_does_not_take_the_address_of_old_away(lan: Lan, wire: Wire, tmp_path: Path) -> None:
+def test_a_second_server_does_not_take_the_previous_address_away(lan: Lan, wire: Wire, tmp_path: Path) -> None:
     """After a restart everybody is asked. One knows nothing of it and says no; the one that gave it is waited for."""
     other_folder, lease_file = tmp_path / "other", tmp_path / "lease"
     other_folder.mkdir()

@@ -56,7 +56,7 @@ def page_beside_a_connection(namespace: Namespace) -> tuple[bytes, bytes]:
 
 
 @rfc("page-1")
-def test_a_stranger_learns_no_ports_and_no_counters_from_the_page(namespace: Namespace) -> None:
+def test_another_host_learns_no_ports_and_no_counters_from_the_page(namespace: Namespace) -> None:
     with run(namespace):
         body, client = page_beside_a_connection(namespace)
     assert b"<td>10.9.0.2/24" in body

@@ -69,7 +69,7 @@ async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> No
 
 
 @virtual
-async def test_a_host_that_defends_its_address_tells_who_claims_it_and_goes_on() -> None:
+async def test_a_host_that_defends_its_address_names_the_station_that_claims_it() -> None:
     ethernet = Ethernet()
     async with (
         host_on(ethernet.attach("wire"), f"{ALICE}/24", acd="defend") as alice,
@@ -149,7 +149,7 @@ async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
 
 
 @virtual
-async def test_who_does_not_wait_for_an_address_does_not_get_it() -> None:
+async def test_an_address_whose_wait_is_cancelled_is_not_kept() -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, None) as alice:

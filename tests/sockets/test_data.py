@@ -244,7 +244,7 @@ async def test_urgent_data_is_waited_for_apart_from_the_stream() -> None:
 
 @rfc("9293 MUST-47", "9293 SHLD-20")
 @virtual
-async def test_errors_the_connection_survives_are_reported_to_who_wants_them() -> None:
+async def test_errors_that_a_connection_survives_are_reported_on_request() -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         told: list[int] = []
@@ -292,7 +292,7 @@ async def test_the_accept_queue_has_an_end_and_gives_what_it_has() -> None:
 
 
 @virtual
-async def test_closing_a_listener_resets_who_was_not_accepted() -> None:
+async def test_closing_a_listener_resets_connections_that_were_not_accepted() -> None:
     async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
         client = await alice.open_tcp_stream(BOB, 80)
@@ -321,7 +321,7 @@ async def test_datagrams_keep_their_boundaries_and_their_order() -> None:
 
 
 @virtual
-async def test_datagrams_that_nobody_reads_are_dropped_and_counted() -> None:
+async def test_datagrams_that_are_not_read_are_dropped_and_counted() -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             receiver.setsockopt(SOL_SOCKET, SO_RCVBUF, 10_000)
@@ -427,7 +427,7 @@ async def test_ourselves_are_no_slower_than_anybody_else() -> None:
 
 
 @virtual
-async def test_trouble_on_the_way_is_told_to_who_asks_and_ends_nothing() -> None:
+async def test_a_soft_error_is_reported_on_request_and_ends_nothing() -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         client, server = await stream_pair(alice, bob)

@@ -103,7 +103,7 @@ async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
 
 
 @virtual
-async def test_a_server_that_is_gone_holds_nobody_up_for_long() -> None:
+async def test_a_server_that_is_gone_delays_the_end_only_briefly() -> None:
     ethernet = Ethernet()
     async with serving(ethernet):
         async with client(ethernet.attach()):
@@ -144,7 +144,7 @@ async def test_a_static_address_asks_for_what_goes_with_it() -> None:
 
 
 @virtual
-async def test_a_question_that_nobody_answers_ends() -> None:
+async def test_an_inform_without_an_answer_ends() -> None:
     ethernet = Ethernet()
     async with host_on(link := ethernet.attach(), "10.9.0.7/24", config=HASTY) as host:
         with pytest.raises(TimeoutError):
@@ -186,7 +186,7 @@ async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> No
 
 
 @virtual
-async def test_who_has_a_lease_or_no_address_cannot_ask() -> None:
+async def test_a_host_with_a_lease_or_without_an_address_cannot_ask() -> None:
     ethernet = Ethernet()
     async with serving(ethernet), client(link := ethernet.attach()) as host:
         with pytest.raises(ValueError, match="has a lease"):
@@ -211,7 +211,7 @@ async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize(("detach", "number"), [(False, errno.EADDRNOTAVAIL), (True, errno.ENETDOWN)])
-def test_who_waits_to_be_told_of_an_address_hears_that_it_has_gone(detach: bool, number: int) -> None:
+def test_a_task_that_waits_for_an_inform_is_told_that_its_address_has_gone(detach: bool, number: int) -> None:
     @virtual
     async def run() -> None:
         link = Ethernet().attach()
@@ -290,7 +290,7 @@ async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
 
 
 @virtual
-async def test_who_waits_is_told_when_the_link_or_the_host_goes() -> None:
+async def test_a_task_that_waits_is_told_when_the_link_or_the_host_goes() -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     ended: list[int | None] = []

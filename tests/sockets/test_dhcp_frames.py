@@ -48,7 +48,7 @@ def messages(port: EthernetPort) -> list[tuple[bytes, Ipv4Header, UdpHeader, Dhc
 
 @rfc("2131-4.1-b", "2131-4.1-d", "2131-4.4.1-g")
 @virtual
-async def test_port_68_of_nobody_asks_port_67_of_everybody() -> None:
+async def test_port_68_of_0_0_0_0_asks_port_67_of_the_broadcast_address() -> None:
     ethernet = Ethernet()
     port = eavesdropper(ethernet)
     async with serving(ethernet), client(ethernet.attach(mac=OURS)):
@@ -77,7 +77,7 @@ async def test_answers_to_the_address_we_do_not_have_yet_are_taken() -> None:
 
 @rfc("2131-4.4.1-m", "2131-4.4.1-o", "5227-2.1-dhcp-a")
 @virtual
-async def test_the_address_is_probed_by_nobody_and_then_announced() -> None:
+async def test_the_address_is_probed_from_0_0_0_0_and_then_announced() -> None:
     ethernet = Ethernet()
     port = eavesdropper(ethernet)
     async with serving(ethernet), client(ethernet.attach(mac=OURS), config=CAREFUL):

@@ -94,7 +94,7 @@ async def test_a_lease_that_ends_is_followed_by_a_link_local_address() -> None:
 
 
 @virtual
-async def test_who_wants_a_lease_gets_no_link_local_address() -> None:
+async def test_a_host_that_wants_a_lease_gets_no_link_local_address() -> None:
     ethernet = Ethernet()
     with pytest.raises(TimeoutError) as ended:
         async with client(ethernet.attach(), Dhcp(wait="bound", wait_s=100), config=CAREFUL):

@@ -51,7 +51,7 @@ async def test_the_times_have_something_of_chance() -> None:
 
 
 @virtual
-async def test_who_waits_for_a_silent_server_is_told_in_the_end() -> None:
+async def test_a_task_that_waits_for_a_silent_server_is_told_in_the_end() -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))):
         began = trio.current_time()
@@ -73,7 +73,7 @@ async def test_a_slow_server_is_waited_for() -> None:
 
 
 @virtual
-async def test_a_request_that_nobody_answers_is_given_up_for_a_new_beginning() -> None:
+async def test_a_request_without_an_answer_is_given_up_for_a_new_discover() -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.REQUEST,))) as there, client(ethernet.attach(), QUIET) as host:
         await trio.sleep(60.4)
@@ -266,7 +266,7 @@ async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None
 
 @rfc("2131-4.4.1-l", "2131-4.4.1-n")
 @virtual
-async def test_an_address_that_somebody_has_is_declined() -> None:
+async def test_an_address_that_another_host_has_is_declined() -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, host_on(ethernet.attach(), f"{FIRST}/24", seed=7) as squatter:
         async with client(ethernet.attach(), config=CAREFUL) as host:

@@ -148,7 +148,7 @@ async def test_what_a_renewal_changes_is_changed() -> None:
 
 
 @virtual
-async def test_a_restart_asks_for_the_address_of_old(tmp_path: Path) -> None:
+async def test_a_restart_asks_for_the_previous_address(tmp_path: Path) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     link = ethernet.attach()
@@ -276,7 +276,7 @@ def another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @rfc("root-3")
-def test_the_file_is_kept_by_a_user_who_could_not_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_kept_by_a_user_that_could_not_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place, by the descriptor of the start: a renewal, a shorter text, the end of the lease, another one."""
     file = tmp_path / "lease"
     said: list[str] = []

@@ -309,7 +309,7 @@ def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_for(
 
 
 @virtual
-async def test_detaching_a_strangers_link_is_refused() -> None:
+async def test_detaching_a_link_of_another_host_is_refused() -> None:
     async with two_hosts() as (alice, _):
         with pytest.raises(ValueError, match="not attached"):
             alice.detach(ScriptedLink())

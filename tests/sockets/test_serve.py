@@ -133,7 +133,7 @@ async def test_a_listener_that_is_closed_under_its_server_ends_it() -> None:
 
 
 @virtual
-async def test_so_does_a_host_that_ends() -> None:
+async def test_a_host_that_ends_ends_serving() -> None:
     ended = trio.Event()
 
     async def server(listeners: list[trio.SocketListener], bob: Host) -> None:

@@ -326,7 +326,7 @@ async def test_tasks_in_different_directions_do_not_disturb_each_other() -> None
 
 
 @virtual
-async def test_connecting_is_refused_times_out_and_finds_nobody() -> None:
+async def test_connecting_is_refused_times_out_and_finds_no_host() -> None:
     async with two_hosts() as (alice, _bob):
         for address, number in [((BOB, 81), errno.ECONNREFUSED), ((NOBODY, 80), errno.EHOSTUNREACH)]:
             with alice.socket() as sock, pytest.raises(OSError) as caught:
@@ -339,7 +339,7 @@ async def test_connecting_is_refused_times_out_and_finds_nobody() -> None:
 
 
 @virtual
-async def test_a_connection_attempt_that_nobody_answers_times_out() -> None:
+async def test_a_connection_attempt_without_an_answer_times_out() -> None:
     """The neighbour is there, as ARP says, and yet silent."""
     ethernet = Ethernet()
     mute = Impaired(ethernet.attach(), drop=lambda frame, _: frame[12:14] == b"\x08\x00")

@@ -72,7 +72,7 @@ def test_a_loss_takes_its_share_of_all_that_the_acks_before_it_let_go(sack: bool
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_so_does_a_mark(together: bool) -> None:
+def test_a_mark_takes_its_share_of_all_that_the_acks_before_it_let_go(together: bool) -> None:
     conn, peer = sending(congestion="reno", ecn="on")
     conn.congestion.ssthresh = SEGMENTS * MSS
     with peer.batch() if together else nullcontext():

@@ -54,7 +54,7 @@ def test_a_slow_trickle_is_no_reason_either() -> None:
     assert streams(conn, peer, 8, trip_s=1.0)[-1] <= 2 * START + 16 * MSS
 
 
-def test_on_a_short_path_it_is_the_reader_who_makes_a_round_trip_long() -> None:
+def test_on_a_short_path_the_reader_makes_a_round_trip_long() -> None:
     """0.2 ms there and back, but the reader has other things to do, and has his turn every 5 ms."""
     conn, peer = tuned()
     conn.rtt.srtt_s = 0.0002
@@ -86,7 +86,7 @@ def test_what_is_read_in_two_milliseconds_counts_as_a_round_trip_at_least() -> N
     assert conn.rcvbuf > 4 * 20 * MSS * 1.5
 
 
-def test_a_user_who_does_not_read_gets_no_larger_buffer() -> None:
+def test_a_user_that_does_not_read_gets_no_larger_buffer() -> None:
     conn, peer = tuned()
     for _ in range(START // MSS):
         peer.sends(ACK, text(MSS))

@@ -339,7 +339,7 @@ def test_time_wait_ends_and_the_connection_is_deleted() -> None:
     assert conn.receive(1, peer.now) == b""
 
 
-def test_in_time_wait_nothing_is_kept_that_nobody_will_read() -> None:
+def test_in_time_wait_nothing_is_kept_that_cannot_be_read() -> None:
     conn, peer = in_state(State.FIN_WAIT_2)
     peer.sends(ACK, text(MSS))
     peer.sends(FIN | ACK, text(100, MSS))
@@ -349,7 +349,7 @@ def test_in_time_wait_nothing_is_kept_that_nobody_will_read() -> None:
     assert (conn.state, conn.receive_buffer.size) == (State.TIME_WAIT, 0)
 
 
-def test_what_waits_behind_a_gap_is_not_kept_for_a_user_who_has_gone() -> None:
+def test_text_behind_a_gap_is_not_kept_for_a_user_that_has_gone() -> None:
     """What fills the gap is answered by a reset in any case."""
     conn, peer = established(sack=True)
     peer.sends(ACK, text(MSS, MSS), seq=add(conn.rcv_nxt, MSS))
@@ -418,7 +418,7 @@ def test_fin_wait_2_of_a_closed_user_ends() -> None:
     assert peer.world.closed == [conn]
 
 
-def test_fin_wait_2_of_a_user_who_still_reads_does_not_end() -> None:
+def test_fin_wait_2_of_a_user_that_still_reads_does_not_end() -> None:
     conn, peer = in_state(State.FIN_WAIT_2)
     peer.wait(100_000)
     assert conn.state is State.FIN_WAIT_2

@@ -134,7 +134,7 @@ def test_an_ack_out_of_the_blue_is_reset_as_ever() -> None:
     assert late.world.counters["tcp_bad_cookie"] == 1
 
 
-def test_nobody_is_made_a_connection_whom_nobody_could_accept() -> None:
+def test_no_connection_is_made_that_could_not_be_accepted() -> None:
     listener, late = full()
     listener.backlog = 0
     late.sends(SYN)

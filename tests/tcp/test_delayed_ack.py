@@ -104,7 +104,7 @@ def test_a_fin_is_acknowledged_at_once() -> None:
     peer.silent()
 
 
-def test_a_fin_is_acknowledged_by_ours_when_a_reader_was_woken_who_closes() -> None:
+def test_a_fin_is_acknowledged_by_ours_when_the_woken_reader_closes() -> None:
     conn, peer = established()
     conn.on_readable = lambda: True
     peer.sends(FIN | ACK)
@@ -126,14 +126,14 @@ def test_so_is_one_with_data_before_it_while_a_reader_is_busy_with_that() -> Non
 
 
 @rfc("9293 MUST-40")
-def test_a_reader_who_does_not_close_keeps_it_back_no_longer_than_data() -> None:
+def test_a_reader_that_does_not_close_delays_the_ack_no_longer_than_for_data() -> None:
     conn, peer = established()
     conn.on_readable = lambda: True
     peer.sends(FIN | ACK)
     assert peer.times(0.5, ACK) == [0.04]
 
 
-def test_one_who_sends_on_acknowledges_it_by_that() -> None:
+def test_a_reader_that_sends_on_acknowledges_the_fin_by_that() -> None:
     conn, peer = established()
     conn.on_readable = lambda: True
     peer.sends(FIN | ACK)
@@ -141,7 +141,7 @@ def test_one_who_sends_on_acknowledges_it_by_that() -> None:
     peer.expects(ACK, b"and", ack=add(PEER_ISS, 2))
 
 
-def test_one_who_has_read_a_while_ago_does_not_keep_it_back() -> None:
+def test_a_reader_that_read_a_while_ago_does_not_delay_the_ack_of_a_fin() -> None:
     conn, peer = established(ack_by_reader_s=0.01)
     peer.sends(ACK, b"x")
     conn.receive(1, peer.now)
@@ -178,7 +178,7 @@ def test_data_again_that_is_here_already_is_acknowledged_at_once() -> None:
     peer.expects(ACK, ack=add(PEER_ISS, 5))
 
 
-def test_a_reader_who_was_just_woken_acknowledges_by_reading() -> None:
+def test_a_reader_that_was_just_woken_acknowledges_by_reading() -> None:
     """Then one ACK says both, that the data is here and that there is room for more."""
     conn, peer = established()
     conn.on_readable = lambda: True  # somebody waits
@@ -191,7 +191,7 @@ def test_a_reader_who_was_just_woken_acknowledges_by_reading() -> None:
     conn.receive(1 << 20, peer.now)
 
 
-def test_a_reader_who_was_woken_and_does_not_read_keeps_no_acknowledgment_back() -> None:
+def test_a_reader_that_was_woken_and_does_not_read_delays_no_ack() -> None:
     conn, peer = established()
     waiting = [True]
     conn.on_readable = lambda: bool(waiting and waiting.pop())
@@ -218,7 +218,7 @@ def test_a_reader_in_the_midst_of_reading_acknowledges_by_reading_on() -> None:
     peer.expects(ACK, ack=peer.snd_nxt)
 
 
-def test_one_who_has_stopped_reading_keeps_one_acknowledgment_back_at_the_most() -> None:
+def test_a_reader_that_has_stopped_delays_one_ack_at_most() -> None:
     conn, peer = established()
     peer.sends(ACK, text(MSS))
     conn.receive(1 << 20, peer.now)
@@ -230,7 +230,7 @@ def test_one_who_has_stopped_reading_keeps_one_acknowledgment_back_at_the_most()
     peer.expects(ACK, ack=peer.snd_nxt)
 
 
-def test_one_who_read_a_while_ago_keeps_none_back() -> None:
+def test_a_reader_that_read_a_while_ago_delays_no_ack() -> None:
     conn, peer = established()
     peer.sends(ACK, text(MSS))
     conn.receive(1 << 20, peer.now)

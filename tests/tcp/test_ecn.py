@@ -347,7 +347,7 @@ def test_with_a_window_of_one_segment_new_data_waits_for_the_timer() -> None:
     peer.sends(ACK)
 
 
-def test_an_echo_nobody_agreed_on_means_nothing() -> None:
+def test_an_echo_that_was_not_agreed_on_means_nothing() -> None:
     conn, peer = established(ecn="off")
     conn.send(text(MSS), peer.now)
     peer.expects(ACK, MSS)

@@ -379,7 +379,7 @@ def test_closing_before_the_handshake_is_over() -> None:
     peer.expects(ACK, ack=peer.snd_nxt)
 
 
-def test_whoever_has_accepted_it_is_told_of_a_reset() -> None:
+def test_the_user_that_has_accepted_it_is_told_of_a_reset() -> None:
     _, peer, conn = opened()
     peer.sends(RST)
     assert conn.state is State.CLOSED
@@ -468,7 +468,7 @@ def test_a_request_that_was_reset_counts_for_a_while() -> None:
     peer.expects(SYN | ACK, ack=add(PEER_ISS, 6))
 
 
-def test_one_that_nobody_acknowledges_gives_its_place_back() -> None:
+def test_a_fast_open_that_is_not_acknowledged_gives_its_place_back() -> None:
     _, peer, conn = opened(limit=1)
     conn.receive(10, peer.now)
     peer.times(70, SYN | ACK)

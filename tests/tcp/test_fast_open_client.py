@@ -276,7 +276,7 @@ def test_a_deferred_open_takes_the_first_send_along() -> None:
 
 
 @pytest.mark.parametrize("into", [False, True])
-def test_who_receives_first_sends_the_syn_without_data(into: bool) -> None:
+def test_a_user_that_receives_first_sends_the_syn_without_data(into: bool) -> None:
     conn, peer = deferred()
     assert (conn.receive_into(memoryview(bytearray(5)), peer.now) if into else conn.receive(5, peer.now)) is None
     peer.world.settle()

@@ -94,7 +94,7 @@ def test_nothing_is_asked_while_data_is_outstanding() -> None:
 
 
 @rfc("arp-4")
-def test_probes_that_nobody_answers_are_told_to_ip_from_r1_on() -> None:
+def test_probes_without_an_answer_are_reported_to_ip_from_r1_on() -> None:
     """An idle connection, too, may have lost its peer to a forged neighbour."""
     conn, peer = kept_alive()
     conn.keepalive_count = 6

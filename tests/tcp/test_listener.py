@@ -217,7 +217,7 @@ def test_ten_thousand_syns_leave_memory_flat_and_let_a_client_in() -> None:
     peer.world.sent.clear()
 
 
-def test_whoever_gave_way_is_forgotten_without_a_word() -> None:
+def test_the_evicted_half_open_connection_is_forgotten_in_silence() -> None:
     """Its source is most likely forged: a reset would hit somebody else."""
     listener, peer = listening(syn_backlog=1, syn_cookies=False)
     first, second = peer.another(1000), peer.another(1001)
@@ -236,7 +236,7 @@ def test_whoever_gave_way_is_forgotten_without_a_word() -> None:
 # --- CLOSE in LISTEN
 
 
-def test_close_resets_what_nobody_will_accept() -> None:
+def test_close_resets_connections_that_were_not_accepted() -> None:
     listener, peer = listening()
     waiting, half_open = peer.another(1000), peer.another(1001)
     established_child = connects(waiting)

@@ -27,7 +27,7 @@ def limited(rate: int = RATE, **changes: Any) -> tuple[Connection, Peer]:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_nobody_paces_unless_asked(policy: str) -> None:
+def test_no_policy_paces_unless_asked(policy: str) -> None:
     conn, peer = established(congestion=policy)
     assert conn.pacer is None
     conn.send(text(10 * MSS), peer.now)
@@ -203,7 +203,7 @@ def test_lost_segments_are_sent_again_no_faster(rack: bool, at_once: int) -> Non
     peer.sends(ACK)
 
 
-def test_whoever_is_woken_late_makes_up_for_it_but_for_one_burst_only() -> None:
+def test_a_late_wake_is_made_up_for_by_one_burst_only() -> None:
     pacer = Pacer()
     now = 0.0
     sent = []

@@ -62,7 +62,7 @@ def test_or_by_half_of_a_small_buffer(read: int, window: int) -> None:
     assert acks(peer) == ([window] if window else [])
 
 
-def test_a_reader_who_empties_a_full_buffer_is_told_of_at_once() -> None:
+def test_the_window_that_a_reader_opens_in_a_full_buffer_is_sent_at_once() -> None:
     """Or the peer waits for its own probe: ten seconds and more."""
     conn, peer = established(receive_buffer_bytes=10000)
     for _ in range(6):

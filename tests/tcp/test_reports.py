@@ -80,7 +80,7 @@ def test_an_urgent_pointer_that_advances_is_reported_by_a_call_of_its_own() -> N
 
 
 @rfc("9293 SHLD-20")
-def test_whoever_wants_no_reports_gets_none() -> None:
+def test_a_user_that_wants_no_reports_gets_none() -> None:
     conn, peer = established()
     told = reports(conn)
     conn.send(b"x", peer.now)

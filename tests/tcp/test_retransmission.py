@@ -310,7 +310,7 @@ def test_advice_goes_on_as_long_as_nothing_is_acknowledged() -> None:
 
 
 @rfc("arp-5")
-def test_advice_about_a_strangers_syn_is_not_genuine() -> None:
+def test_advice_about_an_unverified_syn_is_not_genuine() -> None:
     """Nothing shows that its sender was ever there."""
     conn, peer = syn_received()
     peer.times(20, SYN | ACK)

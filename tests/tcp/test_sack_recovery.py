@@ -71,7 +71,7 @@ def test_three_acks_with_news_begin_recovery() -> None:
 
 
 @rfc("6675-5-d")
-def test_so_does_one_ack_that_shows_a_loss() -> None:
+def test_one_ack_that_shows_a_loss_starts_recovery() -> None:
     conn, peer = sending()
     sack(conn, peer, 0, (2, 5))
     assert conn.recovering

@@ -256,7 +256,7 @@ def test_close_that_waited_and_a_fin_that_came_with_the_syn() -> None:
     assert conn.receive(10, peer.now) == b"theirs"
 
 
-def test_data_with_a_syn_for_a_reader_who_has_gone() -> None:
+def test_data_with_a_syn_for_a_reader_that_has_gone() -> None:
     conn, peer = syn_sent()
     peer.sends(SYN, b"anybody there?")
     peer.expects(SYN | ACK)

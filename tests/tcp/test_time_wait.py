@@ -169,7 +169,7 @@ def test_a_reset_of_the_answer_brings_time_wait_back() -> None:
 
 
 @rfc("9293 MAY-2")
-def test_an_answer_that_nobody_takes_brings_time_wait_back() -> None:
+def test_a_syn_ack_without_an_answer_brings_time_wait_back() -> None:
     listener, old, new, peer = reopened(syn_received_timeout_s=7.0)
     peer.times(7, SYN | ACK)
     assert (new.state, listener.half_open) == (State.CLOSED, 0)
@@ -226,7 +226,7 @@ def test_its_number_lies_beyond_the_old_connection_though_the_queue_be_full() ->
     assert peer.listener.half_open == 2
 
 
-def test_a_syn_that_nobody_would_accept_leaves_time_wait_alone() -> None:
+def test_a_syn_that_no_listener_would_accept_leaves_time_wait_alone() -> None:
     old, peer = time_wait(timestamps=True)
     assert peer.listener is not None
     while peer.listener.has_room():

@@ -125,7 +125,7 @@ def test_a_full_segment_leaves_room_for_the_option() -> None:
 
 
 @rfc("7323-3.2-k")
-def test_timestamps_nobody_agreed_on_are_ignored() -> None:
+def test_timestamps_that_were_not_agreed_on_are_ignored() -> None:
     conn, peer = established(active=False)
     peer.sends(ACK, b"first", options=stamp(100))
     peer.sends(ACK, b"second", options=stamp(1))  # "older", but who cares
@@ -313,7 +313,7 @@ def test_a_handshake_whose_syn_was_sent_again_gives_a_sample() -> None:
 
 
 @rfc("field-12")
-def test_so_does_one_whose_syn_ack_was_sent_again() -> None:
+def test_a_handshake_whose_syn_ack_was_sent_again_gives_a_sample() -> None:
     listener, peer = listening(timestamps=True)
     peer.sends(SYN, options=replace(stamp(7, 0), mss=MSS))
     peer.expects(SYN | ACK)

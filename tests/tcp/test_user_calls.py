@@ -115,7 +115,7 @@ def test_a_full_buffer_is_writable_again_when_something_is_acknowledged() -> Non
     peer.expects(ACK, 300)
 
 
-def test_a_larger_buffer_is_told_to_who_waits() -> None:
+def test_a_larger_buffer_wakes_a_sender_that_waits() -> None:
     conn, peer = established(window=0)
     conn.sndbuf = 1000
     conn.send(text(1000), peer.now)
@@ -195,7 +195,7 @@ def test_an_error_is_reported_once_then_the_end() -> None:
     assert conn.receive(1, peer.now) == b""
 
 
-def test_reading_what_came_before_a_reset_tells_nobody() -> None:
+def test_reading_what_came_before_a_reset_sends_nothing() -> None:
     """The buffer has room again, but there is no connection any more to announce it on."""
     conn, peer = established(receive_buffer_bytes=3000)
     peer.sends(ACK, text(2999))
@@ -305,7 +305,7 @@ def test_abort_without_a_reset(state: State) -> None:
     peer.wait(1000)
 
 
-def test_abort_by_the_host_tells_who_waits() -> None:
+def test_abort_by_the_host_is_reported_to_calls_that_wait() -> None:
     conn, peer = established()
     told: list[str] = []
     conn.on_readable = lambda: told.append("readable")

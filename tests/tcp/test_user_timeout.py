@@ -160,7 +160,7 @@ def test_keepalives_wait_longer_than_what_was_agreed_on() -> None:
 
 
 @rfc("5482-3-d")
-def test_who_does_not_want_the_option_neither_sends_nor_heeds_it() -> None:
+def test_a_user_that_does_not_want_the_option_neither_sends_nor_heeds_it() -> None:
     conn, peer = established()
     peer.sends(ACK, b"x", options=uto(3000))
     peer.wait(0.1)

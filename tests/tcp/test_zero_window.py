@@ -64,7 +64,7 @@ def test_as_long_as_probes_are_answered_the_connection_lives(user_timeout: float
     peer.expects(ACK, b"ata")
 
 
-def test_probes_that_nobody_answers_end_after_r2() -> None:
+def test_probes_without_an_answer_end_after_r2() -> None:
     conn, peer = facing_a_closed_window()
     peer.wait(299)
     assert conn.state is State.ESTABLISHED
@@ -80,7 +80,7 @@ def _error(conn: Connection, peer: Peer) -> OSError:
     return error.value
 
 
-def test_probes_that_nobody_answers_are_told_to_ip_from_r1_on() -> None:
+def test_probes_without_an_answer_are_reported_to_ip_from_r1_on() -> None:
     conn, peer = facing_a_closed_window()
     probes = peer.times(100, ACK, b"d")
     # The first probe is asked before any was unanswered; R1 unanswered ones are told of, and each one after them.

@@ -337,7 +337,7 @@ def test_a_signal_ends_it_and_the_address_is_given_back(
     run()
 
 
-def test_a_listener_who_has_heard_enough_is_no_harm() -> None:
+def test_a_reader_of_the_output_that_has_gone_does_no_harm() -> None:
     """`tapstack dhcp -v 2>&1 | head`: the words come from within the protocol code."""
     for_reading, for_writing = os.pipe()
     os.close(for_reading)

@@ -41,7 +41,7 @@ def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes
     return trio.run(main, clock=trio.testing.MockClock())
 
 
-def test_who_comes_when_there_are_too_many_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_beyond_the_limit_is_told_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
     _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2

@@ -61,7 +61,7 @@ def test_capabilities_are_read_from_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("words", [["lab"], ["ping", "10.9.0.1"]], ids=["lab", "ping"])
-def test_who_may_have_none_is_told_why(
+def test_a_user_that_may_have_none_is_told_why(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def enter() -> None:

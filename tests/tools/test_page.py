@@ -62,7 +62,7 @@ def pages(*, status: bool) -> tuple[bytes, bytes]:
 
 
 @rfc("page-1")
-def test_a_stranger_reads_neither_peers_nor_counters() -> None:
+def test_another_host_reads_neither_peers_nor_counters() -> None:
     """Nothing on the page moves with the traffic, so that nothing can be searched for by it."""
     before, after = pages(status=False)
     assert before == after
@@ -101,7 +101,7 @@ def crowded(count: int) -> tuple[Host, list[int]]:
     return cast(Host, fake), asked
 
 
-def test_the_page_is_made_once_a_second_whoever_asks() -> None:
+def test_the_page_is_made_once_a_second_for_all_clients() -> None:
     crowd, asked = crowded(3)
     kept = page.Kept(lambda: page.status_page(crowd))
 

@@ -67,7 +67,7 @@ def test_the_default_is_the_owner_of_the_program_and_never_root(
     assert rights.default_user().name == name
 
 
-def test_where_there_is_no_nobody_its_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_user_nobody_its_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_: object) -> None:
         raise KeyError
 

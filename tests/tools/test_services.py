@@ -301,7 +301,7 @@ def test_an_error_about_one_asker_does_not_end_the_service() -> None:
     assert answered("echo", sock) == [(b"b", CLIENT)]
 
 
-def test_an_error_nobody_expects_ends_the_service() -> None:
+def test_an_unexpected_error_ends_the_service() -> None:
     with pytest.raises(OSError, match="broken") as caught:
         answered("echo", FakeSocket(OSError(errno.EIO, "broken")))
     assert caught.value.errno == errno.EIO

@@ -360,7 +360,7 @@ def test_everything_fails_after_close(station: Station) -> None:
     assert endpoint.queued_bytes == 0
 
 
-def test_closing_wakes_whoever_waits(station: Station) -> None:
+def test_closing_wakes_the_call_that_waits(station: Station) -> None:
     endpoint = bound(station)
     told: list[bool] = []
     endpoint.on_readable = lambda: told.append(endpoint.readable)

@@ -314,7 +314,7 @@ def test_an_ephemeral_port_is_free_for_the_address_that_asks(station: Station) -
     assert bound(station, ANY, 0).local[1] not in (first.local[1], first.local[1] + 1)
 
 
-def test_a_claimed_port_is_nobody_elses(station: Station) -> None:
+def test_a_claimed_port_cannot_be_bound_by_another_endpoint(station: Station) -> None:
     taken: list[tuple[bytes, int, bytes]] = []
     station.udp.claim(68, lambda received, port, payload: taken.append((received.source, port, bytes(payload))))
     with pytest.raises(OSError) as refused:
