@@ -1,4 +1,6 @@
-"""The work of scripts/mutants: a copy of the code for each mutant, and the tests that must notice."""
+"""What scripts/mutants runs: for each mutant a copy of the code, and the tests that must fail on
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The work of scripts/conformance: from the lists, the marks, the exceptions and the mutants to one table."""
+"""What scripts/conformance runs: it makes one table of the lists, the marks, the exceptions and the
+mutants.
+"""
 
 from __future__ import annotations
 

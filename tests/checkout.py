@@ -1,4 +1,6 @@
-"""Checkouts of a test's own: their scripts run the code in them, with their own interpreter and this run's packages."""
+"""Checkouts of a test's own: their scripts run the code in them, with their own interpreter and
+this run's packages.
+"""
 
 from __future__ import annotations
 

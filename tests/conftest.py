@@ -1,7 +1,8 @@
 """The live checks, those marked `live`: counted, and with REQUIRE_LIVE=1 not to be skipped.
 
-A live check that finds a program or a privilege missing skips and says which. CI sets REQUIRE_LIVE=1: there a skip is a
-failure, and so is a full run with another number of passed checks than tests/live/EXPECTED says.
+A live check that finds a program or a privilege missing skips and says which. CI sets
+REQUIRE_LIVE=1: there a skip is a failure, and so is a full run with another number of passed checks
+than tests/live/EXPECTED says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`pytest --digests FILE`: the digest of each simulated network, one line per test and network.
 
-Two runs of the same code write the same file. So do the runs before and after a change that changes no frame, which is
-how such a change is checked: `diff` names the tests whose frames, times or order are others now.
+Two runs of the same code write the same file. So do the runs before and after a change that changes
+no frame, which is how such a change is checked: `diff` names the tests whose frames, times or order
+are others now.
 """
 
 from __future__ import annotations

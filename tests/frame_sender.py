@@ -1,4 +1,6 @@
-"""Sends frames that a test describes field by field; simulated and live stations without a stack derive from it."""
+"""Sends frames that a test describes field by field; simulated and live stations without a stack
+derive from it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The pytest side of the requirement marks: ids are checked when tests are collected, results written on request."""
+"""The pytest side of the requirement marks: ids are checked when tests are collected, results
+written on request.
+"""
 
 from __future__ import annotations
 

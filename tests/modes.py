@@ -1,4 +1,6 @@
-"""Which of two ways the stack goes in this run: with what makes it fast, or, after `--plain`, without any of it."""
+"""Which of two ways the stack goes in this run: with what makes it fast, or, after `--plain`,
+without any of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripts/bench is made of, as far as it can be held without measuring: no time is asserted here."""
+"""The parts of scripts/bench that can be tested without measuring: no time is asserted here."""
 
 from __future__ import annotations
 

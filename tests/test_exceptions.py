@@ -1,6 +1,7 @@
-"""Each sentence of exceptions.tsv is true: shown.tsv names the tests that show it, those here or those of its folder.
+"""Each sentence of exceptions.tsv is true: shown.tsv names the tests that show it, those here or
+those of its folder.
 
-A sentence that is not tested drifts: the code changes, and what was said of it stays.
+A sentence without a test becomes false when the code changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose a frame's buffer is: the link's, or that of whoever keeps the frame."""
+"""The owner of a frame's buffer: the link, or the code that keeps the frame."""
 
 from __future__ import annotations
 

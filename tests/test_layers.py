@@ -1,5 +1,5 @@
-"""The shape of the program, held by a test: imports point one way, the protocol code is a function of its inputs, files
-and functions stay short enough to read.
+"""The structure of the program: imports point one way, the protocol code is a function of its
+inputs, files and functions stay short enough to read.
 
 Everything here is read off the syntax trees; nothing is imported.
 """

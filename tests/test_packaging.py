@@ -1,4 +1,4 @@
-"""What is installed is what was meant to be: the wheel works in an environment that has nothing else of ours."""
+"""The wheel holds the right files, and works in an environment without this checkout."""
 
 from __future__ import annotations
 

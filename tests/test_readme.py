@@ -1,4 +1,6 @@
-"""The READMEs are true: what they name is there, their links lead somewhere, their diagrams and examples are right."""
+"""The READMEs are true: what they name is there, their links lead somewhere, their diagrams and
+examples are right.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a newcomer types: the set-up says in one line what it lacks, and does its work once."""
+"""The scripts: the set-up says in one line what it lacks, and does its work once."""
 
 from __future__ import annotations
 

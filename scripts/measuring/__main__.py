@@ -1,9 +1,11 @@
-"""Measures `tapstack up` as installed, with the Linux kernel as the client, beside the same program on kernel sockets.
+"""Measures `tapstack up` as installed, with the Linux kernel as the client, beside the same program
+on kernel sockets.
 
-All stacks run at the same time, each in a network namespace of its own, and idle but for the one whose turn it is: each
-round does one test on one stack after the other, so that a machine whose speed drifts is the same for all of them. A
-figure is the median of the rounds; behind it stands its ratio to kernel sockets across a veth pair (for ping the other
-way round: more is always better). All that is echoed is compared with what was sent, and chargen with RFC 864.
+All stacks run at the same time, each in a network namespace of its own, and idle but for the one
+whose turn it is: each round does one test on one stack after the other, so that a machine whose
+speed drifts is the same for all of them. A figure is the median of the rounds; behind it stands its
+ratio to kernel sockets across a veth pair (for ping the other way round: more is always better).
+All that is echoed is compared with what was sent, and chargen with RFC 864.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The client of the benchmarks: kernel sockets against whatever serves on the other side. One JSON object on stdout.
+"""The client of the benchmarks: kernel sockets against whatever serves on the other side. One JSON
+object on stdout.
 
 usage: python -m scripts.measuring.client TEST SECONDS SINK_PORT SOURCE_PORT
 

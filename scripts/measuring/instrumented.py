@@ -1,9 +1,10 @@
-"""`tapstack` with a profiler, which another process starts by a signal; also its tables' sizes on request.
+"""`tapstack` with a profiler, which another process starts by a signal; also its tables' sizes on
+request.
 
 usage: python -m scripts.measuring.instrumented FILE ARGUMENTS...      (the arguments are those of `tapstack`)
 
-SIGUSR1 starts the profiler, the next one stops it and writes what it found to FILE. SIGUSR2 writes the sizes of the
-host's tables to FILE, as JSON.
+SIGUSR1 starts the profiler, the next one stops it and writes what it found to FILE. SIGUSR2 writes
+the sizes of the host's tables to FILE, as JSON.
 """
 
 from __future__ import annotations

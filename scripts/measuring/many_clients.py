@@ -1,4 +1,5 @@
-"""Many connections from one process. `scripts.measuring.scale` runs several such processes against a host.
+"""Many connections from one process. `scripts.measuring.scale` runs several such processes against
+a host.
 
 usage: python -m scripts.measuring.many_clients
 

@@ -1,7 +1,8 @@
 """Where the microseconds of one benchmark go, by function, for each frame that passed the TAP.
 
-A profiler makes small functions look dearer than they are. So the processor time is measured first, without it, and
-then shared out as the profile says: the column is what a frame costs, and only its parts are as exact as cProfile is.
+A profiler makes small functions look dearer than they are. So the processor time is measured first,
+without it, and then shared out as the profile says: the column is what a frame costs, and only its
+parts are as exact as cProfile is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What many connections cost `tapstack up`: time for each frame, memory, and whether an idle host stays idle.
+"""What many connections cost `tapstack up`: time for each frame, memory, and whether an idle host
+stays idle.
 
 The clients are several processes, since one may open only so many files.
 """

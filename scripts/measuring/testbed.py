@@ -1,7 +1,9 @@
-"""A testbed for each stack of a benchmark: a network namespace with the stack on one side and the kernel on the other.
+"""A testbed for each stack of a benchmark: a network namespace with the stack on one side and the
+kernel on the other.
 
-The client is always the kernel of the namespace, 10.9.0.1; what is measured has 10.9.0.2. Namespaces have no names:
-each lives as long as a process that sleeps in it, and every process here dies with this one.
+The client is always the kernel of the namespace, 10.9.0.1; what is measured has 10.9.0.2.
+Namespaces have no names: each lives as long as a process that sleeps in it, and every process here
+dies with this one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the micro-benchmarks work on: a connection between two whole hosts whose wires have been cut."""
+"""What the micro-benchmarks work on: a connection between two whole hosts whose wires have been
+cut.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A DHCP server that follows a script: pure, so that it serves over method calls as well as over a segment.
+"""A DHCP server that follows a script. It does no I/O, so that it serves method calls as well as
+frames on an Ethernet.
 
 It does what RFC 2131 section 4.3 asks of a server, except where a knob says otherwise.
 """

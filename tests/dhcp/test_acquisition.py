@@ -1,4 +1,6 @@
-"""From nothing to an address: RFC 2131 sections 3.1 and 4.4.1, the states INIT, SELECTING and REQUESTING."""
+"""From nothing to an address: RFC 2131 sections 3.1 and 4.4.1, the states INIT, SELECTING and
+REQUESTING.
+"""
 
 from __future__ import annotations
 

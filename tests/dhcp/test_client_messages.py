@@ -1,4 +1,6 @@
-"""What the client's messages carry, field by field and option by option: RFC 2131 tables 1, 4 and 5, RFC 2132."""
+"""What the client's messages carry, field by field and option by option: RFC 2131 tables 1, 4 and
+5, RFC 2132.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Somebody else has the address: DHCPDECLINE, and a rest. RFC 2131 sections 3.1 step 5 and 4.4.4, RFC 5227."""
+"""Another host has the address: DHCPDECLINE, then a pause. RFC 2131 sections 3.1 step 5 and 4.4.4,
+RFC 5227.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Release, stop, and DHCPINFORM, which never begins a lease: RFC 2131 sections 4.4.3, 4.4.4 and 4.4.6."""
+"""Release, stop, and DHCPINFORM, which never begins a lease: RFC 2131 sections 4.4.3, 4.4.4 and
+4.4.6.
+"""
 
 from __future__ import annotations
 

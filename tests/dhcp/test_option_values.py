@@ -1,4 +1,6 @@
-"""What the values of options say, and that a malformed one says nothing: RFC 2132, RFC 3442, RFC 1035 section 4.1.4."""
+"""What the values of options say, and that a malformed one says nothing: RFC 2132, RFC 3442, RFC
+1035 section 4.1.4.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The address of old: RFC 2131 sections 3.2, 3.7 and 4.4.2, the states INIT-REBOOT and REBOOTING."""
+"""The client asks for its previous address: RFC 2131 sections 3.2, 3.7 and 4.4.2, the states
+INIT-REBOOT and REBOOTING.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not believed: every message that a client drops, and that each is counted under its own reason.
+"""Every message that a client drops, each counted under a reason of its own.
 
 See RFC 2131 sections 2, 3, 4.1, 4.3.1 and 4.4, RFC 6842 section 3.
 """

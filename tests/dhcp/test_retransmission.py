@@ -1,4 +1,4 @@
-"""When nobody answers: RFC 2131 section 4.1's randomised exponential back-off, and when it ends."""
+"""No server answers: RFC 2131 section 4.1's randomised exponential back-off, and when it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The table of transitions: that it is RFC 2131's figure 5, that every one of its entries happens, and no other."""
+"""The table of transitions: that it is RFC 2131's figure 5, that every one of its entries happens,
+and no other.
+"""
 
 from __future__ import annotations
 

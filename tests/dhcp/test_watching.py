@@ -1,4 +1,4 @@
-"""What somebody who watches a client is told, step by step: enough to tell the whole story."""
+"""The events that an observer of a client is told: each step of the exchange."""
 
 from __future__ import annotations
 

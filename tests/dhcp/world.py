@@ -1,7 +1,9 @@
-"""A client and nothing else: each test says what arrives and what leaves, a message a line, in virtual time.
+"""A client and nothing else: each test says what arrives and what leaves, a message a line, in
+virtual time.
 
-`World.expects` takes the next message the client sent, `World.sends` gives it one, `World.told` takes the next thing it
-said to its host, `World.after` lets time pass. Whatever is left over at the end fails the test.
+`World.expects` takes the next message the client sent, `World.sends` gives it one, `World.told`
+takes the next thing it said to its host, `World.after` lets time pass. Whatever is left over at the
+end fails the test.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Collects the packet scripts of this folder: every `*.pkt` is a test.
 
-A script that fails, or is wrong, fails its test with the line and both packets side by side. One that asks for what
-this stack does not have is skipped, which is told apart from a pass; no script of this folder may do that.
+A script that fails, or is wrong, fails its test with the line and both packets side by side. One
+that asks for what this stack does not have is skipped, which is told apart from a pass; no script
+of this folder may do that.
 """
 
 from __future__ import annotations

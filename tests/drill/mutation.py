@@ -1,7 +1,8 @@
-"""Packet scripts with one expectation changed, to see that each of them is looked at.
+"""Changes one expectation of a packet script, to show that the runner compares each of them.
 
-Every flag, number, option and time of a packet that goes out, every result, errno, value and end of a socket call and
-every assertion is an expectation. What comes in is none: that is the script's own doing.
+Every flag, number, option and time of a packet that goes out, every result, errno, value and end of
+a socket call and every assertion is an expectation. What comes in is none: that is the script's own
+doing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Each expectation of each packet script of this folder is looked at: changed, it makes the script fail."""
+"""The runner compares each expectation of each packet script in this folder: when one is changed,
+the script fails.
+"""
 
 from __future__ import annotations
 

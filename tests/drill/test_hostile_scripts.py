@@ -1,4 +1,6 @@
-"""Scripts that are no scripts, or that would run for ever: bounded work, and one clear error."""
+"""Files that are not scripts, and scripts that would run for ever: bounded work, and one clear
+error.
+"""
 
 from __future__ import annotations
 

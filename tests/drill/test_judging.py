@@ -1,4 +1,4 @@
-"""A host that does wrong things is found out by the runner: between the host and the script a fault is put in."""
+"""The runner notices a faulty host: each test puts a fault between the host and the script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The language of packet scripts, as the parser reads it: each form of time, packet, option, call and expression."""
+"""The language of packet scripts, as the parser reads it: each form of time, packet, option, call
+and expression.
+"""
 
 from __future__ import annotations
 

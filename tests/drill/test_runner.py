@@ -1,4 +1,6 @@
-"""The runner of packet scripts: it passes what is right, and says line, field and both packets of what is not."""
+"""The runner of packet scripts: it passes what is right, and says line, field and both packets of
+what is not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of scripts/fuzz: which targets run, for how long, and what came of it."""
+"""The command line of scripts/fuzz: which targets run, for how long, and with which results."""
 
 from __future__ import annotations
 

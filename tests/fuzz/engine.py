@@ -2,8 +2,8 @@
 
 usage: python -m tests.fuzz.engine TARGET MODULES [arguments of libFuzzer]
 
-The code under test is instrumented as it is imported, so it must not be imported before. MODULES says what is:
-`stack.wire,stack.dhcp`, say. That takes seconds for the whole stack.
+The code under test is instrumented as it is imported, so it must not be imported before. MODULES
+says what is: `stack.wire,stack.dhcp`, say. That takes seconds for the whole stack.
 """
 
 from __future__ import annotations

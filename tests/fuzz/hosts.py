@@ -1,4 +1,6 @@
-"""The fuzzer's targets with a state: a whole host, the steps of `script.py`, and what must hold behind each."""
+"""The fuzzer's targets with a state: a whole host, the steps of `script.py`, and the conditions
+that must hold after each step.
+"""
 
 from __future__ import annotations
 

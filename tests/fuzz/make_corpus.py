@@ -1,7 +1,8 @@
 """Writes the corpus that the fuzzer starts from: `python -m tests.fuzz.make_corpus`.
 
-For parsers these are the samples of the tests in tests/wire; for hosts, steps of `script.py` by their names, so that
-they keep their meaning when the steps are numbered anew. What the fuzzer has found is added to the folders by hand.
+For parsers these are the samples of the tests in tests/wire; for hosts, steps of `script.py` by
+their names, so that they keep their meaning when the steps are numbered anew. What the fuzzer has
+found is added to the folders by hand.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The fuzzer's targets without a state: a parser gets the input, and returns or raises BadPacket, and nothing else.
+"""The fuzzer's targets without a state: a parser gets the input. It returns, or raises BadPacket;
+any other exception is a fault.
 
-`tests/wire/round_trip.py` has what must hold of the headers; here is the same for what stands behind them.
+`tests/wire/round_trip.py` has what must hold of the headers; here is the same for what stands
+behind them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What an input of the fuzzer means to a whole host: a list of steps, each some octets long.
 
-An octet chooses the step, those behind it are its operands. Whatever the octets are they mean something, so that no
-input is wasted: numbers are taken modulo the number of choices, and what is missing at the end is zero. What a blind
-attacker would have to guess (sequence numbers, checksums, a quoted datagram) the steps know, and bend a little.
+An octet chooses the step, those behind it are its operands. Whatever the octets are they mean
+something, so that no input is wasted: numbers are taken modulo the number of choices, and what is
+missing at the end is zero. What a blind attacker would have to guess (sequence numbers, checksums,
+a quoted datagram) the steps know, and bend a little.
 """
 
 from __future__ import annotations

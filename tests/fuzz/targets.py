@@ -1,4 +1,6 @@
-"""The targets by name, and what one input of each may be and may cost."""
+"""The targets by name, with the longest input of each and the most time and memory that one input
+may take.
+"""
 
 from __future__ import annotations
 

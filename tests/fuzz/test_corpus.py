@@ -1,4 +1,4 @@
-"""Each input of the corpus does what it did: the faults that the fuzzer has found stay mended, without the fuzzer."""
+"""Runs each input of the corpus without the fuzzer: the faults that it has found stay mended."""
 
 from __future__ import annotations
 

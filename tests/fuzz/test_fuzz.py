@@ -1,4 +1,6 @@
-"""scripts/fuzz runs: each target for a second where atheris is installed; the rest of its command line anywhere."""
+"""scripts/fuzz runs: each target for a second where atheris is installed; the rest of its command
+line anywhere.
+"""
 
 from __future__ import annotations
 

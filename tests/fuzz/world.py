@@ -1,7 +1,8 @@
 """One host on wires of the fuzzer's, and what must hold of it after each step.
 
-The host's own frames are kept, parsed and verified; a peer that is honest answers its ARP requests. Everything is made
-anew for each input, and nothing depends on the clock or on chance, so that an input does the same each time.
+The host's own frames are kept, parsed and verified; a peer that is honest answers its ARP requests.
+Everything is made anew for each input, and nothing depends on the clock or on chance, so that an
+input does the same each time.
 """
 
 from __future__ import annotations

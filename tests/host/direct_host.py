@@ -1,4 +1,6 @@
-"""A host that a test hands frames to, without a clock: to compare what fast and plain code make of them."""
+"""A host that a test hands frames to, without a clock: to compare what fast and plain code make of
+them.
+"""
 
 from __future__ import annotations
 

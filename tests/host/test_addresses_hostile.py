@@ -1,4 +1,4 @@
-"""Whatever ARP packets come, a whole host goes on, and its addresses change by the rules of RFC 5227 alone."""
+"""Hostile ARP packets: the host goes on, and its addresses change by the rules of RFC 5227 alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The barrier: a handler that raises loses its frame and its connection, and nothing else.
 
-Elsewhere in the tests the barrier lets every failure out; here it holds, and the failures are planted.
+In other tests the barrier lets each exception out. Here it is on, and the tests plant the
+exceptions.
 """
 
 from __future__ import annotations

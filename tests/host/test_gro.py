@@ -1,4 +1,6 @@
-"""Frames in a row that differ in little: processed as a run, they leave what each alone leaves, to the last slot."""
+"""Consecutive frames of one stream, processed together: the connection ends in the same state as
+frame by frame.
+"""
 
 from __future__ import annotations
 

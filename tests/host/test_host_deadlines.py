@@ -1,4 +1,6 @@
-"""The heap of deadlines: one entry for each connection as a rule, two at the most, none for one that is over."""
+"""The heap of deadlines: one entry for each connection as a rule, two at the most, none for a
+closed connection.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a host does with its links: whose frames it takes, what it tells about itself, and what an observer is shown."""
+"""What a host does with its links: whose frames it takes, what it tells about itself, and what an
+observer is shown.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ephemeral ports: in the range, all of it, never one that is taken, and not to be guessed (RFC 6056)."""
+"""Ephemeral ports: in the range, all of it, never one that is taken, and unpredictable (RFC 6056)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""802.1Q: untagged frames and VLAN 0, which is a priority and no VLAN, are ours; other VLANs are other networks.
+"""802.1Q: the host takes untagged frames and VLAN 0, a priority without a VLAN; other VLANs are
+other networks.
 
-IEEE 802.1Q section 9.6 reserves two identifiers: 0 for a tag that carries a priority only, FFF for no use on a wire.
+IEEE 802.1Q section 9.6 reserves two identifiers: 0 for a tag that carries a priority only, FFF for
+no use on a wire.
 """
 
 from __future__ import annotations

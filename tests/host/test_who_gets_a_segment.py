@@ -1,4 +1,5 @@
-"""Which connection or listener a segment is for, from which address it goes out, and who hears of an ICMP error.
+"""Demultiplexing: the connection or listener of a segment and of an ICMP error, and the source
+address of an answer.
 
 See RFC 9293 sections 3.9.1.1 (OPEN) and 3.9.2 (the interface to IP).
 """

@@ -1,7 +1,7 @@
 """A host of the internet layer alone, on wires that only record: packet in, packet out.
 
-`Station` is ours, with one or more `FakeInterface`s. What it sends is taken off the wire in order with `sent()` and
-its relatives; `at(...)` moves time by hand.
+`Station` is ours, with one or more `FakeInterface`s. What it sends is taken off the wire in order
+with `sent()` and its relatives; `at(...)` moves time by hand.
 """
 
 from __future__ import annotations

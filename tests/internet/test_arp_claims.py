@@ -1,7 +1,8 @@
-"""A known neighbour at another station is a claim: the known station is asked first, and used until it is silent.
+"""A known neighbour at another station is a claim: the known station is asked first, and used until
+it is silent.
 
-RFC 826 would believe the newest packet at once. These tests are about forgers and about failovers, which send the same
-packets; only whether the known station still answers tells one from the other.
+RFC 826 would believe the newest packet at once. A forger and a failover send the same packets. They
+differ in one thing: after a failover the known station does not answer any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The rest of RFC 826's reception, what is set by hand, and what is answered about others where configured."""
+"""The rest of RFC 826's reception, entries that are set by hand, and proxy ARP and RARP where
+configured.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Address conflict detection, the machine alone: RFC 5227 packet by packet."""
+"""Address conflict detection, without a host: RFC 5227 packet by packet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The echo client: who is asked, who may answer, what else may happen."""
+"""The echo client: requests, the replies and errors that count as answers, and how a wait ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that lie: whatever comes in, it is delivered or dropped under a name, and nothing is raised."""
+"""Hostile bytes: each packet is delivered, or dropped under a named reason, and nothing is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""ICMP: queries answered, errors sent only when they may be, errors believed only when they can be true."""
+"""ICMP: queries answered, errors sent only when they may be, errors believed only when they can be
+true.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IPv4 on the way in: what is dropped and under which name, what is delivered and with which facts."""
+"""IPv4 input: which packets are dropped, and for which reason; what a delivered packet comes with."""
 
 from __future__ import annotations
 

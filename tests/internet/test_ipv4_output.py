@@ -1,4 +1,4 @@
-"""IPv4 on the way out: the path, its source and route, fragments, path MTU, identification, loopback."""
+"""IPv4 output: the path, its source and route, fragments, path MTU, identification, loopback."""
 
 from __future__ import annotations
 

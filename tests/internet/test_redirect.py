@@ -1,4 +1,6 @@
-"""Redirects: which are legal, which are believed, and when they are forgotten (RFC 1122 sections 3.2.2.2 and 3.3.1)."""
+"""Redirects: which are legal, which are believed, and when they are forgotten (RFC 1122 sections
+3.2.2.2 and 3.3.1).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The routing table: longest prefix, several gateways, dead ones, Redirects (RFC 1122 section 3.3.1)."""
+"""The routing table: longest prefix, several gateways, dead ones, Redirects (RFC 1122 section
+3.3.1).
+"""
 
 from __future__ import annotations
 

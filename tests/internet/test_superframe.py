@@ -1,4 +1,6 @@
-"""UDP datagrams that a link hands over as one super-frame, and what an ICMP error quotes of a partial checksum."""
+"""UDP datagrams that a link hands over as one super-frame, and partial checksums in the quotes of
+ICMP errors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the tables of the internet layer say of themselves agrees with what is in them, whatever made room for what."""
+"""The counts that the tables of the internet layer keep agree with their contents, also after
+evictions.
+"""
 
 from __future__ import annotations
 

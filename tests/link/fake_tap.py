@@ -1,4 +1,6 @@
-"""The TAP without a kernel: a pair of datagram sockets plays the device, so that each error comes when it is wanted."""
+"""The TAP without a kernel: a pair of datagram sockets plays the device, so that each error comes
+when it is wanted.
+"""
 
 from __future__ import annotations
 

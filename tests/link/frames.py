@@ -1,4 +1,6 @@
-"""What the tests of the links share: frames to send, a count of wake-ups, a link whose every move is known."""
+"""What the tests of the links share: frames to send, a count of wake-ups, a link that records each
+call.
+"""
 
 from __future__ import annotations
 

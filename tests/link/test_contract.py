@@ -1,4 +1,4 @@
-"""What `stack.link.device.Link` promises, asked of every link that needs no privilege."""
+"""The promises of `stack.link.device.Link`, tested on every link that needs no privilege."""
 
 from __future__ import annotations
 

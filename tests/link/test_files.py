@@ -1,4 +1,6 @@
-"""What another user plants where a file is to be written is neither followed, nor waited for, nor filled."""
+"""Another user plants a link, a pipe or a device where a file is to be written: it is not followed,
+waited for or filled.
+"""
 
 from __future__ import annotations
 

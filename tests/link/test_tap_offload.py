@@ -1,4 +1,6 @@
-"""A TAP that leaves work to the kernel, without a kernel: what is asked of it, and the header before each frame."""
+"""A TAP that leaves work to the kernel, without a kernel: what is asked of it, and the header
+before each frame.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The hostile station of the live checks: it writes raw frames to the TAP that `scripts/run` answers on.
+"""The hostile station of the live checks: it writes raw frames to the TAP that `scripts/run`
+answers on.
 
-The host cannot tell its frames from those of another station on the network: it forges whatever address it likes, and
-hears all that the host sends. The kernel, which has the address 10.9.0.1 on the same TAP, is the honest peer.
+The host cannot tell its frames from those of another station on the network: it forges whatever
+address it likes, and hears all that the host sends. The kernel, which has the address 10.9.0.1 on
+the same TAP, is the honest peer.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 usage: python -m tests.live.bulk source ADDRESS PORT FLOWS POLICY
        python -m tests.live.bulk sink PORT FLOWS WARM_UP_S FOR_S
 
-A source makes so many connections and sends on all of them until it is killed; POLICY is the kernel's name of a
-congestion control. A sink takes so many connections, prints the octets of data a second that came on all of them
-together, once the first WARM_UP_S seconds are over, and keeps them until it is killed: an end of its own would reset
-them under a sender that has not been told yet that the measurement is over.
+A source makes so many connections and sends on all of them until it is killed; POLICY is the
+kernel's name of a congestion control. A sink takes so many connections, prints the octets of data a
+second that came on all of them together, once the first WARM_UP_S seconds are over, and keeps them
+until it is killed: an end of its own would reset them under a sender that has not been told yet
+that the measurement is over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fixtures of the live checks: a network namespace for each module or each test."""
+"""Fixtures of the live tests: a network namespace for each module or each test."""
 
 from __future__ import annotations
 

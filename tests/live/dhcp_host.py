@@ -1,6 +1,7 @@
 """A host of ours that gets its address by DHCP, run beside the test by a thread of its own.
 
-Real servers know real seconds only, so it is our clock that is fast: `RATE` of our seconds pass in one of theirs.
+Real servers know real seconds only, so it is our clock that is fast: `RATE` of our seconds pass in
+one of theirs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""DHCP servers of Debian, and a relay, in network namespaces: the other end of the checks of our DHCP client.
+"""DHCP servers of Debian, and a relay, in network namespaces: the other end of the checks of our
+DHCP client.
 
-All four look at the same bridge `lan`, one of whose ports is the TAP of ours. Their own check whether an address is in
-use is off, so that finding out is left to the client.
+All four look at the same bridge `lan`, one of whose ports is the TAP of ours. Their own check
+whether an address is in use is off, so that finding out is left to the client.
 """
 
 from __future__ import annotations

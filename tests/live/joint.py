@@ -2,8 +2,9 @@
 
 usage: python -m tests.live.joint NICENESS FIRST SECOND LOSS DELAY_S RATE_BPS QUEUE_BYTES SEED
 
-FIRST and SECOND are names of namespaces, each of which gets a tap0. What comes out of the first one's passes the wire;
-the way back is perfect. The wire runs with the given niceness. Runs until it is killed.
+FIRST and SECOND are names of namespaces, each of which gets a tap0. What comes out of the first
+one's passes the wire; the way back is perfect. The wire runs with the given niceness. Runs until it
+is killed.
 """
 
 from __future__ import annotations

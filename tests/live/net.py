@@ -1,7 +1,7 @@
 """Network namespaces of our own, and programs in them: the other end of every live check.
 
-Names carry the process's id, so that runs side by side do not meet, and everything is taken down again whatever
-happens.
+Names carry the process's id, so that runs side by side do not meet, and everything is taken down
+again whatever happens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A host of this stack in the test's own process, on a TAP whose other end belongs to the kernel of a namespace."""
+"""A host of this stack in the test's own process, on a TAP whose other end belongs to the kernel of
+a namespace.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The hostile station itself: it is on the same wire as the kernel, and hears the host that `scripts/run` starts."""
+"""The hostile station itself: it is on the same wire as the kernel, and hears the host that
+`scripts/run` starts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The commands `tapstack up` and `tapstack lab`: how they start, how they end, and what they say when they cannot."""
+"""The commands `tapstack up` and `tapstack lab`: how they start, how they end, and what they say
+when they cannot.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The kernel and arping as the other host that has, wants or takes our address: RFC 5227 on a real wire."""
+"""The kernel and arping are the other host that has, wants or takes our address: RFC 5227 on a real
+wire.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Our DHCP client and four servers of Debian: each row of the table with each of them.
 
-What was said is proved by the server's own log or lease file, and by tcpdump.
+The server's log or lease file, and tcpdump, show which messages were sent.
 """
 
 from __future__ import annotations

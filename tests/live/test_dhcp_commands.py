@@ -1,4 +1,6 @@
-"""`tapstack dhcp` and `tapstack up --dhcp`, as a user starts them: in real time, and so all of them side by side."""
+"""`tapstack dhcp` and `tapstack up --dhcp`, as a user starts them. They take real time, so the
+tests start all of them together.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Our DHCP client in networks as they are: with much to tell, behind a relay, with several servers or none."""
+"""Our DHCP client in real kinds of networks: with many options, behind a relay, with several
+servers or none.
+"""
 
 from __future__ import annotations
 

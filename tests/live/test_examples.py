@@ -1,4 +1,6 @@
-"""The programs of tools/examples that need a TAP, each copied to an empty folder and run by its name."""
+"""The programs of tools/examples that need a TAP, each copied to an empty folder and run by its
+name.
+"""
 
 from __future__ import annotations
 

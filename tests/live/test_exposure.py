@@ -1,4 +1,6 @@
-"""What any client on the network can read, use up or delay, of the program as `scripts/run` starts it."""
+"""What any client on the network can read, use up or delay, of the program as `scripts/run` starts
+it.
+"""
 
 from __future__ import annotations
 

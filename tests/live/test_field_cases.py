@@ -1,4 +1,6 @@
-"""What programs in the field do with their sockets: between us and the kernel as over the kernel's loopback."""
+"""Cases from real programs: between this stack and the kernel the outcome is the same as over the
+kernel's loopback.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Attacks from the link against the program as `scripts/run` starts it: another VLAN, forged ARP, a claimed address."""
+"""Attacks from the link against the program as `scripts/run` starts it: another VLAN, forged ARP, a
+claimed address.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Forged ICMP messages in the name of the gateway, against the program as `scripts/run` starts it.
 
-The kernel is the gateway and, with another address, the far end that the attacker wants to take away or to slow down.
+The kernel is the gateway and, with another address, the far end that the attacker wants to take
+away or to slow down.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The Linux kernel at the other end of a bad wire: nothing is lost, and both sides use all that TCP has."""
+"""The Linux kernel at the other end of a bad wire: nothing is lost, and both sides use all that TCP
+has.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our host asks, the Linux kernel and its programs answer, or do not."""
+"""Our host is the client; the Linux kernel and its programs are the server, which may not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Extensions of TCP with the Linux kernel at the other end: urgent data and Explicit Congestion Notification."""
+"""Extensions of TCP with the Linux kernel at the other end: urgent data and Explicit Congestion
+Notification.
+"""
 
 from __future__ import annotations
 

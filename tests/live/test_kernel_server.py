@@ -1,4 +1,4 @@
-"""The Linux kernel and its programs ask, `tapstack up` answers."""
+"""The Linux kernel and its programs are the clients of `tapstack up`."""
 
 from __future__ import annotations
 

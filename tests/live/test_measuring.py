@@ -1,4 +1,4 @@
-"""scripts/bench, for a moment: that every test runs against both stacks, and that what comes back is right."""
+"""Short runs of scripts/bench: every test of it runs against both stacks, and the echoes are right."""
 
 from __future__ import annotations
 

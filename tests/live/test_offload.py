@@ -1,4 +1,4 @@
-"""What the kernel leaves to us and we to it: super-frames and partial checksums, against the kernel as it is."""
+"""Offload in both directions: super-frames and partial checksums between this stack and the kernel."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Cells of the simulated grid with the kernel's own TCP beside ours, on the same bad wire: ours must not fall behind.
+"""Cells of the simulated grid with the kernel's own TCP beside ours, on the same bad wire: ours
+must not fall behind.
 
-The kernel's way leads from a namespace over a TAP, our `Impaired` and another TAP to a second namespace; ours through
-the same `Impaired` over one TAP. The other end is the kernel's in both cases, and so is CUBIC.
+The kernel's way leads from a namespace over a TAP, our `Impaired` and another TAP to a second
+namespace; ours through the same `Impaired` over one TAP. The other end is the kernel's in both
+cases, and so is CUBIC.
 """
 
 from __future__ import annotations

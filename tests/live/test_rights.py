@@ -1,4 +1,6 @@
-"""What `scripts/run` gives up as root, and that everything works on to the end without it; what others have planted."""
+"""The rights that `scripts/run` gives up as root, and that all of it works without them; files that
+others planted.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The same packets, from a raw station, to a host of ours and to the kernel beside it: both do the same with them.
+"""The same packets, from a raw station, to a host of ours and to the kernel beside it: both do the
+same with them.
 
-What is compared is in each test: the segments that come back, with numbers counted from each side's first, and what the
-program at the other end reads. Timing is compared only where a host would wait for a timer.
+What is compared is in each test: the segments that come back, with numbers counted from each side's
+first, and what the program at the other end reads. Timing is compared only where a host would wait
+for a timer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The TAP against the Linux kernel, each test in a network namespace of its own that is gone with it."""
+"""The TAP against the Linux kernel. Each test has a network namespace of its own, which is removed
+afterwards.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Runs a command as a user without privileges, although the tests run as root.
 
-The command gets a mount namespace of its own. In it, the user can read the interpreter and this checkout, also where
-they are in a home directory that is closed to other users, and /dev/net/tun has the mode that most systems give it.
-Nothing changes outside the namespace.
+The command gets a mount namespace of its own. In it, the user can read the interpreter and this
+checkout, also where they are in a home directory that is closed to other users, and /dev/net/tun
+has the mode that most systems give it. Nothing changes outside the namespace.
 """
 
 from __future__ import annotations

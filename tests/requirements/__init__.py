@@ -1,15 +1,19 @@
-"""The requirement lists: every clause of the RFCs that binds a host, a row a clause, and the mark that names it.
+"""The requirement lists: every clause of the RFCs that binds a host, a row a clause, and the mark
+that names it.
 
-`@rfc("9293 MUST-12")` or `@rfc("5961-3.2-d")` stands on the test that would fail if the clause were broken. The ids are
-those of the lists, verbatim, with "9293 " before the numbered ones of RFC 9293; an unknown id stops the run, and so do
-more than three on one test. `scripts/conformance` makes the table of them, `scripts/mutants` shows that the tests bite.
+`@rfc("9293 MUST-12")` or `@rfc("5961-3.2-d")` stands on the test that would fail if the clause were
+broken. The ids are those of the lists, verbatim, with "9293 " before the numbered ones of RFC 9293;
+an unknown id stops the run, and so do more than three on one test. `scripts/conformance` makes the
+table of them, `scripts/mutants` shows that the tests bite.
 
-flaws.tsv is the list of what no clause asks for: attacks that worked once. Its columns are the id, the attack, and what
-must hold; each row binds as a MUST does, and its marks and mutants are those of any clause.
+flaws.tsv is the list of what no clause asks for: attacks that worked once. Its columns are the id,
+the attack, and what must hold; each row binds as a MUST does, and its marks and mutants are those
+of any clause.
 
-exceptions.tsv holds the clauses that this stack does not follow, one sentence each, and shown.tsv the tests that show
-that each sentence is true (tests/test_exceptions.py asks for them); where.tsv says which function
-answers for a clause; mutants.toml are the changes to the code that a marked test must notice.
+exceptions.tsv holds the clauses that this stack does not follow, one sentence each, and shown.tsv
+the tests that show that each sentence is true (tests/test_exceptions.py asks for them); where.tsv
+says which function answers for a clause; mutants.toml are the changes to the code that a marked
+test must notice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Bulk flows through one bottleneck: a rate, a delay, a queue and losses, as in the networks TCP was made for.
+"""Bulk flows through one bottleneck: a rate, a delay, a queue and losses, as in the networks TCP
+was made for.
 
-All flows go from one host to another; only their direction is impaired, with the whole round-trip time on its way.
-What TCP can tell of a path (its round-trip time, its rate, its queue, its losses) is the same as if both were.
+All flows go from one host to another; only their direction is impaired, with the whole round-trip
+time on its way. What TCP can tell of a path (its round-trip time, its rate, its queue, its losses)
+is the same as if both were.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Every container that hangs from a host, found by walking the object graph, with what owns it and how long it is."""
+"""Every container that hangs from a host, found by walking the object graph, with what owns it and
+how long it is.
+"""
 
 from __future__ import annotations
 

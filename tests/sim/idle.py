@@ -1,4 +1,5 @@
-"""What an idle connection costs: bytes that tracemalloc counts, and bytes of RSS, for one end of one connection.
+"""What an idle connection costs: bytes that tracemalloc counts, and bytes of RSS, for one end of
+one connection.
 
 usage: python -m tests.sim.idle COUNT
 """

@@ -1,4 +1,5 @@
-"""Bytes echoed over a wire that loses a share of all frames, each way: how long it takes, and what the ends measure.
+"""An echo over a wire that loses a share of all frames in each direction: its time, and the round
+trips measured.
 
 Run by itself it prints a table: `python -m tests.sim.lossy [seeds [loss rtt_s]]`.
 """

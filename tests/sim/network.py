@@ -1,9 +1,11 @@
-"""A network in one process and in no time: whole hosts, the wires between them, and one heap of (time, serial number).
+"""A network in one process and in no time: whole hosts, the wires between them, and one heap of
+(time, serial number).
 
-Nothing here waits, and nothing is left to chance: what happens next is the entry of the heap with the earliest time,
-and of those with the same time the one that was put in first. Two runs with the same seed are the same to the last bit,
-whatever PYTHONHASHSEED is. This is `stack.sockets.runner` without trio: links are read in batches, programs run when
-the batch is over, a host is called again when its deadline comes.
+Nothing here waits, and nothing is left to chance: what happens next is the entry of the heap with
+the earliest time, and of those with the same time the one that was put in first. Two runs with the
+same seed are the same to the last bit, whatever PYTHONHASHSEED is. This is `stack.sockets.runner`
+without trio: links are read in batches, programs run when the batch is over, a host is called again
+when its deadline comes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Programs that use connections: small, and run as tasks would be, never from the midst of the protocol code."""
+"""Small programs that use connections. They run like tasks, never inside a call of the protocol
+code.
+"""
 
 from __future__ import annotations
 

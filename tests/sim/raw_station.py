@@ -1,4 +1,6 @@
-"""A station on a simulated Ethernet without a stack: it sends what a test tells it to, and keeps what it receives."""
+"""A station on a simulated Ethernet without a stack: it sends what a test tells it to, and keeps
+what it receives.
+"""
 
 from __future__ import annotations
 

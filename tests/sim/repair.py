@@ -1,4 +1,6 @@
-"""Right lengths and checksums for a frame that was bent, so that the layers behind them are reached."""
+"""Corrects the lengths and checksums of a frame that a test has changed, so that it reaches the
+layers above.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Traffic of every kind at one host: honest connections and datagrams, floods, fragments, pings, ARP, ICMP, DHCP."""
+"""Traffic of every kind at one host: honest connections and datagrams, floods, fragments, pings,
+ARP, ICMP, DHCP.
+"""
 
 from __future__ import annotations
 

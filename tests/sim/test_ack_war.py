@@ -1,8 +1,8 @@
 """Two ends that no longer agree must not shout at each other for ever: the ACK storm.
 
-An attacker puts data into both directions (Joncheray, "A Simple Active Attack Against TCP", 1995). From then on each
-end acknowledges what the other never sent, and is sent an ACK for that. RFC 9293 section 3.10.7.4 asks for those ACKs;
-RFC 5961 sections 5 and 7 limit them.
+An attacker puts data into both directions (Joncheray, "A Simple Active Attack Against TCP", 1995).
+From then on each end acknowledges what the other never sent, and is sent an ACK for that. RFC 9293
+section 3.10.7.4 asks for those ACKs; RFC 5961 sections 5 and 7 limit them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Forged ARP packets against connections that are in use, and failovers, which look the same and must be followed.
+"""Forged ARP packets against connections that are in use, and failovers, which look the same and
+must be followed.
 
-A claim that the known station refutes changes nothing. An entry that is wrong nevertheless heals by RFC 9293 MUST-20's
-advice to IP from R1 on. ARP has no checksum, so that a flipped bit is as good as a forger.
+A claim that the known station refutes changes nothing. An entry that is wrong nevertheless heals by
+RFC 9293 MUST-20's advice to IP from R1 on. ARP has no checksum, so that a flipped bit is as good as
+a forger.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Two hosts on a wire that loses, reorders, doubles and breaks frames: what one sends is what the other gets."""
+"""Two hosts on a wire that loses, reorders, doubles and breaks frames: what one sends is what the
+other gets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Connections that do not come about, and what the program is told: POSIX's errno, in the time that it should take."""
+"""Connections that do not come about, and what the program is told: POSIX's errno, in the time that
+it should take.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Every container of a host shows in `tables()`: all that hangs from a host is walked after traffic of all kinds.
+"""Every container of a host shows in `tables()`: all that hangs from a host is walked after traffic
+of all kinds.
 
-A new container needs a line here: either a table counts it, or it belongs to an entry of a table and has a bound there.
+A new container needs a line here: either a table counts it, or it belongs to an entry of a table
+and has a bound there.
 """
 
 from __future__ import annotations

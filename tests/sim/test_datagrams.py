@@ -1,4 +1,6 @@
-"""UDP and ping between whole hosts: datagrams larger than any frame, ports where nobody is, wires that lose."""
+"""UDP and ping between whole hosts: datagrams larger than a frame, closed ports, wires that lose
+frames.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever comes to a host that gets its address by DHCP: nothing raises, nothing hangs, nothing is out of step."""
+"""Mutated messages to a host that gets its address by DHCP: nothing raises or hangs, and client and
+host agree.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Fast Open on a wire that loses, reorders and doubles frames: nothing is lost or invented, and mostly it is fast."""
+"""Fast Open on a wire that loses, reorders and doubles frames: nothing is lost or invented, and
+mostly it is fast.
+"""
 
 from __future__ import annotations
 

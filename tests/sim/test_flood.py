@@ -1,4 +1,6 @@
-"""A flood of SYNs: memory stays flat, a real client gets in, an old connection goes on. See RFC 4987."""
+"""A flood of SYNs: memory stays flat, a real client gets in, an old connection goes on. See RFC
+4987.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Whole frames with bytes changed, cut, doubled and put together anew, at a whole host: nothing raises, nothing breaks.
+"""Whole frames with bytes changed, cut, doubled and put together anew, at a whole host: nothing
+raises, nothing breaks.
 
-The frames are real: a host is made to exchange every kind of packet it knows, and what was on the wire is mutated. What
-has a checksum gets a right one half of the time, so that the layers behind it are reached.
+The frames are real: a host is made to exchange every kind of packet it knows, and what was on the
+wire is mutated. What has a checksum gets a right one half of the time, so that the layers behind it
+are reached.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What one flow gets out of networks of many kinds, each with a floor; and whether several share one fairly.
+"""What one flow gets out of networks of many kinds, each with a floor; and whether several share
+one fairly.
 
-By default every combination of loss and round-trip time is run with a queue of one BDP, and for some hundred round
-trips; `--full-grid` runs all queues, and 20 s each.
+By default every combination of loss and round-trip time is run with a queue of one BDP, and for
+some hundred round trips; `--full-grid` runs all queues, and 20 s each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a watcher sees of the Identification field: see stack/internet/ident.py and RFC 7739 section 3.5."""
+"""What an observer on the path learns from the Identification field: see stack/internet/ident.py
+and RFC 7739 section 3.5.
+"""
 
 from __future__ import annotations
 

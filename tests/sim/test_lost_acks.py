@@ -1,7 +1,9 @@
-"""An echo through a wire that loses as many ACKs as data: it comes to its end, in time, and no SRTT runs away.
+"""An echo through a wire that loses as many ACKs as data: it comes to its end, in time, and no SRTT
+runs away.
 
-By default a few seeds of the worst networks; `--full-grid` runs 60 of each, which `python -m tests.sim.lossy` prints.
-What the 60 seeds show is the floor here: a change of the protocol code that is worse will not pass by luck.
+By default a few seeds of the worst networks; `--full-grid` runs 60 of each, which `python -m
+tests.sim.lossy` prints. What the 60 seeds show is the floor here: a change of the protocol code
+that is worse will not pass by luck.
 """
 
 from __future__ import annotations

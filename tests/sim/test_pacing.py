@@ -1,4 +1,6 @@
-"""Pacing between whole hosts: the rate that is asked for is the rate that is seen, and queues stay short."""
+"""Pacing between whole hosts: the rate that is asked for is the rate that is seen, and queues stay
+short.
+"""
 
 from __future__ import annotations
 

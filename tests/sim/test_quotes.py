@@ -1,4 +1,5 @@
-"""Each bit of a quote that says whose datagram it was: with another value no ICMP message changes anything.
+"""Each bit of a quote that says whose datagram it was: with another value no ICMP message changes
+anything.
 
 See RFC 792 (the Internet header and 64 bits of data), RFC 5927 section 4.
 """

@@ -1,4 +1,6 @@
-"""Loss recovery of one flow through a queue that its slow start overflows: nothing there ever changes places."""
+"""Loss recovery of one flow through a queue that its slow start overflows: nothing there ever
+changes places.
+"""
 
 from __future__ import annotations
 

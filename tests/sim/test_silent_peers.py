@@ -1,4 +1,6 @@
-"""Peers that fall silent at the worst moment, a thousand of each kind: all are given up in the end, ports and all."""
+"""Peers that fall silent at the worst moment, a thousand of each kind: each connection is given up
+in the end, and its port is free again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Nothing grows for ever: what connections leave behind, what they cost, and how many deadlines they keep."""
+"""Nothing grows for ever: what connections leave behind, what they cost, and how many deadlines
+they keep.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host with more than one link: its traffic goes over the right one. And links without Ethernet."""
+"""A host with several links: each packet goes over the right one. Also links without Ethernet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One transfer in both directions between two hosts, on a wire as bad as wanted, captured if wanted."""
+"""One transfer in both directions between two hosts, over an impaired wire, with a capture on
+request.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What programs in the field do with their sockets, as cases for any world: see `worlds.py`.
 
-They run over two hosts in memory, and in `tests/live` between a host of ours and the kernel, in both directions.
+They run over two hosts in memory, and in `tests/live` between a host of ours and the kernel, in
+both directions.
 """
 
 from __future__ import annotations

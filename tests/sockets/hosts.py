@@ -1,4 +1,6 @@
-"""Hosts for the tests of this folder: on an Ethernet in memory, under a clock that jumps over idle time."""
+"""Hosts for the tests of this folder: on an Ethernet in memory, under a clock that jumps over idle
+time.
+"""
 
 from __future__ import annotations
 

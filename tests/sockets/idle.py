@@ -1,9 +1,11 @@
-"""What an idle connection costs a program: the bytes of its socket and of all that is behind it, without the program's.
+"""What an idle connection costs a program: the bytes of its socket and of all that is behind it,
+without the program's.
 
 usage: python -m tests.sockets.idle COUNT
 
-Prints, for one end of one connection, the bytes that tracemalloc finds to come from stack/, and those that come from
-elsewhere: trio's `SocketStream`, and what holds it. No task waits for a connection here: a task is the program's.
+Prints, for one end of one connection, the bytes that tracemalloc finds to come from stack/, and
+those that come from elsewhere: trio's `SocketStream`, and what holds it. No task waits for a
+connection here: a task is the program's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""An Ethernet with scripted DHCP servers on it, for tests of whole hosts that get their addresses there."""
+"""An Ethernet with scripted DHCP servers on it, for tests of whole hosts that get their addresses
+there.
+"""
 
 from __future__ import annotations
 

@@ -2,15 +2,15 @@
 
 usage: python -m tests.sockets.memory ATTACK
 
-Prints a line of JSON: RSS in MB before, and how many MB more at its highest and at the end; and whether others got
-what they asked for.
-The memory budget is 64 MB. The end is a minute after the attacker's last connection has gone. The attacker's own memory
-does not count: it is a process of its own, and the time stands still while it works.
+Prints a line of JSON: RSS in MB before, and how many MB more at its highest and at the end; and
+whether others got what they asked for. The memory budget is 64 MB. The end is a minute after the
+attacker's last connection has gone. The attacker's own memory does not count: it is a process of
+its own, and the time stands still while it works.
 
-"Before" is after a smaller attack. A process that was never attacked keeps more: 11 of 42 MB (26 %) after "holes". The
-tables are empty then, and a collection and malloc_trim change nothing. What is left are free pools of Python's
-allocator (11 MB), in arenas of a megabyte of which a few objects hold a piece each; it gives back whole arenas only.
-The next attack uses them.
+"Before" is after a smaller attack. A process that was never attacked keeps more: 11 of 42 MB (26 %)
+after "holes". The tables are empty then, and a collection and malloc_trim change nothing. What is
+left are free pools of Python's allocator (11 MB), in arenas of a megabyte of which a few objects
+hold a piece each; it gives back whole arenas only. The next attack uses them.
 """
 
 from __future__ import annotations

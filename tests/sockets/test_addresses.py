@@ -1,4 +1,4 @@
-"""Addresses as programs meet them: waiting for one, being refused, losing it."""
+"""The addresses of a host: a program waits for one, is refused one, or loses one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What goes in comes out: streams and datagrams over good and bad wires, and what may happen to a buffer meanwhile."""
+"""Data arrives as it was sent: streams and datagrams over good and bad wires, and buffers that
+change meanwhile.
+"""
 
 from __future__ import annotations
 

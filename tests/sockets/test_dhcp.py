@@ -1,4 +1,6 @@
-"""A host that gets its address by DHCP: what a lease changes, what its end changes back, and how servers may be."""
+"""A host that gets its address by DHCP: what a lease changes, what its end changes back, and kinds
+of servers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What DHCP looks like to somebody who hears every frame on the wire: RFC 2131 sections 2, 4.1 and 4.4.1."""
+"""The frames of DHCP, as a station that receives all of them sees them: RFC 2131 sections 2, 4.1
+and 4.4.1.
+"""
 
 from __future__ import annotations
 

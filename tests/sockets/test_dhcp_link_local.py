@@ -1,4 +1,6 @@
-"""A host that no server answers: a link-local address, and back when one does (RFC 3927)."""
+"""No server answers: the host takes a link-local address, and gives it up when a server answers
+(RFC 3927).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers as they are: silent, slow, two at a time, wrong in every field, and what a host makes of each."""
+"""Servers that are silent, slow, two at a time or wrong in a field, and what a host does with each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lease in time: a day of renewals, an end that nobody prevents, a start with the address of old."""
+"""A lease over time: a day of renewals, an expiry, a restart with the previous address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What programs do with their sockets has the same outcome over our hosts as over the kernel's loopback."""
+"""What programs do with their sockets has the same outcome over our hosts as over the kernel's
+loopback.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host in the kernel's place: programs that know only trio run on it."""
+"""`host.install()`: programs that are written for trio alone run on this host."""
 
 from __future__ import annotations
 

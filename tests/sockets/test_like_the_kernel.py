@@ -1,7 +1,9 @@
-"""What trio's sockets do, ours do: every case runs over the kernel's loopback and over two of our hosts.
+"""Our sockets behave like trio's: every case runs over the kernel's loopback and over two of our
+hosts.
 
-A case is a coroutine function that takes a `World` and gives what happened; both worlds must give the same. Exceptions
-are compared by type and errno, addresses by whether they are right, since ports are everybody's own.
+A case is a coroutine function that takes a `World` and gives what happened; both worlds must give
+the same. Exceptions are compared by type and errno, addresses by whether they are right, since
+ports are everybody's own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The memory of a host with its services: what attacks cost, what the machine is asked, and what goes back to it."""
+"""The memory of a host with its services: what an attack costs, the budget taken from the machine,
+and memory given back to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What goes wrong first says what to do: a name for a link, IPv6, asyncio, another thread, a host that has ended."""
+"""The errors that a beginner meets say what to do: a name for a link, IPv6, asyncio, another
+thread, a host that has ended.
+"""
 
 from __future__ import annotations
 

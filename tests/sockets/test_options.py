@@ -1,4 +1,6 @@
-"""Socket options: the same answers as the kernel's for every value, and their effect on what is sent."""
+"""Socket options: the same answers as the kernel's for every value, and their effect on what is
+sent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`host.serve_listeners`: what becomes of streams, listeners and errors, on two hosts on a segment."""
+"""`host.serve_listeners`: what happens to streams, listeners and errors, on two hosts on an
+Ethernet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A machine that was suspended: leases, neighbours and TIME-WAIT have grown older, though trio's clock stood still.
+"""A machine that was suspended: leases, neighbours and TIME-WAIT have grown older, though trio's
+clock stood still.
 
 The clock that goes on meanwhile is the test's own, so that nothing sleeps here.
 """

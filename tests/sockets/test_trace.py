@@ -1,4 +1,6 @@
-"""What `open_host(trace=...)` takes, what it tells, and what becomes of an observer that raises."""
+"""`open_host(trace=...)`: what it takes, what an observer is told, and what happens when the
+observer raises.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""trio's own checks of what a stream must do, over our sockets on a segment without delay."""
+"""trio's own checks of streams, run over our sockets on an Ethernet without delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every wait ends: by what was waited for, or when its connection, socket, interface or host ends, or by cancellation.
+"""Every wait ends: by what was waited for, or when its connection, socket, interface or host ends,
+or by cancellation.
 
 Each way of waiting meets each way of ending.
 """

@@ -1,7 +1,9 @@
-"""Where a program with sockets runs, to be compared: over the kernel's loopback, and over two hosts of ours.
+"""Where a program with sockets runs, to be compared: over the kernel's loopback, and over two hosts
+of ours.
 
-A case is a coroutine function that takes a `World` and gives what happened; every world must give the same. Exceptions
-are compared by type and errno, addresses by whether they are right, since ports are everybody's own.
+A case is a coroutine function that takes a `World` and gives what happened; every world must give
+the same. Exceptions are compared by type and errno, addresses by whether they are right, since
+ports are everybody's own.
 """
 
 from __future__ import annotations

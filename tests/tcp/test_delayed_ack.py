@@ -1,4 +1,6 @@
-"""When an acknowledgment is sent: RFC 9293 section 3.8.6.3, RFC 5681 section 4.2, MUST-58 and MUST-59."""
+"""When an acknowledgment is sent: RFC 9293 section 3.8.6.3, RFC 5681 section 4.2, MUST-58 and
+MUST-59.
+"""
 
 from __future__ import annotations
 

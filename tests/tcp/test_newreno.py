@@ -1,4 +1,6 @@
-"""RFC 5681, RFC 6582 and RFC 3042: congestion control and recovery with a peer that does not use SACK."""
+"""RFC 5681, RFC 6582 and RFC 3042: congestion control and recovery with a peer that does not use
+SACK.
+"""
 
 from __future__ import annotations
 

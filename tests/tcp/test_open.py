@@ -1,4 +1,6 @@
-"""OPEN, and the handshake in each of its forms: RFC 9293 sections 3.5, 3.10.1, 3.10.7.2 and 3.10.7.3."""
+"""OPEN, and the handshake in each of its forms: RFC 9293 sections 3.5, 3.10.1, 3.10.7.2 and
+3.10.7.3.
+"""
 
 from __future__ import annotations
 

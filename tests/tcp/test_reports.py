@@ -1,4 +1,4 @@
-"""What the user is told besides data: error reports (RFC 9293 section 3.9.1.8) and STATUS (3.9.1.6)."""
+"""Reports to the user besides data: errors (RFC 9293 section 3.9.1.8) and STATUS (3.9.1.6)."""
 
 from __future__ import annotations
 

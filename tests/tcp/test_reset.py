@@ -1,4 +1,6 @@
-"""Resets, and SYNs where no SYN should be: RFC 9293 sections 3.5.2, 3.5.3 and 3.10.7, RFC 5961 sections 3 and 4."""
+"""Resets, and SYNs where no SYN should be: RFC 9293 sections 3.5.2, 3.5.3 and 3.10.7, RFC 5961
+sections 3 and 4.
+"""
 
 from __future__ import annotations
 

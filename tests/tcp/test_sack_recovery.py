@@ -1,4 +1,6 @@
-"""RFC 6675: recovery with a peer that uses SACK. RACK-TLP and PRR, which replace parts of it, are off here."""
+"""RFC 6675: recovery with a peer that uses SACK. RACK-TLP and PRR, which replace parts of it, are
+off here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""SEND, RECEIVE, ABORT and STATUS in every state: RFC 9293 sections 3.10.2, 3.10.3, 3.10.5 and 3.10.6."""
+"""SEND, RECEIVE, ABORT and STATUS in every state: RFC 9293 sections 3.10.2, 3.10.3, 3.10.5 and
+3.10.6.
+"""
 
 from __future__ import annotations
 

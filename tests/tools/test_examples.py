@@ -1,4 +1,6 @@
-"""The programs of tools/examples, each run as a newcomer runs it: copied to an empty folder, by its name."""
+"""The programs of tools/examples, each run as a newcomer runs it: copied to an empty folder, by its
+name.
+"""
 
 from __future__ import annotations
 

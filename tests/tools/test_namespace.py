@@ -1,4 +1,4 @@
-"""Why this machine lets nobody have a namespace, told with what to do about it."""
+"""The message for a machine that allows no namespaces: the reason, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: what is taken, and that what is refused names the argument and the rule."""
+"""The command line: which arguments are accepted; an error names the argument and the rule."""
 
 from __future__ import annotations
 

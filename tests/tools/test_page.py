@@ -1,4 +1,4 @@
-"""The page: what a stranger reads of the host, and what its owner can have shown."""
+"""The status page: what any client reads of the host, and what --status adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs print, and what they make of errors."""
+"""What the programs print, and how they report errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What root's program gives up: whom it becomes, and what it refuses. tests/live/test_rights.py sees it done."""
+"""The rights that the program of root gives up: the user that it becomes, and what it refuses.
+tests/live/test_rights.py sees it done.
+"""
 
 from __future__ import annotations
 

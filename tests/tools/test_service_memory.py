@@ -1,4 +1,4 @@
-"""What the services hold themselves: bounded, whatever their clients do."""
+"""The memory of the services is bounded, whatever their clients do."""
 
 from __future__ import annotations
 

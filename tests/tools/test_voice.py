@@ -1,4 +1,6 @@
-"""What is said on standard output and standard error, and that no reader can keep the program waiting."""
+"""Standard output and standard error: what is written, and that a slow reader cannot block the
+program.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UDP between sockets as BSD has it: who gets a datagram, connecting, errors, closing."""
+"""UDP with the semantics of BSD sockets: which socket gets a datagram, connect, errors, close."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A real POP3 session of October 2000, frame by frame: a client asks for its mail and finds none.
 
-The fields are those that a protocol analyser printed, in a course on networks; the bytes are put together from them by
-`build`, with nothing but struct, so that they owe nothing to the code under test. Frames 1 and 2, the ARP exchange,
-were not printed field by field.
+The fields are those that a protocol analyser printed, in a course on networks; the bytes are put
+together from them by `build`, with nothing but struct, so that they owe nothing to the code under
+test. Frames 1 and 2, the ARP exchange, were not printed field by field.
 """
 
 from __future__ import annotations

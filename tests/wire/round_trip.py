@@ -1,4 +1,5 @@
-"""A round trip for each parser: parse, then build the bytes again. For `show`, a check of the lines it gives.
+"""A round trip for each parser: parse, then build the bytes again. For `show`, a check of the lines
+it gives.
 
 Hypothesis and the fuzzer use the same functions.
 """

@@ -1,5 +1,6 @@
-"""Good packets of every kind, to be parsed, cut and bent by the tests; all made by the code under test's own builders,
-whose bytes are checked against the RFCs' in the tests of each header."""
+"""Good packets of every kind, to be parsed, cut and bent by the tests; all made by the code under
+test's own builders, whose bytes are checked against the RFCs' in the tests of each header.
+"""
 
 from __future__ import annotations
 

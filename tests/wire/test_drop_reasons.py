@@ -1,4 +1,6 @@
-"""Every reason for which a packet can be dropped is registered, with a sentence that explains it, and can happen."""
+"""Every reason for dropping a packet is registered, has a sentence that explains it, and can
+happen.
+"""
 
 from __future__ import annotations
 

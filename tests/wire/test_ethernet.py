@@ -1,4 +1,6 @@
-"""Ethernet II, IEEE 802.3 with LLC and SNAP, 802.1Q: the bytes of the standards, in both directions."""
+"""Ethernet II, IEEE 802.3 with LLC and SNAP, 802.1Q: the bytes of the standards, in both
+directions.
+"""
 
 from __future__ import annotations
 

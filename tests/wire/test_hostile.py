@@ -1,5 +1,6 @@
-"""Hostile bytes: whatever arrives, a parser returns or raises BadPacket for a registered reason, and nothing else; what
-it returns builds the same bytes again."""
+"""Hostile bytes: whatever arrives, a parser returns or raises BadPacket for a registered reason,
+and nothing else; what it returns builds the same bytes again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registries: what a reference card of 2011 lists is all there, under today's names."""
+"""The registries have every number of a reference card of 2011, under today's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Eighteen real frames: the parsers find the printed fields, and the builders make the printed bytes of them."""
+"""Eighteen real frames: the parsers find the printed fields, and the builders make the printed
+bytes of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read: one line per layer, in the RFCs' names."""
+"""`stack.show`: one line for each layer, in the words of the RFCs."""
 
 from __future__ import annotations
 
