@@ -1,13 +1,13 @@
 """A wire that loses, delays and reorders frames: TCP sends again what is lost, and all data arrives.
-Run it as any user: python bad_wire.py. The clock is virtual, so seconds on the wire pass at once."""
+Run it as any user: python bad_wire.py. Its clock is virtual, and its seed makes each run the same."""
 
 import stack
 import trio.testing
 
 
 async def main() -> None:
-    ethernet = stack.Ethernet()
-    wire = stack.Impaired(ethernet.attach(), seed=1, loss=0.05, reorder=0.02, delay_s=0.02)
+    ethernet = stack.Ethernet(seed=1)
+    wire = stack.Impaired(ethernet.attach(), loss=0.05, reorder=0.02, delay_s=0.02)
     async with (
         stack.open_host(wire, address="10.9.0.1/24", acd="off") as sender,
         stack.open_host(ethernet.attach(), address="10.9.0.2/24", acd="off") as receiver,

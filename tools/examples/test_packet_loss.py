@@ -13,8 +13,8 @@ async def shout(stream: trio.SocketStream) -> None:
 
 @pytest.mark.trio
 async def test_the_answer_is_whole(autojump_clock: trio.testing.MockClock) -> None:
-    ethernet = stack.Ethernet()
-    wire = stack.Impaired(ethernet.attach(), loss=0.1, seed=1)
+    ethernet = stack.Ethernet(seed=1)  # each run loses the same frames
+    wire = stack.Impaired(ethernet.attach(), loss=0.1)
     server_host = stack.open_host(wire, address="10.9.0.1/24", acd="off")
     client_host = stack.open_host(ethernet.attach(), address="10.9.0.2/24", acd="off")
     with trio.fail_after(60):
