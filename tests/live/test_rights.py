@@ -90,7 +90,7 @@ def test_from_a_checkout_that_root_alone_may_read_everything_works_to_the_end(
     furnish(checkout)
     script, code = checkout / "scripts" / "run", checkout / "stack" / "internet" / "icmp.py"
     script.write_text(script.read_text().replace("-I -m tapstack up", "-I -X importtime -m tapstack up"))
-    clause = '"""RFC 1122 section 3.2.2.8."""\n'
+    clause = '"""Answer a Timestamp request (RFC 1122 section 3.2.2.8)."""\n'
     assert clause in code.read_text()
     code.write_text(code.read_text().replace(clause, f'{clause}        raise RuntimeError("a bug")\n'))
     lan = Lan(namespace)
