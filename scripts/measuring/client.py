@@ -181,7 +181,7 @@ def wait(seconds: float, ports: Ports) -> float:
                     return 1.0
         except OSError:
             time.sleep(0.05)
-    raise SystemExit("nobody answers on port 7")
+    raise SystemExit("no answer on port 7")
 
 
 TESTS: dict[str, Callable[[float, Ports], float]] = {

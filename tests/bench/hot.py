@@ -4,8 +4,8 @@ usage: pytest tests/bench/hot.py
 
 The ordinary run of the tests leaves this file out, since its name does not begin with test_.
 Nothing is asserted of the times. The budget behind a benchmark's name is what the function may cost
-on a quiet machine of two 3 GHz cores, with what it calls; who goes beyond it has a reason, and
-writes it down.
+on a quiet machine of two 3 GHz cores, with what it calls. A change that takes more
+needs a reason, which stands beside the budget.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Server:
     authoritative: a DHCPREQUEST for an unknown address is refused, not ignored.
     twist: changes any answer before it is sent; what it returns instead of a message is sent as it is.
 
-    `leases` is client identifier to address, `declined` the addresses that somebody else has, `log` a line for each
+    `leases` is client identifier to address, `declined` the addresses that another host has, `log` a line for each
     message: "DISCOVER", "OFFER 10.9.0.50", "RELEASE 10.9.0.50".
     """
 

@@ -79,15 +79,15 @@ def test_no_route_leads_over_ourselves() -> None:
     assert made.routes == (Route(DEFAULT, SERVER),)
 
 
-@pytest.mark.parametrize("nobody", ["10.9.0.0", "10.9.0.255"])
-def test_no_route_leads_over_everybody(nobody: str) -> None:
+@pytest.mark.parametrize("no_host", ["10.9.0.0", "10.9.0.255"])
+def test_no_route_leads_over_everybody(no_host: str) -> None:
     """What it carried would be broadcast."""
-    made, _ = lease({dhcp.ROUTER: addresses(nobody)})
+    made, _ = lease({dhcp.ROUTER: addresses(no_host)})
     assert made.routes == ()
-    made, _ = lease({dhcp.CLASSLESS_STATIC_ROUTE: bytes(1) + addresses(nobody)})
+    made, _ = lease({dhcp.CLASSLESS_STATIC_ROUTE: bytes(1) + addresses(no_host)})
     assert made.routes == ()
     made, _ = lease({dhcp.ROUTER: addresses("10.9.0.51"), dhcp.SUBNET_MASK: addresses("255.255.255.254")})
-    assert made.routes == (Route(DEFAULT, parse_ipv4("10.9.0.51")),)  # RFC 3021: two hosts, nobody else
+    assert made.routes == (Route(DEFAULT, parse_ipv4("10.9.0.51")),)  # RFC 3021: two hosts and no others
 
 
 @rfc("2131-4.4.5-a", "2131-4.4.5-g")

@@ -176,6 +176,6 @@ def test_a_message_that_is_dropped_can_be_watched() -> None:
     event, fields = world.trace[-1]
     assert (event, fields["reason"]) == ("drop", "dhcp_no_server")
     assert isinstance(fields["message"], DhcpMessage)
-    world.client.trace = None  # and nobody has to
+    world.client.trace = None  # and it works without an observer
     world.sends(dhcp.OFFER, {dhcp.SERVER_IDENTIFIER: None})
     assert world.counters["dhcp_no_server"] == 2

@@ -25,7 +25,7 @@ US, SECOND, PEER = parse_ipv4("10.0.0.1"), parse_ipv4("10.0.0.3"), parse_ipv4("1
 
 
 class World:
-    """A host of ours, another one, and somebody who listens."""
+    """A host of ours, another host, and a station that records all frames."""
 
     def __init__(self, seed: int = 7) -> None:
         self.network = Network(seed)
@@ -412,15 +412,15 @@ def test_the_other_addresses_of_an_interface_are_left_alone(world: World) -> Non
 def test_what_waits_for_arp_is_not_sent_from_an_address_that_has_gone(world: World) -> None:
     world.attach()
     world.add("10.0.0.3/24", "off")
-    nobody = parse_ipv4("10.0.0.77")
+    no_host = parse_ipv4("10.0.0.77")
     end = world.machine.udp(9)
     for source in (US, SECOND):
-        end.send_to(b"x", (nobody, 9), world.network.now, source)
+        end.send_to(b"x", (no_host, 9), world.network.now, source)
     assert world.host.neighbors()[0].waiting == 2
     world.remove(US)
     assert world.host.neighbors()[0].waiting == 1
     station = RawStation(world.network, world.ethernet, "10.0.0.77")
-    station.says_arp(REPLY, nobody, SECOND, world.interface.mac or b"")
+    station.says_arp(REPLY, no_host, SECOND, world.interface.mac or b"")
     world.run(1.0)
     assert [ip.source for ip, _ in station.packets()] == [SECOND]
     assert world.host.tables()["neighbor_queue_bytes"] == 0

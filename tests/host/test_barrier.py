@@ -288,7 +288,7 @@ def test_one_of_the_other_deadlines_that_raises_does_not_keep_the_next_from_its_
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.there.host.ip, "on_deadline", bug)
-    failed = world.there.ping("10.0.0.99")  # nobody: ARP's deadline comes
+    failed = world.there.ping("10.0.0.99")  # no such host: ARP's deadline comes
     world.network.run(lambda: bool(failed), for_s=10.0)
     assert world.failures >= 1
     assert world.echo_works()

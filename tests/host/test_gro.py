@@ -32,7 +32,7 @@ COUNT = 12
 
 @dataclass(frozen=True)
 class Piece:
-    """A segment of the peer's: where its text begins in his stream, and what is odd about it."""
+    """A segment of the peer's: where its text begins in the stream, and what is odd about it."""
 
     offset: int
     length: int = MSS
@@ -49,7 +49,7 @@ class Piece:
 
 
 class Twin(DirectHost):
-    """A host with a connection from the peer, by whom a batch of frames comes in."""
+    """A host with a connection from the peer, which sends batches of frames."""
 
     def __init__(self, prediction: bool, iss: int, stamped: bool) -> None:
         config = replace(Config(), tcp=TcpConfig(prediction=prediction))

@@ -125,7 +125,9 @@ def test_a_broken_tcp_checksum_is_found_on_the_short_way_too(world: World) -> No
         host.frame(world.interface, network.now, memoryview(frame))
         frame[at] ^= 0x10
     host.batch_end(network.now)
-    assert world.counters["tcp_bad_checksum"] == int.from_bytes(frame[16:18], "big") - 20  # padding is nobody's
+    assert (
+        world.counters["tcp_bad_checksum"] == int.from_bytes(frame[16:18], "big") - 20
+    )  # padding is not part of the packet
     assert world.counters["tcp_unacceptable"] == len(frame) - 14 - int.from_bytes(frame[16:18], "big")
 
 

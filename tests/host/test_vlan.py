@@ -246,7 +246,7 @@ def test_a_tag_never_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None
 
 @rfc("vlan-2")
 def test_a_frame_of_another_vlan_is_shown_as_what_it_is() -> None:
-    """Who watches sees the tag, and whose tag it is."""
+    """An observer sees the tag, and the host that it comes from."""
     tags = (VlanTag(7, 3, True, ETHERTYPE_SERVICE_VLAN), VlanTag(0xFFF))
     header = EthernetHeader(MAC_BROADCAST, b"\x02\0\0\0\0\x66", ETHERTYPE_ARP, tags)
     assert show(header.build() + claims(US, b"\x02\0\0\0\0\x66")[0])[0] == (

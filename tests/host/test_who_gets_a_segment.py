@@ -144,7 +144,7 @@ def test_a_local_address_binds_passive_and_active_opens(world: World) -> None:
     listener = world.machine.host.listen((parse_ipv4(SECOND), 7), 5, world.network.now)
     world.station.says_tcp(FIRST, (5000, 7), SYN)
     [refused] = world.hears()
-    assert refused.tcp.flags & SYN == 0  # a reset: nobody listens there
+    assert refused.tcp.flags & SYN == 0  # a reset: there is no listener
     world.station.says_tcp(SECOND, (5000, 7), SYN)
     [taken] = world.hears()
     assert taken.tcp.flags == SYN | ACK

@@ -339,7 +339,7 @@ __all__ = [
 
 
 class Listening:
-    """The user of a path, who takes note of what he is told."""
+    """The user of a path, which records what it is told."""
 
     def __init__(self) -> None:
         self.failures: list[int] = []

@@ -282,7 +282,7 @@ def test_a_miss_makes_no_icmp_unreachable() -> None:
     errors = user.failures
     send(station, path)
     station.at(1.5)
-    assert errors == []  # nobody is told anything before ARP itself has failed
+    assert errors == []  # no user is told before ARP itself has failed
     station.at(10.0)
     assert errors == [errno.EHOSTUNREACH]
     assert {frame[12:14] for frame in station.frames()} == {b"\x08\x06"}

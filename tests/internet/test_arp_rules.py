@@ -132,11 +132,11 @@ def test_no_datagram_on_ethernet_is_longer_than_1500_octets() -> None:
     assert max(map(len, frames)) == 14 + 1500
 
 
-# --- who is kept when the cache is full
+# --- which entries are kept when the cache is full
 
 
 def full_of(station: Station, used: bool) -> None:
-    """A flood of senders that answer ARP, and to whom we answer."""
+    """A flood of senders that answer ARP, and that we answer."""
     for number in range(200):
         address = bytes((10, 9, 4 + number // 200, 1 + number % 200))
         station.arp(REQUEST, OTHER_MAC, address, US)

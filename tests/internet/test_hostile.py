@@ -146,7 +146,7 @@ def test_no_sequence_of_arp_packets_confuses_the_cache(
         assert cache.deadline > made.now or cache.deadline == float("inf")
         assert cache.waiting_bytes >= 0
     made.at(1000.0)
-    assert len(made.eth.cache) == 0, "what nobody uses is forgotten"
+    assert len(made.eth.cache) == 0, "unused entries are forgotten"
     assert made.eth.cache.waiting_bytes == 0
     assert made.eth.cache.deadline == float("inf")
 

@@ -31,7 +31,7 @@ from tests.internet.errors import Errors, quote
 from tests.internet.station import FAR, OTHER, OTHER_MAC, PEER, REQUEST, SUBNET_BROADCAST, US, Station
 from tests.requirements import rfc
 
-PROTOCOL = 99  # nobody handles it
+PROTOCOL = 99  # without a handler
 TCP = 6
 
 

@@ -27,7 +27,7 @@ from tests.internet.station import (
 )
 from tests.requirements import rfc
 
-TCP, PROTOCOL = 6, 99  # nobody handles 99
+TCP, PROTOCOL = 6, 99  # 99 has no handler
 
 
 def configured(**numbers: object) -> Station:

@@ -196,7 +196,7 @@ def test_the_file_trails_the_link_by_a_deadline_at_most(path: Path) -> None:
     assert packets(path.read_bytes()) == []
     link.write([b"one"], 5.0)
     assert link.deadline == 5.0 + FLUSH_S
-    assert wakes.count == 1, "whoever sleeps until the deadline must hear that there is one"
+    assert wakes.count == 1, "the task that sleeps until the deadline must be told of it"
     link.write([b"two"], 5.05)
     assert link.deadline == 5.0 + FLUSH_S
     assert wakes.count == 1
@@ -204,7 +204,7 @@ def test_the_file_trails_the_link_by_a_deadline_at_most(path: Path) -> None:
     assert packets(path.read_bytes()) == []
     link.poll(5.0 + FLUSH_S)
     assert [data for _, _, data, _, _ in packets(path.read_bytes())] == [b"one", b"two"]
-    assert link.deadline == math.inf, "an idle link wakes nobody"
+    assert link.deadline == math.inf, "an idle link causes no wake"
     link.close()
 
 
@@ -277,7 +277,7 @@ def test_a_file_that_cannot_be_made_is_an_error_of_open(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["pipe", "pipe with a reader", "device"])
 def test_what_is_no_regular_file_is_refused_at_once(path: Path, kind: str) -> None:
-    """A pipe nobody reads would keep whoever opens it, and one that is read slowly whoever writes to it."""
+    """Opening a pipe without a reader would block, and so would writing to one that is read slowly."""
     if kind == "device":
         path = Path("/dev/null")
     else:

@@ -107,7 +107,7 @@ def test_closing(make: Callable[[Path], Ends], tmp_path: Path) -> None:
         two.poll(1.0)
         assert two.fileno() == -1
         assert two.deadline == math.inf
-    assert one.write([udp_frame(b"x" * 40)], 2.0)  # the wire is there, but nobody listens
+    assert one.write([udp_frame(b"x" * 40)], 2.0)  # the wire is there, but the other end is closed
 
 
 @ALL

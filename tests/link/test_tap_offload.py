@@ -27,7 +27,7 @@ SUPER = virtio.tcp_header(34, 32, 1448)
 
 def opened(offload: bool | str = True) -> Tap:
     tap = Tap("tap7", offload=offload)
-    assert tap.offload == NO_OFFLOAD, "nobody knows yet"
+    assert tap.offload == NO_OFFLOAD, "not known yet"
     tap.open(Wakes())
     return tap
 

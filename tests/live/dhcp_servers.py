@@ -36,8 +36,8 @@ RELAYED = "10.8.0.1"  # the server's address where a relay stands between us and
 class Pool:
     """What a server is told to lease: addresses of 10.9.0.0/24 and times in seconds. `more` is in its own language.
 
-    `closed` is a range that was leased once: isc-dhcp-server and kea say no to who asks for an address of it, and
-    nothing to who asks for one they have never heard of.
+    `closed` is a range that was leased once: isc-dhcp-server and kea refuse a request for an address in it, and
+    do not answer one for an address that they do not know.
     """
 
     first: str = "10.9.0.50"
@@ -249,7 +249,7 @@ class Udhcpd(Server):
 
     def logs(self, message: str, mac: bytes, address: str | None = None) -> None:
         if message in ("release", "decline"):
-            station = mac if message == "release" else bytes(6)  # nobody's: it is kept from everybody for a while
+            station = mac if message == "release" else bytes(6)  # without a client: it is not leased for a while
             self.leased_until(address, station, released=message == "release")
         else:
             super().logs(message, mac, address)

@@ -410,7 +410,7 @@ def test_sigterm_ends_the_command_and_the_lab(open_folder: Path) -> None:
 
 
 def test_a_lab_that_is_killed_takes_the_command_with_it(open_folder: Path) -> None:
-    """A lab's command without its host is in a network where nothing answers; and an empty log helps nobody."""
+    """A lab's command without its host is in a network where nothing answers; and an empty log is of no use."""
 
     def runs(process: int) -> bool:
         try:
@@ -450,7 +450,7 @@ def test_the_keyboard_belongs_to_the_command() -> None:
         screen.type("exit 3\n")
         assert program.wait(20) == 3
     finally:
-        os.close(master)  # which hangs up on whoever is left
+        os.close(master)  # which hangs up on the programs that are left
         program.wait(20)
 
 

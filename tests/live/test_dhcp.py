@@ -45,7 +45,7 @@ def test_lease(lan: Lan, server: Server, wire: Wire) -> None:
 
 
 def test_renewal_and_rebinding(lan: Lan, server: Server, wire: Wire) -> None:
-    """At T1 the server alone is asked. Then it is gone, and who hears of the lease at T2 is at another address."""
+    """At T1 the client asks its server. Then that is gone, and at T2 a server at another address answers."""
     server.start(SHORT)
     with Ours(lan) as ours:
         first = ours.leased()

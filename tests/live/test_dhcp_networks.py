@@ -81,7 +81,7 @@ EVERYTHING = {
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_what_a_server_tells_takes_effect(lan: Lan, tmp_path: Path, name: str) -> None:
-    """Classless routes instead of the router, the MTU, names and servers, and an option that nobody has heard of."""
+    """Classless routes instead of the router, the MTU, names and servers, and an unknown option."""
     with SERVERS[name](lan.namespace, tmp_path) as server:
         server.start(Pool(router="10.9.0.254", more=EVERYTHING[name]))
         with Ours(lan, config=configured(parameters=(*stack.Config().dhcp.parameters, UNHEARD_OF))) as ours:

@@ -143,7 +143,7 @@ def test_we_ask_arp_first_and_then_send_one_syn(namespace: Namespace, tmp_path: 
             (await host.open_tcp_stream(THEIRS, 8000)).socket.close()
 
         on_tap(namespace, main, through=lambda tap: stack.Capture(tap, capture))
-    ours = f"eth.src != {fields(capture, 'tcp.flags == 0x12', 'eth.src')[0]}"  # who answered the SYN is the kernel
+    ours = f"eth.src != {fields(capture, 'tcp.flags == 0x12', 'eth.src')[0]}"  # the kernel has answered the SYN
     sent = fields(capture, ours, "arp.opcode", "arp.dst.proto_ipv4", "tcp.flags")
     requests = [number for number, line in enumerate(sent) if line.startswith(f"1\t{THEIRS}\t")]
     syns = [number for number, line in enumerate(sent) if line == "\t\t0x0002"]

@@ -105,7 +105,7 @@ def ours(cell: Cell, flows: int, seed: int) -> float:
         async with host_on(wire, namespace) as host, trio.open_nursery() as nursery:
             with sink(namespace, flows) as receiver:
                 streams = [await host.open_tcp_stream(THEIRS, PORT) for _ in range(flows)]
-                for stream in streams:  # all together, as the kernel's: until then nobody reads
+                for stream in streams:  # all together, as the kernel's: until then none is read
                     nursery.start_soon(flow, stream)
                 measured = await trio.to_thread.run_sync(result, receiver)
                 nursery.cancel_scope.cancel()

@@ -82,7 +82,7 @@ def talk(namespace: Namespace, address: str) -> None:
 def test_from_a_checkout_that_root_alone_may_read_everything_works_to_the_end(
     namespace: Namespace, closed: Path, shared: Path
 ) -> None:
-    """All services, a lease renewal, a bug and the end, as the user `nobody`, who can open none of those files."""
+    """All services, a lease renewal, a bug and the end, as the user `nobody`, which can open none of those files."""
     need("dhcpd", "ping", "tshark")
     checkout, lease, capture = closed / "checkout", closed / "lease", closed / "all.pcapng"
     checkout.mkdir()

@@ -282,7 +282,7 @@ def test_an_interface_that_is_deleted_ends_the_link(tap: Tap) -> None:
     poll = select.epoll()
     poll.register(tap.fileno(), select.EPOLLIN)
     ip("link", "del", "tapt")
-    assert poll.poll(5.0), "whoever waits for frames is told"
+    assert poll.poll(5.0), "a reader that waits for frames is told"
     poll.close()
     for _ in range(2):
         with pytest.raises(OSError, match="tapt is gone") as caught:

@@ -115,7 +115,7 @@ class Network:
 
 
 class Attachment:
-    """A link in a machine, and whether somebody is on the way to read it."""
+    """A link in a machine, and whether its frames are about to be read."""
 
     def __init__(self, machine: Machine, link: Link) -> None:
         self.machine = machine

@@ -79,7 +79,7 @@ class World:
         return Exchange(self.here, self.here.connect(THERE, 7), bytes(up)), served
 
     def forge(self, victim: Machine, about: str) -> None:
-        """A reply nobody asked for: `about` is at the forger's station."""
+        """An unsolicited reply: `about` is at the forger's station."""
         target = victim.host.interfaces()[0]
         mac = bytes.fromhex((target.mac or "").replace(":", ""))
         self.forger.says_arp(REPLY, parse_ipv4(about), parse_ipv4(target.addresses[0].split("/")[0]), mac)
@@ -101,7 +101,7 @@ def add(found: list[bytes], frame: bytes) -> bool:
 
 
 def check_heals(world: World, client: Exchange, served: list[Exchange], up: int, down: int) -> None:
-    """The wrong entries are right again soon after somebody came to R1, and the transfer ends well."""
+    """The wrong entries are right again soon after a connection came to R1, and the transfer ends well."""
     poisoned_at = world.network.now
     assert not world.healthy()
     world.network.run(world.healthy, for_s=30.0)

@@ -36,7 +36,7 @@ def ends(network: Network, connection: Connection, for_s: float) -> tuple[str, f
     told: list[float] = []
     connection.on_readable = lambda: told.append(network.now)
     network.run(lambda: connection.state is State.CLOSED, for_s=for_s)
-    assert told or network.now == began  # whoever waits is woken
+    assert told or network.now == began  # the call that waits is woken
     with pytest.raises(OSError) as caught:
         connection.send(b"x", network.now)
     return errno.errorcode[caught.value.errno or 0], network.now - began
@@ -254,7 +254,7 @@ def test_the_same_port_again_while_the_server_is_in_time_wait() -> None:
 
 
 def old_duplicate(here: Machine, server: Connection, now: float) -> None:
-    """A SYN that the client might have sent once, from whose port now nobody would."""
+    """A SYN that the client might have sent once, from a port that it no longer uses."""
     (source, port), (destination, listening) = server.remote, server.local
     header = TcpHeader(port, listening, add(server.rcv_nxt, 1000), 0, SYN, 0xFFFF)
     raw = build_segment(header, b"", pseudo_sum(source, destination, PROTO_TCP, HEADER_LENGTH))

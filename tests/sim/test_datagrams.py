@@ -111,7 +111,7 @@ def test_a_port_where_nobody_is_refuses_a_connected_endpoint() -> None:
     with pytest.raises(OSError) as caught:
         connected.receive()
     assert caught.value.errno == errno.ECONNREFUSED
-    assert other.error == 0  # it could not tell whom the error is about
+    assert other.error == 0  # it could not tell which datagram the error is about
     connected.send(b"again", network.now)  # the error is told once; then it is tried again
     network.run(for_s=1.0)
     with pytest.raises(OSError) as caught:

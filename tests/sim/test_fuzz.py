@@ -50,7 +50,7 @@ class World:
         self.bystander = self.honest.connect(US, 7, **KEEPALIVE)
         self.network.run(lambda: self.bystander.synchronized)
         self.network.run(for_s=1.0)
-        self.heard()  # nobody shall know the bystander's numbers
+        self.heard()  # the bystander's numbers must stay unknown
         self.frames = self._everyday_life()
 
     def _machine(self, number: int) -> Machine:

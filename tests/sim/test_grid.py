@@ -72,7 +72,7 @@ def test_random_losses_cost_no_more_than_they_must(cell: Cell, for_s: float) -> 
 
 
 def test_heavy_losses_leave_steady_progress(cell: Cell, for_s: float) -> None:
-    """No formula, but whoever waits sees that something comes."""
+    """There is no formula for these; a program that waits sees some progress."""
     for seed in SEEDS:
         world = Bottleneck(cell, seed)
         world.start()

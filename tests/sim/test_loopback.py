@@ -19,7 +19,7 @@ OURSELVES = ["127.0.0.1", "127.1.2.3", "10.0.0.1", "10.0.1.1"]
 
 
 class World:
-    """One host with two links, and somebody who would hear it if anything left it."""
+    """One host with two links, and a station on each that would receive any frame that left it."""
 
     def __init__(self) -> None:
         self.network = Network(8)

@@ -37,7 +37,7 @@ class World:
         self.server = Server(self.host, 7, Echo)
         self.station = RawStation(self.network, self.ethernet)
         hosts = parse_ipv4(US), parse_ipv4(OTHER)
-        self.station.owns = lambda address: address not in hosts  # whoever else is answered, it is here
+        self.station.owns = lambda address: address not in hosts  # it answers for all other addresses
         self.station.asks(US)
         self.network.run(for_s=1.0)
 
@@ -78,7 +78,7 @@ def land(world: World) -> None:
 
 
 def datagram(source: str, destination: str, *, broadcast_frame: bool = False) -> Callable[[World], None]:
-    """To a port where nobody is: an answer would be an ICMP error."""
+    """To a port without a socket: an answer would be an ICMP error."""
 
     def say(world: World) -> None:
         origin = parse_ipv4(source)
@@ -193,7 +193,7 @@ def test_the_same_from_an_honest_host_is_answered(world: World) -> None:
 
 
 def test_errors_are_rationed(world: World) -> None:
-    """1,000 datagrams for nobody: a burst of errors, then so many a second; and another peer has its own ration."""
+    """1,000 datagrams to a closed port: a burst of errors, then a fixed rate; another peer has a limit of its own."""
     for _ in range(500):
         datagram("10.0.0.66", US)(world)
         datagram("10.0.0.67", US)(world)

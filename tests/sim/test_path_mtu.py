@@ -26,7 +26,7 @@ MSS_1460 = bytes((2, 4, 5, 180))
 
 
 class World:
-    """A host, and a station that is its router and the servers behind it. `narrow` is the MTU of his other link."""
+    """A host, and a station that is its router and the servers behind it. `narrow` is the MTU of its other link."""
 
     def __init__(self) -> None:
         self.network = Network(1)

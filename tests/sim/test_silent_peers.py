@@ -110,12 +110,12 @@ def test_a_thousand_silent_peers_are_all_given_up(
     assert tables["deadlines"] == tables["local_ports"] == tables["paths"] == 0
     for port in ports:
         host.host.bind_tcp((ANY, port))
-    # Nobody was a nuisance meanwhile: some twenty segments each, retransmissions and the reset at the end included.
+    # No connection sent much meanwhile: some twenty segments each, retransmissions and the reset at the end included.
     assert host.host.counters["tcpOutSegs"] < 20 * COUNT
 
 
 def test_a_zero_window_that_is_kept_open_by_the_user_is_not_given_up() -> None:
-    """MUST-37: as long as probes are answered the connection lives, while somebody wants it."""
+    """MUST-37: as long as probes are answered the connection lives, while its user wants it."""
     network = Network(6)
     ethernet = Ethernet()
     host = network.machine("host")

@@ -90,7 +90,7 @@ def test_after_closes_and_a_zero_window_no_expired_deadline_stays_armed() -> Non
     network.run(lambda: listener.readable)
     reader = listener.accept()
     assert reader is not None
-    network.run(for_s=120.0)  # nobody reads: the window closes, and probes go out
+    network.run(for_s=120.0)  # the user does not read: the window closes, and probes go out
     assert client.connection.snd_wnd == 0
     assert client.connection.persist_backoff > 3
     server.programs.append(Exchange(there, reader))
@@ -119,7 +119,7 @@ def test_idle_hosts_have_nothing_to_wake_up_for() -> None:
 
 
 def test_a_thousand_connections_at_once_all_come_about() -> None:
-    """More than the SYN queue holds, all in the same moment: nobody is refused, reset or forgotten."""
+    """More than the SYN queue holds, all in the same moment: none is refused, reset or forgotten."""
     network, here, there = pair(4)
     server = Server(there, 7, backlog=2000)
     clients = [Exchange(here, here.connect("10.0.0.2", 7), b"hello") for _ in range(900)]

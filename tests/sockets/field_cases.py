@@ -50,7 +50,7 @@ async def a_reset_before_accept(w: World) -> Any:
 
 
 async def a_reset_leaves_its_place_in_the_accept_queue(w: World) -> Any:
-    """The one who waits behind it is let in as soon as it has been accepted."""
+    """The connection that waits behind it is let in as soon as it has been accepted."""
     with await w.listening(0) as listener:
         first = w.client()
         await first.connect(listener.getsockname())

@@ -134,7 +134,7 @@ async def client(
     trace: Trace | None = None,
     **options: Any,
 ) -> AsyncIterator[Host]:
-    """A host that gets its address from whoever serves; its failures end the test."""
+    """A host that gets its address by DHCP; its failures end the test."""
     async with open_host(
         link,
         address="dhcp",

@@ -98,7 +98,7 @@ async def test_a_host_that_defends_its_address_names_the_station_that_claims_it(
 
 
 def claim(spy: EthernetPort, address: str) -> None:
-    """Somebody says that it has the address."""
+    """Another station says that it has the address."""
     ip = parse_ipv4(address)
     packet = ArpPacket(REQUEST, SPY, ip, bytes(6), ip).build()
     assert spy.write([ethernet_ii(MAC_BROADCAST, SPY, ETHERTYPE_ARP), packet], trio.current_time())
@@ -210,7 +210,7 @@ async def test_neighbours_and_proxies_are_set_by_the_user() -> None:
         alice.add_neighbor(link, BOB, there.mac)
         [known] = alice.neighbors()
         assert (known.address, known.mac, known.state) == (BOB, there.mac, "permanent")
-        alice.add_neighbor(link, BOB, "02:00:00:00:00:77")  # nobody
+        alice.add_neighbor(link, BOB, "02:00:00:00:00:77")  # no such station
         with pytest.raises(TimeoutError):
             await alice.ping(BOB, timeout_s=3)
         alice.remove_neighbor(link, BOB)

@@ -110,7 +110,7 @@ async def test_a_buffer_is_not_locked_while_its_reader_waits() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
             await wait_all_tasks_blocked()
-            buffer += b"....."  # BufferError if somebody held a view of it
+            buffer += b"....."  # BufferError if a view of it were still held
             await server.send_all(b"six!!!")
         assert got == [6]
         assert buffer == b"six!!!..."

@@ -409,7 +409,7 @@ async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) 
 
 @virtual
 async def test_a_client_that_fails_with_a_question_begins_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address was given by hand: nobody wants another one."""
+    """The address was given by hand: no other one is asked for."""
     ethernet = Ethernet()
     reports: list[str] = []
     async with serving(ethernet, Server(silent=(8,))) as there:

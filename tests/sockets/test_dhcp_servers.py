@@ -93,7 +93,7 @@ def other_options(changes: dict[int, bytes | None]) -> Callable[[DhcpMessage], l
 
 
 def refused_by_another(answer: DhcpMessage) -> list[bytes]:
-    """A DHCPNAK of a server that nobody has asked."""
+    """A DHCPNAK of a server that was not asked."""
     if answer.message_type != dhcp.ACK:
         return []
     return [with_options(answer, {dhcp.MESSAGE_TYPE: b"\x06", dhcp.SERVER_IDENTIFIER: b"\x0a\x09\x00\x63"}).build()]

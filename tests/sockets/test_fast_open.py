@@ -42,7 +42,7 @@ async def serve(host: Host, *, task_status: Any) -> None:
 
 @asynccontextmanager
 async def served(config: Config | None = None, *, cut: Cut | None = None) -> AsyncIterator[tuple[Host, Host]]:
-    """ALICE, and BOB, who answers."""
+    """ALICE, and BOB, the server."""
     async with two_hosts(config, cut=cut) as (alice, bob), trio.open_nursery() as nursery:
         await nursery.start(serve, bob)
         yield alice, bob

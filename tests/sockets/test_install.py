@@ -156,7 +156,7 @@ async def test_kinds_may_carry_the_kernels_flags() -> None:
 
 
 class Names(trio.abc.HostnameResolver):
-    """A resolver that somebody else has set before."""
+    """A resolver that another library has set before."""
 
     def __init__(self) -> None:
         self.asked: list[bytes | None] = []

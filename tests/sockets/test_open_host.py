@@ -87,7 +87,7 @@ async def test_the_programs_own_exceptions_come_out_as_they_are() -> None:
 
 @virtual
 async def test_a_failing_link_ends_the_program_with_its_error() -> None:
-    """What is no OSError is a bug in the link, and nobody may go on as if the host were alive."""
+    """What is no OSError is a bug in the link, and the program must not go on as if the host were running."""
     ethernet = Ethernet()
     link = ethernet.attach()
 

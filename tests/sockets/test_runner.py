@@ -273,7 +273,7 @@ def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_
                     assert not link.is_open
                     assert alice.interfaces() == []
                     theirs.send(b"for nobody")
-                    # Nobody waits for the descriptor any more: it may be waited for by others.
+                    # No task waits for the descriptor any more: it may be waited for by others.
                     await trio.lowlevel.wait_readable(ours)
                     assert ours.recv(100) == b"for nobody"
 

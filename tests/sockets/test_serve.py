@@ -96,7 +96,7 @@ async def test_handlers_run_in_the_nursery_that_is_given() -> None:
 
 @virtual
 async def test_a_nursery_that_takes_no_more_handlers_ends_the_server() -> None:
-    """As in trio's own: RuntimeError is the server's, and neither the host's nor nobody's."""
+    """As in trio's own: RuntimeError comes out of the server; it does not end the host, and is not lost."""
     async with two_hosts() as (alice, bob):
         listeners = await bob.open_tcp_listeners(7)
 

@@ -94,7 +94,7 @@ async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_te
         trio.lowlevel.remove_instrument(steps)
         assert steps.count <= 2  # the sleeper's own
         async with host_on(ethernet.attach(), f"{CAROL}/24", seed=3) as carol:
-            await bob.ping(ALICE)  # bob knows her: his request is no ARP packet, so she learns nothing by it
+            await bob.ping(ALICE)  # bob has her in its cache and sends no ARP packet that alice could learn from
             await carol.ping(ALICE)
         assert CAROL in known(alice)
 

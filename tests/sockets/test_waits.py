@@ -34,7 +34,7 @@ from tests.sockets.hosts import (
 
 @dataclass
 class Scene:
-    """ALICE waits; what she waits with and who can end it."""
+    """ALICE waits: the sockets that take part, and what can end the wait."""
 
     alice: Host
     bob: Host

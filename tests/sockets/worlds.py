@@ -27,7 +27,7 @@ STREAM, DATAGRAM = stdlib.SOCK_STREAM, stdlib.SOCK_DGRAM
 
 @dataclass(frozen=True)
 class World:
-    """Where a case runs: sockets of a client and of a server that has `address`; `refused` is a port nobody has."""
+    """Where a case runs: sockets of a client and of a server at `address`; `refused` is a port without a listener."""
 
     client: Callable[..., SocketType]
     server: Callable[..., SocketType]
@@ -120,7 +120,7 @@ def describe(error: Exception) -> tuple[str, ...]:
 def run_in_the_kernel(function: Callable[[World], Awaitable[Any]]) -> Any:
     async def main() -> Any:
         with stdlib.socket() as probe, stdlib.socket(type=DATAGRAM) as datagram_probe:
-            probe.bind(("127.0.0.1", 0))  # taken, and nobody listens: whoever asks is refused
+            probe.bind(("127.0.0.1", 0))  # taken without a listener: connecting is refused
             port = probe.getsockname()[1]
             datagram_probe.bind(("127.0.0.1", port))
             datagram_probe.connect(("127.0.0.1", 1))

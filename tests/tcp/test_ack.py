@@ -41,7 +41,7 @@ def test_an_ack_takes_what_it_covers_off_the_queue() -> None:
 
 
 def test_the_way_to_the_peer_is_confirmed_by_what_it_acknowledges() -> None:
-    """So that ARP keeps a neighbour to whom data gets through (RFC 1122 section 3.3.1.4: positive advice)."""
+    """So that ARP keeps a neighbour that data gets through to (RFC 1122 section 3.3.1.4: positive advice)."""
     conn, peer = established()
     path = conn.path
     assert isinstance(path, Wire)

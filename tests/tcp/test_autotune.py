@@ -55,7 +55,7 @@ def test_a_slow_trickle_is_no_reason_either() -> None:
 
 
 def test_on_a_short_path_the_reader_makes_a_round_trip_long() -> None:
-    """0.2 ms there and back, but the reader has other things to do, and has his turn every 5 ms."""
+    """0.2 ms there and back, but the reader has other things to do, and reads every 5 ms."""
     conn, peer = tuned()
     conn.rtt.srtt_s = 0.0002
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""An attacker off the path who guesses numbers: RFC 5961, all three of its mitigations at once."""
+"""An attacker off the path, which guesses numbers: RFC 5961, all three of its mitigations at once."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def test_a_second_fin_changes_nothing(state: State) -> None:
 
 
 def test_the_fin_again_is_answered_however_often_it_comes() -> None:
-    """Its sender waits for the answer, so the limit on challenge ACKs is not for him."""
+    """Its sender waits for the answer, so the limit on challenge ACKs does not apply."""
     conn, peer = in_state(State.CLOSE_WAIT)
     for _ in range(20):
         peer.sends(FIN | ACK, seq=add(conn.rcv_nxt, -1))
@@ -281,7 +281,7 @@ def test_one_ack_for_a_fin_with_text_that_comes_too_early() -> None:
 
 
 def test_a_fin_takes_what_is_held_beyond_it() -> None:
-    """Only a liar sends text behind his FIN: nothing of it is kept."""
+    """Text behind a FIN is a lie: nothing of it is kept."""
     conn, peer = established()
     peer.sends(ACK, b"beyond", seq=add(conn.rcv_nxt, 10))
     peer.expects(ACK)
@@ -437,7 +437,7 @@ def test_a_silent_peer_is_given_up(state: State) -> None:
     assert peer.world.counters["tcpTimeouts"] == 1
     while len(peer.world.sent) > 1:
         peer.expects(FIN | ACK)
-    peer.expects(RST | ACK)  # in case he lives
+    peer.expects(RST | ACK)  # in case it is alive
 
 
 def test_last_ack_is_not_left_by_anything_but_the_ack() -> None:

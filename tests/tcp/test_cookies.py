@@ -20,7 +20,7 @@ SECRET, KEY = bytes(range(16)), b"twelve octet"
 
 
 def full(**changes: Any) -> tuple[Listener, Peer]:
-    """A listener with one half-open connection, which is all it may have; and a client who comes too late."""
+    """A listener with one half-open connection, which is all it may have; and a client that comes too late."""
     listener, peer = listening(**{"syn_backlog": 1, "timestamps": False, **changes})
     peer.sends(SYN, options=TcpOptions(mss=MSS))
     peer.expects(SYN | ACK)
@@ -122,7 +122,7 @@ def test_a_cookie_is_good_for_this_period_and_the_next(later_s: float) -> None:
 
 def test_an_ack_out_of_the_blue_is_reset_as_ever() -> None:
     listener, late = full()
-    late.sends(ACK, ack=77)  # nobody got a cookie yet
+    late.sends(ACK, ack=77)  # no cookie has been sent yet
     late.expects(RST, seq=77)
     assert late.conn is None
     late.sends(SYN)

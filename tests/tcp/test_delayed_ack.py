@@ -54,7 +54,7 @@ def test_every_second_full_segment_is_acknowledged_at_once() -> None:
 
 @rfc("9293 SHLD-19")
 def test_so_are_two_full_segments_worth_of_small_ones() -> None:
-    """Nobody has seen a larger one, so 536 octets are a full one: RFC 9293 section 3.7.1's default."""
+    """No larger one has come, so 536 octets are a full one: RFC 9293 section 3.7.1's default."""
     _, peer = established()
     for _ in range(10):
         peer.sends(ACK, text(100))
@@ -183,7 +183,7 @@ def test_data_again_that_is_here_already_is_acknowledged_at_once() -> None:
 def test_a_reader_that_was_just_woken_acknowledges_by_reading() -> None:
     """Then one ACK says both, that the data is here and that there is room for more."""
     conn, peer = established()
-    conn.on_readable = lambda: True  # somebody waits
+    conn.on_readable = lambda: True  # a reader waits
     with peer.batch():
         for _ in range(4):
             peer.sends(ACK, text(MSS))
@@ -243,7 +243,7 @@ def test_a_reader_that_read_a_while_ago_delays_no_ack() -> None:
 
 @rfc("5681-4.2-b")
 def test_two_segments_as_large_as_the_peer_makes_them_are_two_full_sized_ones() -> None:
-    """Our link takes jumbo frames, his does not: RFC 5681 section 4.2 would not have us acknowledge every twelfth."""
+    """Our link takes jumbo frames, the peer's does not: by RFC 5681 section 4.2 every twelfth is too seldom."""
     conn, peer = syn_sent()
     peer.world.wire(conn).mtu = 9000
     peer.sends(SYN | ACK, options=TcpOptions(mss=8960))

@@ -34,7 +34,7 @@ ECE, CWR = 0x40, 0x80
 NOT_ECT, ECT_0, CE = 0, 2, 3
 SETUP, SETUP_ANSWER = SYN | ECE | CWR, SYN | ACK | ECE
 
-# What may stand in a SYN or SYN,ACK: nobody may be confused by any of it.
+# What may stand in a SYN or SYN,ACK: none of it may cause confusion.
 COMBINATIONS = [0, ECE, CWR, ECE | CWR]
 
 

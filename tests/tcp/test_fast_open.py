@@ -116,7 +116,7 @@ def test_a_client_that_does_not_ask_for_it_sends_an_ordinary_syn() -> None:
     conn, peer = client()
     conn.open(peer.now, HELLO)
     assert peer.expects(SYN, seq=OUR_ISS).options.fast_open is None
-    peer.sends(SYN | ACK, options=GIVEN)  # which nobody has asked for
+    peer.sends(SYN | ACK, options=GIVEN)  # without a request
     peer.expects(PSH | ACK, HELLO)
     assert len(conn.services.cookie_cache) == 1
 
@@ -214,7 +214,7 @@ def test_another_client_s_cookie_does_not_count() -> None:
     thief.listener = listener
     thief.sends(SYN, HELLO, options=with_cookie(cookie))
     answer = peer.expects(SYN | ACK, ack=add(PEER_ISS, 1))
-    assert answer.options.fast_open not in (None, cookie)  # but he gets one of his own
+    assert answer.options.fast_open not in (None, cookie)  # but it gets one of its own
     assert not listener.readable
     counters = peer.world.counters
     assert (counters["tcpFastOpenPassiveFail"], counters["tcp_fast_open_refused"]) == (1, 1)

@@ -63,7 +63,7 @@ def test_figure_8_as_the_side_whose_old_syn_is_answered() -> None:
 
 @rfc("9293-3.5.1-a")
 def test_figure_9_half_open_connection_discovery() -> None:
-    """We are peer B, who still believes in the connection."""
+    """We are peer B, which still has the connection."""
     conn, peer = established()
     peer.sends(SYN, seq=400)  # 3.
     peer.expects(ACK, seq=add(OUR_ISS, 1), ack=add(PEER_ISS, 1))  # 4.

@@ -136,7 +136,7 @@ class Hostile(RuleBasedStateMachine):
             self.conn.path_mtu_changed(self.world.now)
         self.world.settle()
 
-    # --- the user, who never sees a connection that went back to LISTEN
+    # --- the user, which never sees a connection that went back to LISTEN
 
     def _user_has_it(self) -> bool:
         return not self.closed and self.conn.state is not State.LISTEN

@@ -62,7 +62,7 @@ def test_it_is_switched_on_and_off_and_timed_for_each_connection() -> None:
 
 @rfc("9293 SHLD-12", "9293-3.8.4-a")
 def test_a_probe_has_no_data_and_an_old_number() -> None:
-    """SEG.SEQ = SND.NXT-1: outside the peer's window, so that he must answer."""
+    """SEG.SEQ = SND.NXT-1: outside the peer's window, so that it must answer."""
     conn, peer = kept_alive()
     peer.wait(IDLE + 1)
     peer.expects(ACK, seq=OUR_ISS, ack=conn.rcv_nxt)

@@ -16,7 +16,7 @@ from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, established, lis
 
 
 def connects(peer: Peer) -> Connection:
-    """A client goes through the handshake; nobody has accepted it yet."""
+    """A client goes through the handshake; it is not accepted yet."""
     peer.sends(SYN, options=TcpOptions(mss=MSS))
     peer.expects(SYN | ACK)
     peer.sends(ACK)
@@ -125,7 +125,7 @@ def test_a_full_accept_queue_takes_no_syn() -> None:
     peer.silent()
     assert peer.world.counters["tcp_accept_queue_full"] == 1
     assert listener.accept() is not None
-    late.sends(SYN, seq=50)  # his SYN comes again
+    late.sends(SYN, seq=50)  # its SYN comes again
     peer.expects(SYN | ACK)
 
 
@@ -218,7 +218,7 @@ def test_ten_thousand_syns_leave_memory_flat_and_let_a_client_in() -> None:
 
 
 def test_the_evicted_half_open_connection_is_forgotten_in_silence() -> None:
-    """Its source is most likely forged: a reset would hit somebody else."""
+    """Its source is most likely forged: a reset would hit another host."""
     listener, peer = listening(syn_backlog=1, syn_cookies=False)
     first, second = peer.another(1000), peer.another(1001)
     first.sends(SYN)
@@ -272,7 +272,7 @@ def test_a_closed_listener_is_closed() -> None:
     listener.close(peer.now, errno.ENETDOWN)
     listener.close(peer.now)
     assert (listener.closed, listener.error, closed) == (True, errno.ENETDOWN, [listener])
-    peer.sends(SYN)  # nobody listens any more
+    peer.sends(SYN)  # there is no listener any more
     peer.expects(RST | ACK, seq=0)
 
 

@@ -42,7 +42,7 @@ def test_a_hard_error_ends_an_open_whose_syn_was_crossed() -> None:
 
 
 def test_a_hard_error_does_not_end_a_passive_open() -> None:
-    """Whoever sent the SYN may be forged; the listener goes on, and the half-open connection ends by itself."""
+    """The source of the SYN may be forged; the listener goes on, and the half-open connection ends by itself."""
     conn, peer = syn_received()
     conn.icmp_error(errno.EHOSTUNREACH, True, OUR_ISS, peer.now)
     assert conn.state is State.SYN_RECEIVED
@@ -97,7 +97,7 @@ def test_a_soft_error_about_the_syn_is_forgotten_when_the_connection_stands() ->
 @rfc("5927-4.1-a")
 @pytest.mark.parametrize(("offset", "in_flight"), [(-1, False), (0, True), (3, True), (4, False), (1 << 31, False)])
 def test_an_error_must_quote_what_is_in_flight(offset: int, in_flight: bool) -> None:
-    """SND.UNA =< SEG.SEQ < SND.NXT: whoever cannot see our segments cannot make errors about them."""
+    """SND.UNA =< SEG.SEQ < SND.NXT: an attacker that cannot see our segments cannot make errors about them."""
     conn, peer = established()
     conn.send(b"data", peer.now)
     peer.expects(ACK, b"data")

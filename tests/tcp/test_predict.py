@@ -18,7 +18,7 @@ from stack.wire.tcp_options import TcpOptions, build_options
 
 from .world import MSS, World, syn_sent, text
 
-# Where the connection lives, and whom it tells: that is another for each of the two.
+# References to the surroundings of the connection: they differ between the two.
 NOT_COMPARED = {"services", "path", "on_readable", "on_writable", "on_urgent", "heap_entry", "_config", "__weakref__"}
 EXTENSIONS = {"timestamps": True, "sack": True, "rack": True, "prr": True, "window_scaling": True, "auto_tuning": True}
 

@@ -91,7 +91,7 @@ def test_a_user_that_wants_no_reports_gets_none() -> None:
     peer.wait(30)
     assert told == []
     assert conn.reports == ()
-    assert conn.status().soft_error == errno.ENETUNREACH  # who asks is told
+    assert conn.status().soft_error == errno.ENETUNREACH  # STATUS tells it
     peer.world.sent.clear()
     peer.sends(ACK)
 

@@ -240,7 +240,7 @@ def test_reset_that_answers_the_challenge_ends_the_connection() -> None:
     assert conn.state is State.CLOSED
 
 
-# --- data for somebody who has gone
+# --- data for a user that has gone
 
 
 @rfc("9293 SHLD-3", "9293 MAY-1")

@@ -203,7 +203,7 @@ def test_one_segment_a_round_trip_is_measured() -> None:
 
 @rfc("6298-3-b")
 def test_a_crossing_syn_is_not_measured() -> None:
-    """Our SYN has gone out twice, alone and with the ACK: which one the peer acknowledges nobody knows."""
+    """Our SYN has gone out twice, alone and with the ACK: which one the peer acknowledges is unknown."""
     conn, peer = syn_sent()
     peer.wait(0.2)
     peer.sends(SYN)
@@ -463,7 +463,7 @@ def test_progress_begins_r2_anew() -> None:
 
 @rfc("9293 SHLD-11")
 def test_close_begins_r2_anew() -> None:
-    """What the user sent before he left is still to be delivered, however long it has waited already."""
+    """What the user sent before it closed is still to be delivered, however long it has waited already."""
     conn, peer = with_rtt(0.1)
     conn.send(b"data", peer.now)
     peer.wait(250)

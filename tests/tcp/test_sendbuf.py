@@ -33,7 +33,7 @@ class Model(RuleBasedStateMachine):
         array = bytearray(data)
         kinds: tuple[Buffer, ...] = data, array, memoryview(data), memoryview(array)
         self.buffer.append(kinds[kind])
-        array[:] = b"\xdb" * size  # the user goes on with his own
+        array[:] = b"\xdb" * size  # the user goes on with its own buffer
         self.model += data
 
     @precondition(lambda self: self.model)

@@ -128,7 +128,7 @@ def test_a_full_segment_leaves_room_for_the_option() -> None:
 def test_timestamps_that_were_not_agreed_on_are_ignored() -> None:
     conn, peer = established(active=False)
     peer.sends(ACK, b"first", options=stamp(100))
-    peer.sends(ACK, b"second", options=stamp(1))  # "older", but who cares
+    peer.sends(ACK, b"second", options=stamp(1))  # "older", which does not matter here
     peer.world.wait(0.1)
     assert peer.expects(ACK).options.timestamps is None
     assert conn.receive(100, peer.world.now) == b"firstsecond"

@@ -16,7 +16,7 @@ BUFFER = 1 << 20  # needs a shift of 5: 32 * 65535 is the first product above it
 
 
 def scaled(shift: int = 3, window: int = 1000, **changes: Any) -> tuple[Connection, Peer]:
-    """ESTABLISHED; the peer shifts by `shift` and offers `window` units in his SYN,ACK, which are octets there."""
+    """ESTABLISHED; the peer shifts by `shift` and offers `window` units in its SYN,ACK, which are octets there."""
     options = {"window_scaling": True, "receive_buffer_bytes": BUFFER, "max_receive_buffer_bytes": BUFFER, **changes}
     conn, peer = syn_sent(**options)
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, window_scale=shift), window=window)

@@ -148,7 +148,7 @@ def test_what_was_in_a_window_we_announced_stays_acceptable(count: int) -> None:
 
 
 def test_a_window_rounded_down_to_nothing_opens_again() -> None:
-    """Fewer than 2**shift octets of room are announced as zero, but a reader who makes room is told of."""
+    """Fewer than 2**shift octets of room are announced as zero, but the room that a reader makes is announced."""
     conn, peer = established(scale=0, receive_buffer_bytes=1 << 16)
     size = (1 << 16) - 100
     for start in range(0, size, 1460):

@@ -197,7 +197,7 @@ def test_a_probe_is_not_measured() -> None:
 
 
 def test_a_closed_user_behind_a_closed_window_is_not_waited_for_for_ever() -> None:
-    """MUST-37 is for a user who is there. A peer that answers each probe must not hold the memory of one who is not."""
+    """MUST-37 is for a user that still exists. A peer that answers probes must not hold memory for a closed one."""
     conn, peer = facing_a_closed_window()
     conn.close(peer.now)
     limit = peer.world.services.config.orphan_timeout_s

@@ -135,7 +135,7 @@ async def test_the_exchange_is_told_in_words() -> None:
 
 @virtual
 async def test_what_goes_wrong_is_told_too() -> None:
-    """Retries, an answer for somebody else, a refusal, the wait after it, a link-local address."""
+    """Retries, an answer for another client, a refusal, the wait after it, a link-local address."""
     ethernet = Ethernet()
     said: list[str] = []
     server = Server(silent=(1,))
@@ -273,7 +273,7 @@ def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-@pytest.mark.parametrize("silent", [(), (1,)], ids=["answered", "nobody answers"])
+@pytest.mark.parametrize("silent", [(), (1,)], ids=["answered", "no answer"])
 def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
     silent: tuple[int, ...], verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -299,15 +299,15 @@ def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
 
 @pytest.fixture
 def unharmed() -> Iterator[None]:
-    """A signal that nobody takes care of fails the test, and does not end all tests."""
-    before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("nobody takes care of SIGTERM"))
+    """An unhandled signal fails the test, and does not end all tests."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("SIGTERM was not handled"))
     yield
     signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.usefixtures("unharmed")
 @pytest.mark.parametrize(
-    ("silent", "log", "release"), [((), 4, [f"RELEASE {FIRST}"]), ((1,), 1, [])], ids=["bound", "nobody answers"]
+    ("silent", "log", "release"), [((), 4, [f"RELEASE {FIRST}"]), ((1,), 1, [])], ids=["bound", "no answer"]
 )
 def test_a_signal_ends_it_and_the_address_is_given_back(
     silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
@@ -341,8 +341,8 @@ def test_a_reader_of_the_output_that_has_gone_does_no_harm() -> None:
     """`tapstack dhcp -v 2>&1 | head`: the words come from within the protocol code."""
     for_reading, for_writing = os.pipe()
     os.close(for_reading)
-    with open(for_writing, "w", encoding="ascii") as nobody:
-        complain = voice.Voice(lambda: nobody, "standard error")
+    with open(for_writing, "w", encoding="ascii") as closed:
+        complain = voice.Voice(lambda: closed, "standard error")
         complain("one")
         complain("two")
         assert complain.flush() == 0

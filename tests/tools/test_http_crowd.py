@@ -20,7 +20,7 @@ from tools.services import Handler
 
 
 def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes]]:
-    """The descriptors that so many clients cost who ask and do not read, and the first part each got in the end."""
+    """The descriptors that clients cost which request and do not read, and the first part that each got in the end."""
 
     async def main() -> tuple[int, list[bytes]]:
         before = len(os.listdir("/proc/self/fd"))

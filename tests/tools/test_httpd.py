@@ -103,7 +103,7 @@ def test_requests_follow_one_another_on_a_connection(root: Path) -> None:
 
 
 def test_a_body_that_is_not_wanted_is_not_waited_for(root: Path) -> None:
-    """The answer comes before the body, to who waits to be told to go on, too; and the connection ends."""
+    """The answer comes before the body, also to a client that waits for "100 Continue"; then the connection ends."""
     for field in ("Content-Length: 99999999999", "Content-Length: 5\r\nExpect: 100-continue"):
         head = f"POST / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n".encode()
         answer = exchange(httpd.handler(host(), root), head, finish=False)

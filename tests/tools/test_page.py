@@ -79,7 +79,7 @@ def test_the_owner_can_have_all_of_it_shown() -> None:
 
 
 def crowded(count: int) -> tuple[Host, list[int]]:
-    """A host with so many connections, and a list that grows with each time somebody asks for them."""
+    """A host with so many connections, and a list that grows with each request for them."""
     asked: list[int] = []
     records = [Record(f"c{number}", (), 0.0) for number in range(count)]
 

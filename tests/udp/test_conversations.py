@@ -27,7 +27,7 @@ from tests.udp.endpoints import bound, connected, made, one_datagram, received
 
 UDP = 17
 
-# --- who gets a datagram
+# --- which socket gets a datagram
 
 
 def test_the_best_match_gets_it(station: Station) -> None:
