@@ -1,6 +1,7 @@
-"""Every number a user may turn, with its default, its unit and the clause it comes from. No other file holds one.
+"""Every setting of the user, with its default, its unit and the RFC clause that it comes from.
 
-Times are in seconds, sizes in bytes. `Config()` is a well-behaved Internet host; `dataclasses.replace` makes another.
+Times are in seconds, sizes in bytes. `Config()` has the defaults; `dataclasses.replace` makes
+another one.
 """
 
 from dataclasses import dataclass, field, fields
@@ -13,54 +14,62 @@ from stack.changed_fields import changed_fields
 class ArpConfig:
     """Address resolution: RFC 826, RFC 1122 section 2.3.2."""
 
-    entries_max: int = 512  # neighbours known at a time; those least worth keeping make room
-    reachable_s: float = 60.0  # how long an answer holds before a neighbour in use is polled (2.3.2.1: about a minute)
-    stale_s: float = 600.0  # how long one nobody uses is kept after that
+    entries_max: int = 512  # neighbours in the cache; the least useful ones make room for new ones
+    reachable_s: float = 60.0  # a neighbour in use is polled this long after an answer (2.3.2.1: about a minute)
+    stale_s: float = 600.0  # a neighbour that is not used is kept for this long after that
     request_interval_s: float = 1.0  # between requests for one address (2.3.2.1: at most one per second)
     attempts: int = 3  # requests before an address counts as unreachable
-    poll_attempts: int = 2  # unicast polls before an old entry is given up (2.3.2.1 (2): N = 2)
-    claim_wait_s: float = 0.5  # how long the known station may take to answer a claim before the claim is believed
-    positive_advice_s: float = 10.0  # so long an acknowledgment counts as positive advice when TCP suspects a station
-    settle_s: float = 1.0  # after a change of station: acknowledgments until then may be for what the former one took
+    poll_attempts: int = 2  # unicast polls before an old entry is removed (2.3.2.1 (2): N = 2)
+    claim_wait_s: float = 0.5  # a claim is believed if the known station does not answer within this time
+    positive_advice_s: float = 10.0  # an acknowledgment counts as positive advice for this long
+    settle_s: float = 1.0  # after a new station address, acknowledgments may still be for the former station
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
-    queue_bytes_max: int = 1 << 20  # of all that wait, in bytes
-    answer_inverse: bool = False  # tell who asks for it by InARP which address we have (RFC 2390)
+    queue_bytes_max: int = 1 << 20  # memory for all datagrams that wait, in bytes
+    answer_inverse: bool = False  # answer InARP requests for our address (RFC 2390)
 
     __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
 class AcdConfig:
-    """Address conflict detection: RFC 5227. Section 1.1 forbids to make its constants a matter of choice."""
+    """Address conflict detection: RFC 5227. Its section 1.1 forbids to configure the constants."""
 
     mode: str = "strict"
-    """What is done with an address given by hand. "strict": it is probed for before it is used (section 2.1);
-    "optimistic": it is used at once, and given up if the probes find another host with it; both are given up when
-    another host claims them twice (2.4 (b)). "defend": it is used at once, and never given up: a claim is answered by
-    an announcement, at most once in DEFEND_INTERVAL (2.4 (c)). "off": neither. A leased address is never "defend":
-    its server has others (RFC 2131 section 3.1), so that it begins as with "strict"."""
+    """The mode for an address that the user sets.
+
+    "strict": probe for it before it is used (section 2.1).
+    "optimistic": use it at once, and give it up if the probes find another host with it.
+    "defend": use it at once, and never give it up. An announcement answers a claim, at most once in
+      DEFEND_INTERVAL (section 2.4 (c)).
+    "off": neither probe nor defend.
+
+    With the first two the address is given up when another host claims it twice (section 2.4 (b)).
+    A leased address is never "defend", because its server has others (RFC 2131 section 3.1): then
+    "strict" is used.
+    """
 
     PROBE_WAIT_S: ClassVar[float] = 1.0  # the longest random wait before the first probe
     PROBE_NUM: ClassVar[int] = 3
-    PROBE_MIN_S: ClassVar[float] = 1.0  # between probes, at least
-    PROBE_MAX_S: ClassVar[float] = 2.0  # and at most
+    PROBE_MIN_S: ClassVar[float] = 1.0  # the shortest random time between probes
+    PROBE_MAX_S: ClassVar[float] = 2.0  # and the longest
     ANNOUNCE_WAIT_S: ClassVar[float] = 2.0  # after the last probe
     ANNOUNCE_NUM: ClassVar[int] = 2
     ANNOUNCE_INTERVAL_S: ClassVar[float] = 2.0
     MAX_CONFLICTS: ClassVar[int] = 10
-    RATE_LIMIT_INTERVAL_S: ClassVar[float] = 60.0  # between beginnings of probing after so many conflicts
-    DEFEND_INTERVAL_S: ClassVar[float] = 10.0  # a second conflict within this costs us the address
+    RATE_LIMIT_INTERVAL_S: ClassVar[float] = 60.0  # between two probings after MAX_CONFLICTS
+    DEFEND_INTERVAL_S: ClassVar[float] = 10.0  # at a second conflict within this time the address is given up
 
     __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLocalConfig:
-    """Addresses of 169.254/16, for when there is no DHCP server: RFC 3927."""
+    """Link-local addresses (169.254/16), used while no DHCP server answers: RFC 3927."""
 
     enabled: bool = True
     leave_check_s: float = 5.0
-    """How often is asked, once there is a routable address, whether anything under way still needs the other one."""
+    """Once there is a routable address, the time between checks whether a connection still needs
+    the link-local one."""
 
     __repr__ = changed_fields
 
@@ -71,20 +80,20 @@ class IpConfig:
 
     ttl: int = 64  # of datagrams sent (RFC 1122 3.2.1.7)
     multicast_ttl: int = 1  # of datagrams sent to a group (RFC 1112 6.1)
-    accept_source_route: bool = True  # take datagrams whose source route ends here (RFC 1122 3.2.1.8 c)
+    accept_source_route: bool = True  # accept datagrams whose source route ends here (RFC 1122 3.2.1.8 (c))
     reassembly_timeout_s: float = 60.0  # RFC 1122 3.3.2: 60 to 120
-    reassembly_bytes_max: int = 4 << 20  # held in all, overhead included
+    reassembly_bytes_max: int = 4 << 20  # memory for all fragments, overhead included
     reassembly_overhead_bytes: int = 256  # charged for every fragment and every datagram beside its payload
-    reassembly_flows_max: int = 1024  # datagrams being put together
+    reassembly_flows_max: int = 1024  # datagrams being reassembled
     reassembly_flows_per_source: int = 64  # of those, from one source
-    reassembly_holes_max: int = 256  # gaps in one datagram: what a search through them may cost
-    quote_bytes: int = 576  # of a first fragment kept for an ICMP error (RFC 1812 4.3.2.3)
-    path_mtu_floor: int = 552  # bytes; RFC 1191 3 has 68, which is an attack (RFC 5927 7.2)
+    reassembly_holes_max: int = 256  # gaps in one datagram; bounds the time of a search through them
+    quote_bytes: int = 576  # bytes of a first fragment to keep for an ICMP error (RFC 1812 4.3.2.3)
+    path_mtu_floor: int = 552  # bytes; RFC 1191 3 has 68, which an attacker could use (RFC 5927 7.2)
     path_mtu_timeout_s: float = 600.0  # RFC 1191 6.3: 10 minutes, then a larger one is tried
     path_mtus_max: int = 1024  # destinations whose path MTU is remembered
     redirects_max: int = 256  # hosts for which a Redirect is remembered (RFC 1122 3.3.1.2)
     redirect_timeout_s: float = 300.0  # how long a Redirect is followed (RFC 1122 3.3.1.4: not indefinitely)
-    dead_gateway_s: float = 60.0  # how long others are preferred to a gateway that did not answer (RFC 1122 3.3.1.4)
+    dead_gateway_s: float = 60.0  # other gateways are preferred to a dead one for this long (RFC 1122 3.3.1.4)
     super_frame_datagrams_max: int = 128  # in one frame from a link with USO; Linux: UDP_MAX_SEGMENTS
     loopback_mtu: int = 65535  # bytes
     loopback_queue_max: int = 1024  # packets from ourselves to ourselves
@@ -97,22 +106,23 @@ class IcmpConfig:
     """ICMP: RFC 792, RFC 1122 section 3.2.2."""
 
     error_rate_per_peer: float = 10.0  # errors a second to one address (RFC 1812 4.3.2.8)
-    error_burst_per_peer: float = 20.0  # and so many at once
-    error_rate: float = 1000.0  # errors a second to all
-    error_burst: float = 200.0  # and so many at once
+    error_burst_per_peer: float = 20.0  # errors at once to one address
+    error_rate: float = 1000.0  # errors a second to all addresses
+    error_burst: float = 200.0  # errors at once to all addresses
     error_peers_max: int = 1024  # addresses whose budget is remembered
     error_bytes_max: int = 576  # of an error message, IP header included (RFC 1812 4.3.2.3)
-    answer_broadcast_echo: bool = False  # RFC 1122 3.2.2.6 leaves it to us; "smurf" attacks decide it
+    answer_broadcast_echo: bool = False  # optional (RFC 1122 3.2.2.6); off because of "smurf" attacks
     answer_timestamp: bool = False  # RFC 1122 3.2.2.8: optional
     reverse_source_route: bool = False
-    """Answers follow the reversed source route of the request (RFC 1122 3.2.2.6), over hosts that the sender chose;
-    otherwise they go to the source by the ordinary route (RFC 7126 4.3 and 4.4 describe the attacks)."""
+    """Send answers by the reversed source route of the request (RFC 1122 3.2.2.6), over hosts that
+    the sender chose. Otherwise they take the ordinary route to the source (RFC 7126 4.3 and 4.4
+    describe the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
     echo_paths_max: int = 64  # hosts with a prepared echo path; 0 disables this fast path
     echo_path_lifetime_s: float = 60.0  # then all prepared paths are forgotten, and learned again
-    echoes_max: int = 1024  # echo requests that may be waiting for an answer
-    echo_timeout_s: float = 30.0  # how long one waits unless the caller says otherwise
+    echoes_max: int = 1024  # echo requests that may wait for an answer
+    echo_timeout_s: float = 30.0  # how long a request waits, unless the caller gives another time
 
     __repr__ = changed_fields
 
@@ -124,9 +134,9 @@ class UdpConfig:
     receive_bytes: int = 256 << 10  # of datagrams waiting to be read at one endpoint, overhead included (SO_RCVBUF)
     receive_overhead_bytes: int = 256  # charged for every datagram beside its payload
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
-    flows_max: int = 1024  # senders whose next datagram takes a shorter way, with the same outcome; 0: none does
-    paths_max: int = 16  # destinations for which an unconnected endpoint keeps a path ready
-    remotes_max: int = 64  # addresses and ports that an endpoint has sent to and believes ICMP errors about
+    flows_max: int = 1024  # known flows, whose datagrams take a fast path with the same outcome; 0 disables it
+    paths_max: int = 16  # destinations for which an endpoint keeps a path
+    remotes_max: int = 64  # addresses and ports sent to, about which an endpoint believes ICMP errors
 
     __repr__ = changed_fields
 
@@ -190,7 +200,8 @@ class TcpConfig:
 
     ecn: str = "accept"
     """Explicit Congestion Notification (RFC 3168): "off", "accept" (if the peer asks for it) or
-    "on" (ask as well). Like Linux we do not ask by default, since some middleboxes drop such a SYN."""
+    "on" (ask as well). Like Linux we do not ask by default, since some middleboxes drop such a SYN.
+    """
 
     # Segments
     min_send_mss: int = 88
@@ -321,60 +332,73 @@ class TcpConfig:
 class DhcpConfig:
     """The DHCP client: RFC 2131, RFC 2132, RFC 3396, RFC 3442, RFC 4361."""
 
-    # What is said and asked
+    # Messages
     parameters: tuple[int, ...] = (1, 121, 3, 33, 6, 15, 119, 12, 26, 28, 42, 51, 58, 59)
-    """Option codes of the parameter request list, most wanted first (RFC 2132 9.8); whatever the order here, 121 is
-    asked for before 3 and 33 (RFC 3442)."""
+    """Option codes of the parameter request list, the most important first (RFC 2132 section 9.8).
+    In any order, 121 is requested before 3 and 33 (RFC 3442)."""
     client_identifier: str = "duid"
-    """"duid" (RFC 4361 section 6.1) or "mac" (type 1 and the station address, RFC 2132 section 9.14)."""
+    """"duid" (RFC 4361 section 6.1) or "mac" (type 1 and the station address, RFC 2132
+    section 9.14).
+    """
     host_name: str = ""
-    """Our name, told to the server where not empty (RFC 2132 section 3.14)."""
+    """Our name, sent to the server unless it is empty (RFC 2132 section 3.14)."""
     vendor_class: str = ""
-    """What kind of client we are, told to the server where not empty (RFC 2132 section 9.13)."""
+    """The vendor class of this client, sent unless it is empty (RFC 2132 section 9.13)."""
     requested_lease_s: int | None = None
     """The lease time suggested to the server (RFC 2131 section 4.4.1)."""
     broadcast_flag: bool = False
-    """Ask for answers by broadcast. We take unicast before we have an address (RFC 2131 section 4.1), but not every
-    network gets it here."""
+    """Ask for answers by broadcast. We accept unicast before we have an address (RFC 2131
+    section 4.1), but not every network delivers it."""
 
     # When: RFC 2131 section 4.1
     startup_delay_s: tuple[float, float] = (0.0, 0.0)
-    """Shortest and longest random wait before the first DHCPDISCOVER; RFC 2131 section 4.4.1 suggests 1 to 10."""
+    """Shortest and longest random wait before the first DHCPDISCOVER; RFC 2131 section 4.4.1
+    suggests 1 to 10.
+    """
     first_retransmission_s: float = 4.0
     last_retransmission_s: float = 64.0
-    """The waits for an answer double from the first to the last..."""
+    """The time to wait for an answer doubles from the first value to the last."""
     retransmission_jitter_s: float = 1.0
-    """... each with so much of chance to either side."""
+    """A random time of at most this length is added to each wait, or subtracted from it."""
     request_attempts: int = 4
-    """DHCPREQUESTs for an offer, and DHCPINFORMs, before they are given up: section 3.1 step 5 has four, in 60 s."""
+    """DHCPREQUESTs for an offer, and DHCPINFORMs, before they are given up: section 3.1 step 5
+    has four, in 60 s.
+    """
     reboot_attempts: int = 2
-    """DHCPREQUESTs for the old address: a server that does not know us stays silent (section 4.3.2), so only few."""
+    """DHCPREQUESTs for the old address. There are few, because a server that does not know us does
+    not answer (section 4.3.2)."""
     renew_retransmission_min_s: float = 60.0
     """Section 4.4.5: half of the time that is left, but not under this."""
     renew_fuzz: float = 0.1
-    """Section 4.4.5: how far chance moves T1 and T2, as a fraction of the distance to their nearest neighbour."""
+    """Section 4.4.5: T1 and T2 are moved at random by at most this fraction of the distance to the
+    nearest other time of the lease."""
     offer_window_s: float = 0.25
     """How long further offers are waited for after the first (section 4.4.1 leaves it to us)."""
     silent_after_attempts: int = 2
-    """Unanswered DHCPDISCOVERs, or DHCPREQUESTs for an offer, after which the host is told that there seems to be no
-    server."""
+    """Unanswered DHCPDISCOVERs, or DHCPREQUESTs for an offer, after which the host is told that
+    there seems to be no server.
+    """
     silent_after_failures: int = 3
-    """Refusals, and addresses that other hosts have, in a row, after which there might as well be no server."""
+    """After so many refusals and conflicts in a row the host is told the same."""
     decline_wait_s: float = 10.0
     """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
     nak_wait_s: float = 1.0
-    """Before a new start after a second refusal in a row, doubled with each further one up to last_retransmission_s."""
+    """The wait before a new start after a second refusal in a row. It doubles with each further
+    one, up to last_retransmission_s."""
     nak_doubt_s: float = 1.0
-    """How long the server of the lease may still say yes after another one has refused what was asked of all. One that
-    does not know us has to be silent (RFC 2131 section 4.3.2), but not each is: dnsmasq that is authoritative."""
+    """After another server has refused a broadcast request, the server of the lease has this long
+    to accept it. A server that does not know us must not answer (RFC 2131 section 4.3.2), but some
+    do, such as an authoritative dnsmasq."""
     conflicts_max: int = 10
     conflict_wait_s: float = 60.0
-    """RFC 5227 section 2.1.1: after so many conflicts in a row, one address in so many seconds."""
+    """RFC 5227 section 2.1.1: after conflicts_max conflicts in a row, one address is tried in
+    conflict_wait_s."""
 
-    # What is believed
+    # What is accepted
     classless_routes: bool = True
-    """Ask for and take routes from option 121. Whoever runs the server can then take any traffic, not only what the
-    default route has; without, the option is ignored (RFC 3442)."""
+    """Request and use the routes of option 121 (RFC 3442). The server can then redirect any
+    traffic, and not only that of the default route.
+    """
     message_bytes_max: int = 576
     """The longest message taken where the link's MTU is not larger: RFC 2131 section 2."""
     offers_max: int = 8  # collected at a time
@@ -393,10 +417,10 @@ class HostConfig:
     """The host and its loop."""
 
     busy_poll_s: float = 0.0002
-    """After traffic a link with a descriptor is asked again for so long before it is waited for: waking up is dearer
-    than looking. 0 is never; an idle host does not look either way."""
-    batch_frames: int = 64  # taken from a link at a time, before what they changed is sent and waiting tasks are woken
-    smallest_socket_buffer_bytes: int = 2304  # what SO_RCVBUF and SO_SNDBUF can be set to; Linux: SOCK_MIN_RCVBUF
+    """After traffic, a link with a descriptor is polled for this long before the loop waits for it,
+    because waking up costs more than polling. 0 disables it. An idle host does not poll."""
+    batch_frames: int = 64  # read from a link before connections send and waiting tasks are woken
+    smallest_socket_buffer_bytes: int = 2304  # the least for SO_RCVBUF and SO_SNDBUF; Linux: SOCK_MIN_RCVBUF
     largest_socket_buffer_bytes: int = 8 << 20
     ephemeral_first: int = 1024  # RFC 6056 section 3.2: the whole range, the larger the better
     ephemeral_last: int = 65535
@@ -404,37 +428,45 @@ class HostConfig:
         1080, 1194, 1433, 1521, 1723, 1883, 2049, 2375, 3000, 3128, 3306, 3389, 4433, 5000, 5060, 5432, 5672, 5900,
         6000, 6379, 6667, 8000, 8080, 8081, 8443, 8888, 9000, 9090, 9092, 9200, 11211, 27017,
     )  # fmt: skip
-    """Never ephemeral: services are likely to want them here one day (RFC 6056 section 3.2)."""
+    """These ports are never ephemeral, because services often use them (RFC 6056 section 3.2)."""
     suspended_least_s: float = 1.0
-    """A machine that was suspended for so long may be on another network, and its leases have grown older."""
-    loopback_batch_packets: int = 1024  # taken from the loopback before others have their turn
+    """After a suspension of at least this length networks are verified, and leases are that much
+    older."""
+    loopback_batch_packets: int = 1024  # read from the loopback in one turn
 
-    # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0] and tcp_wmem[0]
-    DEFAULT_MEMORY_BYTES: ClassVar[int] = 256 << 20  # whatever the machine has: the same seed gives the same bytes
+    # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0]
+    # and tcp_wmem[0]
+    DEFAULT_MEMORY_BYTES: ClassVar[int] = 256 << 20  # the same on every machine: one seed gives the same bytes
     memory_bytes: int | None = None
-    """The budget. None: `DEFAULT_MEMORY_BYTES`, and in `open_host` an eighth of what this process may have."""
+    """The budget.
+
+    None: `DEFAULT_MEMORY_BYTES`, and in `open_host` an eighth of what this process may have.
+    """
     memory_pressure: float = 0.5
     """The fraction above which buffers and windows do not grow beyond a peer's share."""
     memory_high: float = 0.875
     """The fraction above which new connections and sockets are refused."""
     memory_share: float = 0.125
-    """What one peer may hold above the pressure mark, as a fraction of what is left of the whole."""
+    """Above the pressure mark a peer may hold this fraction of what is left of the budget."""
     connection_bytes: int = 16 << 10
-    """Charged for a connection: its TCB, its socket, the task of a program, and twice `least_buffer_bytes`."""
+    """Charged for a connection: its TCB, its socket, the task of a program, and twice
+    `least_buffer_bytes`.
+    """
     half_open_bytes: int = 5 << 10  # charged before the handshake is over, and in TIME-WAIT
     endpoint_bytes: int = 6 << 10  # charged for a UDP endpoint, with the first `least_buffer_bytes` of its queue
     memory_trim_bytes: int = 8 << 20
-    """When connections have freed so much, `malloc` is asked to return free memory to the system, where it can."""
-    memory_trim_interval_s: float = 10.0  # at the least, between two such requests
+    """When connections have freed this much, `malloc` is asked to return free memory to the system,
+    if it can."""
+    memory_trim_interval_s: float = 10.0  # the least time between two such requests
     least_buffer_bytes: int = 4 << 10
-    """What a connection may hold in each direction, and an endpoint in its queue, however little is left."""
+    """A connection may always hold this much in each direction, and an endpoint in its queue."""
 
     __repr__ = changed_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything, layer by layer."""
+    """The configuration of a host: one part for each layer."""
 
     arp: ArpConfig = field(default_factory=ArpConfig)
     acd: AcdConfig = field(default_factory=AcdConfig)
