@@ -29,7 +29,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    # `flight` as at the last settle: what earlier ACKs of this batch allow has not been sent yet
+    # `flight` is that of the last settle: the data that earlier ACKs of this batch allow us to send
+    # is still unsent
     cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight
     acked = 0
     if gt(seg.seg_ack, before):
@@ -50,7 +51,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
-    """Take SND.WND from the newest segment only: SND.WL1 and SND.WL2 tell which one that is."""
+    """Take SND.WND from the newest segment only, as SND.WL1 and SND.WL2 show."""
     if not (lt(tcb.snd_wl1, seg.seg_seq) or (tcb.snd_wl1 == seg.seg_seq and le(tcb.snd_wl2, seg.seg_ack))):
         return
     was_closed = tcb.snd_wnd == 0
@@ -74,7 +75,7 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
 
 
 def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: int, now: float) -> None:  # hot
-    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK, with all that follows from it.
+    """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK; update buffers, timers and round trip.
 
     `ts_ecr` is SEG.TSecr, or -1. `length` is SEG.LEN as it came: see `take_round_trip`.
     """
@@ -84,10 +85,10 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
     if not tcb.syn_acked:
         tcb.syn_acked = True
         data -= 1
-        # The ACK that the peer sent alone was lost or is late; this one has waited for the text.
+        # The peer's first, bare ACK was lost or is late; this one may have waited for the text.
         if length:
             tcb.rtt_seq = None
-        else:  # the SYN left when the next hop's station address was learnt
+        else:  # if the SYN waited for ARP, it left when ARP found the next hop's station address
             tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
         if tcb.fast_open is not None:
             fast_open.syn_acknowledged(tcb)
@@ -162,7 +163,7 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
     `take_round_trip`.
     """
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
-    if not tcb.syn_acked:  # the SYN left when the next hop's station address was learnt
+    if not tcb.syn_acked:  # if the SYN waited for ARP, it left when ARP found the next hop's station address
         measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
     # The latest time at which the segment can have been sent
     sent_at = now - measured_s + 1 / TICKS_PER_SECOND
@@ -178,9 +179,9 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
 
 
 def _last_resent(tcb: Tcb, acked: int) -> float:
-    """When the acknowledged octets were last retransmitted.
+    """The time at which the acknowledged octets were last retransmitted.
 
-    Without RACK's records: when anything was last retransmitted.
+    Without RACK's records it is the time of the last retransmission of any octets.
     """
     if tcb.rack is None or tcb.scoreboard is None or not tcb.syn_acked:
         return tcb.resent_at
@@ -206,7 +207,7 @@ def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
 
 def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     """RFC 5681 section 3.2, with RFC 6582's check for ACKs that retransmissions have caused."""
-    tcb.wakes |= WAKE_WRITABLE  # new data may be sent, which the user may have to supply
+    tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
     tcb.duplicate_acks += 1
     # Octets that left the network in this batch count only if there is data to replace them
     if tcb.duplicate_acks == 1:

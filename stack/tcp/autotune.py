@@ -26,8 +26,8 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     if srtt_s is None or elapsed_s < srtt_s or elapsed_s < config.auto_tuning_trip_s:
         return
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
-    # After a longer time the connection was idle, which is no measurement. On a short path what
-    # counts is how often the reader runs.
+    # If much more time has passed, the connection was idle in between, and the octets read do not
+    # show its rate. On a short path the limit is the interval between two runs of the reader.
     busy = elapsed_s < max(2 * srtt_s, config.auto_tuning_pause_s)
     if busy and wanted > tcb.rcvbuf and not tcb.services.budget.tight:
         tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, config.max_receive_buffer_bytes))

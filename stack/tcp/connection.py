@@ -57,7 +57,7 @@ class Connection(Tcb):
         return user_calls.receive_into(self, target, now)
 
     def receive_urgent(self, *, peek: bool = False) -> bytes | None:
-        """The last urgent octet, apart from the stream (`oobinline` off). See urgent.py."""
+        """The last urgent octet, out of band (`oobinline` off). See urgent.py."""
         return urgent.receive_urgent(self, peek=peek)
 
     @property
@@ -80,7 +80,7 @@ class Connection(Tcb):
         self.settle(now)
 
     def close(self, now: float) -> None:
-        """The user is gone. The connection finishes by itself and is then forgotten."""
+        """The user no longer uses the connection. It finishes by itself and is then forgotten."""
         user_calls.close(self, now)
         self.settle(now)
 
@@ -169,13 +169,12 @@ class Connection(Tcb):
             self.on_writable()
 
     def _consider_ack(self, wakes: int, now: float) -> None:
-        """3.8.6.3: acknowledge two full-sized segments at once (SHLD-19), or leave that to a
-        reader.
+        """3.8.6.3: acknowledge two full-sized segments (SHLD-19), or leave that to the next read.
 
         The ACK after a read also opens the window, so one segment does both. A read is expected if
-        `on_readable` has just woken a waiting task, or if the last read was a moment ago
-        (`config.ack_by_reader_s`). If it does not come after all, the next batch or the delayed-ACK
-        timer sends the ACK.
+        `on_readable` has just woken a waiting task, or if the last read was less than
+        `config.ack_by_reader_s` ago. If no read comes, the next batch or the delayed-ACK timer
+        sends the ACK.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
         if woken and self.reader_expected_until < inf:
@@ -187,7 +186,7 @@ class Connection(Tcb):
             self.ack_now = self.ack_due >= 2 * self.rcv_mss
 
     def _consider_ack_of_fin(self, wakes: int, now: float) -> None:
-        """Delay the ACK of a FIN if a reader is about to learn of it, until the delayed-ACK timer.
+        """Leave the ACK of a FIN to the delayed-ACK timer, if a reader is about to see the FIN.
 
         A program that sees the end of the stream usually closes too, and then our FIN carries the
         ACK.
@@ -245,7 +244,7 @@ class Connection(Tcb):
         return True
 
     def _quotes(self, quoted_seq: int, length: int) -> bool:
-        """Whether a quoted sequence number is one of the first `length` from SND.UNA on."""
+        """Whether a quoted sequence number is one of the `length` numbers that begin at SND.UNA."""
         if in_window(quoted_seq, self.snd_una, length):
             return True
         self.services.counters.drop("tcp_icmp_not_in_flight")

@@ -9,8 +9,9 @@ See RFC 4987 section 3.6. The initial sequence number is
 
 where count is the number of the time period and MSS an index into a table. The MAC covers both of
 these, the addresses and ports, and the peer's initial sequence number. The other options of the SYN
-are lost, unless timestamps are agreed. Then the lowest bits of our first timestamp, which the
-peer's ACK echoes, hold the window scale and whether SACK is permitted. All functions here are pure.
+are lost, unless timestamps are agreed on. In that case the lowest bits of our first timestamp hold
+the window scale and whether SACK is permitted, and the peer's ACK echoes them. All functions here
+are pure.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
-# Added to the last number of the old connection, so that its late ACKs do not fit the new one.
+# The distance of the new ISS from the last number of the old connection: so large that late ACKs of
+# the old connection are not acceptable in the new one.
 _ISS_GAP = 1 << 16
 
 
@@ -224,7 +225,7 @@ def _syn_was_challenged(tcb: Tcb) -> None:
     """
     if tcb.syn_again < tcb.timeouts:
         tcb.syn_again = tcb.timeouts
-        # In SYN-SENT `ack_now` stands for the repeated SYN: see `send_syn_again`
+        # In SYN-SENT, `ack_now` means that the SYN must be sent again: see `send_syn_again`
         tcb.ack_now = True
         tcb.touch()
 
@@ -249,7 +250,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     Data that is queued goes with the ACK.
     """
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
-        # The SYN left when the next hop's station address was learnt.
+        # If the SYN waited for ARP, it left when ARP found the next hop's station address
         tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
         take_round_trip(tcb, 0, now)
     elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:

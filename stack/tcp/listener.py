@@ -35,8 +35,8 @@ class Listener:
     - A SYN that is answered with a cookie gets no Fast Open. Otherwise Fast Open has a limit of its
       own, `fast_open.limit`; it is 0 (off) by default.
     - A SYN that replaces a connection in TIME-WAIT is taken even if the SYN queue is full. It
-      cannot be answered with a cookie: its ISS must lie beyond the old connection's numbers, which
-      a cookie cannot promise. There are never more such SYNs than connections in TIME-WAIT.
+      cannot be answered with a cookie: our ISS must lie beyond the old connection's numbers, and a
+      cookie cannot be chosen so. There are never more such SYNs than connections in TIME-WAIT.
 
     `options` are the attributes that every accepted connection starts with.
     """
@@ -135,7 +135,7 @@ class Listener:
             services.counters.drop("tcp_bad_cookie")
             finish(child, Event.CLOSE, 0, now)
             return True
-        # To the peer the connection is open; its next segment tries again
+        # The peer takes the connection to be open, so its next segment will ask for it again
         if services.budget.refuses(child.remote[0]):
             services.counters.drop("tcp_refused_no_memory")
             finish(child, Event.CLOSE, 0, now)
@@ -182,9 +182,9 @@ class Listener:
         return len(self._accept_queue) < self.backlog
 
     def established(self, child: Tcb) -> None:
-        """Move `child` to the accept queue, as its handshake is over or need not be waited for.
+        """Move `child` to the accept queue.
 
-        A second call does nothing.
+        Its handshake is over, or it is open before that by Fast Open. A second call does nothing.
         """
         connection = self._half_open.pop(child.key, None)
         if connection is not None:
@@ -246,7 +246,7 @@ class Listener:
 
 
 def _syn(number: int, options: TcpOptions) -> Segment:
-    """The SYN as far as a cookie preserves it. Without timestamps only the MSS is preserved."""
+    """A SYN with the options that a cookie preserves: without timestamps, only the MSS."""
     if options.timestamps is None:
         options = TcpOptions(options.mss)
     return Segment(number, 0, SYN, 0, options=build_options(options))

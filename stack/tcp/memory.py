@@ -17,7 +17,7 @@ from stack.wire.tcp import FIN
 
 
 def recharge(tcb: Tcb) -> None:
-    """Bring what the connection is charged up to date.
+    """Update the amount that the connection is charged.
 
     `output.set_timers` and `user_calls.after_read` repeat this in place, because they run so often
     that the call would cost too much.
@@ -93,11 +93,11 @@ def trim_to_budget(tcb: Tcb, seg: Segment) -> bool:
 
 
 def prune(budget: Budget) -> None:
-    """Drop out-of-order text until there is room again, from the peers that hold most first.
+    """Drop out-of-order text until there is room again: first that of the largest holders.
 
-    The peers beyond their share come first. The others follow only where it helps: if that frees
-    enough to get below the pressure mark, or while new connections are refused. Pruning is not
-    repeated until the use has grown again.
+    Peers beyond their share come before all others. The others follow only if that frees enough to
+    get below the pressure mark, or while new connections are refused. Pruning is not repeated until
+    the use has grown again.
     """
     target = budget.pressure - (budget.pressure >> 3)
     for tcb in [tcb for tcb in budget.out_of_order if not tcb.receive_buffer.held]:

@@ -159,7 +159,7 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
 
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot
-    """Send new data, and the FIN after it, as far as the windows and rules allow."""
+    """Send the new data, and the FIN after it, that the windows and rules allow."""
     if tcb.ecn is not None and now < tcb.ecn.hold_until:
         return
     if tcb.snd_nxt == tcb.snd_una and now - tcb.last_sent_at > tcb.rtt.timeout_s():
@@ -200,10 +200,10 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
 
 
 def _headers_differ(tcb: Tcb) -> bool:
-    """Whether the next segments cannot share one header, as the segments of a super-frame do.
+    """Whether the next segments need different headers, so that they cannot form a super-frame.
 
-    An urgent pointer counts from its own segment, and a duplicate is reported only once (RFC 2883
-    section 4).
+    An urgent pointer is relative to its own segment, and a duplicate is reported only once (RFC
+    2883 section 4).
     """
     reporter = tcb.sack_reporter
     return tcb.snd_up is not None or (reporter is not None and reporter.duplicate_pending)
@@ -264,7 +264,7 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
 
 
 def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:
-    """The next new segment, whatever cwnd is: (octets, whether a FIN follows them).
+    """The size of the next new segment, without regard to cwnd: (octets, whether a FIN follows).
 
     It is (0, False) when nothing can be sent.
     """
@@ -474,7 +474,7 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
         deadline = tcb.persist_deadline
     elif in_flight:
         tcb.persist_deadline = tcb.sws_deadline = inf
-        if tcb.reo_deadline < inf:  # RFC 8985 section 8: one of the two timers at a time
+        if tcb.reo_deadline < inf:  # RFC 8985 section 8: the reordering timer replaces the RTO
             tcb.rto_deadline = inf
         elif tcb.rto_deadline == inf:  # 5.1
             _start_user_timeout(tcb, now)
@@ -525,6 +525,6 @@ def give_up_at(tcb: Tcb) -> float:
 
 
 def _start_user_timeout(tcb: Tcb, now: float) -> None:
-    """The peer owes us an answer from now on: the user timeout starts."""
+    """Start the user timeout: from now on we wait for an answer from the peer."""
     if tcb.timeouts == 0 and tcb.persist_backoff == 0:
         tcb.progress_at = now

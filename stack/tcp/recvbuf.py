@@ -23,8 +23,8 @@ JOIN_BELOW = 1024
 # buffer. Otherwise a buffer would take much more memory than its data.
 KEEP_FROM = 32_000
 
-# The memory of a run beside its octets: the objects that hold it here, and its edges in
-# `SackReporter`.
+# The memory that a run takes in addition to its octets: the objects that hold it here, and its
+# edges in `SackReporter`.
 RUN_BYTES = 256
 
 _NO_RUNS: list[tuple[int, bytes]] = []  # shared, never written to: see tcb.py
@@ -84,10 +84,10 @@ class ReceiveBuffer:
         self.next += count
 
     def insert(self, offset: int, data: Buffer) -> int:
-        """Put `data` where it belongs in the stream; return by how much `next` moved.
+        """Store `data` at its place in the stream; return by how many octets `next` moved.
 
-        Octets that are here already are not stored again: the first copy wins. Returns -1 when the
-        data was refused because too many runs are held.
+        Octets that are held already are not stored again. Returns -1 when the data was refused
+        because too many runs are held.
         """
         before = self.next
         end = offset + len(data)
@@ -198,7 +198,7 @@ class ReceiveBuffer:
         return b"".join(parts)
 
     def read_into(self, target: memoryview) -> int:
-        """Fill `target` as far as there is data; return the number of octets."""
+        """Copy data into `target` until it is full or no data is left; return the octet count."""
         chunks = self._chunks
         done = taken = 0
         for chunk in chunks:

@@ -45,11 +45,11 @@ class RttEstimator:
             self._backoff *= 2
 
     def answered(self) -> bool:
-        """The peer has answered, though not in a known time: the path works, so end the back-off.
+        """An answer has come that gives no sample. The path works, so end the back-off.
 
         This is done only a few times in a row. If the path has become slower than the RTO, each
         answer is late and none gives a sample. The back-off must then go on until one does (section
-        5, Karn's algorithm). Returns whether it was done.
+        5, Karn's algorithm). Returns whether the back-off was ended.
         """
         if self._answered < self._config.rto_answers_without_sample:
             self._answered += 1

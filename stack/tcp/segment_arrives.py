@@ -1,7 +1,8 @@
 """SEGMENT ARRIVES: the event processing of RFC 9293 section 3.10.7, function by function.
 
 Read it beside the RFC: the functions stand in its order and have its names. Each of the eight steps
-of section 3.10.7.4 returns whether the next step follows.
+of section 3.10.7.4 is a function. It returns whether the next step follows, if the step can end the
+processing.
 
 Most acknowledgments are not sent here. The steps only note that one is owed, in `ack_now` and
 `ack_due`. When the batch of frames has been processed, each connection sends one ACK, on a data
@@ -133,10 +134,10 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _accept_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     """Let an accepted segment change the connection, then cut off the octets outside the window.
 
-    It is called after every check that can reject the segment. Before those checks an attacker who
-    guessed a sequence number could change the connection. A forged timestamp, for example, would
-    make all the peer's own timestamps seem old for days (RFC 7323 section 5.3 R3, RFC 5961 section
-    5.2). It is called before the ACK is processed, because that may send segments.
+    It is called after every check that can reject the segment. If it were called earlier, a guessed
+    sequence number alone would let an attacker change the connection. A forged timestamp, for
+    example, would make all the peer's own timestamps seem old for days (RFC 7323 section 5.3 R3,
+    RFC 5961 section 5.2). It is called before the ACK is processed, because that may send segments.
     """
     tcb.last_received_at = now
     tcb.keepalive_probes_sent = 0
@@ -241,8 +242,8 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
 
     In SYN-RECEIVED we repeat the SYN,ACK: a bare ACK would not help a peer that needs a SYN.
     Otherwise we send an ACK. The segment has the sequence number of the SYN that we know, which an
-    attacker off the path cannot guess. So its timestamp is taken; the answer echoes it and thereby
-    says which SYN it answers.
+    attacker off the path cannot guess. So its timestamp is stored. The answer echoes it and thereby
+    tells the peer which of its SYNs is answered.
     """
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
@@ -346,7 +347,8 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
     elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
         finish(tcb, Event.RCV_RST, 0, now)
     else:
-        # In CLOSE-WAIT the program knows of the FIN. To write after a reset is then a broken pipe.
+        # In CLOSE-WAIT the program may have read the end of the stream: for it, writing fails with
+        # EPIPE, as in Linux.
         finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is State.CLOSE_WAIT else errno.ECONNRESET, now)
     return False
 
@@ -362,8 +364,8 @@ def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
 def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Answer a SYN in a synchronized state with a challenge ACK (RFC 5961 section 4).
 
-    In TIME-WAIT a SYN may begin a new connection. `time_wait.may_reopen` has been asked before this
-    segment comes here.
+    In TIME-WAIT a SYN may begin a new connection. The caller has decided that with
+    `time_wait.may_reopen`: a SYN that comes here begins none.
     """
     if not seg.flags & SYN:
         return True
@@ -420,7 +422,8 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Enter ESTABLISHED; SND.WND <- SEG.WND (now scaled), SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK.
 
-    Returns whether to go on: not if the SYN had text that no user will read (it gets a reset).
+    Returns whether to go on. If the SYN had text that no user will read, the connection has been
+    reset, and the answer is False.
     """
     tcb.enter(Event.RCV_ACK_OF_SYN)
     tcb.snd_wnd = seg.window << tcb.snd_shift
@@ -552,7 +555,8 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
 def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
     """Owe an ACK for `count` octets (3.8.6.3): it is sent within the delay (MUST-40).
 
-    If two full-sized segments are owed one, `settle` sends it at the end of the batch.
+    If two full-sized segments have not been acknowledged, `settle` sends the ACK at the end of the
+    batch.
     """
     tcb.ack_due += count
     # The largest segment seen is the peer's full-sized one; a super-frame holds many of them

@@ -34,7 +34,8 @@ class SendBuffer:
     def append(self, data: Buffer) -> None:
         """Queue `data`. Only `bytes`, or a memoryview of exactly `bytes`, is queued without a copy.
 
-        A read-only view of a bytearray can still change, so that `.readonly` is not enough.
+        The contents of a read-only view of a bytearray can still change, so it is not enough to
+        check `.readonly`.
         """
         if type(data) is memoryview:
             if type(data.obj) is bytes and data.contiguous and data.itemsize == 1 and len(data) >= _JOIN_BELOW:

@@ -1,4 +1,6 @@
-"""Sequence numbers, 32 bits that wrap: comparing and adding them. Hot code does it in place.
+"""Sequence numbers, 32 bits that wrap: comparing and adding them.
+
+Code that runs for every segment repeats these expressions in place, because a call costs more.
 
 See RFC 9293 section 3.4: "all arithmetic dealing with sequence numbers must be performed modulo
 2**32". A number is "less than" another if it lies in the half of the circle before it.

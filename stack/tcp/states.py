@@ -1,8 +1,8 @@
 """The eleven states of a connection and all legal transitions between them, as data.
 
 See RFC 9293 section 3.3.2 (Figure 5) and the event processing of section 3.10. Only `next_state`
-computes a new state. The diagram in the documentation is drawn from `LEGAL`, and the tests must
-have seen each of its entries.
+computes a new state. The diagram in README.md is drawn from `LEGAL`, and the tests check that each
+entry of `LEGAL` is used.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
     (_S.FIN_WAIT_1, _E.RCV_ACK_OF_FIN): (_S.FIN_WAIT_2,),
     (_S.CLOSING, _E.RCV_ACK_OF_FIN): (_S.TIME_WAIT,),
     (_S.LAST_ACK, _E.RCV_ACK_OF_FIN): (_S.CLOSED,),
-    # 3.10.7.4, eighth: the peer's FIN. (In SYN-RECEIVED the fifth step has led to ESTABLISHED
-    # before.)
+    # 3.10.7.4, eighth: the peer's FIN. (A connection in SYN-RECEIVED enters ESTABLISHED in the
+    # fifth step.)
     (_S.ESTABLISHED, _E.RCV_FIN): (_S.CLOSE_WAIT,),
     (_S.FIN_WAIT_1, _E.RCV_FIN): (_S.CLOSING,),
     (_S.FIN_WAIT_2, _E.RCV_FIN): (_S.TIME_WAIT,),
@@ -94,7 +94,7 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
     },
     # 3.10.5 ABORT
     **{(state, _E.ABORT): (_S.CLOSED,) for state in State if state is not _S.CLOSED},
-    # 3.10.8: the user timeout (in TIME-WAIT and LISTEN nothing is waited for)
+    # 3.10.8: the user timeout (a connection in TIME-WAIT or LISTEN waits for no answer)
     **{
         (state, _E.USER_TIMEOUT): (_S.CLOSED,)
         for state in (

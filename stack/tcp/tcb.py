@@ -72,16 +72,16 @@ class Parent(Protocol):
 
 
 class NextHop(Protocol):
-    """The neighbor that the path's packets go to.
+    """The neighbor to which the path sends its packets.
 
-    A packet that was sent before `learnt_at` waited for the station address, and left at that time.
+    A packet that was sent before `learnt_at` waited for ARP and left at that time.
     """
 
     learnt_at: float
 
 
 class Path(Protocol):
-    """As much of `internet.path.Path` as TCP uses. TCP never looks inside an address.
+    """The part of `internet.path.Path` that TCP uses. TCP never looks inside an address.
 
     A segment of `mtu - header_length` octets, its own header included, is sent unfragmented.
     `pseudo_sum` is the one's complement sum of the pseudo-header without the length.
@@ -124,7 +124,7 @@ def _no_offset(_: bytes) -> int:
 
 
 def _no_clock() -> float:
-    """Default for `clock`: there is none. Only errors that arise inside a call need it."""
+    """Default for `clock`: raise. Only errors that arise inside a user call need a clock."""
     raise NotImplementedError
 
 
@@ -163,8 +163,8 @@ class Tcb:
     """One connection's state.
 
     Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets. `key`
-    is what the connection is looked up by: source and destination address, then both ports, as a
-    segment from the peer has them.
+    identifies the connection: source and destination address, then source and destination port, in
+    the order in which a segment from the peer has them.
     """
 
     __slots__ = (
@@ -198,7 +198,7 @@ class Tcb:
         self.came_from_listen = False
         # An active OPEN whose SYN waits in CLOSED for the first SEND, to carry its data
         self.deferred = False
-        self.open_in_syn_sent = False  # a client's: connect() succeeds while still in SYN-SENT
+        self.open_in_syn_sent = False  # connect() has succeeded, although the state is still SYN-SENT
         self.fast_open: FastOpen | None = None  # RFC 7413; None once the handshake is over
         # Data in a SYN, the peer's or ours, was delivered before the handshake was over
         self.fast_opened = False
@@ -219,14 +219,15 @@ class Tcb:
         # The connection in TIME-WAIT that we replace, until our SYN is acknowledged: time_wait.py
         self.predecessor: Connection | None = None
         self.syn_acked = False
-        # The value of `timeouts` when a challenge ACK last had the SYN sent again: handshake.py
+        # The value of `timeouts` when a challenge ACK last caused the SYN to be sent again:
+        # handshake.py
         self.syn_again = -1
         self.ecn: Ecn | None = None  # RFC 3168, when both ends use it
         self.snd_wnd = self.snd_wl1 = self.snd_wl2 = 0
         self.max_snd_wnd = 0  # MAX.SND.WND: RFC 5961 section 5.2, and the Fs rule of 3.8.6.2.1
         self.snd_shift = self.rcv_shift = 0  # RFC 7323 section 2
         self.scaling = False
-        self.sack = False  # RFC 2018 section 2: we offered it; after the peer's SYN: both did
+        self.sack = False  # RFC 2018 section 2: we offer SACK; after the peer's SYN: both ends do
         self.sack_reporter: SackReporter | None = None
         self.scoreboard: Scoreboard | None = None
         self.send_mss = DEFAULT_SEND_MSS
@@ -241,7 +242,7 @@ class Tcb:
         # Receive sequence variables
         self.irs = self.rcv_nxt = self.rcv_wnd = 0
         self.rcv_up: int | None = None  # RCV.UP until the user has read up to it
-        self.urgent_taken = False  # the user has read the last urgent octet, apart from the stream
+        self.urgent_taken = False  # the user has read the last urgent octet, out of band
         # The peer's FIN, when it came before the text that precedes it
         self.rcv_fin_seq: int | None = None
         self.peer_fin = False  # the peer's FIN was processed: no more data will come
@@ -264,7 +265,7 @@ class Tcb:
         self.resent_at = -inf  # time of the last retransmission
         self.rtx_nxt = self.rtx_end = 0  # retransmit from rtx_nxt up to rtx_end as cwnd allows
         self.timeouts = 0  # expirations of the retransmission timer without an ACK of new data
-        # When the peer last acknowledged new data, or since when we have waited for that
+        # When the peer last acknowledged new data, or when we began to wait for that
         self.progress_at = 0.0
         self.duplicate_acks = 0
         self.recovering = False
@@ -283,7 +284,7 @@ class Tcb:
         self.tlp_is_retrans = False
         self.tlp_samples = -1  # `rtt.samples` when the probe was sent
         self.limited_flight = 0  # the flight at the first duplicate ACK, without limited transmit
-        # The flight at the end of the last batch, when all was sent that could be
+        # The flight at the end of the last batch, after `transmit` has sent what it could
         self.settled_flight = 0
         self.pacer: Pacer | None = None  # set when the policy or the user asks for pacing
         self.congestion: Congestion
@@ -294,7 +295,8 @@ class Tcb:
         self.ack_due = 0  # octets received since the last ACK went out
         # The largest segment received: the peer's full size (RFC 5681 section 4.2)
         self.rcv_mss = DEFAULT_SEND_MSS
-        # Until then a read is expected, and its ACK in place of ours; inf: a reader was woken
+        # The user is expected to read before this time, and the read will send the ACK: see
+        # `settle`. inf: a waiting reader was woken
         self.reader_expected_until = 0.0
 
     def begin_congestion(self, mss: int) -> None:
@@ -317,7 +319,7 @@ class Tcb:
         self.probing = False  # a window probe is in flight
         self.keepalive_probes_sent = 0
         self.last_received_at = 0.0
-        # Of data, a FIN or a repeated SYN, but not an ACK: RFC 5681 section 4.1
+        # When data, a FIN or a repeated SYN was last sent (not a bare ACK): RFC 5681 section 4.1
         self.last_sent_at = 0.0
         self.challenge_budget = 0
         self.challenge_window_end = -inf
@@ -376,7 +378,7 @@ class Tcb:
             self.services.touched.append(self)
 
     def untouch(self) -> None:
-        """The end of the batch has come."""
+        """The batch has ended: let the next `touch` add the connection again."""
         self._touched = False
 
     def settle(self, now: float) -> None:

@@ -54,7 +54,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         tcb.time_wait_deadline = inf
         if tcb.state is State.TIME_WAIT:
             teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
-        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has gone
+        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
             teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
     tcb.touch()
 
@@ -144,7 +144,7 @@ def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     if tcb.keepalive_probes_sent >= tcb.keepalive_count:
         teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
         return
-    # R1: so many probes are unanswered that the path may be dead
+    # R1: after this many unanswered probes the path may be dead
     if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
         tcb.path.suspect(now, due - tcb.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1

@@ -225,7 +225,7 @@ def shutdown_read(tcb: Tcb) -> None:
 
 
 def close(tcb: Tcb, now: float) -> None:
-    """The user is gone: CLOSE, with no RECEIVE to come.
+    """The user no longer uses the connection: CLOSE, and no RECEIVE will follow.
 
     Data that was not read, or that still comes, is lost, and a reset tells the peer so (SHLD-3).
     `linger_s == 0` means ABORT, as SO_LINGER does.
@@ -239,7 +239,7 @@ def close(tcb: Tcb, now: float) -> None:
     if tcb.linger_s == 0:
         abort(tcb, now)
         return
-    # In TIME-WAIT the peer has finished
+    # In TIME-WAIT a reset is not needed: the peer has sent all its data and has our FIN
     if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:
         reset_connection(tcb, Event.ABORT, 0, now)
         return
@@ -269,7 +269,7 @@ def abort(tcb: Tcb, now: float, error: int = 0) -> None:
 
 
 def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
-    """If the SYN was put off and never sent: release the port and the path."""
+    """Release the port and the path, if the SYN was deferred and never sent."""
     if not tcb.deferred:
         return
     tcb.deferred = False
@@ -282,7 +282,7 @@ def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """STATUS: what 3.10.6 and section 3.9.1.6 list, ready for JSON.
+    """STATUS: the values that sections 3.10.6 and 3.9.1.6 list.
 
     Addresses are the Internet layer's bytes. `urgent` is how much there is to read up to the end of
     the urgent data; `soft_error` is the errno that the network last reported; `extensions` are the

@@ -45,9 +45,9 @@ def window_field(tcb: Tcb) -> int:
 def update_is_due(tcb: Tcb) -> bool:
     """Whether the user has read so much that the peer should be told at once.
 
-    A peer that sees less than half of the buffer open waits for us, or soon will. A peer that sees
-    more learns the new edge from the next acknowledgment. A packet of its own is worth while for
-    two segments of room.
+    The update is due if the right edge can move by half of the buffer. If the peer's window is less
+    than half of the buffer, the peer waits for us or soon will, and room for two more segments is
+    worth a packet. Otherwise the peer learns the new edge from the next acknowledgment.
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
