@@ -205,8 +205,8 @@ class TcpConfig:
 
     # Segments
     min_send_mss: int = 88
-    """A smaller MSS of a peer is taken as this: segments of one octet would be an attack (RFC 9293
-    section 3.7.1 has no minimum)."""
+    """The smallest send MSS. If a peer announces less, this is used, because segments of a few
+    octets would let it cause much work (RFC 9293 section 3.7.1 has no minimum)."""
 
     # Retransmission: RFC 6298, RFC 9293 section 3.8.3
     rto_initial_s: float = 1.0
@@ -223,7 +223,7 @@ class TcpConfig:
     clock_granularity_s: float = 0.001
     """G of RFC 6298 section 2."""
     r1_retransmissions: int = 3
-    """R1 (RFC 9293 SHLD-10): after so many retransmissions IP is told that the next hop may be
+    """R1 (RFC 9293 SHLD-10): after this many retransmissions IP is told that the next hop may be
     dead."""
     user_timeout_s: float = 300.0
     """R2 for data, and RFC 9293 section 3.9.1.1's global default of five minutes (SHLD-11: at least
@@ -251,7 +251,7 @@ class TcpConfig:
     # Paths whose routers drop large packets silently: RFC 4821
     black_hole_detection: bool = True
     black_hole_timeouts: int = 3
-    """Section 7.7, R1: so many timeouts of a large segment in a row, without a message from a
+    """Section 7.7, R1: this many timeouts of a large segment in a row, without a message from a
     router, show a black hole."""
     black_hole_mtu: int = 1024
     """Section 7.2: a size that nearly every path takes. Below it the MTU is halved, down to

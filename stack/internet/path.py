@@ -56,8 +56,8 @@ class Path:
     Attributes to set:
       ttl, tos: for the packets to come.
       df: don't fragment. Without it, datagrams larger than the MTU are fragmented. None: the owner
-        has set it, but packets go without it, because even the smallest MTU that we believe in does
-        not pass (`PathMtus`).
+        has set it, but packets go without it, because even packets of the smallest MTU that we
+        accept do not pass (`PathMtus`).
       user: the owner. It is told when the next hop cannot be resolved, and when `mtu` has changed.
     """
 

@@ -55,12 +55,12 @@ class Ecn:
         self.reduced_at = snd_nxt
 
     def mark(self, path: Path, snd_una: int) -> int:
-        """Make new data that is about to be sent ECT(0); return CWR or 0, for its flags.
+        """Set ECT(0) for new data that is about to be sent; return CWR or 0, for its flags.
 
         The caller calls `unmark` afterwards.
         """
         if seq.gt(snd_una, self.reduced_at):
-            # Keep it close, or after 2**31 octets it would seem to lie ahead
+            # Move it along with SND.UNA: once 2**31 octets behind, it would seem to lie ahead
             self.reduced_at = seq.add(snd_una, -1)
         if not self.ect:
             return 0
@@ -71,7 +71,7 @@ class Ecn:
         return 0
 
     def unmark(self, path: Path) -> None:
-        """All else is Not-ECT: retransmissions, pure ACKs and window probes (6.1.4 to 6.1.6)."""
+        """Clear ECT(0): retransmissions, pure ACKs and probes are Not-ECT (6.1.4 to 6.1.6)."""
         path.tos &= _DIFFSERV
 
 
@@ -118,7 +118,8 @@ def take_marks(tcb: Tcb, ecn: Ecn, seg: Segment) -> None:
         ecn.echo = False
     if seg.ce and seg.whole_len:
         if not ecn.echo:
-            # Tell the sender soon; it may have no window left for a second segment
+            # Tell the sender at once: the ACK of one segment is delayed, and the sender may have no
+            # window left for a second one
             tcb.ack_now = True
         ecn.echo = True
         tcb.services.counters["tcpInCePkts"] += 1

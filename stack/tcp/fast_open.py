@@ -12,8 +12,8 @@ Fast Open is used only if the application asks for it, on either side. The main 
 over and forgotten. The copy then opens a new connection with the same data. While the connection is
 known here, TIME-WAIT included, no octet is delivered twice.
 
-This file has the memory and the decisions of both ends. `handshake.py` and `listener.py` call it
-where the RFC says so.
+This file has the memory and the decisions of both ends. `handshake.py`, `listener.py` and others
+call it at the steps that the RFC names.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ class PendingRequests:
         self._pending += 1
 
     def remove(self, reset_until: float | None = None) -> None:
-        """The handshake is over, or it was reset; then the request counts until `reset_until`."""
+        """Stop counting a connection: its handshake is over.
+
+        If it was reset, the request still counts until `reset_until`.
+        """
         self._pending -= 1
         if reset_until is not None:
             self._reset_until.append(reset_until)
@@ -160,7 +163,7 @@ class CookieCache:
     def __init__(self, config: TcpConfig) -> None:
         self._config = config
         self._known: dict[tuple[bytes, bytes], CachedCookie] = {}
-        # (not to be tried before, number of failures)
+        # (when Fast Open may be tried again, number of failures)
         self._failed: dict[ServerKey, tuple[float, int]] = {}
 
     def __len__(self) -> int:
@@ -187,7 +190,7 @@ class CookieCache:
             _remember(self._known, key[:2], entry, self._config.fast_open_servers)
 
     def may_try(self, key: ServerKey, now: float) -> bool:
-        """Whether no failure on this path is recent."""
+        """Whether Fast Open may be tried on this path: the last failure is long enough ago."""
         return self._failed.get(key, (now, 0))[0] <= now
 
     def failed(self, key: ServerKey, now: float) -> None:
@@ -233,7 +236,7 @@ def begin_fast_open(tcb: Tcb, now: float) -> None:
 def text_of_syn(tcb: Tcb, pending: FastOpen, options: int) -> int:
     """How many octets of the user's data go into the SYN; `options` is the length of its options.
 
-    None without a cookie (4.2.2, 1 b). The MSS counts options and data alike (RFC 6691 section 2).
+    0 without a cookie (4.2.2, 1 b). The MSS counts options and data alike (RFC 6691 section 2).
     """
     room = min(pending.mss, tcb.path.mtu - tcb.path.header_length - TCP_HEADER) - options
     return max(min(tcb.send_buffer.size, room), 0)

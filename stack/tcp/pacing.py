@@ -2,8 +2,8 @@
 
 The congestion policy gives a rate (`pacing_rate`), and the user may set a limit
 (SO_MAX_PACING_RATE). If neither does, the connection has no `Pacer`. Retransmissions wait like new
-data, except a fast retransmission, the one after a timeout, and a loss probe. Acknowledgments never
-wait. There is no RFC for the details; they are those of Linux.
+data. Three kinds do not wait: a fast retransmission, the one after a timeout, and a loss probe.
+Acknowledgments never wait. No RFC has the details; they are those of Linux.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Pacer:
         self.resume_at = inf
         if 0 < self.limit < UNLIMITED:
             rate = min(rate, self.limit)
-        # The rest of the last burst now takes another time
+        # The rest of the last burst takes more or less time at the new rate
         if rate != self.rate and self.free_at > now:
             self.free_at = now + (self.free_at - now) * self.rate / rate
         self.rate = rate

@@ -110,8 +110,8 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2
         if front > _text(tcb, mtu):
             sizes.passes_mtu = mtu
-            # It may have been an outage: try the larger size again soon, and blame it if it is lost
-            # again.
+            # The cause may have been an outage: try the larger size again soon. If it is lost
+            # again, it is taken to be too large.
             _lower(tcb, mtu, now, config.black_hole_retry_s)
 
 

@@ -2,8 +2,8 @@
 
 The idea is Van Jacobson's ("Compressing TCP/IP Headers", RFC 1144, and his 1988 notes on the BSD
 code). While a connection is ESTABLISHED and nothing is lost, late, closing or urgent, a segment
-brings the next octets, or acknowledges the next octets, or both. Of the eight steps three parts are
-then left: take the timestamp, process the ACK, take the text.
+brings the next octets, or acknowledges the next octets, or both. Three parts of the eight steps are
+then left to do: store the timestamp, process the ACK, take the text.
 
 A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
 segment leaves the TCB as `segment_arrives.py` would have left it (tests/tcp/test_predict.py),
@@ -34,15 +34,15 @@ _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
 _ESTABLISHED = State.ESTABLISHED
 
-# The results of `predicted`. After DATA_ONLY nothing has changed except what text changes, so that
-# the next segment, if it has the same form, would be predicted as well.
+# The results of `predicted`. After DATA_ONLY nothing has changed except what text changes. So the
+# next segment will be predicted as well, if it has the same form.
 NOT_PREDICTED, PREDICTED, DATA_ONLY = 0, 1, 2
 
 
 def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     """Process a segment (header and text, with the checksum verified) if it is the expected one.
 
-    NOT_PREDICTED: it is not, and the connection is unchanged.
+    Returns NOT_PREDICTED, with the connection unchanged, if it is not.
     """
     timestamps = tcb.timestamps
     ts_ecr = -1

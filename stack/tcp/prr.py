@@ -28,6 +28,6 @@ class Prr:
         self.allowance = max(allowed, 0)
 
     def sent(self, octets: int) -> None:
-        """Account for `octets` that were sent, new or again."""
+        """Account for `octets` that were sent, for the first time or again."""
         self.out += octets
         self.allowance = max(self.allowance - octets, 0)

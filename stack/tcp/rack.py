@@ -1,11 +1,11 @@
 """RACK: a segment is lost if a later one has arrived, and it has had enough time to arrive as well.
 
 See RFC 8985 sections 5 and 6. Octets are numbered as in `scoreboard.py`. There is one record for
-each transmission, however long it was; a record is split when the peer has received only a part of
-it.
+each transmission, even of a super-frame. A record is split when the peer has received only a part
+of it.
 
-`_segments` holds the records by octet number. `_order` holds those that may still be found lost, by
-time of sending, so that looking for losses costs no more than the losses it finds.
+`_segments` holds the records by octet number. `_order` holds those that may still be found lost,
+sorted by the time of sending. So the work of a search is proportional to the losses that it finds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from operator import itemgetter
 
 from stack.tcp.scoreboard import DUP_THRESH
 
-# Section 6.2 step 4: so many recoveries without a DSACK make the window small again
+# Section 6.2 step 4: after this many recoveries without a DSACK the window is small again
 _REO_WND_PERSIST = 16
 
 # A record is the list [xmit_ts, end, start, state]: see tcb.py. Sorting records puts them in the
@@ -32,7 +32,8 @@ _NOTHING_LOST: list[tuple[float, Record]] = []  # shared, never written to: see 
 class Rack:
     """RFC 8985 section 5.3's variables: `xmit_ts`, `end_seq`, `rtt`, `min_rtt`, `reo_wnd`, ...
 
-    Times are in seconds. `lost` is how many octets are marked lost and not sent again.
+    Times are in seconds. `lost` is the number of octets that are marked lost and were not sent
+    again since.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Rack:
         self._order: list[Record] = []
         self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
-        self.has_resent = False  # if so, it matters which transmission an ACK answers
+        self.has_resent = False  # whether octets were sent again: an ACK may answer either transmission
         self._fack: float = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
@@ -114,8 +115,8 @@ class Rack:
     def delivered(self, high_ack: int, sacked: list[tuple[int, int]], now: float, echo_at: float) -> None:  # hot
         """Steps 1 to 3: octets before `high_ack` were acknowledged, and those in `sacked` SACKed.
 
-        `echo_at` is when the segment was sent that the peer's timestamp echoes; inf if there is no
-        echo.
+        `echo_at` is the time at which the segment that the peer's timestamp echoes was sent; inf if
+        there is no echo.
         """
         newly_delivered: list[Record] = []
         segments = self._segments
@@ -207,8 +208,8 @@ class Rack:
     def detect_loss(self, now: float) -> float:
         """Step 5, RACK_detect_loss: mark what is lost; return when to look again if no ACK comes.
 
-        It returns the time at which the next record would be lost, inf for none. Records after that
-        one are looked at then.
+        That is the time at which the next record will be lost, inf for none. Later records are not
+        looked at before.
         """
         order = self._order
         done = 0
@@ -254,7 +255,7 @@ class Rack:
     # --- 6.3: upon RTO expiration
 
     def timed_out(self, now: float) -> None:
-        """After an RTO, mark the first segment lost, and those others whose time is over.
+        """After an RTO, mark the first segment lost, and others by the rule of step 5.
 
         SACKed octets are treated like the others: the receiver may have thrown them away (RFC 2018
         section 5).
@@ -262,7 +263,7 @@ class Rack:
         self.sacked_records = 0
         for index, record in enumerate(self._segments):
             state = int(record[_STATE])
-            if state & _SACKED:  # its ACK will not tell when it arrived
+            if state & _SACKED:  # it may have arrived before: its ACK is no measurement of a round trip
                 record[_STATE] = state & ~_SACKED | _RETRANSMITTED
             if not state & _LOST and (not index or record[_XMIT_TS] + self.rtt + self.reo_wnd <= now):
                 self._mark_lost(record)

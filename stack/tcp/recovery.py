@@ -28,7 +28,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     """
     blocks = blocks_of(seg)
     if not acked and not blocks and tcb.tlp_end is None:
-        return  # the ACK has no news of the data in flight; the reordering timer covers the rest
+        return  # the ACK says nothing new about the data in flight; the reordering timer covers the rest
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     dsack = False
@@ -77,7 +77,7 @@ def _update_recovery(
     number of octets that it reports as arrived, by SACK or cumulatively.
     """
     if newly_sacked:
-        tcb.wakes |= WAKE_WRITABLE  # new data may be sent, which the user may have to supply
+        tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
     rack = tcb.rack
     if rack is not None:
         _rack(tcb, board, rack, ts_ecr, newly_sacked, dsack, now)
@@ -101,7 +101,7 @@ def _update_recovery(
 
 def grow_window(tcb: Tcb, acked: int, now: float) -> None:
     """Open the congestion window for `acked` new octets outside recovery (RFC 5681 section 3.1)."""
-    # Keep `recover` close, or after 2**31 octets it would seem to lie ahead
+    # Move `recover` along with SND.UNA: once 2**31 octets behind, it would seem to lie ahead
     if gt(tcb.snd_una, tcb.recover):
         tcb.recover = add(tcb.snd_una, -1)
     # A window that was not in use is no evidence of capacity
@@ -126,7 +126,7 @@ def _pipe(tcb: Tcb, board: Scoreboard) -> int:
 
 
 def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
-    """Whether to begin recovery.
+    """Whether an ACK or a timer shows a loss that begins recovery.
 
     - RFC 6675: three ACKs have SACKed new octets, or IsLost(HighACK + 1) is true.
     - RFC 8985: a segment is marked lost.
@@ -148,8 +148,8 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
     tcb.recover = tcb.snd_nxt
     tcb.tlp_end = None
     tcb.congestion.on_loss(flight, now)
-    # If the front was retransmitted before, the ACK of that would look older than this recovery,
-    # and the recovery spurious.
+    # Not if the front was retransmitted before this recovery: the ACK of that retransmission would
+    # echo an older timestamp, and Eifel would take this recovery for spurious.
     if tcb.rack is None or not tcb.rack.front_was_resent:
         undo.loss_assumed(tcb, now)
     if tcb.ecn is not None:
@@ -170,10 +170,10 @@ def _leave(tcb: Tcb) -> None:
 
     Ranges SACKed beyond that stay on the scoreboard.
     """
-    # Not after a timeout: there the ACK of the one retransmitted segment must open the window (RFC
-    # 5681 section 3.1).
+    # `grow_window` must not count SACKed octets as flight. After a timeout `settled_flight` stays,
+    # so that the ACK of the one retransmitted segment opens the window (RFC 5681 section 3.1).
     if tcb.recovering:
-        tcb.settled_flight = tcb.flight  # `grow_window` is not to count what was SACKed
+        tcb.settled_flight = tcb.flight
     tcb.recovering = tcb.rto_recovery = False
     tcb.prr = None
     if tcb.rack is not None:

@@ -24,7 +24,7 @@ from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
 
 _PAIR = Struct("!II")
-# RFC 7323 appendix A: the options of an ACK without SACK begin so
+# RFC 7323 appendix A: how the options of an ACK without SACK begin
 _TIMESTAMPS_ONLY = b"\x01\x01\x08\x0a"
 _REMEMBERED = 8  # more blocks than fit into an option, because some of them merge
 
@@ -149,7 +149,7 @@ class SackReporter:
                 break
             index = bisect_right(self._starts, octet) - 1
             blocks.append((self._starts[index], self._ends[index]))
-        # Some are not in _recent
+        # `_recent` does not have all blocks: add others while there is room
         if len(blocks) < most and len(blocks) - reported < len(self._starts):
             already_held = set(blocks[reported:])
             for pair in zip(self._starts, self._ends, strict=True):

@@ -1,7 +1,8 @@
 """The SACK scoreboard of the sender: which octets the peer has received. See RFC 6675 section 4.
 
-Octets are numbered from where the scoreboard began, and these numbers do not wrap.
-`Scoreboard.number` converts a sequence number. Functions and variables have the RFC's names:
+Octets are numbered from the place in the stream where the scoreboard began, and these numbers do
+not wrap. `Scoreboard.number` converts a sequence number. Functions and variables have the RFC's
+names:
 
     HighACK   the first octet that is not acknowledged (the RFC's HighACK + 1)
     HighData  one past the highest octet sent
@@ -22,7 +23,7 @@ DUP_THRESH = 3  # RFC 5681 section 3.2, RFC 6675 section 2, RFC 8985 section 3.3
 _HALF = 0x8000_0000
 _NO_RANGES: list[int] = []  # shared, never written to: see tcb.py
 
-# The memory of a range: two numbers, and their places in two lists.
+# The memory that a range takes: two numbers, and their entries in two lists.
 RANGE_BYTES = 80
 
 # The rules of NextSeg
@@ -75,9 +76,9 @@ class Scoreboard:
     def update(self, blocks: list[tuple[int, int]], high_data: int, most: int | None = None) -> list[tuple[int, int]]:
         """Update(): record the SACK blocks of an ACK; return the ranges that are newly SACKed.
 
-        A block that does not lie between HighACK and HighData is about octets that we never sent,
-        and is ignored. A block that would need a new range when there are `most` already is ignored
-        too: its octets count as not SACKed.
+        A block that does not lie between HighACK and HighData is ignored: its octets are already
+        acknowledged or were never sent. A block that would need a new range when there are `most`
+        already is ignored too: its octets count as not SACKed.
         """
         if most is None:
             most = self._most
@@ -184,7 +185,7 @@ class Scoreboard:
         return (start, last, RESCUE) if start < last else None
 
     def retransmitted(self, end: int, rule: int, recovery_point: int) -> None:
-        """(C.2): every retransmission moves HighRxt, except the rescue, of which there is one."""
+        """(C.2): a retransmission moves HighRxt; the rescue one sets RescueRxt instead."""
         if rule == RESCUE:
             self.rescue_rxt = recovery_point
         else:

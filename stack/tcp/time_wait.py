@@ -10,11 +10,11 @@ RFC 9293 section 3.6.1 (MAY-2) has two conditions:
    (`handshake.begin_handshake`).
 2. TIME-WAIT must come back "if the SYN turns out to be an old duplicate". So the old connection is
    kept as the `predecessor` of the new one until our SYN is acknowledged. If the new connection
-   ends before that, by a reset (whose sender knows nothing of that SYN), by a timeout or otherwise,
+   ends before that, by a reset (the peer did not send that SYN), by a timeout or otherwise,
    `restore_time_wait` puts the old one back.
 
-The 2 MSL of the old connection run on meanwhile. They wait for the segments of the old connection
-to die out, and a SYN does not make those younger.
+The timer of the old connection's TIME-WAIT continues to run meanwhile. It lasts until the segments
+of the old connection have left the network, and a SYN does not make that later.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def may_reopen(tcb: Tcb, seg: Segment) -> bool:
 
 
 def reopened(tcb: Tcb, now: float) -> None:
-    """Our SYN is acknowledged, so the peer's is no old duplicate: end the old TIME-WAIT."""
+    """End the old TIME-WAIT: our SYN is acknowledged, so the peer's SYN is not an old duplicate."""
     old, tcb.predecessor = tcb.predecessor, None
     if old is not None and old.state is State.TIME_WAIT:
         finish(old, Event.RCV_SYN, 0, now)

@@ -33,7 +33,7 @@ class Timestamps:
     """Both sides' timestamps on one connection, under RFC 7323's names.
 
     - `offered`: our SYN carries the option.
-    - `agreed`: Snd.TS.OK; so does the peer's.
+    - `agreed`: Snd.TS.OK: both SYNs carry the option.
     - `recent` and `recent_at`: TS.Recent, and when it was stored; no meaning until `agreed`.
     - `last_ack_sent`: Last.ACK.sent.
     - `offset` is added to our clock, a different one on each connection (section 7).

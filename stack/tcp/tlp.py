@@ -1,6 +1,7 @@
-"""Tail loss probes: no later segment shows that the last one is lost, so send a probe early.
+"""Tail loss probes: when the last segments may be lost, send a probe before the RTO expires.
 
-"Early" is before the RTO expires. See RFC 8985 section 7. `output.send_loss_probe` sends the probe.
+No later segment shows that these are lost, so RACK cannot find it. See RFC 8985 section 7.
+`output.send_loss_probe` sends the probe.
 """
 
 from __future__ import annotations

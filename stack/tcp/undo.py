@@ -1,4 +1,6 @@
-"""Eifel: a retransmission was spurious if the next ACK answers the original; then nothing was lost.
+"""Eifel: if the next ACK answers the original segment, the retransmission of it was spurious.
+
+Then nothing was lost, and the reduction of cwnd is undone.
 
 See RFC 3522 section 3.2 (detection, by timestamps) and RFC 4015 section 3.2 (response).
 """

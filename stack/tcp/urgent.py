@@ -38,7 +38,8 @@ def begin_urgent(tcb: Tcb) -> None:
 def urgent_pointer(tcb: Tcb, number: int) -> int:
     """The pointer for a segment that begins at `number`; 0 if nothing after that is urgent.
 
-    Every segment carries it until the urgent data is acknowledged, so that losing one does no harm.
+    Every segment carries it until the urgent data is acknowledged, so the loss of a segment does no
+    harm.
     """
     up = tcb.snd_up
     if up is None:
@@ -105,7 +106,7 @@ def only_the_urgent_octet(tcb: Tcb) -> bool:
 
 
 def receive_urgent(tcb: Tcb, *, peek: bool = False) -> bytes | None:
-    """The last urgent octet, apart from the stream.
+    """The last urgent octet, out of band.
 
     None while it is announced and has not arrived; b"" if it never will.
 

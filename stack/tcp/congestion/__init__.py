@@ -1,8 +1,8 @@
 """Congestion control policies. TCP chooses one by name.
 
 TCP reads `cwnd` (octets that may be in flight) and calls a method for each event: see
-`policy.Congestion`. A policy imports nothing else of the stack. A new one takes a file here and a
-line in `POLICIES`.
+`policy.Congestion`. A policy imports nothing else of the stack. A new one needs a file here, an
+import, and an entry in `POLICIES`.
 """
 
 from __future__ import annotations

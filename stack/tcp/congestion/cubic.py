@@ -38,7 +38,7 @@ class Cubic(Reno):
         self._origin = 0.0  # the plateau of the curve: W_max of Eq. 1
         # `cwnd` at the start of the epoch: W_max*beta_cubic, unless there was a timeout
         self._w_start = 0.0
-        self._growth = 0.0  # growth that does not make a whole octet yet
+        self._growth = 0.0  # the fraction of an octet by which cwnd has yet to grow
 
     def on_ack(self, acked: int, now: float, rtt_s: float) -> None:
         """4.8: slow start up to ssthresh; then 4.1's curve, but at least Reno's window (4.2)."""
@@ -86,7 +86,7 @@ class Cubic(Reno):
         return _C * (t - self._k) ** 3 + self._origin
 
     def on_loss(self, flight: int, now: float) -> None:
-        """4.5, and 4.6: a flow that loses before it is back at W_max makes room for others."""
+        """4.5 and 4.6: reduce. After a loss below the last W_max, W_max is reduced further."""
         self._remember()
         self._reduce(flight)
         self.cwnd = self.ssthresh

@@ -10,7 +10,8 @@ from __future__ import annotations
 class Congestion:
     """RFC 5681 section 2's variables and the events that move them, in octets; `mss` is SMSS.
 
-    By itself it is a policy as well: the initial window of RFC 6928 section 2, which never changes.
+    It can be used as a policy itself: its window is the initial window of RFC 6928 section 2, and
+    no event moves it.
     """
 
     __slots__ = ("cwnd", "initial_segments", "mss", "ssthresh")
@@ -26,7 +27,7 @@ class Congestion:
         return min(self.initial_segments * self.mss, max(2 * self.mss, 14600))
 
     def pacing_rate(self, srtt_s: float | None) -> float | None:
-        """The highest rate in octets a second, bursts aside; None if this policy does not pace.
+        """The highest rate in octets a second, apart from bursts; None if it does not pace.
 
         inf means that the rate is not known yet: `srtt_s` is None before the first measurement.
         """
