@@ -523,7 +523,7 @@ class StreamSocket(Socket):
         return value
 
     def _default_option(self, name: str) -> Value:
-        """What a connection would begin with."""
+        """The value of an option in a new connection, for a socket that has no connection yet."""
         config = self._runner.core.config
         tcp = config.tcp
         defaults: dict[str, Value] = {

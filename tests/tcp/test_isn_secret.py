@@ -6,9 +6,11 @@ import inspect
 import os
 from random import Random
 
+from stack import Ethernet
 from stack.config import Config
 from stack.host.host import HostCore
 from stack.sockets.host import open_host
+from stack.sockets.repeat import random_bytes
 from stack.tcp.isn import initial_sequence_number
 from tests.requirements import rfc
 
@@ -47,4 +49,6 @@ def test_the_secret_is_128_bits_of_what_the_host_was_given_as_random() -> None:
 
 @rfc("6528-4-a")
 def test_a_real_hosts_random_numbers_are_the_systems() -> None:
-    assert inspect.signature(open_host).parameters["random"].default is os.urandom
+    assert inspect.signature(open_host).parameters["random"].default is None  # then `random_bytes` chooses
+    assert random_bytes(None) is os.urandom
+    assert random_bytes(Ethernet().attach()) is os.urandom  # without a seed
