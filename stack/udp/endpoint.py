@@ -322,8 +322,8 @@ class Endpoint:
         """Queue a datagram.
 
         Returns "", or the reason why it is dropped. Only `UdpPorts` calls this. The first
-        `least_buffer_bytes` of a queue are part of what the endpoint is charged; the rest is charged
-        to its sender.
+        `least_buffer_bytes` of a queue are part of what the endpoint is charged; the rest is
+        charged to its sender.
         """
         charge = len(datagram.data) + self._ports.config.receive_overhead_bytes
         waiting = self.queued_bytes + charge
@@ -373,7 +373,7 @@ class Endpoint:
     def address_gone(self, address: bytes) -> None:
         """An address is no longer ours. An endpoint stays bound to it, since it may come back.
 
-        As in Linux, receiving goes on waiting, and sending fails with ENETUNREACH until then. An
+        As in Linux, `receive` still waits, and sending fails with ENETUNREACH until then. An
         endpoint that is not bound to an address sends from another one.
         """
         for key in [key for key, path in self._paths.items() if path.source == address]:
