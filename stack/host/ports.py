@@ -19,7 +19,7 @@ class EphemeralPorts:
     def __init__(self, config: HostConfig, random: Callable[[int], bytes]) -> None:
         self._first = config.ephemeral_first
         self._count = config.ephemeral_last - config.ephemeral_first + 1
-        self._services = frozenset(config.service_ports)
+        self._service_ports = frozenset(config.service_ports)
         self._secret = random(16)
         self._next = int.from_bytes(random(2), "big")
 
@@ -33,6 +33,6 @@ class EphemeralPorts:
         for _ in range(self._count):
             port = self._first + (offset + self._next) % self._count
             self._next += 1
-            if port not in self._services and not in_use(port):
+            if port not in self._service_ports and not in_use(port):
                 return port
         return None

@@ -16,9 +16,9 @@ FIRST = 3  # behind standard input, output and error
 MOST_OPEN = 1024
 
 
-def fail(number: int) -> OSError:
+def fail(error: int) -> OSError:
     """The error of this errno."""
-    return OSError(number, os.strerror(number))
+    return OSError(error, os.strerror(error))
 
 
 class Record(Protocol):

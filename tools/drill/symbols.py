@@ -86,9 +86,9 @@ def is_errno(name: str) -> bool:
     return name in errno.errorcode.values() or name == "EWOULDBLOCK"
 
 
-def errno_name(number: int) -> str:
+def errno_name(error: int) -> str:
     """The name of an errno: EAGAIN."""
-    return errno.errorcode.get(number, str(number))
+    return errno.errorcode.get(error, str(error))
 
 
 def show_flags(flags: int) -> str:
