@@ -327,7 +327,7 @@ def test_a_minute_takes_no_time_and_is_the_same_every_time() -> None:
 
 
 def test_the_documents_show_what_is_printed() -> None:
-    """The command of CONTRIBUTING.md, and what it prints; that of README.md."""
+    """The command of CONTRIBUTING.md, and what it prints; that of tools/README.md."""
     top = Path(__file__).resolve().parent.parent.parent
     path = top / "tests/drill/figure-13-simultaneous-close.pkt"
     changed = re.sub(r"F\. 1:1\(0\) ack 1$", "F. 1:1(0) ack 2", path.read_text(), flags=re.MULTILINE)
@@ -335,4 +335,4 @@ def test_the_documents_show_what_is_printed() -> None:
     shown = "\n".join("    " + line if line else "" for line in printed)
     assert f"$ .venv/bin/tapstack drill /tmp/changed.pkt\n{shown}\n" in (top / "CONTRIBUTING.md").read_text()
     command = f"    $ .venv/bin/tapstack drill {path.relative_to(top)}\n    {path.relative_to(top)}: passed\n"
-    assert command in (top / "README.md").read_text()
+    assert command in (top / "tools" / "README.md").read_text()
