@@ -573,7 +573,7 @@ class StreamSocket(Socket):
                 setattr(connection, name, value)
                 if connection.send_buffer.size or name in TIMED or (connection.keepalive and name in KEEPALIVE):
                     now = self._runner.now()
-                    connection.options_changed(now)
+                    connection.options_changed(now, keepalive_idle=name == "keepalive_idle_s")
                     self._runner.after_call(now)
 
     def _check_not_connected(self) -> None:

@@ -18,6 +18,7 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.timers import on_deadline
+from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
 
 _LISTEN, _SYN_SENT = State.LISTEN, State.SYN_SENT
@@ -93,12 +94,17 @@ class Connection(Tcb):
         """A frozen record of the connection."""
         return user_calls.status(self)
 
-    def options_changed(self, now: float) -> None:
+    def options_changed(self, now: float, *, keepalive_idle: bool = False) -> None:
         """Apply a changed option.
 
-        `nodelay` sends what was held back; keepalive and timeouts start counting now.
+        `nodelay` sends what was held back; timeouts start counting now. So do keep-alives when they
+        are switched on. With `keepalive_idle` their idle time has changed: it counts from the last
+        segment received, as in Linux.
         """
-        self.keepalive_deadline = float("inf")
+        if not self.keepalive:
+            self.keepalive_deadline = inf
+        elif keepalive_idle and self.keepalive_deadline < inf:
+            self.keepalive_deadline = max(self.last_received_at + keepalive_idle_s(self), now)
         if self.user_timeout is not None:
             self.user_timeout.due = True
         if self.rto_deadline < inf:
