@@ -105,7 +105,12 @@ class TcpLayer:
 
         See RFC 6056 section 3.1.
         """
-        return port in self._reserved or any(other[1] == port for other in self.listeners)
+        if port in self._reserved:
+            return True
+        for _, other in self.listeners:  # noqa: SIM110  any() costs one more call for each connection
+            if other == port:
+                return True
+        return False
 
     def _is_taken(self, address: bytes, port: int, reuse_address: bool) -> bool:
         if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):

@@ -54,7 +54,10 @@ def _is_network_address(interface: Interface, destination: bytes) -> bool:
 
     Nothing may be sent to such an address (RFC 1812 section 4.2.3.1).
     """
-    return destination in [prefix.network for prefix in interface.addresses if prefix.broadcast is not None]
+    for prefix in interface.addresses:  # noqa: SIM110  any() costs one more call for each path
+        if prefix.network == destination and prefix.broadcast is not None:
+            return True
+    return False
 
 
 class Ipv4Output:
