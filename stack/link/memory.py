@@ -185,7 +185,7 @@ class Ethernet:
 def check_link(link: object) -> None:
     """TypeError unless `link` is a link. The message says what to write instead."""
     if isinstance(link, Ethernet):
-        raise TypeError("an Ethernet is a wire, not a link: give each host a link of its own by ethernet.attach()")
+        raise TypeError("an Ethernet is a wire, not a link: give each host ethernet.attach()")
     if isinstance(link, str):
         raise TypeError(f"{link!r} is a name, not a link: write stack.Tap({link!r})")
     if isinstance(link, type):

@@ -1,1 +1,1 @@
-"""The only folder that waits: trio sockets over the protocol code, the loop that runs it, and the host programs see."""
+"""The only folder that waits: trio sockets, the loop that runs a host, and the public `Host`."""

@@ -1,4 +1,4 @@
-"""What `open_host` is given wrongly: one TypeError before anything is made, which says what to pass."""
+"""Checks of the arguments of `open_host`: a TypeError that says what to pass instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stack.sockets.dhcp import Dhcp
 
 
 def check_config(config: object) -> None:
-    """TypeError for what is no `Config`: the configuration of one layer, a dict."""
+    """TypeError unless it is a `Config`. One layer's configuration and a dict are not."""
     if isinstance(config, Config):
         return
     for field in fields(Config):
@@ -22,7 +22,7 @@ def check_config(config: object) -> None:
 
 
 def check_random(random: Callable[[int], bytes]) -> None:
-    """TypeError for what does not return n bytes for `random(n)`: a generator itself, its `random` or `getrandbits`."""
+    """TypeError unless `random(n)` returns n bytes: for instance, a generator, or its `random`."""
     try:
         drawn: object = random(0)  # takes nothing out of a generator
     except TypeError:
@@ -35,18 +35,18 @@ def check_random(random: Callable[[int], bytes]) -> None:
 
 
 def check_function(name: str, function: object, purpose: str) -> None:
-    """TypeError, which says what the function is for, for what cannot be called."""
+    """TypeError unless it can be called. The message has the `purpose` of the function."""
     if not callable(function):
         raise TypeError(f"{name} is a function {purpose}, not {short(function)}")
 
 
 def check_dhcp(dhcp: object) -> None:
-    """TypeError for what is no `Dhcp`."""
+    """TypeError unless it is a `Dhcp` or None."""
     if dhcp is not None and not isinstance(dhcp, Dhcp):
         raise TypeError(f"dhcp is a stack.Dhcp(...), not {short(dhcp)}")
 
 
 def short(value: object) -> str:
-    """A value in few words: an object's class where its repr is long."""
+    """The repr of a value, or its class if that is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"

@@ -17,7 +17,7 @@ from stack.sockets import options
 from stack.sockets.options import Value, fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
-    HARMLESS_FLAGS,
+    IGNORED_FLAGS,
     Socket,
     bytes_view,
     check_size,
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MSG_MORE = int(getattr(stdlib, "MSG_MORE", 0))
-RECEIVE_FLAGS = HARMLESS_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
+RECEIVE_FLAGS = IGNORED_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One datagram as a receiving call got it: cut to the size asked for, `length` bytes before."""
+class Received:
+    """A received datagram: `data` is cut to the size asked for, `length` is that of the whole."""
 
     data: bytes
     length: int
@@ -46,10 +46,10 @@ class Taken:
 
 
 class DatagramSocket(Socket):
-    """A UDP socket. Sending never waits; a datagram that does not fit the buffer given to `recv` is cut.
+    """A UDP socket. Sending never waits. A datagram that does not fit the buffer of `recv` is cut.
 
-    When the host ends, the socket is as good as closed: EBADF. `trio.DTLSEndpoint`, which reads in a system task, ends
-    there; any other error it takes for a bug, and ends the run.
+    When the host ends, the socket counts as closed: its calls raise EBADF. `trio.DTLSEndpoint`
+    reads in a system task and stops at that error. Any other error would end trio's run.
     """
 
     _option_table = options.DATAGRAM
@@ -71,7 +71,10 @@ class DatagramSocket(Socket):
     # --- addresses
 
     async def bind(self, address: Any) -> None:
-        """Take a local address and port (0: any that is free). OSError: EINVAL, EADDRNOTAVAIL, EADDRINUSE."""
+        """Take a local address and port (0: any free port).
+
+        OSError: EINVAL, EADDRNOTAVAIL, EADDRINUSE.
+        """
         local = await self._resolve(address, "bind", local=True)
         await checkpoint()
         self._check_open()
@@ -79,9 +82,10 @@ class DatagramSocket(Socket):
         self._endpoint.bind(local)
 
     async def connect(self, address: Any) -> None:
-        """Talk to one peer from now on; port 0 stands for all its ports. Being cancelled closes the socket, as trio's.
+        """Send to one peer, and receive only from it; port 0 means all its ports.
 
-        OSError: ENETUNREACH, EACCES (a broadcast address without SO_BROADCAST).
+        Cancellation closes the socket, as with trio's. OSError: ENETUNREACH, EACCES (a broadcast
+        address without SO_BROADCAST).
         """
         try:
             remote = await self._resolve(address, "connect", local=False)
@@ -91,7 +95,7 @@ class DatagramSocket(Socket):
             raise
         self._check_open()
         now = self._runner.now()
-        self._endpoint.connect(_or_ourselves(remote), now)
+        self._endpoint.connect(_loopback_if_any(remote), now)
 
     def listen(self, backlog: int = 128) -> None:
         """OSError(EOPNOTSUPP)."""
@@ -105,12 +109,12 @@ class DatagramSocket(Socket):
         self.listen()
 
     def getsockname(self) -> tuple[str, int]:
-        """Our own address and port; ("0.0.0.0", 0) before there are any."""
+        """Our own address and port; ("0.0.0.0", 0) before they are set."""
         self._check_open()
         return python_address(self._endpoint.local)
 
     def getpeername(self) -> tuple[str, int]:
-        """The peer's address and port; OSError(ENOTCONN) when there is none, or when it is all ports of the peer."""
+        """The peer's address and port. OSError(ENOTCONN) without a peer, or for all its ports."""
         self._check_open()
         remote = self._endpoint.remote
         return fail(errno.ENOTCONN) if remote is None or not remote[1] else python_address(remote)
@@ -122,10 +126,10 @@ class DatagramSocket(Socket):
         return text
 
     def shutdown(self, flag: int) -> None:
-        """End one direction or both: receiving then gives b"" when all is read, sending raises EPIPE.
+        """End one direction or both: sending raises EPIPE, reading an empty queue gives b"".
 
-        As in Linux, a datagram that was begun with MSG_MORE or UDP_CORK can still be completed. OSError(ENOTCONN) when
-        not connected.
+        As in Linux, a datagram that was begun with MSG_MORE or UDP_CORK can still be completed.
+        OSError(ENOTCONN) if not connected.
         """
         flag = self._check_shutdown(flag)
         if self._endpoint.remote is None:
@@ -139,7 +143,7 @@ class DatagramSocket(Socket):
     def _may_read(self) -> bool:
         return self._read_shut_down or self._endpoint.readable
 
-    def _receive(self, size: int, flags: int) -> Taken | None:
+    def _receive(self, size: int, flags: int) -> Received | None:
         self._check_open()
         if self._runner.down:
             fail(errno.EBADF)
@@ -148,12 +152,15 @@ class DatagramSocket(Socket):
         endpoint = self._endpoint
         datagram = endpoint.peek() if flags and flags & stdlib.MSG_PEEK else endpoint.receive_datagram()
         if datagram is None:
-            return Taken(b"", 0, None) if self._read_shut_down else None
+            return Received(b"", 0, None) if self._read_shut_down else None
         data = datagram.data
-        return Taken(data if len(data) <= size else data[:size], len(data), python_address(datagram.remote))
+        return Received(data if len(data) <= size else data[:size], len(data), python_address(datagram.remote))
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """The next datagram, cut to `buflen` bytes. OSError: what happened to an earlier one of ours (ECONNREFUSED)."""
+        """The next datagram, cut to `buflen` bytes.
+
+        OSError: an error for an earlier datagram of ours (ECONNREFUSED).
+        """
         return (await self.recvfrom(buflen, flags))[0]
 
     async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
@@ -162,53 +169,56 @@ class DatagramSocket(Socket):
         if not size:
             await checkpoint()
             return b"", None
-        taken = await self._until(self._reader, self._receive, size, flags)
-        return taken.data, taken.remote
+        received = await self._until(self._reader, self._receive, size, flags)
+        return received.data, received.remote
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
-        """Put the next datagram into `buffer`; how many bytes that were (MSG_TRUNC: how many it has)."""
+        """Put the next datagram into `buffer`, and return the number of bytes.
+
+        With MSG_TRUNC that is the length of the whole datagram.
+        """
         return (await self.recvfrom_into(buffer, nbytes, flags))[0]
 
     async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        """(bytes put into `buffer`, the sender's address)."""
+        """(The number of bytes, the sender's address) after `recv_into`."""
         with writable_view(buffer, nbytes, "recvfrom_into") as view:
             size = len(view)
         if not size:
             await checkpoint()
             return 0, None
-        taken = await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
-        return (taken.length if flags & stdlib.MSG_TRUNC else len(taken.data)), taken.remote
+        received = await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
+        return (received.length if flags & stdlib.MSG_TRUNC else len(received.data)), received.remote
 
-    # The views are made anew for each try, before a datagram is taken: a buffer that is too small by then costs none.
+    # New views for each attempt, before a datagram is taken: a buffer too small by then loses none.
 
-    def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> Taken | None:
+    def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> Received | None:
         with writable_view(buffer, nbytes, "recvfrom_into") as view:
-            taken = self._receive(len(view), flags)
-            if taken is not None:
-                view[: len(taken.data)] = taken.data
-            return taken
+            received = self._receive(len(view), flags)
+            if received is not None:
+                view[: len(received.data)] = received.data
+            return received
 
-    def _receive_scattered(self, buffers: list[Buffer], flags: int) -> Taken | None:
+    def _receive_scattered(self, buffers: list[Buffer], flags: int) -> Received | None:
         with writable_views(buffers) as views:
-            taken = self._receive(sum(map(len, views)), flags)
-            if taken is not None:
-                scatter(taken.data, views)
-            return taken
+            received = self._receive(sum(map(len, views)), flags)
+            if received is not None:
+                scatter(received.data, views)
+            return received
 
     async def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
-        """(data, no ancillary data, MSG_TRUNC when the datagram was cut, the sender's address)."""
-        taken = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
-        return taken.data, [], _cut(taken), taken.remote
+        """(data, no ancillary data, MSG_TRUNC if the datagram was cut, the sender's address)."""
+        received = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
+        return received.data, [], _truncated(received), received.remote
 
     async def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:
-        """(bytes put into `buffers`, no ancillary data, MSG_TRUNC when it was cut, the sender's address)."""
+        """(bytes put into `buffers`, no ancillary data, MSG_TRUNC if it was cut, the sender)."""
         places = list(buffers)
-        taken = await self._until(self._reader, self._receive_scattered, places, flags)
-        return len(taken.data), [], _cut(taken), taken.remote
+        received = await self._until(self._reader, self._receive_scattered, places, flags)
+        return len(received.data), [], _truncated(received), received.remote
 
     # --- sending
 
@@ -220,7 +230,7 @@ class DatagramSocket(Socket):
         self._check_open()
         if self._runner.down:
             fail(errno.EBADF)
-        if flags & ~HARMLESS_FLAGS:
+        if flags & ~IGNORED_FLAGS:
             fail(errno.EOPNOTSUPP)
         endpoint = self._endpoint
         if self._write_shut_down and endpoint.gathered is None:  # Linux lets what was begun be completed
@@ -231,18 +241,19 @@ class DatagramSocket(Socket):
         now = self._runner.now()
         more = self._cork or bool(flags and flags & MSG_MORE)
         if more or endpoint.gathered is not None:
-            sent = endpoint.gather(data, None if remote is None else _or_ourselves(remote), now, more=more)
+            sent = endpoint.gather(data, None if remote is None else _loopback_if_any(remote), now, more=more)
         elif remote is None:
             sent = endpoint.send(data, now)
         else:
-            sent = endpoint.send_to(data, _or_ourselves(remote), now)
+            sent = endpoint.send_to(data, _loopback_if_any(remote), now)
         self._runner.after_call(now)
         return sent
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
-        """Send a datagram to the connected peer. OSError: EDESTADDRREQ when there is none; as `sendto`.
+        """Send a datagram to the connected peer. OSError: EDESTADDRREQ without one; or as `sendto`.
 
-        With MSG_MORE, or while UDP_CORK is set, it is the beginning of a datagram that the next call goes on with.
+        With MSG_MORE, or while UDP_CORK is set, the data is the beginning of a datagram that the
+        next call continues.
         """
         return await self._until(self._writer, self._send, bytes, None, flags)
 
@@ -251,7 +262,10 @@ class DatagramSocket(Socket):
     @overload
     async def sendto(self, data: Buffer, flags: int, address: tuple[object, ...] | str | Buffer, /) -> int: ...
     async def sendto(self, *args: Any) -> int:
-        """Send a datagram to an address. OSError: EMSGSIZE, EACCES (broadcast), ENETUNREACH, an earlier one's fate."""
+        """Send a datagram to an address.
+
+        OSError: EMSGSIZE, EACCES (broadcast), ENETUNREACH, or an error for an earlier datagram.
+        """
         remote = await self._resolve(args[-1], "sendto", local=False)
         flags = index(args[1]) if len(args) > 2 else 0
         return await self._until(self._writer, self._send, args[0], remote, flags)
@@ -290,7 +304,7 @@ class DatagramSocket(Socket):
         return endpoint.take_error() if name == "error" else values[name]
 
     def _set_option(self, name: str, value: Value) -> None:
-        """SO_KEEPALIVE, SO_LINGER and SO_SNDBUF mean nothing to UDP, and are remembered as the kernel does."""
+        """Set an option. SO_KEEPALIVE, SO_LINGER and SO_SNDBUF have no effect, as in the kernel."""
         endpoint = self._endpoint
         if name == "reuse_address":
             endpoint.reuse_address = bool(value)
@@ -303,7 +317,7 @@ class DatagramSocket(Socket):
         elif name == "cork":
             self._cork = bool(value)
             if not self._cork and endpoint.gathered is not None:
-                with suppress(OSError):  # the option is set all the same, as in Linux
+                with suppress(OSError):  # the option is set in spite of an error, as in Linux
                     self._send(b"", None, 0)
         elif name == "rcvbuf":
             endpoint.receive_bytes = self._runner.buffer_size(value)
@@ -315,10 +329,10 @@ class DatagramSocket(Socket):
             endpoint.tos = int(value or 0)
 
 
-def _or_ourselves(remote: tuple[bytes, int]) -> tuple[bytes, int]:
-    """0.0.0.0 as a destination means this host, as programs expect of BSD's sockets."""
+def _loopback_if_any(remote: tuple[bytes, int]) -> tuple[bytes, int]:
+    """The destination 0.0.0.0 means this host, as with BSD sockets."""
     return (LOOPBACK, remote[1]) if remote[0] == ANY else remote
 
 
-def _cut(taken: Taken) -> int:
-    return int(stdlib.MSG_TRUNC) if taken.length > len(taken.data) else 0
+def _truncated(received: Received) -> int:
+    return int(stdlib.MSG_TRUNC) if received.length > len(received.data) else 0

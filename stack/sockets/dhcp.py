@@ -1,4 +1,4 @@
-"""DHCP as programs ask for it: what to wait for, and the file that the lease is kept in."""
+"""The DHCP settings of a program: what to wait for, and the file that keeps the lease."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from stack.wire.addresses import parse_ipv4
 
 BOUND, LINK_LOCAL, NOTHING = "bound", "link-local", "nothing"
 WAITS = (BOUND, LINK_LOCAL, NOTHING)
-FORGOTTEN = ("released", "nak", "conflict")
-"""After a lease that ended so its address is not asked for again."""
+NOT_REMEMBERED = ("released", "nak", "conflict")
+"""The reasons for which a lease ended and its address must not be asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dhcp:
-    """How an address is to be got by DHCP.
+    """How to get an address by DHCP.
 
-    wait: what `open_host` and `Host.wait_ready` wait for: "link-local" (a lease or, where there is none, an
-      address of 169.254.0.0/16, RFC 3927), "bound" (a lease, and there is no such address meanwhile) or "nothing".
-    wait_s: how many seconds; then they raise TimeoutError. None: for ever.
-    request_address: the address to ask for, "10.9.0.57"; a server may give another one.
-    lease_file: where the lease is kept, so that the next start asks for the same address first.
-    release: whether the address is given back at the end; None: only if there is no lease file.
+    wait: what `open_host` and `Host.wait_ready` wait for. "link-local": a lease or, if no server
+      answers, an address of 169.254.0.0/16 (RFC 3927). "bound": a lease, and no link-local address
+      is used. "nothing": they do not wait.
+    wait_s: the longest wait in seconds, after which they raise TimeoutError. None: no limit.
+    request_address: the address to ask for, "10.9.0.57". A server may give another one.
+    lease_file: the file in which the lease is kept, so that the next start asks for the same
+      address.
+    release: whether the address is given back at the end. None: only without a lease file.
     """
 
     wait: str = LINK_LOCAL
@@ -42,10 +44,10 @@ class Dhcp:
 
     def __post_init__(self) -> None:
         if self.wait not in WAITS:
-            raise ValueError(f"wait: {self.wait!r} is none of {', '.join(WAITS)}")
+            raise ValueError(f"wait is one of {', '.join(WAITS)}, not {self.wait!r}")
         wait_s: object = self.wait_s
         if wait_s is not None and not (isinstance(wait_s, int | float) and wait_s >= 0):
-            raise ValueError(f"wait_s: {self.wait_s!r} is no number of seconds")
+            raise ValueError(f"wait_s is a number of seconds, not {self.wait_s!r}")
         if self.request_address is not None:
             parse_ipv4(self.request_address)
 
@@ -56,7 +58,7 @@ class Dhcp:
 
 
 class LeaseFiles:
-    """The lease file of each interface that has one. `report(text)` is told of files that cannot be used."""
+    """The lease files of the interfaces. `report(text)` is called for files that cannot be used."""
 
     def __init__(self, core: HostCore) -> None:
         self.report: Callable[[str], None] = warn
@@ -64,14 +66,14 @@ class LeaseFiles:
         core.dhcp.on_lease = self._on_lease
 
     def open(self, interface: Interface, path: str | os.PathLike[str] | None, now: float) -> Lease | None:
-        """Keep the leases of this interface in a file from now on; the lease that is there already."""
+        """Keep the leases of this interface in a file, and return the lease in it, if any."""
         if path is None or interface.mac is None:
             return None
         file = self._files[interface.index] = LeaseFile(path, interface.mac, epoch_s, self.report)
         return file.load(now)
 
     def close(self, interface: Interface) -> None:
-        """The interface has gone."""
+        """Close the file of an interface that is gone."""
         file = self._files.pop(interface.index, None)
         if file is not None:
             file.close()
@@ -82,15 +84,15 @@ class LeaseFiles:
             return
         if lease is not None:
             file.save(lease)
-        elif reason in FORGOTTEN:
+        elif reason in NOT_REMEMBERED:
             file.remove()
 
 
 def epoch_s() -> float:
-    """What the wall clock is ahead of trio's, in seconds."""
+    """The difference of the wall clock and trio's clock, in seconds."""
     return time.time() - trio.current_time()
 
 
 def warn(text: str) -> None:
-    """Say what went wrong where the program has no `report`."""
+    """Report a text by `warnings`, for programs without a `report`."""
     warnings.warn(text, RuntimeWarning, stacklevel=2)

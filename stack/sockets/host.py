@@ -1,7 +1,7 @@
-"""The host as programs see it: `open_host` and what it gives.
+"""The public `Host`, and `open_host`, which runs one.
 
-Everything asynchronous is trio's; streams and listeners are trio's own `SocketStream` and `SocketListener` around our
-sockets.
+Everything asynchronous is trio's. Streams and listeners are trio's own `SocketStream` and
+`SocketListener` over our sockets.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from stack.sockets import suspension, time_of_day
 from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp, warn
+from stack.sockets.events import AddressClaimed, AddressLost
 from stack.sockets.repeat import random_bytes, repeat_order
 from stack.sockets.resolver import check_kind, in_thread, installed
-from stack.sockets.runner import AddressClaimed, AddressLost, Runner, need_trio
+from stack.sockets.runner import Runner, require_trio
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
 from stack.sockets.system_memory import default_budget_bytes
@@ -46,9 +47,9 @@ LONGEST_ECHO_BYTES = 65535 - 20 - ECHO_HEADER_BYTES
 
 
 class Host:
-    """One Internet host, as long as the `open_host` block it comes from. Not to be made otherwise.
+    """One Internet host, for the time of the `open_host` block that made it.
 
-    Addresses are text here: "10.9.0.2", with its prefix length where one is needed: "10.9.0.2/24".
+    Addresses are text: "10.9.0.2", with the prefix length where one is needed: "10.9.0.2/24".
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -65,17 +66,21 @@ class Host:
         acd: str | None = None,
         dhcp: Dhcp | None = None,
     ) -> InterfaceRecord:
-        """Open `link` and use it as an interface with these addresses; `gateway` becomes the default route.
+        """Open `link` and use it as an interface. `gateway` becomes the default route.
 
-        One of the addresses may be "dhcp": then servers are asked for one, as `dhcp` says.
+        One of the `addresses` may be "dhcp": DHCP servers are then asked for one, by the settings
+        in `dhcp`.
 
-        On Ethernet each address is first probed for, so that no two hosts use it (RFC 5227): that takes 4 to 7 seconds,
-        and `wait_ready` waits for it (`open_host` does so itself). With `acd="optimistic"` the address is used
-        meanwhile; with "defend" the same, but it is never given up to another host, see `wait_address_claimed`;
-        with "off" there is no probing at all. None is what `Config.acd` says. A leased address is never given "defend".
+        On Ethernet each address is probed first, so that no two hosts use it (RFC 5227). That takes
+        4 to 7 seconds, and `wait_ready` waits for it (`open_host` calls it). `acd` changes that;
+        the default is `Config.acd`:
+        - "optimistic": the address is used while it is probed.
+        - "defend": the same, and the address is never given up to another host; see
+          `wait_address_claimed`. Not for leased addresses.
+        - "off": no probing.
 
-        ValueError for what is no address, TypeError for what is no link (a name, a whole `Ethernet`), OSError when the
-        link does not open.
+        ValueError for an address that is not valid. TypeError if `link` is not a link: a name, or a
+        whole `Ethernet`. OSError if the link does not open.
         """
         check_link(link)
         check_dhcp(dhcp)
@@ -84,16 +89,16 @@ class Host:
             dhcp = Dhcp() if dhcp is None else dhcp
             wanted.remove(DHCP)
         elif dhcp is not None:
-            raise ValueError("dhcp: goes with the address 'dhcp'")
+            raise ValueError("dhcp= needs 'dhcp' among the addresses")
         prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in wanted]
         self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd, dhcp)
         return self.interfaces()[-1]
 
     async def wait_ready(self, link: Link) -> None:
-        """Wait until the addresses given with `attach` may be used, and for what `Dhcp.wait` says.
+        """Wait until the addresses given to `attach` may be used, and for what `Dhcp.wait` names.
 
-        OSError EADDRINUSE, naming its station address, when another host has one of them; TimeoutError when no server
-        has given one in time.
+        OSError EADDRINUSE, with the station address, if another host has one of them; TimeoutError
+        if no server gives an address in time.
         """
         attachment = self._runner.attachment(link)
         for address, outcome in list(attachment.outcomes.items()):
@@ -101,45 +106,52 @@ class Host:
         await self._runner.wait_lease(attachment)
 
     async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:
-        """Give an attached link one more address ("10.9.0.3/24"); returns when it may be used. `acd` as for `attach`.
+        """Give an attached link one more address ("10.9.0.3/24"), and wait until it may be used.
 
-        OSError: EADDRINUSE when another host has it, EEXIST when it is ours already. ValueError for what is no address.
+        `acd` as for `attach`. OSError: EADDRINUSE if another host has it, EEXIST if it is ours
+        already. ValueError for an address that is not valid.
         """
         await self._runner.add_address(link, Prefix.parse(address), acd)
 
     def remove_address(self, link: Link, address: str) -> None:
-        """Take an address ("10.9.0.3", or with its prefix) from a link; its connections end with EADDRNOTAVAIL.
+        """Remove an address ("10.9.0.3", or with its prefix) from a link.
 
-        They are reset, and routes by way of its network go. UDP sockets bound to it stay open: receiving goes on
-        waiting, and sending raises ENETUNREACH. A leased address is given back to its server, and no other one is asked
-        for. OSError EADDRNOTAVAIL when it is not there.
+        Connections from it end with EADDRNOTAVAIL and are reset; routes through its network are
+        removed. UDP sockets bound to it stay open: receiving goes on waiting, and sending raises
+        ENETUNREACH. A leased address is given back to its server, and no new one is asked for. OSError
+        EADDRNOTAVAIL if the link does not have it.
         """
         text = address if "/" not in address else str(Prefix.parse(address)).partition("/")[0]
         self._runner.remove_address(link, parse_ipv4(text))
 
     async def wait_address_lost(self) -> AddressLost:
-        """Wait until another host takes an address of ours: `address`, `interface` and `mac`, as text.
+        """Wait until another host takes an address of ours, and return which, as text.
 
-        We defend it once; when the other insists we yield (RFC 5227 section 2.4 b), and its connections have ended with
-        EADDRNOTAVAIL by then. Each loss is told once.
+        We defend an address once. If the other host insists, we give the address up (RFC 5227
+        section 2.4 b); its connections have ended with EADDRNOTAVAIL by then. Each loss is reported
+        once.
         """
         return await self._runner.lost_addresses.wait()
 
     async def wait_address_claimed(self) -> AddressClaimed:
-        """Wait until another host claims an address that we keep (`acd="defend"`): `address`, `interface` and `mac`.
+        """Wait until another host claims an address that we keep, and return which, as text.
 
-        We answer by an announcement (RFC 5227 section 2.4 c). A claim is answered and told at most once in 10 seconds.
+        That is an address with `acd="defend"`. We answer with an announcement (RFC 5227 section 2.4
+        c). Claims are answered and reported at most once in 10 seconds.
         """
         return await self._runner.claimed_addresses.wait()
 
     def detach(self, link: Link) -> None:
-        """Close `link`; connections that used its addresses end with ENETDOWN. ValueError for a stranger's link."""
+        """Close `link`; connections that used its addresses end with ENETDOWN.
+
+        ValueError for a link that is not attached to this host.
+        """
         self._runner.detach(link)
 
     async def wait_link_lost(self) -> str:
-        """Wait until a link fails by itself (its TAP was deleted, say), and return its name.
+        """Wait until a link fails (for instance, its TAP was deleted), and return its name.
 
-        Connections over it have ended with ENETDOWN by then; the host goes on with its other links.
+        Connections over it have ended with ENETDOWN by then. The host goes on with its other links.
         """
         return await self._runner.wait_link_lost()
 
@@ -147,48 +159,50 @@ class Host:
 
     @property
     def lease(self) -> LeaseRecord | None:
-        """What a DHCP server has lent us; None while there is nothing. With several interfaces see `leases`."""
+        """The lease from a DHCP server, or None. With several interfaces see `leases`."""
         leases = self.leases()
         return leases[0] if leases else None
 
     def leases(self) -> list[LeaseRecord]:
-        """What DHCP servers have lent us, in the order in which the interfaces were attached."""
+        """The leases from DHCP servers, in the order in which the interfaces were attached."""
         return self._runner.core.leases()
 
     @property
     def name_servers(self) -> list[str]:
-        """The name servers that the leases tell of, the preferred one first."""
+        """The name servers in the leases, the preferred one first."""
         return [format_ipv4(server) for server in self._runner.core.dhcp.name_servers()]
 
     async def inform(self, link: Link) -> LeaseRecord:
-        """Ask DHCP servers what goes with the address that `link` has been given: name servers, and the like.
+        """Ask DHCP servers for the parameters of the address of `link`, such as name servers.
 
-        That is a DHCPINFORM (RFC 2131 section 4.4.3): `name_servers` has them from then on; the address, its routes and
-        the MTU stay as they are. OSError: TimeoutError after a minute without an answer, EADDRNOTAVAIL without an
-        address, or when it is taken back (what was told goes with it), ENETDOWN when the link goes, EADDRINUSE while a
-        socket of this host has UDP port 68. ValueError on a link with a lease, or none of ours.
+        It is a DHCPINFORM (RFC 2131 section 4.4.3). Afterwards `name_servers` has the name servers.
+        The address, its routes and the MTU do not change. OSError: TimeoutError after a minute
+        without an answer; EADDRNOTAVAIL without an address, or if it is removed meanwhile; ENETDOWN
+        if the link goes; EADDRINUSE while a socket of this host has UDP port 68. ValueError if the
+        link has a lease, or is not attached to this host. The parameters go when the address is
+        removed.
         """
         return await self._runner.inform(self._runner.attachment(link))
 
     def network_changed(self, link: Link) -> None:
-        """Tell that `link` may lead to another network now: a cable was moved, say.
+        """Tell the host that `link` may lead to another network now, as after a cable was moved.
 
-        That the machine was suspended is noticed without being told, with the next frame, deadline or call.
-
-        Neighbours are forgotten. Addresses are verified, a leased one with its server (RFC 2131 section 3.7), others by
-        probing (RFC 5227 section 2.1): they stay in use until a server denies them or another host has them.
+        The host forgets its neighbours and verifies its addresses: a leased one with its server
+        (RFC 2131 section 3.7), others by probing (RFC 5227 section 2.1). They stay in use until a
+        server refuses them or another host has them. No call is needed after a suspension of the
+        machine: the host detects it at the next frame, deadline or call.
         """
         self._runner.network_changed(self._runner.attachment(link))
 
     async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
-        """Wait until `lease` is no longer what was `seen`, and return it: got, extended, or ended (None)."""
+        """Wait until `lease` differs from `seen`, and return it: a new one, a longer one, None."""
         while (lease := self.lease) == seen:
             await self._runner.wait_change()
         await trio.lowlevel.checkpoint()
         return lease
 
     async def wait_interfaces_change(self, seen: Sequence[InterfaceRecord]) -> list[InterfaceRecord]:
-        """Wait until `interfaces()` are no longer what was `seen`, and return them: addresses come and go."""
+        """Wait until `interfaces()` differ from `seen`, and return them: addresses come and go."""
         while (interfaces := self.interfaces()) == list(seen):
             await self._runner.wait_change()
         await trio.lowlevel.checkpoint()
@@ -197,56 +211,58 @@ class Host:
     # --- neighbours
 
     def add_neighbor(self, link: Link, address: str, mac: str) -> None:
-        """Say which station a neighbour is; no ARP packet changes that. It is replaced by another call for `address`.
+        """Set the station address of a neighbour. No ARP packet changes it; another call does.
 
-        ValueError for what is no address, or can be no neighbour on this link; OSError EOPNOTSUPP on one without ARP.
+        ValueError for an address that is not valid, or that cannot be a neighbour on this link.
+        OSError EOPNOTSUPP on a link without ARP.
         """
         now = self._runner.now()
         self._runner.neighbors(link).set_permanent(parse_ipv4(address), parse_mac(mac), now)
         self._runner.after_call(now)
 
     def remove_neighbor(self, link: Link, address: str) -> None:
-        """Forget what is known of a neighbour, whether it was said or learnt. OSError ENOENT for one nobody knows."""
+        """Forget a neighbour's station address, set or learned. OSError ENOENT if it is unknown."""
         if not self._runner.neighbors(link).forget(parse_ipv4(address)):
-            raise OSError(errno.ENOENT, f"{address} is no neighbour on {link.name}")
+            raise OSError(errno.ENOENT, f"{address} is not a known neighbour on {link.name}")
 
     def add_proxy(self, link: Link, address: str, mac: str | None = None) -> None:
-        """Answer ARP requests for an address that is another host's: by our own station address, or by `mac`.
+        """Answer ARP requests for another host's address, by our station address or by `mac`.
 
-        What is then sent to us for that address is dropped: this host forwards nothing. Errors as for `add_neighbor`.
+        Packets that are then sent to us for that address are dropped: this host does not forward.
+        Errors as for `add_neighbor`.
         """
         self._runner.neighbors(link).publish(parse_ipv4(address), None if mac is None else parse_mac(mac))
 
     def remove_proxy(self, link: Link, address: str) -> None:
-        """Answer for an address no longer. OSError ENOENT where nobody did."""
+        """Stop to answer for an address. OSError ENOENT if there is no such proxy."""
         proxies = self._runner.neighbors(link).published.proxies
         if proxies.pop(parse_ipv4(address), MISSING) is MISSING:
-            raise OSError(errno.ENOENT, f"{address} is not answered for on {link.name}")
+            raise OSError(errno.ENOENT, f"{address} has no proxy on {link.name}")
 
     def add_station(self, link: Link, mac: str, address: str) -> None:
-        """Tell the station `mac`, when it asks by RARP (RFC 903), that its address is `address`."""
+        """Answer the RARP requests (RFC 903) of the station `mac`: its address is `address`."""
         self._runner.neighbors(link).published.stations[parse_mac(mac)] = parse_ipv4(address)
 
     def remove_station(self, link: Link, mac: str) -> None:
-        """Do not tell a station its address any more. OSError ENOENT for one nobody spoke of."""
+        """Stop to answer RARP for a station. OSError ENOENT if it was not added."""
         if self._runner.neighbors(link).published.stations.pop(parse_mac(mac), None) is None:
-            raise OSError(errno.ENOENT, f"{mac} is no station with an address on {link.name}")
+            raise OSError(errno.ENOENT, f"{mac} has no address for RARP on {link.name}")
 
     # --- sockets
 
     def socket(
         self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
     ) -> trio.socket.SocketType:
-        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2) for others."""
+        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. Else OSError as socket(2)."""
         self._runner.check_thread()
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)
 
     def install(self) -> AbstractContextManager[None]:
-        """`with host.install():` what `trio.socket` makes in this block, and in tasks begun in it, is this host's.
+        """`with host.install():` makes `trio.socket` use this host in the block and in its tasks.
 
-        That is how libraries that know nothing of this one come to use it. Sockets of other families (AF_UNIX) stay
-        the kernel's; IPv6 is refused with EAFNOSUPPORT.
+        Libraries that use `trio.socket` then use this host. Sockets of other families (AF_UNIX)
+        remain the kernel's; IPv6 is refused with EAFNOSUPPORT.
         """
         self._runner.check_thread()
         return installed(self)
@@ -260,13 +276,13 @@ class Host:
         proto: int = 0,
         flags: int = 0,
     ) -> Any:
-        """As `socket.getaddrinfo`, for IPv4 alone: the machine's resolver is asked."""
+        """As `socket.getaddrinfo`, for IPv4 only, by the machine's resolver."""
         if family == stdlib.AF_UNSPEC:
             family = stdlib.AF_INET
         return await in_thread(host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
-        """As `socket.getnameinfo`: the machine's resolver is asked."""
+        """As `socket.getnameinfo`, by the machine's resolver."""
         return await trio.to_thread.run_sync(stdlib.getnameinfo, sockaddr, flags, abandon_on_cancel=True)
 
     async def open_tcp_stream(
@@ -279,7 +295,7 @@ class Host:
     async def open_tcp_listeners(
         self, port: int, *, host: str | bytes | None = None, backlog: int | None = None
     ) -> list[trio.SocketListener]:
-        """As `trio.open_tcp_listeners`, on this host; without `host`, on all its addresses."""
+        """As `trio.open_tcp_listeners`, on this host; on all its addresses without `host`."""
         with self.install():
             return await trio.open_tcp_listeners(port, host=host, backlog=backlog)
 
@@ -305,7 +321,7 @@ class Host:
         handler_nursery: trio.Nursery | None = None,
         task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """As `trio.serve_listeners`, for listeners of this host: options set on them are their connections' too."""
+        """As `trio.serve_listeners`, for listeners of this host. Connections get their options."""
         await serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
 
     # --- ICMP
@@ -319,11 +335,12 @@ class Host:
         ttl: int | None = None,
         timeout_s: float | None = None,
     ) -> float:
-        """Ask whether `destination` is there; the round-trip time in seconds.
+        """Send an ICMP echo request to `destination`, and return the round-trip time in seconds.
 
-        `data` is what is sent along, made `size` bytes long if that is given. OSError: TimeoutError when no answer came
-        within `timeout_s` (default: the configuration's), EHOSTUNREACH, ENETUNREACH and so on when one never will,
-        EMSGSIZE for more than 65,507 bytes.
+        `data` is sent along, cut or filled up to `size` bytes if that is given. OSError:
+        TimeoutError without an answer within `timeout_s` (default: the configuration's),
+        EHOSTUNREACH, ENETUNREACH and others if the network reports that none will come, EMSGSIZE
+        for more than 65,507 bytes.
         """
         return (await self.echo(destination, data=data, size=size, ttl=ttl, timeout_s=timeout_s)).rtt_s
 
@@ -336,7 +353,7 @@ class Host:
         ttl: int | None = None,
         timeout_s: float | None = None,
     ) -> EchoReply:
-        """As `ping`, but give the whole answer: `source` (4 bytes), `sequence`, `rtt_s`, `ttl`, `tos`, `data`."""
+        """As `ping`, but return the answer: `source` (4 bytes), `sequence`, `rtt_s`, `ttl`..."""
         address = await self._look_up(destination)
         if size is not None:
             data = data[:size] if data else bytes(number & 0xFF for number in range(size))
@@ -370,14 +387,14 @@ class Host:
             found = await trio.socket.getaddrinfo(name, 0, stdlib.AF_INET, stdlib.SOCK_DGRAM)
         return stdlib.inet_pton(stdlib.AF_INET, str(found[0][4][0]))
 
-    # --- looking at it: frozen records, ready for JSON
+    # --- the state of the host: frozen records, ready for JSON
 
     def interfaces(self) -> list[InterfaceRecord]:
-        """The interfaces, in the order they were attached."""
+        """The interfaces, in the order in which they were attached."""
         return self._runner.core.interfaces()
 
     def neighbors(self) -> list[NeighborRecord]:
-        """What ARP knows."""
+        """The ARP cache."""
         return self._runner.core.neighbors()
 
     def routes(self) -> list[RouteRecord]:
@@ -394,7 +411,7 @@ class Host:
 
 
 def with_memory(config: Config) -> Config:
-    """`config` with a memory budget: by default a share of the machine's memory."""
+    """`config` with a memory budget: the default is a share of the machine's memory."""
     if config.host.memory_bytes is not None:
         return config
     return replace(config, host=replace(config.host, memory_bytes=default_budget_bytes()))
@@ -408,9 +425,9 @@ def make_core(
     report: Callable[[str], None] | None,
     trace: Trace | None,
 ) -> HostCore:
-    """The host behind `open_host`, and what it cannot know by itself: the machine's memory and the time of day.
+    """The host behind `open_host`, with the machine's memory and the time of day.
 
-    TypeError for an argument of another kind.
+    TypeError for an argument of the wrong type.
     """
     config = Config() if config is None else config
     random = random_bytes(link) if random is None else random
@@ -446,37 +463,40 @@ async def open_host(
     report: Callable[[str], None] | None = None,
     trace: Trace | None = None,
 ) -> AsyncIterator[Host]:
-    """Run a host for as long as the block lasts.
+    """Run a host for the time of the block.
 
-    `link` with `address` ("10.9.0.2/24") and perhaps a `gateway` is short for `host.attach(link, addresses=[address],
-    gateway=gateway, acd=acd)` and `host.wait_ready(link)`: unless `acd` or `Config.acd` says otherwise, some seconds go
-    by in which the address is probed for, and OSError EADDRINUSE tells of another host that has it.
+    `link` with `address` ("10.9.0.2/24"), and perhaps a `gateway`, is short for `host.attach(link,
+    addresses=[address], gateway=gateway, acd=acd)` and `host.wait_ready(link)`. Unless `acd` or
+    `Config.acd` says otherwise, the address is probed for some seconds first; OSError EADDRINUSE
+    means that another host has it.
 
-    With `address="dhcp"` a DHCP server gives the address, and routes, MTU and name servers with it; what is waited for,
-    and how long, says `dhcp`: by default a lease, or a link-local address where there is none. `host.lease` has it.
+    With `address="dhcp"` a DHCP server gives the address, and with it routes, MTU and name servers.
+    `dhcp` says what to wait for, and how long: by default a lease, or a link-local address if no
+    server answers. `host.lease` has the lease.
 
-    When the block is left, everything of the host's ends: connections are reset, tasks that wait for them are woken
-    with an error, the links are closed.
+    At the end of the block the host ends: connections are reset, tasks that wait for them get an
+    error, the links are closed.
 
-    Its connections may hold an eighth of the machine's memory (or of the control group's limit), unless
-    `HostConfig.memory_bytes` gives another number. `config` is a `Config()` where it is not given.
+    Its connections may hold an eighth of the machine's memory (or of the control group's limit),
+    unless `HostConfig.memory_bytes` gives another number. The default of `config` is `Config()`.
 
     For tests and tools:
 
-    - `random(n)` gives n bytes that no other host can guess; by default they come from the operating system, or from
-      the seed of `link` (`stack.Ethernet(seed=7)`). With `random=random.Random(7).randbytes` the host chooses the same
-      sequence numbers, ports and times in every run.
+    - `random(n)` returns n bytes that no other host can guess. By default they come from the
+      operating system, or from the seed of `link` (`stack.Ethernet(seed=7)`). With
+      `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and times in
+      every run.
     - `trace` sees every frame and every event: an object with the two methods of `stack.Trace`.
-    - `report(text)` is told of a bug in the protocol code, which costs one packet; with `raise_errors` the bug ends
-      the program instead.
-    - `boottime()` is a clock that goes on while the machine is suspended, in seconds.
+    - `report(text)` is called for a bug in the protocol code, which costs one packet. With
+      `raise_errors` the bug ends the program instead.
+    - `boottime()` is a clock, in seconds, that runs while the machine is suspended.
 
-    ValueError for no address, TypeError for no link and for another argument of the wrong kind, OSError when the link
-    does not open, RuntimeError outside trio.
+    ValueError for an address that is not valid, TypeError for an argument of the wrong type,
+    OSError if the link does not open, RuntimeError outside of trio.
     """
-    need_trio()
+    require_trio()
     if link is None and (address is not None or gateway is not None):
-        raise ValueError("an address or a gateway needs a link to go with")
+        raise ValueError("address= and gateway= need a link")
     core = make_core(link, config, random, raise_errors, report, trace)
     clock = suspension.boottime if boottime is None else boottime
     check_function("boottime", clock, "that returns seconds, such as time.monotonic")
@@ -493,7 +513,7 @@ async def open_host(
 async def running(
     core: HostCore, boottime: Callable[[], float], report: Callable[[str], None] | None
 ) -> AsyncIterator[Host]:
-    """Run `core` for as long as the block lasts. An exception of the block comes out as it is."""
+    """Run `core` for the time of the block. An exception of the block is raised as it is."""
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         runner = Runner(core, nursery, core.config.host.batch_frames, boottime)
@@ -504,8 +524,8 @@ async def running(
             yield host
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:
-                raise  # one of our tasks has failed: both come out, in a group
-            failure = error  # the program's own comes out as it is, although we use a nursery
+                raise  # one of our tasks has failed: both exceptions are raised, in a group
+            failure = error  # an exception of the block is raised as it is, outside of the nursery
         finally:
             await runner.resolve_servers_before_close()
             runner.close()

@@ -1,12 +1,13 @@
-"""The lease in a file, so that a host that starts again asks for the address it had: RFC 2131 sections 3.2 and 4.4.2.
+"""The lease in a file, so that a restarted host asks for the same address.
 
-Times are written as those of the wall clock (seconds since 1970), since the host's own clock starts anew with it. What
-is read is believed only if all of it makes sense; an empty file holds no lease.
+See RFC 2131 sections 3.2 and 4.4.2. Times are written as wall-clock times (seconds since 1970),
+since the host's own clock starts anew. The contents are used only if all of them are valid. An
+empty file holds no lease.
 
-The file is replaced as a whole if this process may do that. A program that has given up root's rights (`tapstack up
---user`) may not, since the folder or the file is root's. So the file is opened at the start, or made, and later written
-in place through that descriptor, in one call. If the power fails during that call, the next start finds a damaged file,
-reports it, and asks for any address.
+The file is replaced as a whole if this process may do that. A program that has given up root's
+rights (`tapstack up --user`) may not, if the folder or the file is root's. So the file is opened or
+made at the start, and later written in place through that descriptor, in one call. If the power
+fails during that call, the next start finds a damaged file, reports it, and asks for any address.
 """
 
 from __future__ import annotations
@@ -24,17 +25,18 @@ from stack.wire.addresses import format_mac
 
 FORMAT = 1
 LONGEST_BYTES = 1 << 18
-"""No lease is as long: the options of a message fit a datagram, and each byte of them takes two here."""
+"""No lease is as long: its options fit in a datagram, and each byte of them is two characters."""
 DAMAGED = ".damaged"
 CLOSED = -1
 
 
 class LeaseFile:
-    """`path` for the interface whose station address is `mac`; to be closed.
+    """The lease file at `path` for the interface with the station address `mac`; close it.
 
-    `epoch_s()` is what the wall clock is ahead of the host's just now, in seconds; `report(text)` is told of what went
-    wrong: nothing here raises. What is read and written is a few kilobytes, once per renewal. A file that another user
-    may have planted is neither read nor written (see `stack.link.files`).
+    `epoch_s()` is the difference of the wall clock and the host's clock, in seconds. No method
+    raises: `report(text)` is called for what went wrong. A few kilobytes are read or written, once
+    per renewal. A file that another user may have planted is neither read nor written (see
+    `stack.link.files`).
     """
 
     def __init__(
@@ -52,30 +54,32 @@ class LeaseFile:
         self._folder = self._file = CLOSED
 
     def load(self, now: float) -> Lease | None:
-        """The lease that was saved last, expired or not; None when there is none that could be used.
+        """The lease that was saved last, expired or not; None if there is none that can be used.
 
-        A file that is missing is made. One that makes no sense is renamed (`.damaged`), so that it can be looked at and
-        is not met again.
+        A missing file is made. A damaged one is renamed (`.damaged`), so that it can be examined
+        and is not read again.
         """
         try:
             self._open()
             raw = os.pread(self._file, LONGEST_BYTES + 1, 0)
         except FileNotFoundError:
-            return None  # there is no such folder: `save` says so
+            return None  # the folder does not exist: `save` reports that
         except OSError as error:
-            wrong = "is no regular file, and is not used" if _no_file(error) else f"cannot be used: {error.strerror}"
+            wrong = (
+                "is not a regular file, and is not used" if _not_regular(error) else f"cannot be used: {error.strerror}"
+            )
             self._report(f"lease file {self.path}: {wrong}")
             return None
         if not raw:
             return None
         try:
-            return self._understood(raw, now)
+            return self._parse(raw, now)
         except ValueError as error:
             self._set_aside(str(error))
             return None
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         for descriptor in (self._file, self._folder):
             if descriptor != CLOSED:
                 os.close(descriptor)
@@ -87,39 +91,39 @@ class LeaseFile:
         if self._file == CLOSED:
             self._file = open_in(self._folder, self._name, os.O_RDWR, make=True)
 
-    def _keep(self, file: int) -> None:
-        """The file is this one from now on."""
+    def _switch_to(self, file: int) -> None:
+        """Use another open file from now on, and close the old one."""
         old, self._file = self._file, file
         os.close(old)
 
-    def _understood(self, raw: bytes, now: float) -> Lease | None:
+    def _parse(self, raw: bytes, now: float) -> Lease | None:
         if len(raw) > LONGEST_BYTES:
             raise ValueError(f"it is longer than {LONGEST_BYTES} bytes")
         try:
             data = json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"it is no JSON ({error})") from None
+            raise ValueError(f"it is not JSON ({error})") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
+            raise ValueError(f"it does not have format {FORMAT}")
         lease = Lease.from_json(data.get("lease")).shifted(-self._epoch_s())
         if data.get("mac") != self._mac:
             self._report(f"lease file {self.path}: is that of another interface ({data.get('mac')!r}), and is not used")
             return None
-        # A wall clock that was set back must not make the lease longer than it was.
+        # If the wall clock was set back, the lease must not get longer than it was.
         return lease.shifted(min(0.0, now - lease.requested_at))
 
     def _set_aside(self, why: str) -> None:
         aside = self._name + DAMAGED
         try:
             os.replace(self._name, aside, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-            self._keep(open_in(self._folder, self._name, os.O_RDWR, make=True))
+            self._switch_to(open_in(self._folder, self._name, os.O_RDWR, make=True))
         except OSError as error:
             self._report(f"lease file {self.path}: {why}; it cannot be set aside: {error.strerror}")
         else:
             self._report(f"lease file {self.path}: {why}; it is set aside as {self.path}{DAMAGED}")
 
     def save(self, lease: Lease) -> None:
-        """Write it. What is no regular file, /dev/null say, is left as it is."""
+        """Write the lease. A file that is not regular, such as /dev/null, is left as it is."""
         data = {
             "format": FORMAT,
             "mac": self._mac,
@@ -131,7 +135,9 @@ class LeaseFile:
             self._write((json.dumps(data, indent=2) + "\n").encode())
         except OSError as error:
             wrong = (
-                "is no regular file, and is not written" if _no_file(error) else f"cannot be written: {error.strerror}"
+                "is not a regular file, and is not written"
+                if _not_regular(error)
+                else f"cannot be written: {error.strerror}"
             )
             self._report(f"lease file {self.path}: {wrong}")
 
@@ -146,13 +152,13 @@ class LeaseFile:
                 return
         if status.st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "it was removed, and this user may not make it again")
-        # Blanks fill up to the former length, so that the end of the old text is never found behind the new one.
+        # Blanks fill it up to the former length: no rest of the old text may follow the new one.
         os.pwrite(self._file, text.ljust(status.st_size), 0)
         os.fsync(self._file)
         os.ftruncate(self._file, len(text))
 
     def _replace(self, text: bytes) -> None:
-        """Put a new file in the place of the old: a reader, or the next start after a power failure, finds either."""
+        """Replace the old file by a new one in one step: a reader finds one of the two, whole."""
         temporary = f"{self._name}.{secrets.token_hex(8)}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         new = os.open(temporary, flags, 0o600, dir_fd=self._folder)
@@ -165,10 +171,10 @@ class LeaseFile:
             os.close(new)
             os.unlink(temporary, dir_fd=self._folder)
             raise
-        self._keep(new)
+        self._switch_to(new)
 
     def remove(self) -> None:
-        """There is no lease to come back to: it was given back, or a server denied it."""
+        """Remove the lease: it was given back, or a server refused it."""
         if self._file == CLOSED:
             return
         try:
@@ -186,5 +192,5 @@ class LeaseFile:
         self._file = CLOSED
 
 
-def _no_file(error: OSError) -> bool:
+def _not_regular(error: OSError) -> bool:
     return error.strerror == NO_REGULAR_FILE

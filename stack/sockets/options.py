@@ -1,7 +1,7 @@
-"""Socket options: what programs may set and ask, with the kernel's numbers, sizes, ranges and errors.
+"""Socket options: those that programs may set and read, with the kernel's numbers and errors.
 
-See getsockopt in POSIX.1-2017, and socket(7), tcp(7) and ip(7) for what Linux makes of it. An option that is not in the
-tables below raises OSError(ENOPROTOOPT).
+See getsockopt in POSIX.1-2017, and socket(7), tcp(7) and ip(7) for Linux's sizes and ranges. An
+option that is not in the tables below raises OSError(ENOPROTOOPT).
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from stack.tcp import pacing
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# What an option is inside the stack: a number, or None for one that is not set.
+    from stack.config import Config
+
+# The value of an option inside the stack: a number, or None if it is not set.
 Value = float | None
 
 C_INT = Struct("i")
 C_INT_RANGE = range(-(1 << 31), 1 << 31)
 C_LONG = Struct("Q")  # unsigned
-LINGER = Struct("ii")  # struct linger: whether, and for how many seconds
+LINGER = Struct("ii")  # struct linger: on or off, and the number of seconds
 UNLIMITED = 0xFFFF_FFFF
 
-# What a getsockopt of the standard library takes, at the most.
+# The largest `buflen` that the standard library's getsockopt accepts.
 LONGEST_ANSWER_BYTES = 1024
 
-# Linux has it, the standard library does not name it.
+# An option of Linux that the standard library does not name.
 SO_MAX_PACING_RATE = 47
 
 # Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
@@ -41,7 +43,7 @@ LONGEST_KEEPALIVE_S = 32767
 MOST_KEEPALIVE_PROBES = 127
 SMALLEST_MSS, LARGEST_MSS = 88, 32767
 
-# Linux's, which not every Python knows by name.
+# Constants of Linux that some versions of Python do not name.
 TCP_FASTOPEN_CONNECT = 30
 UDP_CORK = 1
 MSG_FASTOPEN = 0x2000_0000
@@ -58,11 +60,14 @@ def _number(value: Value) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: `name` is what the sockets call it.
+    """One option. `name` is its name in the sockets' code.
 
-    `decode` makes the value out of the C numbers given, or raises OSError(EINVAL) for what is out of range; an option
-    without it can only be asked. `encode` is the way back. `layout` is what the numbers look like in a buffer; those
-    of the IP level may be given as one byte as well (`byte`), and some as an unsigned long (`long`).
+    decode: makes the value from the C numbers that were passed, or raises OSError(EINVAL) for one
+      out of range. An option without `decode` can only be read.
+    encode: makes the C numbers from the value.
+    layout: the layout of the numbers in a buffer.
+    byte: the option may also be passed as one byte, as those of the IP level.
+    long: the option may also be passed as an unsigned long.
     """
 
     name: str
@@ -91,24 +96,24 @@ def _unsigned(given: tuple[int, ...]) -> Value:
 
 
 def _maximum_segment(given: tuple[int, ...]) -> Value:
-    """0 takes the wish back."""
+    """0 removes the limit that the program has set."""
     return _between(SMALLEST_MSS, LARGEST_MSS)(given) if given[0] else 0
 
 
 def _milliseconds(given: tuple[int, ...]) -> Value:
-    """0 is the host's default."""
+    """Seconds; 0 means the host's default."""
     if given[0] < 0:
         fail(errno.EINVAL)
     return given[0] / 1000 if given[0] else None
 
 
 def _not_sent_lowat(given: tuple[int, ...]) -> Value:
-    """0 is no limit, and so is -1: the kernel takes the number for an unsigned one."""
+    """0 and -1 mean no limit: the kernel reads -1 as an unsigned number."""
     return given[0] & UNLIMITED or UNLIMITED
 
 
 def _rate(given: tuple[int, ...]) -> Value:
-    """Octets a second; as a C int -1 means what the largest unsigned long means: no limit."""
+    """Octets per second. -1 means no limit: it is the largest unsigned long, passed as a C int."""
     return pacing.UNLIMITED if given[0] == -1 else given[0] & UNLIMITED if given[0] < 0 else given[0]
 
 
@@ -118,7 +123,7 @@ def _linger(given: tuple[int, ...]) -> Value:
 
 
 def _ttl(given: tuple[int, ...]) -> Value:
-    """-1 is the host's default."""
+    """-1 means the host's default."""
     return None if given[0] == -1 else _between(1, 255)(given)
 
 
@@ -172,18 +177,34 @@ STREAM: dict[tuple[int, int], Option] = {
 
 
 def find(table: dict[tuple[int, int], Option], level: int, number: int) -> Option:
-    """The option of this level and number (enumerations will do); OSError(ENOPROTOOPT) when there is none."""
-    if type(level) is not int or type(number) is not int:  # a float may be equal to a number, and is none
+    """The option with this level and number, which may be enums. OSError(ENOPROTOOPT) for none."""
+    if type(level) is not int or type(number) is not int:  # a float can equal an int, and must be refused
         level, number = index(level), index(number)
     option = table.get((level, number))
     return option if option is not None else fail(errno.ENOPROTOOPT)
 
 
-def decode(option: Option, value: int | Buffer | None, length: int | None) -> Value:
-    """The value that the last arguments of a setsockopt stand for.
+def default(config: Config, name: str) -> Value:
+    """The value of an option in a new connection, for a TCP socket that has none yet."""
+    tcp = config.tcp
+    defaults: dict[str, Value] = {
+        "rcvbuf": tcp.receive_buffer_bytes,
+        "sndbuf": tcp.send_buffer_bytes,
+        "notsent_lowat": tcp.notsent_lowat_bytes,
+        "keepalive_idle_s": tcp.keepalive_idle_s,
+        "keepalive_interval_s": tcp.keepalive_interval_s,
+        "keepalive_count": tcp.keepalive_count,
+        "ttl": config.ip.ttl,
+    }
+    return defaults.get(name)
 
-    TypeError for what is neither a number nor a buffer, OSError(EINVAL) for a buffer that is too short or a value out
-    of range, EFAULT for no buffer at all, ENOPROTOOPT for an option that can only be asked.
+
+def decode(option: Option, value: int | Buffer | None, length: int | None) -> Value:
+    """The value that the last arguments of setsockopt stand for.
+
+    TypeError if `value` is neither a number nor a buffer. OSError: EINVAL for a buffer that is too
+    short or a value out of range, EFAULT without a buffer, ENOPROTOOPT for an option that can only
+    be read.
     """
     if value is None:
         if length is None:
@@ -199,7 +220,7 @@ def decode(option: Option, value: int | Buffer | None, length: int | None) -> Va
 
 def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
     if isinstance(value, int) and option.layout is C_INT and int(value) in C_INT_RANGE:
-        return (int(value),)  # nearly always; the rest, though right, takes twenty times as long
+        return (int(value),)  # the usual case: the general way below takes twenty times as long
     if isinstance(value, SupportsIndex):
         number = index(value)
         if number not in C_INT_RANGE:
@@ -220,7 +241,7 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
 
 
 def encode(option: Option, value: Value, length: int | None) -> int | bytes:
-    """What a getsockopt answers: the first C int, or the first `length` bytes."""
+    """The answer of getsockopt: the first C int, or the first `length` bytes."""
     numbers = option.encode(value)
     if option.long:
         numbers = (min(numbers[0], UNLIMITED),)

@@ -1,8 +1,8 @@
-"""Putting a host in the kernel's place: which sockets and which names a task gets from `trio.socket`.
+"""Makes `trio.socket` create the sockets of a host instead of the kernel's, and resolve names.
 
-trio keeps one socket factory and one resolver per run. Ours ask a context variable, which child tasks inherit, so
-that several hosts can be in use in one run, each by the tasks started under it; a task that is under none gets what it
-would have got without us.
+trio has one socket factory and one resolver per run. Ours look up the current host in a context
+variable, which child tasks inherit. So several hosts can be used in one run, each by the tasks
+started under it. A task without a host gets the sockets it would have got without us.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ DATAGRAM_PROTOCOLS = (0, stdlib.IPPROTO_UDP)
 KIND_MASK = ~(stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC)
 
 
-class Sockets(Protocol):
-    """What makes sockets and knows names: a host."""
+class SocketProvider(Protocol):
+    """A host, which makes sockets and resolves names."""
 
     def socket(self, family: int = ..., type: int = ..., proto: int = ..., /) -> trio.socket.SocketType: ...
 
@@ -35,18 +35,18 @@ class Sockets(Protocol):
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]: ...
 
 
-current: ContextVar[Sockets | None] = ContextVar("stack_host", default=None)
+current: ContextVar[SocketProvider | None] = ContextVar("stack_host", default=None)
 
 
 class Factory(trio.abc.SocketFactory):
-    """Makes the current host's sockets for IPv4, and everybody else's for families it has nothing to do with.
+    """Makes the current host's sockets for IPv4, and the former factory's for other families.
 
-    IPv6 is refused (EAFNOSUPPORT), and not left to the kernel: a server that listens on all addresses is to listen on
-    the host's.
+    IPv6 is refused (EAFNOSUPPORT) and not left to the kernel: a server that listens on all
+    addresses must listen on the host's.
     """
 
-    def __init__(self, otherwise: trio.abc.SocketFactory | None) -> None:
-        self._otherwise = otherwise
+    def __init__(self, fallback: trio.abc.SocketFactory | None) -> None:
+        self._fallback = fallback
 
     def socket(
         self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
@@ -55,16 +55,16 @@ class Factory(trio.abc.SocketFactory):
         host = current.get()
         if host is not None and family in (stdlib.AF_INET, stdlib.AF_INET6):
             return host.socket(family, type, proto)
-        if self._otherwise is not None:
-            return self._otherwise.socket(family, type, proto)
+        if self._fallback is not None:
+            return self._fallback.socket(family, type, proto)
         return trio.socket.from_stdlib_socket(stdlib.socket(family, type, proto))
 
 
 class Resolver(trio.abc.HostnameResolver):
-    """Asks the current host for names, and whoever was asked before when there is none."""
+    """Resolves names by the current host, or by the former resolver without one."""
 
-    def __init__(self, otherwise: trio.abc.HostnameResolver | None) -> None:
-        self._otherwise = otherwise
+    def __init__(self, fallback: trio.abc.HostnameResolver | None) -> None:
+        self._fallback = fallback
 
     async def getaddrinfo(
         self,
@@ -75,15 +75,15 @@ class Resolver(trio.abc.HostnameResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:
-        """As `trio.socket.getaddrinfo`, for what is no numeric address."""
-        asked: Sockets | trio.abc.HostnameResolver | None = current.get() or self._otherwise
+        """As `trio.socket.getaddrinfo`, for hosts that are not numeric addresses."""
+        asked: SocketProvider | trio.abc.HostnameResolver | None = current.get() or self._fallback
         if asked is not None:
             return await asked.getaddrinfo(host, port, family, type, proto, flags)
         return await in_thread(host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
         """As `trio.socket.getnameinfo`."""
-        asked: Sockets | trio.abc.HostnameResolver | None = current.get() or self._otherwise
+        asked: SocketProvider | trio.abc.HostnameResolver | None = current.get() or self._fallback
         if asked is not None:
             return await asked.getnameinfo(sockaddr, flags)
         return await trio.to_thread.run_sync(stdlib.getnameinfo, sockaddr, flags, abandon_on_cancel=True)
@@ -92,18 +92,18 @@ class Resolver(trio.abc.HostnameResolver):
 async def in_thread(
     host: bytes | str | None, port: bytes | str | int | None, family: int, type: int, proto: int, flags: int
 ) -> Any:
-    """Ask the machine's own resolver, which blocks, in a thread."""
+    """Call the machine's resolver, which blocks, in a thread."""
     return await trio.to_thread.run_sync(
         stdlib.getaddrinfo, host, port, family, type, proto, flags, abandon_on_cancel=True
     )
 
 
 @contextmanager
-def installed(host: Sockets) -> Iterator[None]:
-    """Within this block, in this task and those it starts, `trio.socket` is the host's.
+def installed(host: SocketProvider) -> Iterator[None]:
+    """In this block, and in tasks started in it, `trio.socket` uses the host.
 
-    Our factory and resolver stay behind until the run ends: taken away, they would leave tasks that still run under the
-    host to the kernel, without a word.
+    Our factory and resolver stay installed until trio's run ends. If they were removed, tasks that
+    still run under the host would silently get the kernel's sockets.
     """
     factory = trio.socket.set_custom_socket_factory(None)
     trio.socket.set_custom_socket_factory(factory if isinstance(factory, Factory) else Factory(factory))
@@ -117,7 +117,7 @@ def installed(host: Sockets) -> Iterator[None]:
 
 
 def check_kind(family: int, kind: int, proto: int) -> stdlib.SocketKind:
-    """SOCK_STREAM or SOCK_DGRAM, if we have such a socket; OSError as socket(2) raises it if not."""
+    """SOCK_STREAM or SOCK_DGRAM. OSError as from socket(2) for other sockets."""
     if family != stdlib.AF_INET:
         fail(errno.EAFNOSUPPORT)
     kind &= KIND_MASK

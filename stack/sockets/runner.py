@@ -1,22 +1,19 @@
-"""The loop: it does the waiting for the protocol code, which never waits, and hands it frames and deadlines.
+"""The loop of a host: it waits, and passes frames and deadlines to the protocol code.
 
-A task per link waits for frames and takes in a batch of them per wake; one task sleeps until the earliest deadline of
-the host and its links. What happens once per frame is `read` and `frame` and nothing of trio's: no checkpoint, task,
-channel or cancel scope. An idle host has nothing to wake up for.
+A task per link waits for frames and reads a batch of them per wake. One more task sleeps until the
+earliest deadline of the host and its links. Per frame, only `read` and `frame` are called, and
+nothing of trio's: no checkpoint, task, channel or cancel scope. An idle host does not wake up.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from threading import get_ident
 from time import monotonic, perf_counter
-from typing import Generic, TypeVar
 
 import trio
 from trio.lowlevel import checkpoint, wait_readable
@@ -27,67 +24,19 @@ from stack.host.lease_record import LeaseRecord, lease_record
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
+from stack.sockets.events import AddressClaimed, AddressLost, EventQueue
 from stack.sockets.suspension import Suspension, boottime
-from stack.sockets.system_memory import give_back
+from stack.sockets.system_memory import trim
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
 RELEASE_GRACE_S = 1.0
-"""How long the end waits for ARP to find a DHCP server that is to be told: what a request may take."""
+"""How long the end of a host waits for ARP to resolve a DHCP server to which it sends a DHCPRELEASE."""
 HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
-MOST_NEWS = 100
-"""Addresses lost or claimed that no task has asked for yet; the oldest are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddressLost:
-    """`address` was ours on the link called `interface` until the station `mac` claimed it."""
-
-    address: str
-    interface: str
-    mac: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddressClaimed:
-    """The station `mac` claims our `address` on the link called `interface`; the address is kept."""
-
-    address: str
-    interface: str
-    mac: str
-
-
-N = TypeVar("N")
-
-
-class News(Generic[N]):
-    """Events, each told once, to one of the tasks that wait."""
-
-    def __init__(self, check: Callable[[], object]) -> None:
-        self._check = check  # raises when nothing can happen any more
-        self._untold: deque[N] = deque(maxlen=MOST_NEWS)
-        self._event = trio.Event()
-
-    def end(self) -> None:
-        """Nothing will happen any more."""
-        self._event.set()
-
-    def tell(self, what: N) -> None:
-        """Add an event."""
-        self._untold.append(what)
-        self._event.set()
-
-    async def wait(self) -> N:
-        """Wait for the oldest event that was not told yet."""
-        while not self._untold:
-            self._check()
-            await self._event.wait()
-            self._event = trio.Event()
-        return self._untold.popleft()
-
-
-def need_trio() -> None:
-    """RuntimeError, which says how to start a program, where trio does not run."""
+def require_trio() -> None:
+    """RuntimeError unless trio is running. The message says how to start the program."""
     try:
         trio.lowlevel.current_trio_token()
     except RuntimeError:
@@ -96,9 +45,9 @@ def need_trio() -> None:
 
 
 class AddressOutcome:
-    """What came of asking for an address. When `known` is set, `ok` says whether it may be used.
+    """The outcome of a request for an address. Once `known` is set, `ok` says if it may be used.
 
-    `mac` is the station that has the address, when that is why not.
+    `mac` is the station that has the address, if that is the reason.
     """
 
     __slots__ = ("known", "mac", "ok")
@@ -109,7 +58,7 @@ class AddressOutcome:
         self.mac: bytes | None = None
 
     def settle(self, ok: bool, now: float) -> None:
-        """It may be used, or will not be."""
+        """Record the outcome and wake the tasks that wait for it."""
         self.ok = ok
         self.known.set()
 
@@ -133,15 +82,18 @@ class Attachment:
         self.dhcp: Dhcp | None = None
 
     def notify(self) -> None:
-        """The link may have frames to read, or an earlier deadline. Nothing is read here: a write may be under way."""
+        """The link may have frames to read, or an earlier deadline.
+
+        Nothing is read here, since a write may be in progress.
+        """
         self.has_frames = True
         self.ready_waiter.wake()
 
 
 class Runner:
-    """Runs one host in one nursery, until `close`. `batch_frames` is how many frames are taken in per wake.
+    """Runs one host in one nursery, until `close`. Each wake reads up to `batch_frames` frames.
 
-    `boottime` is a clock that goes on while the machine is suspended.
+    `boottime` is a clock that runs while the machine is suspended.
     """
 
     def __init__(
@@ -157,15 +109,15 @@ class Runner:
         self._loss = trio.Event()
         self._change = trio.Event()
         self.lease_files = LeaseFiles(core)
-        self.lost_addresses: News[AddressLost] = News(self.now)
-        self.claimed_addresses: News[AddressClaimed] = News(self.now)
+        self.lost_addresses: EventQueue[AddressLost] = EventQueue(self.now)
+        self.claimed_addresses: EventQueue[AddressClaimed] = EventQueue(self.now)
         self._suspension = Suspension(boottime, core.config.host.suspended_least_s)
         self._token = trio.lowlevel.current_trio_token()
         self.thread = get_ident()
         self._budget = core.budget
         self._trim_bytes = core.config.host.memory_trim_bytes
-        self._trim_at = -inf  # not before this
-        self._trim_due = inf  # when to give memory back that was freed too soon after the last time
+        self._trim_at = -inf  # the earliest time of the next trim
+        self._trim_due = inf  # the time of a trim that had to be put off
         core.wake_timer = self._arm
         core.on_change = self._changed
         nursery.start_soon(self._run_timer, name="stack timer")
@@ -175,7 +127,7 @@ class Runner:
     def now(self) -> float:
         """The time for a call into the protocol code.
 
-        OSError(ENETDOWN) when the host has ended, RuntimeError in another thread than its own.
+        OSError(ENETDOWN) if the host has ended, RuntimeError in another thread than its own.
         """
         if get_ident() != self.thread:
             self.check_thread()
@@ -186,7 +138,7 @@ class Runner:
         return trio.current_time()
 
     def check_thread(self) -> None:
-        """RuntimeError in another thread than the host's: nothing here is locked, and trio wakes its own tasks only."""
+        """RuntimeError in another thread than the host's: the code has no locks."""
         if get_ident() != self.thread:
             raise RuntimeError(
                 "this host belongs to the trio.run of another thread: call it there, by trio.from_thread.run(function, "
@@ -194,60 +146,63 @@ class Runner:
             )
 
     def after_call(self, now: float) -> None:
-        """To be called when a user call has run protocol code: sends and wakes what it left to do."""
+        """Finish a user call that ran protocol code: send packets and wake the tasks it affects."""
         if not self.down:
             self.core.after_call(now)
 
     def buffer_size(self, wanted: float | None) -> int:
-        """What SO_RCVBUF and SO_SNDBUF make of the number they are given: it is cut to what is allowed, as on Linux."""
+        """The size that SO_RCVBUF and SO_SNDBUF set: the number, kept in a range, as on Linux."""
         config = self.core.config.host
         return min(max(int(wanted or 0), config.smallest_socket_buffer_bytes), config.largest_socket_buffer_bytes)
 
-    def give_back(self, end: Callable[[float], None]) -> None:
-        """Call `end(now)`, which takes leave of a connection or a port. Possible after the host's end, too."""
+    def release(self, end: Callable[[float], None]) -> None:
+        """Call `end(now)`, which releases a connection or a port, also after the host's end."""
         now = self.core.now if self.down else trio.current_time()
         end(now)
         self.after_call(now)
         if self._budget.peak - self._budget.used > self._trim_bytes:
             self._trim(now)
 
-    def give_back_soon(self, end: Callable[[float], None]) -> None:
-        """Have `end(now)` called from the loop, since protocol code may be running already.
+    def release_soon(self, end: Callable[[float], None]) -> None:
+        """Have `end(now)` called from the loop, since protocol code may be running now.
 
-        That is for the garbage collector, which comes at any time and in any thread.
+        The garbage collector uses it, which may run at any time and in any thread.
         """
-        self.soon(self._give_back_behind_the_barrier, end)
+        self.soon(self._release_guarded, end)
 
     def soon(self, call: Callable[..., object], *arguments: object) -> None:
-        """Have `call` made from the loop; when the run is over there is nothing left to do it for."""
+        """Have `call` made from the loop; do nothing if trio's run is over."""
         try:
             self._token.run_sync_soon(call, *arguments)
         except trio.RunFinishedError:
             pass
 
-    def _give_back_behind_the_barrier(self, end: Callable[[float], None]) -> None:
-        """As `give_back`, but a bug does not end the run: trio makes the call, and no task would get the error."""
+    def _release_guarded(self, end: Callable[[float], None]) -> None:
+        """As `release`, but report a bug instead of raising, since no task called this."""
         try:
-            self.give_back(end)
+            self.release(end)
         except Exception as error:
             self.core.barrier.failed(error, None, self.core.now)
 
     async def wait_link_lost(self) -> str:
-        """Wait until a link fails by itself; its name. OSError(ENETDOWN) when the host has ended."""
+        """Wait until a link fails, and return its name. OSError(ENETDOWN) if the host has ended."""
         self.check_thread()
         await self._loss.wait()
         if not self.lost:
             self.now()
         return self.lost[0]
 
-    # --- what changes by itself
+    # --- changes
 
     def _changed(self) -> None:
         self._change.set()
         self._change = trio.Event()
 
     async def wait_change(self) -> None:
-        """Wait until interfaces, their addresses or leases may be others. OSError(ENETDOWN) when the host has ended."""
+        """Wait until interfaces, addresses or leases may have changed.
+
+        OSError(ENETDOWN) if the host has ended.
+        """
         self.now()
         await self._change.wait()
         self.now()
@@ -257,7 +212,7 @@ class Runner:
     def attach(
         self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None, dhcp: Dhcp | None
     ) -> Attachment:
-        """Open the link and take it in as an interface; OSError when the link does not open."""
+        """Open the link and use it as an interface. OSError if the link does not open."""
         now = self.now()
         attachment = Attachment(link)
         link.open(attachment.notify)
@@ -299,7 +254,7 @@ class Runner:
         interface_dhcp.begin(now, remembered, wish)
 
     async def wait_lease(self, attachment: Attachment) -> None:
-        """Wait for what `Dhcp.wait` says, if anything. TimeoutError when that takes too long."""
+        """Wait for what `Dhcp.wait` names. TimeoutError after `Dhcp.wait_s`."""
         dhcp, interface = attachment.dhcp, attachment.interface
         if dhcp is None or interface is None or dhcp.wait not in (BOUND, LINK_LOCAL):
             return
@@ -312,11 +267,14 @@ class Runner:
         raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
 
     async def inform(self, attachment: Attachment) -> LeaseRecord:
-        """Ask for what goes with the interface's address. OSError: EADDRNOTAVAIL, TimeoutError when nobody answers."""
+        """Ask for the parameters of the interface's address.
+
+        OSError: EADDRNOTAVAIL without an address, TimeoutError if no server answers.
+        """
         now = self.now()
         interface = attachment.interface
         if attachment.dhcp is not None or interface is None:
-            raise ValueError(f"{attachment.link.name} has a lease, or waits for one: that tells all there is")
+            raise ValueError(f"{attachment.link.name} has a lease, or waits for one: the lease has the parameters")
         if not interface.addresses:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         interface_dhcp = self.core.dhcp.on(interface) or self.core.dhcp.prepare(interface)
@@ -335,16 +293,16 @@ class Runner:
         return lease_record(interface.name, interface_dhcp.parameters)
 
     def network_changed(self, attachment: Attachment) -> None:
-        """A link may lead to another network than before."""
+        """The link may be connected to another network than before."""
         now = self.now()
         if attachment.interface is not None:
             self.core.network_changed(attachment.interface, now)
             self.after_call(now)
 
     async def resolve_servers_before_close(self) -> None:
-        """Before `close`: find out how to reach the servers that are to be told of the end.
+        """Before `close`: resolve the DHCP servers that will get a DHCPRELEASE.
 
-        The links are read from here, since a host that is cancelled has no tasks left that would.
+        The links are read here, since the tasks of a cancelled host no longer read them.
         """
         with trio.move_on_after(RELEASE_GRACE_S, shield=True):
             while not self.down and not self.core.dhcp.may_end(trio.current_time()):
@@ -354,7 +312,7 @@ class Runner:
                     self._take(attachment)
 
     def attachment(self, link: Link) -> Attachment:
-        """The attachment of a link of ours. ValueError for a stranger's."""
+        """The attachment of a link. ValueError for a link that is not attached to this host."""
         self.check_thread()
         for attachment in self._attachments:
             if attachment.link is link:
@@ -362,13 +320,19 @@ class Runner:
         raise ValueError(f"{link.name} is not attached to this host")
 
     def detach(self, link: Link) -> None:
-        """Give the interface up: what depends on it ends with ENETDOWN. ValueError for a link that is not ours."""
+        """Remove the interface: what depends on it ends with ENETDOWN.
+
+        ValueError for a link that is not attached to this host.
+        """
         self._drop(self.attachment(link))
 
     # --- addresses
 
     async def add_address(self, link: Link, prefix: Prefix, acd: str | None) -> None:
-        """Give an interface an address, and wait until it may be used. OSError EADDRINUSE when another host has it."""
+        """Add an address to an interface, and wait until it may be used.
+
+        OSError EADDRINUSE if another host has it.
+        """
         now = self.now()
         attachment = self.attachment(link)
         assert attachment.interface is not None
@@ -391,7 +355,7 @@ class Runner:
             raise
 
     def remove_address(self, link: Link, address: bytes) -> None:
-        """Take an address back. OSError EADDRNOTAVAIL when it is not there."""
+        """Remove an address. OSError EADDRNOTAVAIL if the interface does not have it."""
         now = self.now()
         attachment = self.attachment(link)
         assert attachment.interface is not None
@@ -407,14 +371,17 @@ class Runner:
         self.after_call(now)
 
     def neighbors(self, link: Link) -> NeighborCache:
-        """The ARP cache of a link. OSError EOPNOTSUPP where there is none: a link without station addresses."""
+        """The ARP cache of a link. OSError EOPNOTSUPP for a link without station addresses."""
         interface = self.attachment(link).interface
         if interface is None or interface.neighbors is None:
             raise OSError(errno.EOPNOTSUPP, f"{link.name} has no station addresses, and so no ARP")
         return interface.neighbors
 
     async def wait_ready(self, attachment: Attachment, address: bytes, outcome: AddressOutcome) -> None:
-        """Wait until an address of a attachment may be used. OSError EADDRINUSE when another host has it."""
+        """Wait until an address of an attachment may be used.
+
+        OSError EADDRINUSE if another host has it.
+        """
         await outcome.known.wait()
         if outcome.ok:
             return
@@ -423,20 +390,20 @@ class Runner:
             raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(outcome.mac)} has it")
         if not attachment.open:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-        raise OSError(errno.EADDRNOTAVAIL, f"{name} was taken back before it could be used")
+        raise OSError(errno.EADDRNOTAVAIL, f"{name} was removed before it could be used")
 
     def _conflict(self, interface: str, address: bytes, outcome: AddressOutcome, mac: bytes, now: float) -> None:
-        """Another host has an address of ours or one that we wanted, or claims one that we keep ("defend")."""
+        """Another host has an address that we use or want, or claims one that we keep."""
         if self.core.ip.owner(address) is not None:
-            self.claimed_addresses.tell(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
+            self.claimed_addresses.put(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
             return
         outcome.mac = mac
         if outcome.ok:
             outcome.ok = False
-            self.lost_addresses.tell(AddressLost(format_ipv4(address), interface, format_mac(mac)))
+            self.lost_addresses.put(AddressLost(format_ipv4(address), interface, format_mac(mac)))
 
     def close(self) -> None:
-        """End everything: connections are reset, whoever waits is woken, links are closed."""
+        """End everything: connections are reset, waiting tasks are woken, links are closed."""
         if self.down:
             return
         now = trio.current_time()
@@ -447,8 +414,8 @@ class Runner:
         self.down = True
         self._changed()
         self._loss.set()
-        self.lost_addresses.end()
-        self.claimed_addresses.end()
+        self.lost_addresses.close()
+        self.claimed_addresses.close()
         self._nursery.cancel_scope.cancel()
 
     def _drop(self, attachment: Attachment) -> None:
@@ -469,7 +436,7 @@ class Runner:
         attachment.ready_waiter.wake()
 
     def _resumed(self) -> None:
-        """The machine was suspended. What this wake is for comes after what that has changed."""
+        """The machine was suspended: update the host before the work that this wake is for."""
         asleep_s = self._suspension.ended()
         if asleep_s and not self.down:
             now = trio.current_time()
@@ -479,11 +446,11 @@ class Runner:
     # --- the tasks
 
     async def _run_descriptor(self, attachment: Attachment) -> None:  # hot
-        """Wait until the link's descriptor is readable, take in a batch, and again.
+        """Wait until the link's descriptor is readable, read a batch, and repeat.
 
-        A link that was busy a moment ago is asked again for a while before it is waited for: the next frame of a
-        conversation is about to come, and epoll, which trio tells anew each time what to wait for, costs as much as
-        an answer.
+        After traffic, the link is polled for a while before waiting: the next frame of a
+        conversation is likely to come soon, and a wait by epoll, which trio sets up anew each time,
+        costs as much as an answer.
         """
         descriptor = attachment.link.fileno()
         take, busy_poll_s = self._take, self.core.config.host.busy_poll_s
@@ -500,10 +467,10 @@ class Runner:
                         if take(attachment):
                             last = perf_counter()
         except trio.ClosedResourceError:
-            pass  # `_drop` said so
+            pass  # `_drop` has closed the descriptor
 
     async def _run_notified(self, attachment: Attachment) -> None:  # hot
-        """Wait until the link calls `wake`, take in a batch, and go on while batches are full."""
+        """Wait until the link calls `wake`, read a batch, repeat; do not wait after a full batch."""
         ready_waiter, take, full = attachment.ready_waiter, self._take, len(self._batch)
         suspension, boottime = self._suspension, self._suspension.boottime
         while attachment.open:
@@ -517,9 +484,10 @@ class Runner:
                 attachment.has_frames = True
 
     def _take(self, attachment: Attachment) -> int:  # hot
-        """Hand one batch of frames to the host; how many there were. After a full batch there may be more.
+        """Pass one batch of frames to the host, and return their number.
 
-        A link that fails (ENETDOWN: there will never be a frame again) costs the host the interface, not its life.
+        After a full batch there may be more. A link that fails for good (ENETDOWN) costs the host
+        its interface, and the host goes on.
         """
         if not attachment.open:
             return 0
@@ -549,7 +517,7 @@ class Runner:
         return count
 
     async def _run_timer(self) -> None:
-        """Sleep until the earliest deadline, let those whose deadline it is work, and again."""
+        """Sleep until the earliest deadline, call what is due, and repeat."""
         while True:
             with trio.CancelScope(deadline=self._earliest()) as self._timer:
                 await trio.sleep_forever()
@@ -566,7 +534,7 @@ class Runner:
                 self._trim(now)
 
     def _trim(self, now: float) -> None:
-        """Connections have freed much memory: give it back to the system, now or when the interval is over."""
+        """Return freed memory to the system, now or at the end of the interval."""
         if self.down:
             return
         if now < self._trim_at:
@@ -576,10 +544,10 @@ class Runner:
         self._trim_due = inf
         self._trim_at = now + self.core.config.host.memory_trim_interval_s
         self._budget.peak = self._budget.used
-        give_back()
+        trim()
 
     def _earliest(self) -> float:
-        """When the timer is to fire: inf when nothing is due ever."""
+        """The time at which the timer must fire; inf if nothing is due."""
         earliest: float = min(self.core.deadline, self._trim_due)
         for attachment in self._attachments:
             if attachment.link.deadline < earliest:
@@ -587,7 +555,10 @@ class Runner:
         return earliest
 
     def _arm(self) -> None:
-        """A deadline moved earlier. One that moved later costs one wake in vain and no work here."""
+        """Set the timer to an earlier deadline.
+
+        A deadline that moves later is ignored: it costs one wake without work.
+        """
         earliest = self._earliest()
         if earliest < self._timer.deadline:
             self._timer.deadline = earliest

@@ -1,8 +1,8 @@
-"""Serving TCP: a task for each connection that a listener of ours takes in.
+"""Serving TCP: a task for each connection that a listener of ours accepts.
 
-This is `trio.serve_listeners` for streams that can be closed at once, and listeners that tell of a connection at once.
-Trio's own knows nothing of the streams it serves: it closes them in a cancelled scope, which takes two more turns of
-its loop and an exception each time.
+It does the same as `trio.serve_listeners`, at less cost. Our listeners report a connection by a
+callback, and our streams can be closed at once. Trio closes a stream in a cancelled scope, which
+takes two more turns of its loop and an exception each time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def serve_listeners(
     handler_nursery: trio.Nursery | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """As `trio.serve_listeners`; accepting cannot fail for want of descriptors here, so nothing is tried again."""
+    """As `trio.serve_listeners`. `accept` cannot run out of descriptors here: there is no retry."""
     async with trio.open_nursery() as nursery:
         for listener in listeners:
             nursery.start_soon(_serve, handler, listener, handler_nursery or nursery, nursery)
@@ -36,7 +36,7 @@ async def serve_listeners(
 async def _serve(
     handler: Handler, listener: trio.SocketListener, handler_nursery: trio.Nursery, nursery: trio.Nursery
 ) -> NoReturn:
-    """`nursery` is the one that this runs in."""
+    """Serve one listener. `nursery` is the nursery in which this task runs."""
     context = copy_context()
 
     def begin(stream: trio.SocketStream) -> None:
@@ -46,11 +46,11 @@ async def _serve(
         stream = trio.SocketStream(socket)
         try:
             begin(stream)
-        except Exception as error:  # a nursery that is closed: the server's failure, and not the host's
+        except Exception as error:  # the nursery is closed: the server fails, and the host goes on
             nursery.start_soon(_fail, stream, error)
 
     async with listener:
-        if isinstance(listener.socket, StreamSocket):  # without a turn of this task's, which would only pass it on
+        if isinstance(listener.socket, StreamSocket):  # begin in the callback: it saves a turn of this task
             listener.socket.on_accept(begin_at_once)
         while True:
             begin(await listener.accept())

@@ -1,7 +1,8 @@
-"""What stream and datagram sockets have in common: a `trio.socket.SocketType` that is not the kernel's.
+"""The common part of stream and datagram sockets: a `trio.socket.SocketType` of our own.
 
-A call runs the protocol code at once, in the caller's task; only what cannot be done yet parks the task, and every
-asynchronous call is one checkpoint. Errors are those of trio's own sockets, down to the errno.
+A call runs the protocol code at once, in the caller's task. The task is parked only if the call
+cannot be completed yet, and every asynchronous call is one checkpoint. Errors are the same as those
+of trio's sockets, with the same errno.
 """
 
 from __future__ import annotations
@@ -34,19 +35,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
-# What a socket call may be told and is not refused for: it never blocks and never raises SIGPIPE anyway.
-# An int, as arithmetic with the enums of the standard library costs a microsecond a time.
-HARMLESS_FLAGS = int(stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0))
+# Flags that make no difference: a call never blocks the thread and never raises SIGPIPE.
+# The value is an int, since each operation on the standard library's enums costs a microsecond.
+IGNORED_FLAGS = int(stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0))
 
 
 @cache
-def _event_that_never_happens() -> int:
-    """A descriptor for as long as the process lives, so that it is never somebody else's."""
+def _event_descriptor() -> int:
+    """The descriptor of an event that never happens. It stays open while the process lives."""
     return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
 
 class Socket(trio.socket.SocketType):
-    """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` what the program asked for."""
+    """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` as in `socket.socket`."""
 
     __slots__ = ("_closed", "_kind", "_proto", "_reader", "_runner", "_write_shut_down", "_writer")
 
@@ -61,10 +62,13 @@ class Socket(trio.socket.SocketType):
         self._reader = Waiter()
         self._writer = Waiter()
 
-    # --- what the two kinds do differently
+    # --- the differences between the two kinds
 
     def _end(self) -> Callable[[float], None] | None:
-        """A call that gives back everything this socket holds, and does not refer to the socket; None for nothing."""
+        """A function that releases everything the socket holds; None if it holds nothing.
+
+        It does not refer to the socket.
+        """
         raise NotImplementedError
 
     def _get_option(self, name: str) -> Value:
@@ -79,12 +83,12 @@ class Socket(trio.socket.SocketType):
     def _may_write(self) -> bool | None:
         raise NotImplementedError
 
-    # --- life
+    # --- closing
 
     def close(self) -> None:
-        """Close: tasks that wait for this socket get trio.ClosedResourceError, later calls OSError(EBADF).
+        """Close. Tasks that wait get trio.ClosedResourceError, later calls OSError(EBADF).
 
-        From another thread than the host's, a finalizer's for one, it is done soon.
+        From a thread other than the host's, such as a finalizer's, it closes soon afterwards.
         """
         if self._closed:
             return
@@ -97,19 +101,19 @@ class Socket(trio.socket.SocketType):
         self._writer.fail(closed)
         end = self._end()
         if end is not None:
-            self._runner.give_back(end)
+            self._runner.release(end)
 
     def __del__(self) -> None:
         if getattr(self, "_closed", True):
             return
-        if self._runner.down:  # the host's end was the socket's
+        if self._runner.down:  # the socket ended with its host
             self._closed = True
             return
         text, end = f"unclosed {self!r}", self._end()
         self._closed = True
         if end is not None:
-            self._runner.give_back_soon(end)
-        warnings.warn(text, ResourceWarning, source=self, stacklevel=2)  # last, as it may raise
+            self._runner.release_soon(end)
+        warnings.warn(text, ResourceWarning, source=self, stacklevel=2)  # comes last, since it may raise
 
     def _check_open(self) -> None:
         if get_ident() != self._runner.thread:
@@ -138,15 +142,15 @@ class Socket(trio.socket.SocketType):
         return "local " + "{}:{}".format(*self.getsockname())
 
     def fileno(self) -> int:
-        """-1 when the socket is closed, and only then; else the descriptor of an event that never happens.
+        """-1 if the socket is closed; otherwise the descriptor of an event that never happens.
 
-        Programs ask to see whether a socket is open. All sockets share the one descriptor: a thousand connections
-        must not use up what a process may open.
+        Programs call it to see whether a socket is open. All sockets share one descriptor, so that
+        a thousand connections do not use up the process's limit.
         """
-        return -1 if self._closed else _event_that_never_happens()
+        return -1 if self._closed else _event_descriptor()
 
     def detach(self) -> int:
-        """OSError(EOPNOTSUPP): there is no descriptor that could take the connection with it. -1 when closed."""
+        """OSError(EOPNOTSUPP): no descriptor could take over the connection. -1 if closed."""
         return -1 if self._closed else fail(errno.EOPNOTSUPP)
 
     def dup(self) -> NoReturn:
@@ -155,17 +159,17 @@ class Socket(trio.socket.SocketType):
         fail(errno.EOPNOTSUPP)
 
     def get_inheritable(self) -> bool:
-        """Never: a child process cannot use it."""
+        """False: a child process cannot use the socket."""
         self._check_open()
         return False
 
     def set_inheritable(self, inheritable: bool) -> None:
-        """OSError(EOPNOTSUPP) for True: a child process could not use it."""
+        """OSError(EOPNOTSUPP) for True: a child process could not use the socket."""
         self._check_open()
         if inheritable:
             fail(errno.EOPNOTSUPP)
 
-    # --- what it is
+    # --- attributes
 
     @property
     def family(self) -> stdlib.AddressFamily:
@@ -179,16 +183,16 @@ class Socket(trio.socket.SocketType):
 
     @property
     def proto(self) -> int:
-        """What the socket was made with: 0 or the protocol's number."""
+        """The number that the socket was made with: 0 or the protocol's number."""
         return self._proto
 
     @property
     def did_shutdown_SHUT_WR(self) -> bool:
-        """Whether `shutdown` has ended our direction."""
+        """Whether `shutdown` has ended the sending direction."""
         return self._write_shut_down
 
     def _check_shutdown(self, flag: int) -> int:
-        """What `shutdown` is asked to end, as an int. OSError: EBADF, EINVAL."""
+        """The `flag` of `shutdown` as an int. OSError: EBADF, EINVAL."""
         flag = index(flag)
         self._check_open()
         return flag if flag in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR) else fail(errno.EINVAL)
@@ -196,13 +200,16 @@ class Socket(trio.socket.SocketType):
     # --- waiting
 
     def is_readable(self) -> bool:
-        """Whether a receiving call would do something at once: give data, the end, an error or a connection."""
+        """Whether a receiving call would return data, an end, an error or a connection at once."""
         if self._closed:
             raise ValueError("file descriptor cannot be a negative integer (-1)")
         return self._may_read()
 
     async def _until(self, waiter: Waiter, attempt: Callable[..., T | None], *arguments: object) -> T:
-        """What `attempt` gives as soon as it gives anything but None. One checkpoint, like trio's own calls."""
+        """Call `attempt` until it returns anything but None, parking between the calls.
+
+        It is one checkpoint, as trio's own calls are.
+        """
         if get_ident() != self._runner.thread:
             self._runner.check_thread()
         await checkpoint_if_cancelled()
@@ -220,15 +227,16 @@ class Socket(trio.socket.SocketType):
         return result
 
     async def wait_writable(self) -> None:
-        """Wait until a send would do something: take data, or raise."""
+        """Wait until a send would take data or raise."""
         await self._until(self._writer, self._may_write)
 
     # --- addresses
 
     async def _resolve(self, address: Any, call: str, *, local: bool) -> tuple[bytes, int]:
-        """The (4 bytes, port) of a Python address, names looked up as trio does. Does not always checkpoint.
+        """The (4 bytes, port) of a Python address. Names are resolved as trio does.
 
-        ValueError for what is no (host, port) tuple, OverflowError for a port out of range, as trio raises them.
+        It is not always a checkpoint. As trio's: ValueError unless the address is a (host, port)
+        tuple, OverflowError for a port out of range.
         """
         if not isinstance(address, tuple) or len(address) != 2:
             raise ValueError("address should be a (host, port) tuple")
@@ -237,7 +245,7 @@ class Socket(trio.socket.SocketType):
             try:
                 return stdlib.inet_pton(stdlib.AF_INET, host), self._check_port(port, call)
             except OSError:
-                pass  # a name, then
+                pass  # it is a name
         if host == "":
             host = None
         elif host == "<broadcast>":
@@ -256,7 +264,7 @@ class Socket(trio.socket.SocketType):
     # --- options
 
     def _option(self, name: str) -> Value:
-        """The options that say what the socket is; the others are asked of it."""
+        """The value of an option. Those about the socket itself are the same for both kinds."""
         if name == "kind":
             return int(self._kind)
         if name == "domain":
@@ -270,7 +278,7 @@ class Socket(trio.socket.SocketType):
     @overload
     def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
     def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
-        """The value of an option; OSError(ENOPROTOOPT) for one this socket does not know."""
+        """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
         return options.encode(option, self._option(option.name), buflen)
@@ -280,19 +288,22 @@ class Socket(trio.socket.SocketType):
     @overload
     def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
-        """Set an option. OSError: ENOPROTOOPT for one this socket does not know, EINVAL for a value out of range."""
+        """Set an option. OSError: ENOPROTOOPT if the socket does not have it, EINVAL for its value."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
         self._set_option(option.name, options.decode(option, value, optlen))
 
 
 def python_address(address: tuple[bytes, int]) -> tuple[str, int]:
-    """An address as programs know it: ("10.9.0.2", 80)."""
+    """An address in the form of the socket module: ("10.9.0.2", 80)."""
     return format_ipv4(address[0]), address[1]
 
 
 def check_size(size: int, call: str) -> int:
-    """The buffer size given to a receiving call; TypeError, OverflowError and ValueError as the standard library's."""
+    """The buffer size given to a receiving call.
+
+    TypeError, OverflowError and ValueError as in the standard library.
+    """
     size = index(size)
     if size > sys.maxsize:
         raise OverflowError("Python int too large to convert to C ssize_t")
@@ -302,7 +313,7 @@ def check_size(size: int, call: str) -> int:
 
 
 def writable_view(buffer: Buffer, size: int, call: str) -> memoryview:
-    """The bytes of `buffer` to fill: `size` of them, or all for 0."""
+    """The first `size` bytes of `buffer`, to be filled; all of them for 0."""
     view = memoryview(buffer).cast("B")
     if view.readonly:
         view.release()
@@ -314,7 +325,7 @@ def writable_view(buffer: Buffer, size: int, call: str) -> memoryview:
 
 
 def bytes_view(data: Buffer) -> memoryview:
-    """The bytes of `data`, to be released by the caller; TypeError for what has none."""
+    """The bytes of `data`; the caller releases the view. TypeError for an object without bytes."""
     if isinstance(data, str):
         raise TypeError("a bytes-like object is required, not 'str'")
     view = memoryview(data)
@@ -323,7 +334,7 @@ def bytes_view(data: Buffer) -> memoryview:
 
 @contextmanager
 def writable_views(buffers: Iterable[Buffer]) -> Iterator[list[memoryview]]:
-    """The bytes of all buffers, checked before anything is taken from a queue for them."""
+    """The bytes of all buffers. They are checked before a queue gives up data for them."""
     with ExitStack() as stack:
         yield [stack.enter_context(writable_view(buffer, 0, "recvmsg_into")) for buffer in buffers]
 

@@ -1,6 +1,6 @@
 """SOCK_STREAM: a trio socket over a TCP connection or a TCP listener of this host.
 
-See RFC 9293 section 3.9.1 for the user calls and POSIX.1-2017 for what BSD made of them.
+See RFC 9293 section 3.9.1 for the user calls, and POSIX.1-2017 for their BSD form.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ import errno
 import os
 import socket as stdlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from operator import index
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import trio
 from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from stack.sockets import options
-from stack.sockets.ends import both, give_back, is_connecting, refuse, take_error
 from stack.sockets.options import Value, fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
-    HARMLESS_FLAGS,
+    IGNORED_FLAGS,
     Socket,
     bytes_view,
     check_size,
@@ -31,7 +29,7 @@ from stack.sockets.socket import (
     writable_view,
     writable_views,
 )
-from stack.sockets.waiter import Waiter
+from stack.sockets.waiter import Waiter, wake_both
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.states import State
@@ -42,12 +40,12 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-OVER = frozenset({State.CLOSED, State.TIME_WAIT})
-# Options that matter to a connection with nothing to send: it has to be looked at when they change.
+ENDED = frozenset({State.CLOSED, State.TIME_WAIT})
+# A connection with nothing to send must act at once when one of these options changes.
 TIMED = frozenset({"keepalive", "user_timeout_s", "max_pacing_rate", "rcvbuf"})
 KEEPALIVE = frozenset({"keepalive_idle_s", "keepalive_interval_s", "keepalive_count"})
-COPIED_BYTES = 512  # the send buffer joins what is so small in any case; views of it (trio's) only cost
-PRESET: Mapping[str, Any] = {"oobinline": 0}  # what BSD sockets have otherwise than TCP
+COPIED_BYTES = 512  # up to here the send buffer copies data anyway, and bytes cost less than trio's memoryview
+PRESET: Mapping[str, Any] = {"oobinline": 0}  # where the default of BSD sockets differs from TCP's
 
 
 class StreamSocket(Socket):
@@ -65,12 +63,12 @@ class StreamSocket(Socket):
         self._bound: tuple[bytes, int] | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
-        # Options set before there is a connection; a listener's go to its children.
+        # Options set before there is a connection. A listener passes them to its connections.
         self._preset: Mapping[str, Any] = PRESET
         self._reuse_address = self._broadcast = False
         self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
-        self._urgent: Waiter | None = None  # made for whoever waits for urgent data first
-        self._connect_failed = False  # `_connection` is what is left of an attempt; there may be another
+        self._urgent: Waiter | None = None  # made when a task first waits for urgent data
+        self._connect_failed = False  # `_connection` is that of a failed attempt; `connect` may be called again
         if connection is not None:
             self._take(connection)
 
@@ -88,16 +86,27 @@ class StreamSocket(Socket):
             self._urgent.fail(trio.ClosedResourceError("another task closed this socket"))
 
     def _end(self) -> Callable[[float], None] | None:
-        if self._connection is None and self._listener is None and self._bound is None:
+        connection, listener, bound, core = self._connection, self._listener, self._bound, self._runner.core
+        if connection is None and listener is None and bound is None:
             return None
-        return partial(give_back, self._runner.core, self._connection, self._listener, self._bound)
+
+        def end(now: float) -> None:
+            if listener is not None:
+                listener.close(now)
+            if connection is not None:
+                connection.close(now)  # an abort if SO_LINGER is 0 seconds
+            if bound is not None:
+                core.release_tcp(bound)
+
+        return end
 
     # --- setting up
 
     async def bind(self, address: Any) -> None:
-        """Take a local address and port (0: any that is free).
+        """Take a local address and port (0: any free port).
 
-        OSError: EINVAL when bound already, EADDRNOTAVAIL for a stranger's address, EADDRINUSE.
+        OSError: EINVAL if bound already, EADDRNOTAVAIL for an address that is not this host's,
+          EADDRINUSE.
         """
         local = await self._resolve(address, "bind", local=True)
         await trio.lowlevel.checkpoint()
@@ -113,7 +122,7 @@ class StreamSocket(Socket):
         return self._bound
 
     def listen(self, backlog: int = 128) -> None:
-        """Take connections in, up to `backlog` of them before `accept` is called. OSError(EINVAL) when connected."""
+        """Accept connections, up to `backlog` ahead of `accept`. OSError(EINVAL) if connected."""
         backlog = max(index(backlog), 0)
         self._check_open()
         if self._connection is not None:
@@ -129,14 +138,14 @@ class StreamSocket(Socket):
         self._runner.after_call(now)
 
     async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
-        """The next connection and its peer's address. OSError(EINVAL) when not listening."""
+        """The next connection and its peer's address. OSError(EINVAL) if not listening."""
         connection = await self._until(self._reader, self._accept)
         return StreamSocket(self._runner, self._proto, connection), python_address(connection.remote)
 
     def _accept(self) -> Connection | None:
         self._check_open()
         if self._runner.down:
-            fail(errno.EBADF)  # for a server this host is as good as a listener that was closed under it
+            fail(errno.EBADF)  # as for a listener that another task has closed: trio's servers expect that
         listener = self._listener
         if listener is None:
             fail(errno.EINVAL)
@@ -146,10 +155,10 @@ class StreamSocket(Socket):
         return connection
 
     def on_accept(self, taken: Callable[[StreamSocket], object]) -> None:
-        """Give new connections to `taken` from now on, instead of to whoever waits in `accept`. OSError(EINVAL).
+        """Pass new connections to `taken` from now on, not to tasks in `accept`. OSError(EINVAL).
 
-        It is called from the midst of the host's work, so it must neither raise nor wait. Those that wait already, and
-        the listener's end, are still `accept`'s.
+        `taken` is called during the host's work, so it must neither raise nor wait. Connections
+        that are waiting already, and the listener's end, still go to `accept`.
         """
         listener = self._listener
         if listener is None:
@@ -164,18 +173,20 @@ class StreamSocket(Socket):
         listener.on_readable = arrived
 
     async def connect(self, address: Any) -> None:
-        """Open a connection. Being cancelled closes the socket, as trio's does.
+        """Open a connection. Cancellation closes the socket, as with trio's.
 
-        OSError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH; EISCONN when connected or listening. After an
-        error the socket may be connected again. With TCP_FASTOPEN_CONNECT it returns at once when the first `send` can
-        go with the SYN, which then waits for that (or for the first `recv`).
+        OSError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH; EISCONN if connected or
+          listening. After an error the socket may be connected again. With TCP_FASTOPEN_CONNECT,
+          and a cookie from an earlier connection, `connect` returns at once: the SYN then waits for
+          the first `send`, whose data it carries, or for the first `recv`.
         """
         await self._connect(address, "connect")
 
     async def _connect(self, address: Any, call: str, data: bytes | None = None) -> int:
-        """Open a connection. How much of `data` was taken; if the SYN has carried some of it we do not wait for more.
+        """Open a connection, and return how many bytes of `data` were taken.
 
-        RFC 7413 appendix A.1, for a program that can wait: without a cookie the data goes after the handshake.
+        If the SYN carries data, return without waiting for the handshake. RFC 7413 appendix A.1,
+        for a program that can wait: without a cookie the data is sent after the handshake.
         """
         try:
             remote = await self._resolve(address, call, local=False)
@@ -204,9 +215,10 @@ class StreamSocket(Socket):
         return taken
 
     def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:
-        """The connection to `remote`, just begun; or the one under way, for whose waiter trio refuses a second.
+        """The connection to `remote`, and how many bytes of `data` it has taken, by Fast Open.
 
-        And how much was taken of `data`, which wants Fast Open.
+        The connection is new, or the one being opened already. A second task that waits for that is
+        refused by `Waiter`.
         """
         self._check_open()
         if data is not None and not self._runner.core.config.tcp.fast_open_client:
@@ -215,7 +227,7 @@ class StreamSocket(Socket):
             fail(errno.EISCONN)
         connection = self._connection
         if connection is not None and not self._connect_failed and not connection.deferred:
-            if not is_connecting(connection):
+            if not connection.is_connecting:
                 fail(errno.EISCONN)
             return (connection, 0) if data is None else fail(errno.EALREADY)
         now = self._runner.now()
@@ -231,10 +243,11 @@ class StreamSocket(Socket):
         return connection, taken
 
     def shutdown(self, flag: int) -> None:
-        """End one direction or both; what the peer has sent, and still sends, can be read all the same.
+        """End one direction or both. Data that the peer has sent or still sends can be read.
 
-        A listener that need not read any more stops listening. A connection that is being opened is given up, and the
-        task in `connect` gets ECONNRESET; the socket may be connected again. OSError(ENOTCONN).
+        A listener whose reading direction ends stops listening. A connection that is being opened
+        is aborted: the task in `connect` gets ECONNRESET, and the socket may be connected again.
+        OSError(ENOTCONN).
         """
         flag = self._check_shutdown(flag)
         now = self._runner.now()
@@ -252,27 +265,27 @@ class StreamSocket(Socket):
                 connection.shutdown_write(now)
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._runner.after_call(now)
-        self._writer.wake()  # to be told EPIPE
+        self._writer.wake()  # its next attempt raises EPIPE
 
     # --- names
 
     def _connected(self) -> Connection:
-        """The connection, unless there is none or it is over: OSError(ENOTCONN)."""
+        """The connection. OSError(ENOTCONN) if there is none, or if it has ended."""
         connection = self._connection
-        return connection if connection is not None and connection.state not in OVER else fail(errno.ENOTCONN)
+        return connection if connection is not None and connection.state not in ENDED else fail(errno.ENOTCONN)
 
     def getsockname(self) -> tuple[str, int]:
-        """Our own address and port; ("0.0.0.0", 0) before there are any."""
+        """Our own address and port; ("0.0.0.0", 0) before they are set."""
         self._check_open()
         if self._connection is not None:
             return python_address(self._connection.local)
         return python_address(self._bound or (ANY, 0))
 
     def getpeername(self) -> tuple[str, int]:
-        """The peer's address and port; OSError(ENOTCONN) when there is none."""
+        """The peer's address and port; OSError(ENOTCONN) without a connection."""
         self._check_open()
         connection = self._connected()
-        return fail(errno.ENOTCONN) if is_connecting(connection) else python_address(connection.remote)
+        return fail(errno.ENOTCONN) if connection.is_connecting else python_address(connection.remote)
 
     def _describe(self) -> str:
         text = super()._describe()
@@ -282,11 +295,12 @@ class StreamSocket(Socket):
 
     @property
     def on_error(self) -> Callable[[int, str], None] | None:
-        """Called with an errno and a text when the network complains but the connection goes on; None: never.
+        """A function that is called for an error that does not end the connection; None: no calls.
 
-        RFC 9293 section 3.9.1.8: an ICMP error has come, or too many retransmissions go without an answer. It is called
-        from the midst of the host's work, so it must neither raise nor wait. What is set on a listener, or before
-        `connect`, is what connections begin with.
+        RFC 9293 section 3.9.1.8: an ICMP error has come, or several retransmissions were not
+        answered. Its arguments are an errno and a text. It is called during the host's work, so it
+        must neither raise nor wait. A value set on a listener, or before `connect`, is passed to
+        the connections.
         """
         found: Callable[[int, str], None] | None
         found = self._preset.get("on_error") if self._connection is None else self._connection.on_error
@@ -309,20 +323,20 @@ class StreamSocket(Socket):
         return self._connection is None or self._connection.readable
 
     def _waiter(self, flags: int) -> Waiter:
-        """Where a receiving call waits. Urgent data has a place of its own, as it has in poll()."""
+        """The waiter of a receiving call. Urgent data has one of its own, as it has in poll()."""
         if not flags or not flags & stdlib.MSG_OOB:
             return self._reader
         if self._urgent is None:
             self._urgent = Waiter()
         if self._connection is not None:
             self._connection.on_urgent = self._urgent
-            self._connection.on_readable = both(self._reader, self._urgent)  # the urgent octet itself, and the end
+            self._connection.on_readable = wake_both(self._reader, self._urgent)  # for the urgent octet, and the end
         return self._urgent
 
     async def wait_urgent(self) -> None:
-        """Wait until the peer has announced urgent data that was not read yet: what poll() calls POLLPRI.
+        """Wait until the peer has announced urgent data that was not read yet: POLLPRI in poll().
 
-        OSError(ENOTCONN) when there is no connection, or when it ends before that.
+        OSError(ENOTCONN) without a connection, or if it ends before that.
         """
         await self._until(self._waiter(stdlib.MSG_OOB), self._has_urgent)
 
@@ -336,9 +350,10 @@ class StreamSocket(Socket):
         return fail(errno.ENOTCONN) if connection.peer_fin else None
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Up to `buflen` bytes, b"" at the end of the stream. OSError(ENOTCONN, ECONNRESET, ETIMEDOUT, ...).
+        """Up to `buflen` bytes; b"" at the end. OSError: ENOTCONN, ECONNRESET, ETIMEDOUT...
 
-        With MSG_TRUNC the data is thrown away: `recv_into` leaves its buffer alone, and here the length alone counts.
+        With MSG_TRUNC, `recv` returns the data as usual, and `recv_into` discards it and returns
+        its length.
         """
         size = check_size(buflen, "recv")
         return await self._until(self._waiter(flags) if flags else self._reader, self._receive, size, flags)
@@ -351,18 +366,18 @@ class StreamSocket(Socket):
         connection = self._connection
         if connection is None:
             fail(errno.ENOTCONN)
-        if flags and flags & ~HARMLESS_FLAGS:
-            return self._receive_oddly(connection, size, flags)
+        if flags and flags & ~IGNORED_FLAGS:
+            return self._receive_with_flags(connection, size, flags)
         now = current_time()
         data = connection.receive(size, now)
         self._runner.after_call(now)
         return data
 
-    def _receive_oddly(self, connection: Connection, size: int, flags: int) -> bytes | None:
-        """Receive with flags that are not harmless."""
+    def _receive_with_flags(self, connection: Connection, size: int, flags: int) -> bytes | None:
+        """Receive with other flags than `IGNORED_FLAGS`."""
         if flags & stdlib.MSG_OOB:
             return connection.receive_urgent(peek=bool(flags & stdlib.MSG_PEEK))
-        if flags & ~(HARMLESS_FLAGS | stdlib.MSG_PEEK | stdlib.MSG_TRUNC):
+        if flags & ~(IGNORED_FLAGS | stdlib.MSG_PEEK | stdlib.MSG_TRUNC):
             fail(errno.EOPNOTSUPP)
         if flags & stdlib.MSG_PEEK:
             return connection.peek(size)
@@ -372,12 +387,15 @@ class StreamSocket(Socket):
         return data
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
-        """Fill `buffer` with up to `nbytes` bytes (0: its length); how many there were, 0 at the end of the stream."""
+        """Fill `buffer` with up to `nbytes` bytes (0: its length), and return their number.
+
+        It is 0 at the end of the stream.
+        """
         writable_view(buffer, nbytes, "recv_into").release()
         return await self._until(self._waiter(flags), self._receive_into, buffer, nbytes, flags)
 
     def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> int | None:
-        # The view is made anew each time, so that nobody's bytearray stays locked while we wait.
+        # A new view for each attempt: a view would lock the caller's bytearray while we wait.
         with writable_view(buffer, nbytes, "recv_into") as view:
             if not len(view):
                 return 0
@@ -385,11 +403,11 @@ class StreamSocket(Socket):
             connection = self._connection
             if connection is None:
                 fail(errno.ENOTCONN)
-            if flags and flags & ~HARMLESS_FLAGS:
-                data = self._receive_oddly(connection, len(view), flags)
+            if flags and flags & ~IGNORED_FLAGS:
+                data = self._receive_with_flags(connection, len(view), flags)
                 if data is None:
                     return None
-                if not flags & stdlib.MSG_TRUNC:  # which throws away, as in Linux: the count alone is given
+                if not flags & stdlib.MSG_TRUNC:  # which discards the data, as in Linux, and returns the count
                     view[: len(data)] = data
                 return len(data)
             now = current_time()
@@ -438,15 +456,15 @@ class StreamSocket(Socket):
         return True if self._connection is None or self._connection.writable else None
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
-        """Send some of the data; how many bytes were taken. OSError: EPIPE, ECONNRESET, ETIMEDOUT, ..."""
+        """Send some of the data, and return how many bytes were taken. OSError: EPIPE..."""
         return await self._until(self._writer, self._send, bytes, flags)
 
     def _send(self, data: Buffer, flags: int) -> int | None:
         if self._closed:
             fail(errno.EBADF)
         connection = self._connection
-        if flags and flags & ~(HARMLESS_FLAGS | stdlib.MSG_OOB):
-            refuse(flags, self._runner.core, None if self._connect_failed else connection)
+        if flags and flags & ~(IGNORED_FLAGS | stdlib.MSG_OOB):
+            self._refuse_flags(flags)
         if connection is None:
             fail(errno.EPIPE)
         urgent = bool(flags and flags & stdlib.MSG_OOB)
@@ -461,17 +479,25 @@ class StreamSocket(Socket):
         self._runner.after_call(now)
         return taken if taken or not length else None
 
+    def _refuse_flags(self, flags: int) -> NoReturn:
+        """Raise the error for flags that `send` does not take; MSG_FASTOPEN needs `sendto`."""
+        allowed = self._runner.core.config.tcp.fast_open_client
+        if flags & options.MSG_FASTOPEN and not flags & stdlib.MSG_OOB and allowed:
+            fail(errno.EINVAL if self._connection is None or self._connect_failed else errno.EISCONN)
+        fail(errno.EOPNOTSUPP)
+
     @overload
     async def sendto(self, data: Buffer, address: tuple[object, ...] | str | Buffer, /) -> int: ...
     @overload
     async def sendto(self, data: Buffer, flags: int, address: tuple[object, ...] | str | Buffer, /) -> int: ...
     async def sendto(self, *args: Any) -> int:
-        """`send`, as a connection has its address already; with MSG_FASTOPEN, `connect` and `send`.
+        """`send`: the address is ignored. With MSG_FASTOPEN, `connect` and `send` in one.
 
-        OSError then: those of `connect`, EISCONN, EALREADY, EOPNOTSUPP where Fast Open is off. See `_connect`.
+        With MSG_FASTOPEN, OSError as from `connect`, or EISCONN, EALREADY, EOPNOTSUPP if Fast Open
+        is off. See `_connect`.
         """
         flags = index(args[1]) if len(args) > 2 else 0
-        if flags & options.MSG_FASTOPEN and not flags & ~(HARMLESS_FLAGS | options.MSG_FASTOPEN):
+        if flags & options.MSG_FASTOPEN and not flags & ~(IGNORED_FLAGS | options.MSG_FASTOPEN):
             with bytes_view(args[0]) as view:
                 data = bytes(view[: self._runner.core.config.tcp.send_quantum_bytes])
             return await self._connect(args[-1], "sendto", data)
@@ -486,7 +512,7 @@ class StreamSocket(Socket):
         address: Any = None,
         /,
     ) -> int:
-        """`send`, or with an address `sendto`, of all the buffers, one after another.
+        """`send` of all the buffers, one after another, or `sendto` with an address.
 
         OSError(EINVAL) for ancillary data.
         """
@@ -510,10 +536,11 @@ class StreamSocket(Socket):
         if name == "fast_open_pending":
             return self._fast_open_pending
         if name == "error":
-            return take_error(connection) if connection is not None else 0
+            return connection.take_error() if connection is not None else 0
         value: Value
         if connection is None:
-            value = self._preset[name] if name in self._preset else self._default_option(name)
+            config = self._runner.core.config
+            value = self._preset[name] if name in self._preset else options.default(config, name)
         else:
             value = connection.mss if name == "maxseg" else getattr(connection, name)
         if name == "maxseg":
@@ -521,21 +548,6 @@ class StreamSocket(Socket):
         if name == "notsent_lowat" and value == self._runner.core.config.tcp.notsent_lowat_bytes:
             return options.UNLIMITED
         return value
-
-    def _default_option(self, name: str) -> Value:
-        """The value of an option in a new connection, for a socket that has no connection yet."""
-        config = self._runner.core.config
-        tcp = config.tcp
-        defaults: dict[str, Value] = {
-            "rcvbuf": tcp.receive_buffer_bytes,
-            "sndbuf": tcp.send_buffer_bytes,
-            "notsent_lowat": tcp.notsent_lowat_bytes,
-            "keepalive_idle_s": tcp.keepalive_idle_s,
-            "keepalive_interval_s": tcp.keepalive_interval_s,
-            "keepalive_count": tcp.keepalive_count,
-            "ttl": config.ip.ttl,
-        }
-        return defaults.get(name)
 
     def _set_option(self, name: str, value: Value) -> None:
         if name == "reuse_address":
@@ -559,11 +571,11 @@ class StreamSocket(Socket):
         else:
             if name in ("rcvbuf", "sndbuf"):
                 value = self._runner.buffer_size(value)
-                self._set_option(f"auto_{name}", 0)  # from now on it stays as it was set
+                self._set_option(f"auto_{name}", 0)  # the buffer no longer grows by itself
             elif name == "ttl" and value is None:
                 value = self._runner.core.config.ip.ttl
             connection = self._connection
-            if connection is None or self._connect_failed or is_connecting(connection):  # there may be another attempt
+            if connection is None or self._connect_failed or connection.is_connecting:  # for a later attempt
                 self._preset = {**self._preset, name: value}
                 if self._listener is not None:
                     self._listener.options[name] = value

@@ -1,9 +1,10 @@
-"""Whether the machine was suspended: CLOCK_BOOTTIME goes on then, and CLOCK_MONOTONIC, trio's clock, stands still.
+"""Detects that the machine was suspended, by the difference of two clocks.
 
-See clock_getres(2). Nothing wakes a program after a resume, so this is looked at when the host wakes anyway: a frame
-has come, a deadline is due, or the program calls. An idle host need not know: it says nothing that could be wrong. A
-program that sends on a connection is not asked, for speed: the answer comes as a frame, or the timer of the
-retransmission runs out, within a second or so.
+CLOCK_BOOTTIME runs while the machine is suspended; CLOCK_MONOTONIC, trio's clock, stands still. See
+clock_getres(2). Nothing wakes a program after a resume, so the clocks are compared when the host is
+active anyway: a frame has come, a deadline is due, or the program calls. An idle host sends nothing
+that could be wrong. For speed, the clocks are not compared when a program sends on a connection:
+the answer, or the retransmission timer, follows within a second or so.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ _READINGS = 5
 boottime: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else monotonic
 )
-"""Seconds, on a clock that goes on while the machine is suspended; where there is none, one that does not."""
+"""A clock in seconds that runs while the machine is suspended, or `monotonic` without one."""
 
 
 class Suspension:
-    """`boottime() - monotonic()` beyond `limit` says that the machine has slept for `least_s` or longer.
+    """Shows a suspension: `boottime() - monotonic()` is above `limit` if it lasted `least_s`.
 
-    That is read in this order, so that a task that is interrupted between the two makes it less, never more.
+    The clocks are read in this order: if the task is interrupted between the two, the difference is
+    too small, never too large.
     """
 
     __slots__ = ("_ahead", "_least_s", "boottime", "limit")
@@ -36,7 +38,7 @@ class Suspension:
         self.limit = self._ahead + least_s
 
     def ended(self) -> float:
-        """How long the machine has slept since this was asked last, in seconds; 0 for less than `least_s`."""
+        """The seconds for which the machine slept since the last call; 0 if less than `least_s`."""
         ahead = self.boottime() - monotonic()
         if ahead <= self.limit:
             return 0.0

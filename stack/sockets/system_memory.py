@@ -1,4 +1,4 @@
-"""The memory of the machine: how much of it a host may use by default, and how it is given back."""
+"""The memory of the machine: the default budget of a host, and the return of free memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def default_budget_bytes() -> int:
-    """An eighth of what this process may have: of the machine's memory, or of its control group's limit if less."""
+    """An eighth of the machine's memory, or of this process's control group limit if less."""
     return max(min([_machine_bytes(), *_limits()]) // FRACTION, LEAST_BYTES)
 
 
@@ -25,7 +25,7 @@ def _machine_bytes() -> int:
 
 
 def _limits(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
-    """The memory limits of this process's control groups and of those around them, where they can be read."""
+    """The readable memory limits of this process's control groups and of their parents."""
     try:
         lines = own.read_text().splitlines()
     except OSError:
@@ -42,14 +42,14 @@ def _limits(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iter
                 break
             try:
                 yield int((folder / name).read_text())
-            except (OSError, ValueError):  # not ours to see, or "max"
+            except (OSError, ValueError):  # not readable for us, or "max"
                 continue
 
 
-def give_back() -> None:
-    """Ask malloc to return free memory to the system; do nothing where malloc has no such call."""
+def trim() -> None:
+    """Ask malloc to return free memory to the system, if malloc has such a call."""
     try:
-        trim = ctypes.CDLL(None).malloc_trim
+        malloc_trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):
         return
-    trim(0)
+    malloc_trim(0)

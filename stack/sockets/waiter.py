@@ -1,17 +1,20 @@
-"""One task, parked until there is something to do."""
+"""A place where one task waits until protocol code wakes it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import outcome
 import trio
 
 
 class Waiter:
-    """Where the one task that waits in one direction of a socket is parked.
+    """Parks the task that waits in one direction of a socket.
 
-    Protocol code calls `wake` when the wait may be over; whoever was parked looks again and parks again if it was
-    not. Waking nobody is fine, and is no promise for whoever parks next: look first, then park, without awaiting in
-    between. A waiter may be given as a callback as it is, which spares each connection some bound methods.
+    Protocol code calls `wake` when the wait may be over. The task then tries again, and parks again
+    if it must. `wake` without a parked task does nothing and is not remembered, so a task tries
+    first, then parks, without an await in between. A waiter is callable, so that it can be passed
+    as a callback: that saves a bound method for each callback of each connection.
     """
 
     __slots__ = ("_task",)
@@ -20,7 +23,7 @@ class Waiter:
         self._task: trio.lowlevel.Task | None = None
 
     async def park(self) -> None:
-        """Wait for `wake` or `fail`; a checkpoint. trio.BusyResourceError when another task is parked here already."""
+        """Wait for `wake` or `fail`; a checkpoint. BusyResourceError if a task waits already."""
         if self._task is not None:
             raise trio.BusyResourceError("another task is already waiting for this socket in the same direction")
         self._task = trio.lowlevel.current_task()
@@ -31,7 +34,7 @@ class Waiter:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def wake(self) -> bool:
-        """Let the parked task look again; whether there was one."""
+        """Let the parked task continue. True if there was one."""
         task = self._task
         if task is None:
             return False
@@ -42,8 +45,21 @@ class Waiter:
     __call__ = wake
 
     def fail(self, error: Exception) -> None:
-        """End the parked task's wait by `error`."""
+        """Raise `error` in the parked task."""
         task = self._task
         if task is not None:
             self._task = None
             trio.lowlevel.reschedule(task, outcome.Error(error))
+
+
+def wake_both(reader: Waiter, urgent: Waiter) -> Callable[[], bool]:
+    """A callback that wakes two waiters.
+
+    It has no reference to the socket, so that a forgotten socket can be collected.
+    """
+
+    def wake() -> bool:
+        urgent.wake()
+        return reader.wake()
+
+    return wake

@@ -22,6 +22,7 @@ from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
 
 _LISTEN, _SYN_SENT = State.LISTEN, State.SYN_SENT
+_CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 
 
 class Connection(Tcb):
@@ -115,6 +116,17 @@ class Connection(Tcb):
         self.settle(now)
         if self.deadline <= now:  # the new user timeout is over already
             self.deadline_reached(now)
+
+    @property
+    def is_connecting(self) -> bool:
+        """The handshake is not over. False once Fast Open lets the user send and receive."""
+        return self.state in _CONNECTING and not self.fast_opened
+
+    def take_error(self) -> int:
+        """SO_ERROR: the error that ended the connection, or that the network reported; cleared."""
+        error = self.error or self.soft_error
+        self.error = self.soft_error = 0
+        return error
 
     @property
     def readable(self) -> bool:

@@ -375,7 +375,7 @@ async def test_what_cannot_have_dhcp_is_refused() -> None:
         with pytest.raises(ValueError, match="no Ethernet"):
             host.attach(pipe, addresses=["dhcp"])
         assert not pipe.is_open
-        with pytest.raises(ValueError, match="goes with"):
+        with pytest.raises(ValueError, match="among the addresses"):
             host.attach(ethernet.attach(), addresses=["10.9.0.2/24"], dhcp=Dhcp())
         with pytest.raises(ValueError, match="bogus"):
             host.attach(ethernet.attach(), addresses=["dhcp"], acd="bogus")

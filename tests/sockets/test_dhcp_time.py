@@ -397,7 +397,7 @@ def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(make: Callable[[P
     assert file.stat().st_ino == before.st_ino
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     assert said[0].startswith(f"lease file {file}: ")
-    assert said[1:] == [f"lease file {file}: is no regular file, and is not written"]
+    assert said[1:] == [f"lease file {file}: is not a regular file, and is not written"]
 
 
 def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_what_is_freed_goes_back_to_the_system_seldom_and_not_from_an_idle_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given_back: list[float] = []
-    monkeypatch.setattr(runner, "give_back", lambda: given_back.append(trio.current_time()))
+    monkeypatch.setattr(runner, "trim", lambda: given_back.append(trio.current_time()))
     config = replace(Config(), host=HostConfig(memory_trim_bytes=100_000))
 
     @virtual
