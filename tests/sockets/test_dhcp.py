@@ -62,7 +62,7 @@ async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet(
     async with serving(ethernet) as there, client(link, Dhcp(wait="nothing"), config=CAREFUL) as host:
         await until(lambda: there.server.log[-1:] == [f"ACK {FIRST}"])
         await trio.sleep(1)
-        with pytest.raises(OSError, match="about to be") as refused:
+        with pytest.raises(OSError, match="this host is probing") as refused:
             await host.add_address(link, f"{FIRST}/24")
         assert refused.value.errno == errno.EEXIST
         with pytest.raises(OSError, match="assign") as refused:
@@ -372,7 +372,7 @@ async def test_what_cannot_have_dhcp_is_refused() -> None:
     ethernet = Ethernet()
     pipe = ip_pair()[0]
     async with open_host(config=HASTY, raise_errors=True) as host:
-        with pytest.raises(ValueError, match="no Ethernet"):
+        with pytest.raises(ValueError, match="is not an Ethernet link"):
             host.attach(pipe, addresses=["dhcp"])
         assert not pipe.is_open
         with pytest.raises(ValueError, match="among the addresses"):
