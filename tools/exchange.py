@@ -1,6 +1,6 @@
-"""A DHCP exchange told message by message, in words: what `tapstack dhcp -v` prints, and how little is told without.
+"""Prints a DHCP exchange in words, message by message, for `tapstack dhcp -v`.
 
-See RFC 2131 sections 3 and 4.
+Without `-v` only a long silence of the servers is reported. See RFC 2131 sections 3 and 4.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STATES = {
     "INIT": "we begin from the beginning",
 }
 ENDS = {
-    "expired": "its time is over, and nobody has given us more",
+    "expired": "its time is over, and no server has extended it",
     "nak": "a server denies it",
     "conflict": "another host has it",
     "released": "we have given it back",
@@ -27,7 +27,7 @@ ENDS = {
 
 
 class Narrator:
-    """Told by the host what happens (it is a `trace`), it tells the DHCP part of it to `say`, with the seconds."""
+    """A trace that prints the DHCP events in words, with the seconds since the first."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._say = say
@@ -53,7 +53,7 @@ class Narrator:
 
 
 class Silence:
-    """A `trace` as well: it tells `say` this `text`, once, when a question is asked again and nobody has answered."""
+    """A trace that prints `text` once, when no server has answered and a request is repeated."""
 
     def __init__(self, say: Callable[[str], None], text: str) -> None:
         self._say = say

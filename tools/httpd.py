@@ -42,7 +42,7 @@ MOST_FILES = 256  # open at a time, far below the 1,024 descriptors a process ha
 FILES_SHARE = 64  # of those, for one address
 MOST_ENTRIES = 1000  # of a folder's listing
 ENTRIES_A_TURN = 100  # read of a folder before others have their turn
-MOST_LISTINGS = 4  # kept for those who ask for them next
+MOST_LISTINGS = 4  # cached for later requests
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
 SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is gone
@@ -171,9 +171,9 @@ async def turn_away(stream: Stream) -> None:
 
 
 async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
-    """Read a request's body, which nobody wants, to find the next request; whether there may be one.
+    """Read a request's body to find the next request. True if there may be one.
 
-    A body that is large or slow is not read to its end.
+    The body is not used. One that is large or slow is not read to its end.
     """
     left = BODY_BYTES
     with trio.move_on_after(BODY_S):
@@ -223,7 +223,8 @@ async def respond(
     """
     head = request.method == b"HEAD"
     length = int(dict(request.headers).get(b"content-length", 0))
-    # Who waits to be told to go on (RFC 9110 section 10.1.1) sends no body to be skipped; a large one is not worth it.
+    # A client that waits for 100 Continue (RFC 9110 section 10.1.1) sends no body that could be skipped,
+    # and a large body is not worth reading: the connection is closed in both cases.
     ending = [CLOSE] if connection.they_are_waiting_for_100_continue or length > BODY_BYTES else []
     try:
         if request.method not in (b"GET", b"HEAD"):

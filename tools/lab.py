@@ -50,7 +50,7 @@ def main(options: Options, command: Sequence[str]) -> int:
 
 
 class Log(io.TextIOBase):
-    """A text file, its owner's only, made when there is something to write: nobody is to find an empty one."""
+    """A text file that only its owner may read. It is made at the first write, so never empty."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -103,8 +103,8 @@ def join(process: int) -> None:
 def keep_capabilities(libc: ctypes.CDLL) -> None:
     """Let the capabilities of this namespace outlive exec although the user is not root.
 
-    To map the user to root instead would do the same, but tcpdump then wants to become somebody else, and there is
-    nobody else here.
+    To map the user to root instead would have the same effect. But tcpdump, started by root,
+    changes to another user, and this namespace has no other user.
     """
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     sets = ctypes.create_string_buffer(24)  # effective, permitted and inheritable, twice 32 bits each

@@ -26,7 +26,7 @@ STYLE = (
 )
 
 
-FRESH_S = 1.0  # how long a page that was made is good enough for whoever asks
+FRESH_S = 1.0  # the age up to which a page is sent again
 LARGEST_SHARE = 0.05  # of the time may go into making it: a host with more to show shows it less often
 MOST_ROWS = 200  # of a table
 

@@ -1,8 +1,8 @@
-"""How long a service waits for a client that takes next to nothing.
+"""Resets the connections of clients that accept next to no data.
 
-TCP alone would wait for ever for whoever says that there is no room (RFC 9293 section 3.8.6.1). A deadline for every
-send would cost as much as the send: instead one task looks at all of them now and then, as long as there are any, and
-each notes after how many looks it began.
+TCP alone would wait for ever for a peer that advertises a zero window (RFC 9293 section 3.8.6.1). A
+deadline for every send would cost as much as the send. Instead, one task looks at all sends at
+intervals, and each send notes the number of looks at its beginning.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Client(HalfCloseableStream):
 
 
 class Patience:
-    """Looks after the sends of all clients of some services. `run` is a task for as long as they run."""
+    """Watches the sends of all clients of some services. `run` is a task that never ends."""
 
     def __init__(self) -> None:
         self._since: dict[Client, int] = {}  # those in the midst of a send, and after which look that began
@@ -84,7 +84,7 @@ class Patience:
         del self._since[client]
 
     async def run(self) -> None:
-        """Look, wait, and look again; while nobody sends, sleep."""
+        """Look at the sends at intervals; sleep while there are none."""
         while True:
             if not self._since:
                 self._somebody = trio.Event()
@@ -96,7 +96,10 @@ class Patience:
                 client.give_up()
 
     def with_clients(self, handler: Handler) -> Handler:
-        """`handler`, for whom the connection to a client that takes less than `SEND_BYTES` in `SEND_S` is reset."""
+        """A `handler` whose connection is reset if its client accepts too little.
+
+        That is less than `SEND_BYTES` in `SEND_S`.
+        """
 
         return lambda stream: handler(Client(stream, self))
 

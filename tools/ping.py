@@ -55,7 +55,7 @@ class Tally:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The target, and ping(8)'s own options."""
     add = parser.add_argument
-    add("target", type=host_address, metavar="ADDRESS", help="whom to ask")
+    add("target", type=host_address, metavar="ADDRESS", help="the address to ping")
     add("-c", dest="count", type=count, metavar="N", help="how many to send (default: until interrupted)")
     add("-i", dest="interval", type=interval, default=1.0, metavar="S", help="seconds between them (default: 1)")
     add("-s", dest="size", type=size, default=56, metavar="SIZE", help="bytes of data in each (default: 56)")

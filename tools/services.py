@@ -218,22 +218,25 @@ async def answer_datagrams(
 ) -> None:
     """Answer the datagrams to `local`, an address of our own and a port.
 
-    Bound to an address the socket hears no broadcasts and no multicasts: one of those, under somebody else's name,
-    would bring that somebody an answer from every host (RFC 1122 section 3.2.1.3 on what may be answered).
+    The socket is bound to an address, so it receives no broadcasts or multicasts. One of those with
+    a forged source would bring its victim an answer from every host (RFC 1122 section 3.2.1.3 on
+    what may be answered).
 
-    An answer `larger` than the question amplifies an attack: the question's source address is forged, and the victim
-    there gets the answer. So each address gets at most `CLIENT_BUDGET` of those a second, whatever its ports.
+    An answer `larger` than the question amplifies an attack: the question's source address is
+    forged, and the victim there gets the answer. So each address gets at most `CLIENT_BUDGET` of
+    those a second, from all its ports together.
 
-    Two services that answer each other's answers would go on for ever after one forged datagram. What is done:
+    Two services that answer each other's answers would go on for ever after one forged datagram.
+    What is done:
 
-    - A datagram from a port below 1024, where other hosts have their services, or from one of our own services'
-      (`refused`) gets no answer. That ends every loop between services on their usual ports, and between hosts that
-      serve on the same ports.
-    - A service of ours on a port from 1024 on, which a host like this one would take for a client's, gives each asker
-      `CLIENT_BUDGET` answers a second at most: a loop that is faster ends, since what is over is not answered; one
-      that is slower goes on.
-    - A service on its usual port can loop at full speed, within `per_second`, with a foreign program that answers
-      whatever comes, from a port from 1024 on: nothing tells that one from a client that asks fast.
+    - A datagram from a port below 1024, where other hosts have their services, or from the port of
+      one of our own services (`refused`) gets no answer. That ends every loop between services on
+      their usual ports, and between hosts that serve on the same ports.
+    - A service of ours on a port from 1024 on could be taken for a client by a host like this one.
+      It gives each client at most `CLIENT_BUDGET` answers a second. A faster loop ends, since
+      further datagrams get no answer; a slower one goes on.
+    - A service on its usual port can loop, within `per_second`, with another program that answers
+      every datagram from a port from 1024 on: it cannot be told from a client that asks fast.
     """
     budget = Budget(per_second)
     askers = Askers(CLIENT_BUDGET, budget) if larger or local[1] >= PRIVILEGED_PORTS else None

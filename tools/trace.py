@@ -1,4 +1,4 @@
-"""What `--trace` prints: every frame with a line for each layer, and what the host makes of it."""
+"""The output of `--trace`: each frame with a line for each layer, and the events of the host."""
 
 from __future__ import annotations
 

@@ -131,11 +131,11 @@ def local_time(at: float | None, epoch_s: float) -> str:
 
 async def ending_with_link(host: stack.Host) -> None:
     """Wait until the TAP is gone. Raises Failed."""
-    raise Failed(f"{await host.wait_link_lost()} has gone: somebody deleted it")
+    raise Failed(f"{await host.wait_link_lost()} is gone: it was deleted")
 
 
 async def yielding(host: stack.Host) -> None:
-    """Wait until another host takes the address, by which this one has lost its sense. Raises Failed."""
+    """Wait until another host takes the address, which ends this one. Raises Failed."""
     lost = await host.wait_address_lost()
     raise Failed(f"{lost.address} is another host's, too: {lost.mac} on {lost.interface} has it, and this one yields")
 

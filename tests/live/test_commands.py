@@ -44,7 +44,7 @@ def test_up_ends_when_its_tap_is_deleted(namespace: Namespace) -> None:
         program.wait_for(b"ready: ")
         namespace.run("ip", "link", "del", "tap0")
         status, _, errors = program.wait()
-    assert (status, errors) == (1, b"tapstack up: tap0 has gone: somebody deleted it\n")
+    assert (status, errors) == (1, b"tapstack up: tap0 is gone: it was deleted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -30,7 +30,7 @@ from tests.sockets.hosts import BOB, two_hosts, virtual
         ("tap0", r"'tap0' is a name, not a link: write stack\.Tap\('tap0'\)"),
         (stack.Tap, r"Tap is a class, not a link: make one, as in stack\.Tap\('tap0'\)"),
         (5, r"5 is not a link: write stack\.Tap\('tap0'\)"),
-        (Ethernet(), r"an Ethernet is a wire, not a link: give each host a link of its own by ethernet\.attach\(\)"),
+        (Ethernet(), r"an Ethernet is a wire, not a link: give each host ethernet\.attach\(\)"),
     ],
 )
 @virtual
