@@ -38,7 +38,7 @@ class Deadlines:
 
     @property
     def earliest(self) -> float:
-        """When to call `due`; inf when nothing is armed. There may be nothing to do then."""
+        """When to call `due`; inf when nothing is armed. `due` may find that nothing is due yet."""
         heap = self._heap
         while heap and heap[0][2].heap_entry is not heap[0]:  # dead entries must not wake the host
             heappop(heap)

@@ -175,12 +175,13 @@ class NeighborCache:
         If another station answers within `claim_wait_s`, or has claimed the address already, it is
         believed.
 
-        When the trouble lies behind a gateway, a broadcast would give a forger its chance. So a
-        station with positive advice is asked by unicast first, and an answer by another station is
-        an ordinary claim. Positive advice is an acknowledgment of something that was sent through
-        the station. It must be recent, unless this negative advice is not `genuine`: then only a
-        SYN, whose source may be forged, has caused it. A packet sent at `sent_at`, before this
-        station was learnt, went to another station and is no evidence against this one.
+        If packets are lost behind a gateway, the entry is right, and a broadcast would only let a
+        forger answer. So a station with positive advice is asked by unicast first, and an answer
+        from another station is an ordinary claim. Positive advice is an acknowledgment of something
+        that was sent through the station. It must be recent, unless this negative advice is not
+        `genuine`: then only a SYN, whose source may be forged, has caused it. A packet sent at
+        `sent_at`, before this station was learnt, went to another station and is no evidence
+        against this one.
         """
         neighbor = self._entries.get(address)
         if neighbor is None or neighbor.mac is None or neighbor.state == PERMANENT:

@@ -8,8 +8,8 @@ Overlaps: a datagram that was retransmitted or duplicated may be fragmented at o
 second time. If all copies of an octet are equal, any of them may be used, and the datagram is
 reassembled as RFC 791 section 3.2 says. If copies differ, the sender is broken or an attacker. Then
 the whole datagram is discarded, with the fragments of it that are still to come, as RFC 5722
-section 4 prescribes for IPv6. RFC 791 would let the later copy win, and RFC 1858 shows that this is
-dangerous.
+section 4 prescribes for IPv6. By RFC 791 the later copy would be used, and RFC 1858 shows that this
+is dangerous.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Expired:
 
 
 class Reassembler:
-    """Puts fragments together to datagrams.
+    """Reassembles fragments into datagrams.
 
     There are limits to the datagrams, the datagrams of one source, the bytes, the holes of one
     datagram, and the time. When there are too many datagrams or bytes, the oldest datagram makes
@@ -226,7 +226,7 @@ class Reassembler:
     def resumed(self, asleep_s: float) -> None:
         """The machine was suspended for `asleep_s` seconds, which `now` does not count.
 
-        So all deadlines are that much earlier.
+        So all deadlines move earlier by that time.
         """
         for flow in self._flows.values():
             flow.deadline -= asleep_s
@@ -249,7 +249,7 @@ class Reassembler:
         return expired
 
     def _check(self, header: Ipv4Header, length: int) -> None:
-        """Refuse fragments that a sender which follows RFC 791 section 3.2 does not make."""
+        """Refuse fragments that RFC 791 section 3.2 lets no sender make, and tiny ones."""
         if length == 0:
             raise BadPacket("ipv4_fragment_empty")
         if header.more_fragments and length % 8:
@@ -257,8 +257,8 @@ class Reassembler:
         if header.fragment_offset + length + header.header_length > MAX_LENGTH:
             raise BadPacket("ipv4_fragment_too_long")
         if header.protocol == PROTO_TCP:
-            # RFC 1858 section 4 and RFC 3128: fragments that split a TCP header exist only to fool
-            # a filter.
+            # RFC 1858 section 4 and RFC 3128: only an attacker splits a TCP header over fragments,
+            # to evade a filter.
             if header.fragment_offset == 8 or (header.fragment_offset == 0 and length < 16):
                 raise BadPacket("ipv4_fragment_tiny")
 

@@ -176,7 +176,7 @@ class Icmp:
     def _believe(self, error: IcmpError, now: float) -> None:
         """Hand an error to the protocol that it is about.
 
-        Raises BadPacket if that has not sent what is quoted.
+        Raises BadPacket if that protocol has not sent the quoted packet.
         """
         handler = self.error_handlers.get(error.protocol)
         if handler is None or not handler(error, now):

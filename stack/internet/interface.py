@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Offload(Protocol):
-    """As much of `stack.link.device.Offload` as the internet layer uses."""
+    """The part of `stack.link.device.Offload` that the internet layer uses."""
 
     @property
     def checksum(self) -> bool: ...
@@ -28,7 +28,7 @@ class Offload(Protocol):
 
 
 class IpLink(Protocol):
-    """As much of `stack.link.device.Link` as the internet layer uses."""
+    """The part of `stack.link.device.Link` that the internet layer uses."""
 
     @property
     def ip_offset(self) -> int: ...

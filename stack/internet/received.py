@@ -24,8 +24,8 @@ class Received:
         came in fragments). Valid only until the handler returns.
       broadcast: whether it was broadcast or multicast, by IP or on the link. Then no error is sent
         about it.
-      checksum_ok: whether the transport checksum need not be verified: the link has verified it, or
-        it is partial.
+      checksum_ok: the transport checksum need not be verified: the link has verified it, or it
+        holds only the sum of the pseudo-header.
       now: the time of arrival, in seconds.
     """
 
