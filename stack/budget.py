@@ -1,17 +1,20 @@
-"""The memory that connections and endpoints of one host hold, and the bounds on it: Linux's tcp_mem, with shares.
+"""The memory budget of one host: what its connections and endpoints may hold.
 
-TCP and UDP charge what they hold: a fixed amount for each connection and endpoint, and the memory of text that waits.
-Each charge counts for the host and for the peer (the remote address) that caused it. Below the pressure mark nothing
-else happens. Above it the host is `tight`:
+It is Linux's tcp_mem, with a share for each peer. TCP and UDP charge the memory that they hold: a
+fixed amount for each connection and endpoint, and the text that is buffered. Each charge counts for
+the host and for the peer (the remote address) that caused it. Below the pressure mark there is no
+other limit. Above it the host is `tight`:
 
-- A peer may hold at most a fraction of what is left (`share_of_rest`). The fewer octets are left, the less a peer may
-  hold, so that one peer cannot use up everything, and many peers leave something to the next one. This is the "dynamic
-  threshold" of shared-memory switches (Choudhury and Hahne, 1998); it needs no count of the peers.
-- A connection may always hold `least` octets in each direction. They are part of its fixed amount, so that they need no
-  further room when they arrive.
+- A peer may hold at most a fraction of the memory that is left (`share_of_rest`). The less is left,
+  the less a peer may hold. So one peer cannot use up everything, and many peers leave something for
+  the next one. This is the "dynamic threshold" of shared-memory switches (Choudhury and Hahne,
+  1998). It needs no count of the peers.
+- A connection may always hold `least` octets in each direction. The fixed amount includes them, so
+  nothing more is charged when they arrive.
 - New connections are refused above the high mark, and to peers beyond their share.
 
-`stack/tcp/memory.py` has what TCP does then. See RFC 9293 section 3.8.6 and RFC 2018 section 8.
+`stack/tcp/memory.py` has the measures of TCP when the host is tight. See RFC 9293 section 3.8.6 and
+RFC 2018 section 8.
 """
 
 from __future__ import annotations
@@ -22,13 +25,15 @@ from stack.config import HostConfig
 
 
 class Budget:
-    """What is used, in octets: `used` by all, `peers[address]` by each peer that has anything charged.
+    """The octets in use: `used` is the total, `peers[address]` what each peer has caused.
 
-    `tight`: `used` is above the pressure mark. `peak` is the highest `used` since `peak` was last set to less.
-    `out_of_order` holds the connections with text behind a gap, in the order in which their gaps appeared.
+    `tight`: `used` is above the pressure mark. `peak` is the highest `used` since its owner last
+    lowered `peak`. `out_of_order` holds the connections with text behind a gap, in the order in
+    which their gaps appeared.
 
-    TCP's `set_timers` changes `used` and `peers` in place, since a call would cost more than the change. It calls
-    `crossed` when `used` has passed the pressure mark and `tight` must change.
+    TCP's `set_timers` and `after_read` change `used` and `peers` in place, because a call would
+    cost more than the change. They call `crossed` when `used` has passed the pressure mark and
+    `tight` must change.
     """
 
     __slots__ = (
@@ -55,7 +60,10 @@ class Budget:
         self.prune_at = self.pressure
 
     def charge(self, peer: bytes | None, octets: int) -> None:
-        """Charge `octets` (negative: give back) to `peer`, or to this host's own program if it is None."""
+        """Charge `octets` to `peer`; None stands for programs of this host.
+
+        A negative number gives octets back.
+        """
         if self.used > self.peak:
             self.peak = self.used
         if peer is not None:
@@ -69,21 +77,22 @@ class Budget:
             self.crossed()
 
     def crossed(self) -> None:
-        """`used` has passed the pressure mark.
+        """Change `tight`: `used` has passed the pressure mark, upwards or downwards.
 
-        After pruning that has led to nothing `prune_at` lies above the mark, and stays there: a sender whose datagrams
-        carry the use across the mark, one after another, would have all connections searched for each.
+        If pruning has freed nothing, `prune_at` lies above the mark, and stays there. Otherwise a
+        sender whose datagrams move `used` up and down across the mark would cause a search through
+        all connections with each datagram.
         """
         self.tight = self.used > self.pressure
         self.prune_at = min(self.prune_at, self.pressure + (self.total >> 6))
 
     def left(self, peer: bytes) -> int:
-        """How many more octets a peer may hold while the host is tight; 0 when it is beyond its share."""
+        """How many more octets a peer may hold while the host is tight; 0 beyond its share."""
         rest = self.total - self.used
         return max(min(int(rest * self.share_of_rest) - self.peers.get(peer, 0), rest), 0)
 
     def tables(self) -> dict[str, int]:
-        """Its part of `Host.tables`."""
+        """The budget's part of `Host.tables`."""
         return {
             "memory_bytes": self.used,
             "memory_peers": len(self.peers),
@@ -97,5 +106,5 @@ class Budget:
 
     @property
     def full(self) -> bool:
-        """One connection more would be above the high mark."""
+        """Whether one more connection would exceed the high mark."""
         return self.used + self.connection > self.high

@@ -1,4 +1,4 @@
-"""A short repr for a dataclass with many defaults: what differs from them."""
+"""A short repr for a dataclass with many fields: only the fields that are not at their default."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def changed_fields(self: Any) -> str:
-    """The class, and the fields that are not at their default: "TcpConfig(sack=False)". For use as a `__repr__`."""
+    """A `__repr__` with the class and the changed fields, such as "TcpConfig(sack=False)"."""
     told = []
     for field in fields(self):
         value = getattr(self, field.name)

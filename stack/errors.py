@@ -1,21 +1,23 @@
-"""The exceptions: one for hostile bytes, and POSIX's for users.
+"""Two exceptions: `OSError` for users of the stack, `BadPacket` for bytes from the wire.
 
-Everything a user of the stack sees is an `OSError` with the POSIX errno; what arrives from the wire and cannot be
-understood raises `BadPacket`, which never leaves the stack: the layer that called the parser counts it and goes on.
+All errors that a user sees are `OSError` with a POSIX errno. A parser raises `BadPacket` for bytes
+that it cannot parse. The layer that called the parser counts the error and goes on, so `BadPacket`
+never leaves the stack.
 """
 
 import os
 
 
 def os_error(error: int) -> OSError:
-    """The exception a kernel socket would raise for this errno: the same class, number and message."""
+    """The exception that a kernel socket raises for this errno: the same class and message."""
     return OSError(error, os.strerror(error))
 
 
 class BadPacket(Exception):
-    """Bytes that are not what they claim to be.
+    """Bytes that are not a valid packet.
 
-    `reason` is the name of the drop counter (a key of `stack.counters.DROPS`), so that catching is counting.
+    `reason` is the name of the drop counter, a key of `stack.counters.DROPS`. The layer that
+    catches the exception counts it by this name.
     """
 
     __slots__ = ("reason",)

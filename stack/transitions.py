@@ -1,6 +1,7 @@
-"""A state machine as data: the table of every legal way from a state to another, and what is read off it.
+"""State machines as tables: look up the next state, and draw the table as a diagram.
 
-Used for the states of TCP (RFC 9293 section 3.3.2) and of DHCP (RFC 2131 figure 5).
+TCP (RFC 9293 section 3.3.2) and DHCP (RFC 2131 figure 5) use it. A table has the legal next states
+for each pair of a state and an event.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ E = TypeVar("E", bound=IntEnum)
 
 
 class IllegalTransition(AssertionError):
-    """A bug of ours: the event may not happen in this state, or not lead to that one."""
+    """A bug of ours: the event is not legal in this state, or does not lead to the given state."""
 
 
 def follow(legal: Mapping[tuple[S, E], tuple[S, ...]], state: S, event: E, to: S | None = None) -> S:
-    """The state that `event` leads to from `state`; `to` chooses where there are two ways.
+    """The state to which `event` leads from `state`; `to` chooses if the table has several.
 
-    Raises IllegalTransition where the table has no such way, or two and no choice.
+    Raises IllegalTransition if the table does not have `to`, or has not exactly one state and `to`
+    is None.
     """
     targets = legal.get((state, event), ())
     if to is None and len(targets) == 1:
@@ -33,8 +35,10 @@ def follow(legal: Mapping[tuple[S, E], tuple[S, ...]], state: S, event: E, to: S
 
 
 def draw(legal: Mapping[tuple[S, E], tuple[S, ...]], first: S, shown: Callable[[E, S], bool]) -> str:
-    """The table as a Mermaid state diagram that begins in `first`: an arrow for each pair of states, labelled with its
-    events; without the events and targets that are not `shown`.
+    """The table as a Mermaid state diagram that begins in `first`.
+
+    It has an arrow for each pair of states, labelled with the events. Transitions for which
+    `shown(event, target)` is false are left out.
     """
     arrows: dict[tuple[S, S], list[str]] = {}
     for (state, event), targets in legal.items():

@@ -130,7 +130,8 @@ class EthernetPort(MemoryLink):
 
 
 class Ethernet:
-    """An Ethernet hub in memory: each frame reaches all other open ports, whatever its address.
+    """An Ethernet hub in memory: each frame reaches all other open ports, also if it is addressed
+    to one station.
 
     Frames are padded with zeros to Ethernet's minimum unless `pad` is off. The padding exposes a
     host that takes the length of the frame for that of the packet.

@@ -412,7 +412,7 @@ def probe_window(tcb: Tcb, now: float) -> None:
 
 
 def send_loss_probe(tcb: Tcb, now: float) -> None:
-    """Send a tail loss probe (RFC 8985 section 7.3), whatever cwnd is.
+    """Send a tail loss probe (RFC 8985 section 7.3), without regard to cwnd.
 
     It is new data if there is some and the peer's window allows it, else the last segment again.
     """

@@ -103,9 +103,10 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     if sizes.passes_mtu and front > max(sizes.acked, _text(tcb, sizes.passes_mtu)):
         _lower(tcb, sizes.passes_mtu, now)  # RFC 4821 section 7.8: the larger size has failed again
     elif tcb.timeouts >= config.black_hole_timeouts * (1 if front > sizes.acked else 2):
-        # If this size has arrived on this path before, it was more likely lost than too large. With
-        # so many losses, smaller segments would be lost as often, and there are more of them. RFC
-        # 4821 section 7.7: first the size that nearly every path takes, then half.
+        # A size that has arrived on this path before is more likely lost than too large, so twice
+        # as many timeouts are needed: smaller segments would be lost as often, and there would be
+        # more of them. RFC 4821 section 7.7: first the size that nearly every path takes, then
+        # half.
         low = config.black_hole_mtu
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2
         if front > _text(tcb, mtu):

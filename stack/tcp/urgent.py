@@ -1,9 +1,9 @@
 """Urgent data, both ways: one end marks a place in its stream for the other.
 
 See RFC 9293 sections 3.8.5, 3.10.2, 3.10.3 and 3.10.7.4 (sixth step), and RFC 6093 for its history.
-The octets stay in the stream, whatever the pointer says. Only with `oobinline` off, the default of
-BSD sockets, is the last urgent octet left out of the stream: the user must ask for it with
-`receive_urgent`.
+Urgent octets stay in the stream like all others. The exception is the last urgent octet when
+`oobinline` is off, as it is by default in BSD sockets: it is left out of the stream, and the user
+reads it with `receive_urgent`.
 
              SEG.SEQ                  SEG.SEQ + SEG.UP
                 |                            |

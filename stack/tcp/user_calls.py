@@ -151,8 +151,8 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
 def _at_end(tcb: Tcb) -> bool:
     """Whether no more data will come; raises the connection's error, or ENOTCONN in LISTEN.
 
-    After the peer's FIN the stream has ended, whatever happens to the connection then. A later
-    error is for a SEND.
+    After the peer's FIN the stream has ended. An error that comes later does not change this; it is
+    reported to a SEND.
     """
     if tcb.peer_fin:
         return True

@@ -43,7 +43,7 @@ def window_field(tcb: Tcb) -> int:
 
 
 def update_is_due(tcb: Tcb) -> bool:
-    """Whether the user has read so much that the peer should be told at once.
+    """Whether to send a window update at once, because the user has read enough.
 
     The update is due if the right edge can move by half of the buffer. If the peer's window is less
     than half of the buffer, the peer waits for us or soon will, and room for two more segments is
