@@ -11,7 +11,7 @@ from stack.tcp.tcb import Tcb
 
 
 def challenge_ack(tcb: Tcb, now: float) -> None:
-    """Send a challenge ACK, unless this connection has sent too many lately.
+    """Send a challenge ACK, unless this connection has used up its limit for the present window.
 
     The limit is one for each connection (section 7). A limit shared by all connections would tell
     an attacker about the other connections (CVE-2016-5696).

@@ -217,8 +217,8 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _syn_was_challenged(tcb: Tcb) -> None:
     """The peer answered our SYN with a challenge ACK: it has an old connection with these ports.
 
-    This is Figure 9. Our reset is about to end that connection. The peer has thrown our SYN away,
-    so the SYN is sent again after the reset, without waiting for the RTO.
+    This is Figure 9. Our reset will end that connection. The peer has discarded our SYN, so the SYN
+    is sent again after the reset, without waiting for the RTO.
 
     It is sent again at most once for each transmission by the timer. So a forged ACK, or a peer
     that ignores our reset, cannot cause a flood of SYNs.
@@ -245,9 +245,9 @@ def repeat_syn(tcb: Tcb, now: float) -> None:
 
 
 def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
-    """SND.UNA > ISS: enter ESTABLISHED and owe <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>.
+    """SND.UNA > ISS: enter ESTABLISHED and note that <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> is due.
 
-    Data that is queued goes with the ACK.
+    Queued data is sent with the ACK.
     """
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
         # If the SYN waited for ARP, it left when ARP found the next hop's station address
@@ -300,7 +300,7 @@ def _deliver_syn_text(tcb: Tcb) -> None:
 
 
 def established(tcb: Tcb, now: float) -> None:
-    """The handshake is over: wake the user and start the timers of the data phase afresh."""
+    """The handshake is over: wake the user and reset the timers for the data phase."""
     if tcb.timeouts:  # RFC 6298 5.7, RFC 5681 section 3.1: after a lost SYN, begin carefully
         tcb.rtt.syn_was_retransmitted()
         tcb.congestion.on_handshake_loss()

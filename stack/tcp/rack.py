@@ -48,7 +48,7 @@ class Rack:
         self._order: list[Record] = []
         self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
-        self.has_resent = False  # whether octets were sent again: an ACK may answer either transmission
+        self.has_resent = False  # octets were sent again: an ACK may answer either transmission
         self._fack: float = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
@@ -257,13 +257,13 @@ class Rack:
     def timed_out(self, now: float) -> None:
         """After an RTO, mark the first segment lost, and others by the rule of step 5.
 
-        SACKed octets are treated like the others: the receiver may have thrown them away (RFC 2018
+        SACKed octets are treated like the others: the receiver may have discarded them (RFC 2018
         section 5).
         """
         self.sacked_records = 0
         for index, record in enumerate(self._segments):
             state = int(record[_STATE])
-            if state & _SACKED:  # it may have arrived before: its ACK is no measurement of a round trip
+            if state & _SACKED:  # it has arrived before: its ACK does not measure a round trip
                 record[_STATE] = state & ~_SACKED | _RETRANSMITTED
             if not state & _LOST and (not index or record[_XMIT_TS] + self.rtt + self.reo_wnd <= now):
                 self._mark_lost(record)

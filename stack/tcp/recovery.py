@@ -28,7 +28,7 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     """
     blocks = blocks_of(seg)
     if not acked and not blocks and tcb.tlp_end is None:
-        return  # the ACK says nothing new about the data in flight; the reordering timer covers the rest
+        return  # nothing new about the data in flight; the reordering timer covers the rest
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     dsack = False

@@ -4,7 +4,7 @@ Read it beside the RFC: the functions stand in its order and have its names. Eac
 of section 3.10.7.4 is a function. It returns whether the next step follows, if the step can end the
 processing.
 
-Most acknowledgments are not sent here. The steps only note that one is owed, in `ack_now` and
+Most acknowledgments are not sent here. The steps only note that one is due, in `ack_now` and
 `ack_due`. When the batch of frames has been processed, each connection sends one ACK, on a data
 segment if it has one to send (MUST-58, MUST-59). An out-of-order segment is acknowledged at once,
 because the sender counts duplicate ACKs (RFC 5681 section 4.2).
@@ -87,8 +87,8 @@ def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
 def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Before the first step: PAWS, RFC 7323 section 5.3 R1. Resets are exempt (section 5.2).
 
-    Several systems omit the option from keep-alives and ACKs. A segment without a timestamp is
-    therefore judged by its sequence number alone. With `strict_timestamps` such a segment is
+    Several systems omit the option from keep-alives and ACKs. For a segment without a timestamp,
+    therefore, only the sequence number is checked. With `strict_timestamps` such a segment is
     dropped silently (section 3.2). A SYN is the exception: it goes on to the challenge of the
     fourth step, since it may come from a peer that has forgotten this connection.
     """
@@ -257,9 +257,9 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
 def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     """The last segment came again, since our ACK of it was lost: its text is old, its ACK is new.
 
-    Its ACK field must be processed. Otherwise two ends that close at once, or whose data crosses,
-    may each wait for the other's ACK for ever (appendix A.2 and what it refers to). Such a segment
-    lies before the window; like Linux we accept it.
+    Its ACK field must be processed. Otherwise two ends that close at the same time, or whose data
+    crosses, may each wait for the other's ACK and never get it (appendix A.2). The segment lies
+    before the window; like Linux, we process its ACK all the same.
 
     Its timestamp is in order: PAWS let it pass, and SEG.SEQ <= Last.ACK.sent (RFC 7323 section 4.3
     (2)). We echo it, so that the sender can measure the round trip.
@@ -275,11 +275,11 @@ def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Owe the sender of an unacceptable segment an ACK, or send it a challenge ACK.
+    """Answer an unacceptable segment: with an ACK at the end of the batch, or a challenge ACK.
 
-    A segment with text or a FIN is always answered, because its sender waits for the ACK. A segment
-    without either is answered a limited number of times a second; two confused ends would otherwise
-    answer each other for ever. A SYN is always limited, whether or not it has text (RFC 5961
+    A segment with text or a FIN is always answered, because its sender waits for the ACK. Answers
+    to segments without either are limited in number; otherwise two ends with wrong numbers would
+    answer each other without end. A SYN is always limited, whether or not it has text (RFC 5961
     section 4).
     """
     if (len(seg.text) or seg.flags & FIN) and not seg.flags & SYN:
@@ -394,11 +394,10 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     if tcb.state is State.SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
         if not tcb.listener.has_room():
-            # the SYN,ACK will be sent again
             tcb.services.counters.drop("tcp_accept_queue_full")
-            return False
+            return False  # the SYN,ACK will be sent again, here and below
         if tcb.services.budget.refuses(tcb.remote[0]):
-            tcb.services.counters.drop("tcp_refused_no_memory")  # likewise
+            tcb.services.counters.drop("tcp_refused_no_memory")
             return False
     if not _could_have_been_sent(tcb, seg.seg_ack):
         tcb.services.counters.drop("tcp_bad_ack")
@@ -463,7 +462,7 @@ def sixth_check_urg(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Put the text into the receive buffer and note that an ACK is owed; return whether to go on.
+    """Put the text into the receive buffer and note that an ACK is due; return whether to go on.
 
     Text behind a gap is held until the gap is filled.
     """
@@ -553,7 +552,7 @@ def _store(tcb: Tcb, distance: int, text: Buffer) -> int:
 
 
 def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
-    """Owe an ACK for `count` octets (3.8.6.3): it is sent within the delay (MUST-40).
+    """Note that an ACK for `count` octets is due (3.8.6.3), within the delay (MUST-40).
 
     If two full-sized segments have not been acknowledged, `settle` sends the ACK at the end of the
     batch.

@@ -198,7 +198,7 @@ class Tcb:
         self.came_from_listen = False
         # An active OPEN whose SYN waits in CLOSED for the first SEND, to carry its data
         self.deferred = False
-        self.open_in_syn_sent = False  # connect() has succeeded, although the state is still SYN-SENT
+        self.open_in_syn_sent = False  # connect() has succeeded in SYN-SENT, before the handshake
         self.fast_open: FastOpen | None = None  # RFC 7413; None once the handshake is over
         # Data in a SYN, the peer's or ours, was delivered before the handshake was over
         self.fast_opened = False
@@ -290,7 +290,7 @@ class Tcb:
         self.congestion: Congestion
         self.begin_congestion(DEFAULT_SEND_MSS)
 
-        # Acknowledgments we owe
+        # Acknowledgments that are due
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
         # The largest segment received: the peer's full size (RFC 5681 section 4.2)

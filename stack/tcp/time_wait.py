@@ -61,7 +61,7 @@ def reopened(tcb: Tcb, now: float) -> None:
 def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
     """The host was suspended for `asleep_s`: age TIME-WAIT (MUST-13) and TS.Recent (RFC 7323 5.5).
 
-    Timers that wait for the peer are not moved: the host could not hear an answer meanwhile.
+    Timers that wait for the peer are not moved: the host could not receive an answer meanwhile.
     """
     tcb.timestamps.recent_at -= asleep_s
     if tcb.predecessor is not None:

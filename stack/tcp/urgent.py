@@ -71,7 +71,7 @@ def take_urgent(tcb: Tcb, seg: Segment) -> None:
 
 
 def unread_urgent(tcb: Tcb) -> int:
-    """How many octets there are to read, or to come, up to the end of the urgent data (MUST-33)."""
+    """How many octets up to the end of the urgent data were not read or not received (MUST-33)."""
     if tcb.rcv_up is None:
         return 0
     place = seq.add(tcb.rcv_nxt, -tcb.receive_buffer.size - tcb.peer_fin)

@@ -217,7 +217,7 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
 def shutdown_read(tcb: Tcb) -> None:
     """From now on a RECEIVE does not wait: it returns the data that has arrived, else the end.
 
-    Data that still comes can be read. As in Linux, none is thrown away, so the window closes if the
+    Data that comes later can be read. As in Linux, none is discarded, so the window closes if the
     user does not read. If our direction is closed too, new data is answered with a reset:
     `seventh_process_text`.
     """
