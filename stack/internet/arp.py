@@ -430,9 +430,20 @@ class NeighborCache:
                 self._decide(neighbor, neighbor.claim, neighbor.deadline, now)
             elif neighbor.attempts < len(neighbor.plan):
                 self._ask_next(neighbor, now)
+            elif neighbor.mac is not None and self._acknowledged_while_asked(neighbor, now):
+                self._confirm(neighbor, neighbor.mac, now)
             else:
                 self._fail(neighbor, now)
         self.deadline = min((entry.deadline for entry in self._entries.values()), default=math.inf)
+
+    def _acknowledged_while_asked(self, neighbor: Neighbor, now: float) -> bool:
+        """Whether packets sent through the station were acknowledged since the first request.
+
+        The station is there then, and its answers were lost. Acknowledgments right after a change
+        of station may be for what the former one took.
+        """
+        asked_at = now - len(neighbor.plan) * self.config.request_interval_s
+        return neighbor.positive_advice_at > max(asked_at, neighbor.learnt_at + self.config.settle_s)
 
     def _fail(self, neighbor: Neighbor, now: float) -> None:
         """Give up: no station has answered.

@@ -248,6 +248,35 @@ def test_a_suspect_that_never_answers_is_flushed() -> None:
     assert state_of(station, PEER) is None
 
 
+@rfc("arp-6")
+def test_a_suspect_stays_when_acknowledgments_come_while_its_answers_are_lost() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(10.0)
+    path.suspect(station.now)
+    station.at(1.0)
+    path.confirm(station.now)
+    station.at(3.0)
+    assert state_of(station, PEER) == REACHABLE
+    path.suspect(station.now)  # the acknowledgment came before this advice
+    station.at(5.0)
+    assert state_of(station, PEER) is None
+
+
+@rfc("arp-6")
+def test_acknowledgments_right_after_a_change_of_station_do_not_keep_a_suspect() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    path.suspect(station.now)
+    path.confirm(station.now + 0.5)
+    station.at(5.0)
+    assert state_of(station, PEER) is None
+
+
 def test_advice_about_the_unknown_does_nothing() -> None:
     station = Station()
     station.eth.cache.suspect(PEER, station.now)
