@@ -27,7 +27,7 @@ from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
 from stack.wire.show import show
 
-Segment = Ethernet  # its name in earlier programs; to a TCP reader a segment is TCP's
+Segment = Ethernet  # the former name, for programs that use it; in TCP a segment is something else
 
 __all__ = [
     "open_host",

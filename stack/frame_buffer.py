@@ -1,9 +1,9 @@
 """The buffer into which a link reads a frame, and which can be kept instead of being copied.
 
-A frame is valid until the next `read` of its link. A super-frame has 64 KiB: to copy it costs as
-much as all the work of TCP for it, and twice as much into fresh memory, because of page faults. Set
-`kept` to keep the frame: the link then reads the next one into another buffer. `give_back` returns
-the buffer to the link's pool.
+A frame is valid until the next `read` of its link. A super-frame has up to 64 KiB. To copy it takes
+as long as all other work of TCP for it, and twice as long if the copy goes into fresh memory, which
+causes page faults. Set `kept` to keep the frame: the link then reads the next one into another
+buffer. `give_back` returns the buffer to the link's pool.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class FrameBuffer(bytearray):
     def __init__(self, size: int, spare: list[FrameBuffer] | None = None) -> None:
         super().__init__(size)
         self._spare = [] if spare is None else spare
-        self._left = False  # True when the link reads into another buffer
+        self._left = False  # whether the link reads into another buffer now
         self.kept = False
 
     def another(self) -> FrameBuffer:
@@ -33,7 +33,7 @@ class FrameBuffer(bytearray):
         return self._spare.pop() if self._spare else FrameBuffer(len(self), self._spare)
 
     def give_back(self) -> None:
-        """The frame in it is no longer needed."""
+        """Return the buffer to the pool: the frame in it is no longer needed."""
         self.kept = False
         if self._left and len(self._spare) < MOST_SPARE:
             self._left = False

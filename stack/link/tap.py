@@ -28,7 +28,8 @@ from stack.wire.virtio import NO_OFFLOAD_HEADER, VERIFIED
 NODE = "/dev/net/tun"
 DOCKER_HINT = "in Docker: --device /dev/net/tun --cap-add NET_ADMIN"
 
-# linux/if_tun.h, as _IOW('T', n, size) comes out everywhere but on alpha, mips, powerpc and sparc.
+# linux/if_tun.h. These are the values of _IOW('T', n, size) on all architectures except alpha,
+# mips, powerpc and sparc.
 TUNSETOFFLOAD = 0x400454D0
 TUNSETTXFILTER = 0x400454D1
 TUNGETIFF = 0x800454D2
@@ -40,8 +41,8 @@ TUN_F_CSUM, TUN_F_TSO4, TUN_F_USO4, TUN_F_USO6 = 0x01, 0x02, 0x20, 0x40
 # linux/sockios.h
 SIOCGIFTXQLEN, SIOCSIFTXQLEN = 0x8942, 0x8943
 
-# The offloads that we ask the kernel for, the most first, and what the link announces if the kernel
-# agrees. USO came with Linux 6.2. The kernel accepts USO4 only together with USO6.
+# The sets of offloads that we ask the kernel for, the largest first, and what the link announces if
+# the kernel agrees. USO came with Linux 6.2. The kernel accepts USO4 only together with USO6.
 GSO_MAX_BYTES = 65_535 - 60 - 60  # the TCP payload that fits with the longest headers
 OFFLOADS = (
     (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_USO4 | TUN_F_USO6, Offload(True, GSO_MAX_BYTES, uso=True)),
