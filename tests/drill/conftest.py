@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tools.drill.outcome import Outcome, Verdict
+from tools.drill.outcome import Outcome, Status
 from tools.drill.program import run_file
 
 CLAUSES = re.compile(r"^// rfc: (.+)$", re.MULTILINE)
@@ -44,9 +44,9 @@ class ScriptItem(pytest.Item):
 
 def judge(outcome: Outcome) -> None:
     """Pass, raise ScriptFailed or skip."""
-    if outcome.verdict is Verdict.UNSUPPORTED:
+    if outcome.status is Status.UNSUPPORTED:
         pytest.skip(str(outcome))
-    if outcome.verdict is not Verdict.PASSED:
+    if outcome.status is not Status.PASSED:
         raise ScriptFailed(str(outcome))
 
 

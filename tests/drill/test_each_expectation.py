@@ -11,7 +11,7 @@ import pytest
 
 from tests.drill.mutation import Mutant, mutants
 from tools.drill.interpreter import Packet
-from tools.drill.outcome import Verdict
+from tools.drill.outcome import Status
 from tools.drill.parser import parse
 from tools.drill.program import run_file, run_parsed
 from tools.drill.script import Script
@@ -33,7 +33,7 @@ def failed_early(script: Script, name: str, changed: list[Mutant]) -> set[int]:
     def watch(index: int, fails: Callable[[Packet], bool]) -> None:
         failed.update(place for place, packet in by_event.get(index, ()) if fails(packet))
 
-    assert run_parsed(script, name, watch=watch).verdict is Verdict.PASSED
+    assert run_parsed(script, name, watch=watch).status is Status.PASSED
     return failed
 
 
@@ -46,7 +46,7 @@ def test_a_changed_expectation_makes_the_script_fail(path: Path) -> None:
     for place, mutant in enumerate(changed):
         if place not in failed:
             outcome = run_parsed(mutant.script, path.name)
-            if outcome.verdict is not Verdict.FAILED:
+            if outcome.status is not Status.FAILED:
                 survivors.append(f"{path.name}:{mutant.line}: {mutant.what} changed: {outcome}")
     assert survivors == []
     assert len(changed) > 10
@@ -60,9 +60,9 @@ def test_what_fails_early_fails_when_it_is_run() -> None:
     assert len(failed) > len(changed) / 2
     for place in failed:
         outcome = run_parsed(changed[place].script, path.name)
-        assert (outcome.verdict, outcome.line) == (Verdict.FAILED, changed[place].line)
+        assert (outcome.status, outcome.line) == (Status.FAILED, changed[place].line)
 
 
 def test_no_script_of_ours_is_unsupported() -> None:
     assert len(SCRIPTS) > 5
-    assert {path.name: str(run_file(path)) for path in SCRIPTS if run_file(path).verdict is not Verdict.PASSED} == {}
+    assert {path.name: str(run_file(path)) for path in SCRIPTS if run_file(path).status is not Status.PASSED} == {}

@@ -12,7 +12,7 @@ import pytest
 from tests.drill.test_runner import OPEN, PLAIN, UDP
 from tools.drill import interpreter
 from tools.drill.lexer import LONGEST_SCRIPT
-from tools.drill.outcome import Verdict
+from tools.drill.outcome import Status
 from tools.drill.program import run_script
 
 BAD_ADDRESS = b"""0 socket(..., SOCK_STREAM, 0) = 3
@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[bytes, int, int, str]] = {
 def test_a_wrong_script_is_one_error_with_line_and_column(what: str) -> None:
     data, line, column, message = WRONG[what]
     outcome = run_script(data, "x.pkt")
-    assert outcome.verdict is Verdict.WRONG, str(outcome)
+    assert outcome.status is Status.ERROR, str(outcome)
     assert (outcome.line, outcome.column) == (line, column), str(outcome)
     assert message in outcome.message
     assert "\n" not in str(outcome)
@@ -83,7 +83,7 @@ def test_a_wrong_script_is_one_error_with_line_and_column(what: str) -> None:
 
 def test_a_script_of_many_events_is_refused() -> None:
     outcome = run_script(b"0 close(3) = 0\n" * 20_001, "x.pkt")
-    assert outcome.verdict is Verdict.WRONG
+    assert outcome.status is Status.ERROR
     assert "at most 20000 events" in outcome.message
 
 
@@ -96,7 +96,7 @@ def test_a_script_of_many_events_is_refused() -> None:
 )  # fmt: skip
 def test_numbers_that_are_none_are_refused(setting: str) -> None:
     outcome = run_script(f"--config={setting}\n{PLAIN}".encode(), "x.pkt")
-    assert (outcome.verdict, outcome.line) == (Verdict.WRONG, 1), str(outcome)
+    assert (outcome.status, outcome.line) == (Status.ERROR, 1), str(outcome)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_numbers_that_are_none_are_refused(setting: str) -> None:
 )  # fmt: skip
 def test_networks_that_are_none_are_refused(option: str) -> None:
     outcome = run_script(f"--{option}\n{PLAIN}".encode(), "x.pkt")
-    assert (outcome.verdict, outcome.line) == (Verdict.WRONG, 1), str(outcome)
+    assert (outcome.status, outcome.line) == (Status.ERROR, 1), str(outcome)
 
 
 def test_many_huge_writes_cost_little() -> None:
@@ -114,7 +114,7 @@ def test_many_huge_writes_cost_little() -> None:
     writes = "+0 write(4, ..., 67108864) = -1 EAGAIN (Resource temporarily unavailable)\n" * 2000
     script = PLAIN + "+0 fcntl(4, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n+0 write(4, ..., 67108864) = 1\n"
     outcome = run_script(script.encode(), "x.pkt")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     fits = int(outcome.message.splitlines()[3].split()[2])
     started = time.process_time()
     outcome = run_script((script.replace("= 1\n", f"= {fits}\n") + writes).encode(), "x.pkt")
@@ -125,7 +125,7 @@ def test_many_huge_writes_cost_little() -> None:
 def test_a_script_that_computes_for_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "LONGEST_RUN_S", 0)
     outcome = run_script((PLAIN * 100).encode(), "x.pkt")
-    assert outcome.verdict is Verdict.FAILED
+    assert outcome.status is Status.FAILED
     assert "s of computing" in outcome.message
 
 
@@ -138,16 +138,16 @@ def test_a_host_that_never_comes_to_rest_ends_the_script() -> None:
     outcome = run_script(
         (config + PLAIN + "+0 setsockopt(4, SOL_SOCKET, SO_KEEPALIVE, [1], 4) = 0\n10 close(4) = 0\n").encode(), "x"
     )
-    assert outcome.verdict is Verdict.FAILED, str(outcome)
+    assert outcome.status is Status.FAILED, str(outcome)
     assert time.process_time() - started < 30
 
 
 def test_a_month_of_virtual_time_with_nothing_to_do() -> None:
-    assert run_script((UDP + "2592000 close(3) = 0\n").encode(), "x.pkt").verdict is Verdict.PASSED
+    assert run_script((UDP + "2592000 close(3) = 0\n").encode(), "x.pkt").status is Status.PASSED
 
 
-def test_whatever_the_octets_there_is_a_verdict() -> None:
-    """Scripts cut, doubled and stirred: no exception but the runner's own verdicts."""
+def test_whatever_the_octets_there_is_a_status() -> None:
+    """Scripts cut, doubled and stirred: no exception but the runner's own errors."""
     random = Random(7)
     pieces = (OPEN + UDP).encode().split(b" ")
     for _ in range(400):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.drill.test_runner import OPEN, PLAIN, UDP, run
 from tools.drill import packet
-from tools.drill.outcome import Verdict
+from tools.drill.outcome import Status
 from tools.drill.packet import Icmp, Tcp, Udp
 from tools.drill.wire import Wire
 
@@ -87,7 +87,7 @@ def test_a_fault_of_the_host_fails_the_script(what: str, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Wire, "write", write)
     outcome = run(script)
-    assert outcome.verdict is Verdict.FAILED
+    assert outcome.status is Status.FAILED
     assert outcome.line == len(script.splitlines()) - (1 if script is SENDS else 0) or "bad packet" in outcome.message
     assert message in outcome.message, str(outcome)
 
@@ -108,7 +108,7 @@ def test_segments_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Wire, "write", write)
     outcome = run(SENDS)
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     assert re.search(r"seq +1:1001\(1000\) +1001:2001\(1000\) +<--", outcome.message)
 
 
@@ -133,7 +133,7 @@ def test_a_wrong_echo_of_a_timestamp(by: int, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Wire, "write", write)
     outcome = run(STAMPED)
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     assert re.search(r"options +<nop,nop,TS val 200 ecr 600> +<nop,nop,TS val 200 ecr \d+> +<--", outcome.message)
 
 
@@ -143,23 +143,23 @@ def test_a_host_that_raises_fails_the_script(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Wire, "read", broken)
     outcome = run(PLAIN)
-    assert outcome.verdict is Verdict.FAILED
+    assert outcome.status is Status.FAILED
     assert "the host has failed" in outcome.message
     assert "RuntimeError: a bug of ours" in outcome.message
 
 
 def test_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The octets that come out of the socket are those that went in, at their place."""
-    plain = Wire.put
+    plain = Wire.inject
 
-    def put(wire: Wire, raw: bytes) -> None:
+    def inject(wire: Wire, raw: bytes) -> None:
         plain(wire, with_payload(lambda data: data[::-1])(raw))
 
     script = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 read(4, ..., 100) = 100\n+.04 > . 1:1(0) ack 101\n"
     assert str(run(script)) == "x.pkt: passed"
-    monkeypatch.setattr(Wire, "put", put)
+    monkeypatch.setattr(Wire, "inject", inject)
     outcome = run(script)
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     assert re.search(r"data +the peer's octets, in order +other octets +<--", outcome.message)
 
 
@@ -183,7 +183,7 @@ def test_a_syn_that_comes_again_with_another_number(between: str, monkeypatch: p
 
     monkeypatch.setattr(Wire, "write", write)
     outcome = run(script)
-    assert outcome.verdict is Verdict.FAILED
+    assert outcome.status is Status.FAILED
     assert re.search(r"seq +0:0\(0\) +4096:4096\(0\) +<--", outcome.message), str(outcome)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tools import cli
 from tools.drill.options import Settings
-from tools.drill.outcome import Outcome, Verdict
+from tools.drill.outcome import Outcome, Status
 from tools.drill.program import run_file, run_script
 
 OPEN = """\
@@ -75,7 +75,7 @@ WRONG_PACKETS = {
 @pytest.mark.parametrize("field", WRONG_PACKETS)
 def test_a_wrong_packet_is_shown_beside_the_right_one(field: str) -> None:
     outcome = run(OPEN + f"+0 write(4, ..., 100) = 100\n{WRONG_PACKETS[field]}\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     assert str(outcome).startswith("x.pkt:9: FAILED: another packet was sent: ")
     lines = outcome.message.splitlines()
     assert re.search(r"expected by line 9 +sent$", lines[1])
@@ -88,7 +88,7 @@ def test_a_wrong_packet_is_shown_beside_the_right_one(field: str) -> None:
 
 def test_a_packet_that_does_not_come() -> None:
     outcome = run(OPEN + "+.5 > P. 1:101(100) ack 1\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 8)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 8)
     assert "the packet was not sent" in outcome.message
     assert "expected at 0.600000:  +.5 > P. 1:101(100) ack 1" in outcome.message
     assert "sent:  nothing, up to 0.600000" in outcome.message
@@ -96,13 +96,13 @@ def test_a_packet_that_does_not_come() -> None:
 
 def test_a_packet_that_never_comes() -> None:
     outcome = run(UDP + "* > udp (10)\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 3)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 3)
     assert "expected at any time" in outcome.message
 
 
 def test_an_unexpected_packet_before_a_line() -> None:
     outcome = run(OPEN + "+0 write(4, ..., 100) = 100\n+.1 write(4, ..., 5) = 5\n+0 > P. 101:106(5) ack 1 <...>\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 9)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 9)
     assert "no line before this one expects this packet" in outcome.message
     assert "expected by line 10" in outcome.message
     assert re.search(r"seq +101:106\(5\) +1:101\(100\) +<--", outcome.message)
@@ -110,7 +110,7 @@ def test_an_unexpected_packet_before_a_line() -> None:
 
 def test_a_packet_left_over_at_the_end() -> None:
     outcome = run(OPEN + "+0 write(4, ..., 100) = 100\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 8)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 8)
     assert "no line of the script expects this packet" in outcome.message
     assert re.search(r"time +nothing +0\.100000 +<--", outcome.message)
     assert re.search(r"seq +1:101\(100\) +<--", outcome.message)
@@ -136,24 +136,24 @@ WRONG_CALLS = {
 def test_a_wrong_result_is_shown_beside_the_right_one(kind: str) -> None:
     line, message = WRONG_CALLS[kind]
     outcome = run(OPEN + line + "\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 8)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 8)
     assert re.search(message, outcome.message)
 
 
 def test_the_octets_that_are_read_are_looked_at() -> None:
     """The peer's stream is its own by number: what is read at another place is not what belongs there."""
     right = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 read(4, ..., 60) = 60\n+0 read(4, ..., 60) = 40\n"
-    assert run(right + "+.04 > . 1:1(0) ack 101\n").verdict is Verdict.PASSED
+    assert run(right + "+.04 > . 1:1(0) ack 101\n").status is Status.PASSED
     twisted = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 recv(4, ..., 60, MSG_PEEK) = 60\n"
-    assert run(twisted + "+0 read(4, ..., 100) = 100\n+.04 > . 1:1(0) ack 101\n").verdict is Verdict.PASSED
+    assert run(twisted + "+0 read(4, ..., 100) = 100\n+.04 > . 1:1(0) ack 101\n").status is Status.PASSED
 
 
 def test_times_within_the_tolerance_pass() -> None:
     script = OPEN + "+0 write(4, ..., 100) = 100\n+.002 > P. 1:101(100) ack 1 <nop,nop,TS val 199 ecr 600>\n"
-    assert run(script).verdict is Verdict.FAILED
-    assert run("--tolerance_usecs=2000\n" + script).verdict is Verdict.PASSED
-    assert run("--tolerance_usecs=1999\n" + script).verdict is Verdict.FAILED
-    assert run(script, Settings(tolerance_usecs=2000)).verdict is Verdict.PASSED
+    assert run(script).status is Status.FAILED
+    assert run("--tolerance_usecs=2000\n" + script).status is Status.PASSED
+    assert run("--tolerance_usecs=1999\n" + script).status is Status.FAILED
+    assert run(script, Settings(tolerance_usecs=2000)).status is Status.PASSED
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_every_way_to_say_a_time(time: str, passes: bool) -> None:
     """The SYN,ACK is sent again a second later."""
     script = "".join(PLAIN.splitlines(keepends=True)[:5]).replace("+0 >", "0.1 >").replace("+0 <", "0.1 <")
     outcome = run(script + f"{time} > S. 0:0(0) ack 1 <mss 1460>\n+.1 < R 1:1(0) win 0\n")
-    assert (outcome.verdict is Verdict.PASSED) == passes, str(outcome)
+    assert (outcome.status is Status.PASSED) == passes, str(outcome)
 
 
 def test_calls_that_wait() -> None:
@@ -181,12 +181,12 @@ def test_calls_that_wait() -> None:
     assert str(run(script)) == "x.pkt: passed"
     for old, new, line in (("0.100", "0.099", 8), ("0.100", "0.101", 8), ("0.500", "0.501", 9), ("= 50", "= 51", 8)):
         outcome = run(script.replace(old, new, 1))
-        assert (outcome.verdict, outcome.line) == (Verdict.FAILED, line), str(outcome)
+        assert (outcome.status, outcome.line) == (Status.FAILED, line), str(outcome)
 
 
 def test_a_call_that_does_not_return_by_the_end() -> None:
     outcome = run(PLAIN + "+0...0.3 read(4, ..., 1000) = 50\n")
-    assert (outcome.verdict, outcome.line) == (Verdict.FAILED, 8)
+    assert (outcome.status, outcome.line) == (Status.FAILED, 8)
     assert "read returns at 0.400000, and it still waits" in outcome.message
 
 
@@ -199,8 +199,8 @@ def test_datagrams() -> None:
         "+0 > udp 8080>5000 (30)\n"
     )  # fmt: skip
     assert str(run(script)) == "x.pkt: passed"
-    assert run(script.replace("8080>5000", "8080>5001")).verdict is Verdict.FAILED
-    assert run(script.replace("(30)\n", "(31)\n")).verdict is Verdict.FAILED
+    assert run(script.replace("8080>5000", "8080>5001")).status is Status.FAILED
+    assert run(script.replace("(30)\n", "(31)\n")).status is Status.FAILED
 
 
 def test_icmp_in_and_out() -> None:
@@ -217,7 +217,7 @@ def test_icmp_in_and_out() -> None:
         "echo_reply": "timestamp_reply",
     }
     for old, new in changes.items():
-        assert run(script.replace(old, new)).verdict is Verdict.FAILED, new
+        assert run(script.replace(old, new)).status is Status.FAILED, new
 
 
 def test_an_icmp_error_about_a_connection() -> None:
@@ -227,8 +227,8 @@ def test_an_icmp_error_about_a_connection() -> None:
         "+0 > S 0:0(0) <...>\n"
         "+.1 < icmp unreachable port_unreachable [0:0(0)]\n"
     )
-    assert run(script).verdict is Verdict.PASSED
-    assert run(script.replace("[0:0(0)]", "[100:100(0)]")).verdict is Verdict.FAILED
+    assert run(script).status is Status.PASSED
+    assert run(script.replace("[0:0(0)]", "[100:100(0)]")).status is Status.FAILED
 
 
 UNSUPPORTED = {
@@ -256,14 +256,14 @@ UNSUPPORTED = {
 @pytest.mark.parametrize("what", UNSUPPORTED)
 def test_what_is_not_to_be_had_is_unsupported_and_not_passed(what: str) -> None:
     outcome = run(UNSUPPORTED[what])
-    assert outcome.verdict is Verdict.UNSUPPORTED, str(outcome)
+    assert outcome.status is Status.UNSUPPORTED, str(outcome)
     assert outcome.line > 0
     assert outcome.message
 
 
 def test_a_socket_option_that_is_refused_may_be_expected_to_be() -> None:
     line = "+0 setsockopt(3, SOL_SOCKET, SO_DONTROUTE, [1], 4) = -1 ENOPROTOOPT (Protocol not available)\n"
-    assert run(UDP + line).verdict is Verdict.PASSED
+    assert run(UDP + line).status is Status.PASSED
 
 
 def test_configuration_and_addresses() -> None:
@@ -272,7 +272,7 @@ def test_configuration_and_addresses() -> None:
     assert str(run(quick.replace("--local_ip=10.0.0.7", "--local_ip=192.168.9.9"))) == "x.pkt: passed"
     for line in ("--config=tcp.nothing=1", "--config=tcp.rack=perhaps", "--config=tcp", "--local_ip=10.0", "--mtu=1"):
         outcome = run(f"{line}\n{PLAIN}")
-        assert (outcome.verdict, outcome.line) == (Verdict.WRONG, 1), line
+        assert (outcome.status, outcome.line) == (Status.ERROR, 1), line
 
 
 def test_exit_status_and_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,13 +19,13 @@ import trio
 import stack
 
 from . import symbols
-from .descriptors import Arguments, Descriptor, Descriptors, Record, fail
+from .descriptors import Arguments, Descriptor, Descriptors, Record, os_error
 from .matching import Row
-from .messages import parts_of
+from .messages import octets_and_flags
 from .options import Settings
 from .script import Call, Struct
 from .sockopts import expected_value, given_value, shown_value
-from .wire import OURS, THEIRS, Flow, Wire, octets
+from .wire import HOST_PATTERN, PEER_PATTERN, Flow, Wire, octets
 
 CHUNK = 1 << 18  # octets that are made at a time for a write
 POLLED = select.POLLIN | select.POLLOUT
@@ -51,7 +51,7 @@ Runnable = Callable[[Progress], Awaitable[Result]]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedCall:
     """A call that may be run. `waits` says whether it may wait; `descriptor` is what it is about."""
 
     run: Runnable
@@ -68,7 +68,7 @@ class Calls:
         self._host = host
         self._wire = wire
         self._settings = settings
-        self._table: dict[str, Callable[[Arguments], Prepared]] = {
+        self._table: dict[str, Callable[[Arguments], PreparedCall]] = {
             "socket": self._socket,
             "bind": self._bind,
             "listen": self._listen,
@@ -94,18 +94,18 @@ class Calls:
             "poll": self._poll,
         }
 
-    def prepare(self, line: int, call: Call) -> Prepared:
+    def prepare(self, line: int, call: Call) -> PreparedCall:
         """The call, ready to run. ScriptError and Unsupported; OSError for what fails before it has begun: EBADF."""
         arguments = Arguments(line, call)
         if call.name not in self._table:
             raise arguments.unsupported("there is no such call here")
         if not isinstance(call.result, int):
-            raise arguments.wrong("its result is a number")
+            raise arguments.error("its result is a number")
         return self._table[call.name](arguments)
 
     # --- making sockets
 
-    def _socket(self, arguments: Arguments) -> Prepared:
+    def _socket(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         if arguments.at(0) not in (..., int(stdlib.AF_INET)):
             raise arguments.unsupported("only AF_INET is to be had")
@@ -119,7 +119,7 @@ class Calls:
             made = self._host.socket(stdlib.AF_INET, kind, proto)
             return Result(self.files.add(Descriptor(made, kind == stdlib.SOCK_STREAM, nonblocking)))
 
-        return Prepared(run, False)
+        return PreparedCall(run, False)
 
     def _address(self, arguments: Arguments, place: int, default: tuple[str, int]) -> tuple[str, int]:
         """`...`, or an address written out."""
@@ -127,7 +127,7 @@ class Calls:
         if value is ...:
             return default
         if not isinstance(value, Struct) or value.kind != "sockaddr":
-            raise arguments.wrong(f"argument {place + 1} is an address")
+            raise arguments.error(f"argument {place + 1} is an address")
         family, port, host = (value.fields.get(name) for name in ("sa_family", "sin_port", "sin_addr"))
         if family != stdlib.AF_INET or not isinstance(port, int) or not 0 <= port <= 65535:
             raise arguments.unsupported("only IPv4 addresses with a port are to be had")
@@ -136,9 +136,9 @@ class Calls:
         try:
             return stdlib.inet_ntoa(stdlib.inet_aton((host if isinstance(host, bytes) else b"?").decode())), port
         except (OSError, UnicodeError):
-            raise arguments.wrong("inet_addr() has an IPv4 address in quotes") from None
+            raise arguments.error("inet_addr() has an IPv4 address in quotes") from None
 
-    def _bind(self, arguments: Arguments) -> Prepared:
+    def _bind(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         descriptor = self.files.get(arguments.integer(0))
         address = self._address(arguments, 1, (self._settings.local_ip, self._settings.bind_port))
@@ -146,13 +146,13 @@ class Calls:
         async def run(_: Progress) -> Result:
             await descriptor.socket.bind(address)
             if not descriptor.stream:
-                ends = descriptor.socket.getsockname()[1], self._settings.peer_port
-                self._wire.current = descriptor.flow = self._wire.flow(ends)
+                ports = descriptor.socket.getsockname()[1], self._settings.peer_port
+                self._wire.current = descriptor.flow = self._wire.flow(ports)
             return Result(0)
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _listen(self, arguments: Arguments) -> Prepared:
+    def _listen(self, arguments: Arguments) -> PreparedCall:
         arguments.count(2)
         descriptor, backlog = self.files.get(arguments.integer(0)), arguments.integer(1)
 
@@ -161,69 +161,69 @@ class Calls:
             self._wire.listen_port = descriptor.socket.getsockname()[1]
             return Result(0)
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _accept(self, arguments: Arguments) -> Prepared:
+    def _accept(self, arguments: Arguments) -> PreparedCall:
         flags = arguments.integer(3) if arguments.count(3, 4) == 4 else 0
         descriptor = self.files.get(arguments.integer(0))
         arguments.unspecified(1)
 
         async def run(_: Progress) -> Result:
             taken, peer = await descriptor.socket.accept()
-            ends = taken.getsockname()[1], peer[1]
-            new = Descriptor(taken, True, bool(flags & stdlib.SOCK_NONBLOCK), flow=self._wire.flow(ends))
+            ports = taken.getsockname()[1], peer[1]
+            new = Descriptor(taken, True, bool(flags & stdlib.SOCK_NONBLOCK), flow=self._wire.flow(ports))
             new.inline = descriptor.inline
             return Result(self.files.add(new))
 
-        return Prepared(run, True, descriptor)
+        return PreparedCall(run, True, descriptor)
 
-    def _connect(self, arguments: Arguments) -> Prepared:
+    def _connect(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         descriptor = self.files.get(arguments.integer(0))
         address = self._address(arguments, 1, (self._settings.remote_ip, self._settings.connect_port))
 
         async def run(_: Progress) -> Result:
             if descriptor.connecting:
-                raise fail(errno.EALREADY)
-            self._raise_failure(descriptor)
-            if descriptor.was_connecting:
-                descriptor.was_connecting = False
+                raise os_error(errno.EALREADY)
+            self._raise_connect_error(descriptor)
+            if descriptor.connect_unreported:
+                descriptor.connect_unreported = False
                 return Result(0)
             descriptor.connecting = True
             try:
                 await descriptor.socket.connect(address)
             finally:
                 descriptor.connecting = False
-            ends = descriptor.socket.getsockname()[1], address[1]
-            descriptor.flow = self._wire.flow(ends)
+            ports = descriptor.socket.getsockname()[1], address[1]
+            descriptor.flow = self._wire.flow(ports)
             if not descriptor.stream:
                 self._wire.current = descriptor.flow
             return Result(0)
 
-        return Prepared(run, True, descriptor)
+        return PreparedCall(run, True, descriptor)
 
-    def _raise_failure(self, descriptor: Descriptor) -> None:
+    def _raise_connect_error(self, descriptor: Descriptor) -> None:
         """The end of a connect that did not block is told once, by the next call."""
-        number, descriptor.failure = descriptor.failure, 0
+        number, descriptor.connect_error = descriptor.connect_error, 0
         if number:
-            descriptor.was_connecting = False
-            raise fail(number)
+            descriptor.connect_unreported = False
+            raise os_error(number)
 
     # --- data
 
-    def _read(self, arguments: Arguments) -> Prepared:
+    def _read(self, arguments: Arguments) -> PreparedCall:
         descriptor = self.files.get(arguments.integer(0))
-        size, flags = parts_of(arguments, reading=True)
+        size, flags = octets_and_flags(arguments, reading=True)
 
         async def run(_: Progress) -> Result:
-            self._raise_failure(descriptor)
+            self._raise_connect_error(descriptor)
             try:
                 data = await descriptor.socket.recv(size, flags)
             except OSError as error:
-                raise _perhaps_unsupported(arguments, error, flags) from None
+                raise _unsupported_if_refused(arguments, error, flags) from None
             return Result(len(data), 0, self._check_data(descriptor, data, flags))
 
-        return Prepared(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+        return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
 
     def _check_data(self, descriptor: Descriptor, data: bytes, flags: int) -> tuple[Row, ...]:
         """What was read must be the peer's octets, in order."""
@@ -231,12 +231,12 @@ class Calls:
             return ()
         at = descriptor.read_at if descriptor.stream else 0
         urgent = [] if descriptor.inline or descriptor.flow is None else descriptor.flow.urgent
-        wanted = bytearray(octets(THEIRS, at, len(data)))
+        wanted = bytearray(octets(PEER_PATTERN, at, len(data)))
         end = at + len(data)
         for place in sorted(urgent):
             if at <= place < end and bytes(wanted) != data:
                 del wanted[place - at]
-                wanted += octets(THEIRS, end, 1)
+                wanted += octets(PEER_PATTERN, end, 1)
                 end += 1
         if not flags & stdlib.MSG_PEEK:
             descriptor.read_at = end
@@ -244,17 +244,17 @@ class Calls:
             return ()
         return (Row("data", "the peer's octets, in order", "other octets", True),)
 
-    def _write(self, arguments: Arguments) -> Prepared:
+    def _write(self, arguments: Arguments) -> PreparedCall:
         descriptor = self.files.get(arguments.integer(0))
-        size, flags = parts_of(arguments, reading=False)
+        size, flags = octets_and_flags(arguments, reading=False)
         address: tuple[str, int] | None = None
         if arguments.call.name == "sendto" and not (descriptor.stream and not flags & symbols.MSG_FASTOPEN):
             address = self._address(arguments, 4, (self._settings.remote_ip, self._settings.connect_port))
 
         async def run(progress: Progress) -> Result:
-            self._raise_failure(descriptor)
+            self._raise_connect_error(descriptor)
             sending = descriptor.socket
-            data = octets(OURS, descriptor.written, min(size, CHUNK))
+            data = octets(HOST_PATTERN, descriptor.written, min(size, CHUNK))
             try:
                 if address is not None:
                     progress.done = await sending.sendto(data, flags, address)
@@ -268,15 +268,15 @@ class Calls:
                         return Result(progress.done)
                     if progress.done >= size:
                         return Result(progress.done)
-                    data = octets(OURS, descriptor.written, min(size - progress.done, CHUNK))
+                    data = octets(HOST_PATTERN, descriptor.written, min(size - progress.done, CHUNK))
             except OSError as error:
-                raise _perhaps_unsupported(arguments, error, flags) from None
+                raise _unsupported_if_refused(arguments, error, flags) from None
 
-        return Prepared(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+        return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
 
     # --- the rest of a socket's life
 
-    def _shutdown(self, arguments: Arguments) -> Prepared:
+    def _shutdown(self, arguments: Arguments) -> PreparedCall:
         arguments.count(2)
         descriptor, how = self.files.get(arguments.integer(0)), arguments.integer(1)
 
@@ -284,9 +284,9 @@ class Calls:
             descriptor.socket.shutdown(how)
             return Result(0)
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _close(self, arguments: Arguments) -> Prepared:
+    def _close(self, arguments: Arguments) -> PreparedCall:
         arguments.count(1)
         number = arguments.integer(0)
         self.files.get(number)
@@ -295,9 +295,9 @@ class Calls:
             self.files.close(number)
             return Result(0)
 
-        return Prepared(run, False)
+        return PreparedCall(run, False)
 
-    def _setsockopt(self, arguments: Arguments) -> Prepared:
+    def _setsockopt(self, arguments: Arguments) -> PreparedCall:
         arguments.count(5)
         descriptor = self.files.get(arguments.integer(0))
         level, name = arguments.integer(1), arguments.integer(2)
@@ -307,37 +307,37 @@ class Calls:
             try:
                 descriptor.socket.setsockopt(level, name, value)
             except OSError as error:
-                raise _perhaps_unsupported(arguments, error, 0) from None
+                raise _unsupported_if_refused(arguments, error, 0) from None
             if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_OOBINLINE):
                 descriptor.inline = any(value)
             return Result(0)
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _getsockopt(self, arguments: Arguments) -> Prepared:
+    def _getsockopt(self, arguments: Arguments) -> PreparedCall:
         arguments.count(5)
         descriptor = self.files.get(arguments.integer(0))
         level, name = arguments.integer(1), arguments.integer(2)
         wanted, length = expected_value(arguments, 3, 4)
 
         async def run(_: Progress) -> Result:
-            if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_ERROR) and descriptor.failure:
-                number, descriptor.failure, descriptor.was_connecting = descriptor.failure, 0, False
+            if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_ERROR) and descriptor.connect_error:
+                number, descriptor.connect_error, descriptor.connect_unreported = descriptor.connect_error, 0, False
                 data = number.to_bytes(4, "little")
             else:
                 try:
                     data = descriptor.socket.getsockopt(level, name, length)
                 except OSError as error:
-                    raise _perhaps_unsupported(arguments, error, 0) from None
+                    raise _unsupported_if_refused(arguments, error, 0) from None
             if wanted is None:
                 return Result(0)
             shown = shown_value(data)
             rows = (Row("value", str(wanted), str(shown), wanted != shown), Row("length", str(length), str(len(data))))
             return Result(0, 0, rows)
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _fcntl(self, arguments: Arguments) -> Prepared:
+    def _fcntl(self, arguments: Arguments) -> PreparedCall:
         arguments.count(2, 3)
         descriptor = self.files.get(arguments.integer(0))
         command = arguments.integer(1)
@@ -354,25 +354,25 @@ class Calls:
                 return Result(0)
             return Result(os.O_RDWR | (os.O_NONBLOCK if descriptor.nonblocking else 0))
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
-    def _ioctl(self, arguments: Arguments) -> Prepared:
+    def _ioctl(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         descriptor = self.files.get(arguments.integer(0))
         request, wanted = arguments.integer(1), arguments.at(2)
         if request not in (symbols.SIOCINQ, symbols.SIOCOUTQ):
             raise arguments.unsupported("only SIOCINQ and SIOCOUTQ are to be had")
         if not isinstance(wanted, list) or len(wanted) != 1 or not isinstance(wanted[0], int):
-            raise arguments.wrong("argument 3 is a list of one number")
+            raise arguments.error("argument 3 is a list of one number")
 
         async def run(_: Progress) -> Result:
             record = self.record(descriptor)
             if record is None:
-                raise fail(errno.EINVAL)
+                raise os_error(errno.EINVAL)
             value = record.unread if request == symbols.SIOCINQ else record.unsent
             return Result(0, 0, (Row("value", str(wanted[0]), str(value), wanted[0] != value),))
 
-        return Prepared(run, False, descriptor)
+        return PreparedCall(run, False, descriptor)
 
     def record(self, descriptor: Descriptor) -> Record | None:
         """What the host tells about a connection; None when it is over."""
@@ -384,7 +384,7 @@ class Calls:
         return record is not None and record.state != "TIME-WAIT"
 
     def _record(self, flow: Flow) -> Record | None:
-        local, remote = f":{flow.ends[0]}", f":{flow.ends[1]}"
+        local, remote = f":{flow.ports[0]}", f":{flow.ports[1]}"
         for record in self._host.connections():
             if record.remote is not None and record.local.endswith(local) and record.remote.endswith(remote):
                 return record
@@ -392,18 +392,18 @@ class Calls:
 
     # --- waiting
 
-    def _poll(self, arguments: Arguments) -> Prepared:
+    def _poll(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         entries, timeout_ms = arguments.at(0), arguments.integer(2)
         if not isinstance(entries, list) or len(entries) != arguments.integer(1):
-            raise arguments.wrong("argument 1 is a list, and argument 2 its length")
+            raise arguments.error("argument 1 is a list, and argument 2 its length")
         polled: list[tuple[Descriptor, int, int]] = []
         for entry in entries:
             if not isinstance(entry, Struct) or entry.kind != "pollfd":
-                raise arguments.wrong("argument 1 is a list of {fd=..., events=..., revents=...}")
+                raise arguments.error("argument 1 is a list of {fd=..., events=..., revents=...}")
             number, events, revents = (entry.fields.get(name, 0) for name in ("fd", "events", "revents"))
             if not isinstance(number, int) or not isinstance(events, int) or not isinstance(revents, int):
-                raise arguments.wrong("fd, events and revents are numbers")
+                raise arguments.error("fd, events and revents are numbers")
             if (events | revents) & ~POLLED:
                 raise arguments.unsupported("only POLLIN and POLLOUT are to be had")
             polled.append((self.files.get(number), events, revents))
@@ -422,7 +422,7 @@ class Calls:
             )
             return Result(sum(map(bool, ready)), 0, rows)
 
-        return Prepared(run, bool(timeout_ms))
+        return PreparedCall(run, bool(timeout_ms))
 
     async def _ready(self, descriptor: Descriptor, events: int) -> int:
         """Which of the events of poll() have happened."""
@@ -460,7 +460,7 @@ def _count_written(descriptor: Descriptor, count: int, flags: int) -> None:
     descriptor.written = descriptor.written + count if descriptor.stream or flags & stdlib.MSG_MORE else 0
 
 
-def _perhaps_unsupported(arguments: Arguments, error: OSError, flags: int) -> Exception:
+def _unsupported_if_refused(arguments: Arguments, error: OSError, flags: int) -> Exception:
     """An option or flag that the stack does not have is no failure of what the script is about."""
     refusals = {errno.ENOPROTOOPT: "this socket option", errno.EOPNOTSUPP: "these flags" if flags else ""}
     what = refusals.get(error.errno or 0)

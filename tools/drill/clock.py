@@ -9,10 +9,10 @@ import trio
 START_S = 1000.000_000_001
 """Where a script's time 0 lies on the host's clock: a little behind a whole second. A clock of milliseconds that is
 made from it then shows the script's own, and not one less where a sum of decimal fractions falls short of it."""
-MOST_LOOKS = 30_000  # at the clock while it stands still: by then the host turns in a circle
+MOST_READINGS = 30_000  # at the clock while it stands still: by then the host turns in a circle
 
 
-class Restless(Exception):
+class Livelock(Exception):
     """The host does not come to rest: something is always due now."""
 
 
@@ -30,17 +30,17 @@ class VirtualClock(trio.abc.Clock):
 
     def __init__(self) -> None:
         self._now = START_S
-        self._looks = 0
+        self._readings = 0
 
     def start_clock(self) -> None:
         """Nothing runs by itself."""
 
     def current_time(self) -> float:
         """In seconds."""
-        self._looks += 1
-        if self._looks > MOST_LOOKS and _in_a_task():
-            self._looks = 0
-            raise Restless
+        self._readings += 1
+        if self._readings > MOST_READINGS and _in_a_task():
+            self._readings = 0
+            raise Livelock
         return self._now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
@@ -51,7 +51,7 @@ class VirtualClock(trio.abc.Clock):
         """Go to a later time: to a whole microsecond of the script, unless that is too early by more than rounding."""
         whole = START_S + round((now - START_S) * 1_000_000) / 1_000_000
         self._now = max(self._now, now, whole)
-        self._looks = 0
+        self._readings = 0
 
     @property
     def now_us(self) -> int:

@@ -16,7 +16,7 @@ FIRST = 3  # behind standard input, output and error
 MOST_OPEN = 1024
 
 
-def fail(error: int) -> OSError:
+def os_error(error: int) -> OSError:
     """The error of this errno."""
     return OSError(error, os.strerror(error))
 
@@ -50,8 +50,8 @@ class Descriptor:
     flow: Flow | None = None
     inline: bool = False  # SO_OOBINLINE
     connecting: bool = False
-    was_connecting: bool = False  # the end of a connect that did not block was not told yet
-    failure: int = 0  # the errno that ended it
+    connect_unreported: bool = False  # the end of a connect that did not block was not told yet
+    connect_error: int = 0  # the errno that ended it
 
 
 @dataclass(slots=True)
@@ -66,14 +66,14 @@ class Descriptors:
         number = next(number for number in range(FIRST, FIRST + MOST_OPEN + 1) if number not in self.open)
         if number == FIRST + MOST_OPEN:
             descriptor.socket.close()
-            raise fail(errno.EMFILE)
+            raise os_error(errno.EMFILE)
         self.open[number] = self.latest = descriptor
         return number
 
     def get(self, number: int) -> Descriptor:
         """The descriptor of a number. OSError EBADF."""
         if number not in self.open:
-            raise fail(errno.EBADF)
+            raise os_error(errno.EBADF)
         self.latest = self.open[number]
         return self.latest
 
@@ -96,7 +96,7 @@ class Arguments:
         self.call = call
         self._given = call.arguments
 
-    def wrong(self, message: str) -> ScriptError:
+    def error(self, message: str) -> ScriptError:
         """The error of this call."""
         return ScriptError(self.line, 0, f"{self.call.name}: {message}")
 
@@ -107,7 +107,7 @@ class Arguments:
     def count(self, *numbers: int) -> int:
         """How many there are: one of `numbers`."""
         if len(self._given) not in numbers:
-            raise self.wrong(f"it has {' or '.join(map(str, numbers))} arguments, not {len(self._given)}")
+            raise self.error(f"it has {' or '.join(map(str, numbers))} arguments, not {len(self._given)}")
         return len(self._given)
 
     def at(self, place: int) -> Expression:
@@ -118,14 +118,14 @@ class Arguments:
         """A number."""
         value = self._given[place]
         if not isinstance(value, int):
-            raise self.wrong(f"argument {place + 1} is a number")
+            raise self.error(f"argument {place + 1} is a number")
         return value
 
     def size(self, place: int, most: int = 1 << 26) -> int:
         """A number of octets."""
         value = self.integer(place)
         if not 0 <= value <= most:
-            raise self.wrong(f"a size is 0 to {most} octets")
+            raise self.error(f"a size is 0 to {most} octets")
         return value
 
     def unspecified(self, place: int) -> None:

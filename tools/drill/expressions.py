@@ -6,7 +6,7 @@ from . import symbols
 from .lexer import Token
 from .script import Expression, ScriptError, Struct, Unsupported
 
-DEEPEST = 16  # lists and structures in one another
+MOST_LEVELS = 16  # lists and structures in one another
 MOST_ITEMS = 1000  # in one list
 _STRUCTS = {
     "sa_family": ("sockaddr", ("sa_family", "sin_port", "sin_addr")),
@@ -14,8 +14,8 @@ _STRUCTS = {
     "fd": ("pollfd", ("fd", "events", "revents")),
     "msg_name": ("msghdr", ("msg_name", "msg_iov", "msg_flags")),
 }
-_NOT_HERE = ("epoll event", "cmsg", "MPLS or GRE header", "extended error")
-_FIRST_NOT_HERE = {"events": 0, "cmsg_level": 1, "scm_sec": 1, "label": 2, "flags": 2, "ee_errno": 3}
+_UNSUPPORTED = ("epoll event", "cmsg", "MPLS or GRE header", "extended error")
+_UNSUPPORTED_BY_FIELD = {"events": 0, "cmsg_level": 1, "scm_sec": 1, "label": 2, "flags": 2, "ee_errno": 3}
 
 
 class ExpressionParser:
@@ -41,7 +41,7 @@ class ExpressionParser:
         """The next token; the end of the script is an error."""
         token = self.peek()
         if token.kind == "end":
-            raise self.wrong("the script ends in the midst of a line")
+            raise self.error("the script ends in the midst of a line")
         self._at += 1
         return token
 
@@ -55,10 +55,10 @@ class ExpressionParser:
     def expect(self, text: str) -> Token:
         """Take the next token, which must be `text`."""
         if not self.accept(text):
-            raise self.wrong(f"expected {text!r}")
+            raise self.error(f"expected {text!r}")
         return self.before()
 
-    def wrong(self, message: str, token: Token | None = None) -> ScriptError:
+    def error(self, message: str, token: Token | None = None) -> ScriptError:
         """The error of a token, by default the next one."""
         token = self.peek() if token is None else token
         return ScriptError(token.line, token.column, message)
@@ -67,10 +67,10 @@ class ExpressionParser:
         """A number from 0 to `largest`."""
         token = self.peek()
         if token.kind not in ("integer", "hex"):
-            raise self.wrong(f"expected {what}")
+            raise self.error(f"expected {what}")
         value = int(token.text, 0 if token.kind == "hex" else 10)
         if not 0 <= value <= largest:
-            raise self.wrong(f"{what} is 0 to {largest}")
+            raise self.error(f"{what} is 0 to {largest}")
         self.take()
         return value
 
@@ -83,7 +83,7 @@ class ExpressionParser:
             if found:
                 self.expect(",")
             if len(found) == MOST_ITEMS:
-                raise self.wrong(f"a list has at most {MOST_ITEMS} items")
+                raise self.error(f"a list has at most {MOST_ITEMS} items")
             found.append(self.expression())
         return found
 
@@ -94,7 +94,7 @@ class ExpressionParser:
             bar = self.take()
             other = self._single()
             if not isinstance(value, int) or not isinstance(other, int):
-                raise self.wrong("only numbers are joined by |", bar)
+                raise self.error("only numbers are joined by |", bar)
             value |= other
         return value
 
@@ -109,10 +109,10 @@ class ExpressionParser:
         if token.kind == "word":
             return self._name(token)
         if token.text not in ("[", "{"):
-            raise self.wrong("expected a number, a name, a string, a list or a structure", token)
+            raise self.error("expected a number, a name, a string, a list or a structure", token)
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise self.wrong(f"lists and structures are at most {DEEPEST} deep", token)
+        if self._depth > MOST_LEVELS:
+            raise self.error(f"lists and structures are at most {MOST_LEVELS} deep", token)
         try:
             return self._list() if token.text == "[" else self._struct(token)
         finally:
@@ -127,7 +127,7 @@ class ExpressionParser:
         try:
             return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
         except (UnicodeError, ValueError):
-            raise self.wrong("a string holds octets", token) from None
+            raise self.error("a string holds octets", token) from None
 
     def _name(self, token: Token) -> Expression:
         if token.text in self.defines:
@@ -151,8 +151,8 @@ class ExpressionParser:
 
     def _struct(self, opening: Token) -> Expression:
         name = self.peek().text
-        if name in _FIRST_NOT_HERE:
-            raise Unsupported(opening.line, f"the structure of an {_NOT_HERE[_FIRST_NOT_HERE[name]]}")
+        if name in _UNSUPPORTED_BY_FIELD:
+            raise Unsupported(opening.line, f"the structure of an {_UNSUPPORTED[_UNSUPPORTED_BY_FIELD[name]]}")
         if name not in _STRUCTS:
             items = self.expressions("}")
             self.expect("}")
@@ -166,7 +166,7 @@ class ExpressionParser:
             if token.text == "msg_control":
                 raise Unsupported(token.line, "control messages")
             if token.text not in names or token.text in fields:
-                raise self.wrong(f"a {kind} has {', '.join(names)}", token)
+                raise self.error(f"a {kind} has {', '.join(names)}", token)
             if self.accept("("):  # how long a name is, how many parts an iovec has
                 self.expressions(")")
                 self.expect(")")

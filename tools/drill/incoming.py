@@ -9,7 +9,7 @@ from . import symbols
 from .options import Settings
 from .packet import DEFAULT_TTL, ECN_BITS, Icmp, Tcp, Udp, write
 from .script import IcmpPacket, Ip, Option, ScriptError, TcpPacket, UdpPacket
-from .wire import MASK, PEER_FIN, THEIRS, Flow, Wire, octets
+from .wire import MASK, PEER_FIN, PEER_PATTERN, Flow, Wire, octets
 
 WINDOW = 65535  # of a segment that names none
 
@@ -17,7 +17,7 @@ WINDOW = 65535  # of a segment that names none
 IsOpen = Callable[[Flow], bool]
 
 
-def put_in(
+def inject(
     packet: TcpPacket | UdpPacket | IcmpPacket, line: int, wire: Wire, settings: Settings, is_open: IsOpen
 ) -> None:
     """Let a packet of the script come in at the host. ScriptError for one that belongs nowhere.
@@ -29,11 +29,11 @@ def put_in(
         body = _tcp(packet, line, wire, settings, is_open)
     elif isinstance(packet, UdpPacket):
         flow = _flow(packet, wire, (settings.bind_port, settings.peer_port))
-        body = Udp(flow.ends[1], flow.ends[0], octets(THEIRS, 0, packet.length))
+        body = Udp(flow.ports[1], flow.ports[0], octets(PEER_PATTERN, 0, packet.length))
     else:
         body = _icmp(packet, line, wire, settings)
     ttl = DEFAULT_TTL if packet.ip.ttl is None else packet.ip.ttl
-    wire.put(write(settings.remote_ip, settings.local_ip, body, ttl=ttl, tos=_tos(packet.ip)))
+    wire.inject(write(settings.remote_ip, settings.local_ip, body, ttl=ttl, tos=_tos(packet.ip)))
 
 
 def _tos(ip: Ip) -> int:
@@ -54,8 +54,8 @@ def _tcp(packet: TcpPacket, line: int, wire: Wire, settings: Settings, is_open: 
     flow.note(packet.flags, PEER_FIN)
     syn = 1 if packet.flags & symbols.SYN else 0
     if syn and not packet.flags & symbols.ACK and flow.host_zero is not None and not is_open(flow):
-        flow.begins_again = True
-    if syn and (flow.peer_first is None or flow.begins_again):
+        flow.restarting = True
+    if syn and (flow.peer_first is None or flow.restarting):
         flow.peer_first = packet.seq + 1
     first = (packet.seq + syn - (flow.peer_first or 1)) & MASK
     if packet.flags & symbols.URG and packet.urgent:
@@ -64,7 +64,7 @@ def _tcp(packet: TcpPacket, line: int, wire: Wire, settings: Settings, is_open: 
     options = tuple(_on_the_wire(option, packet, flow, line) for option in packet.options or ())
     window = WINDOW if packet.window is None else packet.window
     numbers = (packet.seq + flow.peer_zero) & MASK, ack, packet.flags, window, packet.urgent
-    return Tcp(flow.ends[1], flow.ends[0], *numbers, options, octets(THEIRS, first, packet.length))
+    return Tcp(flow.ports[1], flow.ports[0], *numbers, options, octets(PEER_PATTERN, first, packet.length))
 
 
 def _on_the_wire(option: Option, packet: TcpPacket, flow: Flow, line: int) -> Option:
@@ -75,28 +75,28 @@ def _on_the_wire(option: Option, packet: TcpPacket, flow: Flow, line: int) -> Op
     if option.name == "sack":
         return Option("sack", tuple((edge + (flow.host_zero or 0)) & MASK for edge in option.values))
     if option.name == "TS" and option.values[1] and packet.flags & symbols.ACK:
-        if flow.stamp_zero is None:
+        if flow.timestamp_zero is None:
             raise ScriptError(line, 0, "`ecr` echoes a timestamp, and the host has sent none that a line has matched")
-        return Option("TS", (option.values[0], (option.values[1] + flow.stamp_zero) & MASK))
+        return Option("TS", (option.values[0], (option.values[1] + flow.timestamp_zero) & MASK))
     return option
 
 
 def _icmp(packet: IcmpPacket, line: int, wire: Wire, settings: Settings) -> Icmp:
     rest = pack("!HH", packet.ident or 0, packet.mtu or 0)
     if packet.raw is not None:
-        return Icmp(packet.kind, packet.code, rest, octets(THEIRS, 0, packet.raw))
+        return Icmp(packet.kind, packet.code, rest, octets(PEER_PATTERN, 0, packet.raw))
     if packet.quote is None:
         return Icmp(packet.kind, packet.code, rest, b"")
     flow = wire.current
     if flow is None:
         raise ScriptError(line, 0, "this quotes a packet of a flow, and there is none yet")
     if packet.quote.protocol == "udp":
-        body: Tcp | Udp = Udp(*flow.ends, octets(THEIRS, 0, packet.quote.length))
+        body: Tcp | Udp = Udp(*flow.ports, octets(PEER_PATTERN, 0, packet.quote.length))
         quoted: bytes | None = None
     else:
         seq = (packet.quote.seq + (flow.host_zero or 0)) & MASK
         quoted = wire.quoted(flow, seq, packet.quote.length)
-        body = Tcp(*flow.ends, seq, 0, symbols.ACK, 0, 0, (), bytes(packet.quote.length))
+        body = Tcp(*flow.ports, seq, 0, symbols.ACK, 0, 0, (), bytes(packet.quote.length))
     if quoted is None:  # never sent: as a forger would have it
         quoted = write(settings.local_ip, settings.remote_ip, body)
     return Icmp(packet.kind, packet.code, rest, quoted[:28])

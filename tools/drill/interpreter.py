@@ -20,10 +20,10 @@ import stack
 
 from . import symbols
 from .assertions import check_block
-from .calls import Calls, Prepared, Progress, Result
+from .calls import Calls, PreparedCall, Progress, Result
 from .clock import START_S, VirtualClock
 from .descriptors import Descriptor
-from .incoming import put_in
+from .incoming import inject
 from .matching import Row, compare, described
 from .options import Settings
 from .outcome import Failed, seconds, side_by_side
@@ -35,7 +35,7 @@ MOST_STEPS = 200_000  # of the clock, in one script
 LONGEST_RUN_S = 120  # of computing, for one script
 HALF_US = 5e-7
 MEMORY_BYTES = 1 << 28  # the host's budget
-STOPS = (Failed, ScriptError, Unsupported)
+RUN_ERRORS = (Failed, ScriptError, Unsupported)
 
 Packet = TcpPacket | UdpPacket | IcmpPacket
 Watch = Callable[[int, Callable[[Packet], bool]], None]
@@ -44,7 +44,7 @@ says whether the script would fail there if the event, at the same time, expecte
 
 
 @dataclass(slots=True)
-class Running:
+class RunningCall:
     """A socket call under way. `detached` is a connect that was not waited for: it goes on by itself."""
 
     event: Event
@@ -56,7 +56,7 @@ class Running:
     result: Result | None = None
     ended_us: int = 0
     detached: bool = False
-    stop: Exception | None = None
+    error: Exception | None = None
 
 
 class Interpreter:
@@ -70,7 +70,7 @@ class Interpreter:
         self._watch = watch
         self._tolerance_us = settings.tolerance_usecs
         self._wire = Wire(settings, lambda: clock.now_us)
-        self._waiting: list[Running] = []
+        self._waiting: list[RunningCall] = []
         self._last_us = 0
         self._steps = 0
         self._over_at = time.process_time() + LONGEST_RUN_S
@@ -80,7 +80,7 @@ class Interpreter:
     async def run(self) -> None:
         """Failed, ScriptError or Unsupported, unless all is as the script says."""
         settings = self._settings
-        stop: Exception | None = None
+        failure: Exception | None = None
         async with stack.open_host(
             self._wire,
             address=f"{settings.local_ip}/{_prefix_length(settings.netmask_ip)}",
@@ -95,13 +95,13 @@ class Interpreter:
                 async with trio.open_nursery() as self._nursery:
                     try:
                         await self._events()
-                    except STOPS as error:
-                        stop = error
+                    except RUN_ERRORS as error:
+                        failure = error
                     self._nursery.cancel_scope.cancel()
             finally:
                 self._calls.files.close_all()
-        if stop is not None:
-            raise stop
+        if failure is not None:
+            raise failure
 
     async def _events(self) -> None:
         for index, event in enumerate(self._script.events):
@@ -110,7 +110,7 @@ class Interpreter:
         end_us = max([self._clock.now_us, *[call.end_us or 0 for call in self._waiting]])
         await self._reach(end_us)
         await self._advance(end_us + self._tolerance_us, lambda: not self._waiting)
-        self._refuse_waiting(math.inf)
+        self._fail_overdue(math.inf)
         if self._wire.sent:
             self._unexpected(self._wire.sent[0], "no line of the script expects this packet", len(self._script.events))
 
@@ -128,7 +128,7 @@ class Interpreter:
         elif isinstance(action, Code):
             check_block(action.text, event.line, self._values())
         else:
-            put_in(action, event.line, self._wire, self._settings, self._calls.is_open)
+            inject(action, event.line, self._wire, self._settings, self._calls.is_open)
             await self._settle()
 
     # --- time
@@ -144,7 +144,9 @@ class Interpreter:
         if self._wire.fault is not None:
             at_us, fault = self._wire.fault
             raise Failed(self.line, f"at {seconds(at_us)} the host sent a bad packet: {fault}")
-        for running in [running for running in self._waiting if running.result is not None or running.stop is not None]:
+        for running in [
+            running for running in self._waiting if running.result is not None or running.error is not None
+        ]:
             self._waiting.remove(running)
             self._check_call(running)
 
@@ -183,9 +185,9 @@ class Interpreter:
         if sent is not None:
             before = len(self._script.events) if index is None else index
             self._unexpected(sent, "no line before this one expects this packet", before)
-        self._refuse_waiting(time_us)
+        self._fail_overdue(time_us)
 
-    def _refuse_waiting(self, before_us: float) -> None:
+    def _fail_overdue(self, before_us: float) -> None:
         """A call that should have returned before this time has failed."""
         for running in self._waiting:
             assert running.end_us is not None
@@ -229,7 +231,7 @@ class Interpreter:
                 break
         else:
             rows = compare(described(sent, self._wire), sent, self._wire, self._settings)
-            rows = [Row(row.name, "", row.sent, True) for row in rows]
+            rows = [Row(row.name, "", row.actual, True) for row in rows]
             table = side_by_side([Row("time", "nothing", seconds(sent.at_us), True), *rows], ("expected", "sent"))
         raise Failed(self.line, f"{message}\n{table}")
 
@@ -239,7 +241,7 @@ class Interpreter:
     # --- socket calls
 
     async def _call(self, event: Event, call: Call, end_us: int | None) -> None:
-        running = Running(event, call, end_us)
+        running = RunningCall(event, call, end_us)
         try:
             prepared = self._calls.prepare(event.line, call)
         except OSError as error:
@@ -249,19 +251,19 @@ class Interpreter:
         running.descriptor = prepared.descriptor
         self._nursery.start_soon(self._run_call, running, prepared)
         await self._settle()
-        if running.result is None and running.stop is None and not _may_wait(prepared):
-            await self._do_not_wait(running)
-        if running.result is not None or running.stop is not None:
+        if running.result is None and running.error is None and not _may_wait(prepared):
+            await self._end_nonblocking(running)
+        if running.result is not None or running.error is not None:
             self._check_call(running)
         elif end_us is None:
             raise Failed(event.line, f"{call.name} waits; a call that may wait says when it returns: 0.1...0.2")
         else:
             self._waiting.append(running)
 
-    async def _do_not_wait(self, running: Running) -> None:
+    async def _end_nonblocking(self, running: RunningCall) -> None:
         """What O_NONBLOCK makes of a call that would wait."""
         if running.call.name == "connect" and running.descriptor is not None:
-            running.detached = running.descriptor.was_connecting = True
+            running.detached = running.descriptor.connect_unreported = True
             running.result, running.ended_us = Result(-1, errno.EINPROGRESS), self._clock.now_us
             return
         if running.call.name == "sendto" and any(
@@ -271,21 +273,21 @@ class Interpreter:
         running.scope.cancel()
         await self._settle()
 
-    async def _run_call(self, running: Running, prepared: Prepared) -> None:
+    async def _run_call(self, running: RunningCall, prepared: PreparedCall) -> None:
         result: Result | None = None
         with running.scope:
             try:
                 result = await prepared.run(running.progress)
             except trio.BusyResourceError:
                 if _may_wait(prepared):
-                    running.stop = Unsupported(running.event.line, "two calls that wait for one socket")
+                    running.error = Unsupported(running.event.line, "two calls that wait for one socket")
                 result = Result(-1, errno.EAGAIN)
             except trio.ClosedResourceError:
                 result = Result(-1, errno.EBADF)
             except (ValueError, OverflowError) as error:
-                running.stop = ScriptError(running.event.line, 0, f"{running.call.name}: {error}")
-            except STOPS as stop:
-                running.stop = stop
+                running.error = ScriptError(running.event.line, 0, f"{running.call.name}: {error}")
+            except RUN_ERRORS as error:
+                running.error = error
             except OSError as error:
                 result = Result(-1, error.errno or 0)
         if running.scope.cancelled_caught:
@@ -293,14 +295,14 @@ class Interpreter:
             result = Result(done) if done else Result(-1, errno.EAGAIN)
         if running.detached:
             if running.descriptor is not None and result is not None:
-                running.descriptor.failure = result.errno
+                running.descriptor.connect_error = result.errno
             return
         running.result, running.ended_us = result, self._clock.now_us
 
-    def _check_call(self, running: Running) -> None:
+    def _check_call(self, running: RunningCall) -> None:
         """Compare what a call has returned, and when, with its line."""
-        if running.stop is not None:
-            raise running.stop
+        if running.error is not None:
+            raise running.error
         call, result, line = running.call, running.result, running.event.line
         assert result is not None
         returned = symbols.errno_name(result.errno) if result.errno else ""
@@ -342,7 +344,7 @@ def _differs(row: Row) -> bool:
     return row.differs
 
 
-def _may_wait(prepared: Prepared) -> bool:
+def _may_wait(prepared: PreparedCall) -> bool:
     return prepared.waits and not (prepared.descriptor is not None and prepared.descriptor.nonblocking)
 
 

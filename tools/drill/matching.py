@@ -14,7 +14,7 @@ from . import symbols
 from .options import Settings
 from .packet import ECN_BITS, PROTO_TCP, PROTO_UDP, Icmp, Tcp, Udp
 from .script import IcmpPacket, Ip, Option, TcpPacket, UdpPacket
-from .wire import MASK, OURS, Flow, Sent, Wire, octets
+from .wire import HOST_PATTERN, MASK, Flow, Sent, Wire, octets
 
 ANYTHING = "(any)"
 
@@ -25,7 +25,7 @@ class Row:
 
     name: str
     expected: str
-    sent: str
+    actual: str
     differs: bool = False
 
 
@@ -81,38 +81,38 @@ def _ip_rows(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent) -> list[R
 
 def _flow(expected: TcpPacket | UdpPacket, sent: Sent, wire: Wire) -> tuple[Flow, list[Row]]:
     """The flow of a packet, and the row of its ports when the line names them or they are not the current ones."""
-    ends = sent.ends
-    assert ends is not None
+    ports = sent.ports
+    assert ports is not None
     if expected.ports is not None:
-        return _named(wire, ends), [_row("ports", "{} > {}".format(*expected.ports), "{} > {}".format(*ends))]
+        return _named(wire, ports), [_row("ports", "{} > {}".format(*expected.ports), "{} > {}".format(*ports))]
     if wire.begins(sent):
-        return _named(wire, ends), []
+        return _named(wire, ports), []
     if wire.current is None:
-        return _named(wire, ends), []
-    if wire.current.ends != ends:
-        return wire.flow(ends), [_row("ports", "{} > {}".format(*wire.current.ends), "{} > {}".format(*ends))]
+        return _named(wire, ports), []
+    if wire.current.ports != ports:
+        return wire.flow(ports), [_row("ports", "{} > {}".format(*wire.current.ports), "{} > {}".format(*ports))]
     return wire.current, []
 
 
-def _named(wire: Wire, ends: tuple[int, int]) -> Flow:
-    wire.current = wire.flow(ends)
+def _named(wire: Wire, ports: tuple[int, int]) -> Flow:
+    wire.current = wire.flow(ports)
     return wire.current
 
 
 def described(sent: Sent, wire: Wire) -> TcpPacket | UdpPacket | IcmpPacket:
     """A packet of the host's as a line of the script would say it."""
-    body, ends, ip = sent.datagram.body, sent.ends, Ip()
+    body, ports, ip = sent.datagram.body, sent.ports, Ip()
     if isinstance(body, Icmp):
         return IcmpPacket(True, ip, None, body.kind, body.code, None, None, None, None)
-    assert ends is not None
-    ports = None if wire.current is not None and wire.current.ends == ends else ends
+    assert ports is not None
+    named = None if wire.current is not None and wire.current.ports == ports else ports
     if isinstance(body, Udp):
-        return UdpPacket(True, ip, ports, len(body.payload))
-    flow = wire.flow(ends)
+        return UdpPacket(True, ip, named, len(body.payload))
+    flow = wire.flow(ports)
     numbers = flow.host_number(body.seq), len(body.payload), flow.peer_number(body.ack)
     options = _relative(body.options, flow)
     ack = numbers[2] if body.flags & symbols.ACK else None
-    return TcpPacket(True, ip, ports, body.flags, *numbers[:2], ack, body.window, body.urgent, options)
+    return TcpPacket(True, ip, named, body.flags, *numbers[:2], ack, body.window, body.urgent, options)
 
 
 # --- TCP
@@ -142,7 +142,7 @@ def _tcp_rows(expected: TcpPacket, body: Tcp, sent: Sent, wire: Wire, settings: 
 
 def _first_syn(expected: TcpPacket, body: Tcp, flow: Flow) -> None:
     """Take the flow's numbers from a SYN of the host's, if that begins a connection."""
-    again = flow.begins_again if body.flags & symbols.ACK else flow.over
+    again = flow.restarting if body.flags & symbols.ACK else flow.closed
     if flow.host_zero is not None and not again:
         return
     if not body.flags & symbols.ACK:
@@ -150,9 +150,9 @@ def _first_syn(expected: TcpPacket, body: Tcp, flow: Flow) -> None:
     flow.host_zero = (body.seq - expected.seq) & MASK
     flow.host_first = expected.seq + 1
     flow.host_next = expected.seq
-    flow.stamp_zero = None
+    flow.timestamp_zero = None
     flow.finished = 0
-    flow.begins_again = False
+    flow.restarting = False
 
 
 def _range(start: int, length: int) -> str:
@@ -166,7 +166,7 @@ def _payload_rows(body: Tcp, start: int, flow: Flow) -> list[Row]:
     payload = body.payload
     if first > MASK >> 1:  # before the stream: the garbage octet of RFC 9293 section 3.8.4
         return []
-    wanted = octets(OURS, first, len(payload))
+    wanted = octets(HOST_PATTERN, first, len(payload))
     if payload == wanted:
         return []
     at = next(index for index, octet in enumerate(wanted) if octet != payload[index])
@@ -177,21 +177,23 @@ def _payload_rows(body: Tcp, start: int, flow: Flow) -> list[Row]:
 def _option_rows(expected: TcpPacket, body: Tcp, flow: Flow, settings: Settings) -> list[Row]:
     if expected.options is None:
         return [Row("options", "<...>", _show_options(_relative(body.options, flow)))]
-    told = next((option.values[0] for option in expected.options if option.name == "TS"), None)
-    live = next((option.values[0] for option in body.options if option.name == "TS"), None)
-    if told is not None and live is not None and flow.stamp_zero is None:
-        flow.stamp_zero = (live - told) & MASK
+    expected_val = next((option.values[0] for option in expected.options if option.name == "TS"), None)
+    sent_val = next((option.values[0] for option in body.options if option.name == "TS"), None)
+    if expected_val is not None and sent_val is not None and flow.timestamp_zero is None:
+        flow.timestamp_zero = (sent_val - expected_val) & MASK
     options = _relative(body.options, flow)
-    if told is not None and live is not None and _same_time(told, live, flow, settings):
-        options = tuple(Option("TS", (told, option.values[1])) if option.name == "TS" else option for option in options)
+    if expected_val is not None and sent_val is not None and _same_time(expected_val, sent_val, flow, settings):
+        options = tuple(
+            Option("TS", (expected_val, option.values[1])) if option.name == "TS" else option for option in options
+        )
     return [_row("options", _show_options(expected.options), _show_options(options))]
 
 
-def _same_time(told: int, live: int, flow: Flow, settings: Settings) -> bool:
+def _same_time(expected_val: int, sent_val: int, flow: Flow, settings: Settings) -> bool:
     """Whether the host's timestamp clock shows what the line says, give or take the tolerance."""
     if not settings.tcp_ts_tick_usecs:
         return True
-    off = (live - (flow.stamp_zero or 0) - told) & MASK
+    off = (sent_val - (flow.timestamp_zero or 0) - expected_val) & MASK
     off = min(off, (-off) & MASK)
     return off * settings.tcp_ts_tick_usecs <= settings.tolerance_usecs
 
@@ -201,7 +203,7 @@ def _relative(options: Iterable[Option], flow: Flow) -> tuple[Option, ...]:
     found: list[Option] = []
     for option in options:
         if option.name == "TS":
-            value = (option.values[0] - (flow.stamp_zero or 0)) & MASK
+            value = (option.values[0] - (flow.timestamp_zero or 0)) & MASK
             option = Option("TS", (value, option.values[1]))
         elif option.name == "sack":
             option = Option("sack", tuple(flow.peer_number(edge) for edge in option.values))
@@ -230,7 +232,7 @@ def show_option(option: Option) -> str:
 def _udp_rows(expected: UdpPacket, body: Udp, sent: Sent, wire: Wire) -> list[Row]:
     _, rows = _flow(expected, sent, wire)
     rows.append(_row("length", expected.length, len(body.payload)))
-    if body.payload != octets(OURS, 0, len(body.payload)):
+    if body.payload != octets(HOST_PATTERN, 0, len(body.payload)):
         rows.append(Row("payload", "what was sent", "other octets", True))
     return rows
 

@@ -8,7 +8,7 @@ from .script import Expression, Struct
 MOST_OCTETS = 1 << 26
 
 
-def parts_of(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
+def octets_and_flags(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
     """(octets, flags) of read, recv, recvfrom, readv, recvmsg and their like for writing."""
     name = arguments.call.name
     if name in ("readv", "writev"):
@@ -35,7 +35,7 @@ def parts_of(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
 def _message(arguments: Arguments) -> tuple[int, int]:
     message = arguments.at(1)
     if not isinstance(message, Struct) or message.kind != "msghdr" or "msg_iov" not in message.fields:
-        raise arguments.wrong("argument 2 is {msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}")
+        raise arguments.error("argument 2 is {msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}")
     if message.fields.get("msg_name", ...) is not ...:
         raise arguments.unsupported("msg_name is written ... here")
     if message.fields.get("msg_flags", 0) != 0:
@@ -45,13 +45,13 @@ def _message(arguments: Arguments) -> tuple[int, int]:
 
 def _total(arguments: Arguments, iovec: Expression, count: int | None) -> int:
     if not isinstance(iovec, list) or (count is not None and len(iovec) != count):
-        raise arguments.wrong("an iovec is a list of {..., octets}, and its length follows")
+        raise arguments.error("an iovec is a list of {..., octets}, and its length follows")
     total = 0
     for part in iovec:
         length = part.fields.get("length") if isinstance(part, Struct) and part.kind == "iovec" else None
         if not isinstance(length, int) or length < 0:
-            raise arguments.wrong("a part of an iovec is {..., octets}")
+            raise arguments.error("a part of an iovec is {..., octets}")
         total += length
     if total > MOST_OCTETS:
-        raise arguments.wrong(f"a size is 0 to {MOST_OCTETS} octets")
+        raise arguments.error(f"a size is 0 to {MOST_OCTETS} octets")
     return total

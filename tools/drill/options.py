@@ -64,7 +64,7 @@ def read_options(parser: ExpressionParser) -> tuple[list[tuple[int, str, str | N
     while parser.peek().kind == "option":
         token = parser.take()
         if len(options) + len(defines) == MOST_OPTIONS:
-            raise parser.wrong(f"a script has at most {MOST_OPTIONS} options", token)
+            raise parser.error(f"a script has at most {MOST_OPTIONS} options", token)
         value: str | None = None
         if parser.accept("="):
             value = parser.take().text
@@ -89,7 +89,7 @@ def _defined(meaning: str) -> Expression | None:
     return symbols.constant(meaning)
 
 
-def settle(options: tuple[tuple[int, str, str | None], ...], given: Settings) -> Settings:
+def apply_options(options: tuple[tuple[int, str, str | None], ...], given: Settings) -> Settings:
     """What the script says for itself, over what was given on the command line. ScriptError, Unsupported."""
     settings = given
     for line, name, value in options:
@@ -117,8 +117,8 @@ def _check_network(settings: Settings, line: int) -> None:
     except ValueError:
         raise ScriptError(line, 1, f"{settings.netmask_ip} is no netmask") from None
     local, gateway = (ipaddress.IPv4Address(text) for text in (settings.local_ip, settings.gateway_ip))
-    wrong = local.is_multicast or local.is_loopback or local.is_unspecified or local.is_reserved
-    if wrong or local in (network.network_address, network.broadcast_address):
+    unusable = local.is_multicast or local.is_loopback or local.is_unspecified or local.is_reserved
+    if unusable or local in (network.network_address, network.broadcast_address):
         raise ScriptError(line, 1, f"{local} is no address for a host on {network}")
     if gateway not in network or gateway == local:
         raise ScriptError(line, 1, f"{gateway} is no gateway on {network}")

@@ -9,36 +9,36 @@ from enum import Enum
 from .matching import Row
 
 
-class Verdict(Enum):
+class Status(Enum):
     """How a script ended; the value is the exit status that it gives the command."""
 
     PASSED = 0
     FAILED = 1
-    WRONG = 2
+    ERROR = 2
     UNSUPPORTED = 3
 
 
-WORDS = {
-    Verdict.PASSED: "passed",
-    Verdict.FAILED: "FAILED",
-    Verdict.WRONG: "ERROR in the script",
-    Verdict.UNSUPPORTED: "UNSUPPORTED",
+LABELS = {
+    Status.PASSED: "passed",
+    Status.FAILED: "FAILED",
+    Status.ERROR: "ERROR in the script",
+    Status.UNSUPPORTED: "UNSUPPORTED",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict on the script called `name`; `line` and `column` are 0 where there is none."""
+    """A status on the script called `name`; `line` and `column` are 0 where there is none."""
 
     name: str
-    verdict: Verdict
+    status: Status
     line: int = 0
     column: int = 0
     message: str = ""
 
     def __str__(self) -> str:
         place = ":".join([self.name, *[str(number) for number in (self.line, self.column) if number]])
-        return f"{place}: {WORDS[self.verdict]}" + (f": {self.message}" if self.message else "")
+        return f"{place}: {LABELS[self.status]}" + (f": {self.message}" if self.message else "")
 
 
 class Failed(Exception):
@@ -52,7 +52,7 @@ class Failed(Exception):
 
 def side_by_side(rows: Sequence[Row], heads: tuple[str, str]) -> str:
     """Both packets, a field a line, with a mark where they differ."""
-    table = [("", *heads, ""), *[(row.name, row.expected, row.sent, "<--" if row.differs else "") for row in rows]]
+    table = [("", *heads, ""), *[(row.name, row.expected, row.actual, "<--" if row.differs else "") for row in rows]]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]) for line in table

@@ -196,7 +196,7 @@ def _read_icmp(content: bytes, _: bytes) -> Icmp:
 
 def write(source: str, destination: str, body: Tcp | Udp | Icmp, *, ttl: int = DEFAULT_TTL, tos: int = 0) -> bytes:
     """The octets of a datagram, its checksums right."""
-    ends = socket.inet_aton(source), socket.inet_aton(destination)
+    addresses = socket.inet_aton(source), socket.inet_aton(destination)
     if isinstance(body, Tcp):
         protocol, at, content = PROTO_TCP, 16, _write_tcp(body)
     elif isinstance(body, Udp):
@@ -204,12 +204,12 @@ def write(source: str, destination: str, body: Tcp | Udp | Icmp, *, ttl: int = D
         protocol, at, content = PROTO_UDP, 6, header + body.payload
     else:
         protocol, at, content = PROTO_ICMP, 2, pack("!BBH", body.kind, body.code, 0) + body.rest + body.payload
-    pseudo = b"" if protocol == PROTO_ICMP else _pseudo_header(*ends, protocol, len(content))
+    pseudo = b"" if protocol == PROTO_ICMP else _pseudo_header(*addresses, protocol, len(content))
     total = checksum(pseudo + content)
     if protocol == PROTO_UDP and not total:
         total = 0xFFFF  # RFC 768: zero would say that there is none
     content = content[:at] + pack("!H", total) + content[at + 2 :]
-    header = _IP.pack(0x45, tos, IP_HEADER + len(content), 0, _DONT_FRAGMENT, ttl, protocol, 0, *ends)
+    header = _IP.pack(0x45, tos, IP_HEADER + len(content), 0, _DONT_FRAGMENT, ttl, protocol, 0, *addresses)
     return header[:10] + pack("!H", checksum(header)) + header[12:] + content
 
 

@@ -57,10 +57,10 @@ class Parser(ExpressionParser):
         events: list[Event] = []
         while self.peek().kind != "end":
             if len(events) == MOST_EVENTS:
-                raise self.wrong(f"a script has at most {MOST_EVENTS} events")
+                raise self.error(f"a script has at most {MOST_EVENTS} events")
             events.append(self._event())
         if not events:
-            raise self.wrong("a script has at least one event")
+            raise self.error("a script has at least one event")
         return Script(tuple(options), tuple(events))
 
     # --- events and their times
@@ -82,7 +82,7 @@ class Parser(ExpressionParser):
         elif token.kind == "word" or token.text == "...":
             action = self._call(when)
         else:
-            raise self.wrong("expected a packet (< or >), a socket call or a %{ }% block")
+            raise self.error("expected a packet (< or >), a socket call or a %{ }% block")
         outgoing = not isinstance(action, (Call, Code)) and action.outbound
         if when.timing not in (Timing.ABSOLUTE, Timing.RELATIVE) and not outgoing:
             raise ScriptError(first.line, first.column, f"only a packet that goes out has {when.timing.value} time")
@@ -100,23 +100,23 @@ class Parser(ExpressionParser):
             self.expect("+")
         end = self._time()
         if end < start:
-            raise self.wrong("the range of times is backwards", self.before())
+            raise self.error("the range of times is backwards", self.before())
         return When(Timing.RELATIVE_RANGE if relative else Timing.ABSOLUTE_RANGE, start, end)
 
     def _time(self) -> int:
         """A time in seconds, as microseconds."""
         token = self.peek()
         if token.kind not in ("integer", "float"):
-            raise self.wrong("expected a time: 0.1, +0.1, 0.1~0.2, +0.1~+0.2 or *")
+            raise self.error("expected a time: 0.1, +0.1, 0.1~0.2, +0.1~+0.2 or *")
         self.take()
         if token.text.startswith("-"):
-            raise self.wrong("a time is not negative", token)
+            raise self.error("a time is not negative", token)
         whole, _, part = token.text.partition(".")
         time_us = int(whole or "0") * 1_000_000 + int(part[:6].ljust(6, "0"))
         if part[6:].strip("0"):
-            raise self.wrong("a time has at most six decimal places: microseconds", token)
+            raise self.error("a time has at most six decimal places: microseconds", token)
         if time_us > LONGEST_TIME_S * 1_000_000:
-            raise self.wrong(f"a script lasts at most {LONGEST_TIME_S} s", token)
+            raise self.error(f"a script lasts at most {LONGEST_TIME_S} s", token)
         return time_us
 
     # --- packets
@@ -144,7 +144,7 @@ class Parser(ExpressionParser):
         token = self.take()
         if token.text in ("noecn", "ect0", "ect1", "ce", "ect01"):
             if token.text == "ect01" and not outbound:
-                raise self.wrong("a packet that comes in is ect0 or ect1, not ect01", token)
+                raise self.error("a packet that comes in is ect0 or ect1, not ect01", token)
             ip = Ip(ecn=token.text)
         elif token.text == "tos":
             ip = Ip(tos=self.number("a TOS", 0xFF))
@@ -153,7 +153,7 @@ class Parser(ExpressionParser):
         elif token.text == "flowlabel":
             raise Unsupported(token.line, "IPv6 flow labels")
         else:
-            raise self.wrong("expected ect0, ect1, ce, noecn, tos or ttl", token)
+            raise self.error("expected ect0, ect1, ce, noecn, tos or ttl", token)
         if self.peek().text == ",":
             raise Unsupported(token.line, "IPv6 flow labels")
         self.expect(closing)
@@ -180,11 +180,11 @@ class Parser(ExpressionParser):
         if self.peek().text == "{":
             raise Unsupported(self.peek().line, "packets that are changed at random")
         if ack is None and flags & symbols.ACK:
-            raise self.wrong("a segment with the flag . says `ack`", first)
+            raise self.error("a segment with the flag . says `ack`", first)
         if ack is not None and not flags & symbols.ACK:
-            raise self.wrong("a segment that says `ack` has the flag .", first)
+            raise self.error("a segment that says `ack` has the flag .", first)
         if urgent and not flags & symbols.URG:
-            raise self.wrong("a segment that says `urg` has the flag U", first)
+            raise self.error("a segment that says `urg` has the flag U", first)
         return TcpPacket(outbound, ip, ports, flags, seq, length, ack, window, urgent, options)
 
     def _flags(self) -> int:
@@ -197,16 +197,16 @@ class Parser(ExpressionParser):
         elif token.kind == "float" or (token.kind == "word" and self.peek().kind == "float"):
             raise Unsupported(token.line, "the ACE field of accurate ECN")
         if token.kind != "word" and token.text != ".":
-            raise self.wrong("expected the flags of a segment: S F R P U E W . or -", token)
+            raise self.error("expected the flags of a segment: S F R P U E W . or -", token)
         flags = 0
         for letter in letters:
             if letter in "AC0123456789":
                 raise Unsupported(token.line, "the ACE field of accurate ECN")
             bit = symbols.FLAG_LETTERS.get(letter)
             if bit is None:
-                raise self.wrong(f"{letter!r} is no flag: S F R P U E W . or -", token)
+                raise self.error(f"{letter!r} is no flag: S F R P U E W . or -", token)
             if flags & bit:
-                raise self.wrong(f"the flag {letter} is given twice", token)
+                raise self.error(f"the flag {letter} is given twice", token)
             flags |= bit
         return flags
 
@@ -220,7 +220,7 @@ class Parser(ExpressionParser):
         length = self.number("the length of a segment", LONGEST_TCP_PAYLOAD)
         self.expect(")")
         if (start + length) & LARGEST_32 != end:
-            raise self.wrong(f"{start} and {length} octets end at {start + length}, not at {end}", first)
+            raise self.error(f"{start} and {length} octets end at {start + length}, not at {end}", first)
         return start, length
 
     # --- TCP options
@@ -229,7 +229,7 @@ class Parser(ExpressionParser):
         opening = self.expect("<")
         if self.accept("..."):
             if not outbound:
-                raise self.wrong("<...> is for packets that go out", opening)
+                raise self.error("<...> is for packets that go out", opening)
             self.expect(">")
             return None
         options = [self._option()]
@@ -238,7 +238,7 @@ class Parser(ExpressionParser):
         self.expect(">")
         length = sum(map(_option_length, options))
         if length > LONGEST_OPTIONS or length % 4:
-            raise self.wrong(f"the options have {length} octets: at most 40, and a multiple of 4", opening)
+            raise self.error(f"the options have {length} octets: at most 40, and a multiple of 4", opening)
         return tuple(options)
 
     def _option(self) -> Option:
@@ -261,7 +261,7 @@ class Parser(ExpressionParser):
             return self._cookie(name)
         if name in ("md5", "mp_capable", "mp_join", "dss", "AccECN", "ACCECN", "ECN"):
             raise Unsupported(token.line, f"the TCP option {name}")
-        raise self.wrong("expected a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO or FOEXP", token)
+        raise self.error("expected a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO or FOEXP", token)
 
     def _sack(self) -> Option:
         edges: list[int] = []
@@ -270,7 +270,7 @@ class Parser(ExpressionParser):
             self.expect(":")
             edges.append(self.number("the right edge of a block", LARGEST_32))
         if not edges:
-            raise self.wrong("expected a block: 1001:2001")
+            raise self.error("expected a block: 1001:2001")
         return Option("sack", tuple(edges))
 
     def _cookie(self, name: str) -> Option:
@@ -280,7 +280,7 @@ class Parser(ExpressionParser):
         try:
             return Option(name, octets=bytes.fromhex(token.text))
         except ValueError:
-            raise self.wrong("a cookie is an even number of hexadecimal digits", token) from None
+            raise self.error("a cookie is an even number of hexadecimal digits", token) from None
 
     # --- ICMP
 
@@ -288,17 +288,17 @@ class Parser(ExpressionParser):
         token = self.take()
         kind = symbols.ICMP_TYPES.get(token.text)
         if kind is None:
-            kind = self._coded(token, "type_")
+            kind = self._icmp_number(token, "type_")
         code = 0
         if self.peek().kind == "word" and self.peek().text not in ("mtu", "id"):
             token = self.take()
             if kind == symbols.UNREACHABLE and token.text in symbols.UNREACHABLE_CODES:
                 code = symbols.UNREACHABLE_CODES.index(token.text)
             else:
-                code = self._coded(token, "code_")
+                code = self._icmp_number(token, "code_")
         mtu = self.number("an MTU", LARGEST_16) if self.accept("mtu") else None
         if mtu is not None and (kind, code) != (symbols.UNREACHABLE, symbols.FRAGMENTATION_NEEDED):
-            raise self.wrong("only `unreachable frag_needed` has an MTU", self.before())
+            raise self.error("only `unreachable frag_needed` has an MTU", self.before())
         ident = self.number("an identifier", LARGEST_16) if self.accept("id") else None
         quote: Quote | None = None
         raw: int | None = None
@@ -321,11 +321,11 @@ class Parser(ExpressionParser):
         self.expect(")")
         return length
 
-    def _coded(self, token: Token, prefix: str) -> int:
+    def _icmp_number(self, token: Token, prefix: str) -> int:
         """`type_9` and `code_9`."""
         digits = token.text.removeprefix(prefix)
         if digits == token.text or not digits.isdecimal() or len(digits) > 3 or int(digits) > 0xFF:
-            raise self.wrong(f"{token.text!r} is no ICMP {prefix.rstrip('_')}", token)
+            raise self.error(f"{token.text!r} is no ICMP {prefix.rstrip('_')}", token)
         return int(digits)
 
     # --- socket calls
@@ -335,10 +335,10 @@ class Parser(ExpressionParser):
         if self.accept("..."):
             end = self._time()
             if end < when.start_us:
-                raise self.wrong("the call returns before it is made", self.before())
+                raise self.error("the call returns before it is made", self.before())
         name = self.take()
         if name.kind != "word":
-            raise self.wrong("expected the name of a socket call", name)
+            raise self.error("expected the name of a socket call", name)
         self.expect("(")
         arguments = self.expressions(")")
         self.expect(")")
@@ -348,21 +348,21 @@ class Parser(ExpressionParser):
         if self.peek().kind == "word":
             token = self.take()
             if not symbols.is_errno(token.text):
-                raise self.wrong(f"{token.text!r} is no errno", token)
+                raise self.error(f"{token.text!r} is no errno", token)
             errno = "EAGAIN" if token.text == "EWOULDBLOCK" else token.text
         if (result == -1) != (errno is not None):
-            raise self.wrong("a call that fails has the result -1 and an errno", name)
-        self._note()
+            raise self.error("a call that fails has the result -1 and an errno", name)
+        self._skip_errno_text()
         return Call(name.text, tuple(arguments), result, errno, end)
 
-    def _note(self) -> None:
+    def _skip_errno_text(self) -> None:
         """The text behind a result, in parentheses: read over."""
         if not self.accept("("):
             return
         opening = self.before()
         while not self.accept(")"):
             if self.peek().kind == "end" or self.peek().line != opening.line:
-                raise self.wrong("this note has no end", opening)
+                raise self.error("this note has no end", opening)
             self.take()
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import trio
 
 from .assertions import read_block
-from .clock import Restless, VirtualClock
+from .clock import Livelock, VirtualClock
 from .interpreter import Interpreter, Watch
 from .lexer import LONGEST_SCRIPT, read_text
-from .options import Settings, settle, with_option
-from .outcome import Failed, Outcome, Verdict
+from .options import Settings, apply_options, with_option
+from .outcome import Failed, Outcome, Status
 from .parser import parse
 from .script import Code, Script, ScriptError, Unsupported
 
@@ -45,27 +45,27 @@ def main(arguments: Namespace) -> int:
                 settings = with_option(settings, name, value)
             except ValueError as error:
                 print(f"tapstack drill: --{name}: {error}", file=sys.stderr)
-                return Verdict.WRONG.value
+                return Status.ERROR.value
     outcomes = []
     for name in arguments.files:
         outcome = run_file(Path(name), settings)
         outcomes.append(outcome)
-        if outcome.verdict is not Verdict.PASSED or not arguments.quiet:
+        if outcome.status is not Status.PASSED or not arguments.quiet:
             print(outcome, flush=True)
-    return worst(outcomes).value
+    return combined(outcomes).value
 
 
-def _is_restless(error: BaseException) -> bool:
+def _is_livelock(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(map(_is_restless, error.exceptions))
-    return isinstance(error, Restless)
+        return any(map(_is_livelock, error.exceptions))
+    return isinstance(error, Livelock)
 
 
-def worst(outcomes: Iterable[Outcome]) -> Verdict:
-    """The verdict on all of them: a failure before an error before what is not supported."""
-    found = {outcome.verdict for outcome in outcomes}
-    order = (Verdict.FAILED, Verdict.WRONG, Verdict.UNSUPPORTED)
-    return next((verdict for verdict in order if verdict in found), Verdict.PASSED)
+def combined(outcomes: Iterable[Outcome]) -> Status:
+    """The status on all of them: a failure before an error before what is not supported."""
+    found = {outcome.status for outcome in outcomes}
+    order = (Status.FAILED, Status.ERROR, Status.UNSUPPORTED)
+    return next((status for status in order if status in found), Status.PASSED)
 
 
 def run_file(path: Path, settings: Settings | None = None) -> Outcome:
@@ -74,7 +74,7 @@ def run_file(path: Path, settings: Settings | None = None) -> Outcome:
         with path.open("rb") as file:
             data = file.read(LONGEST_SCRIPT + 1)
     except OSError as error:
-        return Outcome(str(path), Verdict.WRONG, message=error.strerror or str(error))
+        return Outcome(str(path), Status.ERROR, message=error.strerror or str(error))
     return run_script(data, str(path), settings)
 
 
@@ -83,14 +83,14 @@ def run_script(data: bytes, name: str, settings: Settings | None = None) -> Outc
     try:
         return run_parsed(parse(read_text(data)), name, settings)
     except ScriptError as error:
-        return Outcome(name, Verdict.WRONG, error.line, error.column, error.message)
+        return Outcome(name, Status.ERROR, error.line, error.column, error.message)
     except Unsupported as error:
-        return Outcome(name, Verdict.UNSUPPORTED, error.line, 0, error.message)
+        return Outcome(name, Status.UNSUPPORTED, error.line, 0, error.message)
 
 
 def run_parsed(script: Script, name: str, settings: Settings | None = None, watch: Watch | None = None) -> Outcome:
     """Run a script that was read already. ScriptError, Unsupported."""
-    settings = settle(script.options, Settings() if settings is None else settings)
+    settings = apply_options(script.options, Settings() if settings is None else settings)
     for event in script.events:
         if isinstance(event.action, Code):
             read_block(event.action.text, event.line)
@@ -99,13 +99,13 @@ def run_parsed(script: Script, name: str, settings: Settings | None = None, watc
     try:
         trio.run(interpreter.run, clock=clock)
     except Failed as failed:
-        return Outcome(name, Verdict.FAILED, failed.line, 0, failed.message)
+        return Outcome(name, Status.FAILED, failed.line, 0, failed.message)
     except (ScriptError, Unsupported):
         raise
     except Exception as error:
-        if _is_restless(error):
+        if _is_livelock(error):
             message = "the host does not come to rest: something is always due at once"
         else:
             message = "the host has failed\n" + "".join(traceback.format_exception(error))
-        return Outcome(name, Verdict.FAILED, interpreter.line, 0, message)
-    return Outcome(name, Verdict.PASSED)
+        return Outcome(name, Status.FAILED, interpreter.line, 0, message)
+    return Outcome(name, Status.PASSED)

@@ -15,7 +15,7 @@ def given_value(arguments: Arguments, place: int, length: int) -> bytes:
     value = arguments.at(place)
     data = value if isinstance(value, bytes) else _packed(arguments, value, length)
     if length > len(data):
-        raise arguments.wrong(f"{len(data)} octets are given, and the length says {length}")
+        raise arguments.error(f"{len(data)} octets are given, and the length says {length}")
     return data[:length]
 
 
@@ -24,7 +24,7 @@ def expected_value(arguments: Arguments, place: int, length_place: int) -> tuple
     given = arguments.at(length_place)
     length = given[0] if isinstance(given, list) and len(given) == 1 else None
     if not isinstance(length, int) or not 0 < length <= 1024:
-        raise arguments.wrong(f"argument {length_place + 1} is a list of one length: [4]")
+        raise arguments.error(f"argument {length_place + 1} is a list of one length: [4]")
     value = arguments.at(place)
     if value is ...:
         return None, length
@@ -47,10 +47,10 @@ def _packed(arguments: Arguments, value: Expression, length: int) -> bytes:
     elif isinstance(value, list) and value:
         numbers, width = value, 8 if length == 8 and len(value) == 1 else min(length, 4) or 4
     else:
-        raise arguments.wrong("a value is a list of numbers or {onoff=1, linger=0}")
+        raise arguments.error("a value is a list of numbers or {onoff=1, linger=0}")
     data = b""
     for number in numbers:
         if not isinstance(number, int) or not -(1 << 31) <= number < 1 << 64:
-            raise arguments.wrong("a value is a list of numbers or {onoff=1, linger=0}")
+            raise arguments.error("a value is a list of numbers or {onoff=1, linger=0}")
         data += (number & ((1 << 8 * width) - 1)).to_bytes(width, sys.byteorder)
     return data

@@ -29,7 +29,7 @@ def _pattern(name: bytes) -> bytes:
     return hashlib.shake_128(name).digest(_PATTERN)
 
 
-OURS, THEIRS = _pattern(b"host"), _pattern(b"peer")
+HOST_PATTERN, PEER_PATTERN = _pattern(b"host"), _pattern(b"peer")
 
 
 def octets(pattern: bytes, start: int, length: int) -> bytes:
@@ -39,28 +39,28 @@ def octets(pattern: bytes, start: int, length: int) -> bytes:
 
 
 HOST_FIN, PEER_FIN, RESET = 1, 2, 4
-Ends = tuple[int, int]  # the host's port and the peer's
+Ports = tuple[int, int]  # the host's port and the peer's
 
 
 @dataclass(slots=True)
 class Flow:
-    """One pair of ends. `host_zero` and `peer_zero` are the wire's numbers for the script's 0; `stamp_zero` is the
+    """One pair of ends. `host_zero` and `peer_zero` are the wire's numbers for the script's 0; `timestamp_zero` is the
     host's timestamp clock at the script's TS val 0. `host_first` and `peer_first` are the script's numbers of the first
     octet of each stream, `urgent` those of octets that the peer has sent as urgent."""
 
-    ends: Ends
+    ports: Ports
     host_zero: int | None = None
     peer_zero: int = PEER_ZERO
     host_first: int = 1
     peer_first: int | None = None
-    stamp_zero: int | None = None
+    timestamp_zero: int | None = None
     host_next: int = 0  # the script's number behind all that the host has sent
     finished: int = 0  # bits: the host's FIN was seen, the peer's, a RST
-    begins_again: bool = False  # the peer has sent a SYN, and the host has no connection that it could belong to
+    restarting: bool = False  # the peer has sent a SYN, and the host has no connection that it could belong to
     urgent: list[int] = field(default_factory=list)
 
     @property
-    def over(self) -> bool:
+    def closed(self) -> bool:
         """Both ends have closed, or one has reset: the next SYN of the host's begins another connection."""
         return self.finished & RESET != 0 or self.finished & (HOST_FIN | PEER_FIN) == HOST_FIN | PEER_FIN
 
@@ -96,7 +96,7 @@ class Sent:
     datagram: Datagram
 
     @property
-    def ends(self) -> Ends | None:
+    def ports(self) -> Ports | None:
         """The host's port and the peer's; ICMP has none."""
         body = self.datagram.body
         return (body.source_port, body.destination_port) if isinstance(body, (Tcp, Udp)) else None
@@ -122,7 +122,7 @@ class Wire:
         self.sent: deque[Sent] = deque()
         self.history: deque[Sent] = deque(maxlen=HISTORY)
         self.fault: tuple[int, str] | None = None
-        self.flows: dict[Ends, Flow] = {}
+        self.flows: dict[Ports, Flow] = {}
         self.current: Flow | None = None
         self.listen_port = settings.bind_port
         self._clock_us = clock_us
@@ -179,16 +179,16 @@ class Wire:
         other.flows, other.current = copy.deepcopy((self.flows, self.current))
         return other
 
-    def put(self, raw: bytes) -> None:
+    def inject(self, raw: bytes) -> None:
         """Let a packet come in."""
         self._incoming.append(raw)
         self._wake()
 
-    def flow(self, ends: Ends) -> Flow:
+    def flow(self, ports: Ports) -> Flow:
         """The flow of these ports; a new one when there is none."""
-        if ends not in self.flows:
-            self.flows[ends] = Flow(ends)
-        return self.flows[ends]
+        if ports not in self.flows:
+            self.flows[ports] = Flow(ports)
+        return self.flows[ports]
 
     def begins(self, sent: Sent) -> bool:
         """Whether a packet of the host's begins a flow: a SYN of ends that are new, or a first datagram."""
@@ -201,6 +201,6 @@ class Wire:
         """The last segment of the host's at the wire's number `seq` with so many octets, as it was sent."""
         for sent in reversed(self.history):
             body = sent.datagram.body
-            if sent.ends == flow.ends and isinstance(body, Tcp) and body.seq == seq and len(body.payload) == length:
+            if sent.ports == flow.ports and isinstance(body, Tcp) and body.seq == seq and len(body.payload) == length:
                 return sent.datagram.raw
         return None
