@@ -22,7 +22,7 @@ from stack.dhcp import states as dhcp_states
 from stack.sockets import options as socket_options
 from stack.tcp.states import diagram
 from tools import cli, options
-from tools.trace import Teller
+from tools.trace import TracePrinter
 
 TOP = Path(__file__).resolve().parent.parent
 README = (TOP / "README.md").read_text()
@@ -109,7 +109,7 @@ def test_the_tour_shows_lines_that_the_trace_prints() -> None:
     async def main() -> None:
         wire = stack.Ethernet()
         async with (
-            stack.open_host(wire.attach(), address="10.9.0.2/24", trace=Teller(printed.append)) as host,
+            stack.open_host(wire.attach(), address="10.9.0.2/24", trace=TracePrinter(printed.append)) as host,
             stack.open_host(stack.Impaired(wire.attach(), delay_s=0.01), address="10.9.0.1/24") as client,
             trio.open_nursery() as nursery,
         ):

@@ -34,7 +34,7 @@ class BadWire:
     seed: int
     text: str
 
-    def around(self, tap: stack.Tap) -> stack.Impaired:
+    def wrap(self, tap: stack.Tap) -> stack.Impaired:
         """The link for the host. The TAP then offloads nothing: single segments are lost, not super-frames."""
         return stack.Impaired(tap, outgoing=self.impairment, incoming=self.impairment, seed=self.seed)
 
@@ -106,7 +106,7 @@ READERS: dict[str, Callable[[str, str], float]] = {
 KEYS = tuple(READERS)
 
 
-def told(link: stack.Impaired) -> str:
+def summary(link: stack.Impaired) -> str:
     """What the wire has done: a line for the end."""
     return f"impaired: {direction('to the kernel', link.outgoing)}; {direction('from it', link.incoming)}"
 

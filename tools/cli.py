@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from . import dhcp, enter, lab, namespace, options, ping, up
 from .drill import program as drill
-from .voice import Failed, complain, last_words
+from .output import Failed, flush_all, log
 
 DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
@@ -73,8 +73,8 @@ def reported(program: str, main: Callable[[], int]) -> int:
             raise
     finally:
         if failure is not None:
-            complain(f"tapstack {program}: {failure}")
-        last_words()
+            log(f"tapstack {program}: {failure}")
+        flush_all()
     return failure.status
 
 

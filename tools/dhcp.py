@@ -13,10 +13,10 @@ import trio
 import stack
 
 from . import namespace
-from .exchange import Narrator, Silence, duration
+from .exchange import DhcpNarrator, SilenceNotice, duration
 from .options import Options, host_address, seconds
+from .output import Failed, log, say
 from .up import ENDING, local_time, on_tap
-from .voice import Failed, complain, say
 
 TIMEOUT_S = 60.0
 DEFAULT = "0.0.0.0/0"
@@ -98,7 +98,7 @@ async def get(options: Options, plan: Plan) -> None:
         f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: they are asked again,"
         f" for {plan.timeout_s:g} s in all"
     )
-    watcher = Narrator(complain, trio.current_time) if plan.verbose else Silence(complain, waiting)
+    watcher = DhcpNarrator(log, trio.current_time) if plan.verbose else SilenceNotice(log, waiting)
     async with on_tap(options, dhcp, watcher) as (host, tap):
         lease = host.lease
         if lease is None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from . import namespace
 from .lab import environment, shell
 from .options import whole_number
-from .voice import Failed
+from .output import Failed
 
 LARGEST_PID = 1 << 22  # proc(5), pid_max
 

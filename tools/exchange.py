@@ -26,7 +26,7 @@ ENDS = {
 }
 
 
-class Narrator:
+class DhcpNarrator:
     """A trace that prints the DHCP events in words, with the seconds since the first."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
@@ -52,7 +52,7 @@ class Narrator:
             self._say(f"{'':8} {line}")
 
 
-class Silence:
+class SilenceNotice:
     """A trace that prints `text` once, when no server has answered and a request is repeated."""
 
     def __init__(self, say: Callable[[str], None], text: str) -> None:

@@ -25,9 +25,9 @@ import h11
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
-from .page import Kept, plain_page, status_page
-from .patience import give_up
-from .places import Place, Places
+from .page import CachedPage, plain_page, status_page
+from .slots import Slot, Slots
+from .slow_sends import reset
 
 if TYPE_CHECKING:
     from stack import Host
@@ -46,7 +46,7 @@ MOST_LISTINGS = 4  # cached for later requests
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
 SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is gone
-GOODBYE_S = 2.0  # for the client to hang up, too
+PEER_CLOSE_S = 2.0  # for the client to hang up, too
 
 Headers = list[tuple[str, str]]
 CLOSE = ("Connection", "close")
@@ -73,10 +73,10 @@ class Content:
     length: int
     file: BinaryIO
     modified: float | None = None
-    waits: Callable[[], None] = lambda: None
+    on_wait: Callable[[], None] = lambda: None
 
 
-Find = Callable[[str, Place], Awaitable[Content]]
+Find = Callable[[str, Slot], Awaitable[Content]]
 """What the client that has this place gets for a path. Raises Refused, OSError."""
 
 
@@ -85,30 +85,30 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
 
     `status`: that page shows neighbours, routes, connections and counters, to every client.
     """
-    kept = Kept(partial(status_page if status else plain_page, host))
-    places = Places(MOST_CONNECTIONS, CONNECTIONS_SHARE)
-    files = Places(MOST_FILES, FILES_SHARE)
+    cached = CachedPage(partial(status_page if status else plain_page, host))
+    slots = Slots(MOST_CONNECTIONS, CONNECTIONS_SHARE)
+    files = Slots(MOST_FILES, FILES_SHARE)
     listings = Listings()
     turned_away = 0
 
-    async def find(path: str, place: Place) -> Content:
+    async def find(path: str, slot: Slot) -> Content:
         if root is not None:
-            return await find_file(root, path, listings, files, place)
+            return await find_file(root, path, listings, files, slot)
         if path == "/":
-            return whole("text/html; charset=utf-8", await kept.get())
+            return whole("text/html; charset=utf-8", await cached.get())
         raise Refused(HTTPStatus.NOT_FOUND, "there is only the page /")
 
     async def serve(stream: Stream) -> None:
         nonlocal turned_away
-        place = places.take(peer(stream))
-        if place is not None:
+        slot = slots.take(peer(stream))
+        if slot is not None:
             try:
-                with place.scope:
-                    await serve_connection(stream, find, places, place)
+                with slot.scope:
+                    await serve_connection(stream, find, slots, slot)
             finally:
-                places.give_back(place)
-            if place.scope.cancelled_caught:
-                give_up(stream)  # what it has not read is not kept for it any longer
+                slots.give_back(slot)
+            if slot.scope.cancelled_caught:
+                reset(stream)  # what it has not read is not kept for it any longer
         elif turned_away < MOST_TURNED_AWAY:
             turned_away += 1
             try:
@@ -130,7 +130,7 @@ def peer(stream: Stream) -> str:
 # --- one connection ---------------------------------------------------------------------------------------------------
 
 
-async def serve_connection(stream: Stream, find: Find, places: Places, place: Place) -> None:
+async def serve_connection(stream: Stream, find: Find, slots: Slots, slot: Slot) -> None:
     """Answer requests one after another until one side has had enough. TooSlowError: the client does not read.
 
     While it waits for its client, another connection may take its place.
@@ -138,21 +138,21 @@ async def serve_connection(stream: Stream, find: Find, places: Places, place: Pl
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
 
     async def finding(path: str) -> Content:
-        places.works(place)
+        slots.mark_working(slot)
         try:
-            return await find(path, place)
+            return await find(path, slot)
         finally:
-            places.waits(place)
+            slots.mark_waiting(slot)
 
     try:
         while True:
             request = None
-            places.waits(place)
+            slots.mark_waiting(slot)
             with trio.move_on_after(IDLE_S):
                 request = await next_event(connection, stream)
             if not isinstance(request, h11.Request):
                 return
-            await respond(connection, stream, request, finding, lambda: places.waits(place))
+            await respond(connection, stream, request, finding, lambda: slots.mark_waiting(slot))
             if connection.our_state is not h11.DONE or not await skip_body(connection, stream):
                 break
             connection.start_next_cycle()
@@ -160,14 +160,14 @@ async def serve_connection(stream: Stream, find: Find, places: Places, place: Pl
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             refusal = Refused(HTTPStatus(error.error_status_hint), str(error))
             await send_refusal(connection, stream, refusal, head=False)
-    await hang_up(stream)
+    await lingering_close(stream)
 
 
 async def turn_away(stream: Stream) -> None:
     """Say 503 to a client that finds no place, whatever its request."""
     refusal = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", [CLOSE, ("Retry-After", "5")])
     await send_refusal(h11.Connection(h11.SERVER), stream, refusal, head=False)
-    await hang_up(stream)
+    await lingering_close(stream)
 
 
 async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
@@ -184,13 +184,13 @@ async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
     return connection.their_state is h11.DONE
 
 
-async def hang_up(stream: Stream) -> None:
+async def lingering_close(stream: Stream) -> None:
     """End the connection so that the client gets to read all of the answer.
 
     To close with data unread would send RST, which may overtake the answer: RFC 9112 section 9.6.
     """
     await stream.send_eof()
-    with trio.move_on_after(GOODBYE_S):
+    with trio.move_on_after(PEER_CLOSE_S):
         while await stream.receive_some(CHUNK_BYTES):
             pass  # the time is what ends it
 
@@ -215,7 +215,7 @@ async def respond(
     stream: Stream,
     request: h11.Request,
     find: Callable[[str], Awaitable[Content]],
-    waits: Callable[[], None],
+    on_wait: Callable[[], None],
 ) -> None:
     """Send what the request asks for, or why not. Its body has not been read, and need not be.
 
@@ -247,8 +247,8 @@ async def respond(
         await send_head(connection, stream, HTTPStatus.OK, headers)
         left = 0 if head else content.length
         while left:
-            waits()
-            content.waits()
+            on_wait()
+            content.on_wait()
             with trio.fail_after(SEND_S):
                 await stream.wait_send_all_might_not_block()  # a chunk is read when it can go out
             chunk = file.read(min(CHUNK_BYTES, left))
@@ -303,50 +303,50 @@ def whole(kind: str, body: bytes) -> Content:
     return Content(kind, len(body), io.BytesIO(body))
 
 
-class Served(io.FileIO):
+class CountedFile(io.FileIO):
     """A file that has a place, among those that may be open, until it is closed."""
 
-    def __init__(self, descriptor: int, files: Places, place: Place) -> None:
+    def __init__(self, descriptor: int, files: Slots, slot: Slot) -> None:
         super().__init__(descriptor)
         self._files = files
-        self._place = place
+        self._slot = slot
 
     def close(self) -> None:
         """Close it and give its place to another."""
-        self._files.give_back(self._place)
+        self._files.give_back(self._slot)
         super().close()
 
 
-async def find_file(root: Path, path: str, listings: Listings, files: Places, connection: Place) -> Content:
+async def find_file(root: Path, path: str, listings: Listings, files: Slots, connection: Slot) -> Content:
     """The file or folder that `path` names below `root`; nothing outside it, by whatever links.
 
     The file gets a place of its own: when that is taken away, so is the connection's.
     """
-    place = resolve_below(root, path)
-    if place.is_dir():
+    target = resolve_below(root, path)
+    if target.is_dir():
         if not path.endswith("/"):
             here = "/" + path.strip("/") + "/"  # never "//...", which would be another host
             location = urllib.parse.quote(here, errors="surrogateescape")
             raise Refused(HTTPStatus.MOVED_PERMANENTLY, "a folder ends in /", [("Location", location)])
-        index = place / "index.html"
+        index = target / "index.html"
         if not index.is_file() or not index.resolve().is_relative_to(root):
-            return whole("text/html; charset=utf-8", await listings.get(root, place, path))
-        place = index.resolve()
-    opened = files.take(connection.address, connection.scope)
-    if opened is None:
+            return whole("text/html; charset=utf-8", await listings.get(root, target, path))
+        target = index.resolve()
+    file_slot = files.take(connection.address, connection.scope)
+    if file_slot is None:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many files are being read", [("Retry-After", "5")])
     try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except BaseException:
-        files.give_back(opened)
+        files.give_back(file_slot)
         raise
-    file = Served(descriptor, files, opened)
+    file = CountedFile(descriptor, files, file_slot)
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
         raise Refused(HTTPStatus.FORBIDDEN, "it is no file")
-    kind = mimetypes.guess_type(place.name)[0] or "application/octet-stream"
-    return Content(kind, status.st_size, file, status.st_mtime, partial(files.waits, opened))
+    kind = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
+    return Content(kind, status.st_size, file, status.st_mtime, partial(files.mark_waiting, file_slot))
 
 
 def resolve_below(root: Path, path: str) -> Path:
@@ -355,12 +355,12 @@ def resolve_below(root: Path, path: str) -> Path:
     if ".." in parts:
         raise Refused(HTTPStatus.BAD_REQUEST, "a path may not climb")
     try:
-        place = root.joinpath(*[part for part in parts if part]).resolve(strict=True)
+        found = root.joinpath(*[part for part in parts if part]).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no such file") from None
-    if not place.is_relative_to(root) or (path.endswith("/") and not place.is_dir()):
+    if not found.is_relative_to(root) or (path.endswith("/") and not found.is_dir()):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no such file")
-    return place
+    return found
 
 
 class Listings:
@@ -368,16 +368,18 @@ class Listings:
 
     def __init__(self) -> None:
         self._turn = trio.Lock()
-        self._kept: OrderedDict[tuple[Path, str], Kept] = OrderedDict()
+        self._cached: OrderedDict[tuple[Path, str], CachedPage] = OrderedDict()
 
     async def get(self, root: Path, folder: Path, path: str) -> bytes:
         """The page that lists `folder`, which was asked for as `path`. OSError when it cannot be read."""
         async with self._turn:
-            kept = self._kept.pop((folder, path), None) or Kept(partial(listing, root, folder, path), fresh_s=0.0)
-            self._kept[folder, path] = kept
-            if len(self._kept) > MOST_LISTINGS:
-                self._kept.popitem(last=False)
-            return await kept.get()
+            cached = self._cached.pop((folder, path), None)
+            if cached is None:
+                cached = CachedPage(partial(listing, root, folder, path), fresh_s=0.0)
+            self._cached[folder, path] = cached
+            if len(self._cached) > MOST_LISTINGS:
+                self._cached.popitem(last=False)
+            return await cached.get()
 
 
 async def listing(root: Path, folder: Path, path: str) -> bytes:
@@ -416,7 +418,7 @@ def is_folder_below(root: Path, entry: os.DirEntry[str]) -> bool:
     try:
         if not entry.is_symlink():
             return entry.is_dir()
-        place = Path(entry.path).resolve(strict=True)
-        return place.is_relative_to(root) and place.is_dir()
+        target = Path(entry.path).resolve(strict=True)
+        return target.is_relative_to(root) and target.is_dir()
     except (OSError, RuntimeError):
         return False

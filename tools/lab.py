@@ -23,8 +23,8 @@ import trio
 
 from . import namespace
 from .options import Options
+from .output import Failed, Output, say
 from .up import serving
-from .voice import Failed, Voice, say
 
 KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -36,7 +36,7 @@ def main(options: Options, command: Sequence[str]) -> int:
     """Run the host and the command; the command's exit status, 128 more than the signal that ended it."""
     namespace.enter()
     terminal = sys.stderr
-    tell = Voice(lambda: terminal, "standard error")
+    tell = Output(lambda: terminal, "standard error")
     with Log(os.path.join(tempfile.gettempdir(), f"tapstack-lab-{secrets.token_hex(4)}.log")) as log:
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
@@ -84,7 +84,7 @@ class Log(io.TextIOBase):
             self._file.close()
 
 
-async def run(options: Options, command: list[str], tell: Voice, log: str) -> int:
+async def run(options: Options, command: list[str], tell: Output, log: str) -> int:
     """Start the host, then the command; end the host behind the command."""
     # Python handlers, not SIG_IGN, which the command would inherit.
     with trio.open_signal_receiver(*KEYBOARD), trio.open_signal_receiver(*ENDING) as signals:

@@ -31,7 +31,7 @@ LARGEST_SHARE = 0.05  # of the time may go into making it: a host with more to s
 MOST_ROWS = 200  # of a table
 
 
-class Kept:
+class CachedPage:
     """A page for many clients, made at most once in `fresh_s` seconds; while one task makes it, the others wait."""
 
     def __init__(self, make: Callable[[], Awaitable[bytes]], fresh_s: float = FRESH_S) -> None:

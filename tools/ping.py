@@ -14,8 +14,8 @@ import stack
 
 from . import namespace
 from .options import Options, host_address, seconds, whole_number
+from .output import say
 from .up import ENDING, address, on_tap
-from .voice import say
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
 ANSWER_S = 10.0  # how long an answer is waited for

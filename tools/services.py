@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
-from .patience import Patience, give_up
-from .voice import report
+from .output import report
+from .slow_sends import SlowSendReaper, reset
 
 if TYPE_CHECKING:
     from stack import Host
@@ -29,13 +29,13 @@ LEAST_READ_BYTES = 4096  # when the handlers hold many octets
 MOST_CLIENTS = 20_480  # of a service at a time; one more is reset
 DATAGRAM_BYTES = 65535
 # An ICMP error about an earlier answer, or no way to this asker: the next one may have better luck.
-ONE_ASKERS_TROUBLE = frozenset(
+ERRORS_OF_ONE_CLIENT = frozenset(
     (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
 )
 ADDRESS_GONE = (errno.EADDRNOTAVAIL, errno.ENETDOWN)  # a lease that ended, say: nothing is left to answer from
 # A client that vanished is found out after 60 + 8 * 15 s of silence.
 KEEPALIVE = {trio.socket.TCP_KEEPIDLE: 60, trio.socket.TCP_KEEPINTVL: 15, trio.socket.TCP_KEEPCNT: 8}
-GOODBYE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
+PEER_CLOSE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
 QUOTE = b"Be liberal in what you accept, and conservative in what you send. (RFC 1122 section 1.2.2)\r\n"
 EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to 1970
 
@@ -43,7 +43,7 @@ EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to
 # --- TCP --------------------------------------------------------------------------------------------------------------
 
 
-class InHand:
+class UnsentBytes:
     """The octets that handlers have read and not sent yet. The memory budget of the host does not count them.
 
     The more there are, the less a handler may read next, so that clients that read nothing cost a bounded amount.
@@ -58,18 +58,18 @@ class InHand:
         return max(min((self._most - self.total) // 8, RECEIVE_BYTES), LEAST_READ_BYTES)
 
 
-IN_HAND = InHand(8 << 20)
+UNSENT = UnsentBytes(8 << 20)
 
 
 async def echo(stream: Stream) -> None:
     """Send back whatever comes, until the other end has no more."""
-    while data := await stream.receive_some(IN_HAND.may_read()):
+    while data := await stream.receive_some(UNSENT.may_read()):
         count = len(data)
-        IN_HAND.total += count
+        UNSENT.total += count
         try:
             await stream.send_all(data)
         finally:
-            IN_HAND.total -= count
+            UNSENT.total -= count
         del data  # a quiet client costs no buffer
 
 
@@ -93,7 +93,7 @@ def once(answer: Answer) -> Handler:
     async def handler(stream: Stream) -> None:
         await stream.send_all(answer(b"") or b"")
         await stream.send_eof()
-        with trio.move_on_after(GOODBYE_S):
+        with trio.move_on_after(PEER_CLOSE_S):
             await discard(stream)
 
     return handler
@@ -148,7 +148,7 @@ class Budget:
         return True
 
 
-class Askers:
+class ClientBudgets:
     """A budget for each client, `per_client` answers a second, within the budget `overall` for all of them.
 
     The table of clients is bounded: the entry that was used longest ago makes room. A client that `overall` refuses
@@ -170,7 +170,7 @@ class Askers:
             return False
         self._budgets[client] = budget
         self._budgets.move_to_end(client)
-        if len(self._budgets) > MOST_ASKERS:
+        if len(self._budgets) > MOST_CLIENT_BUDGETS:
             self._budgets.popitem(last=False)
         return True
 
@@ -186,7 +186,7 @@ SMALL_BUDGET = 1_000.0
 # Answers a second to one address, of services that send more than they got, or to one address and port, of services on
 # an unusual port; and the size of the table of these.
 CLIENT_BUDGET = 20.0
-MOST_ASKERS = 1024
+MOST_CLIENT_BUDGETS = 1024
 PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients
 UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
     "echo": (lambda data: data, ECHO_BUDGET),
@@ -196,7 +196,7 @@ UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
     "chargen": (chargen_answer, SMALL_BUDGET),
     "time": (time_bytes, SMALL_BUDGET),
 }
-LARGER_THAN_ASKED = frozenset(("daytime", "qotd", "chargen", "time"))
+AMPLIFYING = frozenset(("daytime", "qotd", "chargen", "time"))
 TCP_HANDLERS: dict[str, Handler] = {
     "echo": echo,
     "discard": discard,
@@ -239,7 +239,7 @@ async def answer_datagrams(
       every datagram from a port from 1024 on: it cannot be told from a client that asks fast.
     """
     budget = Budget(per_second)
-    askers = Askers(CLIENT_BUDGET, budget) if larger or local[1] >= PRIVILEGED_PORTS else None
+    budgets = ClientBudgets(CLIENT_BUDGET, budget) if larger or local[1] >= PRIVILEGED_PORTS else None
     with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
         await sock.bind(local)
         task_status.started()
@@ -251,10 +251,10 @@ async def answer_datagrams(
                     continue
                 now = trio.current_time()
                 client = address[0] if larger else address
-                if budget.take(now) if askers is None else askers.take(client, now):
+                if budget.take(now) if budgets is None else budgets.take(client, now):
                     await sock.sendto(reply, address)
             except OSError as error:
-                if error.errno not in ONE_ASKERS_TROUBLE:
+                if error.errno not in ERRORS_OF_ONE_CLIENT:
                     raise
 
 
@@ -272,7 +272,7 @@ def guarded(name: str, handler: Handler) -> Handler:
     async def wrapper(stream: Stream) -> None:
         nonlocal clients
         if clients >= MOST_CLIENTS:
-            give_up(stream)
+            reset(stream)
             return
         clients += 1
         try:
@@ -280,7 +280,7 @@ def guarded(name: str, handler: Handler) -> Handler:
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         except* trio.TooSlowError:
-            give_up(stream)
+            reset(stream)
         except* Exception:
             report(f"{name} failed:\n{traceback.format_exc()}")
         finally:
@@ -304,11 +304,11 @@ async def serve_tcp(host: Host, handler: Handler, port: int, nursery: trio.Nurse
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
     """Start the services named in `ports`; returns when all of them listen."""
-    patience = Patience()
-    nursery.start_soon(patience.run)
+    reaper = SlowSendReaper()
+    nursery.start_soon(reaper.run)
     for name, port in ports.items():
         if name in TCP_HANDLERS:
-            await serve_tcp(host, guarded(name, patience.with_clients(TCP_HANDLERS[name])), port, nursery)
+            await serve_tcp(host, guarded(name, reaper.with_clients(TCP_HANDLERS[name])), port, nursery)
     await nursery.start(answer_everywhere, host, ports)
 
 
@@ -343,7 +343,7 @@ async def answer_on(
                 for name in [name for name in ports if name in UDP_ANSWERS]:
                     answer, per_second = UDP_ANSWERS[name]
                     local = (address, ports[name])
-                    larger = name in LARGER_THAN_ASKED
+                    larger = name in AMPLIFYING
                     await nursery.start(answer_datagrams, host, local, answer, per_second, refused, larger)
                 all_bound = True
                 task_status.started(scope)

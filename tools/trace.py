@@ -9,7 +9,7 @@ import stack
 ARROWS = {"in": "<", "out": ">"}
 
 
-class Teller:
+class TracePrinter:
     """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds.
 
     The time is the `clock`'s at the moment of telling; without one it is what the host goes by, which is the same for

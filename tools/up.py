@@ -15,10 +15,10 @@ import trio
 import stack
 
 from . import bad_wire, kernel, rights, services
-from .exchange import Narrator, Silence
+from .exchange import DhcpNarrator, SilenceNotice
 from .options import Options
-from .trace import Teller
-from .voice import Failed, complain, report, say
+from .output import Failed, log, report, say
+from .trace import TracePrinter
 
 WAITING_S = 5.0  # between two lines that say that there is no address yet
 NODE = "/dev/net/tun"
@@ -50,9 +50,9 @@ async def serving(
     """
     dhcp = stack.Dhcp(wait="nothing", lease_file=options.lease_file) if options.address is None else None
     async with on_tap(options, dhcp) as (host, tap), trio.open_nursery() as nursery:
-        nursery.start_soon(ending_with_link, host)
-        nursery.start_soon(yielding, host)
-        nursery.start_soon(telling_claims, host)
+        nursery.start_soon(fail_on_link_lost, host)
+        nursery.start_soon(fail_on_address_lost, host)
+        nursery.start_soon(print_conflicts, host)
         await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
         if "http" in options.services:
             await start_http(host, options, nursery)
@@ -60,7 +60,7 @@ async def serving(
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
             async with trio.open_nursery() as waiting:
-                waiting.start_soon(telling_wait, tap.name)
+                waiting.start_soon(print_waiting, tap.name)
                 await first_address(host)
                 waiting.cancel_scope.cancel()
         mac = tap.mac.hex(":") if tap.mac else "no MAC"
@@ -70,8 +70,8 @@ async def serving(
         ready(f"ready: {own} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}{note}")
         task_status.started()
         if dhcp is not None:
-            nursery.start_soon(telling_leases, host)
-            nursery.start_soon(telling_addresses, host)
+            nursery.start_soon(print_leases, host)
+            nursery.start_soon(print_addresses, host)
 
 
 def address(host: stack.Host) -> str:
@@ -85,7 +85,7 @@ def without_server(address: str) -> str:
     return "; link-local (RFC 3927): no DHCP server has given an address" if address.startswith("169.254.") else ""
 
 
-async def telling_wait(tap: str) -> None:
+async def print_waiting(tap: str) -> None:
     """Say every few seconds that there is no address yet, and since when."""
     since, began = trio.current_time(), time.strftime("%H:%M:%S")
     while True:
@@ -101,7 +101,7 @@ async def first_address(host: stack.Host) -> None:
         interfaces = await host.wait_interfaces_change(interfaces)
 
 
-async def telling_leases(host: stack.Host) -> None:
+async def print_leases(host: stack.Host) -> None:
     """Say what becomes of the lease."""
     lease = host.lease
     while True:
@@ -113,7 +113,7 @@ async def telling_leases(host: stack.Host) -> None:
             say("lease: it has ended, and others are asked for")
 
 
-async def telling_addresses(host: stack.Host) -> None:
+async def print_addresses(host: stack.Host) -> None:
     """Say which address there is when it is another one."""
     told = address(host)
     interfaces = host.interfaces()
@@ -129,18 +129,18 @@ def local_time(at: float | None, epoch_s: float) -> str:
     return "never" if at is None else time.ctime(at + epoch_s)
 
 
-async def ending_with_link(host: stack.Host) -> None:
+async def fail_on_link_lost(host: stack.Host) -> None:
     """Wait until the TAP is gone. Raises Failed."""
     raise Failed(f"{await host.wait_link_lost()} is gone: it was deleted")
 
 
-async def yielding(host: stack.Host) -> None:
+async def fail_on_address_lost(host: stack.Host) -> None:
     """Wait until another host takes the address, which ends this one. Raises Failed."""
     lost = await host.wait_address_lost()
     raise Failed(f"{lost.address} is another host's, too: {lost.mac} on {lost.interface} has it, and this one yields")
 
 
-async def telling_claims(host: stack.Host) -> None:
+async def print_conflicts(host: stack.Host) -> None:
     """Print which station claims the address that is kept (`--acd defend`), at most once in 10 s (RFC 5227)."""
     while True:
         claimed = await host.wait_address_claimed()
@@ -150,7 +150,7 @@ async def telling_claims(host: stack.Host) -> None:
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
     """Start http, or say what it lacks."""
     if find_spec("h11") is None:
-        complain("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'")
+        log("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'")
         return
     from . import httpd
 
@@ -167,7 +167,7 @@ def offload_name(tap: stack.Tap) -> str:
 
 @asynccontextmanager
 async def on_tap(
-    options: Options, dhcp: stack.Dhcp | None = None, watcher: Narrator | Silence | None = None
+    options: Options, dhcp: stack.Dhcp | None = None, watcher: DhcpNarrator | SilenceNotice | None = None
 ) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
     """A host on the TAP, with the kernel's side of it set up. Raises Failed.
 
@@ -176,19 +176,21 @@ async def on_tap(
     check_addresses(options)
     kernels = None if options.host_address is None else str(options.host_address)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
-    wire = None if options.impair is None else options.impair.around(tap)
+    wire = None if options.impair is None else options.impair.wrap(tap)
     capture = None
     if options.pcap is not None:
         epoch_s = time.time() - trio.current_time()
         capture = stack.Capture(wire or tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     link = capture or wire or tap
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = Teller(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
+    trace = (
+        TracePrinter(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
+    )
     running = False
     try:
         async with stack.open_host(report=report, trace=trace) as host:
             # Each thread has its own rights, so there must be no other thread when they are given up.
-            with say.threadless(), complain.threadless():
+            with say.threadless(), log.threadless():
                 host.attach(
                     link,
                     addresses=["dhcp" if options.address is None else str(options.address)],
@@ -196,7 +198,7 @@ async def on_tap(
                     acd=None if options.address is None else options.acd,
                     dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
                 )
-                if isinstance(trace, Teller):
+                if isinstance(trace, TracePrinter):
                     trace.mtu = link.mtu
                 give_up_rights(options)  # nothing has been awaited: no frame was read before
             await host.wait_ready(link)
@@ -213,7 +215,7 @@ async def on_tap(
         if running and capture is not None and capture.error:
             report(capture.error)
         if running and wire is not None:
-            say(bad_wire.told(wire))
+            say(bad_wire.summary(wire))
 
 
 def give_up_rights(options: Options) -> None:

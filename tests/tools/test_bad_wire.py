@@ -84,7 +84,7 @@ def passed(text: str) -> list[bytes]:
     wire = Wire(FRAMES)
     chosen = parse("--impair", text).impair
     assert chosen is not None
-    link = chosen.around(wire)  # type: ignore[arg-type]
+    link = chosen.wrap(wire)  # type: ignore[arg-type]
     link.open(lambda: None)
     got = drain(link)
     for frame in FRAMES:
@@ -99,7 +99,7 @@ def test_a_seed_repeats_it() -> None:
 
 def test_what_the_wire_did_is_told_in_one_line() -> None:
     link = stack.Impaired(stack.Ethernet().attach(), outgoing=stack.Impairment(loss=1))
-    assert bad_wire.told(link) == "impaired: to the kernel 0 frames; from it 0 frames"
+    assert bad_wire.summary(link) == "impaired: to the kernel 0 frames; from it 0 frames"
     link.open(lambda: None)
     link.write([FRAMES[0]], 0.0)
-    assert bad_wire.told(link) == "impaired: to the kernel 1 frame, 1 lost; from it 0 frames"
+    assert bad_wire.summary(link) == "impaired: to the kernel 1 frame, 1 lost; from it 0 frames"

@@ -21,8 +21,8 @@ from stack.link.memory import EthernetPort
 from tests.dhcp.server import Server, addresses
 from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
-from tools import cli, dhcp, services, up, voice
-from tools.exchange import Narrator, duration
+from tools import cli, dhcp, output, services, up
+from tools.exchange import DhcpNarrator, duration
 
 EPOCH_S = 981_015_477.0  # Thu Feb  1 08:17:57 2001, UTC
 OPTIONS: dict[int, bytes | None] = {6: addresses("10.9.0.1", "10.9.0.3"), 15: b"example.org", 26: b"\x05\x78"}
@@ -105,7 +105,7 @@ def without_numbers(lines: list[str]) -> list[str]:
 async def test_the_exchange_is_told_in_words() -> None:
     ethernet = Ethernet()
     said: list[str] = []
-    narrator = Narrator(said.append, trio.current_time)
+    narrator = DhcpNarrator(said.append, trio.current_time)
     wish = Dhcp(request_address="10.9.0.57")
     async with serving(ethernet), client(ethernet.attach(), wish, config=CAREFUL, trace=narrator):
         pass
@@ -139,7 +139,7 @@ async def test_what_goes_wrong_is_told_too() -> None:
     ethernet = Ethernet()
     said: list[str] = []
     server = Server(silent=(1,))
-    narrator = Narrator(said.append, trio.current_time)
+    narrator = DhcpNarrator(said.append, trio.current_time)
     async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL, trace=narrator) as host:
         there.voice.say(bytes(300))
         await trio.sleep(0.1)
@@ -213,8 +213,8 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
             await up.first_address(host)
             assert up.address(host).startswith("169.254.")
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(up.telling_leases, host)
-                nursery.start_soon(up.telling_addresses, host)
+                nursery.start_soon(up.print_leases, host)
+                nursery.start_soon(up.print_addresses, host)
                 server.silent = ()
                 await host.wait_lease_change(None)
                 assert up.address(host) == FIRST
@@ -240,7 +240,7 @@ def test_up_says_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pyt
     @virtual
     async def run() -> None:
         with trio.move_on_after(12):
-            await up.telling_wait("tap0")
+            await up.print_waiting("tap0")
 
     run()
     since = r"waiting: tap0 has had no address since \d\d:\d\d:\d\d, %d s: DHCP servers are asked"
@@ -288,8 +288,8 @@ def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
             server.silent = ()
 
     run()
-    output, errors = capsys.readouterr()
-    assert f"IP: {FIRST}" in output
+    printed, errors = capsys.readouterr()
+    assert f"IP: {FIRST}" in printed
     told = "tapstack dhcp: no DHCP server has answered on tap0 yet: they are asked again, for 60 s in all\n"
     if verbose:
         assert told not in errors
@@ -312,7 +312,7 @@ def unharmed() -> Iterator[None]:
 def test_a_signal_ends_it_and_the_address_is_given_back(
     silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As what is said to a full disk does, too: `voice.Voice`."""
+    """As what is said to a full disk does, too: `output.Output`."""
 
     def die(line: str = "") -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -342,7 +342,7 @@ def test_a_reader_of_the_output_that_has_gone_does_no_harm() -> None:
     for_reading, for_writing = os.pipe()
     os.close(for_reading)
     with open(for_writing, "w", encoding="ascii") as closed:
-        complain = voice.Voice(lambda: closed, "standard error")
-        complain("one")
-        complain("two")
-        assert complain.flush() == 0
+        log = output.Output(lambda: closed, "standard error")
+        log("one")
+        log("two")
+        assert log.flush() == 0

@@ -9,7 +9,7 @@ import trio
 
 from stack import Host
 from tests.sockets.hosts import BOB, Cut, clog, two_hosts, virtual
-from tools import httpd, patience, services
+from tools import httpd, services, slow_sends
 
 PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37}
 
@@ -65,9 +65,9 @@ async def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
         await services.serve(bob, {"chargen": 19}, nursery)
         stream = await alice.open_tcp_stream(BOB, 19)
         got = 0
-        while got < 20 * patience.SEND_BYTES:
-            got += len(await stream.receive_some(patience.SEND_BYTES))
-            await trio.sleep(patience.SEND_S / 4)
+        while got < 20 * slow_sends.SEND_BYTES:
+            got += len(await stream.receive_some(slow_sends.SEND_BYTES))
+            await trio.sleep(slow_sends.SEND_S / 4)
         assert len(served(bob)) == 1
         stream.socket.close()
         nursery.cancel_scope.cancel()

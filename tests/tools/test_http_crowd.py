@@ -15,7 +15,7 @@ from trio.abc import HalfCloseableStream
 
 from tests.requirements import rfc
 from tests.tools.http_exchange import get, host
-from tools import httpd, places
+from tools import httpd, slots
 from tools.services import Handler
 
 
@@ -114,11 +114,11 @@ def test_a_slow_client_gives_its_place_to_one_in_earnest(
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", request_) for n in range(50)]
-            await trio.sleep(places.GRACE_S + 0.1)
+            await trio.sleep(slots.GRACE_S + 0.1)
             for _ in range(12):
                 await crowd.says(nursery, "10.9.1.0", request_)
                 assert await crowd.gets(nursery, "10.9.1.0") == 200
-                await trio.sleep(places.GRACE_S / 2)
+                await trio.sleep(slots.GRACE_S / 2)
             with trio.fail_after(1):
                 while await slow[0].receive_some():
                     pass  # the longest wait: it was hung up on
@@ -173,10 +173,10 @@ def test_a_client_that_does_not_read_gives_its_place_to_one_that_does(
             stuck = [Reader(crowd, nursery, "10.9.0.1", b"/big.bin") for _ in range(4)]
             assert [await each.status() for each in stuck] == [200] * 4
             assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
-            await trio.sleep(places.GRACE_S / 2)
+            await trio.sleep(slots.GRACE_S / 2)
             while len(await reads.stream.receive_some()) < 1000:
                 pass
-            await trio.sleep(places.GRACE_S / 2 + 0.1)
+            await trio.sleep(slots.GRACE_S / 2 + 0.1)
             for _ in range(4):
                 assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 200
             assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
@@ -229,21 +229,21 @@ def test_one_address_has_a_share_of_the_open_files(root: Path, monkeypatch: pyte
     trio.run(main, clock=trio.testing.MockClock())
 
 
-def test_places_are_counted_as_they_are_taken_and_given_back() -> None:
+def test_slots_are_counted_as_they_are_taken_and_given_back() -> None:
     async def main() -> None:
-        table = places.Places(3, 2)
+        table = slots.Slots(3, 2)
         one, two = table.take("a"), table.take("a")
         assert one is not None
         assert two is not None
         assert table.take("a") is None
         with one.scope:
-            table.waits(one)
+            table.mark_waiting(one)
             assert table.take("a") is None
-            await trio.sleep(places.GRACE_S)
-            table.works(one)
+            await trio.sleep(slots.GRACE_S)
+            table.mark_working(one)
             assert table.take("a") is None
-            table.waits(one)
-            await trio.sleep(places.GRACE_S)
+            table.mark_waiting(one)
+            await trio.sleep(slots.GRACE_S)
             new = table.take("a")
             await trio.sleep(100)
         assert new is not None
@@ -272,12 +272,12 @@ def test_a_file_is_read_when_there_is_room_for_it(root: Path, monkeypatch: pytes
     """A client that does not read costs no chunk of the file."""
     sizes: list[int] = []
 
-    class Noted(httpd.Served):
+    class Noted(httpd.CountedFile):
         def read(self, size: int | None = -1, /) -> bytes:
             sizes.append(size or 0)
             return super().read(size) or b""
 
-    monkeypatch.setattr(httpd, "Served", Noted)
+    monkeypatch.setattr(httpd, "CountedFile", Noted)
     stuck(httpd.handler(host(), root), 3, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sizes == []
     assert get(root, "/big.bin")[0] == 200

@@ -139,10 +139,10 @@ def test_a_body_without_end_is_cut_short(root: Path, parts: list[bytes]) -> None
                 except trio.BrokenResourceError:
                     break
                 await trio.sleep(3)
-            with trio.fail_after(httpd.BODY_S + httpd.GOODBYE_S):
+            with trio.fail_after(httpd.BODY_S + httpd.PEER_CLOSE_S):
                 while await theirs.receive_some():
                     pass
-            assert trio.current_time() - began < httpd.BODY_S + httpd.GOODBYE_S + 4
+            assert trio.current_time() - began < httpd.BODY_S + httpd.PEER_CLOSE_S + 4
 
     began = 0.0
 

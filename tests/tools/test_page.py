@@ -103,15 +103,15 @@ def crowded(count: int) -> tuple[Host, list[int]]:
 
 def test_the_page_is_made_once_a_second_for_all_clients() -> None:
     crowd, asked = crowded(3)
-    kept = page.Kept(lambda: page.status_page(crowd))
+    cached = page.CachedPage(lambda: page.status_page(crowd))
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(600):
-                nursery.start_soon(kept.get)
+                nursery.start_soon(cached.get)
         assert len(asked) == 1
         await trio.sleep(page.FRESH_S + 5)
-        await kept.get()
+        await cached.get()
         assert len(asked) == 2
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

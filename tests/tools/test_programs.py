@@ -15,9 +15,9 @@ import trio
 import stack
 from stack.host.records import ConnectionRecord
 from stack.link.device import Offload
-from tools import cli, kernel, page, ping, up, voice
-from tools.trace import Teller
-from tools.voice import Failed
+from tools import cli, kernel, output, page, ping, up
+from tools.output import Failed
+from tools.trace import TracePrinter
 
 
 def test_ping_sums_up_like_ping() -> None:
@@ -53,10 +53,10 @@ def test_ping_goes_on_when_no_answer_comes(error: OSError) -> None:
 
 def test_a_trace_tells_frames_and_events_with_their_time() -> None:
     said: list[str] = []
-    teller = Teller(said.append)
+    trace = TracePrinter(said.append)
     arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
-    teller.frame(100.0, "tap0", "in", arp)
-    teller.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto_s": 0.123456789})
+    trace.frame(100.0, "tap0", "in", arp)
+    trace.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto_s": 0.123456789})
     assert said == [
         "    0.000000 < " + stack.show(arp)[0],
         *("               " + line for line in stack.show(arp)[1:]),
@@ -67,7 +67,9 @@ def test_a_trace_tells_frames_and_events_with_their_time() -> None:
 
 def test_a_trace_gives_times_a_unit() -> None:
     said: list[str] = []
-    Teller(said.append).event(0.0, "rtt", "a - b", {"srtt_s": 0.00125, "rto_s": 1.2, "lease_s": "for ever", "count": 3})
+    TracePrinter(said.append).event(
+        0.0, "rtt", "a - b", {"srtt_s": 0.00125, "rto_s": 1.2, "lease_s": "for ever", "count": 3}
+    )
     assert said == ["    0.000000 * a - b: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
 
 
@@ -75,9 +77,9 @@ def test_a_trace_with_a_clock_tells_the_time_of_each_line() -> None:
     """One batch has one `now`; the lines about it do not."""
     said: list[str] = []
     times = iter([100.5, 100.501])
-    teller = Teller(said.append, clock=lambda: next(times))
+    trace = TracePrinter(said.append, clock=lambda: next(times))
     for _ in range(2):
-        teller.event(100.0, "state", "10.9.0.2:7 - 10.9.0.1:9", {})
+        trace.event(100.0, "state", "10.9.0.2:7 - 10.9.0.1:9", {})
     assert [line.split()[0] for line in said] == ["0.000000", "0.001000"]
 
 
@@ -187,7 +189,7 @@ def test_what_cannot_be_said_ends_the_program(target: str, told: str | None, mon
     else:
         writer = os.open(target, os.O_WRONLY)
     got: list[int] = []
-    say = voice.Voice(lambda: sys.stdout, "standard output", vital=True)
+    say = output.Output(lambda: sys.stdout, "standard output", vital=True)
     old = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
     try:
         with open(writer, "w") as out:

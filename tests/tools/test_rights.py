@@ -24,7 +24,7 @@ from stack.link.memory import EthernetPort
 from stack.wire.ethernet import ethernet_ii
 from tests.requirements import rfc
 from tests.tools.test_options import parse
-from tools import cli, options, rights, up, voice
+from tools import cli, options, output, rights, up
 
 TOP = Path(__file__).resolve().parents[2]
 DAEMON = pwd.getpwnam("daemon")
@@ -201,7 +201,7 @@ def test_no_frame_is_read_before_the_rights_are_given_up(
                 other.write([ethernet_ii(b"\xff" * 6, b"\2\0\0\0\0\1", 0x0806) + bytes(46)], 0.0)
                 await trio.sleep(1)
 
-    with contextlib.suppress(voice.Failed):  # there is no server
+    with contextlib.suppress(output.Failed):  # there is no server
         trio.run(main, clock=MockClock(autojump_threshold=0))
     assert events[:2] == ["open", "given up: True True"]
     assert dhcp or events[2:] == ["frame"]
@@ -213,5 +213,5 @@ def test_what_the_user_may_not_read_is_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(rights, "give_up", lambda _: rights.User("daemon", 1, 1))
     up.give_up_rights(options)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(voice.Failed, match=f"^--http-root: {tmp_path} may not be read by daemon"):
+    with pytest.raises(output.Failed, match=f"^--http-root: {tmp_path} may not be read by daemon"):
         up.give_up_rights(options)

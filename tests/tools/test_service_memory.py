@@ -13,17 +13,17 @@ from tools import services
 
 @rfc("budget-10")
 def test_the_more_the_echo_service_has_in_hand_the_less_it_reads() -> None:
-    in_hand = services.InHand(8 << 20)
-    assert in_hand.may_read() == services.RECEIVE_BYTES
-    in_hand.total = 7 << 20
-    assert in_hand.may_read() == (1 << 20) // 8
-    in_hand.total = 9 << 20
-    assert in_hand.may_read() == services.LEAST_READ_BYTES
+    unsent = services.UnsentBytes(8 << 20)
+    assert unsent.may_read() == services.RECEIVE_BYTES
+    unsent.total = 7 << 20
+    assert unsent.may_read() == (1 << 20) // 8
+    unsent.total = 9 << 20
+    assert unsent.may_read() == services.LEAST_READ_BYTES
 
 
 async def echo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_hand = services.InHand(1 << 20)
-    monkeypatch.setattr(services, "IN_HAND", in_hand)
+    unsent = services.UnsentBytes(1 << 20)
+    monkeypatch.setattr(services, "UNSENT", unsent)
     ours, theirs = memory_stream_pair()
     stuck = trio.Event()
 
@@ -36,9 +36,9 @@ async def echo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         nursery.start_soon(services.echo, theirs)
         await ours.send_all(bytes(50_000))
         await stuck.wait()
-        assert in_hand.total == 50_000
+        assert unsent.total == 50_000
         nursery.cancel_scope.cancel()
-    assert in_hand.total == 0
+    assert unsent.total == 0
 
 
 @rfc("budget-10")
@@ -50,7 +50,7 @@ def test_what_the_echo_service_cannot_send_counts_until_its_client_has_gone(monk
 def test_one_client_too_many_is_reset_and_the_next_one_served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_CLIENTS", 2)
     reset: list[object] = []
-    monkeypatch.setattr(services, "give_up", reset.append)
+    monkeypatch.setattr(services, "reset", reset.append)
 
     async def run() -> None:
         handler = services.guarded("echo", services.echo)

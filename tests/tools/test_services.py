@@ -87,7 +87,7 @@ def test_one_message_and_the_end(name: str) -> None:
 def test_a_client_that_never_hangs_up_does_not_keep_the_handler() -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await read_all(stream)
-        await trio.sleep(services.GOODBYE_S + 1)
+        await trio.sleep(services.PEER_CLOSE_S + 1)
         with pytest.raises(trio.BrokenResourceError):
             await stream.send_all(b"still there?")
 
@@ -184,7 +184,7 @@ def answered(
 
     async def main() -> None:
         with trio.move_on_after(5):
-            larger = name in services.LARGER_THAN_ASKED
+            larger = name in services.AMPLIFYING
             fake = cast(Host, FakeHost(sock))
             await services.answer_datagrams(fake, local, answer, per_second or budget, ports, larger)
 
@@ -226,12 +226,12 @@ def test_on_an_unusual_port_each_asker_is_rationed() -> None:
 
 
 def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MOST_ASKERS", 2)
-    askers = services.Askers(1, services.Budget(1000))
+    monkeypatch.setattr(services, "MOST_CLIENT_BUDGETS", 2)
+    budgets = services.ClientBudgets(1, services.Budget(1000))
     one, two, three = (("10.9.0.1", 40_000 + n) for n in range(3))
-    assert [askers.take(asker, 5.0) for asker in (one, one, two, one, two)] == [True, False, True, False, False]
-    assert askers.take(three, 5.0)  # and `one`, who asked longest ago, is forgotten
-    assert [askers.take(asker, 5.0) for asker in (two, one)] == [False, True]
+    assert [budgets.take(client, 5.0) for client in (one, one, two, one, two)] == [True, False, True, False, False]
+    assert budgets.take(three, 5.0)  # and `one`, who asked longest ago, is forgotten
+    assert [budgets.take(client, 5.0) for client in (two, one)] == [False, True]
 
 
 @rfc("service-1")
@@ -239,10 +239,10 @@ def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("port", [7, 5007])
 def test_what_answers_with_more_than_it_got_has_a_budget_for_each_address(name: str, port: int) -> None:
     """A thousand questions in a victim's name, from a thousand of its ports; and one of another client."""
-    assert services.UDP_ANSWERS[name][0](b"") is None or name in {*services.LARGER_THAN_ASKED, "echo"}
+    assert services.UDP_ANSWERS[name][0](b"") is None or name in {*services.AMPLIFYING, "echo"}
     forged: list[tuple[bytes, Address] | OSError] = [(b"", ("10.9.0.3", 1024 + n)) for n in range(1000)]
     sent = answered(name, FakeSocket(*forged, (b"", ("10.9.0.4", 40_000))), port=port)
-    if name in services.LARGER_THAN_ASKED:
+    if name in services.AMPLIFYING:
         assert [address for _, address in sent].count(("10.9.0.4", 40_000)) == 1
         assert len(sent) == services.CLIENT_BUDGET + 1
     elif name == "echo":
@@ -251,13 +251,13 @@ def test_what_answers_with_more_than_it_got_has_a_budget_for_each_address(name: 
 
 @rfc("service-1")
 def test_forged_names_do_not_renew_the_budget_of_the_host_that_answers_are_reflected_to() -> None:
-    askers = services.Askers(20, services.Budget(1000))
+    budgets = services.ClientBudgets(20, services.Budget(1000))
     reflected = 0
     for turn in range(100):
         now = 5.0 + turn / 100
-        for name in range(2 * services.MOST_ASKERS):
-            askers.take(f"forged {name}", now)
-        reflected += sum(askers.take("victim", now + 0.009) for _ in range(20))
+        for name in range(2 * services.MOST_CLIENT_BUDGETS):
+            budgets.take(f"forged {name}", now)
+        reflected += sum(budgets.take("victim", now + 0.009) for _ in range(20))
     assert reflected <= 3 * services.CLIENT_BUDGET
 
 

@@ -18,16 +18,16 @@ Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
 SEND_BYTES = 262_144  # as much as must be taken within SEND_S
 SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
-LOOK_S = 30.0  # between looks: how much longer it may take
-MOST_LOOKS = round(SEND_S / LOOK_S)  # the first may come just after the send has begun
+CHECK_S = 30.0  # between looks: how much longer it may take
+MOST_CHECKS = round(SEND_S / CHECK_S)  # the first may come just after the send has begun
 
 
 class Client(HalfCloseableStream):
     """A stream to a client whose sends are watched: it is given up when one takes too long."""
 
-    def __init__(self, stream: HalfCloseableStream, patience: Patience) -> None:
+    def __init__(self, stream: HalfCloseableStream, reaper: SlowSendReaper) -> None:
         self._stream = stream
-        self._patience = patience
+        self._reaper = reaper
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it, in pieces of `SEND_BYTES`."""
@@ -36,15 +36,15 @@ class Client(HalfCloseableStream):
                 for start in range(0, len(view), SEND_BYTES):
                     await self.send_all(view[start : start + SEND_BYTES])
             return
-        self._patience.begins(self)
+        self._reaper.send_begins(self)
         try:
             await self._stream.send_all(data)
         finally:
-            self._patience.ends(self)
+            self._reaper.send_ends(self)
 
-    def give_up(self) -> None:
+    def reset(self) -> None:
         """The send in progress ends with trio.ClosedResourceError."""
-        give_up(self._stream)
+        reset(self._stream)
 
     # The rest is the stream's: its own coroutine is what is awaited.
 
@@ -65,21 +65,21 @@ class Client(HalfCloseableStream):
         return self._stream.aclose()
 
 
-class Patience:
+class SlowSendReaper:
     """Watches the sends of all clients of some services. `run` is a task that never ends."""
 
     def __init__(self) -> None:
         self._since: dict[Client, int] = {}  # those in the midst of a send, and after which look that began
-        self._looks = 0
-        self._somebody = trio.Event()
+        self._checks = 0
+        self._any_send = trio.Event()
 
-    def begins(self, client: Client) -> None:
+    def send_begins(self, client: Client) -> None:
         """A send begins."""
-        self._since[client] = self._looks
-        if not self._somebody.is_set():
-            self._somebody.set()
+        self._since[client] = self._checks
+        if not self._any_send.is_set():
+            self._any_send.set()
 
-    def ends(self, client: Client) -> None:
+    def send_ends(self, client: Client) -> None:
         """It is over."""
         del self._since[client]
 
@@ -87,13 +87,13 @@ class Patience:
         """Look at the sends at intervals; sleep while there are none."""
         while True:
             if not self._since:
-                self._somebody = trio.Event()
-            await self._somebody.wait()
-            await trio.sleep(LOOK_S)
-            self._looks += 1
-            too_long_ago = self._looks - MOST_LOOKS
+                self._any_send = trio.Event()
+            await self._any_send.wait()
+            await trio.sleep(CHECK_S)
+            self._checks += 1
+            too_long_ago = self._checks - MOST_CHECKS
             for client in [client for client, since in self._since.items() if since < too_long_ago]:
-                client.give_up()
+                client.reset()
 
     def with_clients(self, handler: Handler) -> Handler:
         """A `handler` whose connection is reset if its client accepts too little.
@@ -104,7 +104,7 @@ class Patience:
         return lambda stream: handler(Client(stream, self))
 
 
-def give_up(stream: HalfCloseableStream) -> None:
+def reset(stream: HalfCloseableStream) -> None:
     """Reset the connection: what was not taken by now never will be."""
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -16,7 +16,7 @@ from typing import TextIO, cast
 import pytest
 
 from tests.requirements import rfc
-from tools import voice
+from tools import output
 
 LINES = [f"{number:06} {'x' * 90}" for number in range(100_000)]  # twice what the buffer holds
 PATIENCE_S = 60.0
@@ -50,7 +50,7 @@ def read_to_end(descriptor: int) -> str:
     return b"".join(parts).decode()
 
 
-def say_all(say: voice.Voice, lines: list[str]) -> None:
+def say_all(say: output.Output, lines: list[str]) -> None:
     for line in lines:
         say(line)
 
@@ -59,9 +59,9 @@ def say_all(say: voice.Voice, lines: list[str]) -> None:
 def test_a_pipe_that_is_not_read_keeps_nothing_waiting_and_what_is_lost_is_counted() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         in_time(lambda: say_all(say, LINES))
-        assert say.held_bytes <= voice.BUFFER_BYTES
+        assert say.held_bytes <= output.BUFFER_BYTES
         got: list[str] = []
         reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
         reader.start()
@@ -78,7 +78,7 @@ def test_a_pipe_that_is_not_read_keeps_nothing_waiting_and_what_is_lost_is_count
 def test_when_the_reader_comes_back_the_gap_is_said_in_its_place() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         in_time(lambda: say_all(say, LINES))
         got: list[str] = []
         reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
@@ -96,10 +96,10 @@ def test_when_the_reader_comes_back_the_gap_is_said_in_its_place() -> None:
 
 @rfc("watch-3")
 def test_the_end_waits_for_a_slow_reader_and_not_for_one_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice, "IDLE_S", 0.05)
+    monkeypatch.setattr(output, "IDLE_S", 0.05)
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         say_all(say, LINES[:5000])
         unread: list[int] = []
         in_time(lambda: unread.append(say.flush()))
@@ -127,7 +127,7 @@ def test_a_reader_that_reads_gets_every_line(kind: str) -> None:
     reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
     reader.start()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         say_all(say, lines)
         in_time(say.flush)
     reader.join()
@@ -136,19 +136,19 @@ def test_a_reader_that_reads_gets_every_line(kind: str) -> None:
 
 def test_a_file_has_each_line_at_once(tmp_path: Path) -> None:
     with open(tmp_path / "out", "w") as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         for count in range(1, 4):
             say("a line")
             assert (tmp_path / "out").read_text() == "a line\n" * count
     text = io.StringIO()
-    voice.Voice(lambda: cast(TextIO, text), "standard output")("to no file at all")
+    output.Output(lambda: cast(TextIO, text), "standard output")("to no file at all")
     assert text.getvalue() == "to no file at all\n"
 
 
 def test_what_has_no_place_in_the_encoding_is_said_nevertheless() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         say("name \udcff")
         assert say.flush() == 0
     assert read_to_end(reading) == "name \\udcff\n"
@@ -159,7 +159,7 @@ def test_a_thread_is_there_only_as_long_as_it_is_needed() -> None:
     before = threading.active_count()
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         for _ in range(3):
             say("hello")
             assert say.flush() == 0
@@ -172,7 +172,7 @@ def test_where_there_must_be_no_thread_lines_are_kept() -> None:
     before = threading.active_count()
     reading, writing = os.pipe()
     with writer(writing) as stream:
-        say = voice.Voice(lambda: stream, "standard output")
+        say = output.Output(lambda: stream, "standard output")
         with say.threadless():
             say("hello")
             assert threading.active_count() == before
@@ -181,23 +181,23 @@ def test_where_there_must_be_no_thread_lines_are_kept() -> None:
 
 
 def test_the_last_words_tell_what_was_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(voice, "IDLE_S", 0.05)
+    monkeypatch.setattr(output, "IDLE_S", 0.05)
     reading, writing = os.pipe()
     with writer(writing) as stream, open(tmp_path / "err", "w") as errors:
-        monkeypatch.setattr(voice, "say", voice.Voice(lambda: stream, "standard output"))
-        monkeypatch.setattr(voice, "complain", voice.Voice(lambda: errors, "standard error"))
-        say_all(voice.say, LINES[:2000])
-        in_time(voice.last_words)
+        monkeypatch.setattr(output, "say", output.Output(lambda: stream, "standard output"))
+        monkeypatch.setattr(output, "log", output.Output(lambda: errors, "standard error"))
+        say_all(output.say, LINES[:2000])
+        in_time(output.flush_all)
         told = (tmp_path / "err").read_text()
         assert re.fullmatch(r"tapstack: the last \d+ lines on standard output were not read\n", told)
         read_to_end_of(reading, 2000)
-        in_time(voice.say.flush)
+        in_time(output.say.flush)
     os.close(reading)
 
 
 @rfc("watch-3")
 def test_a_stream_that_was_closed_at_the_start_is_not_missed() -> None:
-    say = voice.Voice(lambda: None, "standard output", vital=True)
+    say = output.Output(lambda: None, "standard output", vital=True)
     say("nothing")
     say.check()
     assert say.held_lines == 0

@@ -1,8 +1,8 @@
-"""Places for clients: a number in all and a share for each address. Connections that only wait give way to new ones.
+"""Slots for clients: a number in all and a share for each address. Connections that only wait give way to new ones.
 
 A client that sends its requests or their bodies byte by byte ("slow loris"), or does not read the answers, spends
-nothing and would keep all others out. Two rules prevent that. An address has a share of the places. And when no place
-is free, a new connection takes the place of the one that has waited longest for its client, if that is `GRACE_S` or
+nothing and would keep all others out. Two rules prevent that. An address has a share of the slots. And when no slot
+is free, a new connection takes the slot of the one that has waited longest for its client, if that is `GRACE_S` or
 more: an honest client has sent its request by then, or has read a part of the answer. The second rule also helps
 clients that share one address, behind a NAT.
 """
@@ -13,7 +13,7 @@ from collections import OrderedDict
 
 import trio
 
-GRACE_S = 1.0  # a connection that waits for its client keeps its place for so long
+GRACE_S = 1.0  # a connection that waits for its client keeps its slot for so long
 
 
 class Shares:
@@ -49,8 +49,8 @@ class Shares:
             del self._held[address]
 
 
-class Place:
-    """One connection's place, or that of a file that it is sent. `scope` is cancelled when it is taken away."""
+class Slot:
+    """One connection's slot, or that of a file that it is sent. `scope` is cancelled when it is taken away."""
 
     __slots__ = ("address", "held", "scope", "since")
 
@@ -61,19 +61,19 @@ class Place:
         self.since = 0.0
 
 
-class Places:
-    """`most` places, of which the clients of one address hold `share` at most."""
+class Slots:
+    """`most` slots, of which the clients of one address hold `share` at most."""
 
     def __init__(self, most: int, share: int) -> None:
         self._shares = Shares(most, share)
-        self._waiting: OrderedDict[Place, None] = OrderedDict()  # the longest wait first
-        self._waiting_of: dict[str, OrderedDict[Place, None]] = {}
+        self._waiting: OrderedDict[Slot, None] = OrderedDict()  # the longest wait first
+        self._waiting_of: dict[str, OrderedDict[Slot, None]] = {}
 
     def __len__(self) -> int:
         return self._shares.count
 
-    def take(self, address: str, scope: trio.CancelScope | None = None) -> Place | None:
-        """A new place, perhaps that of a connection that waits for its client; None where there is none."""
+    def take(self, address: str, scope: trio.CancelScope | None = None) -> Slot | None:
+        """A new slot, perhaps that of a connection that waits for its client; None where there is none."""
         if not self._shares.has_share(address):
             candidates = self._waiting_of.get(address)
         elif self._shares.is_full():
@@ -85,30 +85,30 @@ class Places:
             if trio.current_time() - longest.since >= GRACE_S:
                 self.give_back(longest)
                 longest.scope.cancel()
-        return Place(address, scope or trio.CancelScope()) if self._shares.take(address) else None
+        return Slot(address, scope or trio.CancelScope()) if self._shares.take(address) else None
 
-    def give_back(self, place: Place) -> None:
-        """The connection has ended, or its place is taken away."""
-        if place.held:
-            self.works(place)
-            place.held = False
-            self._shares.give_back(place.address)
+    def give_back(self, slot: Slot) -> None:
+        """The connection has ended, or its slot is taken away."""
+        if slot.held:
+            self.mark_working(slot)
+            slot.held = False
+            self._shares.give_back(slot.address)
 
-    def waits(self, place: Place) -> None:
+    def mark_waiting(self, slot: Slot) -> None:
         """From now on its client is waited for: for a request, or to read the next part of an answer."""
-        if place.held:
-            place.since = trio.current_time()
-            self._waiting[place] = None
-            self._waiting.move_to_end(place)
-            same = self._waiting_of.setdefault(place.address, OrderedDict())
-            same[place] = None
-            same.move_to_end(place)
+        if slot.held:
+            slot.since = trio.current_time()
+            self._waiting[slot] = None
+            self._waiting.move_to_end(slot)
+            same = self._waiting_of.setdefault(slot.address, OrderedDict())
+            same[slot] = None
+            same.move_to_end(slot)
 
-    def works(self, place: Place) -> None:
+    def mark_working(self, slot: Slot) -> None:
         """Its client is not waited for now: what it has asked for is being made."""
-        if place in self._waiting:
-            del self._waiting[place]
-            same = self._waiting_of[place.address]
-            del same[place]
+        if slot in self._waiting:
+            del self._waiting[slot]
+            same = self._waiting_of[slot.address]
+            del same[slot]
             if not same:
-                del self._waiting_of[place.address]
+                del self._waiting_of[slot.address]

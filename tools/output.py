@@ -34,16 +34,16 @@ class Failed(Exception):
         self.status = status
 
 
-class Voice:
+class Output:
     """Writes lines to the stream that `stream()` returns. It does not raise, so that protocol code may call it.
 
     Without a stream, when the program was started with that descriptor closed (`>&-`), nothing is written.
     When a line cannot be written and the stream is `vital`, SIGTERM asks the program to end.
     """
 
-    def __init__(self, stream: Callable[[], TextIO | None], called: str, *, vital: bool = False) -> None:
+    def __init__(self, stream: Callable[[], TextIO | None], name: str, *, vital: bool = False) -> None:
         self._stream = stream
-        self._called = called
+        self._name = name
         self._vital = vital
         self._failure: OSError | None = None
         self._changed = threading.Condition()
@@ -96,7 +96,7 @@ class Voice:
         self.flush()
         failure, self._failure = self._failure, None
         if failure is not None and not isinstance(failure, BrokenPipeError):
-            raise Failed(f"{self._called} cannot be written: {failure.strerror}")
+            raise Failed(f"{self._name} cannot be written: {failure.strerror}")
 
     @contextmanager
     def threadless(self) -> Iterator[None]:
@@ -130,12 +130,12 @@ class Voice:
     def _start(self) -> None:
         if self._thread is None and self._lines and not self._threadless:
             target = self._write_out
-            self._thread = threading.Thread(target=target, args=(self._descriptor,), name="voice", daemon=True)
+            self._thread = threading.Thread(target=target, args=(self._descriptor,), name="output", daemon=True)
             self._thread.start()
 
     def _gap(self) -> bytes:
         lost, self._lost = self._lost, 0
-        return f"tapstack: {lost} lines are missing here, {self._called} was not read fast enough\n".encode()
+        return f"tapstack: {lost} lines are missing here, {self._name} was not read fast enough\n".encode()
 
     def _append(self, data: bytes) -> None:
         self._lines.append(data)
@@ -184,11 +184,11 @@ class Voice:
             self.held_lines -= len(self._lines)
             self._lines.clear()
             self._lost = 0
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        null = os.open(os.devnull, os.O_WRONLY)
         if stream is not None:
             with suppress(OSError):  # no descriptor: the log could not be made
-                os.dup2(nowhere, stream.fileno())  # for what print still holds
-        os.close(nowhere)
+                os.dup2(null, stream.fileno())  # for what print still holds
+        os.close(null)
         if first and self._vital:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -204,20 +204,20 @@ def slow_descriptor(stream: TextIO) -> int | None:
     return descriptor if slow else None
 
 
-say = Voice(lambda: sys.stdout, "standard output", vital=True)
+say = Output(lambda: sys.stdout, "standard output", vital=True)
 """The program's results; when they cannot be written, it ends."""
-complain = Voice(lambda: sys.stderr, "standard error")
+log = Output(lambda: sys.stderr, "standard error")
 """Messages beside the results: bugs, missing packages, progress."""
 
 
 def report(text: str) -> None:
     """Print a bug in the protocol code, which has cost a packet."""
-    complain(f"tapstack: {text}")
+    log(f"tapstack: {text}")
 
 
-def last_words() -> None:
+def flush_all() -> None:
     """At the end: write what is still buffered, and say how many lines were not read."""
     unread = say.flush()
     if unread:
         report(f"the last {unread} lines on standard output were not read")
-    complain.flush()
+    log.flush()
