@@ -1,4 +1,4 @@
-"""One Internet host in one Python process: Ethernet, ARP, IPv4, ICMP, UDP and TCP under trio sockets.
+"""One Internet host in one Python process: Ethernet, ARP, IPv4, ICMP, UDP, TCP, and trio sockets.
 
 async with stack.open_host(stack.Tap("tap0"), address="10.9.0.2/24") as host:
     print(await host.ping("10.9.0.1"))

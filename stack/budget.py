@@ -1,9 +1,9 @@
 """The memory budget of one host: what its connections and endpoints may hold.
 
-It is Linux's tcp_mem, with a share for each peer. TCP and UDP charge the memory that they hold: a
-fixed amount for each connection and endpoint, and the text that is buffered. Each charge counts for
-the host and for the peer (the remote address) that caused it. Below the pressure mark there is no
-other limit. Above it the host is `tight`:
+It works like Linux's tcp_mem, with a share for each peer. TCP and UDP charge the memory that they
+hold: a fixed amount for each connection and endpoint, and the text that is buffered. Each charge
+counts for the host and for the peer (the remote address) that caused it. Below the pressure mark
+there is no other limit. Above it the host is `tight`:
 
 - A peer may hold at most a fraction of the memory that is left (`share_of_rest`). The less is left,
   the less a peer may hold. So one peer cannot use up everything, and many peers leave something for

@@ -1,7 +1,7 @@
 """Every setting of the user, with its default, its unit and the RFC clause that it comes from.
 
-Times are in seconds, sizes in bytes. `Config()` has the defaults; `dataclasses.replace` makes
-another one.
+Times are in seconds, sizes in bytes. `Config()` has the defaults; `dataclasses.replace` makes a
+changed copy.
 """
 
 from dataclasses import dataclass, field, fields
@@ -22,7 +22,7 @@ class ArpConfig:
     poll_attempts: int = 2  # unicast polls before an old entry is removed (2.3.2.1 (2): N = 2)
     claim_wait_s: float = 0.5  # a claim is believed if the known station does not answer within this time
     positive_advice_s: float = 10.0  # an acknowledgment counts as positive advice for this long
-    settle_s: float = 1.0  # after a new station address, acknowledgments may still be for the former station
+    settle_s: float = 1.0  # acknowledgments may be for the former station for this long after a change
     queue_packets: int = 8  # datagrams that wait for one address (2.3.2.2: at least one, the latest)
     queue_bytes_max: int = 1 << 20  # memory for all datagrams that wait, in bytes
     answer_inverse: bool = False  # answer InARP requests for our address (RFC 2390)
@@ -32,7 +32,7 @@ class ArpConfig:
 
 @dataclass(frozen=True, slots=True)
 class AcdConfig:
-    """Address conflict detection: RFC 5227. Its section 1.1 forbids to configure the constants."""
+    """Address conflict detection: RFC 5227. Its constants are not configurable (1.1)."""
 
     mode: str = "strict"
     """The mode for an address that the user sets.
@@ -81,15 +81,15 @@ class IpConfig:
     ttl: int = 64  # of datagrams sent (RFC 1122 3.2.1.7)
     multicast_ttl: int = 1  # of datagrams sent to a group (RFC 1112 6.1)
     accept_source_route: bool = True  # accept datagrams whose source route ends here (RFC 1122 3.2.1.8 (c))
-    reassembly_timeout_s: float = 60.0  # RFC 1122 3.3.2: 60 to 120
+    reassembly_timeout_s: float = 60.0  # RFC 1122 3.3.2: 60 to 120 s
     reassembly_bytes_max: int = 4 << 20  # memory for all fragments, overhead included
-    reassembly_overhead_bytes: int = 256  # charged for every fragment and every datagram beside its payload
+    reassembly_overhead_bytes: int = 256  # charged for every fragment and datagram in addition to its payload
     reassembly_flows_max: int = 1024  # datagrams being reassembled
     reassembly_flows_per_source: int = 64  # of those, from one source
     reassembly_holes_max: int = 256  # gaps in one datagram; bounds the time of a search through them
     quote_bytes: int = 576  # bytes of a first fragment to keep for an ICMP error (RFC 1812 4.3.2.3)
     path_mtu_floor: int = 552  # bytes; RFC 1191 3 has 68, which an attacker could use (RFC 5927 7.2)
-    path_mtu_timeout_s: float = 600.0  # RFC 1191 6.3: 10 minutes, then a larger one is tried
+    path_mtu_timeout_s: float = 600.0  # RFC 1191 6.3: after 10 minutes a larger MTU is tried
     path_mtus_max: int = 1024  # destinations whose path MTU is remembered
     redirects_max: int = 256  # hosts for which a Redirect is remembered (RFC 1122 3.3.1.2)
     redirect_timeout_s: float = 300.0  # how long a Redirect is followed (RFC 1122 3.3.1.4: not indefinitely)
@@ -120,7 +120,7 @@ class IcmpConfig:
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
     echo_paths_max: int = 64  # hosts with a prepared echo path; 0 disables this fast path
-    echo_path_lifetime_s: float = 60.0  # then all prepared paths are forgotten, and learned again
+    echo_path_lifetime_s: float = 60.0  # after this time all prepared paths are forgotten, and learned again
     echoes_max: int = 1024  # echo requests that may wait for an answer
     echo_timeout_s: float = 30.0  # how long a request waits, unless the caller gives another time
 
@@ -132,7 +132,7 @@ class UdpConfig:
     """UDP: RFC 768, RFC 1122 section 4.1."""
 
     receive_bytes: int = 256 << 10  # of datagrams waiting to be read at one endpoint, overhead included (SO_RCVBUF)
-    receive_overhead_bytes: int = 256  # charged for every datagram beside its payload
+    receive_overhead_bytes: int = 256  # charged for every datagram in addition to its payload
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
     flows_max: int = 1024  # known flows, whose datagrams take a fast path with the same outcome; 0 disables it
     paths_max: int = 16  # destinations for which an endpoint keeps a path
@@ -217,7 +217,7 @@ class TcpConfig:
     rto_max_s: float = 60.0
     """RFC 6298 section 2.5: at least 60 s."""
     rto_answers_without_sample: int = 3
-    """How many answers in a row may end the back-off of the RTO without a round-trip sample."""
+    """How many ACKs in a row that give no round-trip sample may end the back-off of the RTO."""
     rto_after_syn_loss_s: float = 3.0
     """RFC 6298 section 5.7."""
     clock_granularity_s: float = 0.001
@@ -275,8 +275,8 @@ class TcpConfig:
     """RFC 9293 section 3.8.6.2.1: 0.1 to 1.0 s."""
     challenge_acks_per_window: int = 10
     challenge_ack_window_s: float = 5.0
-    """RFC 5961 section 7: "no more than 10 ACKs in any 5 second window", for each connection by
-    itself."""
+    """RFC 5961 section 7: "no more than 10 ACKs in any 5 second window", for each connection
+    separately."""
 
     # Keep-alives: RFC 9293 section 3.8.4
     keepalive_idle_s: float = 7200.0
@@ -290,7 +290,7 @@ class TcpConfig:
     initial_window_segments: int = 10
     """RFC 6928 section 2."""
     pacing: bool = False
-    """Send at a rate that follows the window, and not in bursts when ACKs arrive."""
+    """Send at a rate that follows the window, instead of in bursts when ACKs arrive."""
     pacing_quantum_s: float = 0.001
     """The length of a burst at that rate; a burst has at least two segments and at most
     `send_quantum_bytes`."""
@@ -373,13 +373,13 @@ class DhcpConfig:
     """Section 4.4.5: T1 and T2 are moved at random by at most this fraction of the distance to the
     nearest other time of the lease."""
     offer_window_s: float = 0.25
-    """How long further offers are waited for after the first (section 4.4.1 leaves it to us)."""
+    """How long to wait for further offers after the first (section 4.4.1 leaves this open)."""
     silent_after_attempts: int = 2
     """Unanswered DHCPDISCOVERs, or DHCPREQUESTs for an offer, after which the host is told that
     there seems to be no server.
     """
     silent_after_failures: int = 3
-    """After so many refusals and conflicts in a row the host is told the same."""
+    """After this many refusals and conflicts in a row the host is told the same."""
     decline_wait_s: float = 10.0
     """Section 3.1 step 5: before a new start after a DHCPDECLINE."""
     nak_wait_s: float = 1.0
@@ -391,8 +391,8 @@ class DhcpConfig:
     do, such as an authoritative dnsmasq."""
     conflicts_max: int = 10
     conflict_wait_s: float = 60.0
-    """RFC 5227 section 2.1.1: after conflicts_max conflicts in a row, one address is tried in
-    conflict_wait_s."""
+    """RFC 5227 section 2.1.1: after conflicts_max conflicts in a row, at most one address is tried
+    every conflict_wait_s."""
 
     # What is accepted
     classless_routes: bool = True
@@ -430,8 +430,8 @@ class HostConfig:
     )  # fmt: skip
     """These ports are never ephemeral, because services often use them (RFC 6056 section 3.2)."""
     suspended_least_s: float = 1.0
-    """After a suspension of at least this length networks are verified, and leases are that much
-    older."""
+    """After a suspension of at least this length the host verifies its addresses, and makes its
+    leases older by the time of the suspension."""
     loopback_batch_packets: int = 1024  # read from the loopback in one turn
 
     # The memory that connections and endpoints hold (budget.py), after Linux's tcp_mem, tcp_rmem[0]

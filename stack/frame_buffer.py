@@ -9,7 +9,7 @@ buffer. `give_back` returns the buffer to the link's pool.
 from __future__ import annotations
 
 MOST_SPARE = 32
-"""The number of free buffers in a link's pool. Memory of further ones goes back to the system."""
+"""The most free buffers in a link's pool. The memory of any others is returned to the system."""
 
 
 class FrameBuffer(bytearray):

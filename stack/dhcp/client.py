@@ -102,7 +102,7 @@ class Client:
             self._enter(Event.START, State.INIT)
             self._wait(
                 backoff.between(self._config.startup_delay_s, self._random),
-                "so that hosts that start together do not ask at once",
+                "so that hosts that start together do not all ask at the same moment",
                 now,
             )
 
@@ -141,9 +141,8 @@ class Client:
     def link_changed(self, now: float, asleep_s: float = 0.0) -> None:
         """The network may have changed: verify the address, which stays in use meanwhile.
 
-        See section 3.7.
-        `asleep_s` is the time for which the machine was suspended. `now` does not include it, so
-        the leases are made older by it.
+        See section 3.7. `asleep_s` is the time for which the machine was suspended. `now` does not
+        include it, so the leases are made older by it.
         """
         self._silent = False
         if asleep_s:

@@ -25,8 +25,8 @@ class ClientHost(Protocol):
     def probe(self, address: bytes, now: float) -> None:
         """Find out whether another host has `address` and call `Client.probed`.
 
-        See RFC 5227 section 2.1.1.
-        After `Client.link_changed` the address may be one that this host uses already.
+        See RFC 5227 section 2.1.1. After `Client.link_changed` the address may be one that this
+        host uses already.
         """
 
     def cancel_probe(self, address: bytes, now: float) -> None:

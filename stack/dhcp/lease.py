@@ -19,7 +19,7 @@ def can_be_leased(address: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of a lease. The host bits of `destination` are zero. `router` is None for on-link."""
+    """A route of a lease. The host bits of `destination` are 0. `router` is None if on-link."""
 
     destination: Prefix
     router: bytes | None
@@ -99,9 +99,9 @@ class Lease:
         With option 121 the default route comes from that option alone (RFC 3442), otherwise from
         the routers, the preferred one first. A router must be in the prefix or in an on-link route
         of the same lease; otherwise its route is left out. A prefix of 32 bits has no neighbours:
-        there each such router gets an on-link route of its own, which is the only useful meaning.
+        there each such router gets an on-link route of its own, since otherwise none could be used.
         Our own address and the prefix's first and last address cannot be routers: the latter two
-        are broadcast.
+        are broadcast addresses.
         """
         wanted = list(self.static_routes)
         if not self.classless:

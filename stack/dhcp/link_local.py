@@ -39,7 +39,7 @@ class LinkLocalHost(Protocol):
     """The host of a `LinkLocal`, which calls these methods."""
 
     def probe(self, address: bytes, now: float) -> None:
-        """Find out whether another host has `address` and call `LinkLocal.probed`, even at once."""
+        """Find out whether another host has `address`; call `LinkLocal.probed`, now or later."""
 
     def cancel_probe(self, address: bytes, now: float) -> None:
         """End the probe: its answer is no longer needed."""

@@ -28,8 +28,7 @@ def client_identifier(kind: str, mac: bytes, duid: bytes | None) -> bytes:
 
     A "duid" identifier holds an IAID and a DUID. The IAID is the last four octets of the station
     address and tells the host's interfaces apart. If `duid` is None, the DUID is made from the
-    station
-    address: it is then as stable as that address, but differs between the interfaces.
+    station address: it is then as stable as that address, but differs between the interfaces.
     """
     if kind == "mac":
         return bytes((dhcp.HARDWARE_ETHERNET,)) + mac

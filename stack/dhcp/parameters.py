@@ -6,8 +6,8 @@ A message is refused (BadPacket, whose reason is counted) when
   - the server identifier is missing or cannot be a host's, or equals the leased address;
   - the lease time is missing or shorter than `DhcpConfig.lease_min_s`, 0 included.
 
-Any other bad value costs only its option. These are the rules; `note` is called where one of them
-overrides what the server said:
+Any other bad value is ignored, and the other options are used. These are the rules; `note` is
+called where one of them overrides the server:
   - Without a subnet mask, or with one of 0.0.0.0 or one that is not contiguous, the class of the
     address gives the prefix length (RFC 950 section 2.1). With 255.255.255.255 there are no
     neighbours, and each router gets a route of its own.

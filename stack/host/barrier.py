@@ -1,4 +1,4 @@
-"""The barrier: if a handler raises, only its packet and its connection are lost."""
+"""Catches exceptions of handlers, so that only one packet and its connection are lost."""
 
 from __future__ import annotations
 

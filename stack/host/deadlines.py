@@ -1,10 +1,10 @@
 """One heap of deadlines for all connections of a host.
 
-A connection's deadline moves with nearly every segment. It nearly always moves later, and often to
-never and back. So the heap has one entry for each connection, which may be earlier than the
-deadline. When such an entry comes up, it is replaced by one for the real deadline, if there is one.
-Only a deadline that moves earlier costs a new entry at once. The old entry is then dead, and the
-heap is rebuilt when more than half of it is dead.
+A connection's deadline moves with nearly every segment. It nearly always moves to a later time, and
+often it is switched off (inf) and on again. So the heap has one entry for each connection, which
+may be earlier than the deadline. When such an entry comes up, it is replaced by one for the real
+deadline, if there is one. Only a deadline that moves earlier costs a new entry at once. The old
+entry is then dead, and the heap is rebuilt when more than half of it is dead.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class HostCore:
 
     The owner sets `wake_timer`, which is called when `deadline` has moved earlier, and `on_change`,
     which is called when interfaces, addresses or leases may have changed. `timed_parts` are the
-    objects whose `on_deadline` the host calls, beside connections and the internet layer.
+    objects whose `on_deadline` the host calls, besides connections and the internet layer.
     """
 
     def __init__(
@@ -375,7 +375,7 @@ class HostCore:
         return NOT_PREDICTED
 
     def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Take any frame but an untagged one with IPv4 to our own station address."""
+        """Process a frame on the slow path. `_frame` takes untagged IPv4 to our station address."""
         counters = self.counters
         try:
             header = EthernetHeader.parse(view)

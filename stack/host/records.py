@@ -33,9 +33,9 @@ class ConnectionRecord:
     """A TCP connection, a TCP listener or a UDP endpoint.
 
     `local` and `remote` are text such as "10.9.0.2:7". `unread` are the octets that the program has
-    not read yet. `unsent` are the octets that the peer has not acknowledged yet. The other fields
-    are from TCP's STATUS call (RFC 9293 section 3.9.1.6), with windows in octets. They are None for
-    listeners and UDP.
+    not read yet. `unsent` are the octets that the peer has not acknowledged yet, whether they were
+    sent or not. The other fields are from TCP's STATUS call (RFC 9293 section 3.9.1.6), with
+    windows in octets. They are None for listeners and UDP.
     """
 
     protocol: str

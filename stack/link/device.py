@@ -47,7 +47,8 @@ class Link(Protocol):
       queue_frames: the number of frames that the link queues until we read them; it drops further
         ones. 0 if the number is not known.
       may_offload: whether `open` may enable offloads. A wrapper that needs frames with complete
-        checksums that fit the MTU clears it before. A link that never offloads ignores it.
+        checksums that fit the MTU sets it to False before `open`. A link that never offloads
+        ignores it.
 
     These change:
       rx_checksum_ok: after each `read`, whether the transport checksum of the frame needs no

@@ -137,7 +137,7 @@ class Direction:
                 self._hold(frame, now)
 
     def take(self, now: float) -> bytes | None:
-        """The next frame that is due, in order of due time, then of arrival; None if there is none."""
+        """The next frame that is due, by due time, then by arrival; None if there is none."""
         self.release(now)
         return self._ready.popleft() if self._ready else None
 
@@ -215,17 +215,17 @@ class Impaired(LinkWrapper):
     """Wraps a link with a bad wire.
 
     `outgoing` and `incoming` say what happens in each direction; the default is a perfect wire. The
-    shorthand `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both
+    short form `Impaired(link, loss=0.1, seed=7)` takes the fields of `Impairment` for both
     directions. Each direction has a random generator of its own, made from `seed`, so that the
     frames of one direction do not influence the other. The default is the link's own seed (see
-    `Ethernet`), or 0 where it has none. A predicate given in the shorthand is called for both
+    `Ethernet`), or 0 if it has none. A predicate given in the short form is called for both
     directions: if it counts, it counts their frames together.
 
     The attributes `outgoing` and `incoming` are `Direction`s: they count what happened, and their
     `impairment` may be replaced at any time. `write` returns True for a frame that the wire lost,
-    since no sender can know. The link announces no offload, and opens the wrapped link without,
-    because it needs frames that fit the MTU. ValueError if the arguments contradict each other, or
-    if the link is open and offloads.
+    since a sender on a real wire cannot know of the loss. The link announces no offload, and opens
+    the wrapped link without offload, because it needs frames that fit the MTU. ValueError if the
+    arguments contradict each other, or if the link is open and offloads.
     """
 
     def __init__(
@@ -314,7 +314,7 @@ class Impaired(LinkWrapper):
         return taken
 
     def poll(self, now: float) -> None:
-        """Send the delayed frames that are due, announce those to read, and poll the wrapped link."""
+        """Send the delayed frames that are due, announce those to read, poll the wrapped link."""
         if self._wake is None:
             return
         if self._link.deadline <= now:

@@ -54,7 +54,8 @@ class MemoryLink:
         self.is_open = False
         self.seed: str | None = None
         self.random: Random | None = None
-        # A VLAN tag does not count against the MTU, as on real interfaces (IEEE 802.3 clause 3.2.7).
+        # A VLAN tag does not count against the MTU, as on real interfaces (IEEE 802.3 clause
+        # 3.2.7).
         self._longest_frame = mtu + (ip_offset + VLAN_TAG if ip_offset else 0)
         self._queue: deque[bytes] = deque()
         self._queue_limit = queue_limit
@@ -130,16 +131,16 @@ class EthernetPort(MemoryLink):
 
 
 class Ethernet:
-    """An Ethernet hub in memory: each frame reaches all other open ports, also if it is addressed
-    to one station.
+    """An Ethernet hub in memory: each frame reaches all other open ports.
 
-    Frames are padded with zeros to Ethernet's minimum unless `pad` is off. The padding exposes a
-    host that takes the length of the frame for that of the packet.
+    That includes frames that are addressed to one station. Frames are padded with zeros to
+    Ethernet's minimum unless `pad` is off. The padding exposes a host that takes the length of the
+    frame for that of the packet.
 
     With a `seed`, a number or a text, the network repeats. A host that is opened on a port of it
     draws from the seed what it would otherwise draw from the operating system: sequence numbers,
-    ports, waits. `Impaired` around a port draws from the seed, too. Under trio's `MockClock` the
-    same program then sends the same frames at the same times in every run. Each port has random
+    ports, waits. So does an `Impaired` link that wraps a port. Under trio's `MockClock` the same
+    program then sends the same frames at the same times in every run. Each port has random
     numbers of its own, by the order of the ports.
 
     >>> ethernet = Ethernet(seed=7)
@@ -196,7 +197,7 @@ def check_link(link: object) -> None:
 
 
 class IpPipe(MemoryLink):
-    """One of the two ends that `ip_pair` makes: bare IP packets, without addresses, ARP or padding."""
+    """One of the two ends that `ip_pair` makes. It carries bare IP packets, without ARP."""
 
     def __init__(self, name: str, mtu: int, queue_limit: int) -> None:
         super().__init__(name, mtu, None, 0, queue_limit)

@@ -83,7 +83,7 @@ class Tap:
 
     ValueError for an argument that is not valid. `open` reports what the system refuses.
 
-    A TAP that `open` made disappears at `close`. One made to stay (`ip tuntap add`) stays; then
+    A TAP that `open` made disappears at `close`. A persistent one (`ip tuntap add`) stays; then
     `persistent` is True while it is open. `write_errors` counts the frames that the kernel did not
     take, by the name of the error: EIO while the interface is down. A TAP that `open` made gets a
     queue for a whole receive window (`queue_frames`).
@@ -192,7 +192,8 @@ class Tap:
         A TAP takes a frame whole or not at all, so the return value of writev adds nothing.
         """
         try:
-            # A new list costs 0.07 us, no more than to insert the header in the caller's list and remove it.
+            # A new list costs 0.07 us. Inserting the header into the caller's list, and removing it
+            # again, costs as much.
             os.writev(self._fd, [offload or NO_OFFLOAD_HEADER, *parts] if self._header else parts)
         except OSError as error:
             return self._refused(parts, offload, error)
@@ -225,8 +226,8 @@ class Tap:
                 try:
                     return pytun.TunTapDevice(name=self.name, flags=flags | IFF_VNET_HDR, dev=NODE)
                 except OSError as error:
-                    # Either the name belongs to another kind of interface, or the kernel has no offload
-                    # headers. The call below, without them, shows which.
+                    # Either the name belongs to another kind of interface, or the kernel has no
+                    # offload headers. The call below, without them, shows which.
                     if error.errno != errno.EINVAL:
                         raise
             return pytun.TunTapDevice(name=self.name, flags=flags, dev=NODE)
@@ -272,7 +273,7 @@ class Tap:
                 break
 
     def _set_up(self, device: Any) -> None:
-        """Configure the kernel's interface. Only differences are set: the rest needs no privilege."""
+        """Configure the kernel's interface. Settings that are right already need no privilege."""
         if device.hwaddr == self.mac:
             raise OSError(
                 errno.EADDRINUSE,

@@ -11,7 +11,7 @@ from stack.link.memory import check_link
 
 
 class LinkWrapper:
-    """Wraps another `link` and has its attributes and descriptor. TypeError if that is not a link."""
+    """Wraps another `link` and has its attributes and descriptor. TypeError if it is not a link."""
 
     def __init__(self, link: Link) -> None:
         check_link(link)

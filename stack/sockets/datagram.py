@@ -1,4 +1,7 @@
-"""SOCK_DGRAM: a trio socket over a UDP endpoint of this host. See RFC 1122 section 4.1.4 and POSIX.1-2017."""
+"""SOCK_DGRAM: a trio socket over a UDP endpoint of this host.
+
+See RFC 1122 section 4.1.4 and POSIX.1-2017.
+"""
 
 from __future__ import annotations
 
@@ -189,7 +192,8 @@ class DatagramSocket(Socket):
         received = await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
         return (received.length if flags & stdlib.MSG_TRUNC else len(received.data)), received.remote
 
-    # New views for each attempt, before a datagram is taken: a buffer too small by then loses none.
+    # Each attempt makes new views before it takes a datagram. So a buffer that has become too small
+    # raises an error, and no datagram is lost.
 
     def _receive_into(self, buffer: Buffer, nbytes: int, flags: int) -> Received | None:
         with writable_view(buffer, nbytes, "recvfrom_into") as view:
@@ -278,7 +282,7 @@ class DatagramSocket(Socket):
         address: Any = None,
         /,
     ) -> int:
-        """Send the buffers as one datagram. OSError(EINVAL) for ancillary data; else as `sendto`."""
+        """Send the buffers as one datagram. OSError as `sendto`; EINVAL for ancillary data."""
         remote = None if address is None else await self._resolve(address, "sendmsg", local=False)
         if list(ancdata):
             fail(errno.EINVAL)

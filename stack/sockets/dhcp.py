@@ -89,7 +89,7 @@ class LeaseFiles:
 
 
 def epoch_s() -> float:
-    """The difference of the wall clock and trio's clock, in seconds."""
+    """The difference between the wall clock and trio's clock, in seconds."""
     return time.time() - trio.current_time()
 
 

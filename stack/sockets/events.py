@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import trio
 
 MOST_EVENTS = 100
-"""The events that wait for a task to take them. The oldest are dropped."""
+"""The most events that wait for a task. If there are more, the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)

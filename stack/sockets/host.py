@@ -118,8 +118,8 @@ class Host:
 
         Connections from it end with EADDRNOTAVAIL and are reset; routes through its network are
         removed. UDP sockets bound to it stay open: receiving goes on waiting, and sending raises
-        ENETUNREACH. A leased address is given back to its server, and no new one is asked for. OSError
-        EADDRNOTAVAIL if the link does not have it.
+        ENETUNREACH. A leased address is given back to its server, and no new one is asked for.
+        OSError EADDRNOTAVAIL if the link does not have it.
         """
         text = address if "/" not in address else str(Prefix.parse(address)).partition("/")[0]
         self._runner.remove_address(link, parse_ipv4(text))
@@ -178,9 +178,9 @@ class Host:
         It is a DHCPINFORM (RFC 2131 section 4.4.3). Afterwards `name_servers` has the name servers.
         The address, its routes and the MTU do not change. OSError: TimeoutError after a minute
         without an answer; EADDRNOTAVAIL without an address, or if it is removed meanwhile; ENETDOWN
-        if the link goes; EADDRINUSE while a socket of this host has UDP port 68. ValueError if the
-        link has a lease, or is not attached to this host. The parameters go when the address is
-        removed.
+        if the link is detached or fails; EADDRINUSE while a socket of this host has UDP port 68.
+        ValueError if the link has a lease, or is not attached to this host. The parameters are
+        forgotten when the address is removed.
         """
         return await self._runner.inform(self._runner.attachment(link))
 
@@ -195,14 +195,14 @@ class Host:
         self._runner.network_changed(self._runner.attachment(link))
 
     async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
-        """Wait until `lease` differs from `seen`, and return it: a new one, a longer one, None."""
+        """Wait until `lease` differs from `seen`: new, extended or ended (None). Return it."""
         while (lease := self.lease) == seen:
             await self._runner.wait_change()
         await trio.lowlevel.checkpoint()
         return lease
 
     async def wait_interfaces_change(self, seen: Sequence[InterfaceRecord]) -> list[InterfaceRecord]:
-        """Wait until `interfaces()` differ from `seen`, and return them: addresses come and go."""
+        """Wait until `interfaces()` differs from `seen`, in an address for instance. Return it."""
         while (interfaces := self.interfaces()) == list(seen):
             await self._runner.wait_change()
         await trio.lowlevel.checkpoint()
@@ -234,7 +234,7 @@ class Host:
         self._runner.neighbors(link).publish(parse_ipv4(address), None if mac is None else parse_mac(mac))
 
     def remove_proxy(self, link: Link, address: str) -> None:
-        """Stop to answer for an address. OSError ENOENT if there is no such proxy."""
+        """Stop answering for an address. OSError ENOENT if there is no such proxy."""
         proxies = self._runner.neighbors(link).published.proxies
         if proxies.pop(parse_ipv4(address), MISSING) is MISSING:
             raise OSError(errno.ENOENT, f"{address} has no proxy on {link.name}")
@@ -244,7 +244,7 @@ class Host:
         self._runner.neighbors(link).published.stations[parse_mac(mac)] = parse_ipv4(address)
 
     def remove_station(self, link: Link, mac: str) -> None:
-        """Stop to answer RARP for a station. OSError ENOENT if it was not added."""
+        """Stop answering RARP for a station. OSError ENOENT if it was not added."""
         if self._runner.neighbors(link).published.stations.pop(parse_mac(mac), None) is None:
             raise OSError(errno.ENOENT, f"{mac} has no address for RARP on {link.name}")
 
@@ -253,7 +253,7 @@ class Host:
     def socket(
         self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
     ) -> trio.socket.SocketType:
-        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. Else OSError as socket(2)."""
+        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. For others OSError as socket(2)."""
         self._runner.check_thread()
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)
@@ -321,7 +321,7 @@ class Host:
         handler_nursery: trio.Nursery | None = None,
         task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """As `trio.serve_listeners`, for listeners of this host. Connections get their options."""
+        """As `trio.serve_listeners`, for listeners of this host."""
         await serve_listeners(handler, listeners, handler_nursery=handler_nursery, task_status=task_status)
 
     # --- ICMP
@@ -337,7 +337,7 @@ class Host:
     ) -> float:
         """Send an ICMP echo request to `destination`, and return the round-trip time in seconds.
 
-        `data` is sent along, cut or filled up to `size` bytes if that is given. OSError:
+        `data` is the payload, cut or padded to `size` bytes if that is given. OSError:
         TimeoutError without an answer within `timeout_s` (default: the configuration's),
         EHOSTUNREACH, ENETUNREACH and others if the network reports that none will come, EMSGSIZE
         for more than 65,507 bytes.
@@ -484,8 +484,8 @@ async def open_host(
 
     - `random(n)` returns n bytes that no other host can guess. By default they come from the
       operating system, or from the seed of `link` (`stack.Ethernet(seed=7)`). With
-      `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and times in
-      every run.
+      `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and
+      times in every run.
     - `trace` sees every frame and every event: an object with the two methods of `stack.Trace`.
     - `report(text)` is called for a bug in the protocol code, which costs one packet. With
       `raise_errors` the bug ends the program instead.
@@ -513,7 +513,7 @@ async def open_host(
 async def running(
     core: HostCore, boottime: Callable[[], float], report: Callable[[str], None] | None
 ) -> AsyncIterator[Host]:
-    """Run `core` for the time of the block. An exception of the block is raised as it is."""
+    """Run `core` for the time of the block. An exception of the block is raised unchanged."""
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         runner = Runner(core, nursery, core.config.host.batch_frames, boottime)
@@ -525,7 +525,7 @@ async def running(
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:
                 raise  # one of our tasks has failed: both exceptions are raised, in a group
-            failure = error  # an exception of the block is raised as it is, outside of the nursery
+            failure = error  # an exception of the block: raised below, without the nursery's group
         finally:
             await runner.resolve_servers_before_close()
             runner.close()

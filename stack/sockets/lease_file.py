@@ -33,7 +33,7 @@ CLOSED = -1
 class LeaseFile:
     """The lease file at `path` for the interface with the station address `mac`; close it.
 
-    `epoch_s()` is the difference of the wall clock and the host's clock, in seconds. No method
+    `epoch_s()` is the difference between the wall clock and the host's clock, in seconds. No method
     raises: `report(text)` is called for what went wrong. A few kilobytes are read or written, once
     per renewal. A file that another user may have planted is neither read nor written (see
     `stack.link.files`).
@@ -152,7 +152,7 @@ class LeaseFile:
                 return
         if status.st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "it was removed, and this user may not make it again")
-        # Blanks fill it up to the former length: no rest of the old text may follow the new one.
+        # Blanks pad the text to the former length, so that no rest of the old text follows it.
         os.pwrite(self._file, text.ljust(status.st_size), 0)
         os.fsync(self._file)
         os.ftruncate(self._file, len(text))

@@ -1,4 +1,4 @@
-"""The seed of an `Ethernet`: where its hosts draw from, and the order of tasks."""
+"""Uses the seed of an `Ethernet` for the random bytes of its hosts and for the order of tasks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from stack.link.device import Link
 
 
 def random_bytes(link: Link | None) -> Callable[[int], bytes]:
-    """Where a host on `link` draws from: the link's own generator, else the operating system."""
+    """The random bytes of a host on `link`: from the link's generator, else from the system."""
     generator: object = getattr(link, "random", None)
     return generator.randbytes if isinstance(generator, Random) else os.urandom
 
 
 def repeat_order(link: Link | None) -> None:
-    """Where `link` has a seed, have trio draw from it, too.
+    """If `link` has a seed, seed trio's own generator from it, too.
 
-    trio tosses a coin for the order of tasks that become ready at the same moment. Its generator is
-    not public. With a trio that has none of this name, a program repeats only where this order
-    changes nothing.
+    trio chooses at random the order of tasks that become ready at the same moment. Its generator is
+    not public. With a version of trio that has none of this name, a program repeats only if this
+    order changes nothing.
     """
     seed: object = getattr(link, "seed", None)
     coin: object = getattr(trio._core._run, "_r", None)

@@ -31,7 +31,7 @@ from stack.sockets.waiter import Waiter
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
 RELEASE_GRACE_S = 1.0
-"""How long the end of a host waits for ARP to resolve a DHCP server to which it sends a DHCPRELEASE."""
+"""How long the end of a host waits for ARP, before it sends a DHCPRELEASE to a server."""
 HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
 
 
@@ -64,10 +64,10 @@ class AddressOutcome:
 
 
 class Attachment:
-    """A link that is attached to the host, with its interface, its addresses and what its tasks share.
+    """A link that is attached to the host, with its interface, its addresses and its tasks' state.
 
-    The link calls `notify` as its `wake`. `has_frames` is true from then until the next batch is taken in, and the
-    task in `Runner._run_notified` waits at `ready_waiter`.
+    The link calls `notify` as its `wake`. From then until the next batch is read, `has_frames` is
+    true. The task in `Runner._run_notified` waits at `ready_waiter`.
     """
 
     __slots__ = ("dhcp", "has_frames", "interface", "link", "open", "outcomes", "ready_waiter")
@@ -127,7 +127,7 @@ class Runner:
     def now(self) -> float:
         """The time for a call into the protocol code.
 
-        OSError(ENETDOWN) if the host has ended, RuntimeError in another thread than its own.
+        OSError(ENETDOWN) if the host has ended, RuntimeError in a thread that is not the host's.
         """
         if get_ident() != self.thread:
             self.check_thread()
@@ -138,7 +138,7 @@ class Runner:
         return trio.current_time()
 
     def check_thread(self) -> None:
-        """RuntimeError in another thread than the host's: the code has no locks."""
+        """RuntimeError in a thread that is not the host's: the code has no locks."""
         if get_ident() != self.thread:
             raise RuntimeError(
                 "this host belongs to the trio.run of another thread: call it there, by trio.from_thread.run(function, "
@@ -156,7 +156,7 @@ class Runner:
         return min(max(int(wanted or 0), config.smallest_socket_buffer_bytes), config.largest_socket_buffer_bytes)
 
     def release(self, end: Callable[[float], None]) -> None:
-        """Call `end(now)`, which releases a connection or a port, also after the host's end."""
+        """Call `end(now)`, which releases a connection or a port, even after the host's end."""
         now = self.core.now if self.down else trio.current_time()
         end(now)
         self.after_call(now)
@@ -300,7 +300,7 @@ class Runner:
             self.after_call(now)
 
     async def resolve_servers_before_close(self) -> None:
-        """Before `close`: resolve the DHCP servers that will get a DHCPRELEASE.
+        """Before `close`: resolve by ARP the DHCP servers that will get a DHCPRELEASE.
 
         The links are read here, since the tasks of a cancelled host no longer read them.
         """
@@ -470,7 +470,7 @@ class Runner:
             pass  # `_drop` has closed the descriptor
 
     async def _run_notified(self, attachment: Attachment) -> None:  # hot
-        """Wait until the link calls `wake`, read a batch, repeat; do not wait after a full batch."""
+        """Wait until the link calls `wake`, read a batch, repeat. Do not wait after a full one."""
         ready_waiter, take, full = attachment.ready_waiter, self._take, len(self._batch)
         suspension, boottime = self._suspension, self._suspension.boottime
         while attachment.open:
@@ -486,8 +486,8 @@ class Runner:
     def _take(self, attachment: Attachment) -> int:  # hot
         """Pass one batch of frames to the host, and return their number.
 
-        After a full batch there may be more. A link that fails for good (ENETDOWN) costs the host
-        its interface, and the host goes on.
+        After a full batch there may be more. If the link fails for good (ENETDOWN), its interface
+        is removed, and the host goes on.
         """
         if not attachment.open:
             return 0

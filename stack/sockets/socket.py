@@ -288,7 +288,7 @@ class Socket(trio.socket.SocketType):
     @overload
     def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
-        """Set an option. OSError: ENOPROTOOPT if the socket does not have it, EINVAL for its value."""
+        """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
         self._set_option(option.name, options.decode(option, value, optlen))
@@ -334,7 +334,7 @@ def bytes_view(data: Buffer) -> memoryview:
 
 @contextmanager
 def writable_views(buffers: Iterable[Buffer]) -> Iterator[list[memoryview]]:
-    """The bytes of all buffers. They are checked before a queue gives up data for them."""
+    """The bytes of all buffers. They are checked before data is taken from a queue for them."""
     with ExitStack() as stack:
         yield [stack.enter_context(writable_view(buffer, 0, "recvmsg_into")) for buffer in buffers]
 

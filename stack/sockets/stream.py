@@ -122,7 +122,7 @@ class StreamSocket(Socket):
         return self._bound
 
     def listen(self, backlog: int = 128) -> None:
-        """Accept connections, up to `backlog` ahead of `accept`. OSError(EINVAL) if connected."""
+        """Take connections; up to `backlog` wait for `accept`. OSError(EINVAL) if connected."""
         backlog = max(index(backlog), 0)
         self._check_open()
         if self._connection is not None:
@@ -217,8 +217,8 @@ class StreamSocket(Socket):
     def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:
         """The connection to `remote`, and how many bytes of `data` it has taken, by Fast Open.
 
-        The connection is new, or the one being opened already. A second task that waits for that is
-        refused by `Waiter`.
+        The connection is new, or the one that is being opened already. If two tasks wait for it,
+        `Waiter` raises BusyResourceError in the second.
         """
         self._check_open()
         if data is not None and not self._runner.core.config.tcp.fast_open_client:

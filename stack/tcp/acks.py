@@ -29,8 +29,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    # `flight` is that of the last settle: the data that earlier ACKs of this batch allow us to send
-    # is still unsent
+    # `flight` is the value at the last settle. The present one may be too small: what earlier ACKs of
+    # this batch allow us to send has not been sent yet
     cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight
     acked = 0
     if gt(seg.seg_ack, before):

@@ -1,6 +1,7 @@
 """One TCP connection as its user sees it: the state machine of RFC 9293, without blocking.
 
-Every call takes `now` and returns at once. A call that would block returns None or 0 instead.
+No call waits. A call that depends on the time takes `now`, and a call that would block returns None
+or 0 instead.
 `on_readable` or `on_writable` is called, once a batch, when the user should try again.
 """
 
@@ -98,9 +99,10 @@ class Connection(Tcb):
     def options_changed(self, now: float, *, keepalive_idle: bool = False) -> None:
         """Apply a changed option.
 
-        `nodelay` sends what was held back; timeouts start counting now. So do keep-alives when they
-        are switched on. With `keepalive_idle` their idle time has changed: it counts from the last
-        segment received, as in Linux.
+        `nodelay` sends what was held back. A new user timeout counts from the last progress, so it
+        may have expired already. Keep-alives that are switched on count from now. With
+        `keepalive_idle` their idle time has changed: it counts from the last segment received, as
+        in Linux.
         """
         if not self.keepalive:
             self.keepalive_deadline = inf

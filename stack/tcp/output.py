@@ -23,7 +23,7 @@ from stack.wire.checksum import WORTH_FOLDING, Buffer, folded
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
-_SHORTEST_BURST = 2  # segments: a peer that delays its ACKs answers two at once
+_SHORTEST_BURST = 2  # segments: a peer that delays its ACKs acknowledges every second segment at once
 _HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
 _SYN_RECEIVED, _TIME_WAIT = int(State.SYN_RECEIVED), int(State.TIME_WAIT)
@@ -133,7 +133,7 @@ def send_reset(tcb: Tcb, now: float) -> None:
 
 
 def output(tcb: Tcb, now: float) -> None:
-    """Send all that may be sent now; an ACK, if none of it carried one; set the timers."""
+    """Send all that may be sent now, and a bare ACK if one is still due; then set the timers."""
     transmit(tcb, now)
     set_timers(tcb, now)
 
@@ -220,7 +220,10 @@ def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
 
 
 def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
-    """RFC 6675 section 5 (C): while the pipe has room, send what NextSeg says."""
+    """RFC 6675 section 5 (C): while cwnd - pipe >= 1 SMSS, send the segment that NextSeg returns.
+
+    With PRR its allowance takes the place of cwnd - pipe (RFC 6937).
+    """
     smss = tcb.congestion.mss
     pipe = board.set_pipe(board.high_ack + tcb.flight, smss)
     recovery_point = board.number(tcb.recover, tcb.snd_una)
@@ -284,8 +287,8 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
 
     Every SEND counts as pushed. The condition "SND.NXT = SND.UNA" of these rules is the Nagle
     algorithm (3.7.4). We use Minshall's form of it (appendix A.3): only a small segment in flight
-    holds back the next one. If only full segments are in flight, this is their tail. Holding the
-    tail back until a delayed ACK comes would not save a packet.
+    holds back the next one. If only full segments are in flight, the small segment is the tail of
+    the same data. Holding it back until a delayed ACK comes would not save a packet.
     """
     small_in_flight = (tcb.snd_sml - tcb.snd_una - 1) & MASK < (tcb.snd_nxt - tcb.snd_una) & MASK
     if small_in_flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
@@ -437,7 +440,8 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
     if state <= _LISTEN:  # closed, or returned to LISTEN: nothing to wait for
         tcb.deadline = inf
         return
-    # This repeats memory.recharge without the call. What is prepaid needs no look at the rest.
+    # This repeats memory.recharge without the call. While little is held, the fixed charge covers
+    # it.
     receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
     held = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
     if (

@@ -117,7 +117,7 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
         seg.seg_seq = seq.add(seg.seg_seq, 1)
         seg.seg_len -= 1
         seg.seg_up -= 1
-    # Only the sequence number of a reset counts (SHLD-2).
+    # A reset may carry data (SHLD-2), but only its sequence number counts.
     length = 0 if seg.flags & RST else seg.seg_len
     # With a closed window: "special allowance ... to accept valid ACKs, URGs, and RSTs".
     if tcb.rcv_wnd == 0:
@@ -148,10 +148,7 @@ def _accept_segment(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _is_the_crossing_syn(tcb: Tcb, seg: Segment) -> bool:
-    """Whether it is the SYN,ACK of a simultaneous open: a known SYN with a new ACK (Figure 7).
-
-    See appendix A.2.
-    """
+    """Whether it is the SYN,ACK of a simultaneous open (Figure 7, appendix A.2): a SYN we know."""
     return seg.seg_seq == tcb.irs and not tcb.came_from_listen
 
 
@@ -175,7 +172,7 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def _cut_after_fin(tcb: Tcb, seg: Segment) -> None:
-    """Store the place of the peer's first FIN in `rcv_fin_seq`; cut off all text after it.
+    """Store the sequence number of the peer's first FIN in `rcv_fin_seq`; cut off text after it.
 
     The text is removed from `seg` and from the out-of-order text that is held.
     """
@@ -354,15 +351,15 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def third_check_security(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """RFC 9293 appendix A.1: the Internet does not use RFC 793's compartments.
-
-    So there is nothing to compare.
-    """
+    """Do nothing: the Internet does not use RFC 793's security compartments (appendix A.1)."""
     return True
 
 
 def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     """Answer a SYN in a synchronized state with a challenge ACK (RFC 5961 section 4).
+
+    In SYN-RECEIVED, after a passive open, the connection returns to LISTEN (3.10.7.4), unless Fast
+    Open has given it to the user.
 
     In TIME-WAIT a SYN may begin a new connection. The caller has decided that with
     `time_wait.may_reopen`: a SYN that comes here begins none.
@@ -383,12 +380,15 @@ def _acceptable_ack(tcb: Tcb, seg: Segment) -> bool:
 
 
 def _could_have_been_sent(tcb: Tcb, seg_ack: int) -> bool:
-    """RFC 5961 section 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT."""
+    """Whether the peer can have sent this SEG.ACK: it is not too old, and for data that we sent.
+
+    RFC 5961 section 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
+    """
     return not (seq.gt(seg_ack, tcb.snd_nxt) or seq.lt(seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)))
 
 
 def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Drop a segment without ACK; challenge a number that we cannot have sent; else process it."""
+    """Drop a segment without ACK. Challenge an ACK that the peer cannot have sent. Process others."""
     if not seg.flags & ACK:
         tcb.services.counters.drop("tcp_no_ack")
         return False
@@ -558,7 +558,7 @@ def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
     batch.
     """
     tcb.ack_due += count
-    # The largest segment seen is the peer's full-sized one; a super-frame holds many of them
+    # The largest segment so far counts as full-sized; a super-frame holds many segments
     if count > tcb.rcv_mss:
         tcb.rcv_mss = min(count, tcb.mss)
     if tcb.delack_deadline == inf:

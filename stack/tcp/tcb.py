@@ -19,7 +19,7 @@ Some code looks odd for that reason, here and in the buffers:
   write.
 - The buffers' queues are lists, not deques. An empty deque takes some 700 octets. Removing elements
   from the front of a list moves the others, but there are at most a few thousand.
-- An extension that is not in use is None.
+- Most extensions are None while they are not in use.
 - A record of `rack.py` is a `list[float]`. This one is for speed: lists are compared and sorted
   without a key function.
 """

@@ -131,7 +131,7 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
 
 
 def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
-    """3.8.4: send a keep-alive to an idle peer; several unanswered ones end it (MUST-29)."""
+    """3.8.4: probe an idle peer; several unanswered probes end the connection (MUST-29)."""
     if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         return
     idle_until = tcb.last_received_at + keepalive_idle_s(tcb)

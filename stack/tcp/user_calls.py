@@ -198,7 +198,7 @@ def take_error(tcb: Tcb) -> OSError:
 def shutdown_write(tcb: Tcb, now: float) -> None:
     """CLOSE as RFC 9293 means it (3.10.4): no more SENDs; receiving goes on.
 
-    A second one does nothing. The FIN is sent when the caller settles the connection.
+    A second call does nothing. The FIN is sent when the caller settles the connection.
 
     In SYN-SENT it deletes the TCB, unless the user has sent data by Fast Open. The peer may have
     that data already, and to the user the connection looks open.

@@ -56,14 +56,14 @@ def fast_and_plain(data: bytes) -> None:
         world = World(bend(scenario), offload=bool(scenario & 4))
         Script(world, reader).run()
         tables = world.host.tables()
-        for shortcut in ("udp_flows", "echo_paths", "paths", "deadlines"):  # which may keep a path ready
-            tables.pop(shortcut, None)
+        for fast_path in ("udp_flows", "echo_paths", "paths", "deadlines"):  # which may keep a path ready
+            tables.pop(fast_path, None)
         ends.append((world.digest, dict(world.host.counters), tables))
     fast, slow = ends
     differing = {name: (fast[1][name], slow[1][name]) for name in fast[1] if fast[1][name] != slow[1][name]}
-    assert not differing, f"counters with and without shortcuts: {differing}"
-    assert fast[2] == slow[2], f"tables with and without shortcuts: {fast[2]} {slow[2]}"
-    assert fast[0] == slow[0], "other frames with and without shortcuts"
+    assert not differing, f"counters with and without fast paths: {differing}"
+    assert fast[2] == slow[2], f"tables with and without fast paths: {fast[2]} {slow[2]}"
+    assert fast[0] == slow[0], "other frames with and without fast paths"
 
 
 def dhcp_client(data: bytes) -> None:
