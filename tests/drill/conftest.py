@@ -1,8 +1,8 @@
 """Collects the packet scripts of this folder: every `*.pkt` is a test.
 
-A script that fails, or is wrong, fails its test with the line and both packets side by side. One
-that asks for what this stack does not have is skipped, which is told apart from a pass; no script
-of this folder may do that.
+A script that fails or is invalid fails its test; the report has the line and both packets side by
+side. An unsupported script is skipped. No script of this folder may be unsupported:
+`test_each_expectation.py` checks that.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ class ScriptItem(pytest.Item):
     """One packet script."""
 
     def runtest(self) -> None:
-        """Run it."""
+        """Run the script."""
         judge(run_file(self.path))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What the runner says, without a traceback of ours."""
+        """Return the runner's report, without a traceback."""
         if isinstance(excinfo.value, ScriptFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where it is."""
+        """Return the place of the script."""
         return self.path, None, self.name
 
 
 def judge(outcome: Outcome) -> None:
-    """Pass, raise ScriptFailed or skip."""
+    """Raise ScriptFailed unless the script passed; skip the test if it is unsupported."""
     if outcome.status is Status.UNSUPPORTED:
         pytest.skip(str(outcome))
     if outcome.status is not Status.PASSED:
@@ -54,7 +54,7 @@ class ScriptFile(pytest.File):
     """A file that is one script."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Its only test, with the clauses that a comment names: `// rfc: 9293 MUST-40, 9293 SHLD-19`."""
+        """Return its only test, marked with the clauses of a comment `// rfc: 9293 MUST-40`."""
         item = ScriptItem.from_parent(self, name="script")
         for named in CLAUSES.findall(self.path.read_text(encoding="utf-8", errors="replace")):
             item.add_marker(pytest.mark.rfc(*[id.strip() for id in named.split(",")]))
@@ -62,7 +62,7 @@ class ScriptFile(pytest.File):
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take packet scripts in."""
+    """Collect each file whose name ends in .pkt."""
     if file_path.suffix == ".pkt":
         return ScriptFile.from_parent(parent, path=file_path)
     return None

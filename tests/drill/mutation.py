@@ -1,8 +1,8 @@
 """Changes one expectation of a packet script, to show that the runner compares each of them.
 
-Every flag, number, option and time of a packet that goes out, every result, errno, value and end of
-a socket call and every assertion is an expectation. What comes in is none: that is the script's own
-doing.
+The expectations are every flag, number, option and time of an outgoing packet, every result, errno,
+value and time of return of a socket call, and every assertion. An incoming packet is not an
+expectation: the script itself sends it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ LATER_US = 20_000_000  # more than any tolerance
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A script with one expectation changed: `what`, at `line`, which is the event number `index`.
+    """A script with one expectation changed: `what`, at `line`, in the event `index`.
 
-    `packet` is what that event expects now, if nothing but the packet has changed: not its time, nor the events.
+    `packet` is the packet that the event expects now, if the packet has changed and not its time.
     """
 
     index: int
@@ -46,7 +46,7 @@ class Mutant:
 
 
 def mutants(script: Script) -> Iterator[Mutant]:
-    """One for each expectation."""
+    """Yield a mutant for each expectation."""
     for index, event in enumerate(script.events):
         for what, changed in _changed_events(event):
             action = changed.action
@@ -63,7 +63,7 @@ def _with(script: Script, index: int, *events: Event) -> Script:
 
 
 def _without_event(script: Script, index: int) -> Script:
-    """In its place something that does nothing, so that the script goes on and ends when it did."""
+    """Replace an event by one that does nothing at the same time, so that the later times stay."""
     event = script.events[index]
     if event.when.timing is Timing.ANY:
         nothing = replace(event, when=_at_once(event), action=Code(""))
@@ -74,7 +74,7 @@ def _without_event(script: Script, index: int) -> Script:
 
 
 def _at_once(event: Event) -> When:
-    """The time of a second packet right after this one."""
+    """Return the time of a second packet directly after this one."""
     when = event.when
     return replace(when, timing=Timing.RELATIVE, start_us=0, end_us=0)
 

@@ -23,7 +23,7 @@ Fault = Callable[[bytes], bytes]
 
 
 def flipped(at: int) -> Fault:
-    """One bit of an octet is wrong, counted from the IP header on, or from the end."""
+    """Flip a bit of the octet `at`, counted from the IP header on, or from the end if negative."""
 
     def fault(raw: bytes) -> bytes:
         octets = bytearray(raw)
@@ -34,7 +34,7 @@ def flipped(at: int) -> Fault:
 
 
 def rewritten(change: Callable[[Tcp | Udp | Icmp], Tcp | Udp | Icmp]) -> Fault:
-    """The packet says something else, its checksums being right again."""
+    """Change the packet's body, and write the packet with correct checksums."""
 
     def fault(raw: bytes) -> bytes:
         whole = packet.read(raw)
@@ -44,12 +44,12 @@ def rewritten(change: Callable[[Tcp | Udp | Icmp], Tcp | Udp | Icmp]) -> Fault:
 
 
 def with_payload(change: Callable[[bytes], bytes]) -> Fault:
-    """Other octets."""
+    """Change the payload."""
     return rewritten(lambda body: replace(body, payload=change(body.payload)))
 
 
 def from_another_port(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
-    """A segment that is another connection's."""
+    """Give a segment the source port of another connection."""
     assert isinstance(body, Tcp)
     return replace(body, source_port=9)
 
@@ -57,8 +57,8 @@ def from_another_port(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
 FAULTS: dict[str, tuple[str, Fault, str]] = {
     "IP checksum": (SENDS, flipped(10), "the checksum of the IPv4 header is wrong"),
     "IP version": (SENDS, flipped(0), "IPv4 header"),
-    "IP length": (SENDS, lambda raw: raw + b"\0", "the IPv4 header says 1040 octets, and there are 1041"),
-    "cut short": (SENDS, lambda raw: raw[:19], "19 octets are no IPv4 header"),
+    "IP length": (SENDS, lambda raw: raw + b"\0", "the IPv4 header is 1040, and the packet has 1041 octets"),
+    "cut short": (SENDS, lambda raw: raw[:19], "an IPv4 header has at least 20 octets, and the packet has 19"),
     "TCP checksum": (SENDS, flipped(36), "the TCP checksum is wrong"),
     "TCP text": (SENDS, flipped(-1), "the TCP checksum is wrong"),
     "UDP checksum": (DATAGRAM, flipped(26), "the UDP checksum is wrong"),
@@ -114,7 +114,7 @@ def test_segments_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("by", [1, -1, 1 << 31])
 def test_a_wrong_echo_of_a_timestamp(by: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TSecr is what the peer has sent, to the last bit."""
+    """TSecr must equal the peer's TSval in every bit."""
     plain = Wire.write
 
     def spoiled(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
@@ -144,12 +144,12 @@ def test_a_host_that_raises_fails_the_script(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Wire, "read", broken)
     outcome = run(PLAIN)
     assert outcome.status is Status.FAILED
-    assert "the host has failed" in outcome.message
+    assert "the host raised an exception" in outcome.message
     assert "RuntimeError: a bug of ours" in outcome.message
 
 
 def test_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The octets that come out of the socket are those that went in, at their place."""
+    """The octets that a socket returns are compared with those that the peer sent."""
     plain = Wire.inject
 
     def inject(wire: Wire, raw: bytes) -> None:
@@ -167,7 +167,7 @@ def test_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     "between", ["", "+.5 < R 70000:70000(0) win 0\n", "+.5 < . 1:1(0) ack 9 win 1000\n+0 > R 9:9(0)\n"]
 )
 def test_a_syn_that_comes_again_with_another_number(between: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reset that concerns nothing, from either side, does not let the flow begin again."""
+    """After a reset that ends no connection, the next SYN,ACK must have the old sequence number."""
     script = "".join(PLAIN.splitlines(keepends=True)[:5]) + between + "1 > S. 0:0(0) ack 1 <mss 1460>\n"
     assert str(run(script)) == "x.pkt: passed"
     plain = Wire.write
@@ -188,6 +188,6 @@ def test_a_syn_that_comes_again_with_another_number(between: str, monkeypatch: p
 
 
 def with_another_number(body: Tcp | Udp | Icmp) -> Tcp | Udp | Icmp:
-    """A segment of another connection between the same ends."""
+    """Give a segment the sequence number of another connection with the same ports."""
     assert isinstance(body, Tcp)
     return replace(body, seq=(body.seq + 4096) & 0xFFFF_FFFF)

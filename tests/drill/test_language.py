@@ -1,6 +1,4 @@
-"""The language of packet scripts, as the parser reads it: each form of time, packet, option, call
-and expression.
-"""
+"""The parser reads every form of time, packet, option, call and expression in a packet script."""
 
 from __future__ import annotations
 

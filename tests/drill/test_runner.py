@@ -1,6 +1,4 @@
-"""The runner of packet scripts: it passes what is right, and says line, field and both packets of
-what is not.
-"""
+"""The runner passes a correct script, and reports line, field and both packets of a wrong one."""
 
 from __future__ import annotations
 
@@ -76,7 +74,7 @@ WRONG_PACKETS = {
 def test_a_wrong_packet_is_shown_beside_the_right_one(field: str) -> None:
     outcome = run(OPEN + f"+0 write(4, ..., 100) = 100\n{WRONG_PACKETS[field]}\n")
     assert (outcome.status, outcome.line) == (Status.FAILED, 9)
-    assert str(outcome).startswith("x.pkt:9: FAILED: another packet was sent: ")
+    assert str(outcome).startswith("x.pkt:9: FAILED: the packet differs from the line: ")
     lines = outcome.message.splitlines()
     assert re.search(r"expected by line 9 +sent$", lines[1])
     marked = [line for line in lines if line.endswith("<--")]
@@ -89,7 +87,7 @@ def test_a_wrong_packet_is_shown_beside_the_right_one(field: str) -> None:
 def test_a_packet_that_does_not_come() -> None:
     outcome = run(OPEN + "+.5 > P. 1:101(100) ack 1\n")
     assert (outcome.status, outcome.line) == (Status.FAILED, 8)
-    assert "the packet was not sent" in outcome.message
+    assert "the host did not send the packet" in outcome.message
     assert "expected at 0.600000:  +.5 > P. 1:101(100) ack 1" in outcome.message
     assert "sent:  nothing, up to 0.600000" in outcome.message
 
@@ -124,9 +122,9 @@ WRONG_CALLS = {
     "value": ("+0 getsockopt(4, SOL_TCP, TCP_NODELAY, [1], [4]) = 0", r"value +\(1,\) +\(0,\) +<--"),
     "revents": ("+0 poll([{fd=4, events=POLLIN|POLLOUT, revents=POLLIN}], 1, 0) = 1", "revents +1 +4 +<--"),
     "descriptor": ("+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 6", "result +6 +5 +<--"),
-    "end": ("+0...0.1 poll([{fd=4, events=POLLIN}], 1, 200) = 0", "it still waits"),
+    "end": ("+0...0.1 poll([{fd=4, events=POLLIN}], 1, 200) = 0", "is still blocked"),
     "later end": ("+0...0.3 poll([{fd=4, events=POLLIN}], 1, 200) = 0", "end +0.400000 +0.300000 +<--"),
-    "waits": ("+0 read(4, ..., 100) = 0", "read waits"),
+    "blocks": ("+0 read(4, ..., 100) = 0", "read blocks, and the line does not say when it returns"),
     "flags": ("+0 fcntl(4, F_GETFL) = 0", "result +0 +2 +<--"),
     "assertion": ("+0 %{ assert tcpi_state == TCP_LISTEN }%", "tcpi_state == TCP_LISTEN does not hold"),
 }
@@ -140,8 +138,8 @@ def test_a_wrong_result_is_shown_beside_the_right_one(kind: str) -> None:
     assert re.search(message, outcome.message)
 
 
-def test_the_octets_that_are_read_are_looked_at() -> None:
-    """The peer's stream is its own by number: what is read at another place is not what belongs there."""
+def test_the_octets_that_are_read_are_compared() -> None:
+    """Each octet of the peer's stream depends on its place: a read at another place differs."""
     right = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 read(4, ..., 60) = 60\n+0 read(4, ..., 60) = 40\n"
     assert run(right + "+.04 > . 1:1(0) ack 101\n").status is Status.PASSED
     twisted = PLAIN + "+0 < P. 1:101(100) ack 1 win 65535\n+0 recv(4, ..., 60, MSG_PEEK) = 60\n"
@@ -164,14 +162,14 @@ def test_times_within_the_tolerance_pass() -> None:
     ],
 )  # fmt: skip
 def test_every_way_to_say_a_time(time: str, passes: bool) -> None:
-    """The SYN,ACK is sent again a second later."""
+    """The host retransmits the SYN,ACK a second later."""
     script = "".join(PLAIN.splitlines(keepends=True)[:5]).replace("+0 >", "0.1 >").replace("+0 <", "0.1 <")
     outcome = run(script + f"{time} > S. 0:0(0) ack 1 <mss 1460>\n+.1 < R 1:1(0) win 0\n")
     assert (outcome.status is Status.PASSED) == passes, str(outcome)
 
 
 def test_calls_that_wait() -> None:
-    """Their ends are relative to the same time as their beginnings, here 0.1 s."""
+    """The times of call and return are relative to the same time, here 0.1 s."""
     script = PLAIN + (
         "+0...0.100 read(4, ..., 1000) = 50\n"
         "+0...0.500 poll([{fd=3, events=POLLIN, revents=0}], 1, 500) = 0\n"
@@ -187,7 +185,7 @@ def test_calls_that_wait() -> None:
 def test_a_call_that_does_not_return_by_the_end() -> None:
     outcome = run(PLAIN + "+0...0.3 read(4, ..., 1000) = 50\n")
     assert (outcome.status, outcome.line) == (Status.FAILED, 8)
-    assert "read returns at 0.400000, and it still waits" in outcome.message
+    assert "read should return at 0.400000, and is still blocked" in outcome.message
 
 
 def test_datagrams() -> None:
@@ -254,7 +252,7 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("what", UNSUPPORTED)
-def test_what_is_not_to_be_had_is_unsupported_and_not_passed(what: str) -> None:
+def test_an_unsupported_script_is_reported_as_such(what: str) -> None:
     outcome = run(UNSUPPORTED[what])
     assert outcome.status is Status.UNSUPPORTED, str(outcome)
     assert outcome.line > 0
@@ -314,7 +312,7 @@ def test_collected_scripts_fail_and_skip(tmp_path: Path) -> None:
         check=False, text=True, capture_output=True, cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert "2 failed, 1 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
-    assert "b.pkt:8: FAILED: write returned something else: result" in done.stdout
+    assert "b.pkt:8: FAILED: write differs from the line: result" in done.stdout
     assert re.search(r"SKIPPED .*UNSUPPORTED: epoll_create", done.stdout)
     assert "Traceback" not in done.stdout
 
@@ -327,7 +325,7 @@ def test_a_minute_takes_no_time_and_is_the_same_every_time() -> None:
 
 
 def test_the_documents_show_what_is_printed() -> None:
-    """The command of CONTRIBUTING.md, and what it prints; that of tools/README.md."""
+    """CONTRIBUTING.md and tools/README.md show a command and its output: they must be current."""
     top = Path(__file__).resolve().parent.parent.parent
     path = top / "tests/drill/figure-13-simultaneous-close.pkt"
     changed = re.sub(r"F\. 1:1\(0\) ack 1$", "F. 1:1(0) ack 2", path.read_text(), flags=re.MULTILINE)

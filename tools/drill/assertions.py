@@ -1,7 +1,7 @@
-"""The `%{ }%` blocks: assertions over what `struct tcp_info` tells of a connection.
+"""The `%{ }%` blocks: assertions about a connection, over the fields of `struct tcp_info`.
 
-packetdrill hands such a block to Python. Here it is read with Python's grammar, but only `assert` with comparisons and
-arithmetic is run, so that a script cannot do more than look.
+packetdrill runs such a block in Python. This runner parses it with Python's grammar, but evaluates
+only `assert` statements of comparisons and arithmetic, so that a script cannot run other code.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 def read_block(text: str, line: int) -> list[ast.Assert]:
-    """The assertions of a block. ScriptError for what is no Python, Unsupported for what is no assertion."""
+    """Return the assertions of a block.
+
+    Raises ScriptError if it is not valid Python, and Unsupported if it has other statements.
+    """
     if len(text) > LONGEST:
         raise ScriptError(line, 0, f"a block has at most {LONGEST} characters")
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ScriptError(line, 0, "this block is no Python") from None
+        raise ScriptError(line, 0, "this block is not valid Python") from None
     found: list[ast.Assert] = []
     for statement in module.body:
         if not isinstance(statement, ast.Assert):
@@ -51,7 +54,7 @@ def read_block(text: str, line: int) -> list[ast.Assert]:
 
 
 def check_block(text: str, line: int, values: Mapping[str, int | None]) -> None:
-    """Raise Failed for an assertion that does not hold; `values` are the names that may be used."""
+    """Raise Failed if an assertion does not hold. `values` has the names that it may use."""
     for statement in read_block(text, line):
         try:
             holds = _value(statement.test, values, line)

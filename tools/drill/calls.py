@@ -1,7 +1,7 @@
-"""Socket calls of a script on the sockets of the host: the same results and errnos as a program in C would see.
+"""The socket calls of a script, with the results and errnos that a program in C would see.
 
-The host's sockets are trio's: a call waits until it is done. What O_NONBLOCK makes of that is up to the interpreter,
-which ends a call that would wait; `Progress` says what it had done by then.
+The host's sockets have trio's interface: a call blocks until it is done. For a nonblocking socket
+the interpreter cancels a call that would block; `Progress` says how much it had done by then.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from .script import Call, Struct
 from .sockopts import expected_value, given_value, shown_value
 from .wire import HOST_PATTERN, PEER_PATTERN, Flow, Wire, octets
 
-CHUNK = 1 << 18  # octets that are made at a time for a write
+CHUNK = 1 << 18  # the most octets that a write generates at a time
 POLLED = select.POLLIN | select.POLLOUT
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a call has come: octets that were taken already, should it be ended."""
+    """The octets that the host has taken from a write so far: its result if it is cancelled."""
 
     done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a call returned, and rows for what it wrote into its arguments."""
+    """What a call returned; `outputs` compares what it stored through its arguments."""
 
     value: int
     errno: int = 0
@@ -52,15 +52,15 @@ Runnable = Callable[[Progress], Awaitable[Result]]
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A call that may be run. `waits` says whether it may wait; `descriptor` is what it is about."""
+    """A call that is ready to run. `blocks`: it may block, unless its descriptor is nonblocking."""
 
     run: Runnable
-    waits: bool
+    blocks: bool
     descriptor: Descriptor | None = None
 
 
 class Calls:
-    """The calls of one script on one host. `changed` is unparked when something may have become ready."""
+    """The socket calls of one script. `changed` is unparked when a socket may have become ready."""
 
     def __init__(self, host: stack.Host, wire: Wire, settings: Settings) -> None:
         self.files = Descriptors()
@@ -95,25 +95,28 @@ class Calls:
         }
 
     def prepare(self, line: int, call: Call) -> PreparedCall:
-        """The call, ready to run. ScriptError and Unsupported; OSError for what fails before it has begun: EBADF."""
+        """Return the call, ready to run.
+
+        Raises ScriptError or Unsupported, and OSError (EBADF) if it names no open descriptor.
+        """
         arguments = Arguments(line, call)
         if call.name not in self._table:
-            raise arguments.unsupported("there is no such call here")
+            raise arguments.unsupported("this runner does not have the call")
         if not isinstance(call.result, int):
-            raise arguments.error("its result is a number")
+            raise arguments.error("the result must be a number")
         return self._table[call.name](arguments)
 
-    # --- making sockets
+    # --- creating and connecting sockets
 
     def _socket(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         if arguments.at(0) not in (..., int(stdlib.AF_INET)):
-            raise arguments.unsupported("only AF_INET is to be had")
+            raise arguments.unsupported("only the family AF_INET is supported")
         kind, proto = arguments.integer(1), arguments.integer(2)
         nonblocking = bool(kind & stdlib.SOCK_NONBLOCK)
         kind &= ~(stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC)
         if kind not in (stdlib.SOCK_STREAM, stdlib.SOCK_DGRAM):
-            raise arguments.unsupported("only SOCK_STREAM and SOCK_DGRAM are to be had")
+            raise arguments.unsupported("only SOCK_STREAM and SOCK_DGRAM are supported")
 
         async def run(_: Progress) -> Result:
             made = self._host.socket(stdlib.AF_INET, kind, proto)
@@ -122,21 +125,21 @@ class Calls:
         return PreparedCall(run, False)
 
     def _address(self, arguments: Arguments, place: int, default: tuple[str, int]) -> tuple[str, int]:
-        """`...`, or an address written out."""
+        """Return the address in argument `place`; `...` stands for `default`."""
         value = arguments.at(place)
         if value is ...:
             return default
         if not isinstance(value, Struct) or value.kind != "sockaddr":
-            raise arguments.error(f"argument {place + 1} is an address")
+            raise arguments.error(f"argument {place + 1} must be an address")
         family, port, host = (value.fields.get(name) for name in ("sa_family", "sin_port", "sin_addr"))
         if family != stdlib.AF_INET or not isinstance(port, int) or not 0 <= port <= 65535:
-            raise arguments.unsupported("only IPv4 addresses with a port are to be had")
+            raise arguments.unsupported("only IPv4 addresses with a port are supported")
         if host == 0:
             return "0.0.0.0", port
         try:
             return stdlib.inet_ntoa(stdlib.inet_aton((host if isinstance(host, bytes) else b"?").decode())), port
         except (OSError, UnicodeError):
-            raise arguments.error("inet_addr() has an IPv4 address in quotes") from None
+            raise arguments.error("inet_addr() must have an IPv4 address in quotes") from None
 
     def _bind(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
@@ -203,11 +206,11 @@ class Calls:
         return PreparedCall(run, True, descriptor)
 
     def _raise_connect_error(self, descriptor: Descriptor) -> None:
-        """The end of a connect that did not block is told once, by the next call."""
-        number, descriptor.connect_error = descriptor.connect_error, 0
-        if number:
+        """Raise the error of a nonblocking connect, once: the next call reports it."""
+        error, descriptor.connect_error = descriptor.connect_error, 0
+        if error:
             descriptor.connect_unreported = False
-            raise os_error(number)
+            raise os_error(error)
 
     # --- data
 
@@ -226,8 +229,11 @@ class Calls:
         return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
 
     def _check_data(self, descriptor: Descriptor, data: bytes, flags: int) -> tuple[Row, ...]:
-        """What was read must be the peer's octets, in order."""
-        if flags & stdlib.MSG_OOB or descriptor.read_at is None:
+        """Compare the data of a read with the peer's stream; a row for data that differs.
+
+        An urgent octet may be missing from it, since it is read out of band.
+        """
+        if flags & stdlib.MSG_OOB:
             return ()
         at = descriptor.read_at if descriptor.stream else 0
         urgent = [] if descriptor.inline or descriptor.flow is None else descriptor.flow.urgent
@@ -274,7 +280,7 @@ class Calls:
 
         return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
 
-    # --- the rest of a socket's life
+    # --- shutdown, close, options and flags
 
     def _shutdown(self, arguments: Arguments) -> PreparedCall:
         arguments.count(2)
@@ -322,8 +328,8 @@ class Calls:
 
         async def run(_: Progress) -> Result:
             if (level, name) == (stdlib.SOL_SOCKET, stdlib.SO_ERROR) and descriptor.connect_error:
-                number, descriptor.connect_error, descriptor.connect_unreported = descriptor.connect_error, 0, False
-                data = number.to_bytes(4, "little")
+                pending, descriptor.connect_error, descriptor.connect_unreported = descriptor.connect_error, 0, False
+                data = pending.to_bytes(4, "little")
             else:
                 try:
                     data = descriptor.socket.getsockopt(level, name, length)
@@ -342,11 +348,11 @@ class Calls:
         descriptor = self.files.get(arguments.integer(0))
         command = arguments.integer(1)
         if command not in (symbols.F_GETFL, symbols.F_SETFL):
-            raise arguments.unsupported("only F_GETFL and F_SETFL are to be had")
+            raise arguments.unsupported("only F_GETFL and F_SETFL are supported")
         if command == symbols.F_SETFL:
             flags = arguments.integer(2) if arguments.count(3) else 0
             if flags & ~(os.O_RDWR | os.O_NONBLOCK | os.O_WRONLY):
-                raise arguments.unsupported("only O_NONBLOCK may be set")
+                raise arguments.unsupported("only the flag O_NONBLOCK can be set")
 
         async def run(_: Progress) -> Result:
             if command == symbols.F_SETFL:
@@ -361,9 +367,9 @@ class Calls:
         descriptor = self.files.get(arguments.integer(0))
         request, wanted = arguments.integer(1), arguments.at(2)
         if request not in (symbols.SIOCINQ, symbols.SIOCOUTQ):
-            raise arguments.unsupported("only SIOCINQ and SIOCOUTQ are to be had")
+            raise arguments.unsupported("only SIOCINQ and SIOCOUTQ are supported")
         if not isinstance(wanted, list) or len(wanted) != 1 or not isinstance(wanted[0], int):
-            raise arguments.error("argument 3 is a list of one number")
+            raise arguments.error("argument 3 must be a list of one number, such as [100]")
 
         async def run(_: Progress) -> Result:
             record = self.record(descriptor)
@@ -375,11 +381,11 @@ class Calls:
         return PreparedCall(run, False, descriptor)
 
     def record(self, descriptor: Descriptor) -> Record | None:
-        """What the host tells about a connection; None when it is over."""
+        """Return the host's record of the descriptor's connection; None if it has none."""
         return None if descriptor.flow is None else self._record(descriptor.flow)
 
     def is_open(self, flow: Flow) -> bool:
-        """Whether the host has a connection of these ends, TIME-WAIT aside."""
+        """Whether the host has a connection with these ports that is not in TIME-WAIT."""
         record = self._record(flow)
         return record is not None and record.state != "TIME-WAIT"
 
@@ -390,22 +396,22 @@ class Calls:
                 return record
         return None
 
-    # --- waiting
+    # --- poll
 
     def _poll(self, arguments: Arguments) -> PreparedCall:
         arguments.count(3)
         entries, timeout_ms = arguments.at(0), arguments.integer(2)
         if not isinstance(entries, list) or len(entries) != arguments.integer(1):
-            raise arguments.error("argument 1 is a list, and argument 2 its length")
+            raise arguments.error("argument 1 must be a list, and argument 2 its length")
         polled: list[tuple[Descriptor, int, int]] = []
         for entry in entries:
             if not isinstance(entry, Struct) or entry.kind != "pollfd":
-                raise arguments.error("argument 1 is a list of {fd=..., events=..., revents=...}")
+                raise arguments.error("argument 1 must be a list of {fd=..., events=..., revents=...}")
             number, events, revents = (entry.fields.get(name, 0) for name in ("fd", "events", "revents"))
             if not isinstance(number, int) or not isinstance(events, int) or not isinstance(revents, int):
-                raise arguments.error("fd, events and revents are numbers")
+                raise arguments.error("fd, events and revents must be numbers")
             if (events | revents) & ~POLLED:
-                raise arguments.unsupported("only POLLIN and POLLOUT are to be had")
+                raise arguments.unsupported("only POLLIN and POLLOUT are supported")
             polled.append((self.files.get(number), events, revents))
 
         async def run(_: Progress) -> Result:
@@ -425,7 +431,7 @@ class Calls:
         return PreparedCall(run, bool(timeout_ms))
 
     async def _ready(self, descriptor: Descriptor, events: int) -> int:
-        """Which of the events of poll() have happened."""
+        """Return those of the requested poll() events that are true now."""
         found = 0
         if events & select.POLLIN and not descriptor.connecting and descriptor.socket.is_readable():
             found |= select.POLLIN
@@ -435,7 +441,7 @@ class Calls:
 
 
 async def _is_writable(sock: trio.socket.SocketType) -> bool:
-    """Whether a send would do something at once: what waits three passes of trio's loop was not done at once."""
+    """Whether `wait_writable` returns at once: within three passes of trio's loop."""
     writable = False
 
     async def look() -> None:
@@ -443,7 +449,7 @@ async def _is_writable(sock: trio.socket.SocketType) -> bool:
         try:
             await sock.wait_writable()
         except trio.BusyResourceError:
-            return  # another call waits for it
+            return  # another call is waiting to send
         writable = True
 
     with trio.CancelScope(shield=True):
@@ -456,14 +462,20 @@ async def _is_writable(sock: trio.socket.SocketType) -> bool:
 
 
 def _count_written(descriptor: Descriptor, count: int, flags: int) -> None:
-    """A stream's octets go on; a datagram's only while MSG_MORE gathers it."""
+    """Move the place of the next octet to write.
+
+    In a stream it moves on. Each datagram begins at 0, but one that MSG_MORE collects goes on.
+    """
     descriptor.written = descriptor.written + count if descriptor.stream or flags & stdlib.MSG_MORE else 0
 
 
 def _unsupported_if_refused(arguments: Arguments, error: OSError, flags: int) -> Exception:
-    """An option or flag that the stack does not have is no failure of what the script is about."""
+    """Return Unsupported if the stack does not have the refused option or flag, else `error`.
+
+    A script that expects this very errno gets the error itself.
+    """
     refusals = {errno.ENOPROTOOPT: "this socket option", errno.EOPNOTSUPP: "these flags" if flags else ""}
     what = refusals.get(error.errno or 0)
     if what and arguments.call.errno != symbols.errno_name(error.errno or 0):
-        return arguments.unsupported(f"the stack does not have {what}")
+        return arguments.unsupported(f"the stack does not support {what}")
     return error

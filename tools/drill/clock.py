@@ -1,4 +1,4 @@
-"""Virtual time: a trio clock that stands still until the interpreter moves it."""
+"""Virtual time: a trio clock that moves only when the interpreter sets it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import math
 import trio
 
 START_S = 1000.000_000_001
-"""Where a script's time 0 lies on the host's clock: a little behind a whole second. A clock of milliseconds that is
-made from it then shows the script's own, and not one less where a sum of decimal fractions falls short of it."""
-MOST_READINGS = 30_000  # at the clock while it stands still: by then the host turns in a circle
+"""The host's clock at the script's time 0, a nanosecond more than a whole second. The host rounds
+its clock down to milliseconds for timestamps. Without the nanosecond a rounding error of a time
+could make its timestamp a millisecond less."""
+MOST_READINGS = 30_000  # of the clock while it does not move: a livelock of the host
 
 
 class Livelock(Exception):
-    """The host does not come to rest: something is always due now."""
+    """The host never becomes idle: it always has a deadline at the current time."""
 
 
 def _in_a_task() -> bool:
-    """Whether a task looks, which may fail, and not trio's loop, which may not."""
+    """Whether a task reads the clock. trio's loop reads it too, and must not get an exception."""
     try:
         trio.lowlevel.current_task()
     except RuntimeError:
@@ -26,17 +27,17 @@ def _in_a_task() -> bool:
 
 
 class VirtualClock(trio.abc.Clock):
-    """`set` moves it. All that is due at one time happens before it moves on."""
+    """A clock that stands still between two calls of `set`."""
 
     def __init__(self) -> None:
         self._now = START_S
         self._readings = 0
 
     def start_clock(self) -> None:
-        """Nothing runs by itself."""
+        """Do nothing: only `set` moves this clock."""
 
     def current_time(self) -> float:
-        """In seconds."""
+        """Return the time in seconds. Raises Livelock in a task that has read it too often."""
         self._readings += 1
         if self._readings > MOST_READINGS and _in_a_task():
             self._readings = 0
@@ -44,16 +45,16 @@ class VirtualClock(trio.abc.Clock):
         return self._now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """0 for what is due; else for ever, since this clock moves only when the interpreter says so."""
+        """Return 0 if the deadline has passed, else infinity: no sleep of trio moves this clock."""
         return 0 if deadline <= self._now else math.inf
 
     def set(self, now: float) -> None:
-        """Go to a later time: to a whole microsecond of the script, unless that is too early by more than rounding."""
+        """Go to a later time: to `now`, or to the script's nearest microsecond if that is later."""
         whole = START_S + round((now - START_S) * 1_000_000) / 1_000_000
         self._now = max(self._now, now, whole)
         self._readings = 0
 
     @property
     def now_us(self) -> int:
-        """The script's time in microseconds."""
+        """The current time of the script, in microseconds."""
         return round((self._now - START_S) * 1_000_000)

@@ -1,4 +1,4 @@
-"""The files that a script has open: a socket each, under the number that the kernel would give it."""
+"""The descriptors of a script, numbered as the kernel would, and the arguments of calls."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import trio
 from .script import Call, Expression, ScriptError, Unsupported
 from .wire import Flow
 
-FIRST = 3  # behind standard input, output and error
+FIRST = 3  # 0, 1 and 2 are standard input, output and error
 MOST_OPEN = 1024
 
 
 def os_error(error: int) -> OSError:
-    """The error of this errno."""
+    """Return the OSError of an errno."""
     return OSError(error, os.strerror(error))
 
 
 class Record(Protocol):
-    """What `Host.connections()` tells of a connection, as far as scripts ask for it."""
+    """The part of a record of `Host.connections()` that scripts use."""
 
     @property
     def state(self) -> str: ...
@@ -40,29 +40,33 @@ class Record(Protocol):
 
 @dataclass(slots=True)
 class Descriptor:
-    """One open socket. `read_at` is the place of the next octet in the peer's stream, None where it is not known."""
+    """One open socket.
+
+    `read_at` is the place in the peer's stream of the next octet to read, and `written` that in the
+    host's stream of the next octet to write.
+    """
 
     socket: trio.socket.SocketType
     stream: bool
     nonblocking: bool = False
-    read_at: int | None = 0
+    read_at: int = 0
     written: int = 0
     flow: Flow | None = None
     inline: bool = False  # SO_OOBINLINE
     connecting: bool = False
-    connect_unreported: bool = False  # the end of a connect that did not block was not told yet
-    connect_error: int = 0  # the errno that ended it
+    connect_unreported: bool = False  # a nonblocking connect has begun, and no call has reported its end
+    connect_error: int = 0  # the errno of its failure
 
 
 @dataclass(slots=True)
 class Descriptors:
-    """The table of open files."""
+    """The table of open descriptors. `latest` is the one that a call used last."""
 
     open: dict[int, Descriptor] = field(default_factory=dict)
     latest: Descriptor | None = None
 
     def add(self, descriptor: Descriptor) -> int:
-        """Give it the lowest number that is free. OSError EMFILE."""
+        """Return the lowest free number for a descriptor. Raises OSError EMFILE."""
         number = next(number for number in range(FIRST, FIRST + MOST_OPEN + 1) if number not in self.open)
         if number == FIRST + MOST_OPEN:
             descriptor.socket.close()
@@ -71,25 +75,28 @@ class Descriptors:
         return number
 
     def get(self, number: int) -> Descriptor:
-        """The descriptor of a number. OSError EBADF."""
+        """Return the descriptor of a number. Raises OSError EBADF."""
         if number not in self.open:
             raise os_error(errno.EBADF)
         self.latest = self.open[number]
         return self.latest
 
     def close(self, number: int) -> None:
-        """Close it and forget its number. OSError EBADF."""
+        """Close a descriptor and free its number. Raises OSError EBADF."""
         self.get(number).socket.close()
         del self.open[number]
 
     def close_all(self) -> None:
-        """The script is over."""
+        """Close every descriptor, at the end of the script."""
         for number in list(self.open):
             self.close(number)
 
 
 class Arguments:
-    """What a call is given, each argument asked for by its place; ScriptError for what it cannot be."""
+    """The arguments of a call. Each method that reads one raises ScriptError if its type is wrong.
+
+    A `place` counts from 0; messages count from 1.
+    """
 
     def __init__(self, line: int, call: Call) -> None:
         self.line = line
@@ -97,38 +104,38 @@ class Arguments:
         self._given = call.arguments
 
     def error(self, message: str) -> ScriptError:
-        """The error of this call."""
+        """Return a ScriptError that names this call."""
         return ScriptError(self.line, 0, f"{self.call.name}: {message}")
 
     def unsupported(self, what: str) -> Unsupported:
-        """This call asks for something that is not to be had."""
+        """Return an Unsupported error that names this call."""
         return Unsupported(self.line, f"{self.call.name}: {what}")
 
     def count(self, *numbers: int) -> int:
-        """How many there are: one of `numbers`."""
+        """Return the number of arguments, which must be one of `numbers`."""
         if len(self._given) not in numbers:
-            raise self.error(f"it has {' or '.join(map(str, numbers))} arguments, not {len(self._given)}")
+            raise self.error(f"the call takes {' or '.join(map(str, numbers))} arguments, not {len(self._given)}")
         return len(self._given)
 
     def at(self, place: int) -> Expression:
-        """An argument as it is."""
+        """Return an argument of any type."""
         return self._given[place]
 
     def integer(self, place: int) -> int:
-        """A number."""
+        """Return an argument that must be a number."""
         value = self._given[place]
         if not isinstance(value, int):
-            raise self.error(f"argument {place + 1} is a number")
+            raise self.error(f"argument {place + 1} must be a number")
         return value
 
     def size(self, place: int, most: int = 1 << 26) -> int:
-        """A number of octets."""
+        """Return an argument that must be a number of octets, at most `most`."""
         value = self.integer(place)
         if not 0 <= value <= most:
-            raise self.error(f"a size is 0 to {most} octets")
+            raise self.error(f"argument {place + 1} must be 0 to {most} octets, not {value}")
         return value
 
     def unspecified(self, place: int) -> None:
-        """`...`, for a buffer whose content is the runner's own."""
+        """Check that an argument is `...`: the runner generates the data of each buffer itself."""
         if self._given[place] is not ...:
-            raise self.unsupported(f"argument {place + 1} is written ... here")
+            raise self.unsupported(f"argument {place + 1} other than ...")

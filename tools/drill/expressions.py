@@ -1,4 +1,4 @@
-"""The arguments of socket calls: numbers, names, strings, lists and the structures of the socket interface."""
+"""Parses the arguments of socket calls: numbers, names, strings, lists and C structures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from . import symbols
 from .lexer import Token
 from .script import Expression, ScriptError, Struct, Unsupported
 
-MOST_LEVELS = 16  # lists and structures in one another
+MOST_LEVELS = 16  # of nested lists and structures
 MOST_ITEMS = 1000  # in one list
 _STRUCTS = {
     "sa_family": ("sockaddr", ("sa_family", "sin_port", "sin_addr")),
@@ -14,12 +14,12 @@ _STRUCTS = {
     "fd": ("pollfd", ("fd", "events", "revents")),
     "msg_name": ("msghdr", ("msg_name", "msg_iov", "msg_flags")),
 }
-_UNSUPPORTED = ("epoll event", "cmsg", "MPLS or GRE header", "extended error")
+_UNSUPPORTED = ("an epoll event", "a control message", "an MPLS or GRE header", "an extended error")
 _UNSUPPORTED_BY_FIELD = {"events": 0, "cmsg_level": 1, "scm_sec": 1, "label": 2, "flags": 2, "ee_errno": 3}
 
 
 class ExpressionParser:
-    """Goes through tokens, and reads expressions; `defines` are the names that the script has given to words."""
+    """Reads expressions from a list of tokens. `defines` has the names that `--define` gives."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
@@ -30,18 +30,18 @@ class ExpressionParser:
     # --- tokens
 
     def peek(self, ahead: int = 0) -> Token:
-        """The token that comes next, or one after it."""
+        """Return the next token, or the one `ahead` tokens after it, and leave it there."""
         return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
 
     def before(self) -> Token:
-        """The token that was taken last."""
+        """Return the token that was taken last."""
         return self._tokens[max(self._at - 1, 0)]
 
     def take(self) -> Token:
-        """The next token; the end of the script is an error."""
+        """Take the next token. The end of the script is an error."""
         token = self.peek()
         if token.kind == "end":
-            raise self.error("the script ends in the midst of a line")
+            raise self.error("the script ends in the middle of a line")
         self._at += 1
         return token
 
@@ -59,25 +59,25 @@ class ExpressionParser:
         return self.before()
 
     def error(self, message: str, token: Token | None = None) -> ScriptError:
-        """The error of a token, by default the next one."""
+        """Return a ScriptError at a token, by default the next one."""
         token = self.peek() if token is None else token
         return ScriptError(token.line, token.column, message)
 
     def number(self, what: str, largest: int) -> int:
-        """A number from 0 to `largest`."""
+        """Take a number from 0 to `largest`. `what` names it in messages."""
         token = self.peek()
         if token.kind not in ("integer", "hex"):
             raise self.error(f"expected {what}")
         value = int(token.text, 0 if token.kind == "hex" else 10)
         if not 0 <= value <= largest:
-            raise self.error(f"{what} is 0 to {largest}")
+            raise self.error(f"{what} must be 0 to {largest}")
         self.take()
         return value
 
     # --- expressions
 
     def expressions(self, closing: str) -> list[Expression]:
-        """Expressions with commas between them, up to `closing`, which is left."""
+        """Take expressions with commas between them, up to `closing`, which is not taken."""
         found: list[Expression] = []
         while self.peek().text != closing:
             if found:
@@ -88,13 +88,13 @@ class ExpressionParser:
         return found
 
     def expression(self) -> Expression:
-        """One expression; numbers may be joined by `|`."""
+        """Take one expression. Numbers may be joined by `|`."""
         value = self._single()
         while self.peek().text == "|":
             bar = self.take()
             other = self._single()
             if not isinstance(value, int) or not isinstance(other, int):
-                raise self.error("only numbers are joined by |", bar)
+                raise self.error("only numbers can be joined by |", bar)
             value |= other
         return value
 
@@ -112,7 +112,7 @@ class ExpressionParser:
             raise self.error("expected a number, a name, a string, a list or a structure", token)
         self._depth += 1
         if self._depth > MOST_LEVELS:
-            raise self.error(f"lists and structures are at most {MOST_LEVELS} deep", token)
+            raise self.error(f"lists and structures may be nested at most {MOST_LEVELS} deep", token)
         try:
             return self._list() if token.text == "[" else self._struct(token)
         finally:
@@ -123,11 +123,11 @@ class ExpressionParser:
         while self.peek().kind == "string":
             text += self.take().text[1:-1]
         if self.peek().kind == "ellipsis":
-            raise Unsupported(token.line, "strings that are cut short")
+            raise Unsupported(token.line, "strings that end in ...")
         try:
             return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
         except (UnicodeError, ValueError):
-            raise self.error("a string holds octets", token) from None
+            raise self.error("a string may have only characters up to U+00FF and escapes for them", token) from None
 
     def _name(self, token: Token) -> Expression:
         if token.text in self.defines:
@@ -152,7 +152,7 @@ class ExpressionParser:
     def _struct(self, opening: Token) -> Expression:
         name = self.peek().text
         if name in _UNSUPPORTED_BY_FIELD:
-            raise Unsupported(opening.line, f"the structure of an {_UNSUPPORTED[_UNSUPPORTED_BY_FIELD[name]]}")
+            raise Unsupported(opening.line, f"the structure of {_UNSUPPORTED[_UNSUPPORTED_BY_FIELD[name]]}")
         if name not in _STRUCTS:
             items = self.expressions("}")
             self.expect("}")
@@ -166,8 +166,8 @@ class ExpressionParser:
             if token.text == "msg_control":
                 raise Unsupported(token.line, "control messages")
             if token.text not in names or token.text in fields:
-                raise self.error(f"a {kind} has {', '.join(names)}", token)
-            if self.accept("("):  # how long a name is, how many parts an iovec has
+                raise self.error(f"expected a field of {kind}, each at most once: {', '.join(names)}", token)
+            if self.accept("("):  # the length of msg_name, or the number of parts in msg_iov
                 self.expressions(")")
                 self.expect(")")
             self.expect("=")

@@ -1,4 +1,4 @@
-"""Builds the packets that a script lets come in, their numbers moved to those of the wire."""
+"""Builds the packets that come in, with their script's numbers translated to the wire's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from .packet import DEFAULT_TTL, ECN_BITS, Icmp, Tcp, Udp, write
 from .script import IcmpPacket, Ip, Option, ScriptError, TcpPacket, UdpPacket
 from .wire import MASK, PEER_FIN, PEER_PATTERN, Flow, Wire, octets
 
-WINDOW = 65535  # of a segment that names none
-
+WINDOW = 65535  # of a segment whose line has no `win`
 
 IsOpen = Callable[[Flow], bool]
 
@@ -20,9 +19,11 @@ IsOpen = Callable[[Flow], bool]
 def inject(
     packet: TcpPacket | UdpPacket | IcmpPacket, line: int, wire: Wire, settings: Settings, is_open: IsOpen
 ) -> None:
-    """Let a packet of the script come in at the host. ScriptError for one that belongs nowhere.
+    """Let a packet of the script come in at the host.
 
-    `is_open` tells whether the host has a connection of these ends, TIME-WAIT aside: a SYN belongs to it then.
+    Raises ScriptError if it refers to a flow or a timestamp that the runner has not seen. `is_open`
+    says whether the host has a connection of this flow that is not in TIME-WAIT. If it has none, a
+    SYN begins a new connection.
     """
     body: Tcp | Udp | Icmp
     if isinstance(packet, TcpPacket):
@@ -41,7 +42,10 @@ def _tos(ip: Ip) -> int:
 
 
 def _flow(packet: TcpPacket | UdpPacket, wire: Wire, default: tuple[int, int]) -> Flow:
-    """The flow of a packet that comes in; it becomes the current one when its ports are named, or when it is first."""
+    """Return the flow of an incoming packet: that of the ports in its line, else the current one.
+
+    A flow whose ports are named becomes the current one. If there is none, `default` becomes it.
+    """
     if packet.ports is not None:
         wire.current = wire.flow((packet.ports[1], packet.ports[0]))
     elif wire.current is None:
@@ -68,15 +72,16 @@ def _tcp(packet: TcpPacket, line: int, wire: Wire, settings: Settings, is_open: 
 
 
 def _on_the_wire(option: Option, packet: TcpPacket, flow: Flow, line: int) -> Option:
-    """An option with the wire's numbers: SACK blocks and TSecr are about what the host has sent.
+    """Translate the host's numbers in an option to the wire's: the edges of SACK blocks, and TSecr.
 
-    TSecr 0 stays 0, and so does that of a segment without an acknowledgment (RFC 7323 section 3.2).
+    A TSecr of 0, and that of a segment without the flag ACK, stay as they are: both echo no
+    timestamp (RFC 7323 section 3.2).
     """
     if option.name == "sack":
         return Option("sack", tuple((edge + (flow.host_zero or 0)) & MASK for edge in option.values))
     if option.name == "TS" and option.values[1] and packet.flags & symbols.ACK:
         if flow.timestamp_zero is None:
-            raise ScriptError(line, 0, "`ecr` echoes a timestamp, and the host has sent none that a line has matched")
+            raise ScriptError(line, 0, "`ecr` echoes a timestamp of the host, and no line has matched one yet")
         return Option("TS", (option.values[0], (option.values[1] + flow.timestamp_zero) & MASK))
     return option
 
@@ -89,7 +94,7 @@ def _icmp(packet: IcmpPacket, line: int, wire: Wire, settings: Settings) -> Icmp
         return Icmp(packet.kind, packet.code, rest, b"")
     flow = wire.current
     if flow is None:
-        raise ScriptError(line, 0, "this quotes a packet of a flow, and there is none yet")
+        raise ScriptError(line, 0, "the message quotes a packet of the current flow, and there is no flow yet")
     if packet.quote.protocol == "udp":
         body: Tcp | Udp = Udp(*flow.ports, octets(PEER_PATTERN, 0, packet.quote.length))
         quoted: bytes | None = None
@@ -97,6 +102,6 @@ def _icmp(packet: IcmpPacket, line: int, wire: Wire, settings: Settings) -> Icmp
         seq = (packet.quote.seq + (flow.host_zero or 0)) & MASK
         quoted = wire.quoted(flow, seq, packet.quote.length)
         body = Tcp(*flow.ports, seq, 0, symbols.ACK, 0, 0, (), bytes(packet.quote.length))
-    if quoted is None:  # never sent: as a forger would have it
+    if quoted is None:  # the host has not sent such a packet: the message is forged
         quoted = write(settings.local_ip, settings.remote_ip, body)
     return Icmp(packet.kind, packet.code, rest, quoted[:28])

@@ -1,7 +1,8 @@
-"""Runs one script: each event at its time, each expectation compared with what the host does.
+"""Runs one script: each event at its time, and compares each expectation with what the host does.
 
-The interpreter alone moves the clock. Between two of its steps every task of the host has come to rest, so what happens
-at one time is in the order of the script, and no time passes but the script's.
+Only the interpreter moves the clock, and before each move it waits until every task of the host is
+blocked. So events at the same time happen in the order of the script, and the speed of the machine
+changes nothing.
 """
 
 from __future__ import annotations
@@ -32,20 +33,21 @@ from .script import Call, Code, Event, IcmpPacket, Script, ScriptError, TcpPacke
 from .wire import Sent, Wire
 
 MOST_STEPS = 200_000  # of the clock, in one script
-LONGEST_RUN_S = 120  # of computing, for one script
-HALF_US = 5e-7
-MEMORY_BYTES = 1 << 28  # the host's budget
+LONGEST_RUN_S = 120  # of CPU time, for one script
+HALF_US = 5e-7  # in seconds
+MEMORY_BYTES = 1 << 28  # the host's memory budget
 RUN_ERRORS = (Failed, ScriptError, Unsupported)
 
 Packet = TcpPacket | UdpPacket | IcmpPacket
 Watch = Callable[[int, Callable[[Packet], bool]], None]
-"""Called with the index of each event that expects a packet, once there is one to compare, and with a function. That
-says whether the script would fail there if the event, at the same time, expected another packet."""
+"""Called for each event that expects a packet, when the host has sent one, with the index of the
+event and a function. The function takes another expected packet, and returns whether the script
+would fail if the event expected that one at the same time."""
 
 
 @dataclass(slots=True)
 class RunningCall:
-    """A socket call under way. `detached` is a connect that was not waited for: it goes on by itself."""
+    """A socket call in progress. `detached`: a nonblocking connect that returned EINPROGRESS."""
 
     event: Event
     call: Call
@@ -60,7 +62,7 @@ class RunningCall:
 
 
 class Interpreter:
-    """One run of one script. `line` is where it is."""
+    """One run of one script. `line` is the line of the current event."""
 
     def __init__(self, script: Script, settings: Settings, clock: VirtualClock, watch: Watch | None = None) -> None:
         self.line = script.events[0].line
@@ -78,7 +80,7 @@ class Interpreter:
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
-        """Failed, ScriptError or Unsupported, unless all is as the script says."""
+        """Run the script. Raises Failed at the first difference, and ScriptError or Unsupported."""
         settings = self._settings
         failure: Exception | None = None
         async with stack.open_host(
@@ -134,10 +136,10 @@ class Interpreter:
     # --- time
 
     async def _settle(self) -> None:
-        """Let every task go as far as it can without time passing; then look at what has become of calls."""
+        """Run every task until it blocks; check for malformed packets and calls that returned."""
         await wait_all_tasks_blocked()
         if time.process_time() > self._over_at:
-            raise Failed(self.line, f"the script has taken {LONGEST_RUN_S} s of computing, and is not over")
+            raise Failed(self.line, f"the script has used {LONGEST_RUN_S} s of CPU time, the limit of a script")
         if self._calls.changed.statistics().tasks_waiting:
             self._calls.changed.unpark_all()
             await wait_all_tasks_blocked()
@@ -151,7 +153,7 @@ class Interpreter:
             self._check_call(running)
 
     async def _advance(self, until_us: int, enough: Callable[[], bool]) -> None:
-        """Let time pass up to `until_us`, or until `enough` says so; what is due at one time happens in between."""
+        """Move the clock from deadline to deadline, to `until_us` or until `enough()` is true."""
         goal = START_S + until_us / 1_000_000
         while True:
             await self._settle()
@@ -160,7 +162,7 @@ class Interpreter:
                 return
             self._steps += 1
             if self._steps > MOST_STEPS:
-                raise Failed(self.line, f"the host has had {MOST_STEPS} deadlines, and the script is not over")
+                raise Failed(self.line, f"the host has had {MOST_STEPS} deadlines, the limit of a script")
             due = now + trio.lowlevel.current_statistics().seconds_to_next_deadline
             if due > goal + HALF_US:
                 if until_us >= LONGEST_TIME_S * 1_000_000 and math.isinf(due):
@@ -171,7 +173,11 @@ class Interpreter:
             self._clock.set(max(due, math.nextafter(now, math.inf)))
 
     async def _reach(self, time_us: int, index: int | None = None) -> None:
-        """Go to the time of an event that does something; every packet from before it must have been expected."""
+        """Go to the time of an event that does something.
+
+        Raises Failed if the host sends a packet before it that no line has expected, if that time
+        has passed, or if a call should have returned before it.
+        """
 
         def early() -> Sent | None:
             sent = self._wire.sent
@@ -179,7 +185,8 @@ class Interpreter:
 
         late_us = self._clock.now_us - time_us
         if late_us > self._tolerance_us:
-            raise Failed(self.line, f"it is {seconds(self._clock.now_us)} already, later than {seconds(time_us)}")
+            now = seconds(self._clock.now_us)
+            raise Failed(self.line, f"the time of this line is {seconds(time_us)}, and the script is at {now} already")
         await self._advance(time_us, lambda: early() is not None)
         sent = early()
         if sent is not None:
@@ -188,17 +195,17 @@ class Interpreter:
         self._fail_overdue(time_us)
 
     def _fail_overdue(self, before_us: float) -> None:
-        """A call that should have returned before this time has failed."""
+        """Raise Failed if a call that should have returned before this time is still blocked."""
         for running in self._waiting:
             assert running.end_us is not None
             if running.end_us + self._tolerance_us < before_us:
-                expected = f"{running.call.name} returns at {seconds(running.end_us)}"
-                raise Failed(running.event.line, f"{expected}, and it still waits\n    {running.event.text}")
+                expected = f"{running.call.name} should return at {seconds(running.end_us)}"
+                raise Failed(running.event.line, f"{expected}, and is still blocked\n    {running.event.text}")
 
-    # --- packets out
+    # --- outgoing packets
 
     async def _expect(self, event: Event, packet: Packet, start_us: int, end_us: int, index: int) -> None:
-        """The next packet that the host sends is the one of this line, at its time."""
+        """Check that the next packet that the host sends is the one of this line, at its time."""
         wire, any_time = self._wire, event.when.timing is Timing.ANY
         limit_us = LONGEST_TIME_S * 1_000_000 if any_time else end_us + self._tolerance_us
         await self._advance(limit_us, lambda: bool(wire.sent))
@@ -207,7 +214,7 @@ class Interpreter:
             when += f" to {seconds(end_us)}"
         if not wire.sent:
             nothing = f"expected {when}:  {event.text}\n    sent:  nothing, up to {seconds(self._clock.now_us)}"
-            raise Failed(event.line, f"the packet was not sent\n    {nothing}")
+            raise Failed(event.line, f"the host did not send the packet\n    {nothing}")
         sent = wire.sent[0]
         if self._watch is not None:
             self._watch(index, lambda other: any(map(_differs, compare(other, sent, wire.copy(), self._settings))))
@@ -216,13 +223,13 @@ class Interpreter:
         rows += compare(packet, sent, wire, self._settings)
         if any(map(_differs, rows)):
             names = ", ".join(row.name for row in rows if row.differs)
-            raise Failed(event.line, f"another packet was sent: {names}\n{self._table(rows, event.line)}")
+            raise Failed(event.line, f"the packet differs from the line: {names}\n{self._table(rows, event.line)}")
         wire.sent.popleft()
         single = event.when.timing in (Timing.ABSOLUTE, Timing.RELATIVE)
         self._last_us = start_us if single else sent.at_us
 
     def _unexpected(self, sent: Sent, message: str, index: int) -> None:
-        """Show a packet beside the next one that is expected, if there is one from the event of `index` on."""
+        """Raise Failed, with the packet beside the next one that is expected from `index` on."""
         for event in self._script.events[index:]:
             packet = event.action
             if not isinstance(packet, (Call, Code)) and packet.outbound:
@@ -251,17 +258,24 @@ class Interpreter:
         running.descriptor = prepared.descriptor
         self._nursery.start_soon(self._run_call, running, prepared)
         await self._settle()
-        if running.result is None and running.error is None and not _may_wait(prepared):
+        if running.result is None and running.error is None and not _may_block(prepared):
             await self._end_nonblocking(running)
         if running.result is not None or running.error is not None:
             self._check_call(running)
         elif end_us is None:
-            raise Failed(event.line, f"{call.name} waits; a call that may wait says when it returns: 0.1...0.2")
+            raise Failed(
+                event.line,
+                f"{call.name} blocks, and the line does not say when it returns: the time of such a call is 0.1...0.2",
+            )
         else:
             self._waiting.append(running)
 
     async def _end_nonblocking(self, running: RunningCall) -> None:
-        """What O_NONBLOCK makes of a call that would wait."""
+        """End a call that would block on a nonblocking socket.
+
+        connect fails with EINPROGRESS and goes on. Another call returns what it has done, or fails
+        with EAGAIN if that is nothing.
+        """
         if running.call.name == "connect" and running.descriptor is not None:
             running.detached = running.descriptor.connect_unreported = True
             running.result, running.ended_us = Result(-1, errno.EINPROGRESS), self._clock.now_us
@@ -269,7 +283,7 @@ class Interpreter:
         if running.call.name == "sendto" and any(
             isinstance(argument, int) and argument & symbols.MSG_FASTOPEN for argument in running.call.arguments[3:4]
         ):
-            raise Unsupported(running.event.line, "MSG_FASTOPEN without a cookie on a socket that does not wait")
+            raise Unsupported(running.event.line, "MSG_FASTOPEN without a cookie on a nonblocking socket")
         running.scope.cancel()
         await self._settle()
 
@@ -279,8 +293,8 @@ class Interpreter:
             try:
                 result = await prepared.run(running.progress)
             except trio.BusyResourceError:
-                if _may_wait(prepared):
-                    running.error = Unsupported(running.event.line, "two calls that wait for one socket")
+                if _may_block(prepared):
+                    running.error = Unsupported(running.event.line, "two calls that block on one socket at once")
                 result = Result(-1, errno.EAGAIN)
             except trio.ClosedResourceError:
                 result = Result(-1, errno.EBADF)
@@ -300,7 +314,7 @@ class Interpreter:
         running.result, running.ended_us = result, self._clock.now_us
 
     def _check_call(self, running: RunningCall) -> None:
-        """Compare what a call has returned, and when, with its line."""
+        """Compare a call's result and the time of its return with its line."""
         if running.error is not None:
             raise running.error
         call, result, line = running.call, running.result, running.event.line
@@ -316,12 +330,12 @@ class Interpreter:
         if any(row.differs for row in rows):
             names = ", ".join(row.name for row in rows if row.differs)
             table = side_by_side(rows, (f"expected by line {line}", "returned"))
-            raise Failed(line, f"{call.name} returned something else: {names}\n    {running.event.text}\n{table}")
+            raise Failed(line, f"{call.name} differs from the line: {names}\n    {running.event.text}\n{table}")
 
     # --- assertions
 
     def _values(self) -> dict[str, int | None]:
-        """The fields of `struct tcp_info` that the host tells, and the names of the states."""
+        """Return the names for assertions: states, and `tcp_info` of the latest descriptor."""
         values: dict[str, int | None] = {
             "TCP_" + name.replace("-", "_"): number for number, name in enumerate(symbols.TCP_STATES) if number
         }
@@ -344,12 +358,12 @@ def _differs(row: Row) -> bool:
     return row.differs
 
 
-def _may_wait(prepared: PreparedCall) -> bool:
-    return prepared.waits and not (prepared.descriptor is not None and prepared.descriptor.nonblocking)
+def _may_block(prepared: PreparedCall) -> bool:
+    return prepared.blocks and not (prepared.descriptor is not None and prepared.descriptor.nonblocking)
 
 
 def _with_memory(config: stack.Config) -> stack.Config:
-    """`config` with a memory budget that is the same on every machine, unless it names one."""
+    """Return `config` with a memory budget that is the same on every machine, unless it has one."""
     if config.host.memory_bytes is not None:
         return config
     return replace(config, host=replace(config.host, memory_bytes=MEMORY_BYTES))

@@ -1,6 +1,6 @@
-"""Cuts a packet script into tokens, each with its line and column. Comments and white space are dropped.
+"""Splits a packet script into tokens, each with its line and column, without comments and spaces.
 
-The work is bounded: a script has at most `LONGEST_SCRIPT` octets, and each of them is looked at once.
+The work is bounded: a script has at most `LONGEST_SCRIPT` octets, and the tokens do not overlap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .script import ScriptError
 
 LONGEST_SCRIPT = 1 << 20  # octets
-MOST_DIGITS = 18  # of a number: what a 64-bit integer surely holds
+LONGEST_NUMBER = 18  # characters: every integer of this length fits into 64 bits
 
 _TOKEN = re.compile(
     r"""
@@ -36,7 +36,7 @@ _UNFINISHED = {"/*": "comment", "%{": "code block", '"': "string", "`": "command
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the script. `kind` is a group of the pattern above, or "end"; `start` and `stop` are offsets."""
+    """A token. `kind` is a group of the pattern above, or "end"; `start` and `stop` are offsets."""
 
     kind: str
     text: str
@@ -47,20 +47,20 @@ class Token:
 
 
 def read_text(data: bytes) -> str:
-    """The text of a script file. ScriptError for one that is too long, or is not UTF-8."""
-    if len(data) > LONGEST_SCRIPT:
-        raise ScriptError(1, 1, f"a script has at most {LONGEST_SCRIPT} octets, and this one has {len(data)}")
+    """Return the text of a script file. Raises ScriptError if it is too long, or not UTF-8."""
+    if len(data) > LONGEST_SCRIPT:  # the caller may have read only a part of the file
+        raise ScriptError(1, 1, f"a script has at most {LONGEST_SCRIPT} octets, and this one has more")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line = before.count(b"\n") + 1
         column = error.start - (before.rfind(b"\n") + 1) + 1
-        raise ScriptError(line, column, "this octet is not UTF-8") from None
+        raise ScriptError(line, column, f"the octet 0x{data[error.start]:02x} is not valid UTF-8") from None
 
 
 def tokens(text: str) -> list[Token]:
-    """All tokens of a script, and one of kind "end" behind them. ScriptError for what is none."""
+    """Return the tokens of a script, and one of kind "end" after them. Raises ScriptError."""
     found: list[Token] = []
     at, line, line_start = 0, 1, 0
     while at < len(text):
@@ -69,11 +69,11 @@ def tokens(text: str) -> list[Token]:
         if match is None:
             for opening, name in _UNFINISHED.items():
                 if text.startswith(opening, at):
-                    raise ScriptError(line, column, f"this {name} has no end")
-            raise ScriptError(line, column, f"{text[at]!r} means nothing here")
+                    raise ScriptError(line, column, f"this {name} is not closed")
+            raise ScriptError(line, column, f"unexpected character {text[at]!r}")
         kind, piece = str(match.lastgroup), match.group()
-        if kind in ("float", "hex", "integer") and len(piece) > MOST_DIGITS:
-            raise ScriptError(line, column, f"a number has at most {MOST_DIGITS} digits")
+        if kind in ("float", "hex", "integer") and len(piece) > LONGEST_NUMBER:
+            raise ScriptError(line, column, f"a number has at most {LONGEST_NUMBER} characters")
         if kind not in ("space", "comment"):
             found.append(Token(kind, piece, line, column, at, match.end()))
         newlines = piece.count("\n")

@@ -1,8 +1,13 @@
 """Compares a packet that the host has sent with the line that expects it, field by field.
 
-What a line does not name is not compared: ports, `win`, TOS, TTL, and all options behind `<...>`. Never compared are
-the Identification and the DF bit of the IP header, the acknowledgment number of a segment without the flag `.`, and
-the octets that an ICMP error quotes beyond the ports and the sequence number.
+A field that the line does not name is not compared: `win`, ECN, TOS, TTL, and all options if the
+line has `<...>`. A line without ports expects a packet of the current flow, or one that makes its
+own flow the current one: a SYN without ACK, or a UDP datagram.
+
+These are never compared: the Identification and the DF bit of the IP header, the acknowledgment
+number of a segment without the flag `.`, an octet before the first one of the stream (the garbage
+octet of a keep-alive, RFC 9293 section 3.8.4), and, in the packet that an ICMP error quotes, all
+but its protocol, sequence number and length.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ ANYTHING = "(any)"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field: what the line says, what was sent, and whether that differs."""
+    """One field: the value in the line, the actual value, and whether they differ."""
 
     name: str
     expected: str
@@ -30,7 +35,11 @@ class Row:
 
 
 def compare(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent, wire: Wire, settings: Settings) -> list[Row]:
-    """All fields, side by side. A first SYN tells `wire` the flow's numbers; a flow that is named becomes current."""
+    """Return a row for each field.
+
+    This also updates the flow in `wire`: a SYN that begins a connection sets its numbers, and a
+    flow whose ports the line names becomes the current one.
+    """
     body = sent.datagram.body
     rows = [Row("protocol", protocol(expected), protocol(body), protocol(expected) != protocol(body))]
     if not rows[0].differs:
@@ -45,7 +54,7 @@ def compare(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent, wire: Wire
 
 
 def protocol(packet: object) -> str:
-    """The name of what a packet carries."""
+    """Return the name of a packet's protocol: tcp, udp or icmp."""
     if isinstance(packet, (TcpPacket, Tcp)):
         return "tcp"
     return "udp" if isinstance(packet, (UdpPacket, Udp)) else "icmp"
@@ -56,7 +65,7 @@ def _row(name: str, expected: object, sent: object) -> Row:
 
 
 def _address_rows(sent: Sent, settings: Settings) -> list[Row]:
-    """The addresses are those of the settings; they are shown only when they are not."""
+    """Compare the addresses with those of the settings. There is a row only if they differ."""
     expected = f"{settings.local_ip} > {settings.remote_ip}"
     row = _row("addresses", expected, f"{sent.datagram.source} > {sent.datagram.destination}")
     return [row] if row.differs else []
@@ -76,11 +85,11 @@ def _ip_rows(expected: TcpPacket | UdpPacket | IcmpPacket, sent: Sent) -> list[R
     return rows
 
 
-# --- whose packet it is
+# --- the flow of a packet
 
 
 def _flow(expected: TcpPacket | UdpPacket, sent: Sent, wire: Wire) -> tuple[Flow, list[Row]]:
-    """The flow of a packet, and the row of its ports when the line names them or they are not the current ones."""
+    """Return the flow of a packet. A row for its ports, if the line names them or they differ."""
     ports = sent.ports
     assert ports is not None
     if expected.ports is not None:
@@ -100,7 +109,7 @@ def _named(wire: Wire, ports: tuple[int, int]) -> Flow:
 
 
 def described(sent: Sent, wire: Wire) -> TcpPacket | UdpPacket | IcmpPacket:
-    """A packet of the host's as a line of the script would say it."""
+    """Return the packet of a line that expects `sent`; of an ICMP message only type and code."""
     body, ports, ip = sent.datagram.body, sent.ports, Ip()
     if isinstance(body, Icmp):
         return IcmpPacket(True, ip, None, body.kind, body.code, None, None, None, None)
@@ -141,7 +150,7 @@ def _tcp_rows(expected: TcpPacket, body: Tcp, sent: Sent, wire: Wire, settings: 
 
 
 def _first_syn(expected: TcpPacket, body: Tcp, flow: Flow) -> None:
-    """Take the flow's numbers from a SYN of the host's, if that begins a connection."""
+    """Set the flow's numbers from a SYN of the host, if the SYN begins a connection."""
     again = flow.restarting if body.flags & symbols.ACK else flow.closed
     if flow.host_zero is not None and not again:
         return
@@ -160,18 +169,18 @@ def _range(start: int, length: int) -> str:
 
 
 def _payload_rows(body: Tcp, start: int, flow: Flow) -> list[Row]:
-    """The octets must be those that belong at their place in the stream, in order; shown only when they are not."""
+    """Compare the payload with the stream's octets from `start` on. A row only if they differ."""
     syn = 1 if body.flags & symbols.SYN else 0
     first = (start + syn - flow.host_first) & MASK
     payload = body.payload
-    if first > MASK >> 1:  # before the stream: the garbage octet of RFC 9293 section 3.8.4
+    if first > MASK >> 1:  # before the stream: the garbage octet of a keep-alive, RFC 9293 section 3.8.4
         return []
     wanted = octets(HOST_PATTERN, first, len(payload))
     if payload == wanted:
         return []
     at = next(index for index, octet in enumerate(wanted) if octet != payload[index])
     shown = start + syn + at
-    return [Row("payload", "the stream's own octets, in order", f"others from octet {shown} on", True)]
+    return [Row("payload", "the stream's octets, in order", f"other octets from {shown} on", True)]
 
 
 def _option_rows(expected: TcpPacket, body: Tcp, flow: Flow, settings: Settings) -> list[Row]:
@@ -190,7 +199,7 @@ def _option_rows(expected: TcpPacket, body: Tcp, flow: Flow, settings: Settings)
 
 
 def _same_time(expected_val: int, sent_val: int, flow: Flow, settings: Settings) -> bool:
-    """Whether the host's timestamp clock shows what the line says, give or take the tolerance."""
+    """Whether the host's timestamp is the line's within the tolerance. With a tick of 0 any is."""
     if not settings.tcp_ts_tick_usecs:
         return True
     off = (sent_val - (flow.timestamp_zero or 0) - expected_val) & MASK
@@ -199,7 +208,7 @@ def _same_time(expected_val: int, sent_val: int, flow: Flow, settings: Settings)
 
 
 def _relative(options: Iterable[Option], flow: Flow) -> tuple[Option, ...]:
-    """Options of the host's in the script's numbers."""
+    """Translate the options of a packet from the host to the script's numbers."""
     found: list[Option] = []
     for option in options:
         if option.name == "TS":
@@ -216,7 +225,7 @@ def _show_options(options: tuple[Option, ...]) -> str:
 
 
 def show_option(option: Option) -> str:
-    """An option as the language writes it."""
+    """Return an option as a script writes it."""
     values = option.values
     if option.name == "TS":
         return f"TS val {values[0]} ecr {values[1]}"
@@ -233,7 +242,7 @@ def _udp_rows(expected: UdpPacket, body: Udp, sent: Sent, wire: Wire) -> list[Ro
     _, rows = _flow(expected, sent, wire)
     rows.append(_row("length", expected.length, len(body.payload)))
     if body.payload != octets(HOST_PATTERN, 0, len(body.payload)):
-        rows.append(Row("payload", "what was sent", "other octets", True))
+        rows.append(Row("payload", "the octets that were written", "other octets", True))
     return rows
 
 
@@ -254,7 +263,10 @@ def _icmp_rows(expected: IcmpPacket, body: Icmp, wire: Wire) -> list[Row]:
 
 
 def _quoted(quote: bytes, wire: Wire) -> str:
-    """The packet that an error of the host's quotes, in the script's numbers: it has come from the peer."""
+    """Return the packet that an ICMP error of the host quotes, in the script's numbers.
+
+    The peer has sent that packet, so its sequence number is of the peer's direction.
+    """
     if len(quote) < 28:
         return f"{len(quote)} octets"
     header = (quote[0] & 15) * 4

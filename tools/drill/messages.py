@@ -1,4 +1,7 @@
-"""How many octets a reading or writing call is about, and its flags: one buffer, an array of them, or a msghdr."""
+"""The number of octets and the flags in the arguments of a call that reads or writes.
+
+The call has one buffer (read, send), an iovec (readv, writev) or a msghdr (recvmsg, sendmsg).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ MOST_OCTETS = 1 << 26
 
 
 def octets_and_flags(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
-    """(octets, flags) of read, recv, recvfrom, readv, recvmsg and their like for writing."""
+    """Return (octets, flags) of a call that reads or writes."""
     name = arguments.call.name
     if name in ("readv", "writev"):
         arguments.count(3)
@@ -35,23 +38,23 @@ def octets_and_flags(arguments: Arguments, *, reading: bool) -> tuple[int, int]:
 def _message(arguments: Arguments) -> tuple[int, int]:
     message = arguments.at(1)
     if not isinstance(message, Struct) or message.kind != "msghdr" or "msg_iov" not in message.fields:
-        raise arguments.error("argument 2 is {msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}")
+        raise arguments.error("argument 2 must be {msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}")
     if message.fields.get("msg_name", ...) is not ...:
-        raise arguments.unsupported("msg_name is written ... here")
+        raise arguments.unsupported("msg_name other than ...")
     if message.fields.get("msg_flags", 0) != 0:
-        raise arguments.unsupported("msg_flags is 0 here")
+        raise arguments.unsupported("msg_flags other than 0")
     return _total(arguments, message.fields["msg_iov"], None), arguments.integer(2)
 
 
 def _total(arguments: Arguments, iovec: Expression, count: int | None) -> int:
     if not isinstance(iovec, list) or (count is not None and len(iovec) != count):
-        raise arguments.error("an iovec is a list of {..., octets}, and its length follows")
+        raise arguments.error("an iovec must be a list of {..., octets}, with its length after it")
     total = 0
     for part in iovec:
         length = part.fields.get("length") if isinstance(part, Struct) and part.kind == "iovec" else None
         if not isinstance(length, int) or length < 0:
-            raise arguments.error("a part of an iovec is {..., octets}")
+            raise arguments.error("each part of an iovec must be {..., octets}")
         total += length
     if total > MOST_OCTETS:
-        raise arguments.error(f"a size is 0 to {MOST_OCTETS} octets")
+        raise arguments.error(f"an iovec may have at most {MOST_OCTETS} octets, not {total}")
     return total

@@ -1,7 +1,7 @@
-"""The options at the head of a script, and what they set: addresses, ports, tolerance, the host's configuration.
+"""The options at the head of a script: addresses, ports, the tolerance, the host's configuration.
 
-`--config=NAME=VALUE` is the one that packetdrill does not have: it stands for the sysctl commands that scripts for a
-kernel run in a shell. NAME is a field of `stack.Config`: tcp.rack, tcp.rto_min_s.
+packetdrill does not have `--config=NAME=VALUE`. It takes the place of the sysctl commands that
+scripts for a kernel run in a shell. NAME is a field of `stack.Config`, such as tcp.rack.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from .expressions import ExpressionParser
 
 MOST_OPTIONS = 200
-_WORDS = ("reno", "cubic", "off", "accept", "on", "strict", "optimistic")  # of the fields that hold a name
-MOST = 1 << 40  # of any number in the configuration
+_WORDS = ("reno", "cubic", "off", "accept", "on", "strict", "optimistic")  # for fields of type str
+MOST = 1 << 40  # the upper limit of a number in the configuration
 IGNORED = ("speed", "verbose", "debug", "dry_run", "send_omit_free")
-"""Options that are taken and mean nothing here: there is no device whose speed could be set."""
+"""Options of packetdrill that are accepted and have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a script runs with. Ports of packets that name none: `bind_port` and `connect_port` of the host's sockets,
-    `peer_port` of a peer that opens a connection. Addresses are dotted text; times in microseconds."""
+    """The options that a script runs with. Addresses are dotted text, times are in microseconds.
+
+    A script need not name ports: `bind_port` is the port of a host's socket that is bound,
+    `connect_port` the port to which a host's socket connects, and `peer_port` the port of a peer
+    that opens a connection.
+    """
 
     local_ip: str = "192.168.0.1"
     gateway_ip: str = "192.168.0.2"
@@ -58,7 +62,10 @@ _ADDRESSES = ("local_ip", "gateway_ip", "netmask_ip", "remote_ip")
 
 
 def read_options(parser: ExpressionParser) -> tuple[list[tuple[int, str, str | None]], dict[str, Expression]]:
-    """The options at the head of a script, each (line, name, value), and the names that `--define` gives."""
+    """Read the options at the head of a script.
+
+    Returns (line, name, value) for each option, and the values of the names that `--define` gives.
+    """
     options: list[tuple[int, str, str | None]] = []
     defines: dict[str, Expression] = {}
     while parser.peek().kind == "option":
@@ -90,7 +97,10 @@ def _defined(meaning: str) -> Expression | None:
 
 
 def apply_options(options: tuple[tuple[int, str, str | None], ...], given: Settings) -> Settings:
-    """What the script says for itself, over what was given on the command line. ScriptError, Unsupported."""
+    """Return the settings of the command line with the script's own options applied over them.
+
+    Raises ScriptError and Unsupported.
+    """
     settings = given
     for line, name, value in options:
         if name in IGNORED:
@@ -111,28 +121,28 @@ def apply_options(options: tuple[tuple[int, str, str | None], ...], given: Setti
 
 
 def _check_network(settings: Settings, line: int) -> None:
-    """The host's address is one that a host can have, and its gateway is on its network."""
+    """Raise ScriptError unless a host can have its address, and its gateway is on its network."""
     try:
         network = ipaddress.IPv4Network(f"{settings.local_ip}/{settings.netmask_ip}", strict=False)
     except ValueError:
-        raise ScriptError(line, 1, f"{settings.netmask_ip} is no netmask") from None
+        raise ScriptError(line, 1, f"{settings.netmask_ip} is not a netmask") from None
     local, gateway = (ipaddress.IPv4Address(text) for text in (settings.local_ip, settings.gateway_ip))
     unusable = local.is_multicast or local.is_loopback or local.is_unspecified or local.is_reserved
     if unusable or local in (network.network_address, network.broadcast_address):
-        raise ScriptError(line, 1, f"{local} is no address for a host on {network}")
+        raise ScriptError(line, 1, f"a host on {network} cannot have the address {local}")
     if gateway not in network or gateway == local:
-        raise ScriptError(line, 1, f"{gateway} is no gateway on {network}")
+        raise ScriptError(line, 1, f"the gateway {gateway} is not another host on {network}")
 
 
 def with_option(settings: Settings, name: str, value: str) -> Settings:
-    """`settings` with one option changed; ValueError for a value that it cannot have."""
+    """Return `settings` with one option changed. Raises ValueError if it cannot have this value."""
     if name == "config":
         return dataclasses.replace(settings, config=_configured(settings.config, value))
     if name in _ADDRESSES:
         return _replaced(settings, name, str(ipaddress.IPv4Address(value)))
     low, high = _NUMBERS[name]
     if not value.isdecimal() or len(value) > 12 or not low <= int(value) <= high:
-        raise ValueError(f"a number from {low} to {high} is wanted")
+        raise ValueError(f"expected a number from {low} to {high}")
     return _replaced(settings, name, int(value))
 
 
@@ -141,12 +151,12 @@ def _replaced(settings: Settings, name: str, value: Any) -> Settings:
 
 
 def _configured(config: stack.Config, setting: str) -> stack.Config:
-    """`tcp.rack=false` in a configuration: the value has the type of the default."""
+    """Return `config` with one field set, as in `tcp.rack=false`, to a value of the same type."""
     path, equals, text = setting.partition("=")
     section, _, name = path.partition(".")
     part = getattr(config, section, None) if section in _fields(config) else None
     if not equals or part is None or name not in _fields(part):
-        raise ValueError("a field of stack.Config and its value are wanted: tcp.rack=false")
+        raise ValueError("expected a field of stack.Config and its value, such as tcp.rack=false")
     return dataclasses.replace(
         config, **{section: dataclasses.replace(part, **{name: _typed(getattr(part, name), text)})}
     )
@@ -161,15 +171,15 @@ def _fields(record: object) -> tuple[str, ...]:
 def _typed(default: object, text: str) -> object:
     if isinstance(default, bool):
         if text not in ("true", "false"):
-            raise ValueError("true or false is wanted")
+            raise ValueError("expected true or false")
         return text == "true"
     if isinstance(default, (int, float)):
         number = type(default)(text)
         if not 0 <= number < MOST:
-            raise ValueError(f"a number from 0 to {MOST} is wanted")
+            raise ValueError(f"expected a number from 0 to {MOST - 1}")
         return number
     if isinstance(default, str) and text in _WORDS:
         return text
     if isinstance(default, str):
-        raise ValueError(f"one of {', '.join(_WORDS)} is wanted")
-    raise ValueError("this field has no number, name or truth value")
+        raise ValueError(f"expected one of {', '.join(_WORDS)}")
+    raise ValueError("a script can set only fields that hold a number, a name, or true or false")

@@ -1,4 +1,4 @@
-"""What has become of a script, and how that is told."""
+"""The outcome of a script, and its text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .matching import Row
 
 
 class Status(Enum):
-    """How a script ended; the value is the exit status that it gives the command."""
+    """How a script ended. The value is the exit status of the command for it."""
 
     PASSED = 0
     FAILED = 1
@@ -28,7 +28,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A status on the script called `name`; `line` and `column` are 0 where there is none."""
+    """The status of the script called `name`. `line` and `column` are 0 if there is none."""
 
     name: str
     status: Status
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class Failed(Exception):
-    """The host did not do what a line says."""
+    """The host did not do what a line says: the script failed."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class Failed(Exception):
 
 
 def side_by_side(rows: Sequence[Row], heads: tuple[str, str]) -> str:
-    """Both packets, a field a line, with a mark where they differ."""
+    """Return a table of the rows, a field a line, with a mark at those that differ."""
     table = [("", *heads, ""), *[(row.name, row.expected, row.actual, "<--" if row.differs else "") for row in rows]]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
     lines = [
@@ -61,5 +61,5 @@ def side_by_side(rows: Sequence[Row], heads: tuple[str, str]) -> str:
 
 
 def seconds(time_us: int) -> str:
-    """A time of the script for people: 0.200000."""
+    """Return a time of the script as text in seconds: 0.200000."""
     return f"{time_us / 1_000_000:.6f}"

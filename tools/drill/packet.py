@@ -1,7 +1,7 @@
-"""IPv4, TCP, UDP and ICMP headers as the runner reads and writes them, apart from the stack's own parsers.
+"""Reads and writes IPv4, TCP, UDP and ICMP headers, without the stack's own code.
 
-Reading verifies all that the two ends can disagree on: lengths and checksums. See RFC 791 section 3.1, RFC 9293
-section 3.1, RFC 768 and RFC 792.
+Reading checks lengths and checksums, and that the reserved bits and the padding of TCP are zero.
+See RFC 791 section 3.1, RFC 9293 section 3.1, RFC 768 and RFC 792.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _EXPERIMENT, _FAST_OPEN_MAGIC = 254, b"\xf9\x89"  # RFC 7413 appendix B.1
 
 
 class Malformed(Exception):
-    """What the host has sent is no packet; the text says why."""
+    """The host's packet is malformed, or a script cannot describe it. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
-    """A segment; numbers as they are on the wire. `flags` are the eight bits of RFC 9293 section 3.1."""
+    """A TCP segment with the wire's numbers. `flags` has the eight bits of RFC 9293 section 3.1."""
 
     source_port: int
     destination_port: int
@@ -50,7 +50,7 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True)
 class Udp:
-    """A datagram."""
+    """A UDP datagram."""
 
     source_port: int
     destination_port: int
@@ -59,7 +59,7 @@ class Udp:
 
 @dataclass(frozen=True, slots=True)
 class Icmp:
-    """A message: `rest` are the four octets behind the checksum, `payload` what follows them."""
+    """An ICMP message: `rest` has the four octets after the checksum, `payload` the rest."""
 
     kind: int
     code: int
@@ -69,7 +69,7 @@ class Icmp:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """An IPv4 datagram and what it carries. Addresses are dotted text; `raw` are all its octets."""
+    """An IPv4 datagram and its content. Addresses are dotted text; `raw` has all its octets."""
 
     source: str
     destination: str
@@ -80,7 +80,7 @@ class Datagram:
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum of RFC 1071: 0 over octets that hold their own, right one."""
+    """Return the Internet checksum of RFC 1071. Over data with its correct checksum it is 0."""
     if len(data) % 2:
         data += b"\0"
     total = int.from_bytes(data, "big") % 0xFFFF
@@ -95,38 +95,38 @@ def _pseudo_header(source: bytes, destination: bytes, protocol: int, length: int
 
 
 def read(raw: bytes) -> Datagram:
-    """The datagram that `raw` is. Malformed when a length or a checksum is wrong."""
+    """Parse an IPv4 datagram. Raises Malformed."""
     if len(raw) < IP_HEADER:
-        raise Malformed(f"{len(raw)} octets are no IPv4 header")
+        raise Malformed(f"an IPv4 header has at least {IP_HEADER} octets, and the packet has {len(raw)}")
     first, tos, length, _, fragment, ttl, protocol, _, source, destination = _IP.unpack_from(raw)
     header_length = (first & 15) * 4
     if first >> 4 != 4 or header_length < IP_HEADER or len(raw) < header_length:
-        raise Malformed("this is no IPv4 header")
+        raise Malformed(f"the first octet of the IPv4 header is 0x{first:02x}: a wrong version or header length")
     if checksum(raw[:header_length]):
         raise Malformed("the checksum of the IPv4 header is wrong")
     if length != len(raw):
-        raise Malformed(f"the IPv4 header says {length} octets, and there are {len(raw)}")
+        raise Malformed(f"the total length in the IPv4 header is {length}, and the packet has {len(raw)} octets")
     if fragment & _FRAGMENT:
-        raise Malformed("this is a fragment, which the language cannot describe")
+        raise Malformed("the packet is a fragment, which a script cannot describe")
     content = raw[header_length:]
     pseudo = _pseudo_header(source, destination, protocol, len(content))
     readers: dict[int, Callable[[bytes, bytes], Tcp | Udp | Icmp]]
     readers = {PROTO_TCP: _read_tcp, PROTO_UDP: _read_udp, PROTO_ICMP: _read_icmp}
     if protocol not in readers:
-        raise Malformed(f"this is IP protocol {protocol}, which the language cannot describe")
+        raise Malformed(f"the packet has IP protocol {protocol}, which a script cannot describe")
     body = readers[protocol](content, pseudo)
     return Datagram(socket.inet_ntoa(source), socket.inet_ntoa(destination), ttl, tos, body, raw)
 
 
 def _read_tcp(content: bytes, pseudo: bytes) -> Tcp:
     if len(content) < _TCP.size:
-        raise Malformed(f"{len(content)} octets are no TCP header")
+        raise Malformed(f"a TCP header has at least {_TCP.size} octets, and the segment has {len(content)}")
     source, destination, seq, ack, offset, flags, window, _, urgent = _TCP.unpack_from(content)
     if checksum(pseudo + content):
         raise Malformed("the TCP checksum is wrong")
     length = (offset >> 4) * 4
     if not _TCP.size <= length <= len(content):
-        raise Malformed(f"the TCP header says that it has {length} octets")
+        raise Malformed(f"the data offset gives a TCP header of {length} octets, and the segment has {len(content)}")
     if offset & 0x0F:
         raise Malformed("a reserved bit of the TCP header is set")
     options = _read_options(content[_TCP.size : length])
@@ -137,7 +137,7 @@ def _read_options(data: bytes) -> tuple[Option, ...]:
     found: list[Option] = []
     while data:
         kind = data[0]
-        if kind == 0:  # what follows the end of the list must be zero: RFC 9293 section 3.1
+        if kind == 0:  # only zeros may follow the end of the list: RFC 9293 section 3.1
             if any(data):
                 raise Malformed("the padding of the TCP options is not zero")
             return (*found, *[Option("eol")] * len(data))
@@ -147,7 +147,7 @@ def _read_options(data: bytes) -> tuple[Option, ...]:
             continue
         length = data[1] if len(data) > 1 else 0
         if not 2 <= length <= len(data):
-            raise Malformed(f"the TCP option {kind} says that it has {length} octets")
+            raise Malformed(f"the TCP option {kind} has the length {length}, and {len(data)} octets are left")
         found.append(_read_option(kind, data[2:length]))
         data = data[length:]
     return tuple(found)
@@ -159,7 +159,7 @@ def _read_option(kind: int, data: bytes) -> Option:
         return Option("FOEXP", octets=data[2:])
     if name == "sack":
         if not data or len(data) % 8:
-            raise Malformed(f"a SACK option of {len(data) + 2} octets")
+            raise Malformed(f"the SACK option has {len(data) + 2} octets, which is not 2 and 8 for each block")
         return Option(name, unpack_from(f"!{len(data) // 4}I", data))
     layout = _LAYOUTS.get(name)
     if layout is None:
@@ -167,15 +167,15 @@ def _read_option(kind: int, data: bytes) -> Option:
     try:
         return Option(name, Struct(layout).unpack(data))
     except error:
-        raise Malformed(f"the TCP option {name} has {len(data) + 2} octets") from None
+        raise Malformed(f"the TCP option {name} has {len(data) + 2} octets, a wrong length") from None
 
 
 def _read_udp(content: bytes, pseudo: bytes) -> Udp:
     if len(content) < 8:
-        raise Malformed(f"{len(content)} octets are no UDP header")
+        raise Malformed(f"a UDP header has 8 octets, and the datagram has {len(content)}")
     source, destination, length, given = unpack_from("!HHHH", content)
     if length != len(content):
-        raise Malformed(f"the UDP header says {length} octets, and there are {len(content)}")
+        raise Malformed(f"the length in the UDP header is {length}, and the datagram has {len(content)} octets")
     if not given:
         raise Malformed("the UDP datagram has no checksum")
     if checksum(pseudo + content):
@@ -185,7 +185,7 @@ def _read_udp(content: bytes, pseudo: bytes) -> Udp:
 
 def _read_icmp(content: bytes, _: bytes) -> Icmp:
     if len(content) < 8:
-        raise Malformed(f"{len(content)} octets are no ICMP header")
+        raise Malformed(f"an ICMP header has 8 octets, and the message has {len(content)}")
     if checksum(content):
         raise Malformed("the ICMP checksum is wrong")
     return Icmp(content[0], content[1], content[4:8], content[8:])
@@ -195,7 +195,7 @@ def _read_icmp(content: bytes, _: bytes) -> Icmp:
 
 
 def write(source: str, destination: str, body: Tcp | Udp | Icmp, *, ttl: int = DEFAULT_TTL, tos: int = 0) -> bytes:
-    """The octets of a datagram, its checksums right."""
+    """Return the octets of a datagram, with correct checksums."""
     addresses = socket.inet_aton(source), socket.inet_aton(destination)
     if isinstance(body, Tcp):
         protocol, at, content = PROTO_TCP, 16, _write_tcp(body)
@@ -207,7 +207,7 @@ def write(source: str, destination: str, body: Tcp | Udp | Icmp, *, ttl: int = D
     pseudo = b"" if protocol == PROTO_ICMP else _pseudo_header(*addresses, protocol, len(content))
     total = checksum(pseudo + content)
     if protocol == PROTO_UDP and not total:
-        total = 0xFFFF  # RFC 768: zero would say that there is none
+        total = 0xFFFF  # RFC 768: a checksum of zero means that there is none
     content = content[:at] + pack("!H", total) + content[at + 2 :]
     header = _IP.pack(0x45, tos, IP_HEADER + len(content), 0, _DONT_FRAGMENT, ttl, protocol, 0, *addresses)
     return header[:10] + pack("!H", checksum(header)) + header[12:] + content

@@ -1,7 +1,8 @@
-"""Reads a packet script: the grammar of packetdrill, as far as this stack has what it speaks of.
+"""Parses a packet script by the grammar of packetdrill.
 
-What is right but not to be had here (IPv6, encapsulation, shell commands, epoll, ...) raises `Unsupported`; what is
-wrong raises `ScriptError` with line and column. See the "packet scripts" section of CONTRIBUTING.md for the list.
+A valid script that needs something the runner or the stack does not have (IPv6, encapsulation,
+shell commands, epoll, ...) raises `Unsupported`. An invalid script raises `ScriptError` with line
+and column. The section "Packet scripts" of CONTRIBUTING.md lists what is unsupported.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from .script import (
 )
 
 MOST_EVENTS = 20_000
-LONGEST_TIME_S = 30 * 86400  # of a script, and of any time in it
+LONGEST_TIME_S = 30 * 86400  # the largest time in a script
 LARGEST_32 = 0xFFFF_FFFF
 LARGEST_16 = 0xFFFF
 LONGEST_TCP_PAYLOAD = LARGEST_16 - 40
@@ -38,29 +39,29 @@ ENCAPSULATIONS = ("ipv4", "ipv6", "gre", "GREv0", "mpls", "psp", "raw")
 
 
 def parse(text: str) -> Script:
-    """The script that `text` is. ScriptError, Unsupported."""
+    """Return the script in `text`. Raises ScriptError and Unsupported."""
     return Parser(text).script()
 
 
 class Parser(ExpressionParser):
-    """Goes through the tokens once."""
+    """Reads a script from its tokens, in one pass."""
 
     def __init__(self, text: str) -> None:
         super().__init__(tokens(text))
         self._text = text
 
     def script(self) -> Script:
-        """A whole script: options, then events."""
+        """Take the whole script: options, then events."""
         options, self.defines = read_options(self)
         if self.peek().kind == "command":
-            raise Unsupported(self.peek().line, "shell commands are not run")
+            raise Unsupported(self.peek().line, "shell commands")
         events: list[Event] = []
         while self.peek().kind != "end":
             if len(events) == MOST_EVENTS:
                 raise self.error(f"a script has at most {MOST_EVENTS} events")
             events.append(self._event())
         if not events:
-            raise self.error("a script has at least one event")
+            raise self.error("a script must have at least one event")
         return Script(tuple(options), tuple(events))
 
     # --- events and their times
@@ -68,7 +69,7 @@ class Parser(ExpressionParser):
     def _event(self) -> Event:
         first = self.peek()
         if first.kind == "command":
-            raise Unsupported(first.line, "shell commands are not run")
+            raise Unsupported(first.line, "shell commands")
         when = self._when()
         token = self.peek()
         action: TcpPacket | UdpPacket | IcmpPacket | Call | Code
@@ -78,14 +79,15 @@ class Parser(ExpressionParser):
             self.take()
             action = Code(token.text[2:-2].strip())
         elif token.kind == "command":
-            raise Unsupported(token.line, "shell commands are not run")
+            raise Unsupported(token.line, "shell commands")
         elif token.kind == "word" or token.text == "...":
             action = self._call(when)
         else:
             raise self.error("expected a packet (< or >), a socket call or a %{ }% block")
         outgoing = not isinstance(action, (Call, Code)) and action.outbound
         if when.timing not in (Timing.ABSOLUTE, Timing.RELATIVE) and not outgoing:
-            raise ScriptError(first.line, first.column, f"only a packet that goes out has {when.timing.value} time")
+            time = "the time *" if when.timing is Timing.ANY else "a range of times"
+            raise ScriptError(first.line, first.column, f"only an outgoing packet (>) may have {time}")
         text = " ".join(self._text[first.start : self.before().stop].split())
         return Event(first.line, when, action, text)
 
@@ -100,23 +102,23 @@ class Parser(ExpressionParser):
             self.expect("+")
         end = self._time()
         if end < start:
-            raise self.error("the range of times is backwards", self.before())
+            raise self.error("the range of times ends before it begins", self.before())
         return When(Timing.RELATIVE_RANGE if relative else Timing.ABSOLUTE_RANGE, start, end)
 
     def _time(self) -> int:
-        """A time in seconds, as microseconds."""
+        """Take a time in seconds, and return it in microseconds."""
         token = self.peek()
         if token.kind not in ("integer", "float"):
             raise self.error("expected a time: 0.1, +0.1, 0.1~0.2, +0.1~+0.2 or *")
         self.take()
         if token.text.startswith("-"):
-            raise self.error("a time is not negative", token)
+            raise self.error("a time must not be negative", token)
         whole, _, part = token.text.partition(".")
         time_us = int(whole or "0") * 1_000_000 + int(part[:6].ljust(6, "0"))
         if part[6:].strip("0"):
-            raise self.error("a time has at most six decimal places: microseconds", token)
+            raise self.error("a time may have at most six decimal places: microseconds", token)
         if time_us > LONGEST_TIME_S * 1_000_000:
-            raise self.error(f"a script lasts at most {LONGEST_TIME_S} s", token)
+            raise self.error(f"a time may be at most {LONGEST_TIME_S} s", token)
         return time_us
 
     # --- packets
@@ -144,7 +146,7 @@ class Parser(ExpressionParser):
         token = self.take()
         if token.text in ("noecn", "ect0", "ect1", "ce", "ect01"):
             if token.text == "ect01" and not outbound:
-                raise self.error("a packet that comes in is ect0 or ect1, not ect01", token)
+                raise self.error("only an outgoing packet (>) may have ect01: an incoming one has ect0 or ect1", token)
             ip = Ip(ecn=token.text)
         elif token.text == "tos":
             ip = Ip(tos=self.number("a TOS", 0xFF))
@@ -175,16 +177,16 @@ class Parser(ExpressionParser):
         window = self.number("a window", LARGEST_16) if self.accept("win") else None
         urgent = self.number("an urgent pointer", LARGEST_16) if self.accept("urg") else 0
         options: tuple[Option, ...] | None = ()
-        if self.peek().text == "<":  # the next line would begin with its time
+        if self.peek().text == "<":  # not an incoming packet: a line begins with its time
             options = self._options(outbound)
         if self.peek().text == "{":
             raise Unsupported(self.peek().line, "packets that are changed at random")
         if ack is None and flags & symbols.ACK:
-            raise self.error("a segment with the flag . says `ack`", first)
+            raise self.error("a segment with the flag . must have an `ack`", first)
         if ack is not None and not flags & symbols.ACK:
-            raise self.error("a segment that says `ack` has the flag .", first)
+            raise self.error("a segment with an `ack` must have the flag .", first)
         if urgent and not flags & symbols.URG:
-            raise self.error("a segment that says `urg` has the flag U", first)
+            raise self.error("a segment with an `urg` must have the flag U", first)
         return TcpPacket(outbound, ip, ports, flags, seq, length, ack, window, urgent, options)
 
     def _flags(self) -> int:
@@ -204,14 +206,14 @@ class Parser(ExpressionParser):
                 raise Unsupported(token.line, "the ACE field of accurate ECN")
             bit = symbols.FLAG_LETTERS.get(letter)
             if bit is None:
-                raise self.error(f"{letter!r} is no flag: S F R P U E W . or -", token)
+                raise self.error(f"{letter!r} is not a flag: S F R P U E W . or -", token)
             if flags & bit:
                 raise self.error(f"the flag {letter} is given twice", token)
             flags |= bit
         return flags
 
     def _sequence(self) -> tuple[int, int]:
-        """`1:1001(1000)` as where it begins and how many octets there are."""
+        """Take `1:1001(1000)`, and return the first sequence number and the length."""
         first = self.peek()
         start = self.number("a sequence number", LARGEST_32)
         self.expect(":")
@@ -220,7 +222,8 @@ class Parser(ExpressionParser):
         length = self.number("the length of a segment", LONGEST_TCP_PAYLOAD)
         self.expect(")")
         if (start + length) & LARGEST_32 != end:
-            raise self.error(f"{start} and {length} octets end at {start + length}, not at {end}", first)
+            wanted = (start + length) & LARGEST_32
+            raise self.error(f"{length} octets from {start} on end at {wanted}, not at {end}", first)
         return start, length
 
     # --- TCP options
@@ -229,7 +232,7 @@ class Parser(ExpressionParser):
         opening = self.expect("<")
         if self.accept("..."):
             if not outbound:
-                raise self.error("<...> is for packets that go out", opening)
+                raise self.error("only an outgoing packet (>) may have <...>", opening)
             self.expect(">")
             return None
         options = [self._option()]
@@ -238,7 +241,7 @@ class Parser(ExpressionParser):
         self.expect(">")
         length = sum(map(_option_length, options))
         if length > LONGEST_OPTIONS or length % 4:
-            raise self.error(f"the options have {length} octets: at most 40, and a multiple of 4", opening)
+            raise self.error(f"the options must have at most 40 octets and a multiple of 4, not {length}", opening)
         return tuple(options)
 
     def _option(self) -> Option:
@@ -280,7 +283,7 @@ class Parser(ExpressionParser):
         try:
             return Option(name, octets=bytes.fromhex(token.text))
         except ValueError:
-            raise self.error("a cookie is an even number of hexadecimal digits", token) from None
+            raise self.error("a cookie must have an even number of hexadecimal digits", token) from None
 
     # --- ICMP
 
@@ -298,7 +301,7 @@ class Parser(ExpressionParser):
                 code = self._icmp_number(token, "code_")
         mtu = self.number("an MTU", LARGEST_16) if self.accept("mtu") else None
         if mtu is not None and (kind, code) != (symbols.UNREACHABLE, symbols.FRAGMENTATION_NEEDED):
-            raise self.error("only `unreachable frag_needed` has an MTU", self.before())
+            raise self.error("only `unreachable frag_needed` may have an MTU", self.before())
         ident = self.number("an identifier", LARGEST_16) if self.accept("id") else None
         quote: Quote | None = None
         raw: int | None = None
@@ -322,10 +325,10 @@ class Parser(ExpressionParser):
         return length
 
     def _icmp_number(self, token: Token, prefix: str) -> int:
-        """`type_9` and `code_9`."""
+        """Return the number in `type_9` or `code_9`."""
         digits = token.text.removeprefix(prefix)
         if digits == token.text or not digits.isdecimal() or len(digits) > 3 or int(digits) > 0xFF:
-            raise self.error(f"{token.text!r} is no ICMP {prefix.rstrip('_')}", token)
+            raise self.error(f"{token.text!r} is not an ICMP {prefix.rstrip('_')}", token)
         return int(digits)
 
     # --- socket calls
@@ -348,26 +351,26 @@ class Parser(ExpressionParser):
         if self.peek().kind == "word":
             token = self.take()
             if not symbols.is_errno(token.text):
-                raise self.error(f"{token.text!r} is no errno", token)
+                raise self.error(f"{token.text!r} is not an errno", token)
             errno = "EAGAIN" if token.text == "EWOULDBLOCK" else token.text
         if (result == -1) != (errno is not None):
-            raise self.error("a call that fails has the result -1 and an errno", name)
+            raise self.error("a call that fails must have the result -1 and an errno", name)
         self._skip_errno_text()
         return Call(name.text, tuple(arguments), result, errno, end)
 
     def _skip_errno_text(self) -> None:
-        """The text behind a result, in parentheses: read over."""
+        """Skip the text in parentheses after a result."""
         if not self.accept("("):
             return
         opening = self.before()
         while not self.accept(")"):
             if self.peek().kind == "end" or self.peek().line != opening.line:
-                raise self.error("this note has no end", opening)
+                raise self.error("this parenthesis is not closed on its line", opening)
             self.take()
 
 
 def _option_length(option: Option) -> int:
-    """How many octets an option takes."""
+    """Return the octets of an option in the header."""
     if option.name in ("nop", "eol"):
         return 1
     fixed = {"mss": 4, "wscale": 3, "sackOK": 2, "TS": 10, "FO": 2, "FOEXP": 4}

@@ -1,4 +1,4 @@
-"""`tapstack drill FILE ...`: runs packet scripts and tells what has become of each."""
+"""`tapstack drill FILE ...`: runs packet scripts and prints the outcome of each."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from .parser import parse
 from .script import Code, Script, ScriptError, Unsupported
 
 FORWARDED = ("tolerance_usecs", "mtu", "seed", "config")
-"""Options of the language that the command takes, too: for every script that does not say otherwise."""
+"""Options of a script that are also options of the command. The script's own take precedence."""
 
 
 def add_options(parser: ArgumentParser) -> None:
     """The options of `tapstack drill`."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a packet script")
-    parser.add_argument("--tolerance_usecs", metavar="N", help="how many microseconds a time may be off (default: 0)")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a packet script to run")
+    parser.add_argument(
+        "--tolerance_usecs", metavar="N", help="let each time differ by up to N microseconds (default: 0)"
+    )
     parser.add_argument("--mtu", metavar="N", help="the MTU of the link (default: 1500)")
     parser.add_argument("--seed", metavar="N", help="the seed of the host's random numbers (default: 1)")
     parser.add_argument(
         "--config", action="append", metavar="NAME=VALUE", help="set a field of stack.Config, such as tcp.rack=false"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only scripts that did not pass")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only the scripts that did not pass")
 
 
 def main(arguments: Namespace) -> int:
-    """Run every file; 0 when all passed, 1 when one failed, 2 when one is wrong, 3 when one is not supported."""
+    """Run every file. Returns 0 if all passed, else the status of the worst: 1, 2 or 3."""
     settings = Settings()
     for name in FORWARDED:
         given = getattr(arguments, name)
@@ -62,7 +64,7 @@ def _is_livelock(error: BaseException) -> bool:
 
 
 def combined(outcomes: Iterable[Outcome]) -> Status:
-    """The status on all of them: a failure before an error before what is not supported."""
+    """Return the status of all scripts: FAILED comes before ERROR, ERROR before UNSUPPORTED."""
     found = {outcome.status for outcome in outcomes}
     order = (Status.FAILED, Status.ERROR, Status.UNSUPPORTED)
     return next((status for status in order if status in found), Status.PASSED)
@@ -79,7 +81,7 @@ def run_file(path: Path, settings: Settings | None = None) -> Outcome:
 
 
 def run_script(data: bytes, name: str, settings: Settings | None = None) -> Outcome:
-    """Run the script that `data` is."""
+    """Run the script in `data`."""
     try:
         return run_parsed(parse(read_text(data)), name, settings)
     except ScriptError as error:
@@ -89,7 +91,7 @@ def run_script(data: bytes, name: str, settings: Settings | None = None) -> Outc
 
 
 def run_parsed(script: Script, name: str, settings: Settings | None = None, watch: Watch | None = None) -> Outcome:
-    """Run a script that was read already. ScriptError, Unsupported."""
+    """Run a script that is parsed already. Raises ScriptError and Unsupported."""
     settings = apply_options(script.options, Settings() if settings is None else settings)
     for event in script.events:
         if isinstance(event.action, Code):
@@ -104,8 +106,8 @@ def run_parsed(script: Script, name: str, settings: Settings | None = None, watc
         raise
     except Exception as error:
         if _is_livelock(error):
-            message = "the host does not come to rest: something is always due at once"
+            message = "the host never becomes idle: it always has a deadline at the current time"
         else:
-            message = "the host has failed\n" + "".join(traceback.format_exception(error))
+            message = "the host raised an exception\n" + "".join(traceback.format_exception(error))
         return Outcome(name, Status.FAILED, interpreter.line, 0, message)
     return Outcome(name, Status.PASSED)

@@ -1,7 +1,7 @@
-"""What a packet script says, line by line: the records that the parser makes and the interpreter runs.
+"""The records of a packet script, which the parser creates and the interpreter runs.
 
-Times are in microseconds. Sequence and acknowledgment numbers are the script's own: relative to the first SYN of each
-direction. `line` is where an event begins in the file, from 1.
+Times are in microseconds. Sequence and acknowledgment numbers are the script's: relative to the
+first SYN of each direction. `line` is the line of the file where an event begins, from 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import EllipsisType
 
 
 class ScriptError(Exception):
-    """The script itself is wrong: what, and where."""
+    """The script is invalid. `line` and `column` say where; a column of 0 is not known."""
 
     def __init__(self, line: int, column: int, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class ScriptError(Exception):
 
 
 class Unsupported(Exception):
-    """The script is right, but asks for something that this runner or the stack does not have."""
+    """The script is valid, but needs something that this runner or the stack does not have."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Timing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The time of an event; `end_us` is the later end of a range, and `start_us` for a single time."""
+    """The time of an event. `end_us` is the end of a range; for a single time it is `start_us`."""
 
     timing: Timing
     start_us: int = 0
@@ -51,7 +51,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A TCP option by its name in the language; `values` are its numbers, or the octets of a cookie."""
+    """A TCP option by its name in a script. `values` has its numbers, `octets` a cookie."""
 
     name: str
     values: tuple[int, ...] = ()
@@ -60,7 +60,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Ip:
-    """What a line says of the IP header; None is not compared, and has its default in a packet that comes in."""
+    """The fields of the IP header that a line names.
+
+    A field of None is not compared, and has its default in an incoming packet.
+    """
 
     ecn: str | None = None
     tos: int | None = None
@@ -69,7 +72,10 @@ class Ip:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What all packets have. `ports` are (source, destination) as the packet has them, None for the flow's own."""
+    """The fields of every packet.
+
+    `outbound`: the host sends it. `ports` is (source, destination), or None for the current flow's.
+    """
 
     outbound: bool
     ip: Ip
@@ -78,7 +84,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class TcpPacket(Packet):
-    """A TCP segment. `options` is None for `<...>`: anything. `ack` and `window` are None where nothing is said."""
+    """A TCP segment. `ack` and `window` may be missing (None); `options` is None for `<...>`."""
 
     flags: int
     seq: int
@@ -98,7 +104,7 @@ class UdpPacket(Packet):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Which packet an ICMP error quotes: a protocol, for TCP the sequence number, and how many octets of data."""
+    """The packet that an ICMP error quotes: protocol, sequence number (TCP), and octets of data."""
 
     protocol: str
     seq: int
@@ -107,7 +113,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class IcmpPacket(Packet):
-    """An ICMP message. `mtu` belongs to `frag_needed`, `ident` to echoes; `raw` octets of data follow those."""
+    """An ICMP message. `mtu` is for `frag_needed`, `ident` for echoes; `raw` counts data octets."""
 
     kind: int
     code: int
@@ -119,7 +125,7 @@ class IcmpPacket(Packet):
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """`{...}` with named fields: an address, a linger, a pollfd, an iovec, a msghdr."""
+    """A C structure in braces. `kind` is sockaddr, linger, pollfd, iovec or msghdr."""
 
     kind: str
     fields: dict[str, Expression] = field(default_factory=dict)
@@ -130,7 +136,7 @@ Expression = int | bytes | EllipsisType | list["Expression"] | Struct
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A socket call with the result it must have. `end_us` is when a blocking call must return, else None."""
+    """A socket call and its expected result. `end_us` is when a call that blocks must return."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -148,7 +154,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a script: when, what, and the line as it stands in the file."""
+    """One event of a script: its line, time, action, and text."""
 
     line: int
     when: When
@@ -158,7 +164,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole script: its `--name=value` options, each with its line, and its events in order."""
+    """A whole script: its options, each as (line, name, value), and its events in order."""
 
     options: tuple[tuple[int, str, str | None], ...]
     events: tuple[Event, ...]

@@ -1,4 +1,4 @@
-"""The names that a script may use: constants of the socket interface, errnos, flags, and the codes of ICMP."""
+"""The names that a script may use: socket constants, errnos, TCP flags, ICMP types and codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 FLAG_LETTERS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG, "E": ECE, "W": CWR}
-_SHOWN = "SFRPUEW."  # the order in which flags are written
+_SHOWN = "SFRPUEW."  # the order of flags in a report
 
 SIOCINQ, SIOCOUTQ = 0x541B, 0x5411
 F_GETFL, F_SETFL = 3, 4
@@ -43,7 +43,7 @@ _MORE = {
 TCP_STATES = (
     "CLOSED ESTABLISHED SYN-SENT SYN-RECEIVED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT CLOSED CLOSE-WAIT LAST-ACK LISTEN CLOSING"
 ).split()
-"""The states of RFC 9293, each at the number that Linux gives it in `struct tcp_info`."""
+"""The states of RFC 9293 by their numbers in Linux's `struct tcp_info`."""
 
 UNREACHABLE, FRAGMENTATION_NEEDED = 3, 4
 ECHO_REPLY, ECHO_REQUEST = 0, 8
@@ -70,7 +70,7 @@ UNREACHABLE_CODES = (
 
 
 def constant(name: str) -> int | None:
-    """The number of a constant of the socket interface; None for one that is not known here."""
+    """Return the number of a constant of the socket interface; None if it is unknown."""
     if name in _MORE:
         return _MORE[name]
     if is_errno(name):
@@ -92,7 +92,7 @@ def errno_name(error: int) -> str:
 
 
 def show_flags(flags: int) -> str:
-    """Flags as the language writes them: "S.", "-" for none."""
+    """Return flags as a script writes them: "S.", or "-" for none."""
     return "".join(letter for letter in _SHOWN if flags & FLAG_LETTERS[letter]) or "-"
 
 
@@ -102,7 +102,7 @@ def icmp_type_name(kind: int) -> str:
 
 
 def icmp_code_name(kind: int, code: int) -> str:
-    """The name of an ICMP code, "" for 0 where it says nothing."""
+    """Return the name of an ICMP code; "" for a code of 0 without a name."""
     if kind == UNREACHABLE and code < len(UNREACHABLE_CODES):
         return UNREACHABLE_CODES[code]
     return f"code_{code}" if code else ""

@@ -1,7 +1,8 @@
-"""The link between the script and the host: packets in and out, and how their numbers are those of the script.
+"""The link between the script and the host, and the translation of their sequence numbers.
 
-A `Flow` is a pair of ends. Its numbers on the wire differ from the script's by what the first SYN of each direction
-shows; the peer's begin just below 2**32, so that every script crosses the wrap.
+A `Flow` is a pair of ports. For each direction it has the wire's number of the script's 0, which
+the first SYN determines for the host. For the peer it is just below 2**32, so that the numbers wrap
+in every script that sends a few hundred octets.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from .options import Settings
 from .packet import Datagram, Malformed, Tcp, Udp, read
 
 MASK = 0xFFFF_FFFF
-PEER_ZERO = 0xFFFF_FF00  # what the script's 0 of the peer's direction is on the wire
-MOST_WAITING = 20_000  # packets that no line has claimed
-HISTORY = 2000  # packets of the host that an ICMP error may quote
-_PATTERN = 65521  # octets until the pattern repeats: a prime, so that no window or buffer is a multiple of it
+PEER_ZERO = 0xFFFF_FF00  # the wire's sequence number of the script's 0, in the peer's direction
+MOST_WAITING = 20_000  # packets from the host that no line has expected yet
+HISTORY = 2000  # packets from the host that an ICMP error may quote
+_PATTERN = 65521  # octets until the pattern repeats: a prime number, so that common sizes are no multiple of it
 
 
 def _pattern(name: bytes) -> bytes:
@@ -33,7 +34,7 @@ HOST_PATTERN, PEER_PATTERN = _pattern(b"host"), _pattern(b"peer")
 
 
 def octets(pattern: bytes, start: int, length: int) -> bytes:
-    """The data of a stream: what belongs at octet `start`, from 0 on."""
+    """Return `length` octets of a stream, from octet `start` (from 0) on."""
     at = start % _PATTERN
     return (pattern * ((at + length) // _PATTERN + 1))[at : at + length]
 
@@ -44,9 +45,13 @@ Ports = tuple[int, int]  # the host's port and the peer's
 
 @dataclass(slots=True)
 class Flow:
-    """One pair of ends. `host_zero` and `peer_zero` are the wire's numbers for the script's 0; `timestamp_zero` is the
-    host's timestamp clock at the script's TS val 0. `host_first` and `peer_first` are the script's numbers of the first
-    octet of each stream, `urgent` those of octets that the peer has sent as urgent."""
+    """The packets between one port of the host and one of the peer.
+
+    `host_zero` and `peer_zero` are the wire's numbers for the script's 0, and `timestamp_zero` is
+    the host's timestamp for the script's TS val 0. `host_first` and `peer_first` are the script's
+    numbers of the first octet of each stream. `urgent` has the places in the peer's stream where an
+    urgent octet may be: for each urgent pointer the octet before it and the octet at it.
+    """
 
     ports: Ports
     host_zero: int | None = None
@@ -54,25 +59,29 @@ class Flow:
     host_first: int = 1
     peer_first: int | None = None
     timestamp_zero: int | None = None
-    host_next: int = 0  # the script's number behind all that the host has sent
-    finished: int = 0  # bits: the host's FIN was seen, the peer's, a RST
-    restarting: bool = False  # the peer has sent a SYN, and the host has no connection that it could belong to
+    host_next: int = 0  # the script's number after the last octet that the host has sent
+    finished: int = 0  # the bits HOST_FIN, PEER_FIN and RESET of the segments seen
+    restarting: bool = False  # the peer has sent a SYN of a new connection, and the host has not answered it
     urgent: list[int] = field(default_factory=list)
 
     @property
     def closed(self) -> bool:
-        """Both ends have closed, or one has reset: the next SYN of the host's begins another connection."""
+        """Both FINs or a RST were seen: the host's next SYN begins a new connection."""
         return self.finished & RESET != 0 or self.finished & (HOST_FIN | PEER_FIN) == HOST_FIN | PEER_FIN
 
     def note(self, flags: int, fin: int) -> None:
-        """A segment has passed that may end the connection; `fin` is the bit of its direction."""
+        """Record the FIN or RST of a segment; `fin` is the bit for a FIN of its direction."""
         if flags & symbols.RST:
             self.finished |= RESET
         if flags & symbols.FIN:
             self.finished |= fin
 
     def note_sent(self, flags: int, start: int, length: int) -> None:
-        """A segment of the host's. A RST elsewhere than at its end only answers a segment that was out of place."""
+        """Record a segment from the host.
+
+        A RST ends the connection only at the host's next sequence number: any other RST answers an
+        unacceptable segment.
+        """
         end = start + length + bool(flags & symbols.SYN) + bool(flags & symbols.FIN)
         if not flags & symbols.RST or start == self.host_next:
             self.note(flags, HOST_FIN)
@@ -80,32 +89,32 @@ class Flow:
             self.host_next = max(self.host_next, end)
 
     def host_number(self, number: int) -> int:
-        """The script's number for one of the host's direction."""
+        """Translate a sequence number of the host's direction to the script's."""
         return (number - (self.host_zero or 0)) & MASK
 
     def peer_number(self, number: int) -> int:
-        """The script's number for one of the peer's direction."""
+        """Translate a sequence number of the peer's direction to the script's."""
         return (number - self.peer_zero) & MASK
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A packet that the host has sent, and when."""
+    """A packet from the host, and the script's time when it was sent."""
 
     at_us: int
     datagram: Datagram
 
     @property
     def ports(self) -> Ports | None:
-        """The host's port and the peer's; ICMP has none."""
+        """The host's port and the peer's; None for ICMP."""
         body = self.datagram.body
         return (body.source_port, body.destination_port) if isinstance(body, (Tcp, Udp)) else None
 
 
 class Wire:
-    """A link of bare IP packets, as `stack.open_host` takes it; the other end is the script.
+    """A link of IP packets without Ethernet, for `stack.open_host`. Its other end is the script.
 
-    `clock_us` is the script's time. `fault` is what the first malformed packet has wrong, and when it came.
+    `clock_us` returns the script's time. `fault` is the time and the fault of the first bad packet.
     """
 
     def __init__(self, settings: Settings, clock_us: Callable[[], int]) -> None:
@@ -133,20 +142,20 @@ class Wire:
     # --- what the host calls
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Start."""
+        """Begin to take packets from the host."""
         self._wake = wake
         self._open = True
 
     def fileno(self) -> int:
-        """There is no descriptor."""
+        """Return -1: the link has no file descriptor."""
         return -1
 
     def read(self, now: float) -> memoryview | None:
-        """The next packet that the script has put in."""
+        """Return the next packet of the script; None if there is none."""
         return memoryview(self._incoming.popleft()) if self._incoming else None
 
     def write(self, parts: Iterable[object], now: float, offload: bytes = b"") -> bool:
-        """Take a packet of the host's."""
+        """Take a packet from the host."""
         if not self._open or self.fault is not None:
             return False
         raw = b"".join(bytes(memoryview(part)) for part in parts)  # type: ignore[arg-type]
@@ -155,7 +164,7 @@ class Wire:
             if len(raw) > self.mtu:
                 raise Malformed(f"the packet has {len(raw)} octets, and the MTU is {self.mtu}")
             if len(self.sent) == MOST_WAITING:
-                raise Malformed(f"{MOST_WAITING} packets wait that no line expects")
+                raise Malformed(f"the host has sent {MOST_WAITING} packets before this one that no line has expected")
             sent = Sent(at_us, read(raw))
         except Malformed as malformed:
             self.fault = at_us, str(malformed)
@@ -165,16 +174,16 @@ class Wire:
         return True
 
     def poll(self, now: float) -> None:
-        """Nothing is ever due."""
+        """Do nothing: the link has no deadline."""
 
     def close(self) -> None:
-        """Stop."""
+        """Take no more packets."""
         self._open = False
 
     # --- what the interpreter calls
 
     def copy(self) -> Wire:
-        """One with flows of its own: what a comparison learns stays there."""
+        """Return a copy with its own flows, so that a comparison with it changes nothing here."""
         other = copy.copy(self)
         other.flows, other.current = copy.deepcopy((self.flows, self.current))
         return other
@@ -185,20 +194,20 @@ class Wire:
         self._wake()
 
     def flow(self, ports: Ports) -> Flow:
-        """The flow of these ports; a new one when there is none."""
+        """Return the flow of these ports; a new one if there is none."""
         if ports not in self.flows:
             self.flows[ports] = Flow(ports)
         return self.flows[ports]
 
     def begins(self, sent: Sent) -> bool:
-        """Whether a packet of the host's begins a flow: a SYN of ends that are new, or a first datagram."""
+        """Whether a packet makes its flow the current one: a SYN without ACK, or a UDP datagram."""
         body = sent.datagram.body
         if isinstance(body, Udp):
             return True
         return isinstance(body, Tcp) and body.flags & (symbols.SYN | symbols.ACK) == symbols.SYN
 
     def quoted(self, flow: Flow, seq: int, length: int) -> bytes | None:
-        """The last segment of the host's at the wire's number `seq` with so many octets, as it was sent."""
+        """Return the host's latest segment with this sequence number (of the wire) and length."""
         for sent in reversed(self.history):
             body = sent.datagram.body
             if sent.ports == flow.ports and isinstance(body, Tcp) and body.seq == seq and len(body.payload) == length:
