@@ -118,7 +118,7 @@ class IcmpConfig:
     the sender chose. Otherwise they take the ordinary route to the source (RFC 7126 4.3 and 4.4
     describe the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
-    secure_redirects: bool = True  # only to a gateway that a configured route has, by hand or by DHCP (as in Linux)
+    secure_redirects: bool = True  # only to a gateway of a route that was set by hand or by DHCP (as in Linux)
     echo_paths_max: int = 64  # hosts with a prepared echo path; 0 disables this fast path
     echo_path_lifetime_s: float = 60.0  # after this time all prepared paths are forgotten, and learned again
     echoes_max: int = 1024  # echo requests that may wait for an answer
@@ -165,7 +165,7 @@ class TcpConfig:
     send_quantum_bytes: int = 1 << 16
     """What one send takes at most: a super-frame's worth."""
     notsent_lowat_bytes: int = 1 << 30
-    """A send is taken while less than this is unsent. A stream over our sockets sets 16 KiB."""
+    """A send is taken while less than this is unsent. `trio.SocketStream` sets it to 16 KiB."""
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
     prediction: bool = True
@@ -212,8 +212,8 @@ class TcpConfig:
     rto_initial_s: float = 1.0
     """RFC 6298 section 2.1."""
     rto_min_s: float = 0.2
-    """RFC 6298 section 2.4 says 1 s SHOULD be the minimum; like other stacks we trust our finer
-    clock."""
+    """RFC 6298 section 2.4: SHOULD be 1 s. Like other stacks we use less, because our clock is
+    finer."""
     rto_max_s: float = 60.0
     """RFC 6298 section 2.5: at least 60 s."""
     rto_answers_without_sample: int = 3

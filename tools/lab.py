@@ -94,7 +94,7 @@ async def run(options: Options, command: list[str], tell: Output, log: str) -> i
                 tell(f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it")
             if not command:
                 tell(f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}")
-                tell(f"lab: a second terminal comes to this side by  {second_terminal(os.getpid())}")
+                tell(f"lab: a second terminal enters it with  {second_terminal(os.getpid())}")
             tell.flush()  # there is to be no other thread when the command is started
             status = await run_command(command or [shell()], signals)
             nursery.cancel_scope.cancel()

@@ -238,10 +238,10 @@ class Addresses:
         """Remove an address. What depends on it ends with the errno `error`.
 
         Its connections are reset, and its pings fail. Routes that send from it are removed, and so
-        are gateways and neighbours on no network of ours any more. Listeners and UDP endpoints
-        bound to it stay, because the address may come back. As in Linux, such an endpoint goes on
-        waiting for datagrams, and sending raises ENETUNREACH. Raises OSError EADDRNOTAVAIL if the
-        interface does not have the address.
+        are gateways and neighbours that are no longer on any of our networks. Listeners and UDP
+        endpoints bound to it stay, because the address may come back. As in Linux, such an endpoint
+        goes on waiting for datagrams, and sending raises ENETUNREACH. Raises OSError EADDRNOTAVAIL
+        if the interface does not have the address.
         """
         conflicts = interface.conflicts
         entry = self._tentative.get(address)

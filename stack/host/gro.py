@@ -35,10 +35,10 @@ SHORTEST_PACKET = JOIN_BELOW + 120
 def _masks(ip: int, headers_length: int) -> tuple[int, int]:
     """Two masks for the headers of a frame.
 
-    The headers are `headers_length` octets long, and the IP header is at `ip`. The first has the
-    bits that must be the same in each frame of a train (apart from SEG.SEQ, which advances). The
-    second has the fields of the IP header that vary. Both are numbers with as many octets as the
-    headers.
+    The headers are `headers_length` octets long, and the IP header is at `ip`. The first mask has
+    the bits that must be the same in each frame of a train (apart from SEG.SEQ, which advances).
+    The second mask has the fields of the IP header that vary. Both are numbers with as many octets
+    as the headers.
     """
     varying = bytearray(headers_length)
     varying[ip + _IDENTIFICATION : ip + _IDENTIFICATION + 2] = b"\xff\xff"
@@ -51,7 +51,7 @@ def _masks(ip: int, headers_length: int) -> tuple[int, int]:
 class SegmentTrain:
     """Frames of one connection in a row, to be processed together.
 
-    For the segment of the first frame header prediction has returned DATA_ONLY. The frame must be
+    Header prediction has returned DATA_ONLY for the segment of the first frame. That frame must be
     as long as its IP packet and link header, without padding.
     """
 

@@ -364,7 +364,7 @@ class TcpLayer:
         return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
 
     def abort_where(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
-        """Abort connections that have lost their interface or address, as `gone` says."""
+        """Abort the connections for which `gone` is true: their interface or address is gone."""
         for _ in range(2):  # the second time for connections that the first has restored to TIME-WAIT
             for connection in [c for c in self.connections.values() if gone(c)]:
                 connection.abort(now, error)

@@ -105,7 +105,7 @@ class GuardedTrace:
 
     def _end(self, error: Exception) -> None:
         trace, self._trace = self._trace, None
-        self._report(f"{trace!r} has raised, and is told nothing more:\n{''.join(format_exception(error))}")
+        self._report(f"{trace!r} has raised, and is not called again:\n{''.join(format_exception(error))}")
 
 
 class TracedLink:

@@ -439,8 +439,8 @@ class NeighborCache:
     def _acknowledged_while_asked(self, neighbor: Neighbor, now: float) -> bool:
         """Whether packets sent through the station were acknowledged since the first request.
 
-        The station is there then, and its answers were lost. Acknowledgments right after a change
-        of station may be for what the former one took.
+        If they were, the station is there, and its answers were lost. Acknowledgments right after a
+        change of station may be for packets that the former station received.
         """
         asked_at = now - len(neighbor.plan) * self.config.request_interval_s
         return neighbor.positive_advice_at > max(asked_at, neighbor.learnt_at + self.config.settle_s)

@@ -137,7 +137,7 @@ class Expired:
 class Reassembler:
     """Reassembles fragments into datagrams.
 
-    There are limits to the datagrams, the datagrams of one source, the bytes, the holes of one
+    Five things are limited: the datagrams, the datagrams of one source, the bytes, the holes in one
     datagram, and the time. When there are too many datagrams or bytes, the oldest datagram makes
     room. When there are too many datagrams of one source, the oldest one of that source does.
     Otherwise fragments that never become whole would keep out others until the timeout.
@@ -249,7 +249,7 @@ class Reassembler:
         return expired
 
     def _check(self, header: Ipv4Header, length: int) -> None:
-        """Refuse fragments that RFC 791 section 3.2 lets no sender make, and tiny ones."""
+        """Refuse fragments that no sender may make by RFC 791 section 3.2, and tiny ones."""
         if length == 0:
             raise BadPacket("ipv4_fragment_empty")
         if header.more_fragments and length % 8:

@@ -137,8 +137,8 @@ class Ipv4Output:
     ) -> None:
         """Send one datagram without keeping a path. Raises what `path` and `Path.send` raise.
 
-        `random_ident` is for errors and resets: the Identification is random, and no counter shows
-        that one was sent.
+        `random_ident` is for errors and resets: the Identification is random, so that those of
+        other datagrams do not show that one was sent.
         """
         path = self._make(source, destination, protocol, ttl, tos, False, options, interface, now)
         if random_ident:

@@ -188,8 +188,8 @@ class Capture(LinkWrapper):
             self.flush()
         if not self._records:
             self._flush_at = now + FLUSH_S
-        # The sum is one of integers: a float of the seconds since 1970 is not exact to a
-        # nanosecond.
+        # The sum is computed in integers, because a float of the seconds since 1970 is not exact to
+        # a nanosecond.
         epoch_ns = math.floor(self.epoch_s) * 1_000_000_000 + round(self.epoch_s % 1 * 1e9)
         timestamp_ns = epoch_ns + round((now if self._clock is None else self._clock()) * 1e9)
         self._records.append(Record(timestamp_ns, direction, frame))
@@ -235,7 +235,7 @@ class Capture(LinkWrapper):
             try:
                 os.close(file)
             except OSError as error:
-                # Some file systems tell only now that the last bytes found no room.
+                # Some file systems report only now that there was no room for the last bytes.
                 self.error = self.error or f"the capture {self.path} may be incomplete: {error.strerror}"
 
 

@@ -253,7 +253,7 @@ class Host:
     def socket(
         self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0
     ) -> trio.socket.SocketType:
-        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. For others OSError as socket(2)."""
+        """A socket of this host: AF_INET, SOCK_STREAM or SOCK_DGRAM. OSError as socket(2)."""
         self._runner.check_thread()
         kind = check_kind(family, type, proto)
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)

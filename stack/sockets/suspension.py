@@ -38,7 +38,7 @@ class Suspension:
         self.limit = self._ahead + least_s
 
     def ended(self) -> float:
-        """The seconds for which the machine slept since the last call; 0 if less than `least_s`."""
+        """How long the machine was suspended since the last call; 0 if less than `least_s`."""
         ahead = self.boottime() - monotonic()
         if ahead <= self.limit:
             return 0.0

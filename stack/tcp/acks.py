@@ -29,8 +29,8 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     window = seg.window << tcb.snd_shift
     before = tcb.snd_una
-    # `flight` is the value at the last settle. The present one may be too small: what earlier ACKs of
-    # this batch allow us to send has not been sent yet
+    # `flight` is the value at the last settle. The present one may be too small: what earlier ACKs
+    # of this batch allow us to send has not been sent yet
     cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight
     acked = 0
     if gt(seg.seg_ack, before):
@@ -124,11 +124,11 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
 def take_round_trip(tcb: Tcb, length: int, now: float) -> None:
     """Take a sample: the timed segment, which was sent only once, is acknowledged.
 
-    The answer itself may have been sent more than once if it has text or FIN (`length` octets).
-    When it comes later than the RTO, its first transmission was probably lost, and the time
-    measured contains the peer's timeout. No sample is taken then, as RFC 7323 section 4.1 permits,
-    but the back-off ends. After a few such answers in a row (`answered`) a sample is taken, because
-    the path may have become as slow as that.
+    The segment with the ACK may have been sent more than once, too, if it has text or a FIN
+    (`length` octets). When it comes later than the RTO, its first transmission was probably lost,
+    and the time measured contains the peer's timeout. No sample is taken then, as RFC 7323 section
+    4.1 permits, but the back-off ends. After a few such ACKs in a row (`answered`) a sample is
+    taken, because the path may have become as slow as that.
     """
     measured_s = now - tcb.rtt_started_at
     if not (length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered()):
@@ -159,7 +159,7 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
     An echo that is older than the last retransmission of what is acknowledged includes the time for
     which ACKs were lost. It is not a round trip, so no sample is taken. It still ends the back-off,
     as a sample would, because a segment has reached the peer and an ACK has come back. The same
-    holds for an answer with text or FIN (`length` octets) that comes later than the RTO: see
+    holds for an ACK with text or a FIN (`length` octets) that comes later than the RTO: see
     `take_round_trip`.
     """
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)

@@ -53,7 +53,7 @@ class Listener:
         self.fast_open = fast_open.PendingRequests()
         self._half_open: dict[bytes, Connection] = {}
         self._accept_queue: deque[Connection] = deque()
-        # Until then, an ACK of an unknown connection may acknowledge a cookie
+        # Until this time an ACK for an unknown connection may acknowledge a cookie
         self._cookies_until = -inf
 
     def segment(

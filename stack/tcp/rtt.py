@@ -16,7 +16,7 @@ class RttEstimator:
         self.rttvar_s = 0.0
         self.rto_s = config.rto_initial_s  # 2.1: until a measurement has been made
         self._backoff = 1
-        self._answered = 0  # answers that ended the back-off without a sample, in a row
+        self._answered = 0  # ACKs in a row that ended the back-off without a sample
         self.samples = 0
 
     def sample(self, measured_s: float, expected_samples: int = 1) -> None:
@@ -45,11 +45,11 @@ class RttEstimator:
             self._backoff *= 2
 
     def answered(self) -> bool:
-        """An answer has come that gives no sample. The path works, so end the back-off.
+        """An ACK has come that gives no sample. The path works, so end the back-off.
 
-        This is done only a few times in a row. If the path has become slower than the RTO, each
-        answer is late and none gives a sample. The back-off must then go on until one does (section
-        5, Karn's algorithm). Returns whether the back-off was ended.
+        This is done only a few times in a row. If the path has become slower than the RTO, each ACK
+        is late and none gives a sample. The back-off must then go on until one does (section 5,
+        Karn's algorithm). Returns whether the back-off was ended.
         """
         if self._answered < self._config.rto_answers_without_sample:
             self._answered += 1

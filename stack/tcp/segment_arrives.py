@@ -388,7 +388,7 @@ def _could_have_been_sent(tcb: Tcb, seg_ack: int) -> bool:
 
 
 def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Drop a segment without ACK. Challenge an ACK that the peer cannot have sent. Process others."""
+    """Drop a segment without ACK; challenge an ACK that cannot be right; process all others."""
     if not seg.flags & ACK:
         tcb.services.counters.drop("tcp_no_ack")
         return False

@@ -245,7 +245,7 @@ def close(tcb: Tcb, now: float) -> None:
         return
     if tcb.receive_buffer.held:
         tcb.services.budget.out_of_order.pop(tcb, None)
-    tcb.receive_buffer.clear()  # no user will read this: do not let the peer keep it in our memory
+    tcb.receive_buffer.clear()  # no user will read this, so free the memory now
     if tcb.sack_reporter is not None:
         tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)

@@ -25,7 +25,7 @@ def open_window(tcb: Tcb) -> None:
     """Move the right edge if it moves by min (Fr * RCV.BUFF, Eff.snd.MSS) or more (MUST-39).
 
     Fr is 1/2. The edge never moves to the left (SHLD-14). When the host is short of memory RCV.BUFF
-    is smaller, and the edge stays until the data that was offered room before has come.
+    is smaller, and the edge stays until the data for which there was room before has arrived.
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)

@@ -352,7 +352,7 @@ def test_a_second_terminal_enters_a_lab(privileged: bool) -> None:
     need("nc", "ip", "tcpdump", "script")
     script = f"""script -qfc '{shlex.join([*COMMAND, "lab", *modes.up_options()])}' /dev/null >said </dev/null &
         until grep -q 'a second terminal' said; do sleep 0.1; done
-        enter=$(sed -n 's/.*this side by  //p' said | tr -d '\r')
+        enter=$(sed -n 's/.*enters it with  //p' said | tr -d '\r')
         $enter -- sh -c 'id -u; ip -br addr show tap0; echo hello | nc -N -w 5 {OURS} 7
             tcpdump -n -i tap0 -c 1 2>&1 & sleep 1; ping -q -c 1 {OURS}; wait'
         $enter -- no-such-command; echo $?

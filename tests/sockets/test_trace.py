@@ -117,7 +117,7 @@ async def test_a_trace_that_raises_is_reported_once_and_costs_nothing(faulty: Ca
     await with_a_faulty_trace(trace, report=reports.append)
     assert len(trace.frames if faulty is Faulty else trace.events) == 1
     [report] = reports
-    assert "has raised, and is told nothing more" in report
+    assert "has raised, and is not called again" in report
     assert "KeyError: 'mine'" in report
 
 
