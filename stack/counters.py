@@ -130,7 +130,7 @@ DROPS: dict[str, str] = {
     "ipv4_not_for_us": "the destination is another host: we forward nothing",
     "ipv4_not_our_group": "the destination is a multicast group we have not joined",
     "ipv4_link_broadcast_only": "broadcast on the link, but to our own IP address (RFC 1122 section 3.3.6)",
-    "ipv4_source_route": "a source route that does not end here, a second one, or one where none are accepted",
+    "ipv4_source_route": "a source route that does not end here, a second one, or any if none are accepted",
     "ipv4_super_frame": "a super-frame of more UDP datagrams than a kernel makes",
     "ipv4_unknown_protocol": "no handler for its protocol",
     "ipv4_fragment_empty": "a fragment without payload",

@@ -130,7 +130,7 @@ class Icmp:
         self._answer(received, reply)
 
     def _answer(self, received: Received, message: IcmpMessage) -> bool:
-        """Send an answer, with the request's route options where it has some.
+        """Send an answer, with the request's route options if it has any.
 
         Returns whether it could be sent.
         """
@@ -153,7 +153,7 @@ class Icmp:
         header, quoted = message.quoted()
         if header.fragment_offset:
             raise BadPacket("icmp_bad_quote")
-        if header.source != received.destination:  # RFC 792: an error goes to the source of what it is about
+        if header.source != received.destination:  # RFC 792: it goes to the source of the quoted datagram
             raise BadPacket("icmp_not_our_datagram")
         path_mtu, _ = self.output.path_mtus.limit(header.destination, received.interface.mtu)
         error = read_error(message, received.source, header, quoted, path_mtu)

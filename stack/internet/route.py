@@ -126,8 +126,8 @@ class RoutingTable:
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
         """Remove the routes that need an address which is no longer ours.
 
-        These are the routes that send from it, and those whose gateway is on none of our networks
-        any more.
+        These are the routes that send from it, and those whose gateway is no longer on any of our
+        networks.
         """
         self._drop_if(lambda route: route.interface is interface and route.source == prefix.address)
         self._drop_if(

@@ -17,7 +17,7 @@ Address = tuple[bytes, int]
 
 
 class Received(Protocol):
-    """As much of `stack.internet.received.Received` as UDP uses."""
+    """The part of `stack.internet.received.Received` that UDP uses."""
 
     @property
     def source(self) -> bytes: ...
@@ -50,7 +50,7 @@ class PathUser(Protocol):
 
 
 class Path(Protocol):
-    """As much of `stack.internet.path.Path` as UDP uses."""
+    """The part of `stack.internet.path.Path` that UDP uses."""
 
     source: bytes
     destination: bytes
@@ -68,7 +68,7 @@ class Path(Protocol):
 
 
 class IcmpError(Protocol):
-    """As much of `stack.internet.icmp_error.IcmpError` as UDP uses."""
+    """The part of `stack.internet.icmp_error.IcmpError` that UDP uses."""
 
     @property
     def quoted_source(self) -> bytes: ...

@@ -102,9 +102,8 @@ class Endpoint:
         self._gathered_for: Address = (ANY, 0)
         self._queue: deque[Datagram] = deque()
         self._paths: dict[tuple[bytes | None, bytes, int | None], Path] = {}
-        self._sent: dict[
-            Address, int
-        ] = {}  # by remote: the length of the largest datagram sent there, IP header included
+        # By remote: the length of the largest datagram sent there, IP header included
+        self._sent: dict[Address, int] = {}
 
     # --- addresses
 
@@ -126,7 +125,7 @@ class Endpoint:
         """Connect to one peer: datagrams from others are not for this endpoint.
 
         See RFC 1122 section 4.1.3.5. Port 0 stands for all ports of the peer, as in Linux.
-        Programs use it to learn which address of ours the route prefers.
+        Programs use port 0 to learn which address of ours the route prefers.
 
         Raises OSError: ENETUNREACH, EACCES (a broadcast address), EADDRINUSE, EBADF.
         """

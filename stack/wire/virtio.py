@@ -32,7 +32,7 @@ NEEDS_CSUM, DATA_VALID = 1, 2
 VERIFIED = NEEDS_CSUM | DATA_VALID
 """Flags of a frame whose transport checksum need not be verified.
 
-It is still partial, or the device has verified it.
+The checksum is still partial, or the device has verified it.
 """
 
 GSO_NONE, GSO_TCPV4, GSO_UDP_L4 = 0, 1, 5
