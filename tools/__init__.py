@@ -1,4 +1,4 @@
-"""Programs that run on the stack, installed as the package `tapstack`: short, and meant to be read as examples.
+"""The programs of the package `tapstack`: short, and meant to be read as examples.
 
 They use only the public names of `stack`.
 """

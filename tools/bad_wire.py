@@ -1,12 +1,13 @@
-"""`--impair`: what is lost, delayed or changed on the wire between the host and the kernel.
+"""`--impair`: loses, delays and changes frames on the wire between the host and the kernel.
 
     loss=0.1,delay=20ms,seed=1
 
-is a list of KEY=VALUE, separated by commas, each key once. `loss`, `duplicate`, `reorder` and `corrupt` are the
-probability that it happens to a frame, from 0 to 1, or from 0% to 100%. `delay` and `jitter` are times with a unit, us,
-ms or s: each frame takes `delay`, and up to `jitter` more or less. A reordered frame is held back for 5 ms, so that
-later frames overtake it. `seed` chooses the random numbers: with the same seed the same happens to the n-th frame of a
-direction in every run. All of it holds for each direction.
+The value is a list of KEY=VALUE, separated by commas, each key once. `loss`, `duplicate`, `reorder`
+and `corrupt` are probabilities, from 0 to 1 or from 0% to 100%, that this happens to a frame.
+`delay` and `jitter` are times with a unit: us, ms or s. Each frame takes `delay`, and up to
+`jitter` more or less. A reordered frame is held back for 5 ms, so that later frames overtake it.
+`seed` starts the random numbers: with the same seed, the n-th frame of a direction has the same
+fate in every run. All keys apply to both directions.
 """
 
 from __future__ import annotations
@@ -28,19 +29,25 @@ NUMBER = r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})"
 
 @dataclass(frozen=True)
 class BadWire:
-    """What `--impair` asks for; `text` is what was typed."""
+    """The value of `--impair`. `text` is the value as it was typed."""
 
     impairment: stack.Impairment
     seed: int
     text: str
 
     def wrap(self, tap: stack.Tap) -> stack.Impaired:
-        """The link for the host. The TAP then offloads nothing: single segments are lost, not super-frames."""
+        """Return the link for the host.
+
+        It has no offload, so a lost frame is one segment, not a super-frame.
+        """
         return stack.Impaired(tap, outgoing=self.impairment, incoming=self.impairment, seed=self.seed)
 
 
 def bad_wire(text: str) -> BadWire:
-    """The value of `--impair`. ArgumentTypeError, which names the key and the rule, for what is none."""
+    """Parse the value of `--impair`.
+
+    A wrong value raises ArgumentTypeError, which names the key and the rule.
+    """
     values: dict[str, float] = {}
     for word in text.split(","):
         key, equals, value = word.partition("=")
@@ -54,7 +61,7 @@ def bad_wire(text: str) -> BadWire:
             raise argparse.ArgumentTypeError(f"{key} is given twice")
         values[key] = READERS[key](key, value)
     if list(values) == ["seed"]:
-        raise argparse.ArgumentTypeError(f"a seed alone changes nothing: say what goes wrong, as in {EXAMPLE}")
+        raise argparse.ArgumentTypeError(f"a seed alone changes nothing: add what is to go wrong, as in {EXAMPLE}")
     every = {key: values.get(key, 0.0) for key in KEYS}
     impairment = stack.Impairment(
         loss=every["loss"],
@@ -68,29 +75,29 @@ def bad_wire(text: str) -> BadWire:
 
 
 def probability(key: str, text: str) -> float:
-    """A number from 0 to 1, or a percentage."""
+    """Parse a number from 0 to 1, or a percentage."""
     found = re.fullmatch(NUMBER + "(%?)", text, re.ASCII)
     value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{key}={text} is no probability: a number from 0 to 1, or from 0% to 100%")
+        raise argparse.ArgumentTypeError(f"{key}={text} is not a probability: a number from 0 to 1, or from 0% to 100%")
     return value
 
 
 def span(key: str, text: str) -> float:
-    """A time, in seconds."""
+    """Parse a time with its unit; return seconds."""
     found = re.fullmatch(NUMBER + "(us|ms|s)", text, re.ASCII)
     value = float(found[1]) * SECONDS[found[2]] if found else -1.0
     if not 0 <= value <= LONGEST_S:
         raise argparse.ArgumentTypeError(
-            f"{key}={text} is no time: a number with its unit, us, ms or s, as in 20ms, and at most {LONGEST_S:g}s"
+            f"{key}={text} is not a time: a number with its unit, us, ms or s, as in 20ms, and at most {LONGEST_S:g}s"
         )
     return value
 
 
 def seed(key: str, text: str) -> float:
-    """A whole number."""
+    """Parse a whole number."""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{key}={text} is no seed: a whole number from 0 to {LARGEST_SEED}")
+        raise argparse.ArgumentTypeError(f"{key}={text} is not a seed: a whole number from 0 to {LARGEST_SEED}")
     return int(text)
 
 
@@ -107,12 +114,12 @@ KEYS = tuple(READERS)
 
 
 def summary(link: stack.Impaired) -> str:
-    """What the wire has done: a line for the end."""
+    """Return the line for the end of the program: what the wire has done to the frames."""
     return f"impaired: {direction('to the kernel', link.outgoing)}; {direction('from it', link.incoming)}"
 
 
 def direction(name: str, of: stack.Direction) -> str:
-    """One direction: "to the kernel 120 frames, 11 lost"."""
+    """Return the counts of one direction: "to the kernel 120 frames, 11 lost"."""
     counts = (
         ("lost", of.lost),
         ("duplicated", of.duplicated),

@@ -1,4 +1,4 @@
-"""The command `tapstack`: reads the arguments and starts one of the programs beside this file."""
+"""The command `tapstack`: reads the arguments and starts one of the programs of this folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DESCRIPTION = "An Internet host in one Python process, on a Linux TAP."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments (default: the process's own) and give its exit status."""
+    """Run the command with these arguments (default: the process's own) and return its exit status."""
     have_standard_descriptors()
     words = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
@@ -38,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def have_standard_descriptors() -> None:
-    """Open the null device where one of the first three descriptors is closed.
+    """Open the null device in the place of each of the first three descriptors that is closed.
 
-    Else the next file that is opened, a capture say, would be what other code takes for standard error.
+    Otherwise the next file to be opened, for example a capture, would get descriptor 2, and
+    messages for standard error would be written into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
@@ -48,7 +49,7 @@ def have_standard_descriptors() -> None:
 
 
 def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequence[str]) -> int:
-    """Run the program that was asked for; its exit status."""
+    """Run the chosen program and return its exit status."""
     if arguments.program == "lab":
         return lab.main(chosen, command)
     if arguments.program == "ping":
@@ -59,7 +60,7 @@ def run(chosen: options.Options, arguments: argparse.Namespace, command: Sequenc
 
 
 def reported(program: str, main: Callable[[], int]) -> int:
-    """The exit status of a program. A failure that is meant for the user is told in one line."""
+    """Return the exit status of a program. A failure that concerns the user is printed in one line."""
     failure: Failed | None = None
     try:
         return main()
@@ -79,7 +80,7 @@ def reported(program: str, main: Callable[[], int]) -> int:
 
 
 def first_failure(error: BaseException) -> Failed | None:
-    """The failure that was meant for the user, from among what ended with it; None where there is a bug among it."""
+    """Return the first `Failed` in `error`; None if another exception is in it, which is a bug."""
     if isinstance(error, BaseExceptionGroup):
         failures, rest = error.split(Failed)
         if failures is None or rest is not None:
@@ -89,7 +90,7 @@ def first_failure(error: BaseException) -> Failed | None:
 
 
 def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
-    """The parser of the command, and those of its programs by name."""
+    """Return the parser of the command and, by name, the parsers of its programs."""
     parser = options.Parser(prog="tapstack", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"tapstack {own_version()}")
     programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
@@ -98,13 +99,13 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
         "up": add("up", help="run a host and its services until interrupted"),
         "lab": add(
             "lab",
-            help="the same in a network of its own, without root; runs a command on the kernel's side",
+            help="the same in a network namespace of its own, without root; runs a command on the kernel's side",
             usage="%(prog)s [options] [-- COMMAND ...]",
             epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP; its exit status is the lab's.",
         ),
         "enter": add(
             "enter",
-            help="run a command in a lab that runs already: a second terminal",
+            help="run a command in a running lab, for a second terminal",
             usage="%(prog)s PID [-- COMMAND ...]",
             epilog="COMMAND (default: your shell) runs on the kernel's side of the TAP, as the lab's own does.",
         ),
@@ -131,7 +132,7 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
 
 
 def own_version() -> str:
-    """The version installed."""
+    """Return the installed version."""
     try:
         return version("tapstack")
     except PackageNotFoundError:

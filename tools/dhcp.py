@@ -24,7 +24,7 @@ DEFAULT = "0.0.0.0/0"
 
 @dataclasses.dataclass
 class Plan:
-    """What to do about the lease."""
+    """The command line's options for this lease."""
 
     as_json: bool
     release: bool
@@ -34,10 +34,10 @@ class Plan:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of this program alone."""
+    """Add the options that only this program has."""
     add = parser.add_argument
     add("--json", action="store_true", help="print the lease as JSON, with all options of the message")
-    add("--release", action="store_true", help="give the address back at once (else the server keeps it for us)")
+    add("--release", action="store_true", help="give the address back at once (default: keep it until it expires)")
     add("--request-address", type=host_address, metavar="ADDR", help="ask for this address")
     add(
         "--timeout",
@@ -46,20 +46,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long to wait for a lease, in seconds (default: %(default)g)",
     )
-    add("-v", "--verbose", action="store_true", help="tell the exchange, message by message, on standard error")
+    add("-v", "--verbose", action="store_true", help="print the exchange, message by message, on standard error")
 
 
 def timeout(text: str) -> float:
-    """How long a lease is waited for."""
+    """Parse the time to wait for a lease, in seconds."""
     return seconds(text, "time to wait", 0.1, 86_400)
 
 
 def main(options: Options, arguments: argparse.Namespace) -> int:
-    """Get a lease and print it; 0 when there was one."""
+    """Get a lease and print it. Returns 0 when there was one."""
     if not namespace.has_capability(namespace.CAP_NET_ADMIN):
         raise Failed(
-            "it takes root to have a TAP on this machine: start this as root, or in a network of your own"
-            " (`unshare --map-root-user --net`), with a DHCP server of your own"
+            "only root can make a TAP on this machine: start this as root, or in a network namespace of your own"
+            " (`unshare --map-root-user --net`) that has its own DHCP server"
         )
     wish = None if arguments.request_address is None else str(arguments.request_address)
     plan = Plan(arguments.json, arguments.release, wish, arguments.timeout, arguments.verbose)
@@ -69,7 +69,7 @@ def main(options: Options, arguments: argparse.Namespace) -> int:
 
 
 async def run(options: Options, plan: Plan) -> int:
-    """Get a lease and print it; the exit status. A signal ends it, too, with all that has to be done at the end."""
+    """Get a lease and print it; return the exit status. A signal ends it with the same clean-up."""
     status = 0
     with trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
@@ -86,7 +86,7 @@ async def run(options: Options, plan: Plan) -> int:
 
 
 async def get(options: Options, plan: Plan) -> None:
-    """Get a lease and print it."""
+    """Get a lease and print it. Raises Failed."""
     dhcp = stack.Dhcp(
         wait="bound",
         wait_s=plan.timeout_s,
@@ -95,21 +95,21 @@ async def get(options: Options, plan: Plan) -> None:
         release=plan.release,
     )
     waiting = (
-        f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: they are asked again,"
+        f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: the request is repeated,"
         f" for {plan.timeout_s:g} s in all"
     )
     watcher = DhcpNarrator(log, trio.current_time) if plan.verbose else SilenceNotice(log, waiting)
     async with on_tap(options, dhcp, watcher) as (host, tap):
         lease = host.lease
         if lease is None:
-            raise Failed("the lease was lost again as soon as it was there")
+            raise Failed("the lease was lost as soon as it was given")
         epoch_s = time.time() - trio.current_time()
         for line in [as_json(lease, epoch_s)] if plan.as_json else as_text(lease, tap.name, epoch_s):
             say(line)
 
 
 def as_text(lease: stack.LeaseRecord, device: str, epoch_s: float) -> list[str]:
-    """The lease in lines; `epoch_s` is what the wall clock is ahead of the host's."""
+    """Return the lease as lines. `epoch_s` is the wall clock minus the host's clock, in seconds."""
     default = [router for to, router in lease.routes if to == DEFAULT and router is not None]
     others = [
         f"{destination} by {router or 'the link'}" for destination, router in lease.routes if destination != DEFAULT
@@ -136,7 +136,7 @@ def as_text(lease: stack.LeaseRecord, device: str, epoch_s: float) -> list[str]:
 
 
 def as_json(lease: stack.LeaseRecord, epoch_s: float) -> str:
-    """All of the lease; its times as local ones in the form of ISO 8601."""
+    """Return all fields of the lease as JSON. Times are local times in the form of ISO 8601."""
     told = dataclasses.asdict(lease)
     for name, value in told.items():
         if name.endswith("_at") and value is not None:

@@ -1,6 +1,7 @@
-"""`tapstack enter PID`: a further command in the network of a lab, for a second terminal.
+"""`tapstack enter PID`: runs a further command in the network of a lab, for a second terminal.
 
-nsenter(1) enters the network, too, but there an ordinary user's commands have no capabilities, which tcpdump needs.
+nsenter(1) also enters the network. But there an ordinary user's commands have no capabilities,
+which tcpdump needs.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ LARGEST_PID = 1 << 22  # proc(5), pid_max
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The lab."""
+    """Add the argument that names the lab."""
     parser.add_argument("lab", type=process_id, metavar="PID", help="the process of the lab, as the lab prints it")
 
 
 def process_id(text: str) -> int:
-    """The number of a process."""
-    return whole_number(text, "process", 1, LARGEST_PID)
+    """Parse the id of a process."""
+    return whole_number(text, "process id", 1, LARGEST_PID)
 
 
 def main(lab: int, command: Sequence[str]) -> int:
-    """Become the command (default: the user's shell) in the network of the process `lab`. Raises Failed."""
+    """Become the command (default: the user's shell) in the network of process `lab`. Raises Failed."""
     words = list(command) or [shell()]
     try:
         namespace.join(lab)
@@ -38,7 +39,7 @@ def main(lab: int, command: Sequence[str]) -> int:
     except PermissionError:
         raise Failed(f"process {lab} is not yours: enter it as the user that started it") from None
     except namespace.Joined:
-        raise Failed(f"process {lab} is in the same network as you: it is no lab, or you are in it already") from None
+        raise Failed(f"process {lab} is in your own network: it is not a lab, or you are in it already") from None
     sys.stdout.flush()
     try:
         os.execvpe(words[0], words, environment())

@@ -1,6 +1,7 @@
 """Prints a DHCP exchange in words, message by message, for `tapstack dhcp -v`.
 
-Without `-v` only a long silence of the servers is reported. See RFC 2131 sections 3 and 4.
+Without `-v`, a notice is printed if no server answers the first message. See RFC 2131 sections 3
+and 4.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ Details = dict[str, object]
 
 STATES = {
     "SELECTING": "we look for servers",
-    "REQUESTING": "we have chosen an offer and wait for its server's word",
+    "REQUESTING": "we have chosen an offer and wait for its server to confirm it",
     "REBOOTING": "we ask for the address we had before",
     "BOUND": "the address is ours",
-    "RENEWING": "half of the time is over: we ask our server for more",
-    "REBINDING": "our server is silent: we ask any server for more",
-    "INIT": "we begin from the beginning",
+    "RENEWING": "T1 has passed: we ask our server to extend the lease",
+    "REBINDING": "our server has not answered: we ask any server to extend the lease",
+    "INIT": "we start from the beginning",
 }
 ENDS = {
-    "expired": "its time is over, and no server has extended it",
-    "nak": "a server denies it",
+    "expired": "the lease has expired, and no server has extended it",
+    "nak": "a server refuses it",
     "conflict": "another host has it",
     "released": "we have given it back",
 }
@@ -35,10 +36,10 @@ class DhcpNarrator:
         self._began: float | None = None
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """Frames are `--trace`'s business."""
+        """Do nothing: frames are printed by `--trace`."""
 
     def event(self, now: float, name: str, subject: str, details: Details) -> None:
-        """Something happened."""
+        """Print a DHCP event. Other events are ignored."""
         words = WORDS.get(name)
         text = "" if words is None else words(details)
         if not text:
@@ -53,7 +54,7 @@ class DhcpNarrator:
 
 
 class SilenceNotice:
-    """A trace that prints `text` once, when no server has answered and a request is repeated."""
+    """A trace that prints `text` once, if a request is repeated before a server has answered."""
 
     def __init__(self, say: Callable[[str], None], text: str) -> None:
         self._say = say
@@ -61,10 +62,10 @@ class SilenceNotice:
         self._done = False
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """What else passes is no answer."""
+        """Do nothing: answers are seen as events."""
 
     def event(self, now: float, name: str, subject: str, details: Details) -> None:
-        """Something happened."""
+        """Print the notice at the second attempt, if no message was received before."""
         again = name == "dhcp_send" and details.get("attempt") == 2
         if again and not self._done:
             self._say(self._text)
@@ -72,7 +73,7 @@ class SilenceNotice:
 
 
 def duration(seconds: object) -> str:
-    """A time span for people: "1 h 30 min"."""
+    """Return a time span in two units: "1 h 30 min"."""
     if not isinstance(seconds, int | float):
         return str(seconds)
     parts = []
@@ -85,14 +86,14 @@ def duration(seconds: object) -> str:
 
 
 def sent(details: Details) -> str:
-    """A message of ours."""
+    """Describe a message that we send."""
     kind, to = details.get("kind"), details.get("to")
     wanted, own = details.get("requested"), details.get("ciaddr")
     said = {
         "DISCOVER": "is there a DHCP server? I need an address" + (f", {wanted} if possible" if wanted else ""),
         "REQUEST": request(details),
-        "DECLINE": f"{wanted} is of no use: another host has it",
-        "RELEASE": f"I need {own} no longer",
+        "DECLINE": f"I cannot use {wanted}: another host has it",
+        "RELEASE": f"I no longer need {own}",
         "INFORM": f"I have {own}: what else should I know?",
     }.get(str(kind), "")
     attempt = details.get("attempt")
@@ -101,17 +102,17 @@ def sent(details: Details) -> str:
 
 
 def request(details: Details) -> str:
-    """What a DHCPREQUEST asks, which its fields tell: RFC 2131 section 4.3.2."""
+    """Describe what a DHCPREQUEST asks for, as its fields tell: RFC 2131 section 4.3.2."""
     wanted, own = details.get("requested"), details.get("ciaddr")
     if "server" in details:
-        return f"I take {wanted}, which server {details['server']} offers; thanks to all others"
+        return f"I take {wanted}, which server {details['server']} offers, and no other offer"
     if wanted:
         return f"I had {wanted}: may I use it again?"
     return f"I have {own}: may I use it for longer?"
 
 
 def received(details: Details) -> str:
-    """A server's message."""
+    """Describe a message of a server."""
     kind, address = details.get("kind"), details.get("yiaddr")
     time = duration(details.get("lease_s", "an unknown time"))
     said = {
@@ -126,15 +127,15 @@ def received(details: Details) -> str:
 
 
 def state(details: Details) -> str:
-    """The client's new state."""
+    """Describe the client's new state."""
     known = STATES.get(str(details.get("to")))
     return f"state {details.get('to')}: {known}" if known else ""
 
 
 def bound(details: Details) -> str:
-    """A lease that begins, or goes on."""
+    """Describe a lease that begins or is extended."""
     lease_s, t1_s = duration(details.get("lease_s")), duration(details.get("t1_s"))
-    return f"{details.get('address')} may be used for {lease_s}; after {t1_s} we ask for more"
+    return f"{details.get('address')} may be used for {lease_s}; after {t1_s} we ask to extend it"
 
 
 WORDS: dict[str, Callable[[Details], str]] = {
@@ -145,9 +146,11 @@ WORDS: dict[str, Callable[[Details], str]] = {
     "dhcp_choice": lambda told: f"we choose {told.get('address')} of {told.get('server')}: {told.get('because')}",
     "dhcp_probe": lambda told: f"we ask by ARP, three times, whether another host has {told.get('address')}",
     "dhcp_conflict": lambda told: f"{told.get('mac')} answers: it has {told.get('address')}",
-    "dhcp_unbound": lambda told: f"{told.get('address')} is gone: {ENDS.get(str(told.get('reason')), '')}",
+    "dhcp_unbound": lambda told: f"{told.get('address')} is no longer ours: {ENDS.get(str(told.get('reason')), '')}",
     "dhcp_wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('why')}",
     "dhcp_note": lambda told: f"note: {told.get('text')}",
-    "dhcp_drop": lambda told: f"a message is not taken: {told.get('meaning') or told.get('reason')}",
-    "dhcp_link_local": lambda told: f"no server gives us one: {told.get('address')} will do meanwhile (RFC 3927)",
+    "dhcp_drop": lambda told: f"a message is ignored: {told.get('meaning') or told.get('reason')}",
+    "dhcp_link_local": lambda told: (
+        f"no server has given an address: we use {told.get('address')} meanwhile (RFC 3927)"
+    ),
 }

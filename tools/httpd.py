@@ -1,6 +1,7 @@
-"""HTTP/1.1 on our own TCP: serves a folder, or a page that shows the host from inside.
+"""HTTP/1.1 on our own TCP: serves a folder, or a page about the host.
 
-The protocol is h11's; this file decides what a request gets. See RFC 9110 and RFC 9112.
+h11 parses and writes the protocol; this file decides what a request gets. See RFC 9110 and RFC
+9112.
 """
 
 from __future__ import annotations
@@ -33,27 +34,27 @@ if TYPE_CHECKING:
     from stack import Host
 
 HEADER_BYTES = 16384  # request line and headers together
-CHUNK_BYTES = 65536  # of a file, read and sent at a time: what a client that does not read costs
+CHUNK_BYTES = 65536  # of a file, read and sent at a time: the memory that a client which does not read costs
 BODY_BYTES = 65536  # of a request, read in order to find the next request behind it
 MOST_CONNECTIONS = 2000  # at a time
 CONNECTIONS_SHARE = 500  # of those, from one address
-MOST_TURNED_AWAY = 100  # at a time, without a place: these get 503; further ones are closed
+MOST_TURNED_AWAY = 100  # at a time, without a slot: these get 503; further ones are closed
 MOST_FILES = 256  # open at a time, far below the 1,024 descriptors a process has by default
 FILES_SHARE = 64  # of those, for one address
 MOST_ENTRIES = 1000  # of a folder's listing
-ENTRIES_A_TURN = 100  # read of a folder before others have their turn
+ENTRIES_A_TURN = 100  # of a folder, read before other tasks run
 MOST_LISTINGS = 4  # cached for later requests
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
-SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is gone
-PEER_CLOSE_S = 2.0  # for the client to hang up, too
+SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is cut off
+PEER_CLOSE_S = 2.0  # for the client to close its side, too
 
 Headers = list[tuple[str, str]]
 CLOSE = ("Connection", "close")
 
 
 class Refused(Exception):
-    """A request that gets no content; `status` and a sentence say why."""
+    """A request that gets no content. `status` and `why`, a sentence, give the reason."""
 
     def __init__(self, status: HTTPStatus, why: str = "", headers: Headers | None = None) -> None:
         super().__init__(status, why)
@@ -64,9 +65,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Content:
-    """What a request gets: `length` bytes of an open file (which may be one in memory).
+    """The answer to a request: `length` bytes of an open file, which may be one in memory.
 
-    `waits` is called when the client is waited for, to read the next part of it.
+    `on_wait` is called before each wait for the client to read the next part.
     """
 
     kind: str
@@ -77,13 +78,13 @@ class Content:
 
 
 Find = Callable[[str, Slot], Awaitable[Content]]
-"""What the client that has this place gets for a path. Raises Refused, OSError."""
+"""Finds the content of a path for the client that has this slot. Raises Refused, OSError."""
 
 
 def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
-    """A handler for `host.serve_tcp` that serves `root`, or the page about `host` when there is none.
+    """Return a handler for `host.serve_tcp` that serves `root`, or without one a page about `host`.
 
-    `status`: that page shows neighbours, routes, connections and counters, to every client.
+    With `status` that page shows neighbours, routes, connections and counters to every client.
     """
     cached = CachedPage(partial(status_page if status else plain_page, host))
     slots = Slots(MOST_CONNECTIONS, CONNECTIONS_SHARE)
@@ -108,7 +109,7 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
             finally:
                 slots.give_back(slot)
             if slot.scope.cancelled_caught:
-                reset(stream)  # what it has not read is not kept for it any longer
+                reset(stream)  # drops the data that the client has not read
         elif turned_away < MOST_TURNED_AWAY:
             turned_away += 1
             try:
@@ -120,7 +121,7 @@ def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[
 
 
 def peer(stream: Stream) -> str:
-    """The address of the client; "" where there is none any more."""
+    """Return the client's address; "" when the connection has none any more."""
     try:
         return str(stream.socket.getpeername()[0]) if isinstance(stream, trio.SocketStream) else ""
     except OSError:
@@ -131,9 +132,9 @@ def peer(stream: Stream) -> str:
 
 
 async def serve_connection(stream: Stream, find: Find, slots: Slots, slot: Slot) -> None:
-    """Answer requests one after another until one side has had enough. TooSlowError: the client does not read.
+    """Answer requests one after another until one side ends. TooSlowError: the client does not read.
 
-    While it waits for its client, another connection may take its place.
+    While the connection waits for its client, another one may take its slot.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
 
@@ -164,16 +165,16 @@ async def serve_connection(stream: Stream, find: Find, slots: Slots, slot: Slot)
 
 
 async def turn_away(stream: Stream) -> None:
-    """Say 503 to a client that finds no place, whatever its request."""
+    """Send 503 to a client without a slot, whatever its request."""
     refusal = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", [CLOSE, ("Retry-After", "5")])
     await send_refusal(h11.Connection(h11.SERVER), stream, refusal, head=False)
     await lingering_close(stream)
 
 
 async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
-    """Read a request's body to find the next request. True if there may be one.
+    """Read a request's body to find the next request. Returns True if there may be one.
 
-    The body is not used. One that is large or slow is not read to its end.
+    The body is not used. A large or slow one is not read to its end.
     """
     left = BODY_BYTES
     with trio.move_on_after(BODY_S):
@@ -185,24 +186,24 @@ async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
 
 
 async def lingering_close(stream: Stream) -> None:
-    """End the connection so that the client gets to read all of the answer.
+    """End the connection so that the client can read all of the answer.
 
     To close with data unread would send RST, which may overtake the answer: RFC 9112 section 9.6.
     """
     await stream.send_eof()
     with trio.move_on_after(PEER_CLOSE_S):
         while await stream.receive_some(CHUNK_BYTES):
-            pass  # the time is what ends it
+            pass  # a client that never closes is ended by the timeout
 
 
 async def send(stream: Stream, data: bytes | None) -> None:
-    """Send all of it; TooSlowError for a client that does not read."""
+    """Send all of the data. TooSlowError for a client that does not read."""
     with trio.fail_after(SEND_S):
         await stream.send_all(data or b"")
 
 
 async def next_event(connection: h11.Connection, stream: Stream) -> object:
-    """The next thing the client said."""
+    """Return the next event of the client's messages."""
     while True:
         event = connection.next_event()
         if event is not h11.NEED_DATA:
@@ -217,9 +218,10 @@ async def respond(
     find: Callable[[str], Awaitable[Content]],
     on_wait: Callable[[], None],
 ) -> None:
-    """Send what the request asks for, or why not. Its body has not been read, and need not be.
+    """Send the content that the request asks for, or the reason for a refusal.
 
-    `waits` is called when the client is waited for, to read the next part of the answer.
+    The request's body has not been read, and is not needed. `on_wait` is called before each wait
+    for the client to read the next part of the answer.
     """
     head = request.method == b"HEAD"
     length = int(dict(request.headers).get(b"content-length", 0))
@@ -250,7 +252,7 @@ async def respond(
             on_wait()
             content.on_wait()
             with trio.fail_after(SEND_S):
-                await stream.wait_send_all_might_not_block()  # a chunk is read when it can go out
+                await stream.wait_send_all_might_not_block()  # so that a chunk is read only when it can be sent
             chunk = file.read(min(CHUNK_BYTES, left))
             if not chunk:
                 raise trio.BrokenResourceError("the file became shorter while it was sent")
@@ -261,7 +263,7 @@ async def respond(
 
 
 async def send_head(connection: h11.Connection, stream: Stream, status: HTTPStatus, extra: Headers) -> None:
-    """Send status line and headers."""
+    """Send the status line and the headers."""
     headers = [
         ("Date", email.utils.formatdate(time.time(), usegmt=True)),
         ("Server", "tapstack"),
@@ -273,7 +275,7 @@ async def send_head(connection: h11.Connection, stream: Stream, status: HTTPStat
 
 
 async def send_refusal(connection: h11.Connection, stream: Stream, refusal: Refused, head: bool) -> None:
-    """Send a short page that says why there is nothing else."""
+    """Send a short page with the reason for a refusal."""
     status = refusal.status
     title = f"{int(status)} {status.phrase}"
     body = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{escape(refusal.why)}</p>\n".encode()
@@ -288,23 +290,23 @@ async def send_refusal(connection: h11.Connection, stream: Stream, refusal: Refu
 
 
 def path_of(target: bytes) -> str:
-    """The decoded path of a request target; Refused when it is none."""
+    """Return the decoded path of a request target. Raises Refused when it has none."""
     text = target.decode("ascii", "replace")
     if not text.startswith("/") and "://" in text:  # the absolute form, as proxies send it: RFC 9112 section 3.2.2
         text = "/" + text.partition("://")[2].partition("/")[2]
     path = urllib.parse.unquote(text.partition("?")[0], errors="surrogateescape")
     if not path.startswith("/") or "\0" in path:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the target is no path")
+        raise Refused(HTTPStatus.BAD_REQUEST, "the target is not a path")
     return path
 
 
 def whole(kind: str, body: bytes) -> Content:
-    """Content that is at hand."""
+    """Return content that is in memory."""
     return Content(kind, len(body), io.BytesIO(body))
 
 
 class CountedFile(io.FileIO):
-    """A file that has a place, among those that may be open, until it is closed."""
+    """A file that holds a slot for open files until it is closed."""
 
     def __init__(self, descriptor: int, files: Slots, slot: Slot) -> None:
         super().__init__(descriptor)
@@ -312,20 +314,20 @@ class CountedFile(io.FileIO):
         self._slot = slot
 
     def close(self) -> None:
-        """Close it and give its place to another."""
+        """Close the file and release its slot."""
         self._files.give_back(self._slot)
         super().close()
 
 
 async def find_file(root: Path, path: str, listings: Listings, files: Slots, connection: Slot) -> Content:
-    """The file or folder that `path` names below `root`; nothing outside it, by whatever links.
+    """Return the file or folder that `path` names below `root`, and nothing outside it by any link.
 
-    The file gets a place of its own: when that is taken away, so is the connection's.
+    The file gets a slot of its own. When that slot is taken away, the connection ends, too.
     """
     target = resolve_below(root, path)
     if target.is_dir():
         if not path.endswith("/"):
-            here = "/" + path.strip("/") + "/"  # never "//...", which would be another host
+            here = "/" + path.strip("/") + "/"  # never "//...", which would name another host
             location = urllib.parse.quote(here, errors="surrogateescape")
             raise Refused(HTTPStatus.MOVED_PERMANENTLY, "a folder ends in /", [("Location", location)])
         index = target / "index.html"
@@ -344,16 +346,16 @@ async def find_file(root: Path, path: str, listings: Listings, files: Slots, con
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
-        raise Refused(HTTPStatus.FORBIDDEN, "it is no file")
+        raise Refused(HTTPStatus.FORBIDDEN, "it is not a regular file")
     kind = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
     return Content(kind, status.st_size, file, status.st_mtime, partial(files.mark_waiting, file_slot))
 
 
 def resolve_below(root: Path, path: str) -> Path:
-    """The real place of `path`, which must exist and lie below `root` (itself a real path)."""
+    """Return the real path of `path`, which must exist below `root` (itself a real path)."""
     parts = path.split("/")
     if ".." in parts:
-        raise Refused(HTTPStatus.BAD_REQUEST, "a path may not climb")
+        raise Refused(HTTPStatus.BAD_REQUEST, "a path may not contain ..")
     try:
         found = root.joinpath(*[part for part in parts if part]).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -364,14 +366,17 @@ def resolve_below(root: Path, path: str) -> Path:
 
 
 class Listings:
-    """The pages that list folders. One is made at a time, with turns for other tasks; a slow one is kept longer."""
+    """The pages that list folders. One is made at a time, while other tasks run in between.
+
+    A page that takes long to make is cached for longer.
+    """
 
     def __init__(self) -> None:
         self._turn = trio.Lock()
         self._cached: OrderedDict[tuple[Path, str], CachedPage] = OrderedDict()
 
     async def get(self, root: Path, folder: Path, path: str) -> bytes:
-        """The page that lists `folder`, which was asked for as `path`. OSError when it cannot be read."""
+        """Return the page that lists `folder`; `path` is its name in the request. OSError."""
         async with self._turn:
             cached = self._cached.pop((folder, path), None)
             if cached is None:
@@ -383,7 +388,7 @@ class Listings:
 
 
 async def listing(root: Path, folder: Path, path: str) -> bytes:
-    """A page with a link to everything in a folder, up to `MOST_ENTRIES`, the first by their names."""
+    """Return a page with a link to each entry of a folder, the first `MOST_ENTRIES` by name."""
     count = 0
     first: list[os.DirEntry[str]] = []
     with os.scandir(folder) as entries:
@@ -409,12 +414,12 @@ async def listing(root: Path, folder: Path, path: str) -> bytes:
 
 
 def by_name(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
-    """The first `MOST_ENTRIES` of them by their names."""
+    """Return the first `MOST_ENTRIES` entries by name."""
     return sorted(entries, key=lambda entry: entry.name)[:MOST_ENTRIES]
 
 
 def is_folder_below(root: Path, entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder. A link that leads out of `root` counts as no folder, whatever it leads to."""
+    """Return whether the entry is a folder. A link that leads out of `root` counts as none."""
     try:
         if not entry.is_symlink():
             return entry.is_dir()

@@ -1,7 +1,7 @@
-"""The kernel's side: which addresses it has, an interface to bring up, IPv6 to switch off.
+"""The kernel's network configuration: reads its addresses, brings an interface up, disables IPv6.
 
-Asks by rtnetlink (RFC 3549; the layouts are those of linux/rtnetlink.h and linux/if_addr.h), so that no program need be
-installed.
+It uses rtnetlink (RFC 3549; the layouts are those of linux/rtnetlink.h and linux/if_addr.h), so
+that no program needs to be installed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ IFREQ_FLAGS = struct.Struct("=16sH22x")
 
 @dataclass(frozen=True)
 class KernelAddress:
-    """One IPv4 address of the kernel's own."""
+    """One IPv4 address of the kernel."""
 
     interface: str
     address: ipaddress.IPv4Interface
 
 
 def addresses() -> list[KernelAddress]:
-    """All IPv4 addresses the kernel has in this network namespace."""
+    """Return all IPv4 addresses that the kernel has in this network namespace."""
     names = dict(socket.if_nameindex())
     found = []
     for kind, body in request(RTM_GETADDR, NLM_F_DUMP, IFADDRMSG.pack(socket.AF_INET, 0, 0, 0, 0)):
@@ -58,7 +58,7 @@ def addresses() -> list[KernelAddress]:
 
 
 def master(interface: str) -> str | None:
-    """The bridge (or bond) that an interface is a port of; None when it is none, or not there."""
+    """Return the bridge (or bond) of an interface; None if it has none or does not exist."""
     names = dict(socket.if_nameindex())
     if interface not in names.values():
         return None
@@ -70,7 +70,7 @@ def master(interface: str) -> str | None:
 
 
 def set_up(interface: str) -> None:
-    """Bring an interface up; OSError when that may not be."""
+    """Bring an interface up. OSError when that is not permitted."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         name = os.fsencode(interface)
         _, flags = IFREQ_FLAGS.unpack(fcntl.ioctl(sock, SIOCGIFFLAGS, IFREQ_FLAGS.pack(name, 0)))
@@ -79,18 +79,18 @@ def set_up(interface: str) -> None:
 
 
 def switch_ipv6_off(interface: str) -> None:
-    """Keep the kernel from speaking IPv6 on an interface ("default": on those to come), where it knows IPv6 at all."""
+    """Disable the kernel's IPv6 on an interface ("default": on those made later)."""
     try:
         Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6").write_text("1")
     except OSError:
-        pass  # no IPv6 here, or a read-only /proc/sys: then its router solicitations are seen in captures, no more
+        pass  # no IPv6, or a read-only /proc/sys: then captures show router solicitations, which do no harm
 
 
 # --- rtnetlink --------------------------------------------------------------------------------------------------------
 
 
 def request(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Send one request and yield (type, body) of the answers; OSError for a refusal."""
+    """Send one request and yield (type, body) of each answer. OSError for a refusal."""
     with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)) as sock:
         sock.sendto(HEADER.pack(HEADER.size + len(body), kind, flags | NLM_F_REQUEST, 1, 0) + body, (0, 0))
         while True:
@@ -106,7 +106,7 @@ def request(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The netlink messages in one datagram of the kernel's."""
+    """Yield the netlink messages in one datagram of the kernel's."""
     while len(data) >= HEADER.size:
         length, kind, _, _, _ = HEADER.unpack_from(data)
         if length < HEADER.size:
@@ -116,7 +116,7 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The (type, value) attributes at the end of a netlink message."""
+    """Yield the (type, value) attributes at the end of a netlink message."""
     while len(data) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(data)
         if length < ATTRIBUTE.size:

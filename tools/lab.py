@@ -1,6 +1,7 @@
-"""`tapstack lab`: the host on a TAP in a network of its own, with a command on the kernel's side of it. Needs no root.
+"""`tapstack lab`: the host in a network namespace of its own, with a command on the kernel's side.
 
-The command owns the terminal: what the host has to say goes to a file, and the keyboard's signals are the command's.
+It needs no root. The command owns the terminal: the host's output goes to a file, and the
+keyboard's signals are for the command.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ from .up import serving
 
 KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 ENDING = (signal.SIGTERM, signal.SIGHUP)
-GRACE_S = 2.0  # from asking the command to end to making it
+GRACE_S = 2.0  # from the signals that ask the command to end to SIGKILL
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(options: Options, command: Sequence[str]) -> int:
-    """Run the host and the command; the command's exit status, 128 more than the signal that ended it."""
+    """Run the host and the command; return the command's exit status.
+
+    A signal that ends the command gives 128 plus its number.
+    """
     namespace.enter()
     terminal = sys.stderr
     tell = Output(lambda: terminal, "standard error")
@@ -43,14 +47,14 @@ def main(options: Options, command: Sequence[str]) -> int:
                 status = trio.run(run, options, list(command), tell, log.path)
         finally:
             if log.made:
-                tell(f"lab: what the host had to say is in {log.path}")
+                tell(f"lab: the host's output is in {log.path}")
             tell.flush()
     say.check()
     return status
 
 
 class Log(io.TextIOBase):
-    """A text file that only its owner may read. It is made at the first write, so never empty."""
+    """A text file that only its owner may read. The first write creates it, so it is never empty."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -58,57 +62,57 @@ class Log(io.TextIOBase):
 
     @property
     def made(self) -> bool:
-        """Whether there is such a file."""
+        """Whether the file has been created."""
         return self._file is not None
 
     def write(self, text: str) -> int:
-        """As of any text file; an empty text makes no file. OSError."""
+        """Write as to any text file. An empty text does not create the file. OSError."""
         if self._file is None and text:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             self._file = os.fdopen(descriptor, "w", buffering=1, errors="backslashreplace")
         return 0 if self._file is None else self._file.write(text)
 
     def flush(self) -> None:
-        """As of any file. OSError."""
+        """Flush as any file does. OSError."""
         if self._file is not None:
             self._file.flush()
 
     def fileno(self) -> int:
-        """The descriptor; OSError before there is one."""
+        """Return the descriptor. OSError before the file has been created."""
         return super().fileno() if self._file is None else self._file.fileno()
 
     def close(self) -> None:
-        """As of any file."""
+        """Close as any file does."""
         super().close()
         if self._file is not None:
             self._file.close()
 
 
 async def run(options: Options, command: list[str], tell: Output, log: str) -> int:
-    """Start the host, then the command; end the host behind the command."""
-    # Python handlers, not SIG_IGN, which the command would inherit.
+    """Start the host, then the command. The host ends after the command."""
+    # We catch the keyboard's signals and do nothing. SIG_IGN would be inherited by the command.
     with trio.open_signal_receiver(*KEYBOARD), trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(serving, options, tell)
             if options.address is None:
-                tell(f"lab: the host asks for an address on {options.tap}: a DHCP server there can give it")
+                tell(f"lab: the host asks for an address on {options.tap}: start a DHCP server there")
             if not command:
                 tell(f"lab: this shell is the kernel's side; `exit` ends the lab. The host's log: {log}")
                 tell(f"lab: a second terminal enters it with  {second_terminal(os.getpid())}")
-            tell.flush()  # there is to be no other thread when the command is started
+            tell.flush()  # its thread ends: no other thread may exist when the command is started
             status = await run_command(command or [shell()], signals)
             nursery.cancel_scope.cancel()
     return status
 
 
 async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
-    """Run it with our terminal until it ends or we are asked to end; the exit status that tells which.
+    """Run the command with our terminal until it ends or a signal ends us. Returns the exit status.
 
-    However we end, it ends: without the host there is no network to be in.
+    The command always ends with us, because its network has no host then.
     """
     try:
-        # From this thread, which lasts: the kernel takes the end of the thread that made a process for its parent's.
-        # There are no other threads that what runs in between could wait for.
+        # The death signal is sent when the thread that started the process ends, so start it from this thread, which
+        # lasts. Code between fork and exec is safe, because no other thread can hold a lock.
         process = subprocess.Popen(command, env=environment(), preexec_fn=end_with_parent())  # noqa: PLW1509
     except FileNotFoundError:
         raise Failed(f"{command[0]}: there is no such command", status=127) from None
@@ -134,24 +138,27 @@ async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
 
 
 def environment() -> dict[str, str]:
-    """The command's. ip, tcpdump and traceroute may lie in folders that an ordinary user's PATH does not name."""
+    """Return the command's environment.
+
+    Its PATH gets the folders of ip, tcpdump and traceroute, which an ordinary user's PATH may lack.
+    """
     return {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])}
 
 
 def end_with_parent() -> Callable[[], None]:
-    """What a new process does to be killed when this one ends, even where this one is killed: see prctl(2)."""
+    """Return what a new process calls, so that the end of this process kills it. See prctl(2)."""
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def prepare() -> None:
         prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:  # it has ended already
+        if os.getppid() != parent:  # the parent ended before prctl
             os.kill(os.getpid(), signal.SIGKILL)
 
     return prepare
 
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
-    """Wait until it has ended; its status, negative for a signal."""
+    """Wait until the process has ended. Returns its status, negative for a signal."""
     if process.poll() is not None:
         return process.returncode
     descriptor = os.pidfd_open(process.pid)
@@ -163,7 +170,10 @@ async def ended(process: subprocess.Popen[bytes]) -> int:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """Have the command end, kindly first. An interactive shell ends by SIGHUP alone, a stopped one needs SIGCONT."""
+    """End the command by signals, and by SIGKILL if it has not ended after `GRACE_S`.
+
+    An interactive shell ends only by SIGHUP, a stopped one needs SIGCONT.
+    """
     with trio.CancelScope(shield=True):
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
             process.send_signal(number)  # does nothing once it has ended
@@ -174,13 +184,16 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def second_terminal(lab: int) -> str:
-    """What to type in another terminal: with the program's place, since that shell may be in another folder."""
+    """Return the command for a second terminal.
+
+    It has the program's full path, because the shell there may be in another folder.
+    """
     program = Path(sys.executable).with_name("tapstack")
     return f"{program} enter {lab}" if program.exists() else f"{sys.executable} -m tapstack enter {lab}"
 
 
 def shell() -> str:
-    """The user's shell."""
+    """Return the user's shell."""
     try:
         of_user = pwd.getpwuid(os.getuid()).pw_shell
     except KeyError:

@@ -1,6 +1,7 @@
-"""A network of one's own without root: a user namespace and a network namespace in it, entered by this process.
+"""A network without root: this process enters a user namespace, and a network namespace in it.
 
-See user_namespaces(7), network_namespaces(7) and capabilities(7). Python 3.11 has no os.unshare, so libc is asked.
+See user_namespaces(7), network_namespaces(7) and capabilities(7). Python 3.11 has no os.unshare, so
+it is called in libc.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 
-# Settings by which a machine's owner forbids user namespaces: the file, the value that does, and what to do about it.
+# Settings that forbid user namespaces: the file, the value that forbids, what it means, the setting that permits.
 BANS = {
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
         "1",
@@ -36,7 +37,7 @@ BANS = {
         "user.max_user_namespaces=10000",
     ),
 }
-# Files that are there in a container made by Docker or Podman.
+# Files that exist in a container made by Docker or Podman.
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
@@ -45,7 +46,7 @@ class Forbidden(Exception):
 
 
 def has_capability(number: int) -> bool:
-    """Whether this process has the capability now."""
+    """Return whether this process has the capability now."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> number & 1)
@@ -53,17 +54,18 @@ def has_capability(number: int) -> bool:
 
 
 def enter() -> None:
-    """Move this process, which must have one thread, into a network namespace of its own with `lo` up and IPv6 off.
+    """Move this process into a new network namespace, with `lo` up and IPv6 off.
 
-    Without privilege it first enters a user namespace in which its user and group are what they were, and has every
-    capability there; programs it starts have them, too. Raises Forbidden.
+    It must have one thread. Without privilege it first enters a new user namespace, which keeps its
+    user and group. There it has every capability, and so do the programs it starts. Raises
+    Forbidden.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if not (has_capability(CAP_SYS_ADMIN) and has_capability(CAP_NET_ADMIN) and libc.unshare(CLONE_NEWNET) == 0):
         uid, gid = os.getuid(), os.getgid()
         try:
             check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNET))
-            # Setgroups must be given up before an ordinary user may map a group: user_namespaces(7).
+            # An ordinary user may map a group only after it has disabled setgroups: user_namespaces(7).
             for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
                 Path("/proc/self", file).write_text(text)
             keep_capabilities(libc)
@@ -81,10 +83,11 @@ class Joined(Exception):
 
 
 def join(process: int) -> None:
-    """Move this process, which must have one thread, into the namespaces of another one that has called `enter`.
+    """Move this process into the namespaces of a process that has called `enter`.
 
-    Programs it starts have every capability there. OSError when the process is not there, or another user's; Joined
-    when its network is that of this process.
+    It must have one thread. Programs it starts have every capability there. OSError when the other
+    process does not exist or is another user's. Joined when this process is in that network
+    already.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     places = {kind: f"/proc/{process}/ns/{kind}" for kind in ("user", "net")}
@@ -101,16 +104,16 @@ def join(process: int) -> None:
 
 
 def keep_capabilities(libc: ctypes.CDLL) -> None:
-    """Let the capabilities of this namespace outlive exec although the user is not root.
+    """Let the capabilities of this namespace survive exec although the user is not root.
 
-    To map the user to root instead would have the same effect. But tcpdump, started by root,
-    changes to another user, and this namespace has no other user.
+    To map the user to root would have the same effect. But tcpdump, started by root, changes to
+    another user, and this namespace has no other user.
     """
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     sets = ctypes.create_string_buffer(24)  # effective, permitted and inheritable, twice 32 bits each
     check(libc.capget(head, sets))
     low = list(struct.unpack("=6I", sets.raw[:24]))
-    low[2], low[5] = low[1], low[4]  # what is permitted may be inherited
+    low[2], low[5] = low[1], low[4]  # inheritable = permitted
     check(libc.capset(head, ctypes.create_string_buffer(struct.pack("=6I", *low))))
     permitted = low[1] | low[4] << 32
     for number in range(64):
@@ -119,14 +122,14 @@ def keep_capabilities(libc: ctypes.CDLL) -> None:
 
 
 def check(result: int) -> None:
-    """OSError when a call into libc failed."""
+    """Raise OSError when a call into libc failed."""
     if result != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
 
 def why_forbidden(error: OSError) -> str:
-    """What stands in the way, as far as the machine says."""
+    """Return the reason that the machine gives, and what to do."""
     for path, (value, what, setting) in BANS.items():
         try:
             if Path(path).read_text().strip() == value:
@@ -134,10 +137,10 @@ def why_forbidden(error: OSError) -> str:
         except OSError:
             continue
     if error.errno == errno.ENOSPC:
-        return "there are as many user namespaces as there may be: end some, or start it as root"
+        return "the limit on user namespaces is reached: end some, or start it as root"
     if any(Path(mark).exists() for mark in CONTAINER_MARKS):
         return (
-            "this container may make no namespaces: start it as root in a container that was started"
+            "this container may not make namespaces: start it as root in a container that was started"
             " with --device /dev/net/tun --cap-add NET_ADMIN"
         )
-    return f"this machine lets you have no user namespace ({error.strerror}): start it as root"
+    return f"this machine does not let you make a user namespace ({error.strerror}): start it as root"

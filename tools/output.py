@@ -1,9 +1,10 @@
-"""The lines of a program on standard output and standard error, written without waiting for their reader.
+"""Writes to standard output and standard error without blocking the event loop.
 
-The loop writes lines between two frames, and protocol code within one. A plain `print` to a pipe that is not read, or
-to a terminal that is stopped (Ctrl-S), would block there, and the host with it. So lines for a pipe or a terminal go
-through a buffer and a thread, and only the thread waits. The buffer is bounded: further lines are lost, and their
-number is written in their place. A file is written at once, line by line, and is complete.
+Lines are written between two frames, and from within protocol code. A plain `print` would block the
+host when its pipe is not read or its terminal is stopped (Ctrl-S). So lines for a pipe or a
+terminal go through a buffer to a thread, and only that thread waits. The buffer is bounded: further
+lines are lost, and their number is written in their place. A file is written at once, line by line,
+and is complete.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-BUFFER_BYTES = 4 << 20  # of lines that wait for their reader
-CHUNK_BYTES = 1 << 16  # given to the reader at a time
-IDLE_S = 1.0  # the program's end waits so long for a reader that takes nothing
-FLUSH_S = 10.0  # and so long in all for one that is slow
+BUFFER_BYTES = 4 << 20  # of lines that are not written yet
+CHUNK_BYTES = 1 << 16  # written at a time
+IDLE_S = 1.0  # `flush` gives up when the reader has taken nothing for this long
+FLUSH_S = 10.0  # `flush` gives up after this time in any case
 
 
 class Failed(Exception):
-    """What was asked for cannot be; the text is one line that says why and what to do. `status` is the exit status."""
+    """The program cannot do what was asked. The text is one line that says why and what to do.
+
+    `status` is the exit status.
+    """
 
     def __init__(self, text: str, status: int = 1) -> None:
         super().__init__(text)
@@ -35,10 +39,11 @@ class Failed(Exception):
 
 
 class Output:
-    """Writes lines to the stream that `stream()` returns. It does not raise, so that protocol code may call it.
+    """Writes lines to the stream that `stream()` returns. Never raises, so protocol code may call it.
 
-    Without a stream, when the program was started with that descriptor closed (`>&-`), nothing is written.
-    When a line cannot be written and the stream is `vital`, SIGTERM asks the program to end.
+    Nothing is written when `stream()` returns None, because the program was started with that
+    descriptor closed (`>&-`). When a line cannot be written and the stream is `vital`, SIGTERM asks
+    the program to end.
     """
 
     def __init__(self, stream: Callable[[], TextIO | None], name: str, *, vital: bool = False) -> None:
@@ -48,17 +53,17 @@ class Output:
         self._failure: OSError | None = None
         self._changed = threading.Condition()
         self._lines: deque[bytes] = deque()
-        self.held_bytes = 0  # of lines that are not written, those that the thread is writing included
+        self.held_bytes = 0  # of lines not written yet, including those that the thread is writing
         self.held_lines = 0
-        self._lost = 0  # lines that found no room since the last that did
-        self._taken_bytes = 0  # by the reader, in all
+        self._lost = 0  # lines dropped since the last one that was buffered
+        self._taken_bytes = 0  # written in all
         self._ending = False
         self._thread: threading.Thread | None = None
         self._descriptor = -1
         self._threadless = False
 
     def __call__(self, line: str) -> None:
-        """Say one line: at once where that cannot take long, else as soon as the reader takes it."""
+        """Write one line: at once if that cannot block, otherwise by the thread."""
         stream = self._stream()
         if stream is None:
             return
@@ -72,7 +77,10 @@ class Output:
             self._fail(error, stream)
 
     def flush(self) -> int:
-        """Wait until all is written, while the reader goes on reading; return how many lines it has not taken."""
+        """Wait until all lines are written; return how many are left.
+
+        It gives up when the reader stops reading, or after `FLUSH_S`.
+        """
         with self._changed:
             if self._lost:
                 self._append(self._gap())
@@ -92,7 +100,10 @@ class Output:
         return unwritten
 
     def check(self) -> None:
-        """Raise Failed if something could not be said, and not because its reader had seen enough (`| head`)."""
+        """Flush, and raise Failed if a line could not be written.
+
+        A reader that has closed its pipe (`| head`) is no failure.
+        """
         self.flush()
         failure, self._failure = self._failure, None
         if failure is not None and not isinstance(failure, BrokenPipeError):
@@ -100,7 +111,7 @@ class Output:
 
     @contextmanager
     def threadless(self) -> Iterator[None]:
-        """In this block, which must not wait, lines are kept and no thread is started for them."""
+        """Within this block, buffer the lines and start no thread for them."""
         self._threadless = True
         try:
             yield
@@ -113,7 +124,8 @@ class Output:
 
     def _keep(self, data: bytes, descriptor: int) -> None:
         with self._changed:
-            room = BUFFER_BYTES // 2 if self._lost else BUFFER_BYTES  # one large gap rather than many small ones
+            # After a loss, wait until half of the buffer is free: one large gap rather than many small ones.
+            room = BUFFER_BYTES // 2 if self._lost else BUFFER_BYTES
             if self._failure is not None:
                 return
             if self.held_bytes + len(data) > room:
@@ -186,15 +198,15 @@ class Output:
             self._lost = 0
         null = os.open(os.devnull, os.O_WRONLY)
         if stream is not None:
-            with suppress(OSError):  # no descriptor: the log could not be made
-                os.dup2(null, stream.fileno())  # for what print still holds
+            with suppress(OSError):  # no descriptor: the log of a lab could not be created
+                os.dup2(null, stream.fileno())  # for lines that are still in the buffer of `print`
         os.close(null)
         if first and self._vital:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
 def slow_descriptor(stream: TextIO) -> int | None:
-    """The stream's descriptor if writing there may wait for a reader: a pipe, a socket, a terminal; else None."""
+    """Return the stream's descriptor if writing can block (pipe, socket, terminal), otherwise None."""
     try:
         descriptor = stream.fileno()
         mode = os.fstat(descriptor).st_mode
@@ -205,9 +217,9 @@ def slow_descriptor(stream: TextIO) -> int | None:
 
 
 say = Output(lambda: sys.stdout, "standard output", vital=True)
-"""The program's results; when they cannot be written, it ends."""
+"""Prints the program's results. When they cannot be written, the program ends."""
 log = Output(lambda: sys.stderr, "standard error")
-"""Messages beside the results: bugs, missing packages, progress."""
+"""Prints other messages: bugs, missing packages, progress."""
 
 
 def report(text: str) -> None:
@@ -216,7 +228,7 @@ def report(text: str) -> None:
 
 
 def flush_all() -> None:
-    """At the end: write what is still buffered, and say how many lines were not read."""
+    """At the end of the program: write the buffered lines, and print how many were not read."""
     unread = say.flush()
     if unread:
         report(f"the last {unread} lines on standard output were not read")

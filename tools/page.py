@@ -1,8 +1,9 @@
-"""The page that http serves by default: the host's addresses or, on request, the host from inside.
+"""The page that http serves by default: the host's addresses or, on request, the state of the host.
 
-Anyone may load it. A blind attacker (RFC 5961) needs the ports of a connection and has to guess a sequence number; a
-counter that moves with each dropped segment tells it how good the guess was. So the page shows peers and counters only
-with `--status`. The visitor's address is no criterion: behind a NAT all visitors have the same one.
+Every client may load it. A blind attacker (RFC 5961) needs the ports of a connection and has to
+guess a sequence number; a counter that moves with each dropped segment tells it how good the guess
+was. So the page shows peers and counters only with `--status`. The client's address is no
+criterion: behind a NAT all clients have the same one.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ STYLE = (
 )
 
 
-FRESH_S = 1.0  # the age up to which a page is sent again
-LARGEST_SHARE = 0.05  # of the time may go into making it: a host with more to show shows it less often
+FRESH_S = 1.0  # a page up to this age is sent again
+LARGEST_SHARE = 0.05  # of the time may be spent on making the page: a page that takes longer is made less often
 MOST_ROWS = 200  # of a table
 
 
 class CachedPage:
-    """A page for many clients, made at most once in `fresh_s` seconds; while one task makes it, the others wait."""
+    """A page for many clients, made at most once in `fresh_s` seconds.
+
+    While one task makes it, the others wait.
+    """
 
     def __init__(self, make: Callable[[], Awaitable[bytes]], fresh_s: float = FRESH_S) -> None:
         self._make = make
@@ -42,7 +46,7 @@ class CachedPage:
         self._lock = trio.Lock()
 
     async def get(self) -> bytes:
-        """The page, at most `fresh_s` old, or a little older when it takes long to make."""
+        """Return the page, at most `fresh_s` old, or somewhat older when it takes long to make."""
         async with self._lock:
             if trio.current_time() >= self._stale_at:
                 began = perf_counter()
@@ -59,7 +63,7 @@ HEAD = (
 
 
 async def plain_page(host: Host) -> bytes:
-    """The page for strangers: the host's addresses, and nothing that changes with the host's traffic."""
+    """Return the page for all clients: the host's addresses, and nothing that its traffic changes."""
     addresses = [[address] for interface in host.interfaces() for address in interface.addresses]
     parts = [
         *HEAD,
@@ -73,7 +77,10 @@ async def plain_page(host: Host) -> bytes:
 
 
 async def status_page(host: Host) -> bytes:
-    """The host from inside; whatever came from the network is escaped. Others run between its parts."""
+    """Return the page with the state of the host.
+
+    Text from the network is escaped. Other tasks run between its parts.
+    """
     parts = [
         *HEAD,
         "<p>Its Ethernet, ARP, IPv4, ICMP, UDP and TCP brought you this page. Load it again to see it move.</p>",
@@ -97,7 +104,7 @@ async def status_page(host: Host) -> bytes:
 
 
 def section(title: str, records: Sequence[object]) -> str:
-    """A heading and a table with a row for each record, up to `MOST_ROWS`."""
+    """Return a heading and a table with a row for each record, up to `MOST_ROWS`."""
     rows = [fields(record) for record in records[:MOST_ROWS]]
     if not rows:
         return f"<h2>{escape(title)}</h2><p>none</p>"
@@ -107,7 +114,7 @@ def section(title: str, records: Sequence[object]) -> str:
 
 
 def fields(record: object) -> Mapping[str, object]:
-    """A record's names and values."""
+    """Return a record's names and values."""
     if dataclasses.is_dataclass(record):
         named = ((field.name, getattr(record, field.name)) for field in dataclasses.fields(record))
         return dict(in_milliseconds(name, value) for name, value in named)
@@ -117,14 +124,14 @@ def fields(record: object) -> Mapping[str, object]:
 
 
 def in_milliseconds(name: str, value: object) -> tuple[str, object]:
-    """Round-trip times are told in ms, where three digits behind the point say something."""
+    """Convert round-trip times to milliseconds, where three decimals are enough."""
     if name not in ("srtt_s", "rto_s"):
         return name, value
     return f"{name[:-2]} in ms", 1000 * value if isinstance(value, float) else value
 
 
 def text(value: object) -> str:
-    """A value for people."""
+    """Return a value as text for the page."""
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
@@ -135,7 +142,7 @@ def text(value: object) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    """An HTML table of escaped text."""
+    """Return an HTML table of escaped text."""
     head = "".join(f"<th>{escape(name.replace('_', ' '))}" for name in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
     return f"<table><tr>{head}{body}</table>"

@@ -18,12 +18,15 @@ from .output import say
 from .up import ENDING, address, on_tap
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP
-ANSWER_S = 10.0  # how long an answer is waited for
+ANSWER_S = 10.0  # how long to wait for an answer
 
 
 @dataclass
 class Plan:
-    """What to send: `count` requests (None: until interrupted) of `size` bytes, one every `interval_s` seconds."""
+    """What to send: `count` requests (None: until interrupted), one every `interval_s` seconds.
+
+    Each has `size` bytes of data.
+    """
 
     target: str
     count: int | None
@@ -33,13 +36,13 @@ class Plan:
 
 @dataclass
 class Tally:
-    """What came of it; round-trip times in seconds."""
+    """The requests sent and the round-trip times of the answers, in seconds."""
 
     sent: int = 0
     times_s: list[float] = field(default_factory=list)
 
     def lines(self, target: str, elapsed_s: float) -> list[str]:
-        """The two lines that end it."""
+        """Return the two or three lines of statistics for the end."""
         received = len(self.times_s)
         loss = 100 * (self.sent - received) / self.sent if self.sent else 0
         counts = f"{self.sent} packets transmitted, {received} received, {loss:.4g}% packet loss"
@@ -53,7 +56,7 @@ class Tally:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The target, and ping(8)'s own options."""
+    """Add the target and the options that ping(8) has, too."""
     add = parser.add_argument
     add("target", type=host_address, metavar="ADDRESS", help="the address to ping")
     add("-c", dest="count", type=count, metavar="N", help="how many to send (default: until interrupted)")
@@ -62,22 +65,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def count(text: str) -> int:
-    """How many requests to send."""
+    """Parse the number of requests to send."""
     return whole_number(text, "count", 1, 999_999_999)
 
 
 def size(text: str) -> int:
-    """How many bytes each request carries."""
+    """Parse the number of bytes that each request carries."""
     return whole_number(text, "size", 0, LARGEST_BYTES)
 
 
 def interval(text: str) -> float:
-    """Seconds from one request to the next."""
+    """Parse the seconds from one request to the next."""
     return seconds(text, "interval", 0.001, 3600)
 
 
 def main(options: Options, arguments: argparse.Namespace) -> int:
-    """Ping until done or interrupted; 0 when there was an answer, 1 when there was none."""
+    """Ping until done or interrupted. Returns 0 when there was an answer, otherwise 1."""
     if not namespace.has_capability(namespace.CAP_NET_ADMIN):
         namespace.enter()
     plan = Plan(str(arguments.target), arguments.count, arguments.interval, arguments.size)
@@ -109,7 +112,7 @@ async def run(options: Options, plan: Plan) -> Tally:
 
 
 async def send(host: stack.Host, plan: Plan, tally: Tally, say: Callable[[str], None]) -> None:
-    """Send the requests at their times, whether earlier ones have been answered or not."""
+    """Send each request at its time, even if earlier ones have no answer yet."""
     async with trio.open_nursery() as nursery:
         due = trio.current_time()
         while plan.count is None or tally.sent < plan.count:
@@ -121,7 +124,7 @@ async def send(host: stack.Host, plan: Plan, tally: Tally, say: Callable[[str], 
 
 
 async def ask(host: stack.Host, plan: Plan, number: int, tally: Tally, say: Callable[[str], None]) -> None:
-    """Send one request and tell what came back; silence is told by the statistics alone."""
+    """Send one request and print the answer. A missing answer shows only in the statistics."""
     try:
         reply = await host.echo(plan.target, size=plan.size, timeout_s=ANSWER_S)
     except TimeoutError:
@@ -136,5 +139,5 @@ async def ask(host: stack.Host, plan: Plan, number: int, tally: Tally, say: Call
 
 
 def digits(time_ms: float) -> str:
-    """A time in milliseconds with as many digits as ping(8) gives it: three, and no more than three decimals."""
+    """Format a time in milliseconds as ping(8) does: three digits, at most three decimals."""
     return f"{time_ms:.{3 if time_ms < 1 else 2 if time_ms < 10 else 1 if time_ms < 100 else 0}f}"

@@ -1,7 +1,8 @@
-"""A program started by root gives up its rights once TAP and files are open, so that a harmful frame can do little.
+"""A program started by root gives up its rights, so that a harmful frame can do little damage.
 
-See capabilities(7), credentials(7), prctl(2) and user_namespaces(7). Only root, of any user namespace, gives anything
-up. `tapstack lab` keeps its rights, since it runs the user's own command.
+It does so once the TAP and all files are open. See capabilities(7), credentials(7), prctl(2) and
+user_namespaces(7). Only root, of any user namespace, has rights to give up. `tapstack lab` keeps
+its rights, since it runs the user's own command.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ import stack
 from .namespace import CAPABILITY_VERSION_3, check, has_capability
 
 NOBODY = "nobody"
-OVERFLOW_ID = 65534  # proc_sys_kernel(5): what stands for users that are not known
+OVERFLOW_ID = 65534  # proc_sys_kernel(5): stands for users that are not mapped
 CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 6, 7, 8
 PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE = 1, 2, 4
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
 LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 PACKAGE = __name__.rpartition(".")[0]
-# What Python, trio and h11 import only when they need it.
+# Modules that Python, trio and h11 import only when they need them.
 LATE = (
     "encodings.idna",
     "encodings.latin_1",
@@ -45,7 +46,10 @@ LATE = (
 
 @dataclass(frozen=True)
 class User:
-    """The user that a program started by root becomes. `asked`: the command line names this user."""
+    """The user that a program started by root becomes.
+
+    `asked`: the command line names this user.
+    """
 
     name: str
     uid: int
@@ -57,18 +61,18 @@ ROOT = User("root", 0, 0, asked=True)
 
 
 def user(text: str) -> User:
-    """--user: a name or a number."""
+    """Parse --user: a name or a number."""
     try:
         entry = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
     except (KeyError, OverflowError, ValueError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no user of this machine") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a user of this machine") from None
     if entry.pw_uid not in (0, os.geteuid()) and os.geteuid() != 0:
         raise argparse.ArgumentTypeError(f"only root can become {entry.pw_name}")
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, asked=True)
 
 
 def default_user() -> User:
-    """The owner of this program's folder, or nobody where that is root's."""
+    """Return the owner of this program's folder, or nobody if that is root."""
     owner = os.stat(os.path.dirname(os.path.abspath(__file__))).st_uid
     for name in (owner, NOBODY):
         try:
@@ -83,17 +87,18 @@ def default_user() -> User:
 def give_up(wanted: User | None) -> User | None:
     """Become this user (None: the default one) without any capability, if this process is root's.
 
-    Returns the user that this process has become; None when nothing changes, as the process is not root's or `wanted`
-    is root. In a user namespace without other users (`unshare --map-root-user`) root gives up its capabilities alone,
-    and a `wanted` user is refused. Every module that may be needed later is imported first, since the new user may not
-    be able to read it. OSError when something could not be given up.
+    Returns the user that this process has become. Returns None and changes nothing if the process
+    is not root's, or `wanted` is root. In a user namespace without other users (`unshare
+    --map-root-user`) root gives up only its capabilities, and a `wanted` user is refused. Every
+    module that may be needed later is imported first, since the new user may not be able to read
+    it. OSError when a right could not be given up.
     """
     if os.geteuid() != 0 or (wanted is not None and wanted.uid == 0):
         return None
     new = default_user() if wanted is None else wanted
     import_all()
     if len(os.listdir("/proc/self/task")) != 1:
-        raise RuntimeError("rights are given up before there are threads: each has its own")
+        raise RuntimeError("rights must be given up before another thread starts: each thread has its own")
     libc = ctypes.CDLL(None, use_errno=True)
     if has_capability(CAP_SETPCAP):
         for number in range(int(LAST_CAPABILITY.read_text()) + 1):
@@ -105,17 +110,17 @@ def give_up(wanted: User | None) -> User | None:
         os.setresgid(new.gid, new.gid, new.gid)
         os.setresuid(new.uid, new.uid, new.uid)
     elif new.asked:
-        raise PermissionError(f"this root may not become {new.name}: its container has no such user, or forbids that")
+        raise PermissionError(f"this root may not become {new.name}: its container lacks that user, or forbids it")
     else:
         new = User("root", 0, 0)
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     check(libc.capset(head, ctypes.create_string_buffer(24)))
-    # No other process of this user may read this one's memory or trace it: what root has read is in it. Signals may
-    # be sent.
+    # Other processes of this user must not read this one's memory or trace it, because root has read secrets into it.
+    # They can still send signals.
     check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-    # The change of user has cleared the death signal, by which a parent has this process end with it.
+    # The change of user has cleared the death signal, by which this process ends with its parent. Set it again.
     check(libc.prctl(PR_SET_PDEATHSIG, signal.value, 0, 0, 0))
     if os.getresuid() != (new.uid,) * 3 or os.getresgid() != (new.gid,) * 3 or any(map(has_capability, range(64))):
         raise RuntimeError(f"this process has not become {new.name}")
@@ -123,7 +128,7 @@ def give_up(wanted: User | None) -> User | None:
 
 
 def may_become(new: User) -> bool:
-    """Whether this root may change its user and its groups, and its user namespace has those."""
+    """Return whether this root may change its user and groups to ones that its user namespace has."""
     if not (has_capability(CAP_SETGID) and has_capability(CAP_SETUID)):
         return False
     try:
@@ -144,7 +149,7 @@ def _mapped(file: str, number: int) -> bool:
 
 
 def import_all() -> None:
-    """Import what this program may need later, and have Python load what it loads late."""
+    """Import all modules that this program may need later, and let Python load its own late ones."""
     for package in (PACKAGE, stack.__name__):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             if module.name.rpartition(".")[2] == "__main__" or ".examples." in module.name:

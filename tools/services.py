@@ -1,6 +1,7 @@
 """The small standard services, each a handler for one TCP stream and an answer to one UDP datagram.
 
-See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 864 (chargen) and RFC 868 (time).
+See RFC 862 (echo), RFC 863 (discard), RFC 867 (daytime), RFC 865 (qotd), RFC 864 (chargen) and RFC
+868 (time).
 """
 
 from __future__ import annotations
@@ -24,29 +25,30 @@ if TYPE_CHECKING:
 Handler = Callable[[Stream], Awaitable[None]]
 Answer = Callable[[bytes], bytes | None]
 
-RECEIVE_BYTES = 262144  # as much as a receive buffer may hold: fewer, larger reads
-LEAST_READ_BYTES = 4096  # when the handlers hold many octets
+RECEIVE_BYTES = 262144  # the size of a full receive buffer: fewer, larger reads
+LEAST_READ_BYTES = 4096  # the size of a read when the handlers hold many octets
 MOST_CLIENTS = 20_480  # of a service at a time; one more is reset
 DATAGRAM_BYTES = 65535
-# An ICMP error about an earlier answer, or no way to this asker: the next one may have better luck.
+# An ICMP error about an earlier answer, or no route to this client: other clients can still be answered.
 ERRORS_OF_ONE_CLIENT = frozenset(
     (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EACCES, errno.ENOBUFS)
 )
-ADDRESS_GONE = (errno.EADDRNOTAVAIL, errno.ENETDOWN)  # a lease that ended, say: nothing is left to answer from
-# A client that vanished is found out after 60 + 8 * 15 s of silence.
+ADDRESS_GONE = (errno.EADDRNOTAVAIL, errno.ENETDOWN)  # for example a lease that ended: stop serving on the address
+# A client that vanished is detected after 60 + 8 * 15 s of silence.
 KEEPALIVE = {trio.socket.TCP_KEEPIDLE: 60, trio.socket.TCP_KEEPINTVL: 15, trio.socket.TCP_KEEPCNT: 8}
-PEER_CLOSE_S = 10.0  # how long a service that has said its say waits for the other end to hang up
+PEER_CLOSE_S = 10.0  # how long a service that has sent everything waits for its client to close
 QUOTE = b"Be liberal in what you accept, and conservative in what you send. (RFC 1122 section 1.2.2)\r\n"
-EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 counts from, to 1970
+EPOCH_1900_S = 2_208_988_800  # seconds from 1900, where RFC 868 starts to count, to 1970
 
 
 # --- TCP --------------------------------------------------------------------------------------------------------------
 
 
 class UnsentBytes:
-    """The octets that handlers have read and not sent yet. The memory budget of the host does not count them.
+    """Counts the octets that handlers have read and not sent yet, outside the host's memory budget.
 
-    The more there are, the less a handler may read next, so that clients that read nothing cost a bounded amount.
+    The more there are, the less a handler may read next, so that clients that read nothing cost a
+    bounded amount.
     """
 
     def __init__(self, most: int) -> None:
@@ -54,7 +56,7 @@ class UnsentBytes:
         self.total = 0
 
     def may_read(self) -> int:
-        """How many octets to read next."""
+        """Return how many octets a handler may read next."""
         return max(min((self._most - self.total) // 8, RECEIVE_BYTES), LEAST_READ_BYTES)
 
 
@@ -62,7 +64,7 @@ UNSENT = UnsentBytes(8 << 20)
 
 
 async def echo(stream: Stream) -> None:
-    """Send back whatever comes, until the other end has no more."""
+    """Send back the data that arrives, until the other end has no more."""
     while data := await stream.receive_some(UNSENT.may_read()):
         count = len(data)
         UNSENT.total += count
@@ -70,17 +72,17 @@ async def echo(stream: Stream) -> None:
             await stream.send_all(data)
         finally:
             UNSENT.total -= count
-        del data  # a quiet client costs no buffer
+        del data  # so that a silent client costs no buffer
 
 
 async def discard(stream: Stream) -> None:
-    """Read and forget."""
+    """Read and drop all data."""
     while await stream.receive_some(RECEIVE_BYTES):
         pass
 
 
 async def chargen(stream: Stream) -> None:
-    """Send the pattern until the other end goes away; what it sends is thrown away."""
+    """Send the pattern until the client ends the connection; data from the client is dropped."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(discard, stream)
         while True:
@@ -88,7 +90,7 @@ async def chargen(stream: Stream) -> None:
 
 
 def once(answer: Answer) -> Handler:
-    """A handler that sends one message, ends its direction and waits a little for the other end to do the same."""
+    """Return a handler that sends one message, ends its side and waits a little for the client's end."""
 
     async def handler(stream: Stream) -> None:
         await stream.send_all(answer(b"") or b"")
@@ -103,35 +105,35 @@ def once(answer: Answer) -> Handler:
 
 
 def daytime_text(_: bytes) -> bytes:
-    """The local time as a line of text; RFC 867 leaves the form open."""
+    """Return the local time as a line of text; RFC 867 does not prescribe a form."""
     return time.strftime("%A, %B %d, %Y %H:%M:%S-%Z\r\n").encode("ascii", "replace")
 
 
 def quote_text(_: bytes) -> bytes:
-    """The quote of the day, under RFC 865's 512 characters."""
+    """Return the quote of the day, shorter than RFC 865's 512 characters."""
     return QUOTE
 
 
 def time_bytes(_: bytes) -> bytes:
-    """Seconds since 1900 as 32 bits, most significant first; they start again from 0 in 2036."""
+    """Return the seconds since 1900 as 32 bits in network byte order; they wrap to 0 in 2036."""
     return ((int(time.time()) + EPOCH_1900_S) % 2**32).to_bytes(4, "big")
 
 
 def chargen_pattern() -> bytes:
-    """RFC 864's pattern: lines of 72 of the 95 printing characters, each line starting one character later."""
+    """Return RFC 864's pattern: lines of 72 of the 95 printing characters, each starting one later."""
     ring = bytes(range(32, 127)) * 2
     return b"".join(ring[start : start + 72] + b"\r\n" for start in range(95))
 
 
 PATTERN = chargen_pattern()
-PATTERN_CHUNK = PATTERN * (RECEIVE_BYTES // len(PATTERN))  # whole rounds, so that chunk follows chunk
+PATTERN_CHUNK = PATTERN * (RECEIVE_BYTES // len(PATTERN))  # whole periods, so that chunks can follow each other
 
 
 # --- UDP --------------------------------------------------------------------------------------------------------------
 
 
 class Budget:
-    """So many answers a second and no more: what is over is not answered."""
+    """Allows `per_second` answers a second: a token bucket."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
@@ -139,7 +141,7 @@ class Budget:
         self._counted_at = float("-inf")
 
     def take(self, now: float) -> bool:
-        """Whether one more may be given at `now` (seconds)."""
+        """Return whether one more answer may be given at `now` (seconds)."""
         self._left = min(self._per_second, self._left + (now - self._counted_at) * self._per_second)
         self._counted_at = now
         if self._left < 1:
@@ -149,11 +151,12 @@ class Budget:
 
 
 class ClientBudgets:
-    """A budget for each client, `per_client` answers a second, within the budget `overall` for all of them.
+    """A budget for each client, `per_client` answers a second, within the budget `overall` for all.
 
-    The table of clients is bounded: the entry that was used longest ago makes room. A client that `overall` refuses
-    gets no entry. A flood with forged addresses could push out a victim's entry, so that the victim gets a new budget
-    of reflected answers; `overall` limits how fast that happens.
+    The table of clients is bounded: a new entry replaces the one that was used longest ago. A
+    client that `overall` refuses gets no entry. A flood with forged addresses could push out a
+    victim's entry, so that the victim gets a new budget of reflected answers; `overall` limits how
+    fast that happens.
     """
 
     def __init__(self, per_client: float, overall: Budget) -> None:
@@ -162,7 +165,7 @@ class ClientBudgets:
         self._budgets: OrderedDict[str | tuple[str, int], Budget] = OrderedDict()
 
     def take(self, client: str | tuple[str, int], now: float) -> bool:
-        """Whether this one may get one more answer at `now` (seconds)."""
+        """Return whether this client may get one more answer at `now` (seconds)."""
         budget = self._budgets.get(client)
         if budget is None:
             budget = Budget(self._per_client)
@@ -176,18 +179,18 @@ class ClientBudgets:
 
 
 def chargen_answer(_: bytes) -> bytes:
-    """A part of the pattern, under RFC 864's 512 characters."""
+    """Return a part of the pattern, shorter than RFC 864's 512 characters."""
     return PATTERN[: 6 * 74]
 
 
-# Answers a second over UDP. All but echo and discard send more than they got, to a source address that may be forged.
+# Answers a second over UDP. Those of `AMPLIFYING` are larger than the question, whose source address may be forged.
 ECHO_BUDGET = 100_000.0
 SMALL_BUDGET = 1_000.0
-# Answers a second to one address, of services that send more than they got, or to one address and port, of services on
-# an unusual port; and the size of the table of these.
+# Answers a second to one address, from amplifying services, or to one address and port, from services on an unusual
+# port; and the size of the table of such clients.
 CLIENT_BUDGET = 20.0
 MOST_CLIENT_BUDGETS = 1024
-PRIVILEGED_PORTS = 1024  # below this, other hosts have their services, and no clients
+PRIVILEGED_PORTS = 1024  # below this, other hosts have services, not clients
 UDP_ANSWERS: dict[str, tuple[Answer, float]] = {
     "echo": (lambda data: data, ECHO_BUDGET),
     "discard": (lambda data: None, ECHO_BUDGET),
@@ -219,15 +222,15 @@ async def answer_datagrams(
     """Answer the datagrams to `local`, an address of our own and a port.
 
     The socket is bound to an address, so it receives no broadcasts or multicasts. One of those with
-    a forged source would bring its victim an answer from every host (RFC 1122 section 3.2.1.3 on
+    a forged source would make every host send an answer to its victim (RFC 1122 section 3.2.1.3 on
     what may be answered).
 
     An answer `larger` than the question amplifies an attack: the question's source address is
     forged, and the victim there gets the answer. So each address gets at most `CLIENT_BUDGET` of
     those a second, from all its ports together.
 
-    Two services that answer each other's answers would go on for ever after one forged datagram.
-    What is done:
+    Two services that answer each other's answers would loop for ever after one forged datagram.
+    Three rules limit that:
 
     - A datagram from a port below 1024, where other hosts have their services, or from the port of
       one of our own services (`refused`) gets no answer. That ends every loop between services on
@@ -236,7 +239,7 @@ async def answer_datagrams(
       It gives each client at most `CLIENT_BUDGET` answers a second. A faster loop ends, since
       further datagrams get no answer; a slower one goes on.
     - A service on its usual port can loop, within `per_second`, with another program that answers
-      every datagram from a port from 1024 on: it cannot be told from a client that asks fast.
+      every datagram from a port from 1024 on: that program cannot be told from a fast client.
     """
     budget = Budget(per_second)
     budgets = ClientBudgets(CLIENT_BUDGET, budget) if larger or local[1] >= PRIVILEGED_PORTS else None
@@ -262,10 +265,10 @@ async def answer_datagrams(
 
 
 def guarded(name: str, handler: Handler) -> Handler:
-    """`handler`, such that a connection that breaks ends quietly and a bug ends only its connection.
+    """Wrap a handler: a broken connection ends quietly, and a bug ends only its connection.
 
-    A client that vanished or does not read is not waited for any longer than the constants above say. With
-    `MOST_CLIENTS` clients at a time, a further one is reset.
+    A client that vanished or does not read is dropped after the times given above. When there are
+    `MOST_CLIENTS` clients, a further one is reset.
     """
     clients = 0
 
@@ -290,9 +293,10 @@ def guarded(name: str, handler: Handler) -> Handler:
 
 
 async def serve_tcp(host: Host, handler: Handler, port: int, nursery: trio.Nursery) -> None:
-    """Serve a port on all the host's addresses; returns when it listens.
+    """Serve a port on all the host's addresses. Returns when it listens.
 
-    TCP is to find out when a client is gone (RFC 9293 section 3.8.4): connections begin with their listener's options.
+    Keepalive detects a client that is gone (RFC 9293 section 3.8.4). Connections inherit their
+    listener's options.
     """
     listeners = await host.open_tcp_listeners(port)
     for listener in listeners:
@@ -303,7 +307,7 @@ async def serve_tcp(host: Host, handler: Handler, port: int, nursery: trio.Nurse
 
 
 async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
-    """Start the services named in `ports`; returns when all of them listen."""
+    """Start the services named in `ports`. Returns when all of them listen."""
     reaper = SlowSendReaper()
     nursery.start_soon(reaper.run)
     for name, port in ports.items():
@@ -315,7 +319,7 @@ async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> Non
 async def answer_everywhere(
     host: Host, ports: dict[str, int], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Answer datagrams on every address of the host's own, those that come later included."""
+    """Answer datagrams on every address of the host, including addresses that it gets later."""
     serving: dict[str, trio.CancelScope] = {}
     async with trio.open_nursery() as nursery:
         seen = host.interfaces()
@@ -334,7 +338,7 @@ async def answer_everywhere(
 async def answer_on(
     host: Host, address: str, ports: dict[str, int], task_status: trio.TaskStatus[trio.CancelScope]
 ) -> None:
-    """Answer datagrams on one address for as long as the host has it, or the scope it gives is cancelled."""
+    """Answer datagrams on one address, until the host loses it or the started scope is cancelled."""
     refused = frozenset(ports.values())
     all_bound = False
     with trio.CancelScope() as scope:
@@ -351,4 +355,4 @@ async def answer_on(
             if errors.subgroup(lambda error: isinstance(error, OSError) and error.errno not in ADDRESS_GONE):
                 raise
             if not all_bound:
-                task_status.started(scope)  # the address has gone already
+                task_status.started(scope)  # the host has lost the address already

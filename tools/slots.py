@@ -1,10 +1,11 @@
-"""Slots for clients: a number in all and a share for each address. Connections that only wait give way to new ones.
+"""Slots for connections: a number in all, and a share for each address.
 
-A client that sends its requests or their bodies byte by byte ("slow loris"), or does not read the answers, spends
-nothing and would keep all others out. Two rules prevent that. An address has a share of the slots. And when no slot
-is free, a new connection takes the slot of the one that has waited longest for its client, if that is `GRACE_S` or
-more: an honest client has sent its request by then, or has read a part of the answer. The second rule also helps
-clients that share one address, behind a NAT.
+A client that sends its requests byte by byte ("slow loris"), or does not read the answers, has no
+costs and could keep all others out. Two rules prevent that. Each address has a share of the slots.
+And when no slot is free, a new connection takes the slot of the connection that has waited longest
+for its client, if it has waited for `GRACE_S` or more: by then an honest client has sent its
+request, or has read a part of the answer. The second rule also helps clients that share one
+address, behind a NAT.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections import OrderedDict
 
 import trio
 
-GRACE_S = 1.0  # a connection that waits for its client keeps its slot for so long
+GRACE_S = 1.0  # a connection that waits for its client keeps its slot at least this long
 
 
 class Shares:
-    """`most` things, of which the clients of one address hold at most `share`."""
+    """Counts `most` things, of which the clients of one address hold at most `share`."""
 
     def __init__(self, most: int, share: int) -> None:
         self._most = most
@@ -34,7 +35,7 @@ class Shares:
         return self.count >= self._most
 
     def take(self, address: str) -> bool:
-        """Take one for a client of this address; False when there is none for it."""
+        """Take one for a client of this address. False when none is free for it."""
         if self.is_full() or not self.has_share(address):
             return False
         self.count += 1
@@ -42,7 +43,7 @@ class Shares:
         return True
 
     def give_back(self, address: str) -> None:
-        """One that was taken is free again."""
+        """Give back one that this address has taken."""
         self.count -= 1
         self._held[address] -= 1
         if not self._held[address]:
@@ -50,7 +51,7 @@ class Shares:
 
 
 class Slot:
-    """One connection's slot, or that of a file that it is sent. `scope` is cancelled when it is taken away."""
+    """The slot of a connection, or of a file that it is sent. Losing the slot cancels `scope`."""
 
     __slots__ = ("address", "held", "scope", "since")
 
@@ -62,7 +63,7 @@ class Slot:
 
 
 class Slots:
-    """`most` slots, of which the clients of one address hold `share` at most."""
+    """`most` slots, of which the clients of one address hold at most `share`."""
 
     def __init__(self, most: int, share: int) -> None:
         self._shares = Shares(most, share)
@@ -73,7 +74,7 @@ class Slots:
         return self._shares.count
 
     def take(self, address: str, scope: trio.CancelScope | None = None) -> Slot | None:
-        """A new slot, perhaps that of a connection that waits for its client; None where there is none."""
+        """Return a new slot, if need be that of a connection that waits for its client, or None."""
         if not self._shares.has_share(address):
             candidates = self._waiting_of.get(address)
         elif self._shares.is_full():
@@ -88,14 +89,14 @@ class Slots:
         return Slot(address, scope or trio.CancelScope()) if self._shares.take(address) else None
 
     def give_back(self, slot: Slot) -> None:
-        """The connection has ended, or its slot is taken away."""
+        """Release the slot: the connection has ended, or loses its slot to another."""
         if slot.held:
             self.mark_working(slot)
             slot.held = False
             self._shares.give_back(slot.address)
 
     def mark_waiting(self, slot: Slot) -> None:
-        """From now on its client is waited for: for a request, or to read the next part of an answer."""
+        """From now on the connection waits for its client, to send a request or to read an answer."""
         if slot.held:
             slot.since = trio.current_time()
             self._waiting[slot] = None
@@ -105,7 +106,7 @@ class Slots:
             same.move_to_end(slot)
 
     def mark_working(self, slot: Slot) -> None:
-        """Its client is not waited for now: what it has asked for is being made."""
+        """The connection does not wait for its client now: its answer is being made."""
         if slot in self._waiting:
             del self._waiting[slot]
             same = self._waiting_of[slot.address]

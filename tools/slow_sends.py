@@ -1,8 +1,8 @@
 """Resets the connections of clients that accept next to no data.
 
 TCP alone would wait for ever for a peer that advertises a zero window (RFC 9293 section 3.8.6.1). A
-deadline for every send would cost as much as the send. Instead, one task looks at all sends at
-intervals, and each send notes the number of looks at its beginning.
+deadline for every send would cost as much as the send. Instead, one task checks all sends at
+intervals, and each send notes the number of the last check before it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from trio.abc import HalfCloseableStream
 
 Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
-SEND_BYTES = 262_144  # as much as must be taken within SEND_S
-SEND_S = 300.0  # a client that answers, but takes less than that, is cut off
-CHECK_S = 30.0  # between looks: how much longer it may take
-MOST_CHECKS = round(SEND_S / CHECK_S)  # the first may come just after the send has begun
+SEND_BYTES = 262_144  # a client must accept this much within SEND_S
+SEND_S = 300.0  # a client that accepts less in this time is cut off, even if it acknowledges
+CHECK_S = 30.0  # between checks: a client may be cut off so much later
+MOST_CHECKS = round(SEND_S / CHECK_S)  # one more, because the first may come just after the send has begun
 
 
 class Client(HalfCloseableStream):
-    """A stream to a client whose sends are watched: it is given up when one takes too long."""
+    """A stream to a client whose sends are watched: it is reset when one takes too long."""
 
     def __init__(self, stream: HalfCloseableStream, reaper: SlowSendReaper) -> None:
         self._stream = stream
         self._reaper = reaper
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it, in pieces of `SEND_BYTES`."""
+        """Send all of the data, in pieces of `SEND_BYTES`."""
         if len(data) > SEND_BYTES:
             with memoryview(data) as view:
                 for start in range(0, len(view), SEND_BYTES):
@@ -43,25 +43,25 @@ class Client(HalfCloseableStream):
             self._reaper.send_ends(self)
 
     def reset(self) -> None:
-        """The send in progress ends with trio.ClosedResourceError."""
+        """Reset the connection; the send in progress raises trio.ClosedResourceError."""
         reset(self._stream)
 
-    # The rest is the stream's: its own coroutine is what is awaited.
+    # The other methods return the stream's own coroutines, so there is no second one.
 
     def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes | bytearray]:
-        """As the stream's."""
+        """As `receive_some` of the stream."""
         return self._stream.receive_some(max_bytes)
 
     def wait_send_all_might_not_block(self) -> Coroutine[Any, Any, None]:
-        """As the stream's."""
+        """As `wait_send_all_might_not_block` of the stream."""
         return self._stream.wait_send_all_might_not_block()
 
     def send_eof(self) -> Coroutine[Any, Any, None]:
-        """As the stream's."""
+        """As `send_eof` of the stream."""
         return self._stream.send_eof()
 
     def aclose(self) -> Coroutine[Any, Any, None]:
-        """As the stream's."""
+        """As `aclose` of the stream."""
         return self._stream.aclose()
 
 
@@ -69,22 +69,22 @@ class SlowSendReaper:
     """Watches the sends of all clients of some services. `run` is a task that never ends."""
 
     def __init__(self) -> None:
-        self._since: dict[Client, int] = {}  # those in the midst of a send, and after which look that began
+        self._since: dict[Client, int] = {}  # clients with a send in progress: the number of checks before it
         self._checks = 0
         self._any_send = trio.Event()
 
     def send_begins(self, client: Client) -> None:
-        """A send begins."""
+        """Note that a send of this client begins."""
         self._since[client] = self._checks
         if not self._any_send.is_set():
             self._any_send.set()
 
     def send_ends(self, client: Client) -> None:
-        """It is over."""
+        """Note that it has ended."""
         del self._since[client]
 
     async def run(self) -> None:
-        """Look at the sends at intervals; sleep while there are none."""
+        """Check the sends at intervals. Sleeps while no send is in progress."""
         while True:
             if not self._since:
                 self._any_send = trio.Event()
@@ -96,16 +96,13 @@ class SlowSendReaper:
                 client.reset()
 
     def with_clients(self, handler: Handler) -> Handler:
-        """A `handler` whose connection is reset if its client accepts too little.
-
-        That is less than `SEND_BYTES` in `SEND_S`.
-        """
+        """Return a handler that resets a client which accepts less than `SEND_BYTES` in `SEND_S`."""
 
         return lambda stream: handler(Client(stream, self))
 
 
 def reset(stream: HalfCloseableStream) -> None:
-    """Reset the connection: what was not taken by now never will be."""
+    """Reset the connection and drop the data that its client has not acknowledged."""
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
         stream.socket.close()

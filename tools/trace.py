@@ -1,4 +1,4 @@
-"""The output of `--trace`: each frame with a line for each layer, and the events of the host."""
+"""The output of `--trace`: each frame, with a line for each layer, and the events of the host."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ARROWS = {"in": "<", "out": ">"}
 
 
 class TracePrinter:
-    """Told by the host what happens, it tells it to `say`, in lines with the time since the first, in seconds.
+    """A trace of the host: passes lines to `say`, each with the seconds since the first line.
 
-    The time is the `clock`'s at the moment of telling; without one it is what the host goes by, which is the same for
-    all frames that it takes in at once. `offload` says that partial checksums are to be expected.
+    The time of a line is the `clock`'s. Without a clock it is the host's `now`, which is the same
+    for all frames of one batch. `offload` says that partial checksums are normal.
     """
 
     def __init__(
@@ -24,17 +24,17 @@ class TracePrinter:
         self._clock = clock
         self._first: float | None = None
         self.mtu: int | None = None
-        """To be set by the owner, where it is known: a packet above it is called a super-frame."""
+        """The owner sets it where it is known: a larger packet is then called a super-frame."""
 
     def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """A frame came "in" or went "out"."""
+        """Print a frame that came "in" or went "out"."""
         lines = stack.show(frame, offload=self._offload, mtu=self.mtu)
         self._say(f"{self._time(now)} {ARROWS.get(direction, '?')} {lines[0] if lines else ''}")
         for line in lines[1:]:
             self._say(f"{'':12}   {line}")
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        """Something happened to a connection, say: a change of state, a retransmission."""
+        """Print an event, for example a change of a connection's state or a retransmission."""
         told = " ".join(word(key, value) for key, value in details.items())
         self._say(f"{self._time(now)} * {subject}: {name} {told}")
 
@@ -47,7 +47,7 @@ class TracePrinter:
 
 
 def word(key: str, value: object) -> str:
-    """A detail of an event: "srtt=1.25ms" for `srtt_s`, which is in seconds, else "cwnd=14480"."""
+    """Format a detail of an event: `srtt_s`, in seconds, as "srtt=1.25ms", others as "cwnd=14480"."""
     if key.endswith("_s") and isinstance(value, int | float):
         key = key.removesuffix("_s")
         return f"{key}={value:.6g}s" if value >= 1 or value == 0 else f"{key}={1000 * value:.6g}ms"

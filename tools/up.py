@@ -20,20 +20,20 @@ from .options import Options
 from .output import Failed, log, report, say
 from .trace import TracePrinter
 
-WAITING_S = 5.0  # between two lines that say that there is no address yet
+WAITING_S = 5.0  # between two lines that say that the host has no address yet
 NODE = "/dev/net/tun"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(options: Options) -> int:
-    """Run until a signal ends it; the exit status."""
+    """Run until a signal ends the program. Returns the exit status."""
     trio.run(until_signal, options)
     say.check()
     return 0
 
 
 async def until_signal(options: Options) -> None:
-    """Serve until one of the signals that end a program."""
+    """Serve until a signal of `ENDING`."""
     with trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serving, options, say)
@@ -44,9 +44,10 @@ async def until_signal(options: Options) -> None:
 async def serving(
     options: Options, ready: Callable[[str], None], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Run the host and its services until cancelled; calls `ready` with one line when they answer.
+    """Run the host and its services until cancelled; call `ready` with one line when they answer.
 
-    It counts as started then, or, where a DHCP server has yet to give it an address, before.
+    The task counts as started then. With DHCP it counts as started earlier, before the host has an
+    address.
     """
     dhcp = stack.Dhcp(wait="nothing", lease_file=options.lease_file) if options.address is None else None
     async with on_tap(options, dhcp) as (host, tap), trio.open_nursery() as nursery:
@@ -75,34 +76,34 @@ async def serving(
 
 
 def address(host: stack.Host) -> str:
-    """The host's address, a link-local one only if there is no other; "no address" while it has none."""
+    """Return the host's address, a link-local one only without another; "no address" without any."""
     own = [text.partition("/")[0] for interface in host.interfaces() for text in interface.addresses]
     return min(own, key=lambda text: text.startswith("169.254."), default="no address")
 
 
 def without_server(address: str) -> str:
-    """What to add to an address when it says that no server has given one."""
+    """Return the note for the ready line if the address is link-local: no server has given one."""
     return "; link-local (RFC 3927): no DHCP server has given an address" if address.startswith("169.254.") else ""
 
 
 async def print_waiting(tap: str) -> None:
-    """Say every few seconds that there is no address yet, and since when."""
+    """Print every few seconds that the host has no address yet, and since when."""
     since, began = trio.current_time(), time.strftime("%H:%M:%S")
     while True:
         await trio.sleep(WAITING_S)
         waited_s = trio.current_time() - since
-        say(f"waiting: {tap} has had no address since {began}, {waited_s:.0f} s: DHCP servers are asked")
+        say(f"waiting: {tap} has had no address since {began}, {waited_s:.0f} s: asking for one by DHCP")
 
 
 async def first_address(host: stack.Host) -> None:
-    """Wait until there is one."""
+    """Wait until the host has an address."""
     interfaces = host.interfaces()
     while not any(interface.addresses for interface in interfaces):
         interfaces = await host.wait_interfaces_change(interfaces)
 
 
 async def print_leases(host: stack.Host) -> None:
-    """Say what becomes of the lease."""
+    """Print each change of the lease."""
     lease = host.lease
     while True:
         if lease is not None:
@@ -110,11 +111,11 @@ async def print_leases(host: stack.Host) -> None:
             say(f"lease: {lease.address}/{lease.prefix_length} from {lease.server}, until {until}")
         lease = await host.wait_lease_change(lease)
         if lease is None:
-            say("lease: it has ended, and others are asked for")
+            say("lease: it has ended; asking for another")
 
 
 async def print_addresses(host: stack.Host) -> None:
-    """Say which address there is when it is another one."""
+    """Print the host's address each time it changes."""
     told = address(host)
     interfaces = host.interfaces()
     while True:
@@ -125,32 +126,38 @@ async def print_addresses(host: stack.Host) -> None:
 
 
 def local_time(at: float | None, epoch_s: float) -> str:
-    """A time of the host's clock as a local one, "Thu Feb  1 10:17:57 2001"; `epoch_s` is what it is behind it."""
+    """Format a time of the host's clock as local time, "Thu Feb  1 10:17:57 2001".
+
+    `epoch_s` is the wall clock minus the host's clock, in seconds.
+    """
     return "never" if at is None else time.ctime(at + epoch_s)
 
 
 async def fail_on_link_lost(host: stack.Host) -> None:
-    """Wait until the TAP is gone. Raises Failed."""
+    """Wait until the TAP is deleted. Raises Failed."""
     raise Failed(f"{await host.wait_link_lost()} is gone: it was deleted")
 
 
 async def fail_on_address_lost(host: stack.Host) -> None:
-    """Wait until another host takes the address, which ends this one. Raises Failed."""
+    """Wait until another host takes the address, which ends this program. Raises Failed."""
     lost = await host.wait_address_lost()
-    raise Failed(f"{lost.address} is another host's, too: {lost.mac} on {lost.interface} has it, and this one yields")
+    raise Failed(f"{lost.address} is in use by another host, {lost.mac} on {lost.interface}: this host gives it up")
 
 
 async def print_conflicts(host: stack.Host) -> None:
-    """Print which station claims the address that is kept (`--acd defend`), at most once in 10 s (RFC 5227)."""
+    """Print which station claims the address that is kept (`--acd defend`), at most once in 10 s.
+
+    RFC 5227 section 2.4 (c).
+    """
     while True:
         claimed = await host.wait_address_claimed()
         say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
 
 
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
-    """Start http, or say what it lacks."""
+    """Start http, or print that h11 is missing."""
     if find_spec("h11") is None:
-        log("tapstack: http is left out, it needs h11: pip install 'tapstack[tools]'")
+        log("tapstack: http is not served, because it needs h11: pip install 'tapstack[tools]'")
         return
     from . import httpd
 
@@ -159,7 +166,7 @@ async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) 
 
 
 def offload_name(tap: stack.Tap) -> str:
-    """What is left to the kernel: "checksum+TSO4+USO4", or what there is of it."""
+    """Return the work that is left to the kernel, "checksum+TSO4+USO4" if it is all, or "none"."""
     offload = tap.offload
     parts = [(offload.checksum, "checksum"), (offload.gso_max_bytes, "TSO4"), (offload.uso, "USO4")]
     return "+".join(name for there, name in parts if there) or "none"
@@ -169,9 +176,10 @@ def offload_name(tap: stack.Tap) -> str:
 async def on_tap(
     options: Options, dhcp: stack.Dhcp | None = None, watcher: DhcpNarrator | SilenceNotice | None = None
 ) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
-    """A host on the TAP, with the kernel's side of it set up. Raises Failed.
+    """Run a host on the TAP, and set up the kernel's side of it. Raises Failed.
 
-    Where the address comes by DHCP, `dhcp` says how; `watcher` is told of it.
+    `dhcp` configures the DHCP client when the address comes from a server; `watcher` prints its
+    events.
     """
     check_addresses(options)
     kernels = None if options.host_address is None else str(options.host_address)
@@ -189,7 +197,7 @@ async def on_tap(
     running = False
     try:
         async with stack.open_host(report=report, trace=trace) as host:
-            # Each thread has its own rights, so there must be no other thread when they are given up.
+            # Each thread has its own rights, so no other thread may exist when they are given up.
             with say.threadless(), log.threadless():
                 host.attach(
                     link,
@@ -219,7 +227,7 @@ async def on_tap(
 
 
 def give_up_rights(options: Options) -> None:
-    """Become `--user` if this is root: everything that needs root's rights is open. Raises Failed."""
+    """Become `--user` if this is root, once all that needs root's rights is open. Raises Failed."""
     try:
         user = rights.give_up(options.user)
     except OSError as error:
@@ -227,20 +235,20 @@ def give_up_rights(options: Options) -> None:
     root = options.http_root
     if user is not None and root is not None and not os.access(root, os.R_OK | os.X_OK):
         raise Failed(
-            f"--http-root: {root} may not be read by {user.name}, as which this program goes on:"
+            f"--http-root: {root} may not be read by {user.name}, the user that this program becomes:"
             " name another user with --user, or let this one read the folder and those above it"
         )
 
 
 def check_addresses(options: Options) -> None:
-    """Refuse an address or a network that this machine has elsewhere. Raises Failed."""
+    """Refuse an address or a network that this machine has on another interface. Raises Failed."""
     own = options.address
     if own is None:
         return
-    here = (options.tap, kernel.master(options.tap))  # on a bridge its network is the one we want to be in
+    here = (options.tap, kernel.master(options.tap))  # a TAP on a bridge is to be in the bridge's network
     for known in kernel.addresses():
         if known.address.ip == own.ip:
-            raise Failed(f"--address: {own.ip} is this machine's own, on {known.interface}: choose another")
+            raise Failed(f"--address: {own.ip} belongs to this machine, on {known.interface}: choose another")
         if known.interface not in here and known.address.network.overlaps(own.network):
             raise Failed(
                 f"--address: {own.network} overlaps the network of {known.interface} ({known.address}):"
@@ -249,10 +257,10 @@ def check_addresses(options: Options) -> None:
 
 
 def why_not(error: OSError) -> str:
-    """The error's own text, or better where this program knows more."""
+    """Return the error's text, or a better one where the program knows the remedy."""
     if error.filename is None and error.errno in (errno.EPERM, errno.EACCES) and not os.access(NODE, os.R_OK | os.W_OK):
         return (
             f"{NODE} may not be opened by you: start this as root, or have root run `chmod 0666 {NODE}`"
-            " (usual and safe: to make an interface with it takes further privilege)"
+            " (usual and safe: making an interface with it takes further privilege)"
         )
     return error.strerror or str(error)

@@ -234,7 +234,7 @@ def test_a_network_that_is_taken_is_refused(namespace: Namespace) -> None:
 @pytest.mark.usefixtures("neighbour")
 def test_an_address_that_is_taken_is_refused(namespace: Namespace) -> None:
     said = refusal(namespace.command(*COMMAND, "up", "--address", "10.9.0.200/24"))
-    assert "--address: 10.9.0.200 is this machine's own, on other" in said
+    assert "--address: 10.9.0.200 belongs to this machine, on other" in said
 
 
 def test_without_privilege_up_says_what_it_needs(namespace: Namespace) -> None:
@@ -376,8 +376,8 @@ def test_a_second_terminal_enters_a_lab(privileged: bool) -> None:
 
 def test_only_a_lab_can_be_entered() -> None:
     said = refusal([*COMMAND, "enter", str(os.getpid())])
-    assert "is in the same network as you: it is no lab" in said
-    assert "'x' is no process: a whole number from 1 to 4194304" in refusal([*COMMAND, "enter", "x"], 2)
+    assert "is in your own network: it is not a lab" in said
+    assert "'x' is not a valid process id: a whole number from 1 to 4194304" in refusal([*COMMAND, "enter", "x"], 2)
 
 
 def test_a_lab_says_when_there_is_no_such_command() -> None:

@@ -81,8 +81,7 @@ def test_up_names_the_station_that_took_its_address_and_ends(namespace: Namespac
         status, _, errors = running.wait()
     assert status == 1
     assert (
-        errors.decode()
-        == f"tapstack up: {OURS} is another host's, too: {CLAIMANT} on tap0 has it, and this one yields\n"
+        errors.decode() == f"tapstack up: {OURS} is in use by another host, {CLAIMANT} on tap0: this host gives it up\n"
     )
 
 

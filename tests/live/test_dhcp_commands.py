@@ -139,7 +139,7 @@ def test_a_user_has_a_lab_with_a_server(lab: Program) -> None:
 def test_up_without_a_server_says_that_it_waits_and_what_its_address_is(namespace: Namespace) -> None:
     with namespace.start(*COMMAND, "up", *modes.up_options(), "--dhcp") as program:
         assert re.search(
-            r"tap0 has had no address since .*, 5 s: DHCP servers are asked$", program.wait_for(b"waiting: ")
+            r"tap0 has had no address since .*, 5 s: asking for one by DHCP$", program.wait_for(b"waiting: ")
         )
         ready = program.wait_for(b"ready: ", 60)
         assert re.match(r"ready: 169\.254\.\d+\.\d+ on tap0 ", ready)

@@ -39,23 +39,23 @@ def test_everything_can_be_said() -> None:
         ("loss", "loss has no value: write KEY=VALUE, as in loss=0.1,delay=20ms,seed=1"),
         ("delay=", "delay has no value"),
         ("loss=0.1,loss=0.2", "loss is given twice"),
-        ("seed=1", "a seed alone changes nothing: say what goes wrong"),
+        ("seed=1", "a seed alone changes nothing: add what is to go wrong"),
         *(
             (
                 f"loss=0.1,corrupt={value}",
-                f"corrupt={value} is no probability: a number from 0 to 1, or from 0% to 100%",
+                f"corrupt={value} is not a probability: a number from 0 to 1, or from 0% to 100%",
             )
             for value in ("2", "-0.1", "101%", "nan", "1e-3", "x", "0.1ms", "0.1 ", "\u0661")
         ),
         *(
             (
                 f"delay={value}",
-                f"delay={value} is no time: a number with its unit, us, ms or s, as in 20ms, and at most 60s",
+                f"delay={value} is not a time: a number with its unit, us, ms or s, as in 20ms, and at most 60s",
             )
             for value in ("20", "-1ms", "61s", "20min", "ms", "infs", "20 ms")
         ),
         *(
-            (f"loss=1,seed={value}", f"seed={value} is no seed: a whole number from 0 to 999999999")
+            (f"loss=1,seed={value}", f"seed={value} is not a seed: a whole number from 0 to 999999999")
             for value in ("x", "-1", "1.5", "1000000000")
         ),
     ],

@@ -111,26 +111,26 @@ async def test_the_exchange_is_told_in_words() -> None:
         pass
     told = without_numbers(said)
     assert [line[9:] for line in told if "BOUND" not in line and "may be used" not in line] == [
-        "state INIT: we begin from the beginning",
+        "state INIT: we start from the beginning",
         "state SELECTING: we look for servers",
         "we -> broadcast: DISCOVER (xid ...)",
         "    is there a DHCP server? I need an address, 10.9.0.57 if possible",
         "10.9.0.1 -> us: OFFER (xid ...)",
         "    you could have 10.9.0.57 for 1 h",
         "we choose 10.9.0.57/24 of 10.9.0.1: the only one",
-        "state REQUESTING: we have chosen an offer and wait for its server's word",
+        "state REQUESTING: we have chosen an offer and wait for its server to confirm it",
         "we -> broadcast: REQUEST (xid ...)",
-        "    I take 10.9.0.57, which server 10.9.0.1 offers; thanks to all others",
+        "    I take 10.9.0.57, which server 10.9.0.1 offers, and no other offer",
         "10.9.0.1 -> us: ACK (xid ...)",
         "    10.9.0.57 is yours for 1 h",
         "we ask by ARP, three times, whether another host has 10.9.0.57",
         "we -> 10.9.0.1: RELEASE (xid ...)",
-        "    I need 10.9.0.57 no longer",
-        "10.9.0.57/24 is gone: we have given it back",
+        "    I no longer need 10.9.0.57",
+        "10.9.0.57/24 is no longer ours: we have given it back",
     ]
     assert told[0].startswith("   0.000 ")
     bound = [line for line in told if "may be used" in line]
-    assert [line[9:] for line in bound] == ["10.9.0.57/24 may be used for 1 h; after 30 min we ask for more"]
+    assert [line[9:] for line in bound] == ["10.9.0.57/24 may be used for 1 h; after 30 min we ask to extend it"]
 
 
 @virtual
@@ -150,12 +150,12 @@ async def test_what_goes_wrong_is_told_too() -> None:
         await trio.sleep(10)
     told = "\n".join(without_numbers(said))
     assert "DISCOVER (xid ..., attempt 2)" in told
-    assert re.search(r"no server gives us one: 169\.254\.\d+\.\d+ will do meanwhile \(RFC 3927\)", told)
-    assert "a message is not taken: the options do not start with the magic cookie of RFC 2131" in told
-    assert "state RENEWING: half of the time is over: we ask our server for more" in told
+    assert re.search(r"no server has given an address: we use 169\.254\.\d+\.\d+ meanwhile \(RFC 3927\)", told)
+    assert "a message is ignored: the options do not start with the magic cookie of RFC 2131" in told
+    assert "state RENEWING: T1 has passed: we ask our server to extend the lease" in told
     assert "I have 10.9.0.50: may I use it for longer?" in told
     assert "10.9.0.1 -> us: NAK (xid ...)\n             no, you cannot have that address here" in told
-    assert "10.9.0.50/24 is gone: a server denies it" in told
+    assert "10.9.0.50/24 is no longer ours: a server refuses it" in told
     assert re.search(r"we wait [\d.]+ s, a server refused what it offered", told)
 
 
@@ -227,7 +227,7 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
     assert re.fullmatch(r"lease: 10\.9\.0\.50/24 from 10\.9\.0\.1, until .{24}", said[0]) or "address" in said[0]
     assert sorted(line.split()[0] for line in said) == ["address:", "address:", "address:", "lease:", "lease:"]
     assert "address: 10.9.0.50" in said
-    assert "lease: it has ended, and others are asked for" in said
+    assert "lease: it has ended; asking for another" in said
     assert re.fullmatch(
         r"address: 169\.254\.\d+\.\d+; link-local \(RFC 3927\): no DHCP server has given an address", said[-1]
     )
@@ -243,7 +243,7 @@ def test_up_says_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pyt
             await up.print_waiting("tap0")
 
     run()
-    since = r"waiting: tap0 has had no address since \d\d:\d\d:\d\d, %d s: DHCP servers are asked"
+    since = r"waiting: tap0 has had no address since \d\d:\d\d:\d\d, %d s: asking for one by DHCP"
     assert len(said) == 2
     for line, waited_s in zip(said, (5, 10), strict=True):
         assert re.fullmatch(since % waited_s, line)
@@ -290,7 +290,7 @@ def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
     run()
     printed, errors = capsys.readouterr()
     assert f"IP: {FIRST}" in printed
-    told = "tapstack dhcp: no DHCP server has answered on tap0 yet: they are asked again, for 60 s in all\n"
+    told = "tapstack dhcp: no DHCP server has answered on tap0 yet: the request is repeated, for 60 s in all\n"
     if verbose:
         assert told not in errors
     else:

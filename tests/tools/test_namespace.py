@@ -45,7 +45,7 @@ def test_in_a_container_it_says_how_to_start_it(machine: Path) -> None:
 @pytest.mark.usefixtures("machine")
 def test_elsewhere_it_says_what_the_kernel_said() -> None:
     assert os.strerror(errno.EPERM) in namespace.why_forbidden(FORBIDDEN)
-    assert "as many user namespaces as there may be" in namespace.why_forbidden(OSError(errno.ENOSPC, "full"))
+    assert "the limit on user namespaces is reached" in namespace.why_forbidden(OSError(errno.ENOSPC, "full"))
 
 
 def test_the_settings_are_those_of_linux() -> None:

@@ -104,7 +104,7 @@ REFUSED = [
     ("--tap", "a b", "white space"),
     ("--tap", "", "1 to 15"),
     ("--tap", "tap%d", "percent"),
-    ("--offload", "tso", "`--offload` alone is all"),
+    ("--offload", "tso", "write --offload alone"),
     ("--services", "echo,telnet", "echo, discard, daytime"),
     ("--services", "", "choose from"),
     ("--services", "echo,echo", "twice"),
@@ -112,12 +112,12 @@ REFUSED = [
     ("--services", "http=65536", "1 to 65535"),
     ("--services", "http=", "1 to 65535"),
     ("--services", "http=7,echo", "one port"),
-    ("--http-root", "/no/such/folder", "no folder"),
-    ("--pcap", "/no/such/folder/x.pcapng", "folder must exist"),
+    ("--http-root", "/no/such/folder", "not a folder"),
+    ("--pcap", "/no/such/folder/x.pcapng", "folder does not exist"),
     ("--pcap", "/", "folder, not a file"),
-    ("--pcap", "", "give it a name"),
-    ("--pcap", "a" * 256, "more than 255 bytes"),
-    ("--pcap", "/dev/full", "no regular file"),
+    ("--pcap", "", "not a file name"),
+    ("--pcap", "a" * 256, "at most 255 bytes"),
+    ("--pcap", "/dev/full", "not a regular file"),
     ("--address", "", "four numbers"),
     ("--host-address", "None", "four numbers"),
     ("--tap", "all", "not an interface name"),
@@ -187,7 +187,7 @@ def test_the_help_tells_which_address_the_kernel_has(program: str, default: str)
         ("--dhcp --acd defend", "argument --acd: not with --dhcp"),
         ("--lease-file lease", "argument --lease-file: only with --dhcp"),
         ("--dhcp --lease-file /", "argument --lease-file: '/' is a folder"),
-        ("--dhcp --lease-file /no/such/folder/lease", "folder must exist"),
+        ("--dhcp --lease-file /no/such/folder/lease", "folder does not exist"),
     ],
 )
 def test_what_does_not_go_with_dhcp_is_refused(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,7 +218,7 @@ def test_a_folder_has_no_status(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("--request-address 10.9.0", "four numbers"),
         ("--timeout 0", "0.1 to 86400"),
-        ("--timeout soon", "no time to wait"),
+        ("--timeout soon", "not a valid time to wait"),
         ("--address 10.9.0.2/24", "there is no --address"),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_pipe_is_no_file_for_a_capture(tmp_path: Path, capsys: pytest.CaptureF
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SystemExit):
         parse("--pcap", str(tmp_path / "pipe"))
-    assert "no regular file" in capsys.readouterr().err
+    assert "not a regular file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["-i", "0"], ["-i", "x"], ["-s", "65508"], ["-c", "0"], ["-c", "-1"]])

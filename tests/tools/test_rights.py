@@ -49,7 +49,7 @@ def test_a_user_is_named_or_numbered() -> None:
 
 @pytest.mark.parametrize("text", ["no-such-user", "4000000000", "", "-1", "1" * 40, "\u0661", "root\0"])
 def test_what_is_no_user_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no user of this machine"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a user of this machine"):
         rights.user(text)
 
 
@@ -145,7 +145,7 @@ finally:
     end.set()
 """
     )
-    assert "RuntimeError: rights are given up before there are threads" in done.stderr
+    assert "RuntimeError: rights must be given up before another thread starts" in done.stderr
 
 
 class Watched:
