@@ -1,4 +1,4 @@
-"""A client of the HTTP handler over a pair of memory streams, and a host for it to tell of."""
+"""A client of the HTTP handler over a pair of memory streams, and a stub of a host for its page."""
 
 from __future__ import annotations
 

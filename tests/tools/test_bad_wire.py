@@ -1,4 +1,4 @@
-"""`--impair`: what it takes, what it refuses and why, and that a seed repeats it."""
+"""`--impair`: which values it accepts, how it refuses others, and that a seed repeats a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse(*words: str) -> options.Options:
     return options.from_arguments(parser.parse_args(["lab", *words]), parsers["lab"])
 
 
-def test_everything_can_be_said() -> None:
+def test_every_key_is_accepted() -> None:
     text = "loss=0.1,duplicate=5%,reorder=.25,corrupt=0.001,delay=20ms,jitter=1500us,seed=7"
     wire = bad_wire.bad_wire(text)
     assert wire.impairment == stack.Impairment(
@@ -60,7 +60,7 @@ def test_everything_can_be_said() -> None:
         ),
     ],
 )
-def test_each_mistake_has_one_message(text: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_mistake_has_its_message(text: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse("--impair", text)
     assert ended.value.code == 2
@@ -69,8 +69,8 @@ def test_each_mistake_has_one_message(text: str, rule: str, capsys: pytest.Captu
     assert said.count("\n") == 1
 
 
-def test_an_impaired_wire_is_without_offload(capsys: pytest.CaptureFixture[str]) -> None:
-    """A learner is to lose segments, and not super-frames of forty."""
+def test_an_impaired_wire_has_no_offload(capsys: pytest.CaptureFixture[str]) -> None:
+    """Losses should hit single segments, not super-frames of forty."""
     assert parse("--impair", "loss=0.1").offload is False
     assert parse("--impair", "loss=0.1", "--no-offload").offload is False
     for word in ("--offload", "--offload=checksum"):
@@ -92,12 +92,12 @@ def passed(text: str) -> list[bytes]:
     return [*got, *(frame for _, frame in wire.sent)]
 
 
-def test_a_seed_repeats_it() -> None:
+def test_a_seed_repeats_the_impairment() -> None:
     assert passed("loss=0.3,seed=5") == passed("loss=0.3,seed=5") != passed("loss=0.3,seed=6")
     assert len(passed("loss=0.3")) < 2 * len(FRAMES)
 
 
-def test_what_the_wire_did_is_told_in_one_line() -> None:
+def test_the_summary_of_the_wire_is_one_line() -> None:
     link = stack.Impaired(stack.Ethernet().attach(), outgoing=stack.Impairment(loss=1))
     assert bad_wire.summary(link) == "impaired: to the kernel 0 frames; from it 0 frames"
     link.open(lambda: None)

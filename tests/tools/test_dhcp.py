@@ -1,4 +1,4 @@
-"""`tapstack dhcp`: what it prints, and the exchange in words."""
+"""`tapstack dhcp`: the lease that it prints, and the exchange in words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @virtual
-async def test_a_lease_is_printed_like_pump_does() -> None:
+async def test_a_lease_is_printed_as_by_pump() -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(options=OPTIONS)), client(ethernet.attach()) as host:
         lease = host.lease
@@ -70,8 +70,8 @@ async def test_a_lease_for_ever_says_so() -> None:
 
 
 @virtual
-async def test_the_router_is_the_one_to_everywhere() -> None:
-    """With classless routes (RFC 3442) there are others, to some networks, and those that lead to no router."""
+async def test_the_router_is_that_of_the_default_route() -> None:
+    """Classless routes (RFC 3442) may have others, for single networks, or no router."""
     ethernet = Ethernet()
     routes = bytes((24, 192, 0, 2, *(10, 9, 0, 7), 24, 198, 51, 100, *(0, 0, 0, 0), 0, *(10, 9, 0, 1)))
     async with serving(ethernet, Server(options={121: routes})), client(ethernet.attach()) as host:
@@ -83,7 +83,7 @@ async def test_the_router_is_the_one_to_everywhere() -> None:
 
 
 @virtual
-async def test_as_json_it_has_everything() -> None:
+async def test_json_has_all_fields_of_the_lease() -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(ethernet.attach()) as host:
         lease = host.lease
@@ -102,7 +102,7 @@ def without_numbers(lines: list[str]) -> list[str]:
 
 
 @virtual
-async def test_the_exchange_is_told_in_words() -> None:
+async def test_the_exchange_is_printed_in_words() -> None:
     ethernet = Ethernet()
     said: list[str] = []
     narrator = DhcpNarrator(said.append, trio.current_time)
@@ -134,7 +134,7 @@ async def test_the_exchange_is_told_in_words() -> None:
 
 
 @virtual
-async def test_what_goes_wrong_is_told_too() -> None:
+async def test_errors_are_printed_in_words() -> None:
     """Retries, an answer for another client, a refusal, the wait after it, a link-local address."""
     ethernet = Ethernet()
     said: list[str] = []
@@ -163,7 +163,7 @@ async def test_what_goes_wrong_is_told_too() -> None:
     ("seconds", "words"),
     [(0.2, "0 s"), (59, "59 s"), (3600, "1 h"), (5400, "1 h 30 min"), (90061, "1 d 1 h"), ("for ever", "for ever")],
 )
-def test_durations_are_for_people(seconds: float | str, words: str) -> None:
+def test_durations_have_two_units(seconds: float | str, words: str) -> None:
     assert duration(seconds) == words
 
 
@@ -200,7 +200,7 @@ async def test_services_move_with_the_address() -> None:
         nursery.cancel_scope.cancel()
 
 
-def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_prints_changes_of_lease_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(up, "say", said.append)
 
@@ -233,7 +233,7 @@ def test_up_tells_what_becomes_of_lease_and_address(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_up_says_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_prints_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(up, "say", said.append)
 
@@ -249,7 +249,7 @@ def test_up_says_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pyt
         assert re.fullmatch(since % waited_s, line)
 
 
-def test_a_lease_is_for_root_to_ask_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dhcp_needs_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("tools.namespace.has_capability", lambda number: False)
     assert cli.main(["dhcp"]) == 1
     said = capsys.readouterr().err
@@ -274,7 +274,7 @@ def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("silent", [(), (1,)], ids=["answered", "no answer"])
-def test_who_waits_for_an_answer_is_told_why_after_some_seconds(
+def test_dhcp_prints_after_some_seconds_that_no_server_has_answered(
     silent: tuple[int, ...], verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @virtual
@@ -309,10 +309,10 @@ def unharmed() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("silent", "log", "release"), [((), 4, [f"RELEASE {FIRST}"]), ((1,), 1, [])], ids=["bound", "no answer"]
 )
-def test_a_signal_ends_it_and_the_address_is_given_back(
+def test_a_signal_ends_dhcp_and_the_address_is_released(
     silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As what is said to a full disk does, too: `output.Output`."""
+    """So does a write to a full disk: see `output.Output`."""
 
     def die(line: str = "") -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -337,8 +337,8 @@ def test_a_signal_ends_it_and_the_address_is_given_back(
     run()
 
 
-def test_a_reader_of_the_output_that_has_gone_does_no_harm() -> None:
-    """`tapstack dhcp -v 2>&1 | head`: the words come from within the protocol code."""
+def test_a_reader_that_has_closed_its_pipe_does_no_harm() -> None:
+    """`tapstack dhcp -v 2>&1 | head`: the lines are written from within protocol code."""
     for_reading, for_writing = os.pipe()
     os.close(for_reading)
     with open(for_writing, "w", encoding="ascii") as closed:

@@ -1,4 +1,4 @@
-"""Clients that vanish, or that never read: no service keeps them, in virtual time."""
+"""Clients that vanish or never read: every service drops them, in virtual time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def start(host: Host, nursery: trio.Nursery, root: Path) -> None:
 
 @pytest.mark.parametrize("name", [*PORTS, "http"])
 @virtual
-async def test_a_client_that_vanished_is_found_out(name: str, tmp_path: Path) -> None:
+async def test_a_client_that_vanished_is_detected(name: str, tmp_path: Path) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob), trio.open_nursery() as nursery:
         await start(bob, nursery, tmp_path)
@@ -74,7 +74,7 @@ async def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
 
 
 @virtual
-async def test_a_client_that_is_there_may_be_silent_for_a_day() -> None:
+async def test_a_live_client_may_be_silent_for_a_day() -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(bob, {"echo": 7}, nursery)
         stream = await alice.open_tcp_stream(BOB, 7)

@@ -41,7 +41,7 @@ def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes
     return trio.run(main, clock=trio.testing.MockClock())
 
 
-def test_a_client_beyond_the_limit_is_told_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_beyond_the_limit_gets_503(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
     _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2
@@ -88,7 +88,7 @@ SLOW_BODY = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\nx"
 
 
 @rfc("service-2")
-def test_slow_clients_of_one_address_leave_the_others_their_places(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_clients_of_one_address_leave_slots_for_others(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crowd = Crowd(monkeypatch, root)
 
     async def main() -> None:
@@ -105,10 +105,10 @@ def test_slow_clients_of_one_address_leave_the_others_their_places(root: Path, m
 @rfc("service-2")
 @pytest.mark.parametrize("request_", [SLOW, SLOW_BODY])
 @pytest.mark.parametrize("addresses", [1, 50])
-def test_a_slow_client_gives_its_place_to_one_in_earnest(
+def test_a_slow_client_loses_its_slot_to_an_honest_one(
     root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes
 ) -> None:
-    """Behind a NAT all have one address; and an attacker on the link has as many as it likes."""
+    """Behind a NAT all clients have one address; an attacker on the link can use any number."""
     crowd = Crowd(monkeypatch, root)
 
     async def main() -> None:
@@ -158,10 +158,10 @@ class Reader:
 
 @rfc("service-2")
 @pytest.mark.parametrize("limit", ["CONNECTIONS_SHARE", "MOST_CONNECTIONS", "FILES_SHARE", "MOST_FILES"])
-def test_a_client_that_does_not_read_gives_its_place_to_one_that_does(
+def test_a_client_that_does_not_read_loses_its_slot_to_one_that_does(
     root: Path, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    """The longest since it has read anything goes first, and one that goes on reading keeps its place."""
+    """The client that has not read for longest loses its slot; one that goes on reading keeps it."""
     crowd = Crowd(monkeypatch, root, most=100, share=100)
     monkeypatch.setattr(httpd, limit, 5)
     crowd.handler = httpd.handler(host(), root)
@@ -189,8 +189,8 @@ def test_a_client_that_does_not_read_gives_its_place_to_one_that_does(
 
 
 @rfc("service-2")
-def test_those_that_find_no_place_cost_no_more_than_so_many(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that is told to come back is held for a moment: past the limit it is closed at once."""
+def test_few_clients_without_a_slot_get_503_and_others_are_closed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer 503 holds a connection for a moment: past the limit a connection is closed at once."""
     monkeypatch.setattr(httpd, "MOST_TURNED_AWAY", 3)
     crowd = Crowd(monkeypatch, root, share=1)
 
@@ -259,7 +259,7 @@ def test_slots_are_counted_as_they_are_taken_and_given_back() -> None:
     trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0))
 
 
-def test_no_more_files_are_open_than_may_be(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_open_files_is_limited(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpd, "MOST_FILES", 5)
     handler = httpd.handler(host(), root)
     for _ in range(2):  # those that were open have been given back
@@ -268,7 +268,7 @@ def test_no_more_files_are_open_than_may_be(root: Path, monkeypatch: pytest.Monk
         assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 4
 
 
-def test_a_file_is_read_when_there_is_room_for_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_only_when_it_can_be_sent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that does not read costs no chunk of the file."""
     sizes: list[int] = []
 
@@ -294,8 +294,8 @@ def test_a_long_listing_is_cut(root: Path) -> None:
 
 
 @rfc("service-3")
-def test_a_long_listing_gives_others_their_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """50,000 files, and a task that wants its turn: it comes after every one or two turns of the listing."""
+def test_a_long_listing_lets_other_tasks_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 50,000 files another task runs after every one or two turns of the listing."""
     files = 50_000
     seen = 0
     turns: list[int] = []
@@ -353,7 +353,7 @@ def test_a_long_listing_gives_others_their_turn(root: Path, monkeypatch: pytest.
 
 
 @rfc("service-3")
-def test_a_listing_that_is_asked_for_again_and_again_is_not_made_again_each_time(root: Path) -> None:
+def test_a_listing_is_cached(root: Path) -> None:
     for number in range(3000):
         (root / f"g{number}").touch()
 
@@ -371,8 +371,8 @@ def test_a_listing_that_is_asked_for_again_and_again_is_not_made_again_each_time
     assert trio.run(main) <= 1 + 0.2 * 20
 
 
-def test_a_listing_tells_nothing_of_what_lies_outside(root: Path) -> None:
-    """A link to a folder outside is shown as any link: whether there is such a folder stays unknown."""
+def test_a_listing_reveals_nothing_outside_the_folder(root: Path) -> None:
+    """A link to a folder outside is shown as any link, whether that folder exists or not."""
     (root / "nowhere").symlink_to("/no/such/folder")
     (root / "sub").symlink_to("sub dir")
     body = get(root, "/")[2]

@@ -68,7 +68,7 @@ def test_a_folder_without_its_slash_is_redirected_on_this_host(root: Path, targe
         ("*", 400),
     ],
 )
-def test_what_is_not_below_the_folder_is_not_served(root: Path, target: str, status: int) -> None:
+def test_a_path_outside_the_folder_is_not_served(root: Path, target: str, status: int) -> None:
     got, _, body = get(root, target)
     assert got == status
     assert b"secret" not in body.replace(b"secret.txt", b"")
@@ -102,7 +102,7 @@ def test_requests_follow_one_another_on_a_connection(root: Path) -> None:
     assert answer.endswith(b"text of a")
 
 
-def test_a_body_that_is_not_wanted_is_not_waited_for(root: Path) -> None:
+def test_a_request_is_answered_before_its_body(root: Path) -> None:
     """The answer comes before the body, also to a client that waits for "100 Continue"; then the connection ends."""
     for field in ("Content-Length: 99999999999", "Content-Length: 5\r\nExpect: 100-continue"):
         head = f"POST / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n".encode()
@@ -111,7 +111,7 @@ def test_a_body_that_is_not_wanted_is_not_waited_for(root: Path) -> None:
         assert b"\r\nConnection: close\r\n" in answer
 
 
-def test_a_large_body_is_too_large(root: Path) -> None:
+def test_a_large_body_gets_413(root: Path) -> None:
     head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"
     answer = exchange(httpd.handler(host(), root), head, finish=False)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -119,7 +119,7 @@ def test_a_large_body_is_too_large(root: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [[b"1\r\na\r\n"] * 1000, [b"%x\r\n%b\r\n" % (httpd.BODY_BYTES, bytes(65536))]])
-def test_a_body_without_end_is_cut_short(root: Path, parts: list[bytes]) -> None:
+def test_an_endless_body_ends_the_connection(root: Path, parts: list[bytes]) -> None:
     """Slow or large, a chunked body is not read to its end."""
 
     async def main() -> None:
@@ -160,15 +160,15 @@ def test_a_target_that_starts_with_a_slash_is_a_path(root: Path) -> None:
     assert httpd.path_of(b"/y://zz/x/") == "/y://zz/x/"
 
 
-def test_what_is_no_http_is_told_so(root: Path) -> None:
+def test_bytes_that_are_not_http_get_400(root: Path) -> None:
     assert exchange(httpd.handler(host(), root), b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_headers_without_end_are_cut_short(root: Path) -> None:
+def test_endless_headers_are_refused(root: Path) -> None:
     endless = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000
     assert exchange(httpd.handler(host(), root), endless, finish=False).startswith(b"HTTP/1.1 431 ")
 
 
-def test_a_client_that_says_nothing_is_hung_up_on(root: Path) -> None:
+def test_a_silent_client_is_closed(root: Path) -> None:
     assert exchange(httpd.handler(host(), root), finish=False) == b""
     assert exchange(httpd.handler(host(), root), b"GET /a.t", finish=False) == b""

@@ -17,7 +17,7 @@ from tests.requirements import rfc
 from tools import lab
 
 
-def test_there_is_a_log_when_there_is_something_in_it(tmp_path: Path) -> None:
+def test_the_log_is_created_by_the_first_write(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     with lab.Log(str(path)) as log:
         print("", end="", file=log, flush=True)
@@ -33,7 +33,7 @@ def test_there_is_a_log_when_there_is_something_in_it(tmp_path: Path) -> None:
 
 
 @rfc("planted-2")
-def test_a_file_that_was_there_is_not_taken_for_the_log(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_used_as_the_log(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.symlink_to(tmp_path / "somewhere else")
     log = lab.Log(str(path))
@@ -42,7 +42,7 @@ def test_a_file_that_was_there_is_not_taken_for_the_log(tmp_path: Path) -> None:
     assert not (tmp_path / "somewhere else").exists()
 
 
-def test_the_end_of_a_process_is_told_more_than_once() -> None:
+def test_the_end_of_a_process_can_be_awaited_twice() -> None:
     async def main() -> tuple[int, int]:
         process = subprocess.Popen(["sh", "-c", "exit 7"], preexec_fn=lab.end_with_parent())  # noqa: PLW1509
         return await lab.ended(process), await lab.ended(process)
@@ -50,8 +50,8 @@ def test_the_end_of_a_process_is_told_more_than_once() -> None:
     assert trio.run(main) == (7, 7)
 
 
-def test_the_command_is_started_by_the_thread_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the kernel would take the end of a thread that is done for that of the parent."""
+def test_the_command_is_started_by_the_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel sends the death signal when the thread that started the process ends."""
     threads: list[threading.Thread] = []
     real = subprocess.Popen
 

@@ -1,4 +1,4 @@
-"""The message for a machine that allows no namespaces: the reason, and what to do about it."""
+"""The message on a machine that forbids namespaces: the reason, and what to do."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("max_user_namespaces", "0", "sysctl -w user.max_user_namespaces="),
     ],
 )
-def test_a_setting_that_forbids_is_named_with_its_remedy(machine: Path, setting: str, value: str, said: str) -> None:
+def test_a_forbidding_setting_is_named_with_its_remedy(machine: Path, setting: str, value: str, said: str) -> None:
     (machine / setting).write_text("7\n")
     assert said not in namespace.why_forbidden(FORBIDDEN)
     (machine / setting).write_text(f"{value}\n")
     assert said in namespace.why_forbidden(FORBIDDEN)
 
 
-def test_in_a_container_it_says_how_to_start_it(machine: Path) -> None:
+def test_the_message_in_a_container_says_how_to_start_it(machine: Path) -> None:
     (machine / "dockerenv").touch()
     assert "--device /dev/net/tun --cap-add NET_ADMIN" in namespace.why_forbidden(FORBIDDEN)
 
 
 @pytest.mark.usefixtures("machine")
-def test_elsewhere_it_says_what_the_kernel_said() -> None:
+def test_without_a_known_reason_the_message_has_the_errno_text() -> None:
     assert os.strerror(errno.EPERM) in namespace.why_forbidden(FORBIDDEN)
     assert "the limit on user namespaces is reached" in namespace.why_forbidden(OSError(errno.ENOSPC, "full"))
 
 
-def test_the_settings_are_those_of_linux() -> None:
-    """At least the one that every kernel has is where it is looked for."""
+def test_a_setting_that_every_kernel_has_exists() -> None:
+    """The path of the one setting that every kernel has is right."""
     assert "/proc/sys/user/max_user_namespaces" in namespace.BANS
     assert Path("/proc/sys/user/max_user_namespaces").exists()
 
@@ -61,7 +61,7 @@ def test_capabilities_are_read_from_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("words", [["lab"], ["ping", "10.9.0.1"]], ids=["lab", "ping"])
-def test_a_user_that_may_have_none_is_told_why(
+def test_a_refused_user_gets_the_reason(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def enter() -> None:

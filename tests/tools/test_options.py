@@ -1,4 +1,4 @@
-"""The command line: which arguments are accepted; an error names the argument and the rule."""
+"""The command line: accepted arguments, and errors that name the argument and the rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def parse(*words: str) -> options.Options:
     return options.from_arguments(parser.parse_args(["up", *words]), parsers["up"])
 
 
-def test_defaults_are_those_of_the_manual() -> None:
+def test_defaults_are_those_of_the_readme() -> None:
     chosen = parse()
     assert chosen.tap == "tap0"
     assert str(chosen.address) == "10.9.0.2/24"
@@ -42,7 +42,7 @@ def test_defaults_are_those_of_the_manual() -> None:
     assert not chosen.status
 
 
-def test_everything_can_be_said(tmp_path: Path) -> None:
+def test_every_key_is_accepted(tmp_path: Path) -> None:
     chosen = parse(
         *"--tap lab7 --address 192.168.7.9/28 --gateway 192.168.7.1 --host-address 192.168.7.2/28".split(),
         *"--mac 02-AB-cd-00-00-09 --mtu 9000 --no-offload --services http=8080,echo --trace".split(),
@@ -87,7 +87,7 @@ REFUSED = [
     ("--address", "255.255.255.255/24", "reserved or broadcast"),
     ("--gateway", "10.8.0.1", "network of 10.9.0.2/24"),
     ("--gateway", "10.9.0.2", "another address"),
-    ("--gateway", "10.9.0.255", "no host"),
+    ("--gateway", "10.9.0.255", "not a host"),
     ("--gateway", "router", "four numbers"),
     ("--host-address", "10.9.0.2/24", "another address"),
     ("--host-address", "10.9.0.3/25", "network of 10.9.0.2/24"),
@@ -127,7 +127,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("argument", "value", "rule"), REFUSED)
-def test_what_cannot_be_is_refused_by_name_and_rule(
+def test_a_wrong_value_is_refused_with_name_and_rule(
     argument: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused_by_name_and_rule(
     assert len(said) < 300
 
 
-def test_what_is_done_about_another_host_with_the_address_is_one_of_four(capsys: pytest.CaptureFixture[str]) -> None:
+def test_acd_has_four_modes(capsys: pytest.CaptureFixture[str]) -> None:
     for mode in ("strict", "optimistic", "defend", "off"):
         assert parse("--acd", mode).acd == mode
     with pytest.raises(SystemExit):
@@ -149,7 +149,7 @@ def test_what_is_done_about_another_host_with_the_address_is_one_of_four(capsys:
     assert "argument --acd: invalid choice: 'probed'" in capsys.readouterr().err
 
 
-def test_an_address_may_be_left_to_a_server(tmp_path: Path) -> None:
+def test_dhcp_replaces_the_address(tmp_path: Path) -> None:
     chosen = parse("--dhcp", "--lease-file", f"{tmp_path}/lease")
     assert chosen.address is None
     assert chosen.lease_file == tmp_path / "lease"
@@ -157,7 +157,7 @@ def test_an_address_may_be_left_to_a_server(tmp_path: Path) -> None:
     assert str(parse("--dhcp", "--host-address", "10.9.0.1/24").host_address) == "10.9.0.1/24"
 
 
-def test_in_a_lab_the_kernel_has_its_address_for_a_server_there() -> None:
+def test_in_a_lab_with_dhcp_the_kernel_has_an_address() -> None:
     parser, parsers = cli.make_parser()
     chosen = options.from_arguments(parser.parse_args(["lab", "--dhcp"]), parsers["lab"])
     assert chosen.address is None
@@ -173,7 +173,7 @@ def test_in_a_lab_the_kernel_has_its_address_for_a_server_there() -> None:
         ("dhcp", "none"),
     ],
 )
-def test_the_help_tells_which_address_the_kernel_has(program: str, default: str) -> None:
+def test_the_help_gives_the_default_of_host_address(program: str, default: str) -> None:
     _, parsers = cli.make_parser()
     said = " ".join(parsers[program].format_help().split())
     assert f"'none' leaves it alone (default: {default})" in said
@@ -190,7 +190,7 @@ def test_the_help_tells_which_address_the_kernel_has(program: str, default: str)
         ("--dhcp --lease-file /no/such/folder/lease", "folder does not exist"),
     ],
 )
-def test_what_does_not_go_with_dhcp_is_refused(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_contradict_dhcp_are_refused(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(*words.split())
     assert rule in capsys.readouterr().err
@@ -201,13 +201,13 @@ def test_what_does_not_go_with_dhcp_is_refused(words: str, rule: str, capsys: py
     ("words", "shown"),
     [("up", False), ("up --status", True), ("lab", True), ("lab --no-status", False), ("lab --http-root /", True)],
 )
-def test_the_page_shows_what_the_host_does_where_it_is_asked_to_and_in_a_lab(words: str, shown: bool) -> None:
+def test_status_is_shown_in_a_lab_or_on_request(words: str, shown: bool) -> None:
     parser, parsers = cli.make_parser()
     arguments = parser.parse_args(words.split())
     assert options.from_arguments(arguments, parsers[arguments.program]).status is shown
 
 
-def test_a_folder_has_no_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_contradicts_http_root(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--status", "--http-root", "/")
     assert "argument --status: not with --http-root" in capsys.readouterr().err
@@ -222,7 +222,7 @@ def test_a_folder_has_no_status(capsys: pytest.CaptureFixture[str]) -> None:
         ("--address 10.9.0.2/24", "there is no --address"),
     ],
 )
-def test_the_dhcp_program_refuses_what_it_cannot_ask(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_dhcp_program_refuses_other_options(words: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["dhcp", *words.split()])
     assert rule in capsys.readouterr().err
@@ -232,11 +232,11 @@ def test_the_dhcp_program_refuses_what_it_cannot_ask(words: str, rule: str, caps
     ("words", "meant"),
     [([], True), (["--offload"], True), (["--offload=checksum"], "checksum"), (["--no-offload"], False)],
 )
-def test_how_much_is_left_to_the_kernel(words: list[str], meant: bool | str) -> None:
+def test_offload_is_on_off_or_checksum_only(words: list[str], meant: bool | str) -> None:
     assert parse(*words).offload == meant
 
 
-def test_a_pipe_is_no_file_for_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_capture_to_a_pipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SystemExit):
         parse("--pcap", str(tmp_path / "pipe"))
@@ -244,14 +244,14 @@ def test_a_pipe_is_no_file_for_a_capture(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("words", [["-i", "0"], ["-i", "x"], ["-s", "65508"], ["-c", "0"], ["-c", "-1"]])
-def test_ping_refuses_what_it_cannot_send(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_ping_refuses_wrong_values(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     parser, _ = cli.make_parser()
     with pytest.raises(SystemExit):
         parser.parse_args(["ping", "10.9.0.1", *words])
     assert f"argument {words[0]}: " in capsys.readouterr().err
 
 
-def test_ping_takes_the_largest() -> None:
+def test_ping_accepts_the_largest_size() -> None:
     parser, _ = cli.make_parser()
     arguments = parser.parse_args(["ping", "10.9.0.1", "-c", "3", "-i", "0.01", "-s", "65507"])
     assert (str(arguments.target), arguments.count, arguments.interval, arguments.size) == ("10.9.0.1", 3, 0.01, 65507)

@@ -1,6 +1,4 @@
-"""Standard output and standard error: what is written, and that a slow reader cannot block the
-program.
-"""
+"""Standard output and standard error: all lines are written, and a slow reader blocks nothing."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ def say_all(say: output.Output, lines: list[str]) -> None:
 
 
 @rfc("watch-3")
-def test_a_pipe_that_is_not_read_keeps_nothing_waiting_and_what_is_lost_is_counted() -> None:
+def test_an_unread_pipe_does_not_block_and_lost_lines_are_counted() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
         say = output.Output(lambda: stream, "standard output")
@@ -75,7 +73,7 @@ def test_a_pipe_that_is_not_read_keeps_nothing_waiting_and_what_is_lost_is_count
 
 
 @rfc("watch-3")
-def test_when_the_reader_comes_back_the_gap_is_said_in_its_place() -> None:
+def test_a_reader_that_resumes_finds_the_gap_marked() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
         say = output.Output(lambda: stream, "standard output")
@@ -145,7 +143,7 @@ def test_a_file_has_each_line_at_once(tmp_path: Path) -> None:
     assert text.getvalue() == "to no file at all\n"
 
 
-def test_what_has_no_place_in_the_encoding_is_said_nevertheless() -> None:
+def test_characters_outside_the_encoding_are_escaped() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:
         say = output.Output(lambda: stream, "standard output")
@@ -154,8 +152,8 @@ def test_what_has_no_place_in_the_encoding_is_said_nevertheless() -> None:
     assert read_to_end(reading) == "name \\udcff\n"
 
 
-def test_a_thread_is_there_only_as_long_as_it_is_needed() -> None:
-    """A lab starts its command by fork, which other threads do not survive."""
+def test_the_thread_ends_when_all_is_written() -> None:
+    """A lab starts its command by fork, and other threads do not survive a fork."""
     before = threading.active_count()
     reading, writing = os.pipe()
     with writer(writing) as stream:
@@ -167,8 +165,8 @@ def test_a_thread_is_there_only_as_long_as_it_is_needed() -> None:
     assert read_to_end(reading) == "hello\n" * 3
 
 
-def test_where_there_must_be_no_thread_lines_are_kept() -> None:
-    """Rights are given up by each thread for itself."""
+def test_threadless_buffers_lines_without_a_thread() -> None:
+    """Each thread gives up its rights for itself."""
     before = threading.active_count()
     reading, writing = os.pipe()
     with writer(writing) as stream:
@@ -180,7 +178,7 @@ def test_where_there_must_be_no_thread_lines_are_kept() -> None:
     assert read_to_end(reading) == "hello\n"
 
 
-def test_the_last_words_tell_what_was_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_flush_all_prints_how_many_lines_were_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(output, "IDLE_S", 0.05)
     reading, writing = os.pipe()
     with writer(writing) as stream, open(tmp_path / "err", "w") as errors:
@@ -196,7 +194,7 @@ def test_the_last_words_tell_what_was_not_read(monkeypatch: pytest.MonkeyPatch, 
 
 
 @rfc("watch-3")
-def test_a_stream_that_was_closed_at_the_start_is_not_missed() -> None:
+def test_a_stream_closed_at_the_start_is_ignored() -> None:
     say = output.Output(lambda: None, "standard output", vital=True)
     say("nothing")
     say.check()

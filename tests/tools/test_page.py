@@ -1,4 +1,4 @@
-"""The status page: what any client reads of the host, and what --status adds."""
+"""The status page: the parts that every client may read, and those that --status adds."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def pages(*, status: bool) -> tuple[bytes, bytes]:
 
 
 @rfc("page-1")
-def test_another_host_reads_neither_peers_nor_counters() -> None:
-    """Nothing on the page moves with the traffic, so that nothing can be searched for by it."""
+def test_the_plain_page_shows_neither_peers_nor_counters() -> None:
+    """The page does not change with the traffic, so a blind attacker learns nothing from it."""
     before, after = pages(status=False)
     assert before == after
     assert b"<td>10.9.0.2/24" in after
@@ -71,7 +71,7 @@ def test_another_host_reads_neither_peers_nor_counters() -> None:
         assert secret not in after
 
 
-def test_the_owner_can_have_all_of_it_shown() -> None:
+def test_the_status_page_shows_everything() -> None:
     before, after = pages(status=True)
     assert before != after
     for shown in (b"10.9.0.1:40123", b"ESTABLISHED", b"tcpInSegs", b"10.9.0.1"):
@@ -117,7 +117,7 @@ def test_the_page_is_made_once_a_second_for_all_clients() -> None:
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-def test_a_request_for_the_page_uses_the_one_that_is_there() -> None:
+def test_a_fresh_page_is_sent_again() -> None:
     crowd, asked = crowded(3)
     handler = httpd.handler(crowd, None, status=True)
     request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -125,7 +125,7 @@ def test_a_request_for_the_page_uses_the_one_that_is_there() -> None:
     assert len(asked) == 1
 
 
-def test_the_page_shows_so_many_rows_and_counts_the_rest() -> None:
+def test_a_table_is_cut_and_the_rest_counted() -> None:
     crowd, _ = crowded(page.MOST_ROWS + 34)
     shown = trio.run(page.status_page, crowd)
     assert b">c199<" in shown
@@ -136,5 +136,5 @@ def test_the_page_shows_so_many_rows_and_counts_the_rest() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"), [(None, "-"), ((), "-"), (("a", 1), "a, 1"), (0.25, "0.250"), ("x", "x"), (True, "True")]
 )
-def test_values_are_shown_for_people(value: object, shown: str) -> None:
+def test_values_are_formatted(value: object, shown: str) -> None:
     assert page.text(value) == shown

@@ -37,7 +37,7 @@ def test_ping_gives_times_the_digits_of_ping() -> None:
 
 @pytest.mark.parametrize("error", [OSError(113, "No route to host"), TimeoutError()])
 def test_ping_goes_on_when_no_answer_comes(error: OSError) -> None:
-    """An error is told; silence shows in the statistics alone."""
+    """An error is printed; a missing answer shows only in the statistics."""
 
     class Host:
         async def echo(self, target: str, **wishes: object) -> object:
@@ -51,7 +51,7 @@ def test_ping_goes_on_when_no_answer_comes(error: OSError) -> None:
     assert len(said) == (0 if isinstance(error, TimeoutError) else 3)
 
 
-def test_a_trace_tells_frames_and_events_with_their_time() -> None:
+def test_a_trace_prints_frames_and_events_with_their_time() -> None:
     said: list[str] = []
     trace = TracePrinter(said.append)
     arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
@@ -73,8 +73,8 @@ def test_a_trace_gives_times_a_unit() -> None:
     assert said == ["    0.000000 * a - b: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
 
 
-def test_a_trace_with_a_clock_tells_the_time_of_each_line() -> None:
-    """One batch has one `now`; the lines about it do not."""
+def test_a_trace_with_a_clock_gives_each_line_its_time() -> None:
+    """A batch has one `now`, but its lines are printed at different times."""
     said: list[str] = []
     times = iter([100.5, 100.501])
     trace = TracePrinter(said.append, clock=lambda: next(times))
@@ -93,13 +93,13 @@ def test_a_refusal_of_the_kernel_is_an_error() -> None:
         list(kernel.request(0xFFF, 0, b""))
 
 
-def test_netlink_that_makes_no_sense_is_an_error() -> None:
+def test_malformed_netlink_is_an_error() -> None:
     with pytest.raises(OSError, match="shorter"):
         list(kernel.messages(bytes(16)))
     assert list(kernel.attributes(b"\1\0\0\0")) == []
 
 
-def test_a_failure_is_found_in_what_ended_with_it() -> None:
+def test_a_failure_is_found_in_an_exception_group() -> None:
     failure = Failed("no")
     assert cli.first_failure(failure) is failure
     assert cli.first_failure(ExceptionGroup("", [ExceptionGroup("", [failure])])) is failure
@@ -118,7 +118,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^tapstack \d+\.\d+", said, re.MULTILINE)
 
 
-def test_the_page_tells_round_trips_in_milliseconds() -> None:
+def test_the_page_shows_round_trips_in_milliseconds() -> None:
     record = ConnectionRecord("tcp", "ESTABLISHED", "10.9.0.2:7", "10.9.0.1:9", srtt_s=0.0004567, rto_s=0.2)
     shown = page.section("Connections", [record, ConnectionRecord("tcp", "LISTEN", "0.0.0.0:7", None)])
     assert "<th>srtt in ms<th>rto in ms" in shown
@@ -161,7 +161,7 @@ def test_the_ready_line_names_what_the_kernel_does(offload: Offload, name: str) 
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["up", "fly"], ["lab", "fly"], ["ping"]])
-def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(words)
     assert ended.value.code == 2
@@ -170,7 +170,7 @@ def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureF
     assert said.count("\n") == 1
 
 
-def test_whatever_was_typed_one_line_says_that_it_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line_for_any_argument(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["up", "a\nb\x1b[31m"], ["up", "--address", "\n"], ["a\nb"], ["up", "--services", "\udcff"]):
         with pytest.raises(SystemExit) as ended:
             cli.main(words)
@@ -181,8 +181,8 @@ def test_whatever_was_typed_one_line_says_that_it_is_wrong(capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(("target", "told"), [("/dev/full", "No space left on device"), ("pipe", None)])
-def test_what_cannot_be_said_ends_the_program(target: str, told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of protocol code, say: by a signal, and not by an exception."""
+def test_unwritable_output_ends_the_program(target: str, told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal ends it, not an exception, because the write may be within protocol code."""
     if target == "pipe":
         end, writer = os.pipe()
         os.close(end)

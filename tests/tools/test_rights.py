@@ -1,5 +1,6 @@
-"""The rights that the program of root gives up: the user that it becomes, and what it refuses.
-tests/live/test_rights.py sees it done.
+"""The rights that a program of root gives up: the user that it becomes, and its refusals.
+
+tests/live/test_rights.py tests the same on a real TAP.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def by_root(script: str, *before: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_a_user_is_named_or_numbered() -> None:
+def test_user_takes_a_name_or_a_number() -> None:
     assert rights.user("root") == rights.ROOT
     if os.geteuid() == 0:
         assert rights.user("daemon") == rights.User("daemon", DAEMON.pw_uid, DAEMON.pw_gid, asked=True)
@@ -48,7 +49,7 @@ def test_a_user_is_named_or_numbered() -> None:
 
 
 @pytest.mark.parametrize("text", ["no-such-user", "4000000000", "", "-1", "1" * 40, "\u0661", "root\0"])
-def test_what_is_no_user_is_refused(text: str) -> None:
+def test_an_unknown_user_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is not a user of this machine"):
         rights.user(text)
 
@@ -69,7 +70,7 @@ def test_the_default_is_the_owner_of_the_program_and_never_root(
     assert rights.default_user().name == name
 
 
-def test_without_a_user_nobody_its_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_user_nobody_its_number_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_: object) -> None:
         raise KeyError
 
@@ -78,7 +79,7 @@ def test_without_a_user_nobody_its_number_is_taken(monkeypatch: pytest.MonkeyPat
     assert rights.default_user() == rights.User("nobody", 65534, 65534)
 
 
-def test_a_lab_keeps_what_it_has_and_others_do_as_they_are_told() -> None:
+def test_a_lab_keeps_its_rights_and_other_programs_follow_user() -> None:
     assert parse("--user", "root").user == rights.ROOT
     assert parse().user is None
     parser, parsers = cli.make_parser()
@@ -86,8 +87,8 @@ def test_a_lab_keeps_what_it_has_and_others_do_as_they_are_told() -> None:
 
 
 @rfc("root-3")
-def test_rights_are_given_up_for_good_and_the_parents_wish_is_kept() -> None:
-    """No way back to root; and the process still ends with its parent, if that was asked for: prctl(2)."""
+def test_rights_are_given_up_for_good_and_the_death_signal_is_kept() -> None:
+    """There is no way back to root, and the process still ends with its parent: prctl(2)."""
     done = by_root(
         """
 libc.prctl(1, 9, 0, 0, 0)
@@ -112,7 +113,7 @@ for regain in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setgroups(
 
 @rfc("root-3")
 def test_root_of_a_user_namespace_without_other_users_gives_up_its_capabilities() -> None:
-    """It is an ordinary user outside, and has no other to become."""
+    """Outside it is an ordinary user, and inside there is no other user to become."""
     script = """
 from pathlib import Path
 print(rights.give_up(None), os.getuid(), [l.split()[1] for l in Path('/proc/self/status').open() if 'CapEff' in l])
@@ -128,13 +129,13 @@ print(rights.give_up(None), os.getuid(), [l.split()[1] for l in Path('/proc/self
 
 @rfc("root-3")
 def test_a_root_that_may_not_change_its_user_gives_up_its_capabilities() -> None:
-    """As in a container that was given NET_ADMIN alone."""
+    """For example in a container that was given only NET_ADMIN."""
     bounded = ("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all")
     done = by_root("print(rights.give_up(None).uid, rights.has_capability(12))", *bounded)
     assert done.stdout == "0 False\n", done.stderr
 
 
-def test_threads_would_keep_their_rights() -> None:
+def test_a_second_thread_is_refused_because_it_would_keep_its_rights() -> None:
     done = by_root(
         """
 end = threading.Event()
@@ -179,7 +180,7 @@ class Watched:
 def test_no_frame_is_read_before_the_rights_are_given_up(
     dhcp: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """And what takes root's rights is open by then: the TAP, the capture, the lease file."""
+    """All that needs root's rights is open by then: the TAP, the capture, the lease file."""
     events: list[str] = []
     lease, capture = tmp_path / "lease", tmp_path / "all.pcapng"
 
@@ -208,7 +209,7 @@ def test_no_frame_is_read_before_the_rights_are_given_up(
 
 
 @rfc("root-4")
-def test_what_the_user_may_not_read_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreadable_http_root_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     options = parse("--http-root", str(tmp_path))
     monkeypatch.setattr(rights, "give_up", lambda _: rights.User("daemon", 1, 1))
     up.give_up_rights(options)

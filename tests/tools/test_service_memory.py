@@ -1,4 +1,4 @@
-"""The memory of the services is bounded, whatever their clients do."""
+"""The memory of the services is bounded for any behaviour of their clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools import services
 
 
 @rfc("budget-10")
-def test_the_more_the_echo_service_has_in_hand_the_less_it_reads() -> None:
+def test_the_more_is_unsent_the_less_the_echo_service_reads() -> None:
     unsent = services.UnsentBytes(8 << 20)
     assert unsent.may_read() == services.RECEIVE_BYTES
     unsent.total = 7 << 20
@@ -42,7 +42,7 @@ async def echo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @rfc("budget-10")
-def test_what_the_echo_service_cannot_send_counts_until_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsent_bytes_count_until_the_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     trio.run(echo_counts, monkeypatch)
 
 

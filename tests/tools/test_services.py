@@ -1,4 +1,4 @@
-"""The small services: what they send, what they refuse, and how they end."""
+"""The small services: their messages, their refusals and their ends."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_discard_answers_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["daytime", "qotd", "time"])
-def test_one_message_and_the_end(name: str) -> None:
+def test_a_service_sends_one_message_and_ends(name: str) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         text = await read_all(stream)
         if name == "time":
@@ -84,7 +84,7 @@ def test_one_message_and_the_end(name: str) -> None:
     talk(services.TCP_HANDLERS[name], client)
 
 
-def test_a_client_that_never_hangs_up_does_not_keep_the_handler() -> None:
+def test_a_client_that_never_closes_does_not_hold_the_handler() -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await read_all(stream)
         await trio.sleep(services.PEER_CLOSE_S + 1)
@@ -112,7 +112,7 @@ def test_chargen_sends_rfc_864_until_the_client_goes() -> None:
     talk(services.TCP_HANDLERS["chargen"], client)
 
 
-def test_a_broken_connection_ends_quietly_and_a_bug_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_connection_ends_quietly_and_a_bug_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     async def broken(stream: HalfCloseableStream) -> None:
         raise trio.BrokenResourceError
 
@@ -200,7 +200,7 @@ def test_udp_echo_is_the_datagram_itself() -> None:
     assert answered("echo", FakeSocket((b"hello", CLIENT), (b"", CLIENT))) == [(b"hello", CLIENT), (b"", CLIENT)]
 
 
-def test_udp_discard_says_nothing() -> None:
+def test_udp_discard_sends_nothing() -> None:
     assert answered("discard", FakeSocket((b"hello", CLIENT))) == []
 
 
@@ -214,18 +214,18 @@ def test_udp_text_services_stay_below_512_bytes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["echo", "chargen", "daytime", "qotd", "time"])
 @pytest.mark.parametrize("port", [0, 7, 19, 53, 123, 1023, 5007])
-def test_what_may_be_another_service_gets_no_answer(name: str, port: int) -> None:
+def test_a_port_of_another_service_gets_no_answer(name: str, port: int) -> None:
     assert answered(name, FakeSocket((b"loop", ("10.9.0.1", port)))) == []
 
 
-def test_on_an_unusual_port_each_asker_is_rationed() -> None:
+def test_on_an_unusual_port_each_client_has_a_budget() -> None:
     loop: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 8007))] * 1000
     others: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 40_000 + n)) for n in range(30)]
     assert len(answered("echo", FakeSocket(*loop, *others), port=7007)) == services.CLIENT_BUDGET + 30
     assert len(answered("echo", FakeSocket(*loop, *others), port=7)) == 1030
 
 
-def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_client_budgets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_CLIENT_BUDGETS", 2)
     budgets = services.ClientBudgets(1, services.Budget(1000))
     one, two, three = (("10.9.0.1", 40_000 + n) for n in range(3))
@@ -237,8 +237,8 @@ def test_askers_are_told_apart_as_far_as_they_fit_in(monkeypatch: pytest.MonkeyP
 @rfc("service-1")
 @pytest.mark.parametrize("name", sorted(services.UDP_ANSWERS))
 @pytest.mark.parametrize("port", [7, 5007])
-def test_what_answers_with_more_than_it_got_has_a_budget_for_each_address(name: str, port: int) -> None:
-    """A thousand questions in a victim's name, from a thousand of its ports; and one of another client."""
+def test_an_amplifying_service_has_a_budget_for_each_address(name: str, port: int) -> None:
+    """A thousand questions with a victim's address and different ports, and one of another client."""
     assert services.UDP_ANSWERS[name][0](b"") is None or name in {*services.AMPLIFYING, "echo"}
     forged: list[tuple[bytes, Address] | OSError] = [(b"", ("10.9.0.3", 1024 + n)) for n in range(1000)]
     sent = answered(name, FakeSocket(*forged, (b"", ("10.9.0.4", 40_000))), port=port)
@@ -250,7 +250,7 @@ def test_what_answers_with_more_than_it_got_has_a_budget_for_each_address(name: 
 
 
 @rfc("service-1")
-def test_forged_names_do_not_renew_the_budget_of_the_host_that_answers_are_reflected_to() -> None:
+def test_forged_addresses_do_not_renew_the_budget_of_a_victim() -> None:
     budgets = services.ClientBudgets(20, services.Budget(1000))
     reflected = 0
     for turn in range(100):
@@ -294,7 +294,7 @@ async def test_a_broadcast_gets_no_answer() -> None:
         nursery.cancel_scope.cancel()
 
 
-def test_an_error_about_one_asker_does_not_end_the_service() -> None:
+def test_an_error_about_one_client_does_not_end_the_service() -> None:
     gone = ("10.9.0.77", 40000)
     sock = FakeSocket((b"a", gone), OSError(errno.ECONNREFUSED, "earlier"), (b"b", CLIENT))
     sock.unreachable = gone
@@ -307,7 +307,7 @@ def test_an_unexpected_error_ends_the_service() -> None:
     assert caught.value.errno == errno.EIO
 
 
-def test_answers_that_are_larger_than_the_question_are_rationed() -> None:
+def test_answers_larger_than_the_question_have_a_budget() -> None:
     flood: list[tuple[bytes, Address] | OSError] = [(b"", CLIENT)] * 100
     assert len(answered("chargen", FakeSocket(*flood), per_second=10)) == 10
     names: list[tuple[bytes, Address] | OSError] = [(b"", (f"10.8.{n // 200}.{n % 200}", 40_000)) for n in range(2000)]
