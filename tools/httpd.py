@@ -286,7 +286,7 @@ async def send_refusal(connection: h11.Connection, stream: Stream, refusal: Refu
     await send(stream, connection.send(h11.EndOfMessage()))
 
 
-# --- what there is to send --------------------------------------------------------------------------------------------
+# --- the content ------------------------------------------------------------------------------------------------------
 
 
 def path_of(target: bytes) -> str:

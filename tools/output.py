@@ -39,7 +39,7 @@ class Failed(Exception):
 
 
 class Output:
-    """Writes lines to the stream that `stream()` returns. Never raises, so protocol code may call it.
+    """Writes lines to the stream that `stream()` returns. A call never raises: protocol code may call it.
 
     Nothing is written when `stream()` returns None, because the program was started with that
     descriptor closed (`>&-`). When a line cannot be written and the stream is `vital`, SIGTERM asks

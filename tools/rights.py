@@ -117,7 +117,7 @@ def give_up(wanted: User | None) -> User | None:
     check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     head = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
     check(libc.capset(head, ctypes.create_string_buffer(24)))
-    # Other processes of this user must not read this one's memory or trace it, because root has read secrets into it.
+    # Other processes of this user must not read this one's memory or trace it: it holds data that root has read.
     # They can still send signals.
     check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     # The change of user has cleared the death signal, by which this process ends with its parent. Set it again.
