@@ -21,6 +21,7 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.tcp import fast_open
+from stack.tcp.congestion import POLICIES
 from stack.tcp.connection import Connection
 from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
@@ -57,6 +58,9 @@ class TcpLayer:
         clock: Callable[[], float],
         budget: Budget,
     ) -> None:
+        if config.congestion not in POLICIES:
+            known = ", ".join(POLICIES)
+            raise ValueError(f"TcpConfig.congestion must be one of {known}, not {config.congestion!r}")
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
         secret, timestamp_secret, cookie_secret = random(16), random(16), random(16)
