@@ -34,7 +34,7 @@ def main(lab: int, command: Sequence[str]) -> int:
     words = list(command) or [shell()]
     try:
         namespace.join(lab)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         raise Failed(f"there is no process {lab}: has the lab ended?") from None
     except PermissionError:
         raise Failed(f"process {lab} is not yours: enter it as the user that started it") from None
@@ -45,5 +45,7 @@ def main(lab: int, command: Sequence[str]) -> int:
         os.execvpe(words[0], words, environment())
     except FileNotFoundError:
         raise Failed(f"{words[0]}: there is no such command", status=127) from None
+    except ValueError as error:  # an empty name
+        raise Failed(f"{words[0]!r}: {error}", status=126) from None
     except OSError as error:
         raise Failed(f"{words[0]}: {error.strerror}", status=126) from None

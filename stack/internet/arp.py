@@ -316,6 +316,7 @@ class NeighborCache:
         neighbor.learn(mac, self.mac)
         neighbor.state = REACHABLE
         neighbor.confirmed_at = now
+        neighbor.kept = False
         neighbor.used = bool(neighbor.waiting)
         neighbor.plan, neighbor.attempts = (), 0
         self._schedule(neighbor, now + self.config.reachable_s)
@@ -430,20 +431,28 @@ class NeighborCache:
                 self._decide(neighbor, neighbor.claim, neighbor.deadline, now)
             elif neighbor.attempts < len(neighbor.plan):
                 self._ask_next(neighbor, now)
-            elif neighbor.mac is not None and self._acknowledged_while_asked(neighbor, now):
-                self._confirm(neighbor, neighbor.mac, now)
+            elif self._may_be_kept(neighbor, now):
+                self._keep(neighbor, now)
             else:
                 self._fail(neighbor, now)
         self.deadline = min((entry.deadline for entry in self._entries.values()), default=math.inf)
 
-    def _acknowledged_while_asked(self, neighbor: Neighbor, now: float) -> bool:
+    def _may_be_kept(self, neighbor: Neighbor, now: float) -> bool:
         """Whether packets sent through the station were acknowledged since the first request.
 
-        If they were, the station is there, and its answers were lost. Acknowledgments right after a
-        change of station may be for packets that the former station received.
+        Most likely its answers were lost. But a peer can acknowledge what it has not received: this
+        counts once, until ARP hears the station again. Acknowledgments right after a change of
+        station may be for what the former one took.
         """
         asked_at = now - len(neighbor.plan) * self.config.request_interval_s
-        return neighbor.positive_advice_at > max(asked_at, neighbor.learnt_at + self.config.settle_s)
+        acknowledged = neighbor.positive_advice_at > max(asked_at, neighbor.learnt_at + self.config.settle_s)
+        return neighbor.mac is not None and acknowledged and not neighbor.kept
+
+    def _keep(self, neighbor: Neighbor, now: float) -> None:
+        """Use the entry a little longer, and then ask again."""
+        neighbor.kept, neighbor.state = True, REACHABLE
+        neighbor.plan, neighbor.attempts = (), 0
+        self._schedule(neighbor, now + self.config.attempts * self.config.request_interval_s)
 
     def _fail(self, neighbor: Neighbor, now: float) -> None:
         """Give up: no station has answered.

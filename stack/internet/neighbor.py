@@ -63,6 +63,7 @@ class Neighbor:
         sent.
       learnt_at: when the station address last changed.
       claim: another station that claims the address, while the known station is asked.
+      kept: acknowledgments have kept the entry once since ARP last confirmed it.
       doubted_until: until then the answer of any station is believed.
       plan, attempts: the requests to send, unicast or broadcast each, and how many of them were
         sent.
@@ -76,6 +77,7 @@ class Neighbor:
         "deadline",
         "doubted_until",
         "ethernet",
+        "kept",
         "learnt_at",
         "mac",
         "out_counter",
@@ -100,6 +102,7 @@ class Neighbor:
         self.learnt_at = -math.inf
         self.doubted_until = -math.inf
         self.claim: bytes | None = None
+        self.kept = False
         self.deadline = math.inf
         self.attempts = 0
         self.plan: tuple[bool, ...] = ()

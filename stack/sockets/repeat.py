@@ -25,6 +25,8 @@ def repeat_order(link: Link | None) -> None:
     order changes nothing.
     """
     seed: object = getattr(link, "seed", None)
-    coin: object = getattr(trio._core._run, "_r", None)
-    if isinstance(seed, str) and isinstance(coin, Random):
+    if not isinstance(seed, str):
+        return
+    coin: object = getattr(getattr(getattr(trio, "_core", None), "_run", None), "_r", None)
+    if isinstance(coin, Random):
         coin.seed(f"{seed} order")

@@ -448,7 +448,7 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
         held > budget.least
         or tcb.charged != budget.connection
         or receiving.held_cost
-        or state == _TIME_WAIT
+        or not _ESTABLISHED <= state < _TIME_WAIT
         or (board and board.sacked)
     ):
         weight = held + (held >> 3) + receiving.held_cost

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 
 from stack.budget import Budget
@@ -213,8 +213,8 @@ class UdpPorts:
             received.tos,
             received.options,
         )
-        for endpoint in takers:
-            self._deliver(endpoint, datagram)
+        for endpoint in takers:  # whether a datagram is charged depends on the queue: each has its own
+            self._deliver(endpoint, datagram if endpoint is takers[0] else replace(datagram, charged=False))
         # Our own datagrams arrive by loopback. One from the wire with our source address is
         # spoofed: IP input must see and reject it, so it must not match a flow.
         if not received.broadcast and not received.options and not self._is_ours(received.source):

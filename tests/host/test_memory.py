@@ -12,7 +12,7 @@ from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.udp.endpoint import Endpoint
-from stack.wire.addresses import parse_ipv4
+from stack.wire.addresses import ANY, BROADCAST, parse_ipv4
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Server
@@ -112,6 +112,28 @@ def queue_of(world: World, machine: Machine, endpoint: Endpoint, count: int) -> 
         endpoint.send_to(bytes(1000), (parse_ipv4("10.0.0.1"), 9), world.network.now)
         machine.settle()
         world.network.run(for_s=0.001)
+
+
+@rfc("budget-8")
+def test_a_broadcast_to_two_endpoints_is_charged_for_each_queue() -> None:
+    world = World()
+    host, budget = world.server.host, world.server.host.budget
+    slow, fast = host.udp.open(), host.udp.open()
+    for endpoint in (slow, fast):
+        endpoint.reuse_address = True
+        endpoint.bind((ANY, 5000))
+    before = budget.used
+    sender = world.one.udp()
+    sender.broadcast = True
+    for _ in range(20):
+        sender.send_to(bytes(1000), (BROADCAST, 5000), world.network.now)
+        world.one.settle()
+        world.network.run(for_s=0.01)
+        assert fast.receive() is not None
+    assert budget.used - before == 17 * 1256
+    while slow.receive() is not None:
+        pass
+    assert (budget.used, budget.peers) == (before, {})
 
 
 @rfc("budget-8")

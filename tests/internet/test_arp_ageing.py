@@ -258,11 +258,26 @@ def test_a_suspect_stays_when_acknowledgments_come_while_its_answers_are_lost() 
     path.suspect(station.now)
     station.at(1.0)
     path.confirm(station.now)
-    station.at(3.0)
+    station.at(2.5)
     assert state_of(station, PEER) == REACHABLE
     path.suspect(station.now)  # the acknowledgment came before this advice
     station.at(5.0)
     assert state_of(station, PEER) is None
+
+
+@rfc("arp-6")
+def test_acknowledgments_do_not_keep_a_station_for_ever_that_arp_does_not_hear() -> None:
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    station.at(10.0)
+    path.suspect(station.now)
+    for _ in range(12):  # what a peer far away can say of packets that it has not received
+        station.at(1.0)
+        path.confirm(station.now)
+        send(station, path)
+    assert state_of(station, PEER) != REACHABLE
 
 
 @rfc("arp-6")

@@ -102,7 +102,7 @@ async def test_what_is_no_argument_of_this_kind(arguments: dict[str, Any], messa
 async def test_a_congestion_control_that_is_not_there() -> None:
     link = stack.Ethernet().attach()
     config = stack.Config(tcp=stack.TcpConfig(congestion="fore"))
-    with pytest.raises(ValueError, match="TcpConfig.congestion must be one of cubic, reno, not 'fore'"):
+    with pytest.raises(ValueError, match=r"TcpConfig\.congestion must be one of cubic, reno, not .fore."):
         async with open_host(link, address="10.9.0.2/24", config=config):
             raise AssertionError("opened")
     assert not link.is_open
