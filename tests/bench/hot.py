@@ -168,7 +168,7 @@ def test_new_data_acknowledged(benchmark: Benchmark) -> None:
     def sent(world: World) -> tuple[Any, ...]:
         world.conn.send(TEXT, world.now)
         world.here.settle()
-        return world.conn, world.conn.snd_nxt, MSS, 0, world.now
+        return world.conn, world.conn.snd_nxt, MSS, 0, 0, world.now
 
     each_afresh(benchmark, acks.new_data_acknowledged, sent)
 

@@ -66,6 +66,7 @@ class World:
 
     def __init__(self) -> None:
         self.network = Network(1)
+        self.network.recording = False
         ethernet = Ethernet()
         self.wires: list[Wire] = []
         self.interfaces: list[Interface] = []
@@ -91,7 +92,6 @@ class World:
         self.network.run(for_s=1.0)
         for wire in self.wires:
             wire.cut = True
-            vars(wire).pop("write", None)  # no longer by way of the network's digest
 
     @property
     def now(self) -> float:
