@@ -210,7 +210,7 @@ def section(title: str) -> str:
 
 
 def test_what_the_commands_leave_in_the_checkout_is_ignored() -> None:
-    """One who has followed them has the tests and scripts/check pass nevertheless."""
+    """After the commands of the README, the tests and scripts/check still pass."""
     text = "\n".join(readme.read_text() for readme in ALL)
     commands = "\n".join(re.findall(r"^[$#] .*", text, re.MULTILINE))
     left = re.findall(r"(?:> |--dhcp-leasefile=)(\w+)", commands)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stack.config import ArpConfig, Config
 from stack.internet.neighbor import INCOMPLETE, PROBING, STALE
+from stack.internet.path import Path
 from tests.internet.station import (
     FAR,
     MAC_BROADCAST,
@@ -26,6 +27,16 @@ from tests.internet.station import (
 )
 from tests.requirements import rfc
 
+
+def peer_in_use() -> tuple[Station, Path]:
+    """A station that knows PEER, and has just sent it a packet."""
+    station = Station()
+    station.knows(PEER)
+    path = path_to(station)
+    send(station, path)
+    return station, path
+
+
 # --- ageing
 
 
@@ -44,10 +55,7 @@ def test_an_unused_entry_becomes_stale_and_is_forgotten_without_traffic() -> Non
 
 
 def test_a_stale_entry_is_used_at_once_and_polled() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.frames()
     station.at(60.5)
     station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)
@@ -99,10 +107,7 @@ def test_a_stale_entry_can_be_suspected() -> None:
 
 @rfc("826-aging-b", "1122-2.3.2.1-arp-f")
 def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.frames()
     station.at(60.5)
     [(target, packet)] = station.arps()
@@ -115,10 +120,7 @@ def test_an_entry_in_use_is_polled_by_unicast_and_stays_when_it_answers() -> Non
 
 
 def test_packets_flow_on_while_a_poll_is_out() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.at(60.5)
     station.frames()
     assert state_of(station, PEER) == PROBING
@@ -215,10 +217,7 @@ def test_a_suspect_gateway_is_meant_when_the_destination_is_far() -> None:
 
 
 def test_advice_repeated_makes_no_more_requests() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.frames()
     for _ in range(100):
         path.suspect(station.now)
@@ -239,10 +238,7 @@ def test_advice_during_a_routine_poll_adds_broadcasts() -> None:
 
 
 def test_a_suspect_that_never_answers_is_flushed() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     path.suspect(station.now)
     station.at(5.0)
     assert state_of(station, PEER) is None
@@ -250,10 +246,7 @@ def test_a_suspect_that_never_answers_is_flushed() -> None:
 
 @rfc("arp-6")
 def test_a_suspect_stays_when_acknowledgments_come_while_its_answers_are_lost() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.at(10.0)
     path.suspect(station.now)
     station.at(1.0)
@@ -267,10 +260,7 @@ def test_a_suspect_stays_when_acknowledgments_come_while_its_answers_are_lost() 
 
 @rfc("arp-6")
 def test_acknowledgments_do_not_keep_a_station_for_ever_that_arp_does_not_hear() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     station.at(10.0)
     path.suspect(station.now)
     for _ in range(12):  # what a peer far away can say of packets that it has not received
@@ -282,10 +272,7 @@ def test_acknowledgments_do_not_keep_a_station_for_ever_that_arp_does_not_hear()
 
 @rfc("arp-6")
 def test_acknowledgments_right_after_a_change_of_station_do_not_keep_a_suspect() -> None:
-    station = Station()
-    station.knows(PEER)
-    path = path_to(station)
-    send(station, path)
+    station, path = peer_in_use()
     path.suspect(station.now)
     path.confirm(station.now + 0.5)
     station.at(5.0)

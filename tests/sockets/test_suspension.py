@@ -109,10 +109,12 @@ async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten() ->
         host_on(ethernet.attach(), f"{CAROL}/24", seed=3) as carol,
     ):
         await alice.ping(BOB)
-        await trio.sleep(1)
+        await trio.sleep(1.3)  # no deadline of the host is due then, which would wake it instead
+        asked = alice.counters()["arpOutRequests"]
         clock.asleep_s += HOUR_S
         await carol.ping(ALICE)
         assert known(alice) == [CAROL]
+        assert alice.counters()["arpOutRequests"] == asked  # learnt from the request that woke the host
 
 
 @rfc("suspend-3")

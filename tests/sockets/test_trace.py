@@ -45,7 +45,7 @@ class FaultyEvent(Observer):
 
 class Waiting(Observer):
     async def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:  # type: ignore[override]
-        raise AssertionError("nobody waits for it")
+        raise AssertionError("a coroutine that is never awaited")
 
 
 class OneArgument(Observer):
