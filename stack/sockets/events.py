@@ -50,11 +50,11 @@ class EventQueue(Generic[N]):
         """Add an event."""
         self._events.append(event)
         self._arrived.set()
+        self._arrived = trio.Event()
 
     async def wait(self) -> N:
         """Wait for the oldest event that no task has taken yet."""
         while not self._events:
             self._check()
             await self._arrived.wait()
-            self._arrived = trio.Event()
         return self._events.popleft()
