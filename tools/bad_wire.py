@@ -5,9 +5,9 @@
 The value is a list of KEY=VALUE, separated by commas, each key once. `loss`, `duplicate`, `reorder`
 and `corrupt` are probabilities, from 0 to 1 or from 0% to 100%, that this happens to a frame.
 `delay` and `jitter` are times with a unit: us, ms or s. Each frame takes `delay`, and up to
-`jitter` more or less. A reordered frame is held back for 5 ms, so that later frames overtake it.
-`seed` starts the random numbers: with the same seed, the n-th frame of a direction has the same
-fate in every run. All keys apply to both directions.
+`jitter` more or less, but not less than 0. A reordered frame is held back for 5 ms, so that later
+frames overtake it. `seed` starts the random numbers: with the same seed, the n-th frame of a
+direction has the same fate in every run. All keys apply to both directions.
 """
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ def direction(name: str, of: stack.Direction) -> str:
         ("duplicated", of.duplicated),
         ("reordered", of.reordered),
         ("corrupted", of.corrupted),
+        ("dropped by a full queue", of.queue_dropped),
     )
     happened = "".join(f", {count} {what}" for what, count in counts if count)
     return f"{name} {of.frames} frame{'' if of.frames == 1 else 's'}{happened}"

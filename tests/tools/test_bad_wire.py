@@ -103,3 +103,5 @@ def test_the_summary_of_the_wire_is_one_line() -> None:
     link.open(lambda: None)
     link.write([FRAMES[0]], 0.0)
     assert bad_wire.summary(link) == "impaired: to the kernel 1 frame, 1 lost; from it 0 frames"
+    link.incoming.frames, link.incoming.queue_dropped = 3, 2
+    assert bad_wire.summary(link).endswith("from it 3 frames, 2 dropped by a full queue")
