@@ -348,9 +348,14 @@ def test_a_lab_ends_with_the_commands_status(script: str, status: int) -> None:
 
 @pytest.mark.parametrize("privileged", [False, True], ids=["user", "root"])
 def test_a_second_terminal_enters_a_lab(privileged: bool) -> None:
-    """The third line of the lab is the command. What is started there may use tcpdump, as in the lab itself."""
+    """The third line of the lab is the command. What is started there may use tcpdump, as in the lab itself.
+
+    The lab's shell has a terminal on which nothing is typed, and which does not end: at the end of its own
+    input script(1) types ^D, and the shell would leave, sooner or later.
+    """
     need("nc", "ip", "tcpdump", "script")
-    script = f"""script -qfc '{shlex.join([*COMMAND, "lab", *modes.up_options()])}' /dev/null >said </dev/null &
+    script = f"""mkfifo typed && exec 3<>typed
+        script -qfc '{shlex.join([*COMMAND, "lab", *modes.up_options()])}' /dev/null >said <&3 &
         until grep -q 'a second terminal' said; do sleep 0.1; done
         enter=$(sed -n 's/.*enters it with  //p' said | tr -d '\r')
         $enter -- sh -c 'id -u; ip -br addr show tap0; echo hello | nc -N -w 5 {OURS} 7
