@@ -22,11 +22,9 @@ from stack.tcp.connection import Connection
 from stack.tcp.predict import deliver_train
 from stack.tcp.recvbuf import JOIN_BELOW, KEEP_FROM, kept
 from stack.tcp.seq import MASK
+from stack.wire import ipv4, tcp
 from stack.wire.checksum import folded
-from stack.wire.ipv4 import HEADER_LENGTH as IP_HEADER
 
-_IDENTIFICATION, _IP_CHECKSUM = 4, 10  # offsets in the IP header
-_SEQ, _DATA_OFFSET, _TCP_CHECKSUM = 4, 12, 16  # offsets in the TCP header
 SHORTEST_PACKET = JOIN_BELOW + 120
 """In octets. With any headers, the data of a longer packet is stored in a chunk of its own."""
 
@@ -41,10 +39,11 @@ def _masks(ip: int, headers_length: int) -> tuple[int, int]:
     as the headers.
     """
     varying = bytearray(headers_length)
-    varying[ip + _IDENTIFICATION : ip + _IDENTIFICATION + 2] = b"\xff\xff"
-    varying[ip + _IP_CHECKSUM : ip + _IP_CHECKSUM + 2] = b"\xff\xff"
+    for field in (ip + ipv4.IDENTIFICATION_AT, ip + ipv4.CHECKSUM_AT):
+        varying[field : field + 2] = b"\xff\xff"
     varying_ip = int.from_bytes(varying, "big")
-    varying[ip + IP_HEADER + _TCP_CHECKSUM : ip + IP_HEADER + _TCP_CHECKSUM + 2] = b"\xff\xff"
+    tcp_checksum = ip + ipv4.HEADER_LENGTH + tcp.CHECKSUM_AT
+    varying[tcp_checksum : tcp_checksum + 2] = b"\xff\xff"
     return int.from_bytes(varying, "big") ^ ((1 << 8 * headers_length) - 1), varying_ip
 
 
@@ -77,15 +76,16 @@ class SegmentTrain:
         self._payloads: list[bytes | memoryview] = []  # the data of each frame after the first
         ip = interface.ip_offset
         self._length = len(view)
-        tcp = ip + IP_HEADER
-        self._header_length = headers_length = tcp + (view[tcp + _DATA_OFFSET] >> 4) * 4
+        segment = ip + ipv4.HEADER_LENGTH
+        self._header_length = headers_length = segment + (view[segment + tcp.DATA_OFFSET_AT] >> 4) * 4
         # The number of frames that still fit the window. SEG.SEQ must not wrap either, because the
         # addition below would carry into the ports.
-        length, seq = len(view) - headers_length, int.from_bytes(view[tcp + _SEQ : tcp + _SEQ + 4], "big")
+        length, seq_at = len(view) - headers_length, segment + tcp.SEQ_AT
+        seq = int.from_bytes(view[seq_at : seq_at + 4], "big")
         self._room = min(connection.rcv_wnd, MASK - seq) // length
         self._fixed_mask, self._varying_mask = _masks(ip, headers_length)
         headers = int.from_bytes(view[:headers_length], "big")
-        self._seq_step = length << 8 * (headers_length - tcp - _SEQ - 4)
+        self._seq_step = length << 8 * (headers_length - seq_at - 4)
         self._expected = (headers & self._fixed_mask) + self._seq_step
         # The other fields of the IP header are the same, so its checksum is right if the sum of the
         # varying fields is the same. Then TCP's checksum is right if the sum of the whole frame is

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from functools import partial
-from struct import Struct
 
 from stack.budget import Budget
 from stack.config import Config
@@ -44,17 +43,13 @@ from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
 from stack.wire.addresses import MAC_BROADCAST, Prefix
 from stack.wire.checksum import long_sum
-from stack.wire.ethernet import EthernetHeader
+from stack.wire.ethernet import DESTINATION_AND_TYPE, EthernetHeader
+from stack.wire.flow import FIRST_24
+from stack.wire.ipv4 import HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
-from stack.wire.tcp import SYN
+from stack.wire.tcp import FLAGS_AT, SYN
 
-# The first 24 octets of an IP packet: version, IHL and TOS; total length; identification; flags and
-# offset; protocol; checksum; and the twelve octets that identify a connection: both addresses and
-# both ports.
-_FIRST_24 = Struct("!HHHHxBH12s")
-_FRAGMENT = 0x3FFF
-_TCP_FLAGS = 33  # offset of TCP's flags in a packet without IP options
-_ETHERNET = Struct("!6s6xH")
+_TCP_FLAGS_AT = HEADER_LENGTH + FLAGS_AT  # in a packet without IP options
 
 
 class HostCore:
@@ -288,17 +283,17 @@ class HostCore:
         if self._trace is not None:
             self._trace.frame(now, interface.name, "in", bytes(view))
         if offset:
-            destination, ethertype = _ETHERNET.unpack_from(view) if len(view) >= offset else (b"", 0)
+            destination, ethertype = DESTINATION_AND_TYPE.unpack_from(view) if len(view) >= offset else (b"", 0)
             if ethertype != ETHERTYPE_IPV4 or destination != interface.mac:
                 self._ethernet(interface, now, view)
                 return
         counters["ifInUcastPkts"] += 1
         if len(view) >= offset + 40:
-            version, total, _, fragment, protocol, _, key = _FIRST_24.unpack_from(view, offset)
-            if version >> 8 == 0x45 and protocol == PROTO_TCP and not fragment & _FRAGMENT:
+            version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
+            if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
                 connection = self._connections.get(key)
                 # A SYN may reopen a connection that is in TIME-WAIT: TcpLayer.receive decides.
-                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS] & SYN:
+                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS_AT] & SYN:
                     packet = view[offset : offset + total]
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         checksum_ok = interface.link.rx_checksum_ok
@@ -308,8 +303,8 @@ class HostCore:
                         return
             elif (
                 (key in self._udp_flows or key[:8] in self._echo_paths)
-                and version >> 8 == 0x45
-                and not fragment & _FRAGMENT
+                and version >> 8 == VERSION_IHL
+                and not fragment & IS_FRAGMENT
             ):
                 packet = view[offset : offset + total]
                 if total == len(packet) and self._datagram(interface, protocol, key, packet, now):

@@ -33,8 +33,9 @@ from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import may_reopen, restore_time_wait, suspended
 from stack.wire.addresses import ANY
 from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
+from stack.wire.flow import PORTS, flow_key
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import ACK, RST, SYN, TcpHeader
+from stack.wire.tcp import ACK, CHECKSUM_AT, RST, SEQ_AT, SYN, TcpHeader
 
 Address = tuple[bytes, int]
 
@@ -179,12 +180,15 @@ class TcpLayer:
                 tail = remote[1].to_bytes(2, "big")
                 chosen = self._ports.choose(
                     path.source + remote[0] + tail,
-                    lambda p: self._may_be_listened_on(p) or _key(path.source, p, *remote) in self.connections,
+                    lambda p: (
+                        self._may_be_listened_on(p)
+                        or flow_key(remote[0], path.source, remote[1], p) in self.connections
+                    ),
                 )
                 if chosen is None:
                     raise os_error(errno.EADDRNOTAVAIL)
                 port = chosen
-            elif _key(path.source, port, *remote) in self.connections:
+            elif flow_key(remote[0], path.source, remote[1], port) in self.connections:
                 raise os_error(errno.EADDRNOTAVAIL)
         except OSError:
             path.close()
@@ -269,8 +273,8 @@ class TcpLayer:
             counters.drop(bad.reason)
             return
         segment.ce = received.tos & CE == CE
-        key = received.source + received.destination + bytes(payload[:4])
-        connection = self.connections.get(key)
+        remote_port, local_port = PORTS.unpack_from(payload)
+        connection = self.connections.get(flow_key(received.source, received.destination, remote_port, local_port))
         old: Connection | None = None
         if connection is not None:
             if segment.flags & SYN and self._listener(connection.local) and may_reopen(connection, segment):
@@ -300,7 +304,7 @@ class TcpLayer:
 
         `old` is a connection in TIME-WAIT, which the segment may reopen.
         """
-        remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+        remote_port, local_port = PORTS.unpack_from(payload)
         listener = self._listener((destination, local_port))
         if listener is None:
             self._counters.drop("tcp_no_connection")
@@ -328,12 +332,12 @@ class TcpLayer:
         if reset is None:
             return
         seq, ack, flags = reset
-        remote_port, local_port = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+        remote_port, local_port = PORTS.unpack_from(payload)
         bare = TcpHeader(local_port, remote_port, seq, ack, flags, 0, options=reset_options(segment)).build()
         checksum = internet_checksum(bare, pseudo_sum(destination, source, PROTO_TCP, len(bare)))
         self._counters["tcpOutSegs"] += 1
         self._counters["tcpOutRsts"] += 1
-        header = bare[:16] + checksum.to_bytes(2, "big") + bare[18:]
+        header = bare[:CHECKSUM_AT] + checksum.to_bytes(2, "big") + bare[CHECKSUM_AT + 2 :]
         try:
             self._ip.output.send(destination, source, PROTO_TCP, [header], now, random_ident=True)
         except OSError:
@@ -346,11 +350,12 @@ class TcpLayer:
         quote is checked.
         """
         quoted = error.quoted
-        key = error.quoted_destination + error.quoted_source + quoted[2:4] + quoted[:2]
-        connection = self.connections.get(key)
+        local_port, remote_port = PORTS.unpack_from(quoted)  # our segment: its source is here
+        remote, local = error.quoted_destination, error.quoted_source
+        connection = self.connections.get(flow_key(remote, local, remote_port, local_port))
         if connection is None:
             return False
-        seq = int.from_bytes(quoted[4:8], "big")
+        seq = int.from_bytes(quoted[SEQ_AT : SEQ_AT + 4], "big")
         if not error.errno:
             return connection.may_have_sent(seq)
         if error.next_hop_mtu:
@@ -364,8 +369,11 @@ class TcpLayer:
         """
         if len(packet) < 20 or packet[9] != PROTO_TCP:
             return None
+        source, destination = bytes(packet[12:16]), bytes(packet[16:20])
         ports = (packet[0] & 0x0F) * 4  # after the IP options, if there are any
-        return self.connections.get(bytes(packet[12:20]) + bytes(packet[ports : ports + 4]))
+        if len(packet) < ports + PORTS.size:
+            return None
+        return self.connections.get(flow_key(source, destination, *PORTS.unpack_from(packet, ports)))
 
     def abort_where(self, gone: Callable[[Connection], bool], now: float, error: int) -> None:
         """Abort the connections for which `gone` is true: their interface or address is gone."""
@@ -401,7 +409,3 @@ class TcpLayer:
 def _overlap(a: bytes, b: bytes) -> bool:
     """Whether two local addresses of the same port conflict: they are equal, or one is ANY."""
     return a == b or ANY in (a, b)
-
-
-def _key(local: bytes, local_port: int, remote: bytes, remote_port: int) -> bytes:
-    return remote + local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")

@@ -7,13 +7,13 @@ is sent by `Path.send`: the neighbour has the link header ready, and one `pack` 
 from __future__ import annotations
 
 from math import inf
-from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
 from stack.counters import Counters
 from stack.internet.interface import Interface
 from stack.internet.neighbor import GONE, Neighbor
 from stack.wire.checksum import Buffer, ones_sum
+from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, PACK_BEHIND_LINK, VERSION_IHL
 from stack.wire.virtio import TCP_CHECKSUM, checksum_header, tcp_header
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 UNBOUND = Neighbor(bytes(4), GONE)
 """The neighbour of a path whose route must be looked up again."""
-
-_PACK = {offset: Struct(f"!{offset}sBBHHHBBH8s").pack for offset in (0, 14)}
-_DONT_FRAGMENT = 0x4000
 
 
 class PathUser(Protocol):
@@ -114,7 +111,7 @@ class Path:
         self.tos = tos
         self.df: bool | None = df
         self.options = options
-        self.header_length = 20 + len(options)
+        self.header_length = HEADER_LENGTH + len(options)
         self.user: PathUser | None = None
         self.broadcast = self.multicast = False
         self.pinned = False  # the owner has chosen the interface, and routes do not change it
@@ -126,7 +123,7 @@ class Path:
         self._offload, self._offload_of = b"", (-1, -1, False)
         self._addresses = source + destination
         self.pseudo_sum = ones_sum(self._addresses) + protocol
-        self._base_sum = self.pseudo_sum + 0x4500
+        self._base_sum = self.pseudo_sum + (VERSION_IHL << 8)
 
     def bind(self, interface: Interface, next_hop: bytes, neighbor: Neighbor, mtu: int) -> None:
         """Set the route and neighbour. Only `Ipv4Output` calls this."""
@@ -135,7 +132,7 @@ class Path:
         self.neighbor = neighbor
         self.mtu = mtu
         self._link = interface.link
-        self._pack = _PACK[interface.link.ip_offset]
+        self._pack = PACK_BEHIND_LINK[interface.link.ip_offset]
         offload = interface.link.offload
         self.checksum_offload = offload.checksum
         self.gso_max_bytes = offload.gso_max_bytes
@@ -150,18 +147,20 @@ class Path:
         """
         neighbor = self.neighbor
         ethernet = neighbor.ethernet
-        total = length + 20
+        total = length + HEADER_LENGTH
         if ethernet is None or self.options or (total > self.mtu and (not offload or total > 65535)):
             self._output.send_slow_path(self, parts, length, now, offload)
             return
         if self.df:
-            flags, ident = _DONT_FRAGMENT, 0
+            flags, ident = DONT_FRAGMENT, 0
         else:
             flags, ident = 0, self.identification()
         tos = self.tos
         ttl = self.ttl
         checksum = -(self._base_sum + tos + total + ident + flags + (ttl << 8)) % 65535
-        header = self._pack(ethernet, 0x45, tos, total, ident, flags, ttl, self.protocol, checksum, self._addresses)
+        header = self._pack(
+            ethernet, VERSION_IHL, tos, total, ident, flags, ttl, self.protocol, checksum, self._addresses
+        )
         neighbor.used = True
         counters = self._counters
         counters["ipSystemStatsOutRequests"] += 1

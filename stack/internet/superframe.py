@@ -13,9 +13,7 @@ from dataclasses import replace
 
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.udp import HEADER_LENGTH
-
-_LENGTH = 4  # offset of the length in a UDP header
+from stack.wire.udp import CHECKSUM_AT, HEADER_LENGTH, LENGTH_AT
 
 
 def is_super_frame(header: Ipv4Header, size: int) -> bool:
@@ -30,8 +28,8 @@ def datagrams(header: Ipv4Header, packet: Buffer, size: int) -> Iterator[bytes]:
     UDP checksum is copied as it is, because it need not be verified (`checksum_ok`).
     """
     data = memoryview(packet)[header.header_length + HEADER_LENGTH :]
-    ports = bytes(packet[header.header_length :][:_LENGTH])
-    checksum = bytes(packet[header.header_length :][_LENGTH + 2 : HEADER_LENGTH])
+    ports = bytes(packet[header.header_length :][:LENGTH_AT])
+    checksum = bytes(packet[header.header_length :][CHECKSUM_AT:HEADER_LENGTH])
     for number, start in enumerate(range(0, len(data), size)):
         piece = data[start : start + size]
         length = HEADER_LENGTH + len(piece)

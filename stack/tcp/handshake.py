@@ -19,10 +19,10 @@ from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import DEFAULT_SEND_MSS, TCP_HEADER_BYTES, WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.tcb import DEFAULT_SEND_MSS, WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.window import MAX_UNSCALED_WINDOW
-from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
+from stack.wire.tcp import ACK, FIN, HEADER_LENGTH, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
@@ -61,7 +61,7 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
 
 def receive_mss(tcb: Tcb) -> int:
     """The value of our MSS option: the largest unfragmented text (3.7.1, SHLD-5, MUST-67)."""
-    largest = tcb.path.mtu - tcb.path.header_length - TCP_HEADER_BYTES
+    largest = tcb.path.mtu - tcb.path.header_length - HEADER_LENGTH
     return min(largest, tcb.maxseg) if tcb.maxseg else largest
 
 

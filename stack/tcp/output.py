@@ -7,7 +7,6 @@ See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the se
 from __future__ import annotations
 
 from math import inf
-from struct import Struct
 
 from stack.tcp import tlp, user_timeout
 from stack.tcp.pacing import Pacer
@@ -16,15 +15,14 @@ from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, RANGE_BYTES, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
-from stack.tcp.tcb import TCP_HEADER_BYTES, WAKE_WRITABLE, Tcb
+from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import WORTH_FOLDING, Buffer, folded
-from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
+from stack.wire.tcp import ACK, ALL_FIELDS, CWR, ECE, FIN, HEADER_LENGTH, PSH, RST, SYN, URG
 from stack.wire.tcp_options import MAX_LENGTH
 
 _SHORTEST_BURST = 2  # segments: a peer that delays its ACKs acknowledges every second segment at once
-_HEADER = Struct(">HHIIHHHH")
 _CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
 _SYN_RECEIVED, _TIME_WAIT = int(State.SYN_RECEIVED), int(State.TIME_WAIT)
 
@@ -71,7 +69,7 @@ def emit(  # hot
     if tcb.user_timeout is not None and tcb.user_timeout.due and not flags & (SYN | RST):
         options += user_timeout.option_if_it_fits(tcb, tcb.user_timeout, len(options), length)
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
-    header_length = TCP_HEADER_BYTES + len(options)
+    header_length = HEADER_LENGTH + len(options)
     offset_and_flags = header_length << 10 | flags
     total = tcb.path.pseudo_sum + header_length + length + local_port + remote_port
     total += seq + ack + offset_and_flags + window + up
@@ -80,7 +78,7 @@ def emit(  # hot
         checksum = (tcb.path.pseudo_sum + header_length + length) % 0xFFFF
     else:
         checksum = _checksum(total, options, parts, length)
-    header = _HEADER.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
+    header = ALL_FIELDS.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
     tcb.services.counters["tcpOutSegs"] += -(-length // segment_bytes) if segment_bytes else 1
     length += header_length
     whole: list[Buffer] = [header, *parts] if parts else [header]

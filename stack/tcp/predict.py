@@ -12,24 +12,17 @@ because both call the same functions.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from stack.tcp.acks import new_data_acknowledged, without_sack
 from stack.tcp.recovery import cumulative_ack
 from stack.tcp.segment_arrives import deliver_in_order
 from stack.tcp.seq import MASK
 from stack.tcp.states import State
 from stack.tcp.tcb import Tcb
-from stack.tcp.timestamps import LAYOUT
-from stack.wire.tcp import ACK, HEADER_LENGTH, PSH
+from stack.wire.tcp import ACK, HEADER_LENGTH, PSH, STAMPED, UNSTAMPED
+from stack.wire.tcp_options import STAMP, STAMP_LAYOUT
 
-# After the ports: sequence number, acknowledgment number, data offset and control bits, window.
-# Checksum and urgent pointer are skipped: the checksum was verified, and the pointer has no meaning
-# without URG. Then the Timestamps option, laid out as in appendix A of RFC 7323.
-_PLAIN = Struct(">4xIIHH")
-_STAMPED = Struct(">4xIIHH4xIII")
-_STAMPED_LENGTH = HEADER_LENGTH + 12
-_PLAIN_ACK = HEADER_LENGTH << 10 | ACK
+_STAMPED_LENGTH = HEADER_LENGTH + STAMP.size
+_UNSTAMPED_ACK = HEADER_LENGTH << 10 | ACK
 _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
 _ESTABLISHED = State.ESTABLISHED
@@ -49,13 +42,13 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     if timestamps.agreed:
         if len(data) < _STAMPED_LENGTH:
             return NOT_PREDICTED
-        seq, ack, control, window, layout, ts_val, ts_ecr = _STAMPED.unpack_from(data)
-        if control & ~PSH != _STAMPED_ACK or layout != LAYOUT or (ts_val - timestamps.recent) & MASK >= _HALF:
+        seq, ack, control, window, layout, ts_val, ts_ecr = STAMPED.unpack_from(data)
+        if control & ~PSH != _STAMPED_ACK or layout != STAMP_LAYOUT or (ts_val - timestamps.recent) & MASK >= _HALF:
             return NOT_PREDICTED
         text = data[_STAMPED_LENGTH:]
     else:
-        seq, ack, control, window = _PLAIN.unpack_from(data)
-        if control & ~PSH != _PLAIN_ACK:
+        seq, ack, control, window = UNSTAMPED.unpack_from(data)
+        if control & ~PSH != _UNSTAMPED_ACK:
             return NOT_PREDICTED
         text = data[HEADER_LENGTH:]
     acked = (ack - tcb.snd_una) & MASK

@@ -17,22 +17,20 @@ first octet of the peer's stream, as in `recvbuf.py`. The option itself has sequ
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from struct import Struct
 
 from stack.tcp.segment import Segment
 from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
+from stack.wire.tcp_options import PAIR, STAMP, STAMP_LAYOUT
 
-_PAIR = Struct("!II")
-# RFC 7323 appendix A: how the options of an ACK without SACK begin
-_TIMESTAMPS_ONLY = b"\x01\x01\x08\x0a"
+_TIMESTAMPS_ALONE = STAMP_LAYOUT.to_bytes(4, "big")  # how the options of an ACK without SACK begin
 _REMEMBERED = 8  # more blocks than fit into an option, because some of them merge
 
 
 def blocks_of(seg: Segment) -> tuple[tuple[int, int], ...]:
     """The SACK blocks of an arriving segment, in its order."""
     raw: Buffer = seg.raw_options
-    if not raw or (len(raw) == 12 and raw[:4] == _TIMESTAMPS_ONLY):
+    if not raw or (len(raw) == STAMP.size and raw[:4] == _TIMESTAMPS_ALONE):
         return ()
     return seg.options().sack_blocks
 
@@ -159,5 +157,5 @@ class SackReporter:
                     blocks.append(pair)
         if not blocks:
             return b""
-        edges = b"".join(_PAIR.pack((base + start) & MASK, (base + end) & MASK) for start, end in blocks)
+        edges = b"".join(PAIR.pack((base + start) & MASK, (base + end) & MASK) for start, end in blocks)
         return bytes((1, 1, 5, len(edges) + 2)) + edges

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from struct import Struct
-
 from stack.errors import BadPacket
 from stack.tcp import timestamps
 from stack.tcp.seq import MASK
 from stack.wire.checksum import Buffer
-from stack.wire.tcp import ACK, FIN, HEADER_LENGTH, RST, SYN, flag_names
+from stack.wire.tcp import ACK, FIN, FIXED, HEADER_LENGTH, RST, SYN, flag_names
 from stack.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
-
-# `wire.tcp.TcpHeader` without the ports and the checksum, which the caller has used.
-_FIXED = Struct(">4xIIBBH2xH")
 
 __all__ = ["Segment", "reset_for", "reset_options"]
 
@@ -51,7 +46,7 @@ class Segment:
         """Parse a segment whose checksum was verified; BadPacket if the header is invalid."""
         if len(data) < HEADER_LENGTH:
             raise BadPacket("tcp_truncated")
-        seq, ack, offset, flags, window, up = _FIXED.unpack_from(data)
+        seq, ack, offset, flags, window, up = FIXED.unpack_from(data)
         length = (offset >> 4) * 4
         if not HEADER_LENGTH <= length <= len(data):
             raise BadPacket("tcp_bad_data_offset")

@@ -52,6 +52,8 @@ from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
 from stack.tcp.user_timeout import UserTimeout
 from stack.wire.checksum import Buffer
+from stack.wire.flow import flow_key
+from stack.wire.tcp import HEADER_LENGTH
 from stack.wire.tcp_options import MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
 
 # RFC 9293 section 3.7.1, MUST-15: the send MSS for IPv4 when the peer's SYN has no MSS option.
 DEFAULT_SEND_MSS = 536
-TCP_HEADER_BYTES = 20
 
 
 class Parent(Protocol):
@@ -163,8 +164,7 @@ class Tcb:
     """One connection's state.
 
     Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets. `key`
-    identifies the connection: source and destination address, then source and destination port, in
-    the order in which a segment from the peer has them.
+    identifies the connection (see `wire/flow.py`).
     """
 
     __slots__ = (
@@ -193,7 +193,7 @@ class Tcb:
         self.services = services
         self.path = path
         self.local, self.remote = local, remote
-        self.key = remote[0] + local[0] + remote[1].to_bytes(2, "big") + local[1].to_bytes(2, "big")
+        self.key = flow_key(remote[0], local[0], remote[1], local[1])
         self.state = State.CLOSED
         self.came_from_listen = False
         # An active OPEN whose SYN waits in CLOSED for the first SEND, to carry its data
@@ -446,7 +446,7 @@ class Tcb:
         The path MTU and the options in the header are taken into account.
         """
         path = self.path
-        mss = path.mtu - path.header_length - TCP_HEADER_BYTES
+        mss = path.mtu - path.header_length - HEADER_LENGTH
         if mss > self.send_mss:
             mss = self.send_mss
         room = MAX_LENGTH

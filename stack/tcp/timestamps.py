@@ -13,20 +13,18 @@ wrapped sequences). This file has only the numbers. `segment_arrives.py` makes t
 from __future__ import annotations
 
 from math import inf
-from struct import Struct
 
 from stack.tcp.seq import MASK, le, lt
 from stack.wire.checksum import Buffer
+from stack.wire.tcp_options import STAMP, STAMP_LAYOUT
 
-OPTION_BYTES = 12
+OPTION_BYTES = STAMP.size
 """With two no-ops before the option, which align what follows (appendix A)."""
 
 TICKS_PER_SECOND = 1000
 """Section 5.4: "1 ms to 1 sec per tick"; at 1 ms the sign bit wraps in 24.8 days."""
 
 _OUTDATED_S = 24 * 86400.0  # section 5.5
-LAYOUT = 0x0101_080A  # no-op, no-op, kind 8, length 10
-_OPTION = Struct(">III")
 
 
 class Timestamps:
@@ -64,7 +62,7 @@ class Timestamps:
 
     def option(self, now: float) -> bytes:
         """The option of a segment with ACK: TSecr is TS.Recent (section 4.3 rule 3)."""
-        return _OPTION.pack(LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
+        return STAMP.pack(STAMP_LAYOUT, (int(now * TICKS_PER_SECOND) + self.offset) & MASK, self.recent)
 
     def is_old(self, ts_val: int, now: float) -> bool:
         """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is outdated (section 5.5)."""
@@ -88,13 +86,13 @@ class Timestamps:
 
 def option(ts_val: int, ts_ecr: int) -> bytes:
     """The option alone, padded to twelve octets."""
-    return _OPTION.pack(LAYOUT, ts_val, ts_ecr)
+    return STAMP.pack(STAMP_LAYOUT, ts_val, ts_ecr)
 
 
 def read(options: Buffer) -> tuple[int, int] | None:
     """(TSval, TSecr) if the options have the usual layout; None: parse them in full."""
     if len(options) >= OPTION_BYTES:
-        layout, ts_val, ts_ecr = _OPTION.unpack_from(options)
-        if layout == LAYOUT:
+        layout, ts_val, ts_ecr = STAMP.unpack_from(options)
+        if layout == STAMP_LAYOUT:
             return ts_val, ts_ecr
     return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stack.wire.tcp import HEADER_LENGTH as TCP_HEADER
+from stack.wire.tcp import HEADER_LENGTH
 from stack.wire.tcp_options import MAX_LENGTH, TcpOptions, build_options
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) 
     The segment has `options` and `length` octets of options and data already. The option may be
     lost; it is not retransmitted (section 3.2).
     """
-    room = tcb.path.mtu - tcb.path.header_length - TCP_HEADER - options - length
+    room = tcb.path.mtu - tcb.path.header_length - HEADER_LENGTH - options - length
     if room < LENGTH or options + LENGTH > MAX_LENGTH:
         return b""
     agreed.due = False

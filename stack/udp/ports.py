@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from struct import Struct
 
 from stack.budget import Budget
 from stack.config import UdpConfig
@@ -18,10 +17,9 @@ from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Receive
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
 from stack.wire.checksum import Buffer, pseudo_sum
+from stack.wire.flow import PORTS, flow_key
 from stack.wire.numbers import PROTO_UDP
-from stack.wire.udp import UdpHeader, checksum_ok
-
-_HEADER = Struct("!HHHH")
+from stack.wire.udp import HEADER, UdpHeader, checksum_ok
 
 Claim = Callable[[Received, int, Buffer], None]
 """`(received, source port, payload)` takes the datagrams of a port.
@@ -232,8 +230,8 @@ class UdpPorts:
         if len(self.flows) >= self.config.flows_max:
             self.flows.clear()
         if self.config.flows_max:
-            ports = header.source_port.to_bytes(2, "big") + header.destination_port.to_bytes(2, "big")
-            self.flows[received.source + received.destination + ports] = endpoint
+            key = flow_key(received.source, received.destination, header.source_port, header.destination_port)
+            self.flows[key] = endpoint
 
     def flow(
         self, endpoint: Endpoint, key: bytes, payload: memoryview, ttl: int, tos: int, checksum_ok: bool
@@ -242,7 +240,7 @@ class UdpPorts:
 
         Returns False, having changed nothing, when IP input must handle it.
         """
-        source_port, _, length, checksum = _HEADER.unpack_from(payload)
+        source_port, _, length, checksum = HEADER.unpack_from(payload)
         if length != len(payload) or not checksum:
             return False
         if not checksum_ok:
@@ -318,8 +316,8 @@ class UdpPorts:
         connected endpoints report hard errors with their next call. Soft errors are not reported,
         since they may be temporary.
         """
-        local_port = int.from_bytes(error.quoted[:2], "big")
-        remote = (error.quoted_destination, int.from_bytes(error.quoted[2:4], "big"))
+        local_port, remote_port = PORTS.unpack_from(error.quoted)  # our datagram: its source is here
+        remote = (error.quoted_destination, remote_port)
         ours = too_small = False
         for endpoint in list(self._bound.get(local_port, ())):
             if endpoint.local[0] not in (ANY, error.quoted_source):

@@ -28,6 +28,9 @@ LLC_UNNUMBERED_INFORMATION = b"\x03"
 OUI_ETHERTYPE = b"\0\0\0"
 """This OUI in SNAP says that the protocol identifier is an EtherType (RFC 1042)."""
 
+DESTINATION_AND_TYPE = struct.Struct("!6s6xH")
+"""What `host/` reads of every frame: the destination and the EtherType of an untagged frame."""
+
 _ADDRESSES = struct.Struct("!6s6sH")
 _TAG = struct.Struct("!HH")
 

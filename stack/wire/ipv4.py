@@ -16,10 +16,27 @@ MAX_OPTIONS_LENGTH = 40
 MAX_LENGTH = 65535
 _HEADER = struct.Struct("!BBHHHBBH4s4s")
 
+DONT_FRAGMENT = 0x4000
 _RESERVED = 0x8000
-_DONT_FRAGMENT = 0x4000
 _MORE_FRAGMENTS = 0x2000
 _OFFSET_MASK = 0x1FFF
+
+# The same header for code that handles every packet. `flow.FIRST_24` reads it.
+IS_FRAGMENT = _MORE_FRAGMENTS | _OFFSET_MASK
+"""The bits of flags and fragment offset of which at least one is set in a fragment."""
+
+VERSION_IHL = 0x45
+"""The first octet of a header without options: version 4, and an IHL of 5 words."""
+
+PACK_BEHIND_LINK = {length: struct.Struct(f"!{length}sBBHHHBBH8s").pack for length in (0, 14)}
+"""By the length of the link header: form the link header and the IPv4 header behind it.
+
+The arguments are those of the header's fields, with the link header before them. The two addresses
+are one argument.
+"""
+
+IDENTIFICATION_AT, CHECKSUM_AT = 4, 10
+"""Where some fields of the header begin, in octets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,7 @@ class Ipv4Header:
             protocol,
             total_length,
             identification,
-            dont_fragment=bool(fragment & _DONT_FRAGMENT),
+            dont_fragment=bool(fragment & DONT_FRAGMENT),
             more_fragments=bool(fragment & _MORE_FRAGMENTS),
             fragment_offset=(fragment & _OFFSET_MASK) * 8,
             ttl=ttl,
@@ -142,7 +159,7 @@ class Ipv4Header:
             raise ValueError("a fragment offset is a multiple of 8 bytes and at most 65528")
         fragment = self.fragment_offset // 8
         fragment |= _RESERVED if self.reserved else 0
-        fragment |= _DONT_FRAGMENT if self.dont_fragment else 0
+        fragment |= DONT_FRAGMENT if self.dont_fragment else 0
         fragment |= _MORE_FRAGMENTS if self.more_fragments else 0
         header = bytearray(
             _HEADER.pack(
@@ -160,7 +177,7 @@ class Ipv4Header:
         )
         header += self.options
         if self.checksum is None:
-            header[10:12] = internet_checksum(header).to_bytes(2, "big")
+            header[CHECKSUM_AT : CHECKSUM_AT + 2] = internet_checksum(header).to_bytes(2, "big")
         return bytes(header)
 
 

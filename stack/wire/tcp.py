@@ -33,6 +33,31 @@ HEADER_LENGTH = 20
 MAX_OPTIONS_LENGTH = 40
 _HEADER = struct.Struct("!HHIIBBHHH")
 
+# The same header for code that handles every segment: fields that it does not need are skipped, or
+# are read as one.
+FIXED = struct.Struct("!4xIIBBH2xH")
+"""The fixed header without ports and checksum.
+
+The fields are: sequence number, acknowledgment number, data offset, control bits, window, urgent
+pointer.
+"""
+
+ALL_FIELDS = struct.Struct("!HHIIHHHH")
+"""The fixed header, with data offset and control bits as one number (`offset_and_flags`)."""
+
+UNSTAMPED = struct.Struct("!4xIIHH")
+"""What header prediction looks at in a segment without options.
+
+The fields are: sequence number, acknowledgment number, data offset and control bits, window. The
+checksum has been verified, and the urgent pointer has no meaning without URG.
+"""
+
+STAMPED = struct.Struct("!4xIIHH4xIII")
+"""The same with timestamps: the fields of UNSTAMPED, then those of `tcp_options.STAMP`."""
+
+SEQ_AT, DATA_OFFSET_AT, FLAGS_AT, CHECKSUM_AT = 4, 12, 13, 16
+"""Where some fields of the header begin, in octets."""
+
 
 def flag_names(flags: int) -> str:
     """The flags that are set, such as "SYN,ACK"; "none" when no flag is set."""
@@ -128,6 +153,6 @@ def build_segment(header: TcpHeader, payload: Buffer, pseudo: int) -> bytes:
     """
     segment = bytearray(header.build())
     segment += payload
-    segment[16:18] = b"\0\0"
-    segment[16:18] = internet_checksum(segment, pseudo).to_bytes(2, "big")
+    segment[CHECKSUM_AT : CHECKSUM_AT + 2] = b"\0\0"
+    segment[CHECKSUM_AT : CHECKSUM_AT + 2] = internet_checksum(segment, pseudo).to_bytes(2, "big")
     return bytes(segment)

@@ -54,7 +54,14 @@ See RFC 7413 section 4.1.1.
 """
 
 _MSS = struct.Struct("!H")
-_PAIR = struct.Struct("!II")
+PAIR = struct.Struct("!II")
+"""Two 32-bit numbers: TSval and TSecr, or the edges of a SACK block."""
+
+STAMP = struct.Struct("!III")
+"""STAMP_LAYOUT, TSval and TSecr: Timestamps as nearly all segments have it."""
+
+STAMP_LAYOUT = 0x0101_080A
+"""No-op, no-op, kind 8, length 10 (RFC 7323 appendix A)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +154,9 @@ def parse_options(raw: Buffer) -> TcpOptions:
         elif kind == SACK_PERMITTED and size == 0:
             sack_permitted = True
         elif kind == SACK and size and size % 8 == 0:
-            sack_blocks = tuple((left, right) for left, right in _PAIR.iter_unpack(data))
+            sack_blocks = tuple((left, right) for left, right in PAIR.iter_unpack(data))
         elif kind == TIMESTAMPS and size == 8:
-            value, echo = _PAIR.unpack(data)
+            value, echo = PAIR.unpack(data)
             timestamps = (value, echo)
         elif kind == FAST_OPEN and size in COOKIE_LENGTHS:
             fast_open = data
@@ -176,11 +183,11 @@ def build_options(options: TcpOptions) -> bytes:
         parts.append(bytes((SACK_PERMITTED, 2)) if options.timestamps else b"\x01\x01" + bytes((SACK_PERMITTED, 2)))
     if options.timestamps is not None:
         padding = b"" if options.sack_permitted else b"\x01\x01"
-        parts.append(padding + bytes((TIMESTAMPS, 10)) + _PAIR.pack(*options.timestamps))
+        parts.append(padding + bytes((TIMESTAMPS, 10)) + PAIR.pack(*options.timestamps))
     if options.window_scale is not None:
         parts.append(bytes((NO_OPERATION, WINDOW_SCALE, 3, options.window_scale)))
     if options.sack_blocks:
-        blocks = b"".join(_PAIR.pack(left, right) for left, right in options.sack_blocks)
+        blocks = b"".join(PAIR.pack(left, right) for left, right in options.sack_blocks)
         parts.append(b"\x01\x01" + bytes((SACK, len(blocks) + 2)) + blocks)
     if options.fast_open is not None:
         cookie = bytes((FAST_OPEN, len(options.fast_open) + 2)) + options.fast_open

@@ -9,7 +9,11 @@ from stack.errors import BadPacket
 from stack.wire.checksum import Buffer, internet_checksum, verify
 
 HEADER_LENGTH = 8
-_HEADER = struct.Struct("!HHHH")
+HEADER = struct.Struct("!HHHH")
+"""Source port, destination port, length, checksum."""
+
+LENGTH_AT, CHECKSUM_AT = 4, 6
+"""Where some fields of the header begin, in octets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,14 @@ class UdpHeader:
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("udp_truncated")
-        header = cls(*_HEADER.unpack_from(data))
+        header = cls(*HEADER.unpack_from(data))
         if header.length < HEADER_LENGTH or (header.length > len(data) and not quoted):
             raise BadPacket("udp_bad_length")
         return header
 
     def build(self) -> bytes:
         """The 8 bytes of the header with `checksum` as it is."""
-        return _HEADER.pack(self.source_port, self.destination_port, self.length, self.checksum)
+        return HEADER.pack(self.source_port, self.destination_port, self.length, self.checksum)
 
 
 def build_datagram(source_port: int, destination_port: int, payload: Buffer, pseudo: int) -> bytes:
@@ -62,9 +66,9 @@ def build_datagram(source_port: int, destination_port: int, payload: Buffer, pse
     as 0xFFFF, since zero means that there is none (RFC 768).
     """
     length = HEADER_LENGTH + len(payload)
-    datagram = _HEADER.pack(source_port, destination_port, length, 0) + payload
+    datagram = HEADER.pack(source_port, destination_port, length, 0) + payload
     checksum = internet_checksum(datagram, pseudo) or 0xFFFF
-    return _HEADER.pack(source_port, destination_port, length, checksum) + payload
+    return HEADER.pack(source_port, destination_port, length, checksum) + payload
 
 
 def checksum_ok(datagram: Buffer, pseudo: int) -> bool:
@@ -72,4 +76,4 @@ def checksum_ok(datagram: Buffer, pseudo: int) -> bool:
 
     `datagram` must end where its length field says.
     """
-    return bytes(datagram[6:8]) == b"\0\0" or verify(datagram, pseudo)
+    return bytes(datagram[CHECKSUM_AT:HEADER_LENGTH]) == b"\0\0" or verify(datagram, pseudo)
