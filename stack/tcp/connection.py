@@ -11,14 +11,15 @@ from errno import errorcode
 from math import inf
 
 from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
-from stack.tcp.output import give_up_at, output
+from stack.tcp.output import transmit
 from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
-from stack.tcp.timers import on_deadline
+from stack.tcp.timeouts import on_deadline
+from stack.tcp.timers import give_up_at, set_timers
 from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
 
@@ -177,7 +178,8 @@ class Connection(Tcb):
         if state > _LISTEN:
             if state is _SYN_SENT and self.ack_now:
                 handshake.send_syn_again(self, now)
-            output(self, now)
+            transmit(self, now)
+            set_timers(self, now)
         if self.reports:
             reports, self.reports = self.reports, ()
             for error, text in reports:

@@ -19,7 +19,7 @@ from stack.wire.tcp import FIN
 def recharge(tcb: Tcb) -> None:
     """Update the amount that the connection is charged.
 
-    `output.set_timers` and `user_calls.after_read` repeat this in place, because they run so often
+    `timers.set_timers` and `user_calls.after_read` repeat this in place, because they run so often
     that the call would cost too much.
     """
     budget = tcb.services.budget

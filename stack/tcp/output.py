@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import tlp, user_timeout
+from stack.tcp import user_timeout
 from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import note_sent
 from stack.tcp.rack import Rack
-from stack.tcp.scoreboard import NEW, RANGE_BYTES, Scoreboard
+from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
@@ -23,8 +23,7 @@ from stack.wire.tcp import ACK, ALL_FIELDS, CWR, ECE, FIN, HEADER_LENGTH, PSH, R
 from stack.wire.tcp_options import MAX_LENGTH
 
 _SHORTEST_BURST = 2  # segments: a peer that delays its ACKs acknowledges every second segment at once
-_CLOSED, _LISTEN, _ESTABLISHED = int(State.CLOSED), int(State.LISTEN), int(State.ESTABLISHED)
-_SYN_RECEIVED, _TIME_WAIT = int(State.SYN_RECEIVED), int(State.TIME_WAIT)
+_CLOSED, _SYN_RECEIVED, _ESTABLISHED = int(State.CLOSED), int(State.SYN_RECEIVED), int(State.ESTABLISHED)
 
 
 def emit(  # hot
@@ -130,14 +129,11 @@ def send_reset(tcb: Tcb, now: float) -> None:
     emit(tcb, tcb.snd_nxt, RST | ACK, now)
 
 
-def output(tcb: Tcb, now: float) -> None:
-    """Send all that may be sent now, and a bare ACK if one is still due; then set the timers."""
-    transmit(tcb, now)
-    set_timers(tcb, now)
-
-
 def transmit(tcb: Tcb, now: float) -> None:  # hot
-    """`output` without setting the timers: for a caller that transmits several times."""
+    """Send all that may be sent now, and a bare ACK if one is still due.
+
+    The caller then sets the timers (`timers.set_timers`), once if it transmits several times.
+    """
     state = tcb.state
     if state >= _ESTABLISHED or (state == _SYN_RECEIVED and tcb.fast_opened):
         if tcb.pacer is not None:
@@ -192,7 +188,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
                 return
             if length > mss and length > pacer.left:
                 length, with_fin = max(pacer.left // mss, 1) * mss, False
-        _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
+        send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
         if length == unsent and not tcb.fin_queued:
             return
 
@@ -235,10 +231,10 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
             return
         start, end, rule = found
         if rule == NEW:
-            _send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
+            send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
         else:
             seq = (tcb.snd_una + start - board.high_ack) & MASK
-            end = start + _retransmit_at(tcb, seq, end - start, now)
+            end = start + retransmit_at(tcb, seq, end - start, now)
             board.retransmitted(end, rule, recovery_point)
         pipe += end - start
 
@@ -260,7 +256,7 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
             return False
         if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return False
-        _retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
+        retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
         tcb.extra_flight = board.sacked + rack.lost
 
 
@@ -294,14 +290,7 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 
 
-def sws_override(tcb: Tcb, now: float) -> None:
-    """Rule (4), the override timeout: send what the window takes, however little (MUST-60)."""
-    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
-    if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
-        _send_range(tcb, tcb.snd_nxt, length, False, now)
-
-
-def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0) -> None:  # hot
+def send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0) -> None:  # hot
     """Send `length` octets that begin at `seq`, and perhaps a FIN; advance SND.NXT if they are new.
 
     `mss`, if given, is the size of one segment: more octets than that make a super-frame.
@@ -356,15 +345,15 @@ def _send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss
 
 def retransmit_front(tcb: Tcb, now: float, limit: int | None = None) -> None:
     """Retransmit the segment at the front of the queue (3.10.8), at most `limit` octets of it."""
-    _retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now)
+    retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now)
 
 
-def _retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
+def retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
     """Retransmit up to `limit` octets from `seq` on; return how much sequence space was sent."""
     data_end = tcb.snd_nxt if tcb.fin_seq is None else tcb.fin_seq
     length = min((data_end - seq) & MASK, limit)
     with_fin = tcb.fin_seq is not None and (seq + length) & MASK == tcb.fin_seq
-    _send_range(tcb, seq, length, with_fin, now)
+    send_range(tcb, seq, length, with_fin, now)
     return length + with_fin
 
 
@@ -392,141 +381,4 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
             return
         if tcb.pacer is not None and (ahead or not tcb.timeouts) and not tcb.pacer.may_send(now):
             return
-        tcb.rtx_nxt = (tcb.rtx_nxt + _retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK
-
-
-def probe_window(tcb: Tcb, now: float) -> None:
-    """Probe a closed window (3.8.6.1) with the first unacknowledged or unsent octet, or the FIN.
-
-    The first probe of data that was sent before the window closed is the whole segment (RFC 7323
-    section 2.4).
-    """
-    first = not tcb.probing and tcb.persist_backoff == 0 and tcb.timeouts == 0
-    tcb.probing = True
-    if tcb.snd_nxt != tcb.snd_una:
-        retransmit_front(tcb, now, None if first else 1)
-    elif tcb.unsent:
-        _send_range(tcb, tcb.snd_nxt, 1, False, now)
-    elif tcb.fin_queued:
-        _send_range(tcb, tcb.snd_nxt, 0, True, now)
-    tcb.rtt_seq = None  # the answer to a probe measures the peer's reader, not the network
-
-
-def send_loss_probe(tcb: Tcb, now: float) -> None:
-    """Send a tail loss probe (RFC 8985 section 7.3), without regard to cwnd.
-
-    It is new data if there is some and the peer's window allows it, else the last segment again.
-    """
-    board = tcb.scoreboard
-    assert board is not None
-    mss = tcb.mss
-    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, mss)
-    tcb.tlp_is_retrans = length <= 0
-    if length > 0:
-        _send_range(tcb, tcb.snd_nxt, length, False, now, mss)
-    else:
-        length = min(tcb.flight, mss)
-        _retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
-    tcb.tlp_end = board.high_ack + tcb.flight
-    tcb.tlp_samples = tcb.rtt.samples
-    tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))  # in case the probe is lost
-
-
-def set_timers(tcb: Tcb, now: float) -> None:  # hot
-    """Start and stop the timers, then derive the one deadline from them (RFC 6298 section 5)."""
-    state, board = tcb.state, tcb.scoreboard
-    if state <= _LISTEN:  # closed, or returned to LISTEN: nothing to wait for
-        tcb.deadline = inf
-        return
-    # This repeats memory.recharge without the call. While little is held, the fixed charge covers
-    # it.
-    receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
-    held = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
-    if (
-        held > budget.least
-        or tcb.charged != budget.connection
-        or receiving.held_cost
-        or not _ESTABLISHED <= state < _TIME_WAIT
-        or (board and board.sacked)
-    ):
-        weight = held + (held >> 3) + receiving.held_cost
-        if board and board.sacked:
-            weight += RANGE_BYTES * len(board.starts)
-        if _ESTABLISHED <= state < _TIME_WAIT:
-            weight -= budget.prepaid
-            charge = budget.connection + weight if weight > 0 else budget.connection
-        else:
-            charge = budget.half_open + weight
-            if tcb.syn_text is not None:
-                charge += len(tcb.syn_text[0])
-        if charge != tcb.charged:
-            change = charge - tcb.charged
-            tcb.charged = charge
-            budget.peers[tcb.remote[0]] += change
-            budget.used += change
-            if (budget.used > budget.pressure) is not budget.tight:
-                budget.crossed()
-    in_flight = tcb.snd_nxt != tcb.snd_una
-    waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
-    if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed
-        tcb.rto_deadline = tcb.sws_deadline = tcb.reo_deadline = tcb.pto_deadline = inf
-        if tcb.persist_deadline == inf:
-            _start_user_timeout(tcb, now)
-            tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
-        deadline = tcb.persist_deadline
-    elif in_flight:
-        tcb.persist_deadline = tcb.sws_deadline = inf
-        if tcb.reo_deadline < inf:  # RFC 8985 section 8: the reordering timer replaces the RTO
-            tcb.rto_deadline = inf
-        elif tcb.rto_deadline == inf:  # 5.1
-            _start_user_timeout(tcb, now)
-            tcb.rto_deadline = now + tcb.rtt.timeout_s()
-            if tcb.user_timeout_s is not None:
-                tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
-        if tcb.rack is not None:
-            probe_at = tlp.probe_at(tcb, now)
-            tcb.pto_deadline = min(probe_at, tcb.pto_deadline) if probe_at < inf else inf
-        deadline = min(tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline)
-    else:
-        tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
-        if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
-            tcb.sws_deadline = inf
-        elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
-            tcb.sws_deadline = now + tcb.services.config.sws_override_s
-        deadline = tcb.sws_deadline
-    if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
-        tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
-    if tcb.keepalive_deadline < deadline:
-        deadline = tcb.keepalive_deadline
-    if tcb.delack_deadline < deadline:
-        deadline = tcb.delack_deadline
-    if tcb.time_wait_deadline < deadline:
-        deadline = tcb.time_wait_deadline
-    if tcb.pacer is not None and tcb.pacer.resume_at < deadline:
-        deadline = tcb.pacer.resume_at
-    if tcb.ecn is not None and now < tcb.ecn.hold_until < deadline:
-        deadline = tcb.ecn.hold_until
-    tcb.deadline = deadline
-    tcb.services.armed(tcb)
-
-
-def give_up_at(tcb: Tcb) -> float:
-    """R2 (3.8.3, MUST-20 to MUST-23): when to give up if no new data is acknowledged."""
-    config = tcb.services.config
-    if tcb.user_timeout_s is not None:
-        limit_s = tcb.user_timeout_s
-    elif tcb.state is State.SYN_SENT:
-        limit_s = config.syn_timeout_s
-    elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
-        limit_s = config.syn_received_timeout_s
-    elif tcb.orphaned:
-        limit_s = min(config.orphan_timeout_s, config.user_timeout_s)
-    else:
-        limit_s = user_timeout.adopted_s(tcb)
-    return tcb.progress_at + limit_s
-
-
-def _start_user_timeout(tcb: Tcb, now: float) -> None:
-    """Start the user timeout: from now on we wait for an answer from the peer."""
-    if tcb.timeouts == 0 and tcb.persist_backoff == 0:
-        tcb.progress_at = now
+        tcb.rtx_nxt = (tcb.rtx_nxt + retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK

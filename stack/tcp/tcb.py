@@ -1,7 +1,7 @@
 """The Transmission Control Block: everything that one connection knows, under RFC 9293's names.
 
 See RFC 9293 section 3.3.1. The functions that work on it are in `user_calls.py` (3.10.1 to 3.10.6),
-`handshake.py` and `segment_arrives.py` (3.10.7), `timers.py` (3.10.8) and `output.py`.
+`handshake.py` and `segment_arrives.py` (3.10.7), `timeouts.py` (3.10.8) and `output.py`.
 `connection.py` gathers them for the user.
 
     Send Sequence Space                          Receive Sequence Space

@@ -6,9 +6,10 @@ from math import inf
 
 from stack.tcp import fast_open
 from stack.tcp.memory import give_back
-from stack.tcp.output import send_reset, set_timers
+from stack.tcp.output import send_reset
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
+from stack.tcp.timers import set_timers
 
 
 def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLOSED) -> None:

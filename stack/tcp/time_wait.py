@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stack.tcp.output import set_timers
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Tcb
 from stack.tcp.teardown import finish
+from stack.tcp.timers import set_timers
 from stack.wire.tcp import ACK, RST, SYN
 
 if TYPE_CHECKING:

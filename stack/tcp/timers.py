@@ -1,152 +1,123 @@
-"""Timeouts. See RFC 9293 sections 3.10.8, 3.8.3, 3.8.4 and 3.8.6.1, and RFC 6298 section 5.
+"""The timers of a connection: which of them run, and which expires first.
 
-A connection stores its deadlines as plain numbers. `on_deadline` runs those that are due at `now`.
+See RFC 6298 section 5 (retransmission), RFC 8985 sections 7.2 and 8 (loss probe, reordering) and
+RFC 9293 sections 3.8.3 (giving up), 3.8.4 (keep-alives), 3.8.6.1 (closed windows) and 3.8.6.2.1
+(small windows). A timer is a deadline in the TCB, inf while it is stopped. `timeouts.py` has what
+happens when it expires.
 """
 
 from __future__ import annotations
 
-import errno
 from math import inf
 
-from stack.tcp import fast_open, path_mtu, recovery, teardown, undo
-from stack.tcp.handshake import repeat_syn
-from stack.tcp.output import (
-    emit,
-    give_up_at,
-    output,
-    probe_window,
-    retransmit_front,
-    send_loss_probe,
-    set_timers,
-    sws_override,
-)
-from stack.tcp.seq import MASK
-from stack.tcp.states import Event, State
+from stack.tcp import tlp, user_timeout
+from stack.tcp.scoreboard import RANGE_BYTES
+from stack.tcp.states import State
 from stack.tcp.tcb import Tcb
-from stack.tcp.user_timeout import keepalive_idle_s
-from stack.wire.tcp import ACK
+
+_LISTEN, _ESTABLISHED, _TIME_WAIT = int(State.LISTEN), int(State.ESTABLISHED), int(State.TIME_WAIT)
 
 
-def on_deadline(tcb: Tcb, now: float) -> None:
-    """Run the timers that are due. The caller then settles the connection, as after a segment."""
-    if tcb.delack_deadline <= now:
-        tcb.delack_deadline = inf
-        tcb.ack_now = True
-    if tcb.reo_deadline <= now:  # set_timers has stopped the RTO and will restart it
-        tcb.reo_deadline = inf
-        recovery.reordering_timeout(tcb, now)
-    elif tcb.pto_deadline <= now:
-        tcb.pto_deadline = inf
-        send_loss_probe(tcb, now)
-    elif tcb.rto_deadline <= now:
-        tcb.rto_deadline = inf
-        _retransmission_timeout(tcb, now)
-    if tcb.persist_deadline <= now:
-        tcb.persist_deadline = inf
-        _persist_timeout(tcb, now)
-    if tcb.sws_deadline <= now:
-        tcb.sws_deadline = inf
-        sws_override(tcb, now)
-    if tcb.keepalive_deadline <= now:
-        due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
-        _keepalive_timeout(tcb, due, now)
-    if tcb.time_wait_deadline <= now:
-        tcb.time_wait_deadline = inf
-        if tcb.state is State.TIME_WAIT:
-            teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
-        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
-            teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
-    tcb.touch()
-
-
-def _timed_out(tcb: Tcb, now: float) -> bool:
-    """USER TIMEOUT: flush all queues, signal the user, delete the TCB. Returns whether it is due.
-
-    The error is the one that the network last reported, else ETIMEDOUT.
-    """
-    if now < give_up_at(tcb):
-        return False
-    tcb.services.counters["tcpTimeouts"] += 1
-    # The peer may be alive: tell it
-    end = teardown.reset_connection if tcb.synchronized else teardown.finish
-    end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
-    return True
-
-
-def _retransmission_timeout(tcb: Tcb, now: float) -> None:
-    """RFC 6298 5.4 to 5.6: retransmit the front of the queue, double the RTO, restart the timer."""
-    if _timed_out(tcb, now):
+def set_timers(tcb: Tcb, now: float) -> None:  # hot
+    """Start and stop the timers, then derive the one deadline from them (RFC 6298 section 5)."""
+    state, board = tcb.state, tcb.scoreboard
+    if state <= _LISTEN:  # closed, or returned to LISTEN: nothing to wait for
+        tcb.deadline = inf
         return
-    tcb.timeouts += 1
-    r1 = tcb.services.config.r1_retransmissions
-    if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, at every timeout from R1 on
-        tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
-    if tcb.timeouts == r1:
-        tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
-    tcb.rtt.back_off()
-    tcb.rtt_seq = None
-    if tcb.services.trace is not None:
-        tcb.trace("retransmission timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
-    if not tcb.syn_acked:
-        if tcb.timeouts == 1 and tcb.fast_open is not None:
-            fast_open.negative_response(tcb, now)
-        repeat_syn(tcb, now)
-    else:
-        tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
-        if tcb.ecn is not None:
-            tcb.ecn.reduced(tcb.snd_nxt)
-        if tcb.scoreboard is not None:
-            recovery.timed_out(tcb, tcb.scoreboard, now)
+    # This repeats memory.recharge without the call. While little is held, the fixed charge covers
+    # it.
+    receiving, sending, budget = tcb.receive_buffer, tcb.send_buffer, tcb.services.budget
+    held = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
+    if (
+        held > budget.least
+        or tcb.charged != budget.connection
+        or receiving.held_cost
+        or not _ESTABLISHED <= state < _TIME_WAIT
+        or (board and board.sacked)
+    ):
+        weight = held + (held >> 3) + receiving.held_cost
+        if board and board.sacked:
+            weight += RANGE_BYTES * len(board.starts)
+        if _ESTABLISHED <= state < _TIME_WAIT:
+            weight -= budget.prepaid
+            charge = budget.connection + weight if weight > 0 else budget.connection
         else:
-            tcb.extra_flight = 0
-        tcb.recovering = False
-        tcb.duplicate_acks = 0
-        tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
-        path_mtu.on_timeout(tcb, now)
-        if tcb.timeouts == 1:
-            undo.loss_assumed(tcb, now)
+            charge = budget.half_open + weight
+            if tcb.syn_text is not None:
+                charge += len(tcb.syn_text[0])
+        if charge != tcb.charged:
+            change = charge - tcb.charged
+            tcb.charged = charge
+            budget.peers[tcb.remote[0]] += change
+            budget.used += change
+            if (budget.used > budget.pressure) is not budget.tight:
+                budget.crossed()
+    in_flight = tcb.snd_nxt != tcb.snd_una
+    waiting = state >= _ESTABLISHED and (tcb.send_buffer.size > 0 or (tcb.fin_queued and tcb.fin_seq is None))
+    if (in_flight or waiting) and tcb.snd_wnd == 0 and tcb.syn_acked:  # the peer's window is closed
+        tcb.rto_deadline = tcb.sws_deadline = tcb.reo_deadline = tcb.pto_deadline = inf
+        if tcb.persist_deadline == inf:
+            _start_user_timeout(tcb, now)
+            tcb.persist_deadline = now + tcb.rtt.timeout_s()  # SHLD-29
+        deadline = tcb.persist_deadline
+    elif in_flight:
+        tcb.persist_deadline = tcb.sws_deadline = inf
+        if tcb.reo_deadline < inf:  # RFC 8985 section 8: the reordering timer replaces the RTO
+            tcb.rto_deadline = inf
+        elif tcb.rto_deadline == inf:  # 5.1
+            _start_user_timeout(tcb, now)
+            tcb.rto_deadline = now + tcb.rtt.timeout_s()
+            if tcb.user_timeout_s is not None:
+                tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
         if tcb.rack is not None:
-            tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
-            retransmit_front(tcb, now)
-            tcb.extra_flight = tcb.rack.lost
-        else:
-            tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
-        output(tcb, now)
+            probe_at = tlp.probe_at(tcb, now)
+            tcb.pto_deadline = min(probe_at, tcb.pto_deadline) if probe_at < inf else inf
+        deadline = min(tcb.rto_deadline, tcb.reo_deadline, tcb.pto_deadline)
+    else:
+        tcb.rto_deadline = tcb.persist_deadline = tcb.reo_deadline = tcb.pto_deadline = inf  # 5.2
+        if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
+            tcb.sws_deadline = inf
+        elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
+            tcb.sws_deadline = now + tcb.services.config.sws_override_s
+        deadline = tcb.sws_deadline
+    if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
+        tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
+    if tcb.keepalive_deadline < deadline:
+        deadline = tcb.keepalive_deadline
+    if tcb.delack_deadline < deadline:
+        deadline = tcb.delack_deadline
+    if tcb.time_wait_deadline < deadline:
+        deadline = tcb.time_wait_deadline
+    if tcb.pacer is not None and tcb.pacer.resume_at < deadline:
+        deadline = tcb.pacer.resume_at
+    if tcb.ecn is not None and now < tcb.ecn.hold_until < deadline:
+        deadline = tcb.ecn.hold_until
+    tcb.deadline = deadline
+    tcb.services.armed(tcb)
+
+
+def restart_rto(tcb: Tcb, now: float) -> None:
+    """Start the retransmission timer again, but not beyond the time to give up."""
     tcb.rto_deadline = min(now + tcb.rtt.timeout_s(), give_up_at(tcb))
-    set_timers(tcb, now)
 
 
-def _persist_timeout(tcb: Tcb, now: float) -> None:
-    """3.8.6.1: probe the closed window, at intervals that grow exponentially (SHLD-30)."""
-    if _timed_out(tcb, now):
-        return
-    unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
-    tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
-    if tcb.timeouts >= tcb.services.config.r1_retransmissions:
-        tcb.path.suspect(now, tcb.last_sent_at)
-    probe_window(tcb, now)
-    tcb.persist_backoff += 1
-    interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
-    tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
+def give_up_at(tcb: Tcb) -> float:
+    """R2 (3.8.3, MUST-20 to MUST-23): when to give up if no new data is acknowledged."""
+    config = tcb.services.config
+    if tcb.user_timeout_s is not None:
+        limit_s = tcb.user_timeout_s
+    elif tcb.state is State.SYN_SENT:
+        limit_s = config.syn_timeout_s
+    elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+        limit_s = config.syn_received_timeout_s
+    elif tcb.orphaned:
+        limit_s = min(config.orphan_timeout_s, config.user_timeout_s)
+    else:
+        limit_s = user_timeout.adopted_s(tcb)
+    return tcb.progress_at + limit_s
 
 
-def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
-    """3.8.4: probe an idle peer; several unanswered probes end the connection (MUST-29)."""
-    if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
-        return
-    idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
-    if now < idle_until:
-        tcb.keepalive_deadline = idle_until
-        return
-    if tcb.snd_nxt != tcb.snd_una:  # MUST-26: the outstanding data does the work of a probe
-        tcb.keepalive_deadline = now + tcb.keepalive_interval_s
-        return
-    if tcb.keepalive_probes_sent >= tcb.keepalive_count:
-        teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
-        return
-    # R1: after this many unanswered probes the path may be dead
-    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
-        tcb.path.suspect(now, due - tcb.keepalive_interval_s)
-    tcb.keepalive_probes_sent += 1
-    emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
-    tcb.keepalive_deadline = now + tcb.keepalive_interval_s
+def _start_user_timeout(tcb: Tcb, now: float) -> None:
+    """Start the user timeout: from now on we wait for an answer from the peer."""
+    if tcb.timeouts == 0 and tcb.persist_backoff == 0:
+        tcb.progress_at = now

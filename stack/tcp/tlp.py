@@ -1,14 +1,15 @@
 """Tail loss probes: when the last segments may be lost, send a probe before the RTO expires.
 
 No later segment shows that these are lost, so RACK cannot find it. See RFC 8985 section 7.
-`output.send_loss_probe` sends the probe.
 """
 
 from __future__ import annotations
 
 from math import inf
 
+from stack.tcp.output import retransmit_at, send_range
 from stack.tcp.scoreboard import Scoreboard
+from stack.tcp.seq import MASK
 from stack.tcp.tcb import Tcb
 
 _PTO_WITHOUT_SRTT_S = 1.0  # section 7.2
@@ -40,6 +41,25 @@ def probe_at(tcb: Tcb, now: float) -> float:
         if tcb.flight <= tcb.mss:
             pto_s += config.tlp_max_ack_delay_s
     return min(now + pto_s, tcb.rto_deadline)
+
+
+def send_probe(tcb: Tcb, now: float) -> None:
+    """Send a tail loss probe (RFC 8985 section 7.3), without regard to cwnd.
+
+    It is new data if there is some and the peer's window allows it, else the last segment again.
+    """
+    board = tcb.scoreboard
+    assert board is not None
+    mss = tcb.mss
+    length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, mss)
+    tcb.tlp_is_retrans = length <= 0
+    if length > 0:
+        send_range(tcb, tcb.snd_nxt, length, False, now, mss)
+    else:
+        length = min(tcb.flight, mss)
+        retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
+    tcb.tlp_end = board.high_ack + tcb.flight
+    tcb.tlp_samples = tcb.rtt.samples
 
 
 def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flight: int, now: float) -> None:

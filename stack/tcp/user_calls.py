@@ -14,11 +14,12 @@ from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin_handshake, send_syn
 from stack.tcp.memory import recharge, send_room
-from stack.tcp.output import send_ack, set_timers, transmit
+from stack.tcp.output import send_ack, transmit
 from stack.tcp.scoreboard import RANGE_BYTES
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish, reset_connection
+from stack.tcp.timers import set_timers
 from stack.tcp.urgent import begin_urgent, unread_urgent, up_to_mark
 from stack.tcp.user_timeout import adopted_s
 from stack.tcp.window import update_is_due

@@ -1,0 +1,166 @@
+"""Timeouts: what happens when a timer expires.
+
+See RFC 9293 sections 3.10.8, 3.8.3, 3.8.4 and 3.8.6.1, and RFC 6298 section 5. `timers.py` starts
+and stops the timers; `on_deadline` finds those that have expired.
+"""
+
+from __future__ import annotations
+
+import errno
+from math import inf
+
+from stack.tcp import fast_open, path_mtu, recovery, teardown, tlp, undo
+from stack.tcp.handshake import repeat_syn
+from stack.tcp.output import emit, retransmit_front, send_range, transmit
+from stack.tcp.seq import MASK
+from stack.tcp.states import Event, State
+from stack.tcp.tcb import Tcb
+from stack.tcp.timers import give_up_at, restart_rto, set_timers
+from stack.tcp.user_timeout import keepalive_idle_s
+from stack.wire.tcp import ACK
+
+
+def on_deadline(tcb: Tcb, now: float) -> None:
+    """Run the timers that are due. The caller then settles the connection, as after a segment."""
+    if tcb.delack_deadline <= now:
+        tcb.delack_deadline = inf
+        tcb.ack_now = True
+    if tcb.reo_deadline <= now:  # set_timers has stopped the RTO and will restart it
+        tcb.reo_deadline = inf
+        recovery.reordering_timeout(tcb, now)
+    elif tcb.pto_deadline <= now:
+        tcb.pto_deadline = inf
+        tlp.send_probe(tcb, now)
+        restart_rto(tcb, now)  # in case the probe is lost
+    elif tcb.rto_deadline <= now:
+        tcb.rto_deadline = inf
+        _retransmission_timeout(tcb, now)
+    if tcb.persist_deadline <= now:
+        tcb.persist_deadline = inf
+        _persist_timeout(tcb, now)
+    if tcb.sws_deadline <= now:
+        tcb.sws_deadline = inf
+        # Rule (4) of 3.8.6.2.1, the override timeout: send what the window takes (MUST-60)
+        length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
+        if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
+            send_range(tcb, tcb.snd_nxt, length, False, now)
+    if tcb.keepalive_deadline <= now:
+        due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
+        _keepalive_timeout(tcb, due, now)
+    if tcb.time_wait_deadline <= now:
+        tcb.time_wait_deadline = inf
+        if tcb.state is State.TIME_WAIT:
+            teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
+        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
+            teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
+    tcb.touch()
+
+
+def _timed_out(tcb: Tcb, now: float) -> bool:
+    """USER TIMEOUT: flush all queues, signal the user, delete the TCB. Returns whether it is due.
+
+    The error is the one that the network last reported, else ETIMEDOUT.
+    """
+    if now < give_up_at(tcb):
+        return False
+    tcb.services.counters["tcpTimeouts"] += 1
+    # The peer may be alive: tell it
+    end = teardown.reset_connection if tcb.synchronized else teardown.finish
+    end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+    return True
+
+
+def _retransmission_timeout(tcb: Tcb, now: float) -> None:
+    """RFC 6298 5.4 to 5.6: retransmit the front of the queue, double the RTO, restart the timer."""
+    if _timed_out(tcb, now):
+        return
+    tcb.timeouts += 1
+    r1 = tcb.services.config.r1_retransmissions
+    if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, at every timeout from R1 on
+        tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
+    if tcb.timeouts == r1:
+        tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
+    tcb.rtt.back_off()
+    tcb.rtt_seq = None
+    if tcb.services.trace is not None:
+        tcb.trace("retransmission timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
+    if not tcb.syn_acked:
+        if tcb.timeouts == 1 and tcb.fast_open is not None:
+            fast_open.negative_response(tcb, now)
+        repeat_syn(tcb, now)
+    else:
+        tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
+        if tcb.ecn is not None:
+            tcb.ecn.reduced(tcb.snd_nxt)
+        if tcb.scoreboard is not None:
+            recovery.timed_out(tcb, tcb.scoreboard, now)
+        else:
+            tcb.extra_flight = 0
+        tcb.recovering = False
+        tcb.duplicate_acks = 0
+        tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
+        path_mtu.on_timeout(tcb, now)
+        if tcb.timeouts == 1:
+            undo.loss_assumed(tcb, now)
+        if tcb.rack is not None:
+            tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
+            retransmit_front(tcb, now)
+            tcb.extra_flight = tcb.rack.lost
+        else:
+            tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+        transmit(tcb, now)
+    restart_rto(tcb, now)
+    set_timers(tcb, now)
+
+
+def _persist_timeout(tcb: Tcb, now: float) -> None:
+    """3.8.6.1: probe the closed window, at intervals that grow exponentially (SHLD-30)."""
+    if _timed_out(tcb, now):
+        return
+    unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
+    tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
+    if tcb.timeouts >= tcb.services.config.r1_retransmissions:
+        tcb.path.suspect(now, tcb.last_sent_at)
+    _probe_window(tcb, now)
+    tcb.persist_backoff += 1
+    interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
+    tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
+
+
+def _probe_window(tcb: Tcb, now: float) -> None:
+    """Probe a closed window (3.8.6.1) with the first unacknowledged or unsent octet, or the FIN.
+
+    The first probe of data that was sent before the window closed is the whole segment (RFC 7323
+    section 2.4).
+    """
+    first = not tcb.probing and tcb.persist_backoff == 0 and tcb.timeouts == 0
+    tcb.probing = True
+    if tcb.snd_nxt != tcb.snd_una:
+        retransmit_front(tcb, now, None if first else 1)
+    elif tcb.unsent:
+        send_range(tcb, tcb.snd_nxt, 1, False, now)
+    elif tcb.fin_queued:
+        send_range(tcb, tcb.snd_nxt, 0, True, now)
+    tcb.rtt_seq = None  # the answer to a probe measures the peer's reader, not the network
+
+
+def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
+    """3.8.4: probe an idle peer; several unanswered probes end the connection (MUST-29)."""
+    if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
+        return
+    idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
+    if now < idle_until:
+        tcb.keepalive_deadline = idle_until
+        return
+    if tcb.snd_nxt != tcb.snd_una:  # MUST-26: the outstanding data does the work of a probe
+        tcb.keepalive_deadline = now + tcb.keepalive_interval_s
+        return
+    if tcb.keepalive_probes_sent >= tcb.keepalive_count:
+        teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+        return
+    # R1: after this many unanswered probes the path may be dead
+    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
+        tcb.path.suspect(now, due - tcb.keepalive_interval_s)
+    tcb.keepalive_probes_sent += 1
+    emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
+    tcb.keepalive_deadline = now + tcb.keepalive_interval_s
