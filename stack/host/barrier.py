@@ -46,9 +46,16 @@ class Barrier:
         place = f"{type(error).__name__} at {where[-1].filename}:{where[-1].lineno}" if where else type(error).__name__
         if self._report is not None and place not in self._reported and len(self._reported) < _MAX_REPORTS:
             self._reported[place] = None
-            self._report("".join(traceback.format_exception(error)))
+            self._tell(self._report, error)
         if isinstance(connection, Connection):
             self._give_up(connection, now)
+
+    def _tell(self, report: Callable[[str], None], error: Exception) -> None:
+        """Report a bug. If `report` raises, that is counted too, and the host goes on."""
+        try:
+            report("".join(traceback.format_exception(error)))
+        except Exception:
+            self._counters.drop("handler_failed")
 
     def _give_up(self, connection: Connection, now: float) -> None:
         """Abort a connection, since its state may be wrong.

@@ -119,6 +119,14 @@ def test_the_same_bug_is_counted_every_time_and_told_once(world: World) -> None:
     assert len(world.reports) == 2
 
 
+def test_a_report_that_raises_costs_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.there.host.barrier, "_report", bug)
+    world.there.host.ip.handlers[1] = bug
+    assert not world.ping_works()
+    assert world.failures == 2  # the planted bug, and the one in the report
+    assert world.echo_works()
+
+
 def test_a_bug_in_arp_loses_the_request_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(NeighborCache, "_reply", bug)
