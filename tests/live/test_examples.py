@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.live.net import Namespace, Program, need, wait_for_listener
 from tests.tools.test_examples import EXAMPLES
@@ -47,3 +50,20 @@ def test_the_lease_comes_from_dnsmasq(namespace: Namespace, tmp_path: Path) -> N
         with namespace.start("dnsmasq", *command.split(), *files):
             assert b"from 10.9.0.1 for 3600" in host.wait_for(b" from ").encode()
             host.wait_for(b"routers ('10.9.0.1',), name servers ")
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"), [("client.py", b"the ping took"), ("dhcp_lease.py", b"waiting"), ("echo_server.py", b"ready")]
+)
+def test_ctrl_c_ends_it_quietly(namespace: Namespace, tmp_path: Path, name: str, printed: bytes) -> None:
+    """The client waits for the answer of a program that sends none, the lease for a server that is not there."""
+    need("nc")
+    with namespace.start("nc", "-l", "8000") as program:
+        wait_for_listener(program, 8000)
+        with start(namespace, name, tmp_path) as example:
+            example.wait_for(printed)
+            if name == "client.py":
+                program.wait_for(b"hello")
+            status, _, errors = example.stop(signal.SIGINT)
+    assert (status, errors) == (0, b"")
+    assert "tap0" not in namespace.links()
