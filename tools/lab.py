@@ -106,9 +106,9 @@ async def run(options: Options, command: list[str], tell: Output, log: str) -> i
 
 
 async def run_command(command: list[str], signals: AsyncIterator[int]) -> int:
-    """Run the command with our terminal until it ends or a signal ends us. Returns the exit status.
+    """Run the command with our terminal until it ends, or until a signal asks us to end.
 
-    The command always ends with us, because its network has no host then.
+    Returns the exit status. The command never outlives us: its network would have no host.
     """
     try:
         # The death signal is sent when the thread that started the process ends, so start it from this thread, which
