@@ -39,7 +39,6 @@ from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.memory import prune
 from stack.tcp.predict import DATA_ONLY, NOT_PREDICTED, predicted
-from stack.tcp.segment import Segment
 from stack.tcp.tcb import Tcb
 from stack.wire.addresses import MAC_BROADCAST, Prefix
 from stack.wire.checksum import long_sum
@@ -297,7 +296,7 @@ class HostCore:
                     packet = view[offset : offset + total]
                     if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         checksum_ok = interface.link.rx_checksum_ok
-                        taken = self._segment(connection, packet, checksum_ok, now)
+                        taken = self._segment(connection, key, packet, checksum_ok, now)
                         if taken == DATA_ONLY and total > SHORTEST_PACKET and total == len(view) - offset:
                             self._train = SegmentTrain(connection, interface, view, checksum_ok)
                         return
@@ -338,7 +337,9 @@ class HostCore:
             self.counters["ipSystemStatsInDelivers"] += 1
         return taken
 
-    def _segment(self, connection: Connection, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
+    def _segment(
+        self, connection: Connection, key: bytes, packet: memoryview, checksum_ok: bool, now: float
+    ) -> int:  # hot
         """Take a segment of a known connection.
 
         The IP header is right and has no options. Returns what `predicted` returns, or
@@ -357,16 +358,7 @@ class HostCore:
                 return NOT_PREDICTED
         if self._predict and (taken := predicted(connection, data, now)):
             return taken
-        try:
-            segment = Segment.parse(data)
-        except BadPacket as bad:
-            counters["tcpInErrs"] += 1
-            counters.drop(bad.reason)
-            return NOT_PREDICTED
-        if connection.ecn is not None:
-            segment.ce = packet[1] & 3 == 3
-        if connection.segment(segment, now):
-            self.tcp.refused(connection, data, segment, now)
+        self.tcp.demux.receive(key, data, packet[1] & 3 == 3, now)
         return NOT_PREDICTED
 
     def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:

@@ -1,7 +1,7 @@
-"""The TCP module of a host: demultiplexes segments, reserves ports, and sends resets.
+"""The TCP module of a host: takes segments from IP, opens connections and reserves ports.
 
-See RFC 9293 sections 3.9.1.1 (OPEN) and 3.10.7.1 (CLOSED), RFC 1122 section 4.2.3.10 (no answer to
-a broadcast).
+`stack.tcp.demux` finds the connection or listener of a segment. See RFC 9293 sections 3.9.1.1
+(OPEN) and 3.9.2 (the interface to IP), RFC 1122 section 4.2.3.10 (no answer to a broadcast).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import inf
 from stack.budget import Budget
 from stack.config import TcpConfig
 from stack.counters import Counters
-from stack.errors import BadPacket, os_error
+from stack.errors import os_error
 from stack.host.deadlines import Deadlines
 from stack.host.ports import EphemeralPorts
 from stack.internet.icmp_error import IcmpError
@@ -23,19 +23,19 @@ from stack.internet.received import Received
 from stack.tcp import fast_open
 from stack.tcp.congestion import POLICIES
 from stack.tcp.connection import Connection
+from stack.tcp.demux import Demux
 from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.memory import give_back
-from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import may_reopen, restore_time_wait, suspended
+from stack.tcp.time_wait import suspended
 from stack.wire.addresses import ANY
-from stack.wire.checksum import Buffer, internet_checksum, ones_sum, pseudo_sum
+from stack.wire.checksum import internet_checksum, ones_sum, pseudo_sum
 from stack.wire.flow import PORTS, flow_key
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import ACK, CHECKSUM_AT, RST, SEQ_AT, SYN, TcpHeader
+from stack.wire.tcp import CHECKSUM_AT, SEQ_AT
 
 Address = tuple[bytes, int]
 
@@ -62,8 +62,6 @@ class TcpLayer:
         if config.congestion not in POLICIES:
             known = ", ".join(POLICIES)
             raise ValueError(f"TcpConfig.congestion must be one of {known}, not {config.congestion!r}")
-        self.connections: dict[bytes, Connection] = {}
-        self.listeners: dict[Address, Listener] = {}
         secret, timestamp_secret, cookie_secret = random(16), random(16), random(16)
         self.services = Services(
             config,
@@ -76,6 +74,9 @@ class TcpLayer:
             cookie_secret=cookie_secret,
             budget=budget,
         )
+        self.demux = Demux(self.services, self._accept, self._send_reset)
+        self.connections = self.demux.connections
+        self.listeners = self.demux.listeners
         self._deadlines = deadlines
         self._counters = counters
         self._ip = ip
@@ -171,7 +172,7 @@ class TcpLayer:
             self._counters.drop("tcp_open_no_memory")
             raise os_error(errno.ENOBUFS)
         source = None if local is None or local[0] == ANY else local[0]
-        path = self._ip.path(source, remote[0], PROTO_TCP, df=True, now=now)
+        path = self._ip.output.path(source, remote[0], PROTO_TCP, df=True, now=now)
         try:
             if path.broadcast or path.multicast:  # MUST-46
                 raise os_error(errno.ENETUNREACH)
@@ -202,6 +203,12 @@ class TcpLayer:
             connection.open(now)
         return connection
 
+    def _accept(self, local: Address, remote: Address, now: float) -> Connection:
+        """Make a connection for a listener. OSError: there is no route to the remote address."""
+        return self._make_connection(
+            local, remote, self._ip.output.path(local[0], remote[0], PROTO_TCP, df=True, now=now)
+        )  # fmt: skip
+
     def _make_connection(self, local: Address, remote: Address, path: Path) -> Connection:
         connection = Connection(self.services, local, remote, path)
         path.user = connection
@@ -211,11 +218,7 @@ class TcpLayer:
         return connection
 
     def _closed(self, tcb: Tcb) -> None:
-        old = restore_time_wait(tcb)
-        if old is not None:
-            self.connections[tcb.key] = old
-        elif self.connections.get(tcb.key) is tcb:
-            del self.connections[tcb.key]
+        if self.demux.remove(tcb):
             port = tcb.local[1]
             self._local_ports[port] -= 1
             if not self._local_ports[port]:
@@ -250,7 +253,7 @@ class TcpLayer:
     # --- segments
 
     def receive(self, received: Received) -> None:
-        """Take a segment that `HostCore` has not taken by itself.
+        """Take a segment: count it, verify its checksum, and hand it to `demux`.
 
         This is IP's handler of protocol 6.
         """
@@ -266,80 +269,16 @@ class TcpLayer:
                 counters["tcpInErrs"] += 1
                 counters.drop("tcp_bad_checksum")
                 return
+        # The key of a truncated segment is too short, but `demux` drops that before it looks
+        key = received.source + received.destination + bytes(payload[: PORTS.size])
+        self.demux.receive(key, memoryview(payload), received.tos & CE == CE, received.now)
+
+    def _send_reset(self, local: Address, remote: Address, header: bytes, now: float) -> None:
+        source, destination = local[0], remote[0]
+        checksum = internet_checksum(header, pseudo_sum(source, destination, PROTO_TCP, len(header)))
+        header = header[:CHECKSUM_AT] + checksum.to_bytes(2, "big") + header[CHECKSUM_AT + 2 :]
         try:
-            segment = Segment.parse(memoryview(payload))
-        except BadPacket as bad:
-            counters["tcpInErrs"] += 1
-            counters.drop(bad.reason)
-            return
-        segment.ce = received.tos & CE == CE
-        remote_port, local_port = PORTS.unpack_from(payload)
-        connection = self.connections.get(flow_key(received.source, received.destination, remote_port, local_port))
-        old: Connection | None = None
-        if connection is not None:
-            if segment.flags & SYN and self._listener(connection.local) and may_reopen(connection, segment):
-                old = connection
-            else:
-                if connection.segment(segment, received.now):
-                    self.refused(connection, payload, segment, received.now)
-                return
-        self._without_connection(received.source, received.destination, payload, segment, old, received.now)
-
-    def _listener(self, local: Address) -> Listener | None:
-        return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
-
-    def refused(self, connection: Connection, payload: Buffer, segment: Segment, now: float) -> None:
-        """Answer a refused segment by a reset, unless the connection's listener takes it."""
-        remote, local = connection.remote[0], connection.local[0]
-        listener = self._listener(connection.local)
-        if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
-            self._without_connection(remote, local, payload, segment, None, now)
-        else:
-            self.reset(remote, local, payload, segment, now)
-
-    def _without_connection(
-        self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, old: Connection | None, now: float
-    ) -> None:
-        """Take a segment without a connection: for a listener, or for CLOSED (3.10.7.1).
-
-        `old` is a connection in TIME-WAIT, which the segment may reopen.
-        """
-        remote_port, local_port = PORTS.unpack_from(payload)
-        listener = self._listener((destination, local_port))
-        if listener is None:
-            self._counters.drop("tcp_no_connection")
-            answer = True
-        elif segment.flags & (SYN | ACK | RST) == SYN and self.services.budget.refuses(source):
-            self._counters.drop("tcp_refused_no_memory")  # no reset, as in Linux: the peer tries again
-            return
-        else:
-
-            def make() -> Connection:
-                path = self._ip.path(destination, source, PROTO_TCP, df=True, now=now)
-                return self._make_connection((destination, local_port), (source, remote_port), path)
-
-            try:
-                answer = listener.segment(segment, make, now, old)
-            except OSError:  # there is no route to the source address
-                self._counters.drop("tcp_not_sent")
-                return
-        if answer:
-            self.reset(source, destination, payload, segment, now)
-
-    def reset(self, source: bytes, destination: bytes, payload: Buffer, segment: Segment, now: float) -> None:
-        """Answer a segment by a reset, unless it is a reset itself (3.5.2, 3.10.7.1)."""
-        reset = reset_for(segment)
-        if reset is None:
-            return
-        seq, ack, flags = reset
-        remote_port, local_port = PORTS.unpack_from(payload)
-        bare = TcpHeader(local_port, remote_port, seq, ack, flags, 0, options=reset_options(segment)).build()
-        checksum = internet_checksum(bare, pseudo_sum(destination, source, PROTO_TCP, len(bare)))
-        self._counters["tcpOutSegs"] += 1
-        self._counters["tcpOutRsts"] += 1
-        header = bare[:CHECKSUM_AT] + checksum.to_bytes(2, "big") + bare[CHECKSUM_AT + 2 :]
-        try:
-            self._ip.output.send(destination, source, PROTO_TCP, [header], now, random_ident=True)
+            self._ip.output.send(source, destination, PROTO_TCP, [header], now, random_ident=True)
         except OSError:
             self._counters.drop("tcp_not_sent")
 

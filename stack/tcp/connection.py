@@ -12,7 +12,6 @@ from math import inf
 
 from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
 from stack.tcp.output import transmit
-from stack.tcp.segment import Segment
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window
 from stack.tcp.states import Event, State
@@ -155,9 +154,8 @@ class Connection(Tcb):
 
     # -- what the network says
 
-    def segment(self, seg: Segment, now: float) -> bool:
-        """SEGMENT ARRIVES; returns whether the caller must answer with a reset."""
-        return segment_arrives(self, seg, now)
+    segment = segment_arrives
+    """SEGMENT ARRIVES; returns whether the caller must answer with a reset."""
 
     def deadline_reached(self, now: float) -> None:
         """Run the timers that have expired, then settle."""

@@ -25,7 +25,10 @@ The fields are: version, IHL and type of service; total length; Identification; 
 offset; protocol; checksum; and the key of the flow. The TTL is skipped.
 """
 
-flow_key: Callable[[bytes, bytes, int, int], bytes] = Struct("!4s4sHH").pack
+FLOW = Struct("!4s4sHH")
+"""The key of a flow: remote address, local address, remote port, local port."""
+
+flow_key: Callable[[bytes, bytes, int, int], bytes] = FLOW.pack
 """`flow_key(remote address, local address, remote port, local port)` returns the twelve octets.
 
 It is a method of a Struct, because that costs less than a function in Python.

@@ -81,7 +81,7 @@ def test_segment_that_was_expected(benchmark: Benchmark) -> None:
     each_afresh(
         benchmark,
         HostCore._segment,
-        lambda world: (world.here.host, world.conn, world.frame_from_peer(TEXT)[14:], True, world.now),
+        lambda world: (world.here.host, world.conn, world.conn.key, world.frame_from_peer(TEXT)[14:], True, world.now),
     )
 
 

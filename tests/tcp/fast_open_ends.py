@@ -78,7 +78,7 @@ def client(cookie: bytes | None = COOKIE, mss: int = MSS, **changes: Any) -> tup
 def again(peer: Peer) -> tuple[Connection, Peer]:
     """Another connection of the same host to the same port."""
     conn = peer.world.new_connection()
-    return conn, Peer(peer.world, conn)
+    return conn, Peer(peer.world)
 
 
 def where(port: int = THEIRS[1]) -> fast_open.ServerKey:

@@ -35,7 +35,6 @@ def test_a_full_queue_answers_by_a_cookie_and_keeps_nothing() -> None:
     assert late.conn is not None
     assert late.conn.state is State.CLOSED
     assert listener.half_open == 1
-    late.conn = None
     late.sends(ACK, ack=add(answer.seq, 1))
     conn = listener.accept()
     assert conn is late.conn is not None
@@ -56,7 +55,6 @@ def test_without_timestamps_only_the_mss_is_remembered_and_so_only_that_is_agree
     late.sends(SYN, options=TcpOptions(mss=MSS, window_scale=7, sack_permitted=True))
     answer = late.expects(SYN | ACK)
     assert (answer.options.window_scale, answer.options.sack_permitted) == (None, False)
-    late.conn = None
     late.sends(ACK, ack=add(answer.seq, 1), window=1000)
     conn = listener.accept()
     assert conn is not None
@@ -74,7 +72,6 @@ def test_with_timestamps_the_echo_brings_the_window_scale_back(shift: int | None
     assert answer.options.timestamps is not None
     stamp, echo = answer.options.timestamps
     assert echo == 5
-    late.conn = None
     late.sends(ACK, ack=add(answer.seq, 1), window=1000, options=TcpOptions(timestamps=(6, stamp)))
     conn = listener.accept()
     assert conn is not None
@@ -92,7 +89,6 @@ def test_data_and_fin_may_come_with_the_ack() -> None:
     listener, late = full()
     late.sends(SYN)
     answer = late.expects(SYN | ACK)
-    late.conn = None
     late.sends(FIN | ACK, b"all of it", ack=add(answer.seq, 1))
     conn = listener.accept()
     assert conn is not None
@@ -108,7 +104,6 @@ def test_a_cookie_is_good_for_this_period_and_the_next(later_s: float) -> None:
     listener, late = full(syn_cookie_period_s=1.0)
     late.sends(SYN)
     answer = late.expects(SYN | ACK)
-    late.conn = None
     late.wait(later_s)
     late.another(2).sends(SYN)  # the flood goes on
     late.world.sent.clear()
@@ -127,7 +122,6 @@ def test_an_ack_out_of_the_blue_is_reset_as_ever() -> None:
     assert late.conn is None
     late.sends(SYN)
     answer = late.expects(SYN | ACK)
-    late.conn = None
     late.sends(ACK, ack=add(answer.seq, 2))
     late.expects(RST, seq=add(answer.seq, 2))
     assert listener.accept() is None
@@ -142,7 +136,6 @@ def test_no_connection_is_made_that_could_not_be_accepted() -> None:
     listener.backlog = 1
     late.sends(SYN, seq=PEER_ISS)
     answer = late.expects(SYN | ACK).seq
-    late.conn = None
     listener.backlog = 0
     late.sends(ACK, seq=add(PEER_ISS, 1), ack=add(answer, 1))
     late.silent()

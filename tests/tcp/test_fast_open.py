@@ -210,8 +210,7 @@ def test_a_cookie_is_bound_to_an_address_and_a_secret() -> None:
 def test_another_client_s_cookie_does_not_count() -> None:
     listener, peer = server()
     cookie = cookie_of(peer)
-    thief = Peer(peer.world, None, (bytes((10, 9, 0, 66)), 40000))
-    thief.listener = listener
+    thief = Peer(peer.world, (bytes((10, 9, 0, 66)), 40000))
     thief.sends(SYN, HELLO, options=with_cookie(cookie))
     answer = peer.expects(SYN | ACK, ack=add(PEER_ISS, 1))
     assert answer.options.fast_open not in (None, cookie)  # but it gets one of its own
@@ -298,7 +297,6 @@ def test_the_syn_again_is_no_second_delivery() -> None:
     """Bare, or duplicated as it was: it is answered by the SYN,ACK again, which may have been lost."""
     _, peer, conn = opened(sack=True)
     cookie = cookie_of(peer)
-    peer.conn = conn
     for data in (b"", HELLO):
         peer.sends(SYN, data, seq=PEER_ISS, options=with_cookie(cookie))
         assert not peer.expects(SYN | ACK, seq=OUR_ISS, ack=add(PEER_ISS, 6)).options.sack_blocks
@@ -334,7 +332,6 @@ def test_in_time_wait_an_old_syn_delivers_nothing() -> None:
     peer.expects(ACK)
     assert conn.state is State.TIME_WAIT
     cookie = cookie_of(peer)
-    peer.conn = conn
     peer.sends(SYN, HELLO, seq=PEER_ISS, options=with_cookie(cookie))
     peer.expects(ACK)
     assert not listener.readable

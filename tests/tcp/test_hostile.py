@@ -69,7 +69,7 @@ class Hostile(RuleBasedStateMachine):
         else:
             self.world = World(config(**changes))
             self.conn = self.world.new_connection()
-            self.peer = Peer(self.world, self.conn)
+            self.peer = Peer(self.world)
             self.conn.open(self.world.now)
             if way == "crossing":
                 self.peer.sends(SYN, options=TcpOptions(mss=MSS, sack_permitted=True))

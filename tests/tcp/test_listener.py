@@ -8,6 +8,7 @@ import gc
 import pytest
 
 from stack.tcp.connection import Connection
+from stack.tcp.listener import Listener
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
@@ -204,6 +205,7 @@ def test_ten_thousand_syns_leave_memory_flat_and_let_a_client_in() -> None:
         peer.expects(SYN | ACK)
         assert listener.half_open <= 64
         peer.world.closed.clear()
+        peer.world.latest.clear()
     assert peer.world.counters["tcp_syn_queue_full"] == 10_000 - 64
     assert len(peer.world.connections) == 65
     gc.collect()
@@ -268,7 +270,13 @@ def test_close_leaves_what_was_accepted() -> None:
 def test_a_closed_listener_is_closed() -> None:
     listener, peer = listening()
     closed: list[object] = []
-    listener.on_closed = closed.append
+    forget = listener.on_closed
+
+    def on_closed(closed_listener: Listener) -> None:
+        closed.append(closed_listener)
+        forget(closed_listener)
+
+    listener.on_closed = on_closed
     listener.close(peer.now, errno.ENETDOWN)
     listener.close(peer.now)
     assert (listener.closed, listener.error, closed) == (True, errno.ENETDOWN, [listener])

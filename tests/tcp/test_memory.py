@@ -19,7 +19,7 @@ from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 
 from .test_sack import FIRST, agreed, comes, report
-from .world import ACK, FIN, MSS, SYN, THEIRS, Peer, add, established, listening, sub, syn_sent, text
+from .world import ACK, FIN, MSS, SYN, THEIRS, Peer, add, closed, established, listening, sub, syn_sent, text
 
 STRANGER = bytes((10, 9, 0, 77))
 LEAST = 4096
@@ -263,10 +263,10 @@ def comes_late(peer: Peer, conn: Connection) -> None:
 
 @rfc("budget-2")
 def test_a_connection_that_begins_when_memory_is_short_offers_the_least() -> None:
-    _, peer = listening()
+    conn, peer = closed()
     short_of_memory(peer)
-    peer.sends(SYN, options=TcpOptions(mss=MSS))
-    assert peer.expects(SYN | ACK).window == LEAST
+    conn.open(peer.now)
+    assert peer.expects(SYN).window == LEAST
 
 
 @rfc("budget-2")
@@ -405,7 +405,7 @@ def another(peer: Peer, number: int) -> Peer:
     """A connection with another peer, in the same world."""
     remote = bytes((10, 9, 0, number)), 40000
     conn = peer.world.new_connection(remote)
-    other = Peer(peer.world, conn, remote)
+    other = Peer(peer.world, remote)
     conn.open(peer.now)
     other.expects(SYN)
     other.sends(SYN | ACK, options=TcpOptions(mss=MSS, sack_permitted=True))

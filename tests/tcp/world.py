@@ -18,13 +18,12 @@ from stack.config import TcpConfig
 from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
+from stack.tcp.demux import Address, Demux
 from stack.tcp.listener import Listener
 from stack.tcp.memory import recharge
 from stack.tcp.predict import NOT_PREDICTED, predicted
-from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
-from stack.tcp.time_wait import may_reopen, restore_time_wait
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
@@ -153,8 +152,10 @@ class World:
         self.services = Services(config, self.counters, lambda key, now: OUR_ISS)
         self.services.closed = self._closed
         self.services.armed = self._armed
+        self.demux = Demux(self.services, self._accept, self._send_reset)
         self.connections: list[Connection] = []
-        self.beginning_again: list[Peer] = []  # out of TIME-WAIT
+        self.listener: Listener | None = None
+        self.latest: dict[Address, Connection] = {}  # the latest connection to each remote address and port
         self.in_batch = False
         self._edges: dict[int, int] = {}  # the right edge of each connection's receive window, by id
         World.live.append(self)
@@ -162,7 +163,22 @@ class World:
     def new_connection(self, remote: tuple[bytes, int] = THEIRS) -> Connection:
         connection = Connection(self.services, OURS, remote, Wire(self, remote[0]))
         self.connections.append(connection)
+        self.demux.connections[connection.key] = self.latest[remote] = connection
         return connection
+
+    def listen(self, backlog: int, options: dict[str, object]) -> Listener:
+        """Passive OPEN."""
+        listener = self.demux.listeners[OURS] = self.listener = Listener(self.services, OURS, backlog, options)
+        listener.on_closed = lambda listener: self.demux.listeners.clear()
+        return listener
+
+    def _accept(self, local: Address, remote: Address, now: float) -> Connection:
+        assert (local, now) == (OURS, self.now)
+        return self.new_connection(remote)
+
+    def _send_reset(self, local: Address, remote: Address, header: bytes, now: float) -> None:
+        assert (local, now) == (OURS, self.now)
+        self.sent.append(Sent(header, now))
 
     def wire(self, conn: Connection) -> Wire:
         """The path of `conn`, for a test that changes something about it."""
@@ -181,10 +197,9 @@ class World:
         self.closed.append(tcb)
         assert isinstance(tcb, Connection)
         self.connections.remove(tcb)
-        old = restore_time_wait(tcb)
-        for peer in self.beginning_again:
-            if old is not None and peer.conn is tcb:
-                peer.conn = old
+        self.demux.remove(tcb)
+        if tcb.key in self.demux.connections:  # TIME-WAIT has come back
+            self.latest[tcb.remote] = self.demux.connections[tcb.key]
 
     def _armed(self, tcb: Tcb) -> None:
         assert tcb.state > State.LISTEN or isinf(tcb.deadline), "a deadline for a connection that is over"
@@ -264,13 +279,21 @@ class World:
 class Peer:
     """The other end. Numbers default to what a well-behaved peer would send next; `window` is as in the header."""
 
-    def __init__(self, world: World, conn: Connection | None = None, remote: tuple[bytes, int] = THEIRS) -> None:
+    def __init__(self, world: World, remote: tuple[bytes, int] = THEIRS) -> None:
         self.world = world
-        self.conn = conn
         self.remote = remote
-        self.listener: Listener | None = None
         self.snd_nxt = PEER_ISS
         self.window = 0xFFFF
+
+    @property
+    def conn(self) -> Connection | None:
+        """Our end of its connection: the latest one, which may have ended."""
+        return self.world.latest.get(self.remote)
+
+    @property
+    def listener(self) -> Listener | None:
+        """The listener of our port, which may have ended."""
+        return self.world.listener
 
     @property
     def now(self) -> float:
@@ -295,9 +318,7 @@ class Peer:
 
     def another(self, port: int) -> Peer:
         """Another client of the same listener, at another port."""
-        peer = Peer(self.world, None, (THEIRS[0], port))
-        peer.listener = self.listener
-        return peer
+        return Peer(self.world, (THEIRS[0], port))
 
     def sends(
         self,
@@ -319,47 +340,25 @@ class Peer:
         if ack is None:
             ack = self.conn.snd_nxt if self.conn is not None and flags & ACK else 0
         raw = build_options(options) if options is not None else raw_options
-        text = bytearray(data)
-        segment = Segment(number, ack, flags, self.window, memoryview(text), raw, up)
+        header = TcpHeader(self.remote[1], OURS[1], number, ack, flags, self.window, up, raw)
         if in_order:
             self.snd_nxt = (number + len(data) + bool(flags & SYN) + bool(flags & FIN)) & seq_mask
-        self._deliver(segment)
-        text[:] = b"\xdb" * len(text)  # the frame's buffer is used for the next frame: a kept view would show
+        frame = bytearray(header.build() + data)
+        self._deliver(memoryview(frame))
+        frame[:] = b"\xdb" * len(frame)  # the frame's buffer is used for the next frame: a kept view would show
         self.world.settle()
 
-    def _deliver(self, segment: Segment) -> None:
+    def _deliver(self, data: memoryview) -> None:
+        """As a host does: header prediction comes first."""
         world = self.world
-        copy = Segment(
-            segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.text, segment.raw_options
-        )  # fmt: skip
-        old: Connection | None = None
-        if self.conn is not None and self.listener is not None and may_reopen(self.conn, segment):
-            old = self.conn
-            world.beginning_again.append(self)
-        if self.conn is not None and old is None and self.conn.state not in (State.CLOSED, State.LISTEN):
-            answer = not self._predicted(segment) and self.conn.segment(segment, world.now)
-        elif self.listener is not None and not self.listener.closed:
-            answer = self.listener.segment(segment, self._birth, world.now, old)
+        key = self.remote[0] + OURS[0] + bytes(data[:4])
+        connection = world.demux.connections.get(key)
+        if connection is None or not world.services.config.prediction:
+            taken = NOT_PREDICTED
         else:
-            answer = True
-        reset = reset_for(copy) if answer else None
-        if reset is not None:
-            number, ack, flags = reset
-            bare = TcpHeader(OURS[1], self.remote[1], number, ack, flags, 0, options=reset_options(copy)).build()
-            world.sent.append(Sent(bare, world.now))
-
-    def _predicted(self, segment: Segment) -> bool:
-        """Header prediction comes first, as in a host; it wants the bytes."""
-        options = bytes(segment.raw_options)
-        if self.conn is None or not self.world.services.config.prediction or len(options) % 4 or len(options) > 40:
-            return False
-        numbers = segment.seg_seq, segment.seg_ack, segment.flags, segment.window, segment.seg_up
-        raw = TcpHeader(self.remote[1], OURS[1], *numbers, options).build() + segment.text
-        return predicted(self.conn, memoryview(bytearray(raw)), self.world.now) != NOT_PREDICTED
-
-    def _birth(self) -> Connection:
-        self.conn = self.world.new_connection(self.remote)
-        return self.conn
+            taken = predicted(connection, data, world.now)
+        if taken == NOT_PREDICTED:
+            world.demux.receive(key, data, False, world.now)
 
     def expects(
         self,
@@ -418,7 +417,7 @@ def closed(**changes: Any) -> tuple[Connection, Peer]:
     """A connection that was not opened."""
     world = World(config(**changes))
     conn = world.new_connection()
-    return conn, Peer(world, conn)
+    return conn, Peer(world)
 
 
 def syn_sent(**changes: Any) -> tuple[Connection, Peer]:
@@ -432,7 +431,8 @@ def syn_sent(**changes: Any) -> tuple[Connection, Peer]:
 def two_connections(**changes: Any) -> tuple[Connection, Peer, Connection, Peer]:
     """Two established connections of one host."""
     conn, peer = established(**changes)
-    other = Peer(peer.world, peer.world.new_connection((THEIRS[0], THEIRS[1] + 1)), (THEIRS[0], THEIRS[1] + 1))
+    other = peer.another(THEIRS[1] + 1)
+    peer.world.new_connection(other.remote)
     assert other.conn is not None
     other.conn.open(peer.now)
     other.expects(SYN)
@@ -444,9 +444,7 @@ def two_connections(**changes: Any) -> tuple[Connection, Peer, Connection, Peer]
 def listening(backlog: int = 5, options: dict[str, object] | None = None, **changes: Any) -> tuple[Listener, Peer]:
     """A passive OPEN; `peer.conn` is what comes of the first SYN."""
     world = World(config(**changes))
-    peer = Peer(world)
-    peer.listener = Listener(world.services, OURS, backlog, options or {})
-    return peer.listener, peer
+    return world.listen(backlog, options or {}), Peer(world)
 
 
 def syn_received(**changes: Any) -> tuple[Connection, Peer]:

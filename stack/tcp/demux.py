@@ -1,0 +1,134 @@
+"""Which connection or listener gets a segment, and what answers a segment that neither takes.
+
+See RFC 9293 sections 3.9.1.1 (OPEN), 3.10.7.1 (CLOSED) and 3.5.2 (resets). There is no input and
+output here: the owner makes connections and sends resets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from stack.errors import BadPacket
+from stack.tcp.connection import Connection
+from stack.tcp.listener import Listener
+from stack.tcp.segment import Segment, reset_for, reset_options
+from stack.tcp.tcb import Services, Tcb
+from stack.tcp.time_wait import may_reopen, restore_time_wait
+from stack.wire.addresses import ANY
+from stack.wire.flow import FLOW
+from stack.wire.tcp import ACK, RST, SYN, TcpHeader
+
+Address = tuple[bytes, int]
+MakeConnection = Callable[[Address, Address, float], Connection]
+SendReset = Callable[[Address, Address, bytes, float], None]
+
+
+class Demux:
+    """The connections and listeners of a host.
+
+    `connections` has each connection by the key of its flow (`wire/flow.py`). `listeners` has each
+    listener by its local address (or ANY) and port.
+
+    Arguments:
+      services: counters and memory budget of the connections.
+      make_connection: `(local, remote, now)` makes a connection and adds it to `connections`.
+        OSError if there is no route to the remote address.
+      send_reset: `(local, remote, header, now)` sends a TCP header whose checksum is still 0.
+    """
+
+    def __init__(self, services: Services, make_connection: MakeConnection, send_reset: SendReset) -> None:
+        self.connections: dict[bytes, Connection] = {}
+        self.listeners: dict[Address, Listener] = {}
+        self._services = services
+        self._make_connection = make_connection
+        self._send_reset = send_reset
+
+    def receive(self, key: bytes, data: memoryview, ce: bool, now: float) -> None:
+        """Take a segment whose checksum was verified.
+
+        `key` is that of `connections`. `ce` says that the packet was marked for congestion
+        (RFC 3168).
+        """
+        try:
+            segment = Segment.parse(data)
+        except BadPacket as bad:
+            counters = self._services.counters
+            counters["tcpInErrs"] += 1
+            counters.drop(bad.reason)
+            return
+        segment.ce = ce
+        connection = self.connections.get(key)
+        if connection is None:
+            self._without_connection(key, segment, None, now)
+        elif segment.flags & SYN and self.listener_for(connection.local) and may_reopen(connection, segment):
+            self._without_connection(key, segment, connection, now)
+        elif connection.segment(segment, now):
+            self._refused(key, connection, segment, now)
+
+    def listener_for(self, local: Address) -> Listener | None:
+        """The listener of a local address and port: one of that address, or else one of ANY."""
+        return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
+
+    def _refused(self, key: bytes, connection: Connection, segment: Segment, now: float) -> None:
+        """Answer a segment that its connection refuses, unless the connection's listener takes it."""
+        listener = self.listener_for(connection.local)
+        if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
+            self._without_connection(key, segment, None, now)
+        else:
+            self._reset(key, segment, now)
+
+    def _without_connection(self, key: bytes, segment: Segment, old: Connection | None, now: float) -> None:
+        """Take a segment without a connection: for a listener, or for CLOSED (3.10.7.1).
+
+        `old` is a connection in TIME-WAIT, which the segment may reopen.
+        """
+        counters = self._services.counters
+        local, remote = ends(key)
+        listener = self.listener_for(local)
+        if listener is None:
+            counters.drop("tcp_no_connection")
+            answer = True
+        elif segment.flags & (SYN | ACK | RST) == SYN and self._services.budget.refuses(remote[0]):
+            counters.drop("tcp_refused_no_memory")  # no reset, as in Linux: the peer tries again
+            return
+        else:
+            try:
+                answer = listener.segment(segment, partial(self._make_connection, local, remote, now), now, old)
+            except OSError:  # there is no route to the source address
+                counters.drop("tcp_not_sent")
+                return
+        if answer:
+            self._reset(key, segment, now)
+
+    def _reset(self, key: bytes, segment: Segment, now: float) -> None:
+        """Answer a segment by a reset, unless it is a reset itself (3.5.2, 3.10.7.1)."""
+        reset = reset_for(segment)
+        if reset is None:
+            return
+        seq, ack, flags = reset
+        local, remote = ends(key)
+        header = TcpHeader(local[1], remote[1], seq, ack, flags, 0, options=reset_options(segment)).build()
+        self._services.counters["tcpOutSegs"] += 1
+        self._services.counters["tcpOutRsts"] += 1
+        self._send_reset(local, remote, header, now)
+
+    def remove(self, tcb: Tcb) -> bool:
+        """Remove a connection that has ended.
+
+        Returns False if it was not in `connections`, or if its predecessor takes its place and goes
+        back to TIME-WAIT.
+        """
+        old = restore_time_wait(tcb)
+        if old is not None:
+            self.connections[tcb.key] = old
+        elif self.connections.get(tcb.key) is tcb:
+            del self.connections[tcb.key]
+            return True
+        return False
+
+
+def ends(key: bytes) -> tuple[Address, Address]:
+    """The local and the remote address and port in the key of a connection."""
+    remote, local, remote_port, local_port = FLOW.unpack(key)
+    return (local, local_port), (remote, remote_port)
