@@ -1,24 +1,22 @@
-"""Processing an ACK: the ESTABLISHED part of the fifth step, and loss recovery without SACK.
+"""Processing an ACK: the ESTABLISHED part of the fifth step. See RFC 9293 section 3.10.7.4.
 
-See RFC 9293 section 3.10.7.4 (fifth, check the ACK field), RFC 5681 section 3.2 (fast retransmit
-and fast recovery) and RFC 6582 section 3.2 (partial acknowledgments).
+What the ACK says about losses is left to `recovery.py`, or without SACK to `newreno.py`. What it
+says about the round trip is left to `rtt.py`.
 """
 
 from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import fast_open, undo
+from stack.tcp import fast_open, newreno, undo
 from stack.tcp.ecn import echo_arrived
-from stack.tcp.output import retransmit_front
 from stack.tcp.path_mtu import note_acknowledged
-from stack.tcp.recovery import grow_window, sack_ack
-from stack.tcp.scoreboard import DUP_THRESH
+from stack.tcp.recovery import sack_ack
+from stack.tcp.rtt import measure_echo, measure_segment
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.time_wait import reopened
-from stack.tcp.timestamps import TICKS_PER_SECOND
 from stack.wire.tcp import ECE
 
 
@@ -41,9 +39,9 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.scoreboard is not None:
         sack_ack(tcb, tcb.scoreboard, seg, acked, flight, now)
     elif acked:
-        without_sack(tcb, seg.seg_ack, acked, now)
-    elif seg.seg_ack == before and _is_duplicate(tcb, seg, window):
-        _duplicate_ack(tcb, flight, now)
+        newreno.new_ack(tcb, seg.seg_ack, acked, now)
+    elif seg.seg_ack == before and newreno.is_duplicate(tcb, seg, window):
+        newreno.duplicate_ack(tcb, flight, now)
     if le(before, seg.seg_ack):
         update_send_window(tcb, seg, window, now)
     if tcb.ecn is not None and tcb.ecn.ect and seg.flags & ECE:
@@ -77,7 +75,7 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
 def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: int, now: float) -> None:  # hot
     """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK; update buffers, timers and round trip.
 
-    `ts_ecr` is SEG.TSecr, or -1. `length` is SEG.LEN as it came: see `take_round_trip`.
+    `ts_ecr` is SEG.TSecr, or -1. `length` is SEG.LEN as it came: see `measure_segment`.
     """
     if ts_ecr > 0 and tcb.rtt_seq is None:
         measure_echo(tcb, acked, ts_ecr, length, now)
@@ -100,7 +98,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
         tcb.send_buffer.acknowledge(data)
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
-        take_round_trip(tcb, length, now)
+        measure_segment(tcb, length, now)
         if tcb.services.trace is not None:
             tcb.trace("rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
     if tcb.sizes.watching:
@@ -119,115 +117,3 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
         elif lt(tcb.rtx_nxt, ack):
             tcb.rtx_nxt = ack
     tcb.wakes |= WAKE_WRITABLE
-
-
-def take_round_trip(tcb: Tcb, length: int, now: float) -> None:
-    """Take a sample: the timed segment, which was sent only once, is acknowledged.
-
-    The segment with the ACK may have been sent more than once, too, if it has text or a FIN
-    (`length` octets). When it comes later than the RTO, its first transmission was probably lost,
-    and the time measured contains the peer's timeout. No sample is taken then, as RFC 7323 section
-    4.1 permits, but the back-off ends. After a few such ACKs in a row (`answered`) a sample is
-    taken, because the path may have become as slow as that.
-    """
-    measured_s = now - tcb.rtt_started_at
-    if not (length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered()):
-        tcb.rtt.sample(measured_s)
-    if tcb.rack is not None:
-        tcb.rack.measured(measured_s, now)
-    tcb.rtt_seq = None
-
-
-def without_sack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
-    """Congestion control for `acked` new octets on a connection without SACK."""
-    tcb.extra_flight = 0
-    if tcb.recovering:
-        _recovery_ack(tcb, ack, acked, now)
-    else:
-        tcb.duplicate_acks = 0
-        grow_window(tcb, acked, now)
-
-
-def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> None:
-    """RTTM (RFC 7323 section 4): a sample where Karn's algorithm forbids the ordinary one.
-
-    That is the case after a retransmission; otherwise one segment a round trip is timed with our
-    finer clock. Each acknowledgment that comes here gives a sample, so each has less weight
-    (appendix G). An echo may claim a round trip of up to 24 days. The sample is capped at the
-    maximum RTO, because a paced connection would otherwise stop for that long.
-
-    An echo that is older than the last retransmission of what is acknowledged includes the time for
-    which ACKs were lost. It is not a round trip, so no sample is taken. It still ends the back-off,
-    as a sample would, because a segment has reached the peer and an ACK has come back. The same
-    holds for an ACK with text or a FIN (`length` octets) that comes later than the RTO: see
-    `take_round_trip`.
-    """
-    measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), tcb.services.config.rto_max_s)
-    if not tcb.syn_acked:  # if the SYN waited for ARP, it left when ARP found the next hop's station address
-        measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
-    # The latest time at which the segment can have been sent
-    sent_at = now - measured_s + 1 / TICKS_PER_SECOND
-    if not tcb.syn_acked and (length or measured_s >= tcb.services.config.rto_initial_s):
-        return  # the peer's own retransmission may have caused the ACK
-    if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
-        tcb.rtt.answered()
-        return
-    if length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered():
-        return
-    expected_samples = -(-tcb.flight // (2 * tcb.mss))
-    tcb.rtt.sample(measured_s, expected_samples)
-
-
-def _last_resent(tcb: Tcb, acked: int) -> float:
-    """The time at which the acknowledged octets were last retransmitted.
-
-    Without RACK's records it is the time of the last retransmission of any octets.
-    """
-    if tcb.rack is None or tcb.scoreboard is None or not tcb.syn_acked:
-        return tcb.resent_at
-    return tcb.rack.last_resent(tcb.scoreboard.high_ack + acked)
-
-
-def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
-    """RFC 6582 section 3.2 step 3: a full ACK ends recovery, a partial one shows the next hole."""
-    if ge(ack, tcb.recover):
-        tcb.recovering = False
-        tcb.duplicate_acks = 0
-        tcb.congestion.on_recovered(tcb.flight, now)
-    else:
-        tcb.partial_acks = True
-        tcb.congestion.on_partial_ack(acked)
-        retransmit_front(tcb, now)
-
-
-def _is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
-    """RFC 5681 section 2: data is outstanding; no text, SYN or FIN; the same ACK and window."""
-    return tcb.snd_nxt != tcb.snd_una and seg.whole_len == 0 and window == tcb.snd_wnd and window != 0
-
-
-def _duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
-    """RFC 5681 section 3.2, with RFC 6582's check for ACKs that retransmissions have caused."""
-    tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
-    tcb.duplicate_acks += 1
-    # Octets that left the network in this batch count only if there is data to replace them
-    if tcb.duplicate_acks == 1:
-        tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
-    if tcb.recovering:
-        tcb.congestion.on_duplicate_ack()
-    elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
-        tcb.extra_flight = tcb.duplicate_acks * tcb.congestion.mss
-    elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
-        tcb.recovering = True
-        undo.loss_assumed(tcb, now)
-        tcb.partial_acks = False
-        tcb.recover = tcb.snd_nxt
-        tcb.extra_flight = 0
-        tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
-        if tcb.ecn is not None:
-            tcb.ecn.reduced(tcb.snd_nxt)
-        for _ in range(DUP_THRESH):
-            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments behind the duplicates
-        if tcb.services.trace is not None:
-            tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
-        retransmit_front(tcb, now)
-        tcb.rto_deadline = inf  # restarted by set_timers

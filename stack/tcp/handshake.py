@@ -11,11 +11,12 @@ from dataclasses import replace
 from math import inf
 
 from stack.tcp import fast_open, seq, user_timeout
-from stack.tcp.acks import measure_echo, take_round_trip, update_send_window
+from stack.tcp.acks import update_send_window
 from stack.tcp.ecn import syn_flags, take_syn_flags
 from stack.tcp.memory import recharge, window_limit
 from stack.tcp.output import count_retransmission, emit
 from stack.tcp.rack import Rack
+from stack.tcp.rtt import measure_echo, measure_segment
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
@@ -252,7 +253,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.rtt_seq is not None and tcb.timeouts == 0:
         # If the SYN waited for ARP, it left when ARP found the next hop's station address
         tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
-        take_round_trip(tcb, 0, now)
+        measure_segment(tcb, 0, now)
     elif tcb.timestamps.agreed and seg.read_timestamps() and seg.ts_ecr > 0:
         # The echo says which of our SYNs it answers
         measure_echo(tcb, 1, seg.ts_ecr, 0, now)

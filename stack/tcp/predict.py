@@ -12,7 +12,8 @@ because both call the same functions.
 
 from __future__ import annotations
 
-from stack.tcp.acks import new_data_acknowledged, without_sack
+from stack.tcp.acks import new_data_acknowledged
+from stack.tcp.newreno import new_ack
 from stack.tcp.recovery import cumulative_ack
 from stack.tcp.segment_arrives import deliver_in_order
 from stack.tcp.seq import MASK
@@ -83,7 +84,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         if tcb.scoreboard is not None:
             cumulative_ack(tcb, tcb.scoreboard, acked, ts_ecr, now)
         else:
-            without_sack(tcb, ack, acked, now)
+            new_ack(tcb, ack, acked, now)
     window <<= tcb.snd_shift
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seq, ack
     if window > tcb.max_snd_wnd:

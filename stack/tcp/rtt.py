@@ -1,8 +1,17 @@
-"""The retransmission timeout. See RFC 6298."""
+"""Round trips: which ACKs measure one, and the retransmission timeout that follows from them.
+
+See RFC 6298, and RFC 7323 section 4 for measurements by timestamps.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stack.config import TcpConfig
+from stack.tcp.timestamps import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from stack.tcp.tcb import Tcb
 
 
 class RttEstimator:
@@ -66,3 +75,62 @@ class RttEstimator:
     def timeout_s(self) -> float:
         """The RTO with the back-off applied."""
         return min(self.rto_s * self._backoff, self._config.rto_max_s)
+
+
+def measure_segment(tcb: Tcb, length: int, now: float) -> None:
+    """Take a sample: the timed segment, which was sent only once, is acknowledged.
+
+    The segment with the ACK may have been sent more than once, too, if it has text or a FIN
+    (`length` octets). When it comes later than the RTO, its first transmission was probably lost,
+    and the time measured contains the peer's timeout. No sample is taken then, as RFC 7323 section
+    4.1 permits, but the back-off ends. After a few such ACKs in a row (`answered`) a sample is
+    taken, because the path may have become as slow as that.
+    """
+    measured_s = now - tcb.rtt_started_at
+    if not (length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered()):
+        tcb.rtt.sample(measured_s)
+    if tcb.rack is not None:
+        tcb.rack.measured(measured_s, now)
+    tcb.rtt_seq = None
+
+
+def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> None:
+    """RTTM (RFC 7323 section 4): take a sample from the timestamp that an ACK echoes.
+
+    It is called when no segment is being timed, as after a retransmission. There `measure_segment`
+    could not tell which transmission the ACK answers (Karn), but the echo can. Otherwise one segment
+    a round trip is timed, because our clock is finer than the timestamps.
+
+    `acked` octets are newly acknowledged. The ACK has `length` octets of text and FIN.
+    """
+    config = tcb.services.config
+    # An echo may claim up to 24 days, and a paced connection would stop for that long
+    measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), config.rto_max_s)
+    if not tcb.syn_acked:
+        # If the SYN waited for ARP, it left when ARP found the next hop's station address
+        measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
+        if length or measured_s >= config.rto_initial_s:
+            return  # the peer's own retransmission may have caused the ACK
+    # The latest time at which the echoed segment can have been sent
+    sent_at = now - measured_s + 1 / TICKS_PER_SECOND
+    if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
+        # The octets were sent again after the echoed segment. Its ACK was lost, and the time measured
+        # contains the wait for this one: it is no round trip. But a segment has reached the peer and
+        # an ACK has come back, so the back-off ends.
+        tcb.rtt.answered()
+        return
+    if length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered():
+        return  # see `measure_segment`
+    # Each ACK that comes here gives a sample, so each has less weight (appendix G)
+    expected_samples = -(-tcb.flight // (2 * tcb.mss))
+    tcb.rtt.sample(measured_s, expected_samples)
+
+
+def _last_resent(tcb: Tcb, acked: int) -> float:
+    """The time at which the acknowledged octets were last retransmitted.
+
+    Without RACK's records it is the time of the last retransmission of any octets.
+    """
+    if tcb.rack is None or tcb.scoreboard is None or not tcb.syn_acked:
+        return tcb.resent_at
+    return tcb.rack.last_resent(tcb.scoreboard.high_ack + acked)

@@ -1,0 +1,72 @@
+"""Loss recovery without SACK: fast retransmit and fast recovery, by duplicate ACKs.
+
+See RFC 5681 section 3.2, RFC 3042 (limited transmit) and RFC 6582 section 3.2 (partial
+acknowledgments). `recovery.py` does the same with SACK.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from stack.tcp import undo
+from stack.tcp.output import retransmit_front
+from stack.tcp.recovery import grow_window
+from stack.tcp.scoreboard import DUP_THRESH
+from stack.tcp.segment import Segment
+from stack.tcp.seq import ge, gt
+from stack.tcp.tcb import WAKE_WRITABLE, Tcb
+
+
+def new_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
+    """`acked` octets up to `ack` are newly acknowledged."""
+    tcb.extra_flight = 0
+    if tcb.recovering:
+        _recovery_ack(tcb, ack, acked, now)
+    else:
+        tcb.duplicate_acks = 0
+        grow_window(tcb, acked, now)
+
+
+def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
+    """RFC 6582 section 3.2 step 3: a full ACK ends recovery, a partial one shows the next hole."""
+    if ge(ack, tcb.recover):
+        tcb.recovering = False
+        tcb.duplicate_acks = 0
+        tcb.congestion.on_recovered(tcb.flight, now)
+    else:
+        tcb.partial_acks = True
+        tcb.congestion.on_partial_ack(acked)
+        retransmit_front(tcb, now)
+
+
+def is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
+    """RFC 5681 section 2: data is outstanding; no text, SYN or FIN; the same ACK and window."""
+    return tcb.snd_nxt != tcb.snd_una and seg.whole_len == 0 and window == tcb.snd_wnd and window != 0
+
+
+def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
+    """RFC 5681 section 3.2, with RFC 6582's check for ACKs that retransmissions have caused."""
+    tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
+    tcb.duplicate_acks += 1
+    # Octets that left the network in this batch count only if there is data to replace them
+    if tcb.duplicate_acks == 1:
+        tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
+    if tcb.recovering:
+        tcb.congestion.on_duplicate_ack()
+    elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
+        tcb.extra_flight = tcb.duplicate_acks * tcb.congestion.mss
+    elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
+        tcb.recovering = True
+        undo.loss_assumed(tcb, now)
+        tcb.partial_acks = False
+        tcb.recover = tcb.snd_nxt
+        tcb.extra_flight = 0
+        tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
+        if tcb.ecn is not None:
+            tcb.ecn.reduced(tcb.snd_nxt)
+        for _ in range(DUP_THRESH):
+            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments behind the duplicates
+        if tcb.services.trace is not None:
+            tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
+        retransmit_front(tcb, now)
+        tcb.rto_deadline = inf  # restarted by set_timers
