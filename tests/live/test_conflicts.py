@@ -21,6 +21,8 @@ from tests.live.net import COMMAND, OURS, THEIRS, Namespace, need, up
 from tests.live.tap_host import pair
 from tests.requirements import rfc
 
+pytestmark = pytest.mark.one_way
+
 ETH_P_ARP = 0x0806
 CLAIMANT = "02:00:00:00:00:99"
 

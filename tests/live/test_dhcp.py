@@ -14,6 +14,8 @@ from tests.live.dhcp_host import MAC, Ours
 from tests.live.dhcp_servers import SERVER, SERVERS, Lan, Pool, Server, Wire
 from tests.live.net import need, own_namespace
 
+pytestmark = pytest.mark.one_way
+
 ANYONE, EVERYONE = "0.0.0.0", "255.255.255.255"
 SHORT = Pool(lease_s=200, t1_s=20, t2_s=40)
 """Renewal and rebinding soon; and enough time after them for a second try, which comes at half of what is left."""

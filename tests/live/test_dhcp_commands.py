@@ -18,6 +18,8 @@ from tests.live.dhcp_servers import SERVER, SERVERS, Lan, Pool, Server, Wire
 from tests.live.net import COMMAND, Namespace, Program, need, own_namespace
 from tests.live.unprivileged import ordinary
 
+pytestmark = pytest.mark.one_way
+
 MAC = bytes.fromhex("0200000000d2")
 
 

@@ -23,6 +23,8 @@ from tests.live.dhcp_host import MAC, RATE, Ours
 from tests.live.dhcp_servers import RELAYED, SERVER, SERVERS, TAP, Dhcpd, Dnsmasq, Lan, Pool, Wire, relayed
 from tests.live.net import need, own_namespace
 
+pytestmark = pytest.mark.one_way
+
 ANYONE, EVERYONE = "0.0.0.0", "255.255.255.255"
 UNHEARD_OF = 224  # RFC 3942: for use within a site
 SHORT = Pool(lease_s=200, t1_s=20, t2_s=40)

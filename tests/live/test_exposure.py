@@ -20,6 +20,8 @@ from tests.live.attacker import RUN, run
 from tests.live.net import COMMAND, OURS, PATIENCE_S, THEIRS, Namespace, need, wait_until
 from tests.requirements import rfc
 
+pytestmark = pytest.mark.one_way
+
 OTHER = "10.9.0.7"  # another address of the kernel's: a second client
 SECRETS = (b"ESTABLISHED", b"tcpInSegs", b"udpNoPorts", b"Neighbours", b"Routes")
 

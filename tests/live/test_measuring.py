@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from scripts.measuring.__main__ import KERNEL
 from scripts.measuring.client import TESTS
 from tests.live.net import need, need_root
+
+pytestmark = pytest.mark.one_way
 
 TOP = Path(__file__).resolve().parents[2]
 

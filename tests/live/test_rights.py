@@ -24,6 +24,8 @@ from tests.live.attacker import RUN, run
 from tests.live.dhcp_servers import SERVERS, Lan, Pool
 from tests.live.net import OURS, Namespace, Program, need, wait_until
 
+pytestmark = pytest.mark.one_way
+
 NOBODY = pwd.getpwnam("nobody")
 SECRET = "of root's"
 

@@ -31,7 +31,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_UDP
 from tests import modes
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.one_way]
 
 CLONE_NEWNET = 0x40000000
 TOP = Path(__file__).parents[2]
