@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,27 @@ def test_imports_point_one_way() -> None:
     assert complaints == []
 
 
+def circle_of_imports(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of a circle of imports, or none. Imports for type checking alone count, too."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_circle_of_imports_in_host() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, package, _, tree in each_module("stack/host"):
+        targets = {
+            f"{source}.{name}" if is_module(f"{source}.{name}") else source
+            for _, source, name in imports(tree, package)
+        }
+        graph[module] = {target for target in targets if within(target, "stack.host")}
+    assert len(graph) > 15
+    assert circle_of_imports(graph) == []
+
+
 def test_protocol_code_sees_nothing_of_the_outside() -> None:
     complaints = [
         complaint
@@ -364,6 +386,11 @@ def test_a_wrong_way_import_is_noticed(module: str, code: str) -> None:
 )
 def test_a_right_way_import_is_not(module: str, code: str) -> None:
     assert wrong_way_imports(ast.parse(code), module, module.rpartition(".")[0]) == []
+
+
+def test_a_circle_of_imports_is_noticed() -> None:
+    assert circle_of_imports({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert circle_of_imports({"a": {"b", "c"}, "b": {"c"}}) == []
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,10 @@ class Addresses:
         """Whether an address is this host's own, or will be if probing shows that it is free."""
         return self._ip.owner(address) is not None or address in self._tentative
 
+    def in_use(self, address: bytes) -> bool:
+        """Whether a connection has the local address `address`."""
+        return any(connection.local[0] == address for connection in self._tcp.connections.values())
+
     def __len__(self) -> int:
         return len(self._tentative)
 

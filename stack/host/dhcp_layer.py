@@ -11,28 +11,29 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from stack.config import Config
+from stack.counters import Counters
 from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
-from stack.host.addresses import DEFEND, PROBED, STRICT, check_mode
+from stack.host.addresses import DEFEND, PROBED, STRICT, Addresses, check_mode
 from stack.host.dhcp_trace import plain
-from stack.host.interface import Interface
+from stack.host.interface import HasDeadline, Interface
 from stack.host.lease_record import LeaseRecord, lease_record
 from stack.host.link_local_adapter import LinkLocalAdapter
+from stack.internet.ipv4 import Ipv4
 from stack.internet.received import Received
 from stack.internet.route import Route
 from stack.noop import noop
 from stack.udp.below import Received as UdpReceived
+from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, is_link_local
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.dhcp import CLIENT_PORT, SERVER_PORT
 from stack.wire.numbers import PROTO_UDP
 from stack.wire.udp import HEADER_LENGTH, build_datagram
-
-if TYPE_CHECKING:
-    from stack.host.host import HostCore
 
 DUID_LL_ETHERNET = bytes.fromhex("00030001")
 """The beginning of a DUID that is made from a station address (RFC 3315 section 9.4)."""
@@ -44,9 +45,14 @@ OnLease = Callable[[Interface, Lease | None, str], None]
 class DhcpLayer:
     """The DHCP clients of all interfaces. Port 68 is claimed while any of them may get an answer.
 
-    Arguments: the host, `random(n)`, `moved()`, which is called when a deadline has moved earlier,
-    `changed()`, which is called when a lease has changed, and `trace(name, subject, details)`, or
-    None without an observer.
+    Arguments:
+      config, counters: those of the host.
+      ip, udp, addresses: the layers of the host that a client uses.
+      timed_parts: the host's list of objects that have a deadline. Each `InterfaceDhcp` is added.
+      random: `random(n)` returns n random bytes.
+      moved: called when a deadline has moved earlier.
+      changed: called when a lease has changed.
+      trace: `trace(name, subject, details)`, or None without an observer.
 
     `on_lease(interface, lease, "")` is called when a lease begins or is extended.
     `on_lease(interface, None, reason)` is called when it ends ("expired", "nak", "conflict",
@@ -55,13 +61,24 @@ class DhcpLayer:
 
     def __init__(
         self,
-        host: HostCore,
+        config: Config,
+        counters: Counters,
+        *,
+        ip: Ipv4,
+        udp: UdpPorts,
+        addresses: Addresses,
+        timed_parts: list[HasDeadline],
         random: Callable[[int], bytes],
         moved: Callable[[], None],
         changed: Callable[[], None],
         trace: TraceEvent | None,
     ) -> None:
-        self._host = host
+        self.config = config
+        self.counters = counters
+        self.ip = ip
+        self.addresses = addresses
+        self._udp = udp
+        self._timed_parts = timed_parts
         self.random = random
         self.moved = moved
         self.changed = changed
@@ -86,22 +103,22 @@ class DhcpLayer:
         check_mode(acd)
         if self._duid is None:
             self._duid = DUID_LL_ETHERNET + interface.mac  # RFC 4361 section 6.1: one for all interfaces
-        dhcp = InterfaceDhcp(self._host, self, interface, self._duid, acd)
+        dhcp = InterfaceDhcp(self, interface, self._duid, acd)
         self.listen(dhcp)
         self._interfaces[interface.index] = dhcp
-        self._host.timed_parts.append(dhcp)
+        self._timed_parts.append(dhcp)
         return dhcp
 
     def listen(self, dhcp: InterfaceDhcp) -> None:
         """Claim port 68, because a client may get an answer now. Raises OSError EADDRINUSE."""
         if not self._listening:
-            self._host.udp.claim(CLIENT_PORT, self._receive)
+            self._udp.claim(CLIENT_PORT, self._receive)
         self._listening[dhcp.interface.index] = dhcp
 
     def stop_listening(self, dhcp: InterfaceDhcp) -> None:
         """Release port 68 if no other client may get an answer."""
         if self._listening.pop(dhcp.interface.index, None) is not None and not self._listening:
-            self._host.udp.release(CLIENT_PORT)
+            self._udp.release(CLIENT_PORT)
 
     def end(self, interface: Interface, now: float, error: int = errno.ENETDOWN) -> None:
         """End DHCP on an interface: remove the address, and release it if so configured.
@@ -112,7 +129,7 @@ class DhcpLayer:
         dhcp = self._interfaces.pop(interface.index, None)
         if dhcp is None:
             return
-        self._host.timed_parts.remove(dhcp)
+        self._timed_parts.remove(dhcp)
         dhcp.end(now, error)
         self.stop_listening(dhcp)
 
@@ -158,7 +175,7 @@ class DhcpLayer:
         datagram = cast(Received, received)
         dhcp = self._interfaces.get(datagram.interface.index)
         if dhcp is None:
-            self._host.counters.drop("dhcp_no_client")
+            self.counters.drop("dhcp_no_client")
             return
         dhcp.client.receive(payload, (datagram.source, port), datagram.destination, datagram.now)
 
@@ -168,16 +185,16 @@ class InterfaceDhcp:
 
     def __init__(
         self,
-        host: HostCore,
         layer: DhcpLayer,
         interface: Interface,
         duid: bytes,
         acd: str | None,
     ) -> None:
-        self._host = host
         self._layer = layer
+        self._config, self._counters = layer.config, layer.counters
+        self._ip, self._addresses = layer.ip, layer.addresses
         self.interface = interface
-        mode = host.config.acd.mode if acd is None else acd
+        mode = self._config.acd.mode if acd is None else acd
         self._acd = STRICT if mode == DEFEND else mode  # a leased address is declined, not defended
         self.release = True  # whether `end` sends DHCPRELEASE
         self.link_local_allowed = True  # whether to use a link-local address while no server answers
@@ -186,15 +203,17 @@ class InterfaceDhcp:
         self._holds = False  # whether the address of the lease is on the interface
         self._error_at_end = errno.ENETDOWN
         self._routes: list[Route] = []
-        self._adapter = LinkLocalAdapter(host, interface, self._acd, layer.moved, self._on_claimed)
+        self._adapter = LinkLocalAdapter(
+            self._config, self._addresses, interface, self._acd, layer.moved, self._on_claimed
+        )
         self._duid = duid
         self.client = self._new_client()
 
     def _new_client(self) -> Client:
-        interface, host, layer = self.interface, self._host, self._layer
+        interface, layer = self.interface, self._layer
         assert interface.mac is not None
         client = Client(
-            host.config.dhcp, host.counters, interface.mac, interface.link.mtu, layer.random, self, duid=self._duid
+            self._config.dhcp, self._counters, interface.mac, interface.link.mtu, layer.random, self, duid=self._duid
         )
         client.reschedule = layer.moved
         client.trace = None if layer.trace is None else self._trace
@@ -257,7 +276,7 @@ class InterfaceDhcp:
         if lease is None or not self.release or self.interface.neighbors is None:
             return True
         try:
-            path = self._host.ip.path(lease.address, lease.server, PROTO_UDP, now=now)
+            path = self._ip.path(lease.address, lease.server, PROTO_UDP, now=now)
         except OSError:
             return True
         path.close()
@@ -303,21 +322,20 @@ class InterfaceDhcp:
         self._send(message, source, server, None, now)
 
     def _send(self, message: bytes, source: bytes, destination: bytes, pinned: Interface | None, now: float) -> None:
-        counters = self._host.counters
         pseudo = pseudo_sum(source, destination, PROTO_UDP, HEADER_LENGTH + len(message))
         datagram = build_datagram(CLIENT_PORT, SERVER_PORT, message, pseudo)
         try:
-            self._host.ip.output.send(source, destination, PROTO_UDP, [datagram], now, interface=pinned)
+            self._ip.output.send(source, destination, PROTO_UDP, [datagram], now, interface=pinned)
         except OSError:
-            counters.drop("dhcp_not_sent")
+            self._counters.drop("dhcp_not_sent")
         else:
-            counters["udpOutDatagrams"] += 1
+            self._counters["udpOutDatagrams"] += 1
 
     def probe(self, address: bytes, now: float) -> None:
         """Find out whether another host has `address`, or this host has it without this client."""
         conflicts = self.interface.conflicts
         assert conflicts is not None
-        ours = self._host.addresses.ours(address)
+        ours = self._addresses.ours(address)
         held = self.client.lease is not None and self.client.lease.address == address
         if ours and not held:
             self.client.probed(address, self.interface.mac, now)
@@ -338,7 +356,7 @@ class InterfaceDhcp:
         if previous is None:
             acd = PROBED if self._acd == STRICT else self._acd
             try:
-                self._host.add_address(
+                self._addresses.add(
                     self.interface,
                     lease.prefix,
                     now,
@@ -350,8 +368,8 @@ class InterfaceDhcp:
                 return
             self._holds = True
         elif previous.prefix != lease.prefix:  # only the mask has changed: the address stays, and connections too
-            self._host.ip.remove_address(self.interface, previous.prefix)
-            self._host.ip.add_address(self.interface, lease.prefix)
+            self._ip.remove_address(self.interface, previous.prefix)
+            self._ip.add_address(self.interface, lease.prefix)
             self._routes = []
         self._set_routes(lease)
         self._set_mtu(lease.mtu, now)
@@ -364,7 +382,7 @@ class InterfaceDhcp:
 
         Routes without a router come first: the routers of other routes may be reached by them.
         """
-        routes, interface = self._host.ip.routes, self.interface
+        routes, interface = self._ip.routes, self.interface
         wanted = [
             Route(route.destination, interface, route.router, lease.address, metric)
             for metric, route in enumerate(lease.routes)
@@ -380,7 +398,7 @@ class InterfaceDhcp:
             try:
                 added = routes.add(route.prefix, interface, route.gateway, route.source, route.metric)
             except ValueError:
-                self._host.counters.drop("dhcp_bad_route")
+                self._counters.drop("dhcp_bad_route")
             else:
                 self._routes.append(added)
 
@@ -388,7 +406,7 @@ class InterfaceDhcp:
         link_mtu = self.interface.link.mtu
         wanted = link_mtu if mtu is None else min(mtu, link_mtu)
         if wanted != self.interface.mtu:
-            self._host.set_mtu(self.interface, wanted, now)
+            self._addresses.set_mtu(self.interface, wanted, now)
 
     def unbound(self, lease: Lease, reason: str, now: float) -> None:
         """A lease has ended."""
@@ -399,12 +417,12 @@ class InterfaceDhcp:
     def _undo(self, lease: Lease, now: float, error: int) -> None:
         """Undo the changes of a lease. What depends on the address ends with the errno `error`."""
         for route in self._routes:
-            self._host.ip.routes.discard(route)
+            self._ip.routes.discard(route)
         self._routes = []
         self._set_mtu(None, now)
         held, self._holds = self._holds, False
         if held and any(prefix.address == lease.address for prefix in self.interface.addresses):
-            self._host.remove_address(self.interface, lease.address, now, error)
+            self._addresses.remove(self.interface, lease.address, now, error)
 
     def denied(self, lease: Lease, reason: str, now: float) -> None:
         """The remembered lease was refused."""
@@ -427,7 +445,7 @@ class InterfaceDhcp:
         self._layer.changed()
         if self.client.state is State.STOPPED:
             self._layer.stop_listening(self)
-        elif self.link_local_allowed and self._host.config.link_local.enabled:
+        elif self.link_local_allowed and self._config.link_local.enabled:
             self._adapter.link_local.start(now)
 
     def _on_claimed(self, address: bytes) -> None:

@@ -104,7 +104,18 @@ class HostCore:
         self._train: SegmentTrain | None = None  # the train in progress, in this batch of frames
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.on_addresses = self._changed
-        self.dhcp = DhcpLayer(self, random, self._moved, self._changed, None if trace is None else self._dhcp_event)
+        self.dhcp = DhcpLayer(
+            self.config,
+            self.counters,
+            ip=self.ip,
+            udp=self.udp,
+            addresses=self.addresses,
+            timed_parts=self.timed_parts,
+            random=random,
+            moved=self._moved,
+            changed=self._changed,
+            trace=None if trace is None else self._dhcp_event,
+        )
         self.ip.handlers[PROTO_TCP] = self.tcp.receive
         self.ip.handlers[PROTO_UDP] = self.udp.receive
         self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error

@@ -7,39 +7,38 @@ address), 2.2 and 2.5 (probing and defence, as in RFC 5227).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from errno import EADDRNOTAVAIL
 
+from stack.config import Config
 from stack.dhcp.link_local import LINK_LOCAL_LENGTH, LinkLocal
-from stack.host.addresses import OFF, PROBED
+from stack.host.addresses import OFF, PROBED, Addresses
 from stack.host.interface import Interface
 from stack.wire.addresses import Prefix
-
-if TYPE_CHECKING:
-    from stack.host.host import HostCore
 
 
 class LinkLocalAdapter:
     """The link-local address of one interface.
 
-    Arguments: the host, the interface, the mode of conflict detection, `moved()`, which is called
-    when `deadline` has moved earlier, and `on_claimed(address)`, which is called with each address
-    that is taken.
+    Arguments: the configuration, the addresses of the host, the interface, the mode of conflict
+    detection, `moved()`, which is called when `deadline` has moved earlier, and
+    `on_claimed(address)`, which is called with each address that is taken.
     """
 
     def __init__(
         self,
-        host: HostCore,
+        config: Config,
+        addresses: Addresses,
         interface: Interface,
         acd: str,
         moved: Callable[[], None],
         on_claimed: Callable[[bytes], None],
     ) -> None:
         assert interface.mac is not None
-        self._host = host
+        self._addresses = addresses
         self._interface = interface
         self._acd = acd
         self._on_claimed = on_claimed
-        self.link_local = LinkLocal(host.config.link_local, host.config.acd, interface.mac, self)
+        self.link_local = LinkLocal(config.link_local, config.acd, interface.mac, self)
         self.link_local.reschedule = moved
 
     @property
@@ -57,7 +56,7 @@ class LinkLocalAdapter:
         """Find out whether another host has `address`, or this host has it already."""
         conflicts = self._interface.conflicts
         assert conflicts is not None
-        if self._host.addresses.ours(address):
+        if self._addresses.ours(address):
             self.link_local.probed(address, self._interface.mac, now)
         elif self._acd == OFF:
             self.link_local.probed(address, None, now)
@@ -76,14 +75,14 @@ class LinkLocalAdapter:
         def lost(mac: bytes, later: float) -> None:
             self.link_local.conflict(address, later)
 
-        self._host.add_address(self._interface, Prefix(address, LINK_LOCAL_LENGTH), now, acd=acd, on_conflict=lost)
+        self._addresses.add(self._interface, Prefix(address, LINK_LOCAL_LENGTH), now, acd=acd, on_conflict=lost)
         self._on_claimed(address)
 
     def left(self, address: bytes, now: float) -> None:
         """Remove `address`, if it is still there."""
         if any(prefix.address == address for prefix in self._interface.addresses):
-            self._host.remove_address(self._interface, address, now)
+            self._addresses.remove(self._interface, address, now, EADDRNOTAVAIL)
 
     def in_use(self, address: bytes) -> bool:
         """Whether a connection uses `address`."""
-        return any(connection.local[0] == address for connection in self._host.tcp.connections.values())
+        return self._addresses.in_use(address)
