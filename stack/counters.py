@@ -5,6 +5,10 @@ See RFC 1213 (interfaces, ICMP), RFC 4293 (IP), RFC 4022 (TCP) and RFC 4113 (UDP
 not listed here raises KeyError when it is counted, because its description could not be looked up.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 MIB: dict[str, str] = {
     # --- interfaces (RFC 1213 section 6.2: ifTable)
     "ifInOctets": "octets received, link headers included",
@@ -252,3 +256,27 @@ class Counters(dict[str, int]):
     def drops(self) -> dict[str, int]:
         """The drop counters that are not zero."""
         return {reason: self[reason] for reason in DROPS if self[reason]}
+
+
+SILENT = ("ifOutDiscards", "icmpOutErrors")
+"""MIB counters of our own packets that are dropped without an error for a caller."""
+
+
+class WatchedCounters(Counters):
+    """Counters that also call `on_drop` with the name of each drop, when it has been counted.
+
+    The name is a key of `DROPS`, or one of `SILENT`. A host makes these counters only if it has an
+    observer, so other hosts pay nothing.
+
+    >>> WatchedCounters(print).drop("udp_no_port")
+    udp_no_port
+    """
+
+    def __init__(self, on_drop: Callable[[str], None]) -> None:
+        super().__init__()
+        self._on_drop = on_drop
+
+    def __setitem__(self, name: str, value: int) -> None:
+        super().__setitem__(name, value)
+        if name in DROPS or name in SILENT:
+            self._on_drop(name)

@@ -13,27 +13,27 @@ from functools import partial
 
 from stack.budget import Budget
 from stack.config import Config
-from stack.counters import Counters
+from stack.counters import Counters, WatchedCounters
 from stack.errors import BadPacket, os_error
 from stack.host.addresses import Addresses
 from stack.host.barrier import Barrier
 from stack.host.deadlines import Deadlines
 from stack.host.dhcp_layer import DhcpLayer
 from stack.host.gro import SHORTEST_PACKET, SegmentTrain
-from stack.host.interface import HasDeadline, Interface, make_interface
+from stack.host.interface import HasDeadline, HostLink, Interface, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
 from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, endpoint, interface_record
 from stack.host.retry import Retry
 from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
-from stack.host.trace import Trace, TracedLink
+from stack.host.trace import DropTrace, Trace
+from stack.host.traced_link import TracedLink
 from stack.host.udp_layer import make_udp
 from stack.internet.echo import EchoResult, Ping
 from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
-from stack.link.device import Link
 from stack.noop import noop
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
@@ -74,13 +74,13 @@ class HostCore:
         trace: Trace | None = None,
     ) -> None:
         self.config = config if config is not None else Config()
-        self.counters = Counters()
         self._random = random
         self.now = 0.0
         self.down = False
         self.wake_timer: Callable[[], None] = noop
         self.on_change: Callable[[], None] = noop
-        self._trace = trace
+        self._trace = None if trace is None else DropTrace(trace, lambda: self.now)
+        self.counters = Counters() if self._trace is None else WatchedCounters(self._trace.drop)
         self._next_index = 1
         self._interfaces: list[Interface] = []
         self.timed_parts: list[HasDeadline] = []
@@ -125,7 +125,7 @@ class HostCore:
 
     def attach(
         self,
-        link: Link,
+        link: HostLink,
         addresses: list[Prefix],
         gateway: bytes | None,
         now: float,
@@ -150,7 +150,7 @@ class HostCore:
         if gateway is not None and not any(prefix.contains(gateway) for prefix in addresses):
             raise OSError(errno.ENETUNREACH, "the gateway must be on one of the interface's own networks")
         if self._trace is not None:
-            link = TracedLink(link, self._trace)  # type: ignore[assignment]
+            link = TracedLink(link, self._trace)
         interface = make_interface(link, self._next_index, self.config, self.counters, self._random, self._moved)
         self._next_index += 1
         self._interfaces.append(interface)
@@ -410,6 +410,8 @@ class HostCore:
         received here too.
         """
         self.now = now
+        if self._trace is not None:
+            self._trace.batch_end()
         if self._train is not None:
             self._end_train(self._train)
         services = self._services

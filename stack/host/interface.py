@@ -10,8 +10,7 @@ from stack.config import Config
 from stack.counters import Counters
 from stack.internet.arp import NeighborCache
 from stack.internet.conflict import Conflicts
-from stack.internet.interface import send_frame
-from stack.link.device import Link
+from stack.internet.interface import IpLink, send_frame
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
 
@@ -27,6 +26,22 @@ class HasDeadline(Protocol):
         """Handle what is due, which may be nothing."""
 
 
+class HostLink(IpLink, Protocol):
+    """The part of `stack.link.device.Link` that a host uses. `sockets/` opens, reads and closes it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def mtu(self) -> int: ...
+
+    @property
+    def mac(self) -> bytes | None: ...
+
+    @property
+    def rx_checksum_ok(self) -> bool: ...
+
+
 @dataclass(eq=False, slots=True)
 class Interface:
     """An interface.
@@ -36,7 +51,7 @@ class Interface:
 
     name: str
     index: int
-    link: Link
+    link: HostLink
     addresses: list[Prefix] = field(default_factory=list)
     neighbors: NeighborCache | None = None
     loopback: bool = False
@@ -52,7 +67,7 @@ class Interface:
 
 
 def make_interface(
-    link: Link,
+    link: HostLink,
     index: int,
     config: Config,
     counters: Counters,

@@ -1,6 +1,6 @@
 """The hook for an observer of a host: a student's program, a debugger, `tapstack up --trace`.
 
-Without an observer each event costs one comparison with None.
+Without an observer each event costs one comparison with None, and a drop costs nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from inspect import iscoroutinefunction, signature
 from traceback import format_exception
 from typing import Protocol
 
-from stack.link.device import Link, Offload
-from stack.wire.checksum import Buffer
+from stack.counters import DROPS, MIB
 
 
 class Trace(Protocol):
@@ -39,11 +38,19 @@ class Trace(Protocol):
         """
 
     def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        """Something has happened to a connection or an interface.
+        """Something has happened to a connection, to an interface or to a frame.
 
-        `subject` is a connection ("10.9.0.2:7 - 10.9.0.1:40000") or an interface ("tap0"). `name`
-        is the event: "state", "retransmit", "dhcp_bound", ... `details` are numbers and text by
-        name. Names that end in "_s" are times in seconds. Sizes and windows are in octets.
+        `subject` is a connection ("10.9.0.2:7 - 10.9.0.1:40000"), an interface ("tap0") or "host".
+        `name` is the event: "state", "retransmit", "dhcp_bound", ... `details` are numbers and text
+        by name. Names that end in "_s" are times in seconds. Sizes and windows are in octets.
+
+        The event "drop" says that the host drops a packet. Its details are:
+          reason: a key of `stack.counters.DROPS`, or the MIB counter "ifOutDiscards" or
+            "icmpOutErrors", which count packets of our own.
+          meaning: the sentence that explains the reason.
+          frame: the number of the frame that the host works on. It counts the calls of `frame` with
+            the direction "in", from 1, and `subject` is the interface of that frame. 0: the host
+            works on no frame but for example on a timer or a user's call; `subject` is "host".
         """
 
 
@@ -108,25 +115,35 @@ class GuardedTrace:
         self._report(f"{trace!r} has raised, and is not called again:\n{''.join(format_exception(error))}")
 
 
-class TracedLink:
-    """A link that reports the frames written to it.
+class DropTrace:
+    """Passes events on to a `Trace`, and tells it of drops, each with its frame.
 
-    The host itself reports the frames that come in.
+    `clock()` is the time of the frame, call or deadline in progress.
     """
 
-    def __init__(self, link: Link, trace: Trace) -> None:
-        self._link = link
+    def __init__(self, trace: Trace, clock: Callable[[], float]) -> None:
         self._trace = trace
-        self.name: str = link.name
-        self.mtu: int = link.mtu
-        self.mac: bytes | None = link.mac
-        self.ip_offset: int = link.ip_offset
-        self.offload: Offload = link.offload
+        self._clock = clock
+        self._frames = 0  # that have come in
+        self._interface: str | None = None  # of the frame in progress
 
-    def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Report the frame, then send it."""
-        self._trace.frame(now, self.name, "out", b"".join(parts))
-        return self._link.write(parts, now, offload)
+    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
+        """See `Trace.frame`. A frame that comes in is in progress until `batch_end`."""
+        if direction == "in":
+            self._frames += 1
+            self._interface = interface
+        self._trace.frame(now, interface, direction, frame)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._link, name)
+    def batch_end(self) -> None:
+        """All frames of the batch have been processed."""
+        self._interface = None
+
+    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+        """See `Trace.event`."""
+        self._trace.event(now, name, subject, details)
+
+    def drop(self, reason: str) -> None:
+        """Tell of a drop that has been counted under `reason`."""
+        frame = 0 if self._interface is None else self._frames
+        details: dict[str, object] = {"reason": reason, "meaning": DROPS.get(reason) or MIB[reason], "frame": frame}
+        self._trace.event(self._clock(), "drop", self._interface or "host", details)

@@ -220,10 +220,11 @@ class Machine:
 
     def detach(self, interface: Interface) -> None:
         """Take a link away."""
-        self._attachments = [attachment for attachment in self._attachments if attachment.interface is not interface]
+        (gone,) = (attachment for attachment in self._attachments if attachment.interface is interface)
+        self._attachments.remove(gone)
         self.host.detach(interface, self.network.now)
         self.settle()
-        interface.link.close()
+        gone.link.close()
 
     def close(self) -> None:
         """Unplug everything; captures are complete then. The host is no longer of use."""

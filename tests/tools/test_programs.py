@@ -65,6 +65,26 @@ def test_a_trace_prints_frames_and_events_with_their_time() -> None:
     assert len(said) >= 3
 
 
+def test_a_trace_prints_why_a_frame_is_dropped_under_the_frame() -> None:
+    said: list[str] = []
+    trace = TracePrinter(said.append)
+    arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
+    lines = len(stack.show(arp))
+    details: dict[str, object] = {"reason": "arp_not_for_us", "meaning": "not for us", "frame": 1}
+    trace.frame(100.0, "tap0", "in", arp)
+    trace.event(100.0, "drop", "tap0", details)
+    assert said[lines:] == ["               dropped: arp_not_for_us: not for us"]
+    trace.frame(100.0, "tap0", "out", arp)
+    trace.event(100.0, "drop", "tap0", details)
+    assert said[2 * lines + 1 :] == [
+        "               dropped from the last frame that came in: arp_not_for_us: not for us"
+    ]
+    trace.event(101.5, "drop", "host", {**details, "frame": 0})
+    assert said[-1] == "    1.500000 * dropped outside a frame: arp_not_for_us: not for us"
+    trace.event(101.5, "dhcp_drop", "tap0", details)
+    assert len(said) == 2 * lines + 3, "that is the same drop once more"
+
+
 def test_a_trace_gives_times_a_unit() -> None:
     said: list[str] = []
     TracePrinter(said.append).event(
