@@ -1,5 +1,5 @@
-"""What scripts/mutants runs: for each mutant a copy of the code, and the tests that must fail on
-it.
+"""Runs the mutants, for scripts/mutants: applies each to a copy of the code and runs the tests that
+must fail.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from tests.requirements import Mutant, mutants
 
 TOP = Path(__file__).resolve().parent.parent
-LIMIT_S = 120  # a mutant that makes a test run for ever has been noticed, too
+LIMIT_S = 120  # a mutant whose test runs longer counts as caught
 
 
 def marked_tests() -> dict[str, list[str]]:
-    """Clause id to the tests that name it."""
+    """Return, for each clause id, the tests that name it."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "marks.json"
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "rfc", f"--conformance={out}"]
@@ -31,7 +31,7 @@ def marked_tests() -> dict[str, list[str]]:
 
 
 def copy_to(folder: Path) -> None:
-    """As much of the checkout as running a test takes."""
+    """Copy the part of the checkout that a test run needs."""
     for name in ("stack", "tools", "tests", "scripts"):
         shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -39,7 +39,7 @@ def copy_to(folder: Path) -> None:
 
 
 def survives(mutant: Mutant, tests: Sequence[str]) -> str:
-    """Why the mutant is not caught, or "" when it is."""
+    """Return why the mutant is not caught, or "" if it is."""
     source = (TOP / mutant.file).read_text(encoding="utf-8")
     count = source.count(mutant.pattern)
     if count != 1:
@@ -52,7 +52,7 @@ def survives(mutant: Mutant, tests: Sequence[str]) -> str:
         (folder / mutant.file).write_text(source.replace(mutant.pattern, mutant.replacement), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-W", "error", "-p", "no:cacheprovider", *tests]
         environment = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
-        for mode in ([], ["--plain"]):  # what header prediction passes by is noticed without it: CI runs both
+        for mode in ([], ["--plain"]):  # code that the fast paths skip runs only in plain mode; CI runs both
             try:
                 run = subprocess.run(
                     [*command, *mode],

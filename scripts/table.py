@@ -1,5 +1,5 @@
-"""What scripts/conformance runs: it makes one table of the lists, the marks, the exceptions and the
-mutants.
+"""Makes the table of clauses, for scripts/conformance, from the lists, the tests' marks, the
+exceptions and the mutants.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATES = ("proved", "tested", "excepted", "open")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One clause and what became of it."""
+    """One clause, its state, and its tests."""
 
     requirement: Requirement
     state: str
@@ -35,7 +35,7 @@ class Row:
 
 
 def run_marked_tests() -> dict[str, dict[str, str]]:
-    """Clause id to the tests that name it and how they ended. Stops the program when one fails."""
+    """Return, for each clause id, its tests and their outcomes. Ends the program when one fails."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "conformance.json"
         command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-m", "rfc", f"--conformance={out}"]
@@ -48,7 +48,7 @@ def run_marked_tests() -> dict[str, dict[str, str]]:
 
 
 def rows(results: dict[str, dict[str, str]]) -> list[Row]:
-    """Every clause in the lists' order."""
+    """Return every clause, in the order of the lists."""
     excepted, places = exceptions(), where()
     proved = {id for mutant in mutants() for id in mutant.clauses}
     found = []
@@ -63,7 +63,7 @@ def rows(results: dict[str, dict[str, str]]) -> list[Row]:
 
 
 def complaints(table: list[Row]) -> list[str]:
-    """What must not be: open clauses that bind, exceptions that are none, places that are not there."""
+    """Return the errors: open clauses that bind, wrong exceptions, places that do not exist."""
     found = []
     known = requirements()
     for row in table:
@@ -84,7 +84,7 @@ def complaints(table: list[Row]) -> list[str]:
 
 
 def stands(place: str) -> bool:
-    """Whether `file:name` of where.tsv is in the code; the name may be left out."""
+    """Return whether `file:name` of where.tsv is in the code. The name may be left out."""
     file, _, name = place.partition(":")
     path = FOLDER.parent.parent / "stack" / file
     return path.is_file() and (not name or name in _defined_in(path))
@@ -92,7 +92,10 @@ def stands(place: str) -> bool:
 
 @cache
 def _defined_in(path: Path) -> frozenset[str]:
-    """What a module defines: functions, classes, variables; what belongs to a class with and without its name."""
+    """Return the names of a module's functions, classes and variables.
+
+    A member of a class is in it with the name of its class and without it.
+    """
 
     def walk(node: ast.AST, prefix: str) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):
@@ -108,7 +111,7 @@ def _defined_in(path: Path) -> frozenset[str]:
 
 
 def totals(table: list[Row]) -> str:
-    """A small table: how many clauses of each list are in which state, for the core ones."""
+    """Return a small table: for each list, the number of its core clauses in each state."""
     lists: dict[str, Counter[str]] = {}
     for row in table:
         if row.requirement.scope == "core":
@@ -119,7 +122,7 @@ def totals(table: list[Row]) -> str:
 
 
 def render(table: list[Row]) -> str:
-    """The whole document."""
+    """Return the whole document."""
     lines = [
         "# Clause by clause",
         "",

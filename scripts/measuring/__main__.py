@@ -1,11 +1,11 @@
-"""Measures `tapstack up` as installed, with the Linux kernel as the client, beside the same program
-on kernel sockets.
+"""Measures the installed `tapstack up`, and the same program on kernel sockets, with the Linux
+kernel as the client.
 
-All stacks run at the same time, each in a network namespace of its own, and idle but for the one
-whose turn it is: each round does one test on one stack after the other, so that a machine whose
-speed drifts is the same for all of them. A figure is the median of the rounds; behind it stands its
-ratio to kernel sockets across a veth pair (for ping the other way round: more is always better).
-All that is echoed is compared with what was sent, and chargen with RFC 864.
+All stacks run at the same time, each in a network namespace of its own, but only one is busy. Each
+round does each test on one stack after another, so a drift in the machine's speed affects all
+stacks alike. A figure is the median of the rounds. The ratio after it compares it with kernel
+sockets across a veth pair; above 1 is better (for ping the ratio is inverted). Echoed data is
+compared with the data that was sent, and chargen's data with RFC 864's pattern.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def peer(text: str) -> Column:
 
 
 def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int, root: Path) -> Results:
-    """Start everything, check that it works, and take the figures; what does not start or breaks is left out."""
+    """Start all stacks, check them, and measure.
+
+    A stack that does not start is left out, and so is a test that fails.
+    """
     results: Results = {}
     with ExitStack() as exit_stack:
         testbeds = []
@@ -91,7 +94,7 @@ def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int
 
 
 def ratio(test: str, ours: list[float], theirs: list[float]) -> float:
-    """How many times better the median of ours is."""
+    """Return how many times better our median is than theirs."""
     one, other = statistics.median(ours), statistics.median(theirs)
     return other / one if test in LESS_IS_BETTER else one / other
 
@@ -119,7 +122,7 @@ def table(results: Results, tests: list[str]) -> str:
 
 
 def about() -> dict[str, object]:
-    """What the figures depend on."""
+    """Return facts about the machine on which the figures depend."""
     return {
         "linux": platform.release(),
         "python": platform.python_version(),

@@ -1,9 +1,9 @@
-"""The client of the benchmarks: kernel sockets against whatever serves on the other side. One JSON
-object on stdout.
+"""The client of the benchmarks: runs one test over kernel sockets and prints the figure as a JSON
+object.
 
 usage: python -m scripts.measuring.client TEST SECONDS SINK_PORT SOURCE_PORT
 
-What comes back is compared with what was sent, octet for octet; a wrong octet ends the program.
+Echoed data is compared with the data that was sent; a wrong octet ends the program.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PATTERNS = memoryview(PATTERN * (MIB // len(PATTERN) + 2))
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the other side takes everything and where it sends without end."""
+    """The ports of the server: `sink` reads and drops all data, `source` sends without end."""
 
     sink: int = DISCARD
     source: int = CHARGEN
@@ -60,7 +60,7 @@ def bulk_in(seconds: float, ports: Ports) -> float:
 
 
 def bulk_out(seconds: float, ports: Ports) -> float:
-    """Gbit/s that the source sends; chargen's are compared with RFC 864's pattern."""
+    """Gbit/s that the source sends. Data from chargen is compared with RFC 864's pattern."""
     buffer = bytearray(MIB)
     total = 0
     with connect(ports.source) as sock:
@@ -79,7 +79,10 @@ def bulk_out(seconds: float, ports: Ports) -> float:
 
 
 def rate(seconds: float, do: Callable[[int], None]) -> float:
-    """How many times a second something is done, one after another; it is told how many times it has been done."""
+    """How many times a second `do` can be called, one call after another.
+
+    The argument of `do` is the number of earlier calls.
+    """
     count = 0
     start = time.perf_counter()
     while time.perf_counter() < start + seconds:
@@ -89,7 +92,7 @@ def rate(seconds: float, do: Callable[[int], None]) -> float:
 
 
 def echo(sock: socket.socket, message: bytes) -> None:
-    """Send a message and have it back."""
+    """Send a message and receive its echo."""
     sock.send(message)
     if sock.recv(len(message) + 1) != message:
         raise SystemExit("a wrong echo")
@@ -153,7 +156,7 @@ def ping(seconds: float, ports: Ports) -> float:
 
 
 def large_echo(seconds: float, ports: Ports) -> float:
-    """Not a benchmark: four mebibytes there and back, compared; the first thing done with every stack."""
+    """Not a benchmark: check every stack first, by an echo of four mebibytes."""
     data = random.Random(1).randbytes(4 * MIB)
     with connect(ECHO) as sock:
         sender = threading.Thread(target=sock.sendall, args=(data,))

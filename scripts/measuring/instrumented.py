@@ -1,10 +1,10 @@
-"""`tapstack` with a profiler, which another process starts by a signal; also its tables' sizes on
-request.
+"""`tapstack` with instruments: on a signal it writes a profile, or the sizes of its tables, to a
+file.
 
 usage: python -m scripts.measuring.instrumented FILE ARGUMENTS...      (the arguments are those of `tapstack`)
 
-SIGUSR1 starts the profiler, the next one stops it and writes what it found to FILE. SIGUSR2 writes
-the sizes of the host's tables to FILE, as JSON.
+The first SIGUSR1 starts the profiler; the next one stops it and writes the profile to FILE. SIGUSR2
+writes the sizes of the host's tables to FILE, as JSON.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tools import cli
 
 
 class Instruments:
-    """What the signals do."""
+    """The handlers of the signals."""
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._profile: cProfile.Profile | None = None
 
     def profile(self, *_: object) -> None:
-        """Start, or stop and write."""
+        """Start the profiler, or stop it and write the profile."""
         if self._profile is None:
             self._profile = cProfile.Profile()
             self._profile.enable()
@@ -39,7 +39,7 @@ class Instruments:
             os.rename(self._file + ".new", self._file)
 
     def tables(self, *_: object) -> None:
-        """Write the sizes."""
+        """Write the sizes of the tables."""
         sizes = next(thing for thing in gc.get_objects() if isinstance(thing, HostCore)).tables()
         with open(self._file + ".new", "w", encoding="utf-8") as file:
             json.dump(sizes, file)

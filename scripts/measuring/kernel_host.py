@@ -1,8 +1,8 @@
-"""The same trio program on the kernel's own sockets: what our stack's figures are compared with.
+"""The services on the kernel's own sockets, for comparison with our stack.
 
 usage: python -m scripts.measuring.kernel_host ADDRESS HTTP_ROOT
 
-The services are `tools.services` and `tools.httpd`, to the letter. Says "ready:" when they answer.
+It runs the code of `tools.services` and `tools.httpd` unchanged, and prints "ready:" when they listen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class KernelHost:
-    """As much of `stack.Host` as the services use."""
+    """The part of `stack.Host` that the services use."""
 
     open_tcp_listeners = staticmethod(trio.open_tcp_listeners)
     serve_listeners = staticmethod(trio.serve_listeners)
@@ -36,7 +36,7 @@ class KernelHost:
         return [SimpleNamespace(addresses=[self._address])]
 
     async def wait_interfaces_change(self, seen: object) -> list[SimpleNamespace]:
-        """It never does."""
+        """Wait for ever: the interfaces do not change."""
         await trio.sleep_forever()
         return self.interfaces()
 

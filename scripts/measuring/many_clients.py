@@ -1,5 +1,5 @@
-"""Many connections from one process. `scripts.measuring.scale` runs several such processes against
-a host.
+"""Opens many connections from one process. `scripts.measuring.scale` runs several such processes
+against a host.
 
 usage: python -m scripts.measuring.many_clients
 
@@ -42,7 +42,7 @@ class Connections:
         return {"open": len(kept), "failed": count - len(kept), "seconds": time.perf_counter() - start}
 
     def daytime(self, count: int, at_once: int) -> dict[str, float]:
-        """Connect, hear the time, close after the other end has."""
+        """Connect, read the time, and close after the server has closed."""
         start = time.perf_counter()
         heard = 0
         for sock, answer in self._talk(count, at_once, DAYTIME, b""):
@@ -52,7 +52,7 @@ class Connections:
         return {"heard": heard, "failed": count - heard, "seconds": time.perf_counter() - start}
 
     def _talk(self, count: int, at_once: int, port: int, say: bytes) -> Iterator[tuple[socket.socket, bytes]]:
-        """The connections to `port` with their first answers, as these come; those that fail are left out."""
+        """Yield the connections to `port` with their first answers. Failed ones are left out."""
         poll = select.epoll()
         talking: dict[int, socket.socket] = {}
         began = 0

@@ -1,8 +1,8 @@
-"""Where the microseconds of one benchmark go, by function, for each frame that passed the TAP.
+"""Prints how much processor time a frame costs in one benchmark, and its share in each function.
 
-A profiler makes small functions look dearer than they are. So the processor time is measured first,
-without it, and then shared out as the profile says: the column is what a frame costs, and only its
-parts are as exact as cProfile is.
+A profiler makes small functions look slower than they are. So the test runs twice. The first run,
+without the profiler, gives the time for each frame. The second run gives only the shares of the
+functions.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Function = tuple[str, int, str]
 
 
 def instrumented(column: Column, file: Path) -> Column:
-    """The same stack, such that it can be asked."""
+    """Return the same stack with the instruments of `scripts.measuring.instrumented`."""
     assert column.command is not None
     command = (sys.executable, "-m", "scripts.measuring.instrumented", str(file))  # which root alone may write to
     return replace(column, command=(*command, *column.command[1:], "--user", "root"))
 
 
 def wait_for(file: Path) -> None:
-    """Wait for an answer."""
+    """Wait until the instruments have written the file."""
     deadline = time.monotonic() + WAIT_S
     while not file.exists():
         if time.monotonic() > deadline:
@@ -41,7 +41,7 @@ def wait_for(file: Path) -> None:
 
 
 def name_of(function: Function) -> str:
-    """A function as a reader looks for it."""
+    """Return a function as `file:line name`."""
     file, line, name = function
     path = file.removeprefix(TOP)
     if "site-packages/" in path:
@@ -50,7 +50,7 @@ def name_of(function: Function) -> str:
 
 
 def report(column: Column, test: str, seconds: float, root: Path) -> None:
-    """Run one test twice, and print what a frame costs and of what that consists."""
+    """Run one test twice, and print the time for each frame and its share in each function."""
     answer = root.parent / (root.name + ".profile")
     with Testbed(instrumented(column, answer), root) as testbed:
         pid = testbed.process.pid

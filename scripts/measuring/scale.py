@@ -1,7 +1,7 @@
-"""What many connections cost `tapstack up`: time for each frame, memory, and whether an idle host
-stays idle.
+"""Measures `tapstack up` with many connections: time for each frame, memory, processor time when
+idle.
 
-The clients are several processes, since one may open only so many files.
+The clients are several processes, since the number of open files of one process is limited.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Figures = dict[str, float]
 
 
 class Clients:
-    """Some processes of `scripts.measuring.many_clients` in the place of a stack."""
+    """Processes that run `scripts.measuring.many_clients` in the network namespace of a testbed."""
 
     def __init__(self, testbed: Testbed, count: int) -> None:
         self._processes = [
@@ -41,7 +41,7 @@ class Clients:
         ]
 
     def all(self, command: str, count: int, at_once: int) -> Figures:
-        """Share `count` out among all of them; the sums of what they say, and the longest time."""
+        """Divide `count` among the processes. Returns the sums of their figures and the longest time."""
         each, more = divmod(count, len(self._processes))
         for number, process in enumerate(self._processes):
             self._tell(process, f"{command} {each + (number < more)} {at_once}")
@@ -52,7 +52,7 @@ class Clients:
         return total
 
     def one(self, command: str) -> Figures:
-        """Have one of them do it."""
+        """Give a command to the first process. Returns its figures."""
         self._tell(self._processes[0], command)
         return self._hear(self._processes[0])
 
@@ -72,13 +72,13 @@ class Clients:
         return found
 
     def close(self) -> None:
-        """End them."""
+        """End all processes."""
         for process in self._processes:
             end(process)
 
 
 def echo_cost(testbed: Testbed, clients: Clients, seconds: float) -> Figures:
-    """Echoes a second, one connection after another, and the processor time that each frame of them took."""
+    """Measure echoes a second, on one connection after another, and the time for each frame."""
     frames, cpu = testbed.space.frames(testbed.interface), cpu_s(testbed.process.pid)
     rate = clients.one(f"echo {seconds}")["rate"]
     frames, cpu = testbed.space.frames(testbed.interface) - frames, cpu_s(testbed.process.pid) - cpu
@@ -86,7 +86,7 @@ def echo_cost(testbed: Testbed, clients: Clients, seconds: float) -> Figures:
 
 
 def idle(exit_stack: ExitStack, column: Column, root: Path, count: int, seconds: float) -> Figures:
-    """`count` connections that have echoed an octet: how long they took, what they cost, what an echo costs."""
+    """Measure `count` connections: the time to open them, their memory, the cost of an echo."""
     testbed = exit_stack.enter_context(Testbed(column, root))
     clients = Clients(testbed, min(CLIENTS, count))
     exit_stack.callback(clients.close)
@@ -101,7 +101,7 @@ def idle(exit_stack: ExitStack, column: Column, root: Path, count: int, seconds:
 
 
 def burst(exit_stack: ExitStack, column: Column, root: Path) -> Figures:
-    """Connections that all begin in the same moment."""
+    """Open `BURST` connections at the same moment."""
     testbed = exit_stack.enter_context(Testbed(column, root))
     clients = Clients(testbed, CLIENTS)
     exit_stack.callback(clients.close)
@@ -109,7 +109,7 @@ def burst(exit_stack: ExitStack, column: Column, root: Path) -> Figures:
 
 
 def time_waits(exit_stack: ExitStack, column: Column, root: Path, answer: Path, seconds: float) -> Figures:
-    """Connections that the host closed first, and remembers for two MSL."""
+    """Measure with connections in TIME-WAIT: those that the host has closed first."""
     testbed = exit_stack.enter_context(Testbed(instrumented(column, answer), root))
     clients = Clients(testbed, CLIENTS)
     exit_stack.callback(clients.close)
@@ -125,12 +125,12 @@ def time_waits(exit_stack: ExitStack, column: Column, root: Path, answer: Path, 
 
 
 def show(name: str, figures: Figures) -> None:
-    """One line of the report."""
+    """Print one line of the report."""
     print(f"{name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in figures.items()), flush=True)
 
 
 def report(root: Path, counts: list[int], seconds: float) -> dict[str, Figures]:
-    """Measure all of it; prints as it goes."""
+    """Do all measurements, and print each result when it is there."""
     column = Column("tapstack up", (PROGRAM, "up", "--http-root", str(root)))
     found: dict[str, Figures] = {}
     for count in counts:

@@ -1,9 +1,8 @@
 """A testbed for each stack of a benchmark: a network namespace with the stack on one side and the
 kernel on the other.
 
-The client is always the kernel of the namespace, 10.9.0.1; what is measured has 10.9.0.2.
-Namespaces have no names: each lives as long as a process that sleeps in it, and every process here
-dies with this one.
+The client is always the kernel of the namespace, 10.9.0.1; the stack has 10.9.0.2. The namespaces
+have no names: each exists as long as a process sleeps in it. All these processes end with this one.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _libc = ctypes.CDLL(None)
 
 
 class Refused(Exception):
-    """A stack that did not start; the text says what it said."""
+    """A stack did not start, or a test failed. The text is what the program printed."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,15 @@ class Column:
 
 
 def die_with_parent() -> None:
-    """To be called in a child: nothing of ours stays behind, however this program ends. We have no threads."""
+    """Called in a child before exec: have the kernel kill it when this program ends.
+
+    This is safe because we have no threads.
+    """
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def start(command: list[str], *, stdin: int = subprocess.DEVNULL, **outputs: object) -> subprocess.Popen[str]:
-    """A program in a session of its own."""
+    """Start a program in a session of its own."""
     return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
         command,
         stdin=stdin,
@@ -78,7 +80,7 @@ def start(command: list[str], *, stdin: int = subprocess.DEVNULL, **outputs: obj
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Ask it and what it has started to end, then see to it."""
+    """End a program and its children by SIGTERM, or by SIGKILL after `END_S`."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -123,7 +125,7 @@ class Space:
         return ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net", *command]
 
     def run(self, *command: str, check: bool = True) -> str:
-        """Run a command in here; what it printed."""
+        """Run a command in here. Returns its output."""
         done = subprocess.run(self.inside(*command), capture_output=True, text=True, check=False)
         if check and done.returncode:
             raise Refused(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -138,7 +140,7 @@ class Space:
         self._wait(lambda: f"{name}:" in self.run("cat", "/proc/net/dev"))
 
     def frames(self, name: str) -> int:
-        """How many frames have passed an interface, in and out; a super-frame is one."""
+        """Return how many frames have passed an interface, in and out; a super-frame is one."""
         for line in self.run("cat", "/proc/net/dev").splitlines():
             interface, _, rest = line.partition(":")
             if interface.strip() == name:
@@ -147,7 +149,7 @@ class Space:
         raise Refused(f"there is no {name}")
 
     def close(self) -> None:
-        """The namespace is gone once nothing runs in it."""
+        """End the holder: the namespace is removed when no process is left in it."""
         end(self.holder)
 
 
@@ -190,7 +192,7 @@ class Testbed:
         self.process = self._run(there, command, True)
 
     def _run(self, space: Space, command: list[str], says_ready: bool) -> subprocess.Popen[str]:
-        """Start the stack; Refused, with what it said, when it ends instead of getting ready."""
+        """Start the stack. Raises Refused, with its output, when it ends before it is ready."""
         if not says_ready:
             process = start(space.inside(*command), stdout=sys.stderr)
             self._exit.callback(end, process)

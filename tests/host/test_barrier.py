@@ -165,7 +165,7 @@ def check_only_that_one_died(world: World, victim: Echo, its_peer: Connection, o
 def test_a_segment_that_raises_costs_its_connection(world: World, short_cut: bool) -> None:
     (victim, its_peer), (_, other) = world.established(), world.established()
     victim.connection.segment = bug  # type: ignore[method-assign]
-    if not short_cut:  # with options in the IP header every packet takes the long way
+    if not short_cut:  # with options in the IP header every packet takes the slow path
         its_peer.path.options, its_peer.path.header_length = b"\1\1\1\0", 24  # type: ignore[attr-defined]
     world.send(its_peer)
     assert world.failures == 1

@@ -146,7 +146,7 @@ def test_the_third_request_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) 
     twin.hears(request())
 
     def long_way(*_: object) -> None:
-        raise AssertionError("it took the long way")
+        raise AssertionError("it took the slow path")
 
     monkeypatch.setattr(twin.host.ip.input, "receive", long_way)
     twin.hears(request(b"are you still there?", tos=0x10))

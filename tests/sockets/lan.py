@@ -37,7 +37,7 @@ HASTY = Config(acd=AcdConfig(mode="off"), dhcp=EXACT)
 CAREFUL = Config(dhcp=EXACT)
 
 
-class Voice:
+class DirectSender:
     """Sends what a server says straight to a station: without ARP, since the client has no address yet."""
 
     def __init__(self, ethernet: Ethernet, address: str) -> None:
@@ -80,7 +80,7 @@ class Serving:
         self.server = server
         self.host = host
         self.heard: list[Heard] = []
-        self.voice = Voice(ethernet, format_ipv4(server.address))
+        self.sender = DirectSender(ethernet, format_ipv4(server.address))
         self.gone = False
         self.noise: Callable[[DhcpMessage], list[bytes]] = lambda answer: []
 
@@ -107,8 +107,8 @@ class Serving:
     async def _answer(self, reply: Reply) -> None:
         await trio.sleep(reply.delay_s)
         for payload in self.noise(DhcpMessage.parse(reply.payload)):
-            self.voice.say(payload)
-        self.voice.answer(reply)
+            self.sender.say(payload)
+        self.sender.answer(reply)
 
 
 @asynccontextmanager

@@ -341,7 +341,7 @@ async def test_an_interface_without_dhcp_takes_no_answer() -> None:
     one, two = Ethernet(), Ethernet()
     async with serving(one), serving(two) as other, client(one.attach()) as host:
         host.attach(two.attach(), addresses=["10.8.0.9/24"], acd="off")
-        other.voice.say(bytes(300))
+        other.sender.say(bytes(300))
         await until(lambda: host.counters()["dhcp_no_client"] == 1)
         assert host.counters()["dhcp_no_client"] == 1
 

@@ -141,7 +141,7 @@ async def test_errors_are_printed_in_words() -> None:
     server = Server(silent=(1,))
     narrator = DhcpNarrator(said.append, trio.current_time)
     async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL, trace=narrator) as host:
-        there.voice.say(bytes(300))
+        there.sender.say(bytes(300))
         await trio.sleep(0.1)
         server.silent = ()
         await host.wait_lease_change(None)
