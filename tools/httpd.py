@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HEADER_BYTES = 16384  # request line and headers together
 CHUNK_BYTES = 65536  # of a file, read and sent at a time: the memory that a client which does not read costs
-BODY_BYTES = 65536  # of a request, read in order to find the next request behind it
+BODY_BYTES = 65536  # of a request, read in order to find the next request after it
 MOST_CONNECTIONS = 2000  # at a time
 CONNECTIONS_SHARE = 500  # of those, from one address
 MOST_TURNED_AWAY = 100  # at a time, without a slot: these get 503; further ones are closed

@@ -18,8 +18,8 @@ Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
 SEND_BYTES = 262_144  # a client must accept this much within SEND_S
 SEND_S = 300.0  # a client that accepts less in this time is cut off, even if it acknowledges
-CHECK_S = 30.0  # between checks: a client may be cut off so much later
-MOST_CHECKS = round(SEND_S / CHECK_S)  # a send may last through so many: the first may come just after it began
+CHECK_S = 30.0  # between two checks: a client may be cut off this much later
+MOST_CHECKS = round(SEND_S / CHECK_S)  # during one send; the first may come just after its start
 
 
 class Client(HalfCloseableStream):
