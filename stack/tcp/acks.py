@@ -108,7 +108,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
     tcb.progress_at = now
     tcb.path.confirm(now)
     # RFC 6582 3.2: later partial ACKs do not reset the timer
-    if not (tcb.recovering and tcb.partial_acks and lt(ack, tcb.recover)):
+    if tcb.loss is None or not tcb.loss.partial_acks or ge(ack, tcb.recover):
         tcb.rto_deadline = inf  # RFC 6298 5.3: set_timers restarts it if anything is left in flight
     tcb.pto_deadline = inf
     if tcb.rtx_nxt != tcb.rtx_end:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import seq
+from stack.tcp import loss, seq
 from stack.tcp.segment import Segment
 from stack.tcp.states import State
 from stack.tcp.tcb import Path, Tcb
@@ -138,7 +138,6 @@ def echo_arrived(tcb: Tcb, ecn: Ecn, cwnd: int, flight: int, now: float) -> None
         return
     if congestion.cwnd <= congestion.mss:
         ecn.hold_until = now + tcb.rtt.timeout_s()
-    congestion.on_ecn(flight, now)
-    ecn.reduced(tcb.snd_nxt)
+    loss.reduce(tcb, loss.MARK, flight, now)
     if tcb.services.trace is not None:
         tcb.trace("congestion experienced", cwnd=congestion.cwnd)

@@ -6,11 +6,8 @@ acknowledgments). `recovery.py` does the same with SACK.
 
 from __future__ import annotations
 
-from math import inf
-
-from stack.tcp import undo
+from stack.tcp import loss
 from stack.tcp.output import retransmit_front
-from stack.tcp.recovery import grow_window
 from stack.tcp.scoreboard import DUP_THRESH
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt
@@ -20,21 +17,21 @@ from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 def new_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     """`acked` octets up to `ack` are newly acknowledged."""
     tcb.extra_flight = 0
-    if tcb.recovering:
-        _recovery_ack(tcb, ack, acked, now)
+    if tcb.loss is not None:
+        _recovery_ack(tcb, tcb.loss, ack, acked, now)
     else:
         tcb.duplicate_acks = 0
-        grow_window(tcb, acked, now)
+        loss.grow(tcb, acked, now)
 
 
-def _recovery_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
+def _recovery_ack(tcb: Tcb, episode: loss.Loss, ack: int, acked: int, now: float) -> None:
     """RFC 6582 section 3.2 step 3: a full ACK ends recovery, a partial one shows the next hole."""
     if ge(ack, tcb.recover):
-        tcb.recovering = False
+        loss.end(tcb)
         tcb.duplicate_acks = 0
         tcb.congestion.on_recovered(tcb.flight, now)
     else:
-        tcb.partial_acks = True
+        episode.partial_acks = True
         tcb.congestion.on_partial_ack(acked)
         retransmit_front(tcb, now)
 
@@ -51,22 +48,11 @@ def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     # Octets that left the network in this batch count only if there is data to replace them
     if tcb.duplicate_acks == 1:
         tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
-    if tcb.recovering:
+    if tcb.loss is not None:
         tcb.congestion.on_duplicate_ack()
     elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
         tcb.extra_flight = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
-        tcb.recovering = True
-        undo.loss_assumed(tcb, now)
-        tcb.partial_acks = False
-        tcb.recover = tcb.snd_nxt
         tcb.extra_flight = 0
-        tcb.congestion.on_loss(tcb.limited_flight, now)  # without what limited transmit sent
-        if tcb.ecn is not None:
-            tcb.ecn.reduced(tcb.snd_nxt)
-        for _ in range(DUP_THRESH):
-            tcb.congestion.on_duplicate_ack()  # "inflate" by the segments behind the duplicates
-        if tcb.services.trace is not None:
-            tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
+        loss.begin(tcb, tcb.limited_flight, now)  # without what limited transmit sent
         retransmit_front(tcb, now)
-        tcb.rto_deadline = inf  # restarted by set_timers

@@ -11,6 +11,7 @@ from math import inf
 from stack.tcp import user_timeout
 from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import note_sent
+from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import NEW, Scoreboard
 from stack.tcp.seq import MASK
@@ -141,8 +142,8 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
         if tcb.rtx_nxt != tcb.rtx_end:
             _retransmit_more(tcb, now)
         rack, board = tcb.rack, tcb.scoreboard
-        if rack is None and board is not None and tcb.recovering:
-            _recover(tcb, board, now)
+        if rack is None and board is not None and tcb.loss is not None:
+            _recover(tcb, board, tcb.loss.prr, now)
         elif rack is not None and rack.lost and not _resend_lost(tcb, rack, now):
             pass  # lost segments go before new data
         elif tcb.fin_seq is None and (tcb.send_buffer.size or tcb.fin_queued):
@@ -164,7 +165,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
     if tcb.path.gso_max_bytes > mss and not _headers_differ(tcb):
         most = tcb.path.gso_max_bytes // mss * mss
     pacer = tcb.pacer
-    prr = tcb.prr if tcb.recovering else None
+    prr = tcb.loss.prr if tcb.loss is not None else None
     while tcb.fin_seq is None:
         flight = (tcb.snd_nxt - tcb.data_una) & MASK  # neither window counts a SYN in flight
         unsent = tcb.send_buffer.size - flight
@@ -213,7 +214,7 @@ def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
     pacer.begin_burst(inf if rate is None else rate, config.pacing_quantum_s, least, config.send_quantum_bytes, now)
 
 
-def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
+def _recover(tcb: Tcb, board: Scoreboard, prr: Prr | None, now: float) -> None:
     """RFC 6675 section 5 (C): while cwnd - pipe >= 1 SMSS, send the segment that NextSeg returns.
 
     With PRR its allowance takes the place of cwnd - pipe (RFC 6937).
@@ -221,7 +222,7 @@ def _recover(tcb: Tcb, board: Scoreboard, now: float) -> None:
     smss = tcb.congestion.mss
     pipe = board.set_pipe(board.high_ack + tcb.flight, smss)
     recovery_point = board.number(tcb.recover, tcb.snd_una)
-    while (tcb.congestion.cwnd - pipe if tcb.prr is None else tcb.prr.allowance) >= smss:
+    while (tcb.congestion.cwnd - pipe if prr is None else prr.allowance) >= smss:
         mss = min(tcb.mss, smss)
         length, with_fin = _new_segment(tcb, mss)
         found = board.next_seg(board.high_ack + tcb.flight, mss, length + with_fin)
@@ -243,15 +244,13 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
     """Retransmit what RACK marked lost, as congestion control allows; return whether all went."""
     board = tcb.scoreboard
     assert board is not None
+    prr = tcb.loss.prr if tcb.loss is not None else None
     while True:
         found = rack.next_lost(tcb.mss)
         if found is None:
             return True
         start, end = found
-        if tcb.recovering and tcb.prr is not None:
-            room = tcb.prr.allowance
-        else:
-            room = tcb.congestion.cwnd + tcb.extra_flight - tcb.flight
+        room = tcb.congestion.cwnd + tcb.extra_flight - tcb.flight if prr is None else prr.allowance
         if room < end - start or (end - board.high_ack > tcb.snd_wnd and start > board.high_ack):
             return False
         if tcb.pacer is not None and not tcb.pacer.may_send(now):
@@ -311,8 +310,8 @@ def send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss:
     if tcb.rack is not None and tcb.scoreboard is not None:
         start = tcb.scoreboard.high_ack + ((seq - tcb.snd_una) & MASK)
         tcb.rack.transmitted(start, start + ((end - seq) & MASK), now)
-    if tcb.recovering and tcb.prr is not None:
-        tcb.prr.sent(length)
+    if tcb.loss is not None and tcb.loss.prr is not None:
+        tcb.loss.prr.sent(length)
     if tcb.pacer is not None:
         tcb.pacer.sent(length, now)
     ecn = None

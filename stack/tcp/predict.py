@@ -65,8 +65,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND is from a newer segment
         # Loss, reordering, a FIN, ECN, low memory and tracing are left to segment_arrives.
         or tcb.receive_buffer.held
-        or tcb.recovering
-        or tcb.rto_recovery
+        or tcb.loss is not None
         or tcb.rtx_stamp is not None
         or tcb.tlp_end is not None
         or tcb.rcv_fin_seq is not None

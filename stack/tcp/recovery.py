@@ -1,22 +1,22 @@
-"""Loss recovery with SACK: when it begins, what each ACK does during it, and when it ends.
+"""Loss recovery with SACK: which ACK begins it, what each does during it, and which ends it.
 
 See RFC 6675 section 5, RFC 2883 section 5 and RFC 8985, which replaces RFC 6675's loss detection
-where it is in use. What to send during recovery is chosen in `output.py`, when the batch is over.
+where it is in use. `newreno.py` does the same without SACK. What to send during recovery is chosen
+in `output.py`, when the batch is over.
 """
 
 from __future__ import annotations
 
 from math import inf
 
-from stack.tcp import tlp, undo
+from stack.tcp import loss, tlp
 from stack.tcp.memory import ranges_limit
 from stack.tcp.output import retransmit_front
-from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.sack import blocks_of
 from stack.tcp.scoreboard import DUP_THRESH, Scoreboard
 from stack.tcp.segment import Segment
-from stack.tcp.seq import add, ge, gt
+from stack.tcp.seq import ge
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.timestamps import TICKS_PER_SECOND
 
@@ -81,32 +81,24 @@ def _update_recovery(
     rack = tcb.rack
     if rack is not None:
         _rack(tcb, board, rack, ts_ecr, newly_sacked, dsack, now)
-    in_recovery = tcb.recovering
-    if (in_recovery or tcb.rto_recovery) and ge(tcb.snd_una, tcb.recover):  # (A)
-        _leave(tcb)
-    if not tcb.recovering and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board):
+    before = tcb.loss
+    if before is not None and ge(tcb.snd_una, tcb.recover):  # (A)
+        _leave(tcb, before)
+    begins = tcb.loss is None and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board)
+    if begins:
         _enter(tcb, board, now)
         if rack is not None:  # the reordering window may differ in recovery
             tcb.reo_deadline = _detect(tcb, board, rack, now)
-    if acked and not in_recovery and not tcb.recovering:
-        grow_window(tcb, acked, now)
+    elif acked and (before is None or before.after_timeout):
+        loss.grow(tcb, acked, now)
     tcb.extra_flight = board.sacked + rack.lost if rack is not None else board.sacked
-    if tcb.recovering and tcb.prr is not None:
+    prr = tcb.loss.prr if tcb.loss is not None else None
+    if prr is not None:
         if delivered > 0:
-            tcb.prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
+            prr.on_ack(delivered, _pipe(tcb, board), tcb.congestion.ssthresh, tcb.congestion.mss)
         # The first retransmission does not wait for another ACK
-        if rack is not None and not tcb.prr.out:
-            tcb.prr.allowance = max(tcb.prr.allowance, tcb.mss)
-
-
-def grow_window(tcb: Tcb, acked: int, now: float) -> None:
-    """Open the congestion window for `acked` new octets outside recovery (RFC 5681 section 3.1)."""
-    # Move `recover` along with SND.UNA: once 2**31 octets behind, it would seem to lie ahead
-    if gt(tcb.snd_una, tcb.recover):
-        tcb.recover = add(tcb.snd_una, -1)
-    # A window that was not in use is no evidence of capacity
-    if 2 * tcb.settled_flight >= tcb.congestion.cwnd:
-        tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)
+        if rack is not None and not prr.out:
+            prr.allowance = max(prr.allowance, tcb.mss)
 
 
 def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
@@ -126,56 +118,42 @@ def _pipe(tcb: Tcb, board: Scoreboard) -> int:
 
 
 def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
-    """Whether an ACK or a timer shows a loss that begins recovery.
+    """Whether an ACK or a timer shows a loss that begins an episode; there is none now.
 
     - RFC 6675: three ACKs have SACKed new octets, or IsLost(HighACK + 1) is true.
     - RFC 8985: a segment is marked lost.
 
-    Recovery does not begin until everything that was outstanding at the last loss or timeout is
+    It does not begin until everything that was outstanding at the last loss or timeout is
     acknowledged (RFC 6675 section 5.1).
     """
-    if tcb.rto_recovery or not ge(tcb.snd_una, tcb.recover):
+    if not ge(tcb.snd_una, tcb.recover):
         return False
     if tcb.rack is not None:
         return tcb.rack.lost > 0
     return tcb.duplicate_acks >= DUP_THRESH or board.is_lost(board.high_ack, tcb.congestion.mss)
 
 
-def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
-    """RFC 6675 (4.1) to (4.3): reduce the window, once for all losses in what is outstanding."""
-    flight = tcb.limited_flight if tcb.duplicate_acks else tcb.flight
-    tcb.recovering = True
-    tcb.recover = tcb.snd_nxt
-    tcb.tlp_end = None
-    tcb.congestion.on_loss(flight, now)
-    # Not if the front was retransmitted before this recovery: the ACK of that retransmission would
-    # echo an older timestamp, and Eifel would take this recovery for spurious.
-    if tcb.rack is None or not tcb.rack.front_was_resent:
-        undo.loss_assumed(tcb, now)
-    if tcb.ecn is not None:
-        tcb.ecn.reduced(tcb.snd_nxt)
-    if tcb.services.trace is not None:
-        tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
-    tcb.prr = Prr(tcb.flight, tcb.mss) if tcb.services.config.prr else None
+def _enter(tcb: Tcb, board: Scoreboard, now: float) -> loss.Loss:
+    """RFC 6675 (4.1) to (4.3): begin a fast recovery, and without RACK send the front again."""
+    episode = loss.begin(tcb, tcb.limited_flight if tcb.duplicate_acks else tcb.flight, now)
     if tcb.rack is None:
         _, end = board.unsacked_from(board.high_ack, board.highest)
         length = min(end - board.high_ack, tcb.mss)
         retransmit_front(tcb, now, length)
         board.enter_recovery(board.high_ack + length)
-    tcb.rto_deadline = inf  # restarted by set_timers
+    return episode
 
 
-def _leave(tcb: Tcb) -> None:
+def _leave(tcb: Tcb, episode: loss.Loss) -> None:
     """All that was outstanding at the loss is acknowledged: recovery is over.
 
     Ranges SACKed beyond that stay on the scoreboard.
     """
-    # `grow_window` must not count SACKed octets as flight. After a timeout `settled_flight` stays,
-    # so that the ACK of the one retransmitted segment opens the window (RFC 5681 section 3.1).
-    if tcb.recovering:
+    loss.end(tcb)
+    # `loss.grow` must not count SACKed octets as flight. After a timeout `settled_flight` stays, so
+    # that the ACK of the one retransmitted segment opens the window (RFC 5681 section 3.1).
+    if not episode.after_timeout:
         tcb.settled_flight = tcb.flight
-    tcb.recovering = tcb.rto_recovery = False
-    tcb.prr = None
     if tcb.rack is not None:
         tcb.rack.recovered()
     if tcb.services.trace is not None:
@@ -185,11 +163,7 @@ def _leave(tcb: Tcb) -> None:
 def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """RFC 6675 section 5.1, RFC 2018 section 5: after a timeout, forget all earlier SACK blocks."""
     board.clear()
-    tcb.tlp_end = None
-    tcb.extra_flight = 0
-    tcb.reo_deadline = tcb.pto_deadline = inf
     if tcb.rack is not None:
-        tcb.rto_recovery = True
         tcb.rack.timed_out(now)
 
 
@@ -211,9 +185,7 @@ def _rack(
 def _detect(tcb: Tcb, board: Scoreboard, rack: Rack, now: float) -> float:
     """RFC 8985 section 6.2, steps 4 and 5; return when to look for losses again."""
     srtt_s = tcb.rtt.srtt_s
-    rack.update_reo_wnd(
-        tcb.recovering or tcb.rto_recovery, board.sacked // tcb.congestion.mss, inf if srtt_s is None else srtt_s
-    )
+    rack.update_reo_wnd(tcb.loss is not None, board.sacked // tcb.congestion.mss, inf if srtt_s is None else srtt_s)
     return rack.detect_loss(now)
 
 
@@ -223,16 +195,16 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     assert board is not None
     assert rack is not None
     tcb.reo_deadline = _detect(tcb, board, rack, now)
-    if not tcb.recovering and _loss_is_seen(tcb, board):
-        _enter(tcb, board, now)
+    if tcb.loss is None and _loss_is_seen(tcb, board):
+        prr = _enter(tcb, board, now).prr
         tcb.reo_deadline = _detect(tcb, board, rack, now)
         tcb.extra_flight = board.sacked + rack.lost
-        if tcb.prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
+        if prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
             # No ACK has reported that anything left the network, so it is as full as when it
             # dropped the segment. A retransmission now would be dropped too. Wait a round trip:
             # either ACKs come within it, or everything in flight is lost.
-            tcb.prr.allowance = 0
+            prr.allowance = 0
             tcb.reo_deadline = min(tcb.reo_deadline, now + rack.rtt)
-    elif tcb.prr is not None and tcb.recovering and not tcb.prr.out:
-        tcb.prr.allowance = tcb.mss
+    elif tcb.loss is not None and tcb.loss.prr is not None and not tcb.loss.prr.out:
+        tcb.loss.prr.allowance = tcb.mss
     tcb.extra_flight = board.sacked + rack.lost

@@ -38,9 +38,9 @@ from stack.noop import noop
 from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
 from stack.tcp.fast_open import CookieCache, FastOpen
+from stack.tcp.loss import Loss
 from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.tcp.path_mtu import Sizes
-from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.recvbuf import ReceiveBuffer
 from stack.tcp.rtt import RttEstimator
@@ -173,13 +173,13 @@ class Tcb:
         "duplicate_acks", "ecn", "error", "extra_flight", "fast_open", "fast_open_connect", "fast_opened",
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive", "keepalive_count",
         "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
-        "last_received_at", "last_sent_at", "limited_flight", "linger_s", "listener", "local", "max_snd_wnd",
+        "last_received_at", "last_sent_at", "limited_flight", "linger_s", "listener", "local", "loss", "max_snd_wnd",
         "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable",
-        "oobinline", "open_in_syn_sent", "orphaned", "pacer", "partial_acks", "path", "peer_fin",
-        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "prr", "pto_deadline",
+        "oobinline", "open_in_syn_sent", "orphaned", "pacer", "path", "peer_fin",
+        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "pto_deadline",
         "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
-        "read_shutdown", "reader_expected_until", "receive_buffer", "recover", "recovering", "remote",
-        "reo_deadline", "reports", "resent_at", "rto_deadline", "rto_recovery", "rtt", "rtt_seq",
+        "read_shutdown", "reader_expected_until", "receive_buffer", "recover", "remote",
+        "reo_deadline", "reports", "resent_at", "rto_deadline", "rtt", "rtt_seq",
         "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling", "scoreboard",
         "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift", "snd_sml",
         "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
@@ -268,15 +268,12 @@ class Tcb:
         # When the peer last acknowledged new data, or when we began to wait for that
         self.progress_at = 0.0
         self.duplicate_acks = 0
-        self.recovering = False
+        self.loss: Loss | None = None  # the episode of loss recovery; None: no loss is known
         self.recover = 0
-        self.partial_acks = False  # this recovery, without SACK, has had a partial ACK
         # Octets between SND.UNA and SND.NXT that cwnd does not count: they are SACKed or lost, or
         # limited transmit allows them (RFC 3042)
         self.extra_flight = 0
         self.rack: Rack | None = None
-        self.prr: Prr | None = None
-        self.rto_recovery = False  # recovery after a timeout, up to `recover`
         # Our timestamp clock when loss was assumed: Eifel's RetransmitTS
         self.rtx_stamp: int | None = None
         # The end of the loss probe in flight, as the scoreboard numbers octets
@@ -389,6 +386,11 @@ class Tcb:
     def synchronized(self) -> bool:
         """Both ends know each other's sequence numbers (3.5)."""
         return self.state in SYNCHRONIZED
+
+    @property
+    def recovering(self) -> bool:
+        """Whether fast recovery is on (RFC 6582, RFC 6675)."""
+        return self.loss is not None and not self.loss.after_timeout
 
     @property
     def flight(self) -> int:

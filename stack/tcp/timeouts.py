@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import fast_open, path_mtu, recovery, teardown, tlp, undo
+from stack.tcp import fast_open, loss, path_mtu, recovery, teardown, tlp
 from stack.tcp.handshake import repeat_syn
 from stack.tcp.output import emit, retransmit_front, send_range, transmit
 from stack.tcp.seq import MASK
@@ -89,19 +89,10 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
             fast_open.negative_response(tcb, now)
         repeat_syn(tcb, now)
     else:
-        tcb.congestion.on_rto(tcb.flight, tcb.timeouts == 1, now)
-        if tcb.ecn is not None:
-            tcb.ecn.reduced(tcb.snd_nxt)
+        loss.timed_out(tcb, now)
         if tcb.scoreboard is not None:
             recovery.timed_out(tcb, tcb.scoreboard, now)
-        else:
-            tcb.extra_flight = 0
-        tcb.recovering = False
-        tcb.duplicate_acks = 0
-        tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4
         path_mtu.on_timeout(tcb, now)
-        if tcb.timeouts == 1:
-            undo.loss_assumed(tcb, now)
         if tcb.rack is not None:
             tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
             retransmit_front(tcb, now)

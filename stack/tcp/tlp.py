@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import inf
 
+from stack.tcp import loss
 from stack.tcp.output import retransmit_at, send_range
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.seq import MASK
@@ -23,8 +24,7 @@ def probe_at(tcb: Tcb, now: float) -> float:
     measured since (section 7.3). The RTO covers these cases.
     """
     if (
-        tcb.recovering
-        or tcb.rto_recovery
+        tcb.loss is not None
         or tcb.timeouts
         or tcb.reo_deadline < inf
         or tcb.tlp_end is not None
@@ -75,9 +75,7 @@ def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flig
         tcb.tlp_end = None
     elif seg_ack > end:
         tcb.tlp_end = None
-        if not tcb.recovering:
-            tcb.congestion.on_loss(flight, now)
-            if tcb.ecn is not None:
-                tcb.ecn.reduced(tcb.snd_nxt)
+        if tcb.loss is None:
+            loss.reduce(tcb, loss.LOSS, flight, now)
             if tcb.services.trace is not None:
                 tcb.trace("loss repaired by a probe", cwnd=tcb.congestion.cwnd)

@@ -3,30 +3,26 @@
 Then nothing was lost, and the reduction of cwnd is undone.
 
 See RFC 3522 section 3.2 (detection, by timestamps) and RFC 4015 section 3.2 (response).
+`loss.reduce` makes steps 1 to 3: it stores RetransmitTS, as `rtx_stamp`.
 """
 
 from __future__ import annotations
 
+from stack.tcp import loss
 from stack.tcp.segment import Segment
 from stack.tcp.seq import lt
 from stack.tcp.tcb import Tcb
 
 
-def loss_assumed(tcb: Tcb, now: float) -> None:
-    """Steps 1 to 3: recovery begins, by duplicate ACKs or by a timeout; store the time."""
-    if tcb.timestamps.agreed and tcb.services.config.undo:
-        tcb.rtx_stamp = tcb.timestamps.clock(now)
-
-
 def first_acceptable_ack(tcb: Tcb, seg: Segment) -> None:
-    """Steps 4 and 5: the first ACK of new data in recovery.
+    """Steps 4 and 5: the first ACK of new data after a loss was assumed.
 
     If it echoes a timestamp older than RetransmitTS, the recovery was spurious and is undone.
     """
     stamp, tcb.rtx_stamp = tcb.rtx_stamp, None
     if stamp is None or seg.ts_ecr < 0 or not lt(seg.ts_ecr, stamp):
         return
-    tcb.recovering = tcb.rto_recovery = False
+    loss.end(tcb)
     tcb.duplicate_acks = 0
     tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
     tcb.congestion.on_spurious()

@@ -84,8 +84,9 @@ def test_what_time_shows_lost_waits_for_an_ack_while_the_network_is_full() -> No
     peer.silent()
     sack(conn, peer, 0, (1, 3))
     goes(conn, peer, 0)
-    assert conn.prr is not None
-    assert conn.prr.out == MSS
+    assert conn.loss is not None
+    assert conn.loss.prr is not None
+    assert conn.loss.prr.out == MSS
 
 
 def test_but_not_for_longer_than_a_round_trip() -> None:
@@ -162,11 +163,12 @@ def test_no_more_is_sent_than_prr_allows() -> None:
     conn, peer = sending()
     peer.wait(RTT)
     sack(conn, peer, 0, (5, 10))
-    assert conn.prr is not None
+    assert conn.loss is not None
+    assert conn.loss.prr is not None
     before = len(peer.world.sent)
     assert before <= 6  # five delivered, and one
-    assert conn.prr.allowance < MSS
-    assert conn.prr.out == before * MSS
+    assert conn.loss.prr.allowance < MSS
+    assert conn.loss.prr.out == before * MSS
     peer.world.sent.clear()
 
 
@@ -327,13 +329,15 @@ def test_a_timeout_sends_the_first_and_forgets_what_was_sacked() -> None:
     peer.wait(1.0)
     goes(conn, peer, 0)
     assert conn.rack is not None
-    assert conn.rto_recovery
+    assert conn.loss is not None
+    assert conn.loss.after_timeout
     assert conn.rack.lost == 9 * MSS
     sack(conn, peer, 1)
     goes(conn, peer, 1, 2)
     sack(conn, peer, 10)
-    assert not conn.rto_recovery
     assert conn.flight == 0
+    assert not conn.recovering
+    assert conn.loss is None
 
 
 def test_a_fin_at_the_tail_is_probed_too() -> None:
@@ -377,7 +381,7 @@ def test_a_timeout_that_was_for_nothing_is_taken_back(real: bool) -> None:
     echo = clock(conn, peer.now if real else sent_at)
     peer.sends(ACK, ack=add(conn.snd_una, conn.mss), options=TcpOptions(timestamps=(2, echo)))
     assert (conn.congestion.cwnd >= 10 * conn.congestion.mss) != real
-    assert conn.rto_recovery == real
+    assert (conn.loss is not None) == real
     assert bool(peer.world.sent and peer.world.sent[0].seq == conn.snd_una) == real
     peer.world.sent.clear()
 
