@@ -513,7 +513,7 @@ def test_an_answer_that_cannot_be_sent_is_told() -> None:
     ("reason", "payload"),
     [
         ("dhcp_truncated", bytes(20)),
-        ("dhcp_not_a_reply", b"\1" + bytes(299)),
+        ("dhcp_bad_cookie", b"\2" + bytes(299)),
         ("dhcp_bad_hardware", b"\2\1\x20" + bytes(299)),
     ],
 )
