@@ -55,6 +55,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Digests(config.getoption("digests")), "digests")
 
 
+def check_clock(item: pytest.Item) -> None:
+    """An async test runs under pytest-trio: with a clock of trio.testing among its arguments, or a reason for none.
+
+    pytest-trio gives the run a clock only where the test itself has it as an argument.
+    """
+    if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.function):
+        return
+    names = inspect.signature(item.function).parameters
+    if not any(name.endswith("_clock") for name in names) and item.get_closest_marker("real_time") is None:
+        raise pytest.UsageError(f"{item.nodeid}: add the argument autojump_clock, or the mark real_time(why)")
+
+
 class Tally:
     """How many live checks were collected, and how many passed."""
 
@@ -67,6 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker("live")
+        else:
+            check_clock(item)
     Tally.collected = sum(item.get_closest_marker("live") is not None for item in items)
     chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("deselect")
     Tally.whole_run = config.args_source is not pytest.Config.ArgsSource.ARGS and not chosen

@@ -33,21 +33,19 @@ def free_port() -> int:
         return port
 
 
-def test_the_services_run_on_the_kernels_sockets_as_they_are() -> None:
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            port = free_port()
-            await services.serve(cast("Host", KernelHost("127.0.0.1/8")), {"echo": port}, nursery)
-            with trio.fail_after(10):
-                async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-                    await stream.send_all(b"hello")
-                    assert await stream.receive_some(5) == b"hello"
-                with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
-                    await sock.sendto(b"hello", ("127.0.0.1", port))
-                    assert await sock.recv(100) == b"hello"
-            nursery.cancel_scope.cancel()
-
-    trio.run(main)
+@pytest.mark.real_time("the kernel's sockets end its waits")
+async def test_the_services_run_on_the_kernels_sockets_as_they_are() -> None:
+    async with trio.open_nursery() as nursery:
+        port = free_port()
+        await services.serve(cast("Host", KernelHost("127.0.0.1/8")), {"echo": port}, nursery)
+        with trio.fail_after(10):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(b"hello")
+                assert await stream.receive_some(5) == b"hello"
+            with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
+                await sock.sendto(b"hello", ("127.0.0.1", port))
+                assert await sock.recv(100) == b"hello"
+        nursery.cancel_scope.cancel()
 
 
 def test_a_peer_is_a_name_some_ports_and_a_command() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Ethernet
 from stack.config import Config, DhcpConfig
@@ -35,7 +36,7 @@ from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import ACK, PSH, SYN, TcpHeader
 from tests.host.direct_host import MAC, OTHER, PEER, PEER_MAC, US, DirectHost
 from tests.requirements import FOLDER, exceptions, rfc, shown
-from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, two_hosts
 from tests.tcp.test_time_wait import time_wait
 from tests.tcp.test_timestamps import stamp
 from tests.tcp.world import add
@@ -134,8 +135,9 @@ def test_a_syn_that_begins_nothing_is_challenged() -> None:
     assert old.state is State.TIME_WAIT
 
 
-@virtual
-async def test_a_connection_cannot_be_given_ip_options_nor_asked_for_a_field_of_a_datagram() -> None:
+async def test_a_connection_cannot_be_given_ip_options_nor_asked_for_a_field_of_a_datagram(
+    autojump_clock: MockClock,
+) -> None:
     async with two_hosts() as (alice, bob):
         ours, theirs = await stream_pair(alice, bob)
         for number in (stdlib.IP_OPTIONS, stdlib.IP_RECVTOS):
@@ -145,8 +147,7 @@ async def test_a_connection_cannot_be_given_ip_options_nor_asked_for_a_field_of_
         await theirs.aclose()
 
 
-@virtual
-async def test_there_is_no_flush_and_no_way_to_see_a_push() -> None:
+async def test_there_is_no_flush_and_no_way_to_see_a_push(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         ours, theirs = await stream_pair(alice, bob)
         assert not any("flush" in name for thing in (ours.socket, Connection) for name in dir(thing))
@@ -158,8 +159,7 @@ async def test_there_is_no_flush_and_no_way_to_see_a_push() -> None:
         await theirs.aclose()
 
 
-@virtual
-async def test_a_link_has_one_mtu() -> None:
+async def test_a_link_has_one_mtu(autojump_clock: MockClock) -> None:
     """And the MSS that is advertised follows from it, whatever has passed."""
     ethernet = Ethernet()
     link = ethernet.attach(mtu=1000)
@@ -177,8 +177,7 @@ async def test_a_link_has_one_mtu() -> None:
 # --- ARP and addresses ------------------------------------------------------------------------------------------------
 
 
-@virtual
-async def test_the_target_hardware_address_of_a_request_is_zero() -> None:
+async def test_the_target_hardware_address_of_a_request_is_zero(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     listening = ethernet.attach("ear")
     listening.open(lambda: None)
@@ -195,8 +194,7 @@ async def test_the_target_hardware_address_of_a_request_is_zero() -> None:
     assert requests >= 6  # probes, announcements, and for BOB
 
 
-@virtual
-async def test_a_link_local_address_that_the_user_gives_is_used() -> None:
+async def test_a_link_local_address_that_the_user_gives_is_used(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     first, second = "169.254.7.1", "169.254.7.2"
     async with host_on(ethernet.attach(), f"{first}/16") as one, host_on(ethernet.attach(), f"{second}/16", seed=2):

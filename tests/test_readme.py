@@ -103,30 +103,27 @@ def shape(line: str) -> str:
     return re.sub(r"\d+(?:\.\d+)*(?:e-\d+)?", "N", line)
 
 
-def test_the_tour_shows_lines_that_the_trace_prints() -> None:
+async def test_the_tour_shows_lines_that_the_trace_prints(autojump_clock: MockClock) -> None:
     printed: list[str] = []
 
-    async def main() -> None:
-        wire = stack.Ethernet()
-        async with (
-            stack.open_host(wire.attach(), address="10.9.0.2/24", trace=TracePrinter(printed.append)) as host,
-            stack.open_host(stack.Impaired(wire.attach(), delay_s=0.01), address="10.9.0.1/24") as client,
-            trio.open_nursery() as nursery,
-        ):
+    wire = stack.Ethernet()
+    async with (
+        stack.open_host(wire.attach(), address="10.9.0.2/24", trace=TracePrinter(printed.append)) as host,
+        stack.open_host(stack.Impaired(wire.attach(), delay_s=0.01), address="10.9.0.1/24") as client,
+        trio.open_nursery() as nursery,
+    ):
 
-            async def echo(stream: trio.SocketStream) -> None:
-                async for data in stream:
-                    await stream.send_all(data)
+        async def echo(stream: trio.SocketStream) -> None:
+            async for data in stream:
+                await stream.send_all(data)
 
-            await nursery.start(host.serve_tcp, echo, 7)
-            async with await client.open_tcp_stream("10.9.0.2", 7) as stream:
-                await trio.sleep(1)
-                await stream.send_all(b"hello\n")
-                assert await stream.receive_some() == b"hello\n"
+        await nursery.start(host.serve_tcp, echo, 7)
+        async with await client.open_tcp_stream("10.9.0.2", 7) as stream:
             await trio.sleep(1)
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+            await stream.send_all(b"hello\n")
+            assert await stream.receive_some() == b"hello\n"
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
     told = re.findall(
         r"^ {4} *(?:\d+\.\d{6} |(?=IPv4|TCP|data)).*", (TOP / "stack/README.md").read_text(), re.MULTILINE
     )

@@ -1,33 +1,18 @@
-"""Hosts for the tests of this folder: on an Ethernet in memory, under a clock that jumps over idle
-time.
-"""
+"""Hosts for the tests of this folder, on an Ethernet in memory."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial, wraps
 from random import Random
-from typing import Any
 
 import trio
-from trio.testing import MockClock
 
 from stack import Config, Ethernet, Host, Impaired, open_host
 from stack.link.device import Link
 
 ALICE, BOB = "10.9.0.1", "10.9.0.2"
 NOBODY = "10.9.0.99"  # an address on the Ethernet that no host has
-
-
-def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Run an async test under trio in virtual time: whenever every task waits, the clock jumps to the next deadline."""
-
-    @wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        trio.run(partial(test, *args, **kwargs), clock=MockClock(autojump_threshold=0))
-
-    return run
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import errno
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Ethernet, open_host
 from stack.link.memory import EthernetPort, ip_pair
@@ -13,13 +14,12 @@ from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.arp import REQUEST, REVERSE_REQUEST, ArpPacket
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_RARP
-from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, virtual
+from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair
 
 SPY = bytes.fromhex("020000000066")
 
 
-@virtual
-async def test_a_host_opens_when_its_address_is_known_to_be_free() -> None:
+async def test_a_host_opens_when_its_address_is_known_to_be_free(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         before = trio.current_time()
@@ -29,8 +29,7 @@ async def test_a_host_opens_when_its_address_is_known_to_be_free() -> None:
             assert bob.counters()["arp_not_for_us"] > 0
 
 
-@virtual
-async def test_an_address_that_another_host_has_is_refused_and_the_host_named() -> None:
+async def test_an_address_that_another_host_has_is_refused_and_the_host_named(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
         [there] = bob.interfaces()
@@ -43,8 +42,7 @@ async def test_an_address_that_another_host_has_is_refused_and_the_host_named() 
         assert bob.counters()["arpInConflicts"] == 0
 
 
-@virtual
-async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> None:
+async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(ethernet.attach("wire"), f"{ALICE}/24", acd="optimistic") as alice:
         assert trio.current_time() == 0
@@ -68,8 +66,7 @@ async def test_an_optimistic_host_opens_at_once_and_tells_when_it_yields() -> No
             assert scope.cancelled_caught  # each loss is told once
 
 
-@virtual
-async def test_a_host_that_defends_its_address_names_the_station_that_claims_it() -> None:
+async def test_a_host_that_defends_its_address_names_the_station_that_claims_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with (
         host_on(ethernet.attach("wire"), f"{ALICE}/24", acd="defend") as alice,
@@ -104,8 +101,7 @@ def claim(spy: EthernetPort, address: str) -> None:
     assert spy.write([ethernet_ii(MAC_BROADCAST, SPY, ETHERTYPE_ARP), packet], trio.current_time())
 
 
-@virtual
-async def test_addresses_come_and_go() -> None:
+async def test_addresses_come_and_go(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
@@ -125,8 +121,7 @@ async def test_addresses_come_and_go() -> None:
             await alice.add_address(ethernet.attach(), "10.9.0.8/24")
 
 
-@virtual
-async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
+async def test_an_address_asked_for_twice_stays_what_it_is(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24", acd="strict") as alice:
@@ -148,8 +143,7 @@ async def test_an_address_asked_for_twice_stays_what_it_is() -> None:
         await alice.wait_ready(link)
 
 
-@virtual
-async def test_an_address_whose_wait_is_cancelled_is_not_kept() -> None:
+async def test_an_address_whose_wait_is_cancelled_is_not_kept(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, None) as alice:
@@ -159,8 +153,7 @@ async def test_an_address_whose_wait_is_cancelled_is_not_kept() -> None:
         assert alice.interfaces()[0].addresses == alice.interfaces()[0].tentative == ()
 
 
-@virtual
-async def test_attach_tells_by_wait_ready_what_has_become_of_it() -> None:
+async def test_attach_tells_by_wait_ready_what_has_become_of_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(None, None) as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
         link = ethernet.attach()
@@ -174,8 +167,7 @@ async def test_attach_tells_by_wait_ready_what_has_become_of_it() -> None:
             await alice.wait_ready(other)
 
 
-@virtual
-async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait() -> None:
+async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(None, None) as alice, trio.open_nursery() as nursery:
@@ -191,8 +183,7 @@ async def test_a_link_that_goes_while_its_address_is_probed_for_ends_the_wait() 
         alice.detach(link)
 
 
-@virtual
-async def test_a_word_that_is_no_way_is_refused() -> None:
+async def test_a_word_that_is_no_way_is_refused(autojump_clock: MockClock) -> None:
     link = Ethernet().attach()
     with pytest.raises(ValueError, match="acd"):
         async with open_host(link, address="10.9.0.1/24", acd="loose"):
@@ -200,8 +191,7 @@ async def test_a_word_that_is_no_way_is_refused() -> None:
     assert not link.is_open
 
 
-@virtual
-async def test_neighbours_and_proxies_are_set_by_the_user() -> None:
+async def test_neighbours_and_proxies_are_set_by_the_user(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
@@ -231,8 +221,7 @@ async def test_neighbours_and_proxies_are_set_by_the_user() -> None:
             alice.add_neighbor(link, BOB, "02:00")
 
 
-@virtual
-async def test_a_link_without_stations_has_no_neighbours() -> None:
+async def test_a_link_without_stations_has_no_neighbours(autojump_clock: MockClock) -> None:
     one, _ = ip_pair()
     async with host_on(one, f"{ALICE}/24", acd=None) as alice:
         assert trio.current_time() == 0  # there is nothing to probe with
@@ -241,8 +230,7 @@ async def test_a_link_without_stations_has_no_neighbours() -> None:
         assert caught.value.errno == errno.EOPNOTSUPP
 
 
-@virtual
-async def test_a_station_that_asks_by_rarp_is_told_its_address() -> None:
+async def test_a_station_that_asks_by_rarp_is_told_its_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(link, f"{ALICE}/24") as alice:

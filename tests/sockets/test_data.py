@@ -13,16 +13,15 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Ethernet, Impaired
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
 
 
 @pytest.mark.parametrize("seed", range(5))
-@virtual
-async def test_a_bad_wire_loses_nothing(seed: int) -> None:
+async def test_a_bad_wire_loses_nothing(seed: int, autojump_clock: MockClock) -> None:
     """256 kB each way at once: 10 % lost, 10 % out of order, 5 % twice, 1 % with a bit wrong, each way."""
     ethernet = Ethernet()
     links = [
@@ -61,8 +60,7 @@ async def test_a_bad_wire_loses_nothing(seed: int) -> None:
         assert alice.connections() == bob.connections() == []
 
 
-@virtual
-async def test_a_buffer_may_change_once_send_has_returned() -> None:
+async def test_a_buffer_may_change_once_send_has_returned(autojump_clock: MockClock) -> None:
     """Also when what was sent from it has to be sent again, and when a view of it says that it is read-only."""
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
@@ -79,8 +77,7 @@ async def test_a_buffer_may_change_once_send_has_returned() -> None:
             assert received == b"a" * 3000
 
 
-@virtual
-async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up() -> None:
+async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             await receiver.bind(("", 9))
@@ -97,8 +94,7 @@ async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up() ->
             assert await receiver.recv(100) == b"before"
 
 
-@virtual
-async def test_a_buffer_is_not_locked_while_its_reader_waits() -> None:
+async def test_a_buffer_is_not_locked_while_its_reader_waits(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         buffer = bytearray(4)
@@ -116,8 +112,7 @@ async def test_a_buffer_is_not_locked_while_its_reader_waits() -> None:
         assert buffer == b"six!!!..."
 
 
-@virtual
-async def test_a_program_may_peek_for_more_until_it_is_there() -> None:
+async def test_a_program_may_peek_for_more_until_it_is_there(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         ours = server.socket
@@ -137,8 +132,7 @@ async def test_a_program_may_peek_for_more_until_it_is_there() -> None:
         assert await ours.recv(100) == b""
 
 
-@virtual
-async def test_peeking_takes_nothing_and_opens_no_window() -> None:
+async def test_peeking_takes_nothing_and_opens_no_window(autojump_clock: MockClock) -> None:
     """However often a program looks, the peer may send no more than SO_RCVBUF has room for."""
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
@@ -154,8 +148,7 @@ async def test_peeking_takes_nothing_and_opens_no_window() -> None:
         assert await ours.recv(1 << 30)  # it is all still there
 
 
-@virtual
-async def test_a_buffer_that_cannot_be_filled_costs_no_data() -> None:
+async def test_a_buffer_that_cannot_be_filled_costs_no_data(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         await client.send_all(b"precious")
@@ -182,8 +175,7 @@ async def test_a_buffer_that_cannot_be_filled_costs_no_data() -> None:
             assert await there.recv(100) == b"another"
 
 
-@virtual
-async def test_what_was_peeked_at_before_a_reset_is_not_lost() -> None:
+async def test_what_was_peeked_at_before_a_reset_is_not_lost(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         await client.send_all(b"last words")
@@ -198,8 +190,7 @@ async def test_what_was_peeked_at_before_a_reset_is_not_lost() -> None:
         assert await server.socket.recv(100) == b""
 
 
-@virtual
-async def test_flags_that_mean_something_else_are_refused() -> None:
+async def test_flags_that_mean_something_else_are_refused(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, _server = await stream_pair(alice, bob)
         with alice.socket(type=SOCK_DGRAM) as datagrams:
@@ -216,8 +207,7 @@ async def test_flags_that_mean_something_else_are_refused() -> None:
                 assert caught.value.errno == errno.EINVAL
 
 
-@virtual
-async def test_urgent_data_is_waited_for_apart_from_the_stream() -> None:
+async def test_urgent_data_is_waited_for_apart_from_the_stream(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         heard: list[bytes] = []
@@ -245,8 +235,7 @@ async def test_urgent_data_is_waited_for_apart_from_the_stream() -> None:
 
 
 @rfc("9293 MUST-47", "9293 SHLD-20")
-@virtual
-async def test_errors_that_a_connection_survives_are_reported_on_request() -> None:
+async def test_errors_that_a_connection_survives_are_reported_on_request(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         told: list[int] = []
@@ -267,8 +256,7 @@ async def test_errors_that_a_connection_survives_are_reported_on_request() -> No
         await listener.aclose()
 
 
-@virtual
-async def test_the_accept_queue_has_an_end_and_gives_what_it_has() -> None:
+async def test_the_accept_queue_has_an_end_and_gives_what_it_has(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         listener = bob.socket()
         await listener.bind(("", 80))
@@ -293,8 +281,7 @@ async def test_the_accept_queue_has_an_end_and_gives_what_it_has() -> None:
             sock.close()
 
 
-@virtual
-async def test_closing_a_listener_resets_connections_that_were_not_accepted() -> None:
+async def test_closing_a_listener_resets_connections_that_were_not_accepted(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
         client = await alice.open_tcp_stream(BOB, 80)
@@ -307,8 +294,7 @@ async def test_closing_a_listener_resets_connections_that_were_not_accepted() ->
         assert bob.connections() == []
 
 
-@virtual
-async def test_datagrams_keep_their_boundaries_and_their_order() -> None:
+async def test_datagrams_keep_their_boundaries_and_their_order(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             await receiver.bind((BOB, 0))
@@ -322,8 +308,7 @@ async def test_datagrams_keep_their_boundaries_and_their_order() -> None:
                 assert address == (ALICE, sender.getsockname()[1])
 
 
-@virtual
-async def test_datagrams_that_are_not_read_are_dropped_and_counted() -> None:
+async def test_datagrams_that_are_not_read_are_dropped_and_counted(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             receiver.setsockopt(SOL_SOCKET, SO_RCVBUF, 10_000)
@@ -340,8 +325,7 @@ async def test_datagrams_that_are_not_read_are_dropped_and_counted() -> None:
             assert bob.counters()["udp_queue_full"] == 100 - kept
 
 
-@virtual
-async def test_a_connected_datagram_socket_hears_its_peer_alone() -> None:
+async def test_a_connected_datagram_socket_hears_its_peer_alone(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         socks: list[Any] = [bob.socket(type=SOCK_DGRAM) for _ in range(2)]
         with alice.socket(type=SOCK_DGRAM) as ours, socks[0] as friend, socks[1] as stranger:
@@ -360,8 +344,7 @@ async def test_a_connected_datagram_socket_hears_its_peer_alone() -> None:
             assert await stranger.recvfrom(10) == (b"hello", address)
 
 
-@virtual
-async def test_zero_as_a_destination_is_this_host() -> None:
+async def test_zero_as_a_destination_is_this_host(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _bob):
         (listener,) = await alice.open_tcp_listeners(80)
         with alice.socket() as sock:
@@ -374,8 +357,7 @@ async def test_zero_as_a_destination_is_this_host() -> None:
         await listener.aclose()
 
 
-@virtual
-async def test_ports_come_back_when_their_sockets_are_closed() -> None:
+async def test_ports_come_back_when_their_sockets_are_closed(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
         for _ in range(3):
@@ -393,8 +375,7 @@ async def test_ports_come_back_when_their_sockets_are_closed() -> None:
         await listener.aclose()
 
 
-@virtual
-async def test_sockets_cost_no_descriptors() -> None:
+async def test_sockets_cost_no_descriptors(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         with alice.socket() as first:
             assert first.fileno() >= 0
@@ -408,8 +389,7 @@ async def test_sockets_cost_no_descriptors() -> None:
             assert os.listdir("/proc/self/fd") == before
 
 
-@virtual
-async def test_ourselves_are_no_slower_than_anybody_else() -> None:
+async def test_ourselves_are_no_slower_than_anybody_else(autojump_clock: MockClock) -> None:
     """A window update to ourselves arrives at once, too: nothing waits for a timer."""
     async with two_hosts() as (alice, _):
         client, server = await stream_pair(alice, alice, "127.0.0.1")
@@ -428,8 +408,7 @@ async def test_ourselves_are_no_slower_than_anybody_else() -> None:
         assert trio.current_time() - start < 0.1
 
 
-@virtual
-async def test_a_soft_error_is_reported_on_request_and_ends_nothing() -> None:
+async def test_a_soft_error_is_reported_on_request_and_ends_nothing(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         client, server = await stream_pair(alice, bob)
@@ -442,8 +421,7 @@ async def test_a_soft_error_is_reported_on_request_and_ends_nothing() -> None:
         assert await server.receive_some() == b"patience"
 
 
-@virtual
-async def test_listening_again_changes_the_backlog() -> None:
+async def test_listening_again_changes_the_backlog(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with bob.socket() as listener:
             await listener.bind(("", 80))
@@ -460,8 +438,7 @@ async def test_listening_again_changes_the_backlog() -> None:
                 await trio.sleep(600)
 
 
-@virtual
-async def test_connecting_a_datagram_socket_may_be_cancelled() -> None:
+async def test_connecting_a_datagram_socket_may_be_cancelled(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         sock = alice.socket(type=SOCK_DGRAM)
         with trio.CancelScope() as scope:

@@ -13,18 +13,18 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet, open_host
 from stack.dhcp.client import Client
 from stack.link.memory import ip_pair
 from tests.dhcp.server import Server, addresses
 from tests.requirements import rfc
-from tests.sockets.hosts import host_on, stream_pair, until, virtual
+from tests.sockets.hosts import host_on, stream_pair, until
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, own, serving
 
 
-@virtual
-async def test_a_lease_takes_effect() -> None:
+async def test_a_lease_takes_effect(autojump_clock: MockClock) -> None:
     server = Server(options={6: addresses("10.9.0.1", "10.9.0.2"), 15: b"example.org", 26: (1400).to_bytes(2, "big")})
     ethernet = Ethernet()
     async with serving(ethernet, server), client(ethernet.attach()) as host:
@@ -43,8 +43,7 @@ async def test_a_lease_takes_effect() -> None:
 
 
 @rfc("5227-2.1-dhcp-a")
-@virtual
-async def test_an_address_is_probed_before_it_is_used() -> None:
+async def test_an_address_is_probed_before_it_is_used(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there:
         began = trio.current_time()
@@ -54,8 +53,7 @@ async def test_an_address_is_probed_before_it_is_used() -> None:
             assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
 
 
-@virtual
-async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet() -> None:
+async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet(autojump_clock: MockClock) -> None:
     """Neither asking for it nor taking it back ends the probing, on which the lease waits."""
     ethernet = Ethernet()
     link = ethernet.attach()
@@ -74,8 +72,7 @@ async def test_an_address_that_is_probed_before_it_is_used_is_not_the_users_yet(
 
 
 @rfc("2131-4.4.6-a")
-@virtual
-async def test_the_address_is_given_back_at_the_end() -> None:
+async def test_the_address_is_given_back_at_the_end(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there:
         async with client(ethernet.attach()) as host:
@@ -89,8 +86,7 @@ async def test_the_address_is_given_back_at_the_end() -> None:
         assert ended.value.__cause__.errno == errno.ENETDOWN
 
 
-@virtual
-async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
+async def test_the_address_is_given_back_by_a_host_that_is_cancelled(autojump_clock: MockClock) -> None:
     """Although its server has to be asked for by ARP then, and the host's tasks have ended by that time."""
     ethernet = Ethernet()
     async with serving(ethernet) as there:
@@ -104,8 +100,7 @@ async def test_the_address_is_given_back_by_a_host_that_is_cancelled() -> None:
         assert there.server.leases == {}
 
 
-@virtual
-async def test_a_server_that_is_gone_delays_the_end_only_briefly() -> None:
+async def test_a_server_that_is_gone_delays_the_end_only_briefly(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet):
         async with client(ethernet.attach()):
@@ -114,8 +109,7 @@ async def test_a_server_that_is_gone_delays_the_end_only_briefly() -> None:
         assert trio.current_time() - began == pytest.approx(1, abs=0.05)
 
 
-@virtual
-async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
+async def test_nothing_is_given_back_when_that_is_not_wanted(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there:
         async with client(ethernet.attach(), Dhcp(release=False)):
@@ -129,8 +123,7 @@ async def test_nothing_is_given_back_when_that_is_not_wanted() -> None:
 # --- beside the usual way
 
 
-@virtual
-async def test_a_static_address_asks_for_what_goes_with_it() -> None:
+async def test_a_static_address_asks_for_what_goes_with_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(options={6: addresses("10.9.0.1"), 15: b"example.org", 26: b"\x05\x78"})
     async with serving(ethernet, server) as there, host_on(link := ethernet.attach(), "10.9.0.7/24") as host:
@@ -145,8 +138,7 @@ async def test_a_static_address_asks_for_what_goes_with_it() -> None:
         assert len(there.heard) == 2
 
 
-@virtual
-async def test_an_inform_without_an_answer_ends() -> None:
+async def test_an_inform_without_an_answer_ends(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(link := ethernet.attach(), "10.9.0.7/24", config=HASTY) as host:
         with pytest.raises(TimeoutError):
@@ -155,8 +147,7 @@ async def test_an_inform_without_an_answer_ends() -> None:
         assert own(host) == ["10.9.0.7"]
 
 
-@virtual
-async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> None:
+async def test_the_clients_port_is_free_but_for_the_time_of_the_question(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(options={6: addresses("10.9.0.1")})
     async with host_on(link := ethernet.attach(), "10.9.0.7/24") as host, trio.open_nursery() as nursery:
@@ -187,8 +178,7 @@ async def test_the_clients_port_is_free_but_for_the_time_of_the_question() -> No
         (await bound()).close()
 
 
-@virtual
-async def test_a_host_with_a_lease_or_without_an_address_cannot_ask() -> None:
+async def test_a_host_with_a_lease_or_without_an_address_cannot_ask(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet), client(link := ethernet.attach()) as host:
         with pytest.raises(ValueError, match="has a lease"):
@@ -200,8 +190,7 @@ async def test_a_host_with_a_lease_or_without_an_address_cannot_ask() -> None:
         assert without.value.errno == errno.EADDRNOTAVAIL
 
 
-@virtual
-async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
+async def test_what_a_server_tells_of_an_address_goes_with_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     server = Server(options={6: addresses("10.9.0.1")})
@@ -213,30 +202,27 @@ async def test_what_a_server_tells_of_an_address_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize(("detach", "number"), [(False, errno.EADDRNOTAVAIL), (True, errno.ENETDOWN)])
-def test_a_task_that_waits_for_an_inform_is_told_that_its_address_has_gone(detach: bool, number: int) -> None:
-    @virtual
-    async def run() -> None:
-        link = Ethernet().attach()
-        async with host_on(link, "10.9.0.9/24") as host, trio.open_nursery() as nursery:
+async def test_a_task_that_waits_for_an_inform_is_told_that_its_address_has_gone(
+    detach: bool, number: int, autojump_clock: MockClock
+) -> None:
+    link = Ethernet().attach()
+    async with host_on(link, "10.9.0.9/24") as host, trio.open_nursery() as nursery:
 
-            async def ask() -> None:
-                with pytest.raises(OSError, match=r".") as ended, trio.fail_after(2):
-                    await host.inform(link)
-                assert ended.value.errno == number
+        async def ask() -> None:
+            with pytest.raises(OSError, match=r".") as ended, trio.fail_after(2):
+                await host.inform(link)
+            assert ended.value.errno == number
 
-            nursery.start_soon(ask)
-            await trio.sleep(1)
-            if detach:
-                host.detach(link)
-            else:
-                host.remove_address(link, "10.9.0.9")
-
-    run()
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        if detach:
+            host.detach(link)
+        else:
+            host.remove_address(link, "10.9.0.9")
 
 
 @rfc("2131-3.7-a")
-@virtual
-async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() -> None:
+async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(link := ethernet.attach(), config=CAREFUL) as host:
         lease = host.lease
@@ -252,8 +238,7 @@ async def test_after_a_move_the_lease_is_verified_and_lost_where_it_is_denied() 
         assert own(host) == ["10.9.0.90"]
 
 
-@virtual
-async def test_dhcp_may_come_beside_other_addresses_and_on_several_links() -> None:
+async def test_dhcp_may_come_beside_other_addresses_and_on_several_links(autojump_clock: MockClock) -> None:
     one, two = Ethernet(), Ethernet()
     second = Server(address=bytes((10, 8, 0, 1)), first=bytes((10, 8, 0, 50)), options={6: addresses("10.8.0.1")})
     links = one.attach(), two.attach()
@@ -273,8 +258,7 @@ async def test_dhcp_may_come_beside_other_addresses_and_on_several_links() -> No
         assert [lease.address for lease in host.leases()] == ["10.8.0.50"]
 
 
-@virtual
-async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
+async def test_a_link_that_goes_takes_its_lease_with_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(link := ethernet.attach()) as host:
         ours, _ = await stream_pair(host, there.host, SERVER)
@@ -291,8 +275,7 @@ async def test_a_link_that_goes_takes_its_lease_with_it() -> None:
         assert host.lease is not None
 
 
-@virtual
-async def test_a_task_that_waits_is_told_when_the_link_or_the_host_goes() -> None:
+async def test_a_task_that_waits_is_told_when_the_link_or_the_host_goes(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     ended: list[int | None] = []
@@ -315,8 +298,7 @@ async def test_a_task_that_waits_is_told_when_the_link_or_the_host_goes() -> Non
     assert ended == [errno.ENETDOWN] * 2
 
 
-@virtual
-async def test_waiting_can_be_cancelled() -> None:
+async def test_waiting_can_be_cancelled(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     with trio.move_on_after(3) as scope:
@@ -326,8 +308,7 @@ async def test_waiting_can_be_cancelled() -> None:
     assert not link.is_open
 
 
-@virtual
-async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
+async def test_an_optimist_uses_the_address_while_it_is_probed(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     there_is_one = host_on(ethernet.attach(), f"{FIRST}/24", seed=7)
     optimist = client(ethernet.attach(), config=CAREFUL, acd="optimistic")
@@ -340,8 +321,7 @@ async def test_an_optimist_uses_the_address_while_it_is_probed() -> None:
         assert f"DECLINE {FIRST}" in there.server.log
 
 
-@virtual
-async def test_a_leased_address_that_the_user_takes_away_is_given_back() -> None:
+async def test_a_leased_address_that_the_user_takes_away_is_given_back(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(link := ethernet.attach()) as host:
         assert await host.ping(SERVER) >= 0
@@ -356,8 +336,7 @@ async def test_a_leased_address_that_the_user_takes_away_is_given_back() -> None
         assert (host.lease, own(host)) == (None, [])
 
 
-@virtual
-async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined() -> None:
+async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, open_host(config=CAREFUL, raise_errors=True) as host:
         link = ethernet.attach()
@@ -367,8 +346,7 @@ async def test_an_offer_of_an_address_that_is_being_probed_by_hand_is_declined()
         assert f"DECLINE {FIRST}" in there.server.log
 
 
-@virtual
-async def test_what_cannot_have_dhcp_is_refused() -> None:
+async def test_what_cannot_have_dhcp_is_refused(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     pipe = ip_pair()[0]
     async with open_host(config=HASTY, raise_errors=True) as host:
@@ -387,8 +365,7 @@ async def test_what_cannot_have_dhcp_is_refused() -> None:
         assert host.interfaces() == []
 
 
-@virtual
-async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock) -> None:
     """A bug of ours costs the lease, not the host: it is reported, and a new client begins."""
     ethernet = Ethernet()
     reports: list[str] = []
@@ -407,8 +384,9 @@ async def test_a_client_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) 
             assert there.server.log.count("DISCOVER") + there.server.log.count(f"DISCOVER {FIRST}") == 2
 
 
-@virtual
-async def test_a_client_that_fails_with_a_question_begins_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_fails_with_a_question_begins_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     """The address was given by hand: no other one is asked for."""
     ethernet = Ethernet()
     reports: list[str] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import trio
+from trio.testing import MockClock
 
 from stack import Ethernet
 from stack.link.memory import EthernetPort
@@ -17,7 +18,6 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.udp import UdpHeader
 from tests.dhcp.server import Server
 from tests.requirements import rfc
-from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
 
 ADDRESS, OURS = parse_ipv4(FIRST), bytes.fromhex("02000000aaaa")
@@ -49,8 +49,7 @@ def messages(port: EthernetPort) -> list[tuple[bytes, Ipv4Header, UdpHeader, Dhc
 
 
 @rfc("2131-4.1-b", "2131-4.1-d", "2131-4.4.1-g")
-@virtual
-async def test_port_68_of_0_0_0_0_asks_port_67_of_the_broadcast_address() -> None:
+async def test_port_68_of_0_0_0_0_asks_port_67_of_the_broadcast_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     port = eavesdropper(ethernet)
     async with serving(ethernet), client(ethernet.attach(mac=OURS)):
@@ -62,8 +61,7 @@ async def test_port_68_of_0_0_0_0_asks_port_67_of_the_broadcast_address() -> Non
 
 
 @rfc("2131-2-d", "2131-4.1-s")
-@virtual
-async def test_answers_to_the_address_we_do_not_have_yet_are_taken() -> None:
+async def test_answers_to_the_address_we_do_not_have_yet_are_taken(autojump_clock: MockClock) -> None:
     for broadcast in (False, True):
         ethernet = Ethernet()
         port = eavesdropper(ethernet)
@@ -78,8 +76,7 @@ async def test_answers_to_the_address_we_do_not_have_yet_are_taken() -> None:
 
 
 @rfc("2131-4.4.1-m", "2131-4.4.1-o", "5227-2.1-dhcp-a")
-@virtual
-async def test_the_address_is_probed_from_0_0_0_0_and_then_announced() -> None:
+async def test_the_address_is_probed_from_0_0_0_0_and_then_announced(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     port = eavesdropper(ethernet)
     async with serving(ethernet), client(ethernet.attach(mac=OURS), config=CAREFUL):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet
 from stack.config import LinkLocalConfig
@@ -17,15 +18,14 @@ from stack.wire import dhcp
 from stack.wire.addresses import format_ipv4
 from tests.dhcp.server import Server
 from tests.requirements import rfc
-from tests.sockets.hosts import host_on, stream_pair, virtual
+from tests.sockets.hosts import host_on, stream_pair
 from tests.sockets.lan import CAREFUL, FIRST, SERVER, client, own, serving
 
 SILENT = (dhcp.DISCOVER, dhcp.REQUEST)
 
 
 @rfc("3927-2.8-a", "3927-1.9-f")
-@virtual
-async def test_a_host_alone_takes_a_link_local_address() -> None:
+async def test_a_host_alone_takes_a_link_local_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with client(ethernet.attach(), config=CAREFUL) as host:
         assert 12 + 4 <= trio.current_time() <= 12 + 8  # two unanswered DHCPDISCOVERs, then probing
@@ -39,8 +39,7 @@ async def test_a_host_alone_takes_a_link_local_address() -> None:
 
 
 @rfc("3927-1.9-b", "3927-6.1-a", "3927-1.9-a")
-@virtual
-async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None:
+async def test_when_a_server_answers_the_host_goes_over_to_its_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(silent=SILENT)
     async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL) as host:
@@ -56,8 +55,7 @@ async def test_when_a_server_answers_the_host_goes_over_to_its_address() -> None
 
 
 @rfc("3927-1.9-c", "3927-1.9-d", "3927-1.9-e")
-@virtual
-async def test_a_connection_keeps_the_link_local_address_until_it_ends() -> None:
+async def test_a_connection_keeps_the_link_local_address_until_it_ends(autojump_clock: MockClock) -> None:
     """RFC 3927 section 1.9: communications under way go on, new ones use the other address."""
     ethernet = Ethernet()
     server = Server(silent=SILENT)
@@ -79,8 +77,7 @@ async def test_a_connection_keeps_the_link_local_address_until_it_ends() -> None
             assert own(host) == [FIRST]
 
 
-@virtual
-async def test_a_lease_that_ends_is_followed_by_a_link_local_address() -> None:
+async def test_a_lease_that_ends_is_followed_by_a_link_local_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(lease_s=600)
     async with serving(ethernet, server), client(ethernet.attach(), config=CAREFUL) as host:
@@ -95,8 +92,7 @@ async def test_a_lease_that_ends_is_followed_by_a_link_local_address() -> None:
         assert own(host) == [FIRST]
 
 
-@virtual
-async def test_a_host_that_wants_a_lease_gets_no_link_local_address() -> None:
+async def test_a_host_that_wants_a_lease_gets_no_link_local_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     with pytest.raises(TimeoutError) as ended:
         async with client(ethernet.attach(), Dhcp(wait="bound", wait_s=100), config=CAREFUL):
@@ -104,8 +100,7 @@ async def test_a_host_that_wants_a_lease_gets_no_link_local_address() -> None:
     assert ended.value.errno == errno.ETIMEDOUT
 
 
-@virtual
-async def test_another_is_chosen_when_a_host_has_it() -> None:
+async def test_another_is_chosen_when_a_host_has_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     mac = bytes.fromhex("0200000000aa")
     async with client(ethernet.attach(mac=mac), config=CAREFUL) as host:
@@ -117,8 +112,7 @@ async def test_another_is_chosen_when_a_host_has_it() -> None:
         assert second != first
 
 
-@virtual
-async def test_one_that_the_user_is_having_probed_is_left_to_him() -> None:
+async def test_one_that_the_user_is_having_probed_is_left_to_him(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     mac = bytes.fromhex("0200000000aa")
     wanted = format_ipv4(candidate(mac, 0))
@@ -133,8 +127,7 @@ async def test_one_that_the_user_is_having_probed_is_left_to_him() -> None:
         assert second != wanted
 
 
-@virtual
-async def test_without_link_local_addresses_the_host_has_none() -> None:
+async def test_without_link_local_addresses_the_host_has_none(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     config = replace(CAREFUL, link_local=LinkLocalConfig(enabled=False))
     async with client(ethernet.attach(), Dhcp(wait="nothing"), config=config) as host:
@@ -142,8 +135,9 @@ async def test_without_link_local_addresses_the_host_has_none() -> None:
         assert own(host) == []
 
 
-@virtual
-async def test_a_server_that_offers_and_gives_nothing_is_no_reason_to_be_without_an_address() -> None:
+async def test_a_server_that_offers_and_gives_nothing_is_no_reason_to_be_without_an_address(
+    autojump_clock: MockClock,
+) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.REQUEST,))) as there, client(ethernet.attach()) as host:
         assert there.server.log == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"REQUEST {FIRST}"]
@@ -153,8 +147,7 @@ async def test_a_server_that_offers_and_gives_nothing_is_no_reason_to_be_without
         await host.wait_lease_change(None)
 
 
-@virtual
-async def test_nor_is_one_that_refuses_all_it_offers() -> None:
+async def test_nor_is_one_that_refuses_all_it_offers(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(refuse=True)
     async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL) as host:
@@ -166,8 +159,7 @@ async def test_nor_is_one_that_refuses_all_it_offers() -> None:
         assert own(host) == [FIRST]
 
 
-@virtual
-async def test_nor_is_one_whose_addresses_others_have() -> None:
+async def test_nor_is_one_whose_addresses_others_have(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet), host_on(link := ethernet.attach(), "10.9.0.50/24", seed=5) as other:
         for address in ("10.9.0.51/24", "10.9.0.52/24"):

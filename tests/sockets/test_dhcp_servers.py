@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet, Impaired
 from stack.wire import dhcp
@@ -17,7 +18,7 @@ from stack.wire.dhcp import DhcpMessage
 from tests.dhcp.server import Server, addresses, with_options
 from tests.dhcp.world import seconds
 from tests.requirements import rfc
-from tests.sockets.hosts import host_on, stream_pair, until, virtual
+from tests.sockets.hosts import host_on, stream_pair, until
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 
 SECOND = "10.9.0.51"
@@ -26,8 +27,7 @@ LONG = 1 << 31  # more than a signed number holds
 
 
 @rfc("2131-4.1-d", "2131-4.1-o")
-@virtual
-async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
+async def test_a_silent_server_is_asked_more_and_more_rarely(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))) as there, client(ethernet.attach(), QUIET) as host:
         await trio.sleep(260)
@@ -37,8 +37,7 @@ async def test_a_silent_server_is_asked_more_and_more_rarely() -> None:
         assert host.lease is None
 
 
-@virtual
-async def test_the_times_have_something_of_chance() -> None:
+async def test_the_times_have_something_of_chance(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     config = replace(HASTY, dhcp=replace(HASTY.dhcp, retransmission_jitter_s=1.0))
     async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))) as there:
@@ -50,8 +49,7 @@ async def test_the_times_have_something_of_chance() -> None:
     assert all(wait != exact for wait, exact in zip(waits, (4, 8, 16, 32, 64), strict=False))
 
 
-@virtual
-async def test_a_task_that_waits_for_a_silent_server_is_told_in_the_end() -> None:
+async def test_a_task_that_waits_for_a_silent_server_is_told_in_the_end(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.DISCOVER,))):
         began = trio.current_time()
@@ -62,8 +60,7 @@ async def test_a_task_that_waits_for_a_silent_server_is_told_in_the_end() -> Non
         assert trio.current_time() - began == pytest.approx(30)
 
 
-@virtual
-async def test_a_slow_server_is_waited_for() -> None:
+async def test_a_slow_server_is_waited_for(autojump_clock: MockClock) -> None:
     """Its answers come when the request has been sent again: the xid is the same."""
     ethernet = Ethernet()
     async with serving(ethernet, Server(delay_s=6)) as there, client(ethernet.attach()) as host:
@@ -72,8 +69,7 @@ async def test_a_slow_server_is_waited_for() -> None:
         assert [heard.kind for heard in there.heard].count("DISCOVER") == 2
 
 
-@virtual
-async def test_a_request_without_an_answer_is_given_up_for_a_new_discover() -> None:
+async def test_a_request_without_an_answer_is_given_up_for_a_new_discover(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(silent=(dhcp.REQUEST,))) as there, client(ethernet.attach(), QUIET) as host:
         await trio.sleep(60.4)
@@ -118,9 +114,8 @@ NOISE = [
 
 
 @pytest.mark.parametrize(("noise", "reason"), NOISE)
-@virtual
 async def test_what_is_wrong_is_counted_and_changes_nothing(
-    noise: Callable[[DhcpMessage], list[bytes]], reason: str
+    noise: Callable[[DhcpMessage], list[bytes]], reason: str, autojump_clock: MockClock
 ) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there:
@@ -132,8 +127,7 @@ async def test_what_is_wrong_is_counted_and_changes_nothing(
         assert there.server.log[:4] == ["DISCOVER", f"OFFER {FIRST}", f"REQUEST {FIRST}", f"ACK {FIRST}"]
 
 
-@virtual
-async def test_a_nak_of_the_server_that_was_asked_is_believed() -> None:
+async def test_a_nak_of_the_server_that_was_asked_is_believed(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(ethernet.attach()) as host:
         there.server.refuse = True
@@ -147,8 +141,7 @@ async def test_a_nak_of_the_server_that_was_asked_is_believed() -> None:
         assert lease is not None
 
 
-@virtual
-async def test_of_two_servers_one_is_chosen_and_both_hear_of_it() -> None:
+async def test_of_two_servers_one_is_chosen_and_both_hear_of_it(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     slow = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
     both = (serving(ethernet), serving(ethernet, slow, seed=91))
@@ -159,8 +152,7 @@ async def test_of_two_servers_one_is_chosen_and_both_hear_of_it() -> None:
         assert other.server.log == ["DISCOVER", "OFFER 10.9.0.150", f"REQUEST {FIRST}"]
 
 
-@virtual
-async def test_a_server_that_leads_out_is_preferred() -> None:
+async def test_a_server_that_leads_out_is_preferred(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     no_way_out = Server(options={dhcp.ROUTER: None})
     router = Server(address=parse_ipv4("10.9.0.2"), first=parse_ipv4("10.9.0.150"), delay_s=0.1)
@@ -169,8 +161,7 @@ async def test_a_server_that_leads_out_is_preferred() -> None:
         assert host.lease.server == "10.9.0.2"
 
 
-@virtual
-async def test_a_lease_for_ever_is_never_renewed() -> None:
+async def test_a_lease_for_ever_is_never_renewed(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(lease_s=0xFFFFFFFF)) as there, client(ethernet.attach()) as host:
         lease = host.lease
@@ -181,8 +172,7 @@ async def test_a_lease_for_ever_is_never_renewed() -> None:
         assert host.lease == lease
 
 
-@virtual
-async def test_t1_after_t2_is_put_right() -> None:
+async def test_t1_after_t2_is_put_right(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(lease_s=1000, t1_s=900, t2_s=100)), client(ethernet.attach()) as host:
         lease = host.lease
@@ -210,30 +200,26 @@ async def with_network(
         return address, routes
 
 
-@virtual
-async def test_a_mask_of_zero_is_no_mask() -> None:
+async def test_a_mask_of_zero_is_no_mask(autojump_clock: MockClock) -> None:
     address, routes = await with_network("0.0.0.0", SERVER)
     assert address == f"{FIRST}/8"  # the class of the address (RFC 950)
     assert routes == [("10.0.0.0/8", None), ("0.0.0.0/0", SERVER)]
 
 
-@virtual
-async def test_a_mask_of_all_ones_leaves_the_router_as_the_only_neighbour() -> None:
+async def test_a_mask_of_all_ones_leaves_the_router_as_the_only_neighbour(autojump_clock: MockClock) -> None:
     address, routes = await with_network("255.255.255.255", SERVER)
     assert address == f"{FIRST}/32"
     assert routes == [(f"{FIRST}/32", None), (f"{SERVER}/32", None), ("0.0.0.0/0", SERVER)]
 
 
-@virtual
-async def test_a_router_outside_the_prefix_is_left_out() -> None:
+async def test_a_router_outside_the_prefix_is_left_out(autojump_clock: MockClock) -> None:
     address, routes = await with_network("255.255.255.0", "192.0.2.1")
     assert address == f"{FIRST}/24"
     assert routes == [("10.9.0.0/24", None)]
 
 
 @rfc("3442-client-b", "3442-client-f", "3442-local-a")
-@virtual
-async def test_classless_routes_are_used_instead_of_the_router() -> None:
+async def test_classless_routes_are_used_instead_of_the_router(autojump_clock: MockClock) -> None:
     """RFC 3442: 192.0.2.0/24 by 10.9.0.7, a neighbour outside the prefix, and the default route by that."""
     value = bytes.fromhex("18c00002 0a090007 20c6336401 00000000 00c6336401")
     _, routes = await with_network("255.255.255.0", SERVER, option121=value)
@@ -245,8 +231,7 @@ async def test_classless_routes_are_used_instead_of_the_router() -> None:
     ]
 
 
-@virtual
-async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None:
+async def test_options_that_loop_or_contradict_each_other_cost_nothing(autojump_clock: MockClock) -> None:
     """A search list whose compression points at itself, an MTU of 1, routes without end, a name that is none."""
     ethernet = Ethernet()
     options: dict[int, bytes | None] = {
@@ -265,8 +250,7 @@ async def test_options_that_loop_or_contradict_each_other_cost_nothing() -> None
 
 
 @rfc("2131-4.4.1-l", "2131-4.4.1-n")
-@virtual
-async def test_an_address_that_another_host_has_is_declined() -> None:
+async def test_an_address_that_another_host_has_is_declined(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, host_on(ethernet.attach(), f"{FIRST}/24", seed=7) as squatter:
         async with client(ethernet.attach(), config=CAREFUL) as host:
@@ -278,8 +262,7 @@ async def test_an_address_that_another_host_has_is_declined() -> None:
         assert squatter.counters()["arpInConflicts"] == 0  # a probe claims nothing
 
 
-@virtual
-async def test_a_station_that_takes_the_address_later_gets_it() -> None:
+async def test_a_station_that_takes_the_address_later_gets_it(autojump_clock: MockClock) -> None:
     """RFC 5227 section 2.4 (b): one defence, then it is given up, and another one is asked for (RFC 2131 4.4.4)."""
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(ethernet.attach(), config=CAREFUL) as host:
@@ -299,8 +282,7 @@ async def test_a_station_that_takes_the_address_later_gets_it() -> None:
             assert there.server.declined == [parse_ipv4(FIRST)]
 
 
-@virtual
-async def test_an_address_that_is_ours_by_other_means_is_declined() -> None:
+async def test_an_address_that_is_ours_by_other_means_is_declined(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(ethernet.attach(), QUIET, config=CAREFUL) as host:
         other = ethernet.attach()
@@ -314,8 +296,7 @@ async def test_an_address_that_is_ours_by_other_means_is_declined() -> None:
 # --- what the host counts, below the client
 
 
-@virtual
-async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end() -> None:
+async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end(autojump_clock: MockClock) -> None:
     """Its identifier is outside our network, and there is no router."""
     ethernet = Ethernet()
     far = Server(address=parse_ipv4("192.0.2.1"), options={dhcp.ROUTER: None}, lease_s=600)
@@ -327,8 +308,7 @@ async def test_a_server_that_cannot_be_reached_is_asked_by_broadcast_in_the_end(
     assert host.lease is None
 
 
-@virtual
-async def test_a_router_that_only_a_route_to_everywhere_reaches_is_left_out() -> None:
+async def test_a_router_that_only_a_route_to_everywhere_reaches_is_left_out(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     routes = bytes.fromhex("00 00000000 18c00002 c6336401")  # all on the link; 192.0.2.0/24 by 198.51.100.1
     async with serving(ethernet, Server(options={121: routes})), client(ethernet.attach()) as host:
@@ -336,8 +316,7 @@ async def test_a_router_that_only_a_route_to_everywhere_reaches_is_left_out() ->
         assert [route.destination for route in host.routes()] == ["10.9.0.0/24", "0.0.0.0/0"]
 
 
-@virtual
-async def test_an_interface_without_dhcp_takes_no_answer() -> None:
+async def test_an_interface_without_dhcp_takes_no_answer(autojump_clock: MockClock) -> None:
     one, two = Ethernet(), Ethernet()
     async with serving(one), serving(two) as other, client(one.attach()) as host:
         host.attach(two.attach(), addresses=["10.8.0.9/24"], acd="off")
@@ -346,8 +325,7 @@ async def test_an_interface_without_dhcp_takes_no_answer() -> None:
         assert host.counters()["dhcp_no_client"] == 1
 
 
-@virtual
-async def test_on_a_bad_wire_the_address_is_got_and_kept() -> None:
+async def test_on_a_bad_wire_the_address_is_got_and_kept(autojump_clock: MockClock) -> None:
     """A fifth of all frames is lost each way, some come twice or late: a day of an hour's lease."""
     ethernet = Ethernet()
     wire = Impaired(ethernet.attach(), seed=3, loss=0.2, duplicate=0.1, reorder=0.1, delay_s=0.01)

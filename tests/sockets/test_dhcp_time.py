@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet, Host
 from stack.wire import dhcp
 from tests.dhcp.server import Server, addresses
 from tests.requirements import rfc
-from tests.sockets.hosts import stream_pair, virtual
+from tests.sockets.hosts import stream_pair
 from tests.sockets.lan import CAREFUL, FIRST, HASTY, SERVER, client, serving
 
 DAY_S = 86400
@@ -43,8 +44,7 @@ def holdings(host: Host) -> dict[str, object]:
 
 
 @rfc("2131-4.4.5-e")
-@virtual
-async def test_a_day_of_an_hours_lease() -> None:
+async def test_a_day_of_an_hours_lease(autojump_clock: MockClock) -> None:
     """Each renewal is half an hour after the one before: nothing drifts, and nothing is left behind."""
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(ethernet.attach(), config=CAREFUL) as host:
@@ -63,8 +63,7 @@ async def test_a_day_of_an_hours_lease() -> None:
         assert lease.expires_at == pytest.approx(renewals[-1] + 3600)
 
 
-@virtual
-async def test_a_day_of_short_leases_with_chance_in_their_times() -> None:
+async def test_a_day_of_short_leases_with_chance_in_their_times(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     config = replace(CAREFUL, dhcp=replace(CAREFUL.dhcp, renew_fuzz=0.1, retransmission_jitter_s=1.0))
     async with serving(ethernet, Server(lease_s=300)) as there, client(ethernet.attach(), config=config) as host:
@@ -81,8 +80,7 @@ async def test_a_day_of_short_leases_with_chance_in_their_times() -> None:
 
 
 @rfc("2131-3.7-b", "2131-4.4.5-j", "2131-4.4.5-i")
-@virtual
-async def test_a_lease_that_ends_while_the_server_is_gone() -> None:
+async def test_a_lease_that_ends_while_the_server_is_gone(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(options={dhcp.INTERFACE_MTU: (1000).to_bytes(2, "big"), dhcp.DOMAIN_NAME_SERVER: addresses(SERVER)})
     async with serving(ethernet, server) as there, client(ethernet.attach()) as host:
@@ -118,8 +116,7 @@ async def test_a_lease_that_ends_while_the_server_is_gone() -> None:
         assert await host.ping(SERVER) >= 0
 
 
-@virtual
-async def test_what_a_renewal_changes_is_changed() -> None:
+async def test_what_a_renewal_changes_is_changed(autojump_clock: MockClock) -> None:
     """Router, MTU, mask and name servers become others, and connections live on."""
     ethernet = Ethernet()
     async with serving(ethernet) as there, client(ethernet.attach()) as host:
@@ -147,8 +144,7 @@ async def test_what_a_renewal_changes_is_changed() -> None:
 # --- the lease file
 
 
-@virtual
-async def test_a_restart_asks_for_the_previous_address(tmp_path: Path) -> None:
+async def test_a_restart_asks_for_the_previous_address(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     link = ethernet.attach()
@@ -175,8 +171,7 @@ async def test_a_restart_asks_for_the_previous_address(tmp_path: Path) -> None:
             ]
 
 
-@virtual
-async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path) -> None:
+async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     async with serving(ethernet) as there:
@@ -190,8 +185,7 @@ async def test_a_lease_given_back_or_denied_is_not_kept(tmp_path: Path) -> None:
             assert not file.exists()
 
 
-@virtual
-async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path) -> None:
+async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     link = ethernet.attach()
@@ -205,8 +199,7 @@ async def test_a_lease_that_is_denied_at_the_start_is_not_kept(tmp_path: Path) -
         assert not file.exists()
 
 
-@virtual
-async def test_a_renewal_is_written(tmp_path: Path) -> None:
+async def test_a_renewal_is_written(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     async with serving(ethernet), client(ethernet.attach(), Dhcp(lease_file=file)) as host:
@@ -233,27 +226,22 @@ async def test_a_renewal_is_written(tmp_path: Path) -> None:
         + b"}}",
     ],
 )
-def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path) -> None:
+async def test_a_damaged_file_is_set_aside(content: bytes, tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     file.write_bytes(content)
     said: list[str] = []
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        async with serving(ethernet) as there, client(ethernet.attach(), Dhcp(lease_file=file), report=said.append):
-            assert there.server.log[0] == "DISCOVER"
-            assert json.loads(file.read_text())["lease"]["address"] == FIRST
-
-    run()
+    ethernet = Ethernet()
+    async with serving(ethernet) as there, client(ethernet.attach(), Dhcp(lease_file=file), report=said.append):
+        assert there.server.log[0] == "DISCOVER"
+        assert json.loads(file.read_text())["lease"]["address"] == FIRST
     assert (tmp_path / "lease.damaged").read_bytes() == content
     assert len(said) == 1
     assert said[0].startswith(f"lease file {file}: ")
     assert said[0].endswith(f"; it is set aside as {file}.damaged")
 
 
-@virtual
-async def test_an_empty_file_holds_no_lease(tmp_path: Path) -> None:
+async def test_an_empty_file_holds_no_lease(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     file.touch()
     ethernet = Ethernet()
@@ -276,41 +264,39 @@ def another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @rfc("root-3")
-def test_the_file_is_kept_by_a_user_that_could_not_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_file_is_kept_by_a_user_that_could_not_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     """In place, by the descriptor of the start: a renewal, a shorter text, the end of the lease, another one."""
     file = tmp_path / "lease"
     said: list[str] = []
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        async with (
-            serving(ethernet) as there,
-            client(ethernet.attach(), Dhcp(lease_file=file), report=said.append) as host,
-        ):
-            node = file.stat().st_ino
-            another_owner(monkeypatch)
-            first = json.loads(file.read_text())["lease"]["requested_at"]
-            file.write_text(file.read_text() + " " * 1000 + "rest")
-            await host.wait_lease_change(host.lease)
-            text = file.read_text()
-            assert json.loads(text)["lease"]["requested_at"] - first == pytest.approx(1800, abs=1)
-            assert text.endswith("}\n")
-            there.server.refuse = True
-            await host.wait_lease_change(host.lease)
-            assert file.read_text() == ""
-            there.server.refuse = False
-            await host.wait_lease_change(None)
-            assert json.loads(file.read_text())["lease"]["address"] == FIRST
-            assert file.stat().st_ino == node
-            monkeypatch.undo()
-            file.unlink()
-            another_owner(monkeypatch)
-            await host.wait_lease_change(host.lease)
-            monkeypatch.undo()
-
     descriptors = len(os.listdir("/proc/self/fd"))
-    run()
+    ethernet = Ethernet()
+    async with (
+        serving(ethernet) as there,
+        client(ethernet.attach(), Dhcp(lease_file=file), report=said.append) as host,
+    ):
+        node = file.stat().st_ino
+        another_owner(monkeypatch)
+        first = json.loads(file.read_text())["lease"]["requested_at"]
+        file.write_text(file.read_text() + " " * 1000 + "rest")
+        await host.wait_lease_change(host.lease)
+        text = file.read_text()
+        assert json.loads(text)["lease"]["requested_at"] - first == pytest.approx(1800, abs=1)
+        assert text.endswith("}\n")
+        there.server.refuse = True
+        await host.wait_lease_change(host.lease)
+        assert file.read_text() == ""
+        there.server.refuse = False
+        await host.wait_lease_change(None)
+        assert json.loads(file.read_text())["lease"]["address"] == FIRST
+        assert file.stat().st_ino == node
+        monkeypatch.undo()
+        file.unlink()
+        another_owner(monkeypatch)
+        await host.wait_lease_change(host.lease)
+        monkeypatch.undo()
     assert len(os.listdir("/proc/self/fd")) == descriptors
     assert said == [
         f"lease file {file}: cannot be written: it was removed, and this user may not make it again",
@@ -319,7 +305,9 @@ def test_the_file_is_kept_by_a_user_that_could_not_make_it(tmp_path: Path, monke
 
 @rfc("planted-2")
 @pytest.mark.parametrize("kind", ["link", "hard link", "file"])
-def test_a_planted_lease_is_neither_read_nor_written(tmp_path: Path, kind: str) -> None:
+async def test_a_planted_lease_is_neither_read_nor_written(
+    tmp_path: Path, kind: str, autojump_clock: MockClock
+) -> None:
     """In a folder that others may write in, and as a link anywhere."""
     victim, folder = tmp_path / "victim", tmp_path / "shared"
     victim.write_text("{}")
@@ -337,22 +325,17 @@ def test_a_planted_lease_is_neither_read_nor_written(tmp_path: Path, kind: str) 
         os.chown(file, 54321, 54321)
     said: list[str] = []
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        dhcp = Dhcp(lease_file=file, release=True)
-        async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
-            assert host.lease is not None
-
-    run()
+    ethernet = Ethernet()
+    dhcp = Dhcp(lease_file=file, release=True)
+    async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
+        assert host.lease is not None
     assert victim.read_text() == "{}"
     assert [path.name for path in folder.iterdir()] == ["lease"]
     assert kind == "link" or file.read_text() == "{}"
     assert [("cannot be used" in line, "cannot be written" in line) for line in said] == [(True, False), (False, True)]
 
 
-@virtual
-async def test_the_file_of_another_interface_is_not_used(tmp_path: Path) -> None:
+async def test_the_file_of_another_interface_is_not_used(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     ethernet = Ethernet()
     said: list[str] = []
@@ -366,8 +349,9 @@ async def test_the_file_of_another_interface_is_not_used(tmp_path: Path) -> None
     assert said == [f"lease file {file}: is that of another interface ('02:00:00:00:0a:01'), and is not used"]
 
 
-@virtual
-async def test_a_file_that_cannot_be_written_costs_a_message_and_no_lease(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_written_costs_a_message_and_no_lease(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     said: list[str] = []
     ethernet = Ethernet()
     file = tmp_path / "no" / "folder"
@@ -377,22 +361,20 @@ async def test_a_file_that_cannot_be_written_costs_a_message_and_no_lease(tmp_pa
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(make: Callable[[Path], None], tmp_path: Path) -> None:
+async def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(
+    make: Callable[[Path], None], tmp_path: Path, autojump_clock: MockClock
+) -> None:
     """Such as /dev/null, which belongs to everybody."""
     file = tmp_path / "other"
     make(file)
     before = file.stat()
     said: list[str] = []
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        dhcp = Dhcp(lease_file=file, release=True)
-        async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
-            assert host.lease is not None
-
     descriptors = len(os.listdir("/proc/self/fd"))
-    run()
+    ethernet = Ethernet()
+    dhcp = Dhcp(lease_file=file, release=True)
+    async with serving(ethernet), client(ethernet.attach(), dhcp, report=said.append) as host:
+        assert host.lease is not None
     assert len(os.listdir("/proc/self/fd")) == descriptors
     assert file.stat().st_ino == before.st_ino
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
@@ -400,22 +382,16 @@ def test_what_is_no_file_is_no_lease_file_and_stays_what_it_is(make: Callable[[P
     assert said[1:] == [f"lease file {file}: is not a regular file, and is not written"]
 
 
-def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path) -> None:
+async def test_without_anybody_to_report_to_there_is_a_warning(tmp_path: Path, autojump_clock: MockClock) -> None:
     file = tmp_path / "lease"
     file.write_text("?")
-
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
+    ethernet = Ethernet()
+    with pytest.warns(RuntimeWarning, match="set aside"):
         async with serving(ethernet), client(ethernet.attach(), Dhcp(lease_file=file)):
             pass
 
-    with pytest.warns(RuntimeWarning, match="set aside"):
-        run()
 
-
-@virtual
-async def test_an_address_can_be_asked_for() -> None:
+async def test_an_address_can_be_asked_for(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet), client(ethernet.attach(), Dhcp(request_address="10.9.0.57")) as host:
         assert host.lease is not None
@@ -430,8 +406,7 @@ def test_wishes_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
         Dhcp(**wrong)  # type: ignore[arg-type]
 
 
-@virtual
-async def test_port_68_is_the_hosts_own_meanwhile() -> None:
+async def test_port_68_is_the_hosts_own_meanwhile(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet), client(ethernet.attach(), config=HASTY) as host:
         with host.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:

@@ -18,12 +18,13 @@ import trio
 import trustme
 from OpenSSL import SSL
 from trio.socket import SOCK_DGRAM
+from trio.testing import MockClock
 
 from stack import Host, Segment
 from stack.wire import dhcp
 from tests.dhcp.server import Server
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, Cut, host_on, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, two_hosts
 from tests.sockets.lan import FIRST, SERVER, client, serving
 
 PORT = 4433
@@ -95,8 +96,7 @@ async def fails(channel: trio.DTLSChannel, number: int) -> None:
 # --- what it is for
 
 
-@virtual
-async def test_a_handshake_an_echo_and_a_close() -> None:
+async def test_a_handshake_an_echo_and_a_close(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), echo_server(bob, BOB) as server:
         with await endpoint_on(alice, port=0) as endpoint:
             channel = endpoint.connect((BOB, PORT), client_context())
@@ -113,8 +113,7 @@ async def test_a_handshake_an_echo_and_a_close() -> None:
             (await endpoint_on(host, address)).close()
 
 
-@virtual
-async def test_a_handshake_over_a_wire_that_is_cut_ends_when_it_is_whole_again() -> None:
+async def test_a_handshake_over_a_wire_that_is_cut_ends_when_it_is_whole_again(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob), echo_server(bob) as server, trio.open_nursery() as nursery:
         with server, await endpoint_on(alice, port=0) as endpoint:
@@ -134,40 +133,36 @@ async def test_a_handshake_over_a_wire_that_is_cut_ends_when_it_is_whole_again()
 
 @rfc("sockets-10")
 @pytest.mark.parametrize("then", ["stays open", "is closed", "is forgotten"])
-def test_endpoints_that_outlive_their_hosts(then: str) -> None:
+async def test_endpoints_that_outlive_their_hosts(then: str, autojump_clock: MockClock) -> None:
     """A server's and a client's, with a connection between them on which both wait."""
     reached = []
 
-    @virtual
-    async def run() -> None:
-        async with trio.open_nursery() as nursery:
-            channels: list[trio.DTLSChannel] = []
-            endpoints: list[trio.DTLSEndpoint] = []
-            async with two_hosts() as (alice, bob):
-                endpoints += [await endpoint_on(alice), await endpoint_on(bob)]
-                await nursery.start(endpoints[1].serve, server_context(), echo)
-                channels.append(endpoints[0].connect((BOB, PORT), client_context()))
-                await exchange(channels[0])
-                nursery.start_soon(channels[0].receive)
-                await trio.sleep(1)
-            await trio.sleep(100)
-            await fails(channels[0], errno.EBADF)
-            nursery.cancel_scope.cancel()
-        if then == "is closed":
-            for endpoint in endpoints:
-                endpoint.close()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # trio's own: they were not closed
-            if then == "is forgotten":
-                channels.clear()
-                endpoints.clear()
-                gc.collect()
-            await trio.sleep(100)
-            reached.append(then)
+    async with trio.open_nursery() as nursery:
+        channels: list[trio.DTLSChannel] = []
+        endpoints: list[trio.DTLSEndpoint] = []
+        async with two_hosts() as (alice, bob):
+            endpoints += [await endpoint_on(alice), await endpoint_on(bob)]
+            await nursery.start(endpoints[1].serve, server_context(), echo)
+            channels.append(endpoints[0].connect((BOB, PORT), client_context()))
+            await exchange(channels[0])
+            nursery.start_soon(channels[0].receive)
+            await trio.sleep(1)
+        await trio.sleep(100)
+        await fails(channels[0], errno.EBADF)
+        nursery.cancel_scope.cancel()
+    if then == "is closed":
         for endpoint in endpoints:
             endpoint.close()
-
-    run()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # trio's own: they were not closed
+        if then == "is forgotten":
+            channels.clear()
+            endpoints.clear()
+            gc.collect()
+        await trio.sleep(100)
+        reached.append(then)
+    for endpoint in endpoints:
+        endpoint.close()
     assert reached == [then]
 
 
@@ -180,8 +175,7 @@ async def goes_on_waiting(channel: trio.DTLSChannel) -> None:
 
 @rfc("sockets-12")
 @pytest.mark.parametrize("how", ["the address is removed", "the link is detached"])
-@virtual
-async def test_endpoints_whose_addresses_are_lost_go_on_when_they_are_back(how: str) -> None:
+async def test_endpoints_whose_addresses_are_lost_go_on_when_they_are_back(how: str, autojump_clock: MockClock) -> None:
     segment = Segment()
     link = segment.attach("alice")
     async with (
@@ -211,8 +205,7 @@ async def test_endpoints_whose_addresses_are_lost_go_on_when_they_are_back(how: 
 
 
 @rfc("sockets-12")
-@virtual
-async def test_an_endpoint_whose_lease_ends_goes_on_with_the_next_lease() -> None:
+async def test_an_endpoint_whose_lease_ends_goes_on_with_the_next_lease(autojump_clock: MockClock) -> None:
     segment = Segment()
     server = Server(lease_s=100)
     async with serving(segment, server) as there, echo_server(there.host) as far, client(segment.attach()) as host:

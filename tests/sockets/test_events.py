@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import trio
+from trio.testing import MockClock
 
 from stack.sockets.events import EventQueue
-from tests.sockets.hosts import virtual
 
 
-@virtual
-async def test_of_two_tasks_that_wait_each_is_woken_by_an_event() -> None:
+async def test_of_two_tasks_that_wait_each_is_woken_by_an_event(autojump_clock: MockClock) -> None:
     queue: EventQueue[int] = EventQueue(lambda: None)
     taken: list[int] = []
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import IPPROTO_TCP, SHUT_WR
+from trio.testing import MockClock
 
 from stack import Config, Host
 from stack.sockets.options import MSG_FASTOPEN, TCP_FASTOPEN_CONNECT
-from tests.sockets.hosts import ALICE, BOB, Cut, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, Cut, two_hosts
 
 PORT = 8000
 
@@ -64,8 +65,7 @@ async def learn(alice: Host) -> None:
     assert alice.counters()["tcpFastOpenActive"] == 0
 
 
-@virtual
-async def test_data_goes_with_the_syn_and_is_answered_before_the_handshake_is_over() -> None:
+async def test_data_goes_with_the_syn_and_is_answered_before_the_handshake_is_over(autojump_clock: MockClock) -> None:
     async with served() as (alice, bob):
         await learn(alice)
         for call in ("sendto", "sendmsg"):
@@ -85,8 +85,7 @@ async def test_data_goes_with_the_syn_and_is_answered_before_the_handshake_is_ov
         assert bob.counters()["tcpFastOpenPassive"] == 2
 
 
-@virtual
-async def test_connect_waits_for_the_first_send_where_that_can_go_with_the_syn() -> None:
+async def test_connect_waits_for_the_first_send_where_that_can_go_with_the_syn(autojump_clock: MockClock) -> None:
     async with served() as (alice, bob):
         for round_ in range(3):
             with alice.socket() as sock:
@@ -106,8 +105,7 @@ async def test_connect_waits_for_the_first_send_where_that_can_go_with_the_syn()
         assert alice.counters()["tcpFastOpenActive"] == 2
 
 
-@virtual
-async def test_a_stream_of_trio_s_own_over_it() -> None:
+async def test_a_stream_of_trio_s_own_over_it(autojump_clock: MockClock) -> None:
     async with served() as (alice, _):
         await learn(alice)
         sock = alice.socket()
@@ -123,8 +121,7 @@ async def test_a_stream_of_trio_s_own_over_it() -> None:
         assert alice.counters()["tcpFastOpenActive"] == 1
 
 
-@virtual
-async def test_a_server_may_half_close_before_the_handshake_is_over() -> None:
+async def test_a_server_may_half_close_before_the_handshake_is_over(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         with listen(bob) as listener, alice.socket() as first, alice.socket() as second:
             await listener.bind((BOB, PORT))
@@ -141,8 +138,7 @@ async def test_a_server_may_half_close_before_the_handshake_is_over() -> None:
                 assert await second.recv(10) == b""
 
 
-@virtual
-async def test_what_cannot_be() -> None:
+async def test_what_cannot_be(autojump_clock: MockClock) -> None:
     async with served() as (alice, _):
         with alice.socket() as sock:
             for send, number in (
@@ -174,8 +170,7 @@ async def test_what_cannot_be() -> None:
             assert caught.value.errno == errno.EISCONN
 
 
-@virtual
-async def test_one_under_way_already() -> None:
+async def test_one_under_way_already(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with served(cut=cut) as (alice, _):
         await learn(alice)
@@ -189,8 +184,7 @@ async def test_one_under_way_already() -> None:
                 await sock.recv(10)
 
 
-@virtual
-async def test_where_the_host_forbids_it() -> None:
+async def test_where_the_host_forbids_it(autojump_clock: MockClock) -> None:
     config = Config()
     config = replace(config, tcp=replace(config.tcp, fast_open_client=False))
     async with served(config) as (alice, _):
@@ -207,8 +201,7 @@ async def test_where_the_host_forbids_it() -> None:
                     assert caught.value.errno == errno.EOPNOTSUPP
 
 
-@virtual
-async def test_a_connection_that_is_put_off_is_closed_without_a_trace() -> None:
+async def test_a_connection_that_is_put_off_is_closed_without_a_trace(autojump_clock: MockClock) -> None:
     async with served() as (alice, bob):
         await learn(alice)
         await trio.sleep(100)

@@ -16,16 +16,15 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import SOCK_DGRAM
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Host
 from tests.requirements import rfc
-from tests.sockets.hosts import BOB, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import BOB, stream_pair, two_hosts
 
 
 @rfc("sockets-10")
-@virtual
-async def test_system_tasks_that_wait_for_datagrams_hear_of_a_closed_socket() -> None:
+async def test_system_tasks_that_wait_for_datagrams_hear_of_a_closed_socket(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         sock = alice.socket(type=SOCK_DGRAM)
         await sock.bind(("0.0.0.0", 5000))
@@ -37,8 +36,7 @@ async def test_system_tasks_that_wait_for_datagrams_hear_of_a_closed_socket() ->
 
 
 @rfc("sockets-10")
-@virtual
-async def test_whatever_is_forgotten_is_collected_after_the_host() -> None:
+async def test_whatever_is_forgotten_is_collected_after_the_host(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         stream, other = await stream_pair(alice, bob)
         forgotten: list[Any] = [stream, other, alice.socket(), alice.socket(type=SOCK_DGRAM)]
@@ -52,8 +50,7 @@ async def test_whatever_is_forgotten_is_collected_after_the_host() -> None:
 
 
 @rfc("sockets-10")
-@virtual
-async def test_a_warning_that_is_an_error_does_not_keep_the_port() -> None:
+async def test_a_warning_that_is_an_error_does_not_keep_the_port(autojump_clock: MockClock) -> None:
     """`-W error` makes the finalizer's warning raise: what the socket holds must be given back before."""
     async with two_hosts() as (alice, _):
         sock: Any = alice.socket()
@@ -84,8 +81,7 @@ WAITS: dict[str, Callable[[Host], Awaitable[object]]] = {
 
 @rfc("sockets-10")
 @pytest.mark.parametrize("name", WAITS)
-@virtual
-async def test_a_task_that_waits_for_the_host_is_woken_by_its_end(name: str) -> None:
+async def test_a_task_that_waits_for_the_host_is_woken_by_its_end(name: str, autojump_clock: MockClock) -> None:
     ended: list[object] = []
     async with trio.open_nursery() as nursery:
         async with two_hosts() as (alice, _):
@@ -106,8 +102,7 @@ async def test_a_task_that_waits_for_the_host_is_woken_by_its_end(name: str) -> 
 
 
 @rfc("sockets-10")
-@virtual
-async def test_a_socket_that_is_closed_in_another_thread_closes_soon() -> None:
+async def test_a_socket_that_is_closed_in_another_thread_closes_soon(autojump_clock: MockClock) -> None:
     """As a finalizer may do it."""
     async with two_hosts() as (alice, _):
         sock = alice.socket(type=SOCK_DGRAM)

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from stack.sockets.socket import Socket
-from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, two_hosts
 
 
 async def echo(stream: trio.abc.Stream) -> None:
@@ -20,8 +20,7 @@ async def echo(stream: trio.abc.Stream) -> None:
         await stream.send_all(data)
 
 
-@virtual
-async def test_trios_own_functions_use_the_host() -> None:
+async def test_trios_own_functions_use_the_host(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         with bob.install():
             (listener,) = await nursery.start(trio.serve_tcp, echo, 7)
@@ -53,8 +52,7 @@ def tls(purpose: int) -> ssl.SSLContext:
     return context
 
 
-@virtual
-async def test_tls() -> None:
+async def test_tls(autojump_clock: MockClock) -> None:
     data = bytes(range(256)) * 1000
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         with bob.install():
@@ -70,8 +68,7 @@ async def test_tls() -> None:
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_each_task_has_the_host_it_was_begun_under() -> None:
+async def test_each_task_has_the_host_it_was_begun_under(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         seen: dict[str, str] = {}
         go = trio.Event()
@@ -95,8 +92,7 @@ async def test_each_task_has_the_host_it_was_begun_under() -> None:
         assert seen == {"nobody": "kernel", "alice": ALICE, "bob": BOB}
 
 
-@virtual
-async def test_a_task_that_outlives_its_host_is_not_handed_to_the_kernel() -> None:
+async def test_a_task_that_outlives_its_host_is_not_handed_to_the_kernel(autojump_clock: MockClock) -> None:
     ended = trio.Event()
     results: list[int | None] = []
 
@@ -115,8 +111,7 @@ async def test_a_task_that_outlives_its_host_is_not_handed_to_the_kernel() -> No
     assert results == [errno.ENETDOWN]
 
 
-@virtual
-async def test_other_families_stay_what_they_were() -> None:
+async def test_other_families_stay_what_they_were(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         with alice.install():
             with trio.socket.socket(trio.socket.AF_UNIX) as sock:
@@ -139,16 +134,16 @@ async def test_other_families_stay_what_they_were() -> None:
         (stdlib.AF_INET, stdlib.SOCK_DGRAM, stdlib.IPPROTO_TCP, errno.EPROTONOSUPPORT),
     ],
 )
-@virtual
-async def test_sockets_we_do_not_have(family: int, kind: int, proto: int, number: int) -> None:
+async def test_sockets_we_do_not_have(
+    family: int, kind: int, proto: int, number: int, autojump_clock: MockClock
+) -> None:
     async with two_hosts() as (alice, _):
         with pytest.raises(OSError) as caught:
             alice.socket(family, kind, proto)
         assert caught.value.errno == number
 
 
-@virtual
-async def test_kinds_may_carry_the_kernels_flags() -> None:
+async def test_kinds_may_carry_the_kernels_flags(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         with alice.socket(stdlib.AF_INET, stdlib.SOCK_STREAM | stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC, 6) as sock:
             assert sock.type == stdlib.SOCK_STREAM
@@ -171,7 +166,8 @@ class Names(trio.abc.HostnameResolver):
         return "name", "service"
 
 
-def test_names_are_looked_up_for_ipv4_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.real_time("names are looked up in a thread")
+async def test_names_are_looked_up_for_ipv4_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
     real = stdlib.getaddrinfo
 
@@ -183,41 +179,33 @@ def test_names_are_looked_up_for_ipv4_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(stdlib, "getaddrinfo", getaddrinfo)
 
-    async def main() -> None:
-        async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-            await nursery.start(bob.serve_tcp, echo, 7)
-            stream = await alice.open_tcp_stream("bob.test", 7)
-            assert stream.socket.getpeername() == (BOB, 7)
-            await stream.aclose()
-            assert [entry[2] for entry in asked] == [stdlib.AF_INET]
-            with alice.socket() as sock:
-                await sock.connect(("bob.test", 7))
-                assert sock.getpeername() == (BOB, 7)
-            assert await alice.ping("bob.test") >= 0
-            nursery.cancel_scope.cancel()
-
-    # Names are looked up in a thread, which virtual time does not see: this one runs in real time, without a wait.
-    trio.run(main)
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_tcp, echo, 7)
+        stream = await alice.open_tcp_stream("bob.test", 7)
+        assert stream.socket.getpeername() == (BOB, 7)
+        await stream.aclose()
+        assert [entry[2] for entry in asked] == [stdlib.AF_INET]
+        with alice.socket() as sock:
+            await sock.connect(("bob.test", 7))
+            assert sock.getpeername() == (BOB, 7)
+        assert await alice.ping("bob.test") >= 0
+        nursery.cancel_scope.cancel()
 
 
-def test_what_was_set_before_is_asked_by_those_without_a_host() -> None:
+async def test_what_was_set_before_is_asked_by_those_without_a_host(autojump_clock: MockClock) -> None:
     names = Names()
 
-    async def main() -> None:
-        trio.socket.set_custom_hostname_resolver(names)
-        async with two_hosts() as (alice, _):
-            with alice.install():
-                pass
-            found = await trio.socket.getaddrinfo("somebody.test", 80)
-            assert found[0][4] == (BOB, 80)
-            assert names.asked == [b"somebody.test"]
-            assert await trio.socket.getnameinfo(("192.0.2.1", 80), 0) == ("name", "service")
-
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    trio.socket.set_custom_hostname_resolver(names)
+    async with two_hosts() as (alice, _):
+        with alice.install():
+            pass
+        found = await trio.socket.getaddrinfo("somebody.test", 80)
+        assert found[0][4] == (BOB, 80)
+        assert names.asked == [b"somebody.test"]
+        assert await trio.socket.getnameinfo(("192.0.2.1", 80), 0) == ("name", "service")
 
 
-@virtual
-async def test_a_host_does_not_touch_what_its_own_functions_do_not_need() -> None:
+async def test_a_host_does_not_touch_what_its_own_functions_do_not_need(autojump_clock: MockClock) -> None:
     """A handler of `host.serve_tcp` that asks trio for a socket gets the kernel's, unless the host is installed."""
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         kinds: list[bool] = []

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Config, open_host
 from stack.config import HostConfig
 from stack.sockets import runner, system_memory
 from tests.requirements import rfc
-from tests.sockets.hosts import stream_pair, two_hosts, virtual
+from tests.sockets.hosts import stream_pair, two_hosts
 from tests.sockets.memory import FLOODS
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -50,8 +51,7 @@ def test_an_attack_costs_no_more_than_the_budget_and_leaves_nothing(attack: str)
 
 
 @rfc("budget-12")
-@virtual
-async def test_the_machine_is_asked_only_where_no_number_is_given() -> None:
+async def test_the_machine_is_asked_only_where_no_number_is_given(autojump_clock: MockClock) -> None:
     async with open_host() as host:
         assert host._runner.core.budget.total == system_memory.default_budget_bytes()
     config = replace(Config(), host=HostConfig(memory_bytes=12_345_678))
@@ -75,28 +75,24 @@ def test_the_limits_of_control_groups_are_respected(tmp_path: Path, monkeypatch:
 
 
 @rfc("budget-11")
-def test_what_is_freed_goes_back_to_the_system_seldom_and_not_from_an_idle_host(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_what_is_freed_goes_back_to_the_system_seldom_and_not_from_an_idle_host(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     given_back: list[float] = []
     monkeypatch.setattr(runner, "trim", lambda: given_back.append(trio.current_time()))
     config = replace(Config(), host=HostConfig(memory_trim_bytes=100_000))
 
-    @virtual
-    async def run() -> None:
-        async with two_hosts(config) as (alice, bob):
-            for _ in range(3):  # within the interval: once at once, and once for the other two
-                pairs = [await stream_pair(alice, bob) for _ in range(10)]
-                for pair in pairs:
-                    for end in pair:
-                        end.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0" + bytes(4))
-                        await end.aclose()
-                await trio.sleep(0.1)
-            await trio.sleep(5)
-            at_once = len(given_back)
-            await trio.sleep(3600)
-            assert 1 <= at_once <= 2
-            assert at_once < len(given_back) <= 4
-            assert given_back[-1] < given_back[0] + config.host.memory_trim_interval_s + 0.5  # not at the next packet
-
-    run()
+    async with two_hosts(config) as (alice, bob):
+        for _ in range(3):  # within the interval: once at once, and once for the other two
+            pairs = [await stream_pair(alice, bob) for _ in range(10)]
+            for pair in pairs:
+                for end in pair:
+                    end.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0" + bytes(4))
+                    await end.aclose()
+            await trio.sleep(0.1)
+        await trio.sleep(5)
+        at_once = len(given_back)
+        await trio.sleep(3600)
+        assert 1 <= at_once <= 2
+        assert at_once < len(given_back) <= 4
+        assert given_back[-1] < given_back[0] + config.host.memory_trim_interval_s + 0.5  # not at the next packet

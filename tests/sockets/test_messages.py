@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import SOCK_DGRAM, SocketType
+from trio.testing import MockClock
 
 import stack
 from stack import Ethernet, Host, Impaired, open_host
 from tests.requirements import rfc
-from tests.sockets.hosts import BOB, two_hosts, virtual
+from tests.sockets.hosts import BOB, two_hosts
 
 
 @rfc("sockets-11")
@@ -33,8 +34,7 @@ from tests.sockets.hosts import BOB, two_hosts, virtual
         (Ethernet(), r"an Ethernet is a wire, not a link: give each host ethernet\.attach\(\)"),
     ],
 )
-@virtual
-async def test_what_is_no_link(link: Any, message: str) -> None:
+async def test_what_is_no_link(link: Any, message: str, autojump_clock: MockClock) -> None:
     with pytest.raises(TypeError, match=message):
         async with open_host(link, address="10.9.0.2/24"):
             raise AssertionError("opened")
@@ -62,8 +62,9 @@ async def test_what_is_no_link(link: Any, message: str) -> None:
         ),
     ],
 )
-@virtual
-async def test_what_is_no_address(address: Any, gateway: Any, error: type[Exception], message: str) -> None:
+async def test_what_is_no_address(
+    address: Any, gateway: Any, error: type[Exception], message: str, autojump_clock: MockClock
+) -> None:
     link = Ethernet().attach()
     with pytest.raises(error, match=message):
         async with open_host(link, address=address, gateway=gateway, acd="off"):
@@ -88,8 +89,9 @@ async def test_what_is_no_address(address: Any, gateway: Any, error: type[Except
         ({"dhcp": True}, r"dhcp is a stack\.Dhcp\(\.\.\.\), not True"),
     ],
 )
-@virtual
-async def test_what_is_no_argument_of_this_kind(arguments: dict[str, Any], message: str) -> None:
+async def test_what_is_no_argument_of_this_kind(
+    arguments: dict[str, Any], message: str, autojump_clock: MockClock
+) -> None:
     """One TypeError, not in a group, before anything is opened."""
     link = stack.Ethernet().attach()
     with pytest.raises(TypeError, match=message):
@@ -98,8 +100,7 @@ async def test_what_is_no_argument_of_this_kind(arguments: dict[str, Any], messa
     assert not link.is_open
 
 
-@virtual
-async def test_a_congestion_control_that_is_not_there() -> None:
+async def test_a_congestion_control_that_is_not_there(autojump_clock: MockClock) -> None:
     link = stack.Ethernet().attach()
     config = stack.Config(tcp=stack.TcpConfig(congestion="fore"))
     with pytest.raises(ValueError, match=r"TcpConfig\.congestion must be one of cubic, reno, not .fore."):
@@ -183,8 +184,7 @@ ASYNCHRONOUS: dict[str, Callable[[Host, SocketType], Awaitable[object]]] = {
 
 
 @rfc("sockets-11")
-@virtual
-async def test_another_thread_is_told_to_call_from_there() -> None:
+async def test_another_thread_is_told_to_call_from_there(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         link = Ethernet().attach()
         with alice.socket() as stream, alice.socket(type=SOCK_DGRAM) as datagrams:
@@ -205,16 +205,11 @@ async def test_another_thread_is_told_to_call_from_there() -> None:
 
 @rfc("sockets-11")
 def test_a_host_that_has_ended_says_so_in_the_next_run() -> None:
-    hosts: list[Host] = []
+    async def first() -> Host:
+        async with two_hosts() as (host, _):
+            return host
 
-    @virtual
-    async def first() -> None:
-        async with two_hosts() as (alice, _):
-            hosts.append(alice)
-
-    @virtual
-    async def second() -> None:
-        (alice,) = hosts
+    async def second(alice: Host) -> None:
         for call in (alice.ping(BOB), alice.wait_link_lost(), alice.wait_address_lost(), alice.wait_lease_change(None)):
             with pytest.raises(OSError, match="the host has ended, as it does when its open_host") as told:
                 await call
@@ -222,5 +217,5 @@ def test_a_host_that_has_ended_says_so_in_the_next_run() -> None:
         with pytest.raises(OSError, match="the host has ended"):
             alice.attach(Ethernet().attach(), addresses=["10.9.0.7/24"])
 
-    first()
-    second()
+    # Two runs of the test's own, since pytest-trio gives a test one.
+    trio.run(second, trio.run(first))

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import stack
 from stack import Config, Ethernet, Impaired, open_host
 from stack.link.memory import ip_pair
-from tests.sockets.hosts import ALICE, BOB, NOBODY, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, NOBODY, host_on, stream_pair, two_hosts
 
 
-@virtual
-async def test_the_example_of_the_design() -> None:
+async def test_the_example_of_the_design(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
 
     async def handler(stream: trio.SocketStream) -> None:
@@ -54,8 +53,7 @@ async def test_the_example_of_the_design() -> None:
         ({"address": "DHCP"}, "DHCP"),
     ],
 )
-@virtual
-async def test_bad_addresses_are_named(arguments: dict[str, str], message: str) -> None:
+async def test_bad_addresses_are_named(arguments: dict[str, str], message: str, autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     with pytest.raises(ValueError, match=message):
@@ -64,15 +62,13 @@ async def test_bad_addresses_are_named(arguments: dict[str, str], message: str) 
     assert not link.is_open
 
 
-@virtual
-async def test_an_address_without_a_link_is_refused() -> None:
+async def test_an_address_without_a_link_is_refused(autojump_clock: MockClock) -> None:
     with pytest.raises(ValueError, match="link"):
         async with open_host(address="10.9.0.2/24"):
             raise AssertionError("taken")
 
 
-@virtual
-async def test_the_programs_own_exceptions_come_out_as_they_are() -> None:
+async def test_the_programs_own_exceptions_come_out_as_they_are(autojump_clock: MockClock) -> None:
     with pytest.raises(KeyError, match="mine"):
         async with two_hosts():
             raise KeyError("mine")
@@ -85,8 +81,7 @@ async def test_the_programs_own_exceptions_come_out_as_they_are() -> None:
     assert scope.cancelled_caught
 
 
-@virtual
-async def test_a_failing_link_ends_the_program_with_its_error() -> None:
+async def test_a_failing_link_ends_the_program_with_its_error(autojump_clock: MockClock) -> None:
     """What is no OSError is a bug in the link, and the program must not go on as if the host were running."""
     ethernet = Ethernet()
     link = ethernet.attach()
@@ -113,8 +108,7 @@ async def test_a_failing_link_ends_the_program_with_its_error() -> None:
     assert caught.group_contains(KeyError)
 
 
-@virtual
-async def test_ping_measures_the_round_trip() -> None:
+async def test_ping_measures_the_round_trip(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     slow = Impaired(ethernet.attach(), delay_s=0.01)
     async with host_on(slow, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
@@ -129,8 +123,7 @@ async def test_ping_measures_the_round_trip() -> None:
         assert (await alice.echo(BOB, size=65507)).data[:300] == bytes(n & 0xFF for n in range(300))
 
 
-@virtual
-async def test_ping_says_why_there_is_no_answer() -> None:
+async def test_ping_says_why_there_is_no_answer(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _bob):
         start = trio.current_time()
         with pytest.raises(OSError) as caught:
@@ -152,8 +145,7 @@ async def test_ping_says_why_there_is_no_answer() -> None:
         assert trio.current_time() - start == 0.5
 
 
-@virtual
-async def test_pings_that_were_given_up_are_forgotten() -> None:
+async def test_pings_that_were_given_up_are_forgotten(autojump_clock: MockClock) -> None:
     config = replace(Config(), icmp=replace(Config().icmp, echoes_max=3))
     async with two_hosts(config) as (alice, _):
         for _ in range(10):
@@ -163,8 +155,7 @@ async def test_pings_that_were_given_up_are_forgotten() -> None:
         await alice.ping(BOB)
 
 
-@virtual
-async def test_a_host_on_two_ethernets_uses_the_right_one() -> None:
+async def test_a_host_on_two_ethernets_uses_the_right_one(autojump_clock: MockClock) -> None:
     left, right = Ethernet(), Ethernet()
     async with (
         host_on(None, None) as middle,
@@ -189,8 +180,7 @@ async def test_a_host_on_two_ethernets_uses_the_right_one() -> None:
         assert {record.interface for record in middle.routes()} == {"left", "right"}
 
 
-@virtual
-async def test_a_link_of_bare_ip_packets() -> None:
+async def test_a_link_of_bare_ip_packets(autojump_clock: MockClock) -> None:
     one, two = ip_pair()
     async with host_on(one, "10.3.0.1/30") as first, host_on(two, "10.3.0.2/30", seed=2) as second:
         assert await first.ping("10.3.0.2") == 0
@@ -204,8 +194,7 @@ async def test_a_link_of_bare_ip_packets() -> None:
             pass
 
 
-@virtual
-async def test_records_are_frozen_and_ready_for_json() -> None:
+async def test_records_are_frozen_and_ready_for_json(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         datagrams = alice.socket(type=stdlib.SOCK_DGRAM)
@@ -233,8 +222,7 @@ async def test_records_are_frozen_and_ready_for_json() -> None:
             assert alice.counters()["tcpActiveOpens"] == 1
 
 
-@virtual
-async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
+async def test_nothing_works_and_nothing_hangs_after_the_end(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     link = ethernet.attach()
     async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob:
@@ -274,8 +262,7 @@ async def test_nothing_works_and_nothing_hangs_after_the_end() -> None:
         assert bob.connections() == []
 
 
-@virtual
-async def test_the_peers_of_a_host_that_ends_are_told() -> None:
+async def test_the_peers_of_a_host_that_ends_are_told(autojump_clock: MockClock) -> None:
     async with two_hosts() as (_, bob):
         ethernet = Ethernet()
         bob.attach(ethernet.attach(), addresses=["10.8.0.1/24"], acd="off")
@@ -287,8 +274,7 @@ async def test_the_peers_of_a_host_that_ends_are_told() -> None:
             theirs.socket.close()
 
 
-@virtual
-async def test_a_bug_in_the_protocol_code_is_reported_and_costs_one_frame() -> None:
+async def test_a_bug_in_the_protocol_code_is_reported_and_costs_one_frame(autojump_clock: MockClock) -> None:
     """The barrier as programs use it; everywhere else in the tests a bug ends the test."""
     reports: list[str] = []
     ethernet = Ethernet()
@@ -316,16 +302,14 @@ async def test_a_bug_in_the_protocol_code_is_reported_and_costs_one_frame() -> N
         await bob.ping(ALICE)
 
 
-@virtual
-async def test_the_configuration_reaches_the_sockets() -> None:
+async def test_the_configuration_reaches_the_sockets(autojump_clock: MockClock) -> None:
     config = replace(Config(), tcp=replace(Config().tcp, receive_buffer_bytes=123_456))
     async with two_hosts(config) as (alice, _):
         with alice.socket() as sock:
             assert sock.getsockopt(stdlib.SOL_SOCKET, stdlib.SO_RCVBUF) == 123_456
 
 
-@virtual
-async def test_a_whole_ethernet_is_no_link() -> None:
+async def test_a_whole_ethernet_is_no_link(autojump_clock: MockClock) -> None:
     """What is wrong and what to do, wherever a link is wanted."""
     ethernet: Any = Ethernet()
     for wants_a_link in (Impaired, lambda link: stack.Capture(link, "never made")):

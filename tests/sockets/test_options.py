@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import IPPROTO_IP, IPPROTO_TCP, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
+from trio.testing import MockClock
 
 from stack import Ethernet
 from stack.sockets import options
 from stack.wire.ipv4 import Ipv4Header
-from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
 from tests.sockets.worlds import outcome
 
 VALUES: list[Any] = [
@@ -39,24 +40,22 @@ def known() -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize(("kind", "level", "number"), known())
-def test_every_value_is_taken_or_refused_as_the_kernel_does(kind: int, level: int, number: int) -> None:
-    async def main() -> None:
-        async with host_on(None, None) as host:
-            for value in VALUES:
-                with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
-                    expected = outcome(theirs.setsockopt, level, number, value)
-                    assert outcome(ours.setsockopt, level, number, value) == expected, value
-                    if (level, number) in BUFFERS or ((level, number) in UNLIMITED and value in (-1, 0)):
-                        continue
-                    for length in (None, 0, 1, 2, 4, 16):
-                        args = (level, number) if length is None else (level, number, length)
-                        assert outcome(ours.getsockopt, *args) == outcome(theirs.getsockopt, *args), (value, length)
+async def test_every_value_is_taken_or_refused_as_the_kernel_does(
+    kind: int, level: int, number: int, autojump_clock: MockClock
+) -> None:
+    async with host_on(None, None) as host:
+        for value in VALUES:
+            with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
+                expected = outcome(theirs.setsockopt, level, number, value)
+                assert outcome(ours.setsockopt, level, number, value) == expected, value
+                if (level, number) in BUFFERS or ((level, number) in UNLIMITED and value in (-1, 0)):
+                    continue
+                for length in (None, 0, 1, 2, 4, 16):
+                    args = (level, number) if length is None else (level, number, length)
+                    assert outcome(ours.getsockopt, *args) == outcome(theirs.getsockopt, *args), (value, length)
 
-    trio.run(main)
 
-
-@virtual
-async def test_arguments_are_checked_as_the_standard_library_does() -> None:
+async def test_arguments_are_checked_as_the_standard_library_does(autojump_clock: MockClock) -> None:
     async with host_on(None, None) as host:
         for kind in (SOCK_STREAM, SOCK_DGRAM):
             with stdlib.socket(type=kind) as theirs, host.socket(type=kind) as ours:
@@ -74,8 +73,7 @@ async def test_arguments_are_checked_as_the_standard_library_does() -> None:
                     ours.setsockopt(SOL_SOCKET, 2, b"x", 4)  # type: ignore[call-overload]
 
 
-@virtual
-async def test_unknown_options_are_refused() -> None:
+async def test_unknown_options_are_refused(autojump_clock: MockClock) -> None:
     async with host_on(None, None) as host:
         with host.socket() as stream, host.socket(type=SOCK_DGRAM) as datagram:
             for sock, (level, number) in itertools.product(
@@ -96,8 +94,7 @@ class Level(IntEnum):
     SOCKET = 1
 
 
-@virtual
-async def test_levels_and_numbers_may_be_enumerations() -> None:
+async def test_levels_and_numbers_may_be_enumerations(autojump_clock: MockClock) -> None:
     async with host_on(None, None) as host:
         with host.socket() as sock:
             sock.setsockopt(Level.TCP, stdlib.TCP_NODELAY, 1)
@@ -105,8 +102,7 @@ async def test_levels_and_numbers_may_be_enumerations() -> None:
             assert sock.getsockopt(Level.SOCKET, stdlib.SO_TYPE) == SOCK_STREAM
 
 
-@virtual
-async def test_buffer_sizes_are_what_was_asked_for_within_bounds() -> None:
+async def test_buffer_sizes_are_what_was_asked_for_within_bounds(autojump_clock: MockClock) -> None:
     async with host_on(None, None) as host:
         for kind, option in itertools.product((SOCK_STREAM, SOCK_DGRAM), (stdlib.SO_RCVBUF, stdlib.SO_SNDBUF)):
             with host.socket(type=kind) as sock:
@@ -132,8 +128,7 @@ SETTINGS: list[tuple[int, int, int]] = [
 ]
 
 
-@virtual
-async def test_options_of_a_listener_are_its_childrens() -> None:
+async def test_options_of_a_listener_are_its_childrens(autojump_clock: MockClock) -> None:
     """Whether they were set before or after `listen`; and those of a socket survive its connecting."""
     async with two_hosts() as (alice, bob):
         for after in (False, True):
@@ -156,8 +151,7 @@ async def test_options_of_a_listener_are_its_childrens() -> None:
                 server.close()
 
 
-@virtual
-async def test_default_options_are_the_same_before_and_after_connecting() -> None:
+async def test_default_options_are_the_same_before_and_after_connecting(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
         with alice.socket() as fresh, alice.socket() as connected:
@@ -169,8 +163,7 @@ async def test_default_options_are_the_same_before_and_after_connecting() -> Non
         await listener.aclose()
 
 
-@virtual
-async def test_ttl_and_tos_are_on_the_packets() -> None:
+async def test_ttl_and_tos_are_on_the_packets(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     spy = ethernet.attach("spy")
     spy.open(lambda: None)
@@ -205,8 +198,7 @@ async def test_ttl_and_tos_are_on_the_packets() -> None:
         assert seen() == [(6, 3, 0x10)]
 
 
-@virtual
-async def test_broadcasts_need_permission() -> None:
+async def test_broadcasts_need_permission(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
             await receiver.bind(("", 9))
@@ -219,8 +211,7 @@ async def test_broadcasts_need_permission() -> None:
                 assert await receiver.recvfrom(10) == (b"x", (ALICE, sender.getsockname()[1]))
 
 
-@virtual
-async def test_a_keepalive_finds_a_peer_that_went_away() -> None:
+async def test_a_keepalive_finds_a_peer_that_went_away(autojump_clock: MockClock) -> None:
     """With the times the program set: 10 s of silence, then 3 probes 5 s apart."""
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
@@ -239,8 +230,7 @@ async def test_a_keepalive_finds_a_peer_that_went_away() -> None:
         assert 15 <= trio.current_time() - start <= 30
 
 
-@virtual
-async def test_a_user_timeout_ends_a_connection_that_gets_no_answer() -> None:
+async def test_a_user_timeout_ends_a_connection_that_gets_no_answer(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         client, _server = await stream_pair(alice, bob)
@@ -254,8 +244,7 @@ async def test_a_user_timeout_ends_a_connection_that_gets_no_answer() -> None:
         assert 9 <= trio.current_time() - start <= 15
 
 
-@virtual
-async def test_a_rate_that_was_set_is_not_exceeded() -> None:
+async def test_a_rate_that_was_set_is_not_exceeded(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         client, server = await stream_pair(alice, bob)
         client.setsockopt(SOL_SOCKET, options.SO_MAX_PACING_RATE, 100_000)
@@ -267,8 +256,7 @@ async def test_a_rate_that_was_set_is_not_exceeded() -> None:
         assert 9.9 <= trio.current_time() - start <= 10.1
 
 
-@virtual
-async def test_a_buffer_size_that_was_set_is_not_tuned() -> None:
+async def test_a_buffer_size_that_was_set_is_not_tuned(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         client, server = await stream_pair(alice, bob)
         for stream, size in ((client, 50_000), (server, 60_000)):

@@ -95,18 +95,15 @@ def test_hosts_of_one_wire_have_numbers_of_their_own() -> None:
     assert one == around != two
 
 
-def test_a_host_may_have_random_bytes_of_its_own() -> None:
+async def test_a_host_may_have_random_bytes_of_its_own(autojump_clock: MockClock) -> None:
     asked: list[int] = []
 
     def mine(count: int) -> bytes:
         asked.append(count)
         return bytes(range(count % 256)).ljust(count, b"\0")
 
-    async def main() -> None:
-        async with stack.open_host(stack.Ethernet(seed=7).attach(), address="10.9.0.1/24", acd="off", random=mine):
-            assert any(asked)
-
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    async with stack.open_host(stack.Ethernet(seed=7).attach(), address="10.9.0.1/24", acd="off", random=mine):
+        assert any(asked)
 
 
 def test_a_seed_is_a_number_or_a_text() -> None:

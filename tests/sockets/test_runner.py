@@ -18,7 +18,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from stack import Config, Ethernet, Impaired
 from stack.link.device import NO_OFFLOAD
 from stack.wire.checksum import Buffer
-from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
 
 
 def task_names() -> list[str]:
@@ -43,8 +43,7 @@ class Steps(trio.abc.Instrument):
         self.count += 1
 
 
-@virtual
-async def test_an_idle_host_never_wakes_up() -> None:
+async def test_an_idle_host_never_wakes_up(autojump_clock: MockClock) -> None:
     """An hour with two hosts, a listener, a UDP socket and an idle connection: only the sleeper itself runs."""
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await nursery.start(bob.serve_tcp, trio.aclose_forcefully, 80)
@@ -64,8 +63,7 @@ async def test_an_idle_host_never_wakes_up() -> None:
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_delayed_frames_come_when_they_are_due() -> None:
+async def test_delayed_frames_come_when_they_are_due(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     slow = Impaired(ethernet.attach(), delay_s=0.125)
     async with host_on(slow, f"{ALICE}/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
@@ -126,8 +124,7 @@ class ScriptedLink:
         self.is_open = False
 
 
-@virtual
-async def test_a_flooded_host_lets_others_run_after_each_batch() -> None:
+async def test_a_flooded_host_lets_others_run_after_each_batch(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     config = replace(Config(), host=replace(Config().host, batch_frames=10))
     async with host_on(link, f"{ALICE}/24", config=config):
@@ -143,8 +140,7 @@ async def test_a_flooded_host_lets_others_run_after_each_batch() -> None:
         await wait_all_tasks_blocked()
 
 
-@virtual
-async def test_wakes_that_come_while_reading_are_not_lost() -> None:
+async def test_wakes_that_come_while_reading_are_not_lost(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     async with host_on(link, f"{ALICE}/24") as alice:
         original = link.read
@@ -166,8 +162,7 @@ async def test_wakes_that_come_while_reading_are_not_lost() -> None:
         assert alice.counters()["ifInOctets"] == 4
 
 
-@virtual
-async def test_a_link_is_polled_at_its_deadline() -> None:
+async def test_a_link_is_polled_at_its_deadline(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     async with host_on(link, f"{ALICE}/24"):
         start = trio.current_time()
@@ -184,8 +179,7 @@ async def test_a_link_is_polled_at_its_deadline() -> None:
         assert link.polls == [start + 5, start + 20]
 
 
-@virtual
-async def test_a_link_that_fails_costs_the_interface_and_not_the_host() -> None:
+async def test_a_link_that_fails_costs_the_interface_and_not_the_host(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     ethernet = Ethernet()
     async with host_on(link, "192.0.2.1/24") as alice, host_on(ethernet.attach(), f"{BOB}/24", seed=2):
@@ -210,8 +204,7 @@ async def test_a_link_that_fails_costs_the_interface_and_not_the_host() -> None:
         await alice.ping(BOB)
 
 
-@virtual
-async def test_a_link_that_does_not_open_leaves_no_host_behind() -> None:
+async def test_a_link_that_does_not_open_leaves_no_host_behind(autojump_clock: MockClock) -> None:
     class Refusing(ScriptedLink):
         def open(self, wake: Callable[[], None]) -> None:
             raise PermissionError(errno.EPERM, "not yours")
@@ -221,8 +214,7 @@ async def test_a_link_that_does_not_open_leaves_no_host_behind() -> None:
             raise AssertionError("it opened")
 
 
-@virtual
-async def test_a_link_that_the_host_refuses_is_closed() -> None:
+async def test_a_link_that_the_host_refuses_is_closed(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     with pytest.raises(OSError) as caught:
         async with host_on(link, f"{ALICE}/24", gateway="192.0.2.1"):
@@ -247,102 +239,93 @@ class SocketLink(ScriptedLink):
             return None
 
 
-def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_end() -> None:
+@pytest.mark.real_time("a descriptor ends its waits")
+async def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_at_the_end() -> None:
     """With the real clock: only descriptors end its waits."""
 
-    async def main() -> None:
-        ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
-        with ours, theirs:
-            link = SocketLink(ours)
-            with trio.fail_after(20):
-                async with host_on(link, "192.0.2.1/24") as alice:
-                    await wait_all_tasks_blocked()
-                    for size in (1, 2, 3):
-                        theirs.send(bytes(size))
-                    octets = 6
-                    while alice.counters()["ifInOctets"] < octets:
-                        await trio.lowlevel.checkpoint()
-                    theirs.send(bytes(4))
-                    octets += 4
-                    while alice.counters()["ifInOctets"] < octets:
-                        await trio.lowlevel.checkpoint()
-                    assert len([name for name in task_names() if "scripted" in name]) == 2
-                    alice.detach(link)  # while its task waits for the descriptor
-                    await wait_all_tasks_blocked()
-                    assert [name for name in task_names() if "scripted" in name] == []
-                    assert not link.is_open
-                    assert alice.interfaces() == []
-                    theirs.send(b"for nobody")
-                    # No task waits for the descriptor any more: it may be waited for by others.
-                    await trio.lowlevel.wait_readable(ours)
-                    assert ours.recv(100) == b"for nobody"
-
     before = len(os.listdir("/proc/self/fd"))
-    trio.run(main)
+    ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
+    with ours, theirs:
+        link = SocketLink(ours)
+        with trio.fail_after(20):
+            async with host_on(link, "192.0.2.1/24") as alice:
+                await wait_all_tasks_blocked()
+                for size in (1, 2, 3):
+                    theirs.send(bytes(size))
+                octets = 6
+                while alice.counters()["ifInOctets"] < octets:
+                    await trio.lowlevel.checkpoint()
+                theirs.send(bytes(4))
+                octets += 4
+                while alice.counters()["ifInOctets"] < octets:
+                    await trio.lowlevel.checkpoint()
+                assert len([name for name in task_names() if "scripted" in name]) == 2
+                alice.detach(link)  # while its task waits for the descriptor
+                await wait_all_tasks_blocked()
+                assert [name for name in task_names() if "scripted" in name] == []
+                assert not link.is_open
+                assert alice.interfaces() == []
+                theirs.send(b"for nobody")
+                # No task waits for the descriptor any more: it may be waited for by others.
+                await trio.lowlevel.wait_readable(ours)
+                assert ours.recv(100) == b"for nobody"
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize(("busy_poll_s", "looks"), [(0.0, 2), (0.0002, 22)])
-def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_for(
+@pytest.mark.real_time("a descriptor ends its waits")
+async def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_for(
     busy_poll_s: float, looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clock of the test's own stands for the microseconds: every look at it takes ten."""
     clock = count(step=10)
     monkeypatch.setattr("stack.sockets.runner.perf_counter", lambda: next(clock) * 1e-6)
 
-    async def main() -> None:
-        ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
-        with ours, theirs:
-            link = SocketLink(ours)
-            config = replace(Config(), host=replace(Config().host, busy_poll_s=busy_poll_s))
-            with trio.fail_after(20):
-                async with host_on(link, "192.0.2.1/24", config=config) as alice:
-                    for octets in (1, 2):
-                        link.reads = 0
-                        theirs.send(b"x")
-                        while alice.counters()["ifInOctets"] < octets:
-                            await trio.lowlevel.checkpoint()
-                        await wait_all_tasks_blocked()
-                        assert looks - 1 <= link.reads <= looks
-
-    trio.run(main)
+    ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
+    with ours, theirs:
+        link = SocketLink(ours)
+        config = replace(Config(), host=replace(Config().host, busy_poll_s=busy_poll_s))
+        with trio.fail_after(20):
+            async with host_on(link, "192.0.2.1/24", config=config) as alice:
+                for octets in (1, 2):
+                    link.reads = 0
+                    theirs.send(b"x")
+                    while alice.counters()["ifInOctets"] < octets:
+                        await trio.lowlevel.checkpoint()
+                    await wait_all_tasks_blocked()
+                    assert looks - 1 <= link.reads <= looks
 
 
-@virtual
-async def test_detaching_a_link_of_another_host_is_refused() -> None:
+async def test_detaching_a_link_of_another_host_is_refused(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         with pytest.raises(ValueError, match="not attached"):
             alice.detach(ScriptedLink())
 
 
-def test_a_thousand_connections_leave_nothing_behind() -> None:
-    async def main() -> None:
-        async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-            await nursery.start(bob.serve_tcp, echo_once, 7)
-            for _ in range(1000):
-                stream = await alice.open_tcp_stream(BOB, 7)
-                await stream.send_all(b"x")
-                assert await stream.receive_some() == b"x"
-                await stream.aclose()
-            await trio.sleep(600)
-            assert alice.connections() == []
-            assert [record.state for record in bob.connections()] == ["LISTEN"]
-            await trio.sleep(3600)  # until ARP, too, has forgotten
-            steps = Steps()
-            trio.lowlevel.add_instrument(steps)
-            await trio.sleep(3600)
-            trio.lowlevel.remove_instrument(steps)
-            assert steps.count <= 2
-            nursery.cancel_scope.cancel()
-
+async def test_a_thousand_connections_leave_nothing_behind(autojump_clock: MockClock) -> None:
     async def echo_once(stream: trio.SocketStream) -> None:
         await stream.send_all(await stream.receive_some())
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_tcp, echo_once, 7)
+        for _ in range(1000):
+            stream = await alice.open_tcp_stream(BOB, 7)
+            await stream.send_all(b"x")
+            assert await stream.receive_some() == b"x"
+            await stream.aclose()
+        await trio.sleep(600)
+        assert alice.connections() == []
+        assert [record.state for record in bob.connections()] == ["LISTEN"]
+        await trio.sleep(3600)  # until ARP, too, has forgotten
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        await trio.sleep(3600)
+        trio.lowlevel.remove_instrument(steps)
+        assert steps.count <= 2
+        nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_transfers_survive_a_wire_that_is_cut_for_a_while() -> None:
+async def test_transfers_survive_a_wire_that_is_cut_for_a_while(autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob):
         client, server = await stream_pair(alice, bob)

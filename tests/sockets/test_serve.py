@@ -9,15 +9,14 @@ from functools import partial
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Host
 from stack.sockets.stream import StreamSocket
-from tests.sockets.hosts import BOB, two_hosts, virtual
+from tests.sockets.hosts import BOB, two_hosts
 
 
-@virtual
-async def test_a_stream_that_its_handler_leaves_open_is_closed_with_him() -> None:
+async def test_a_stream_that_its_handler_leaves_open_is_closed_with_him(autojump_clock: MockClock) -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.send_all(b"x")
 
@@ -31,8 +30,9 @@ async def test_a_stream_that_its_handler_leaves_open_is_closed_with_him() -> Non
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_a_handler_may_close_its_stream_itself_and_begins_by_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_handler_may_close_its_stream_itself_and_begins_by_himself(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     """The task that waits in `accept` would only pass the stream on, and take a turn of trio's loop for it."""
     looked = []
     accept = StreamSocket._accept
@@ -53,8 +53,7 @@ async def test_a_handler_may_close_its_stream_itself_and_begins_by_himself(monke
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_a_handlers_error_comes_out_and_nothing_stays_open() -> None:
+async def test_a_handlers_error_comes_out_and_nothing_stays_open(autojump_clock: MockClock) -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         raise ZeroDivisionError
@@ -78,8 +77,7 @@ async def test_a_handlers_error_comes_out_and_nothing_stays_open() -> None:
             await stream.aclose()
 
 
-@virtual
-async def test_handlers_run_in_the_nursery_that_is_given() -> None:
+async def test_handlers_run_in_the_nursery_that_is_given(autojump_clock: MockClock) -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.send_all(await stream.receive_some())
 
@@ -94,8 +92,7 @@ async def test_handlers_run_in_the_nursery_that_is_given() -> None:
         await stream.aclose()
 
 
-@virtual
-async def test_a_nursery_that_takes_no_more_handlers_ends_the_server() -> None:
+async def test_a_nursery_that_takes_no_more_handlers_ends_the_server(autojump_clock: MockClock) -> None:
     """As in trio's own: RuntimeError comes out of the server; it does not end the host, and is not lost."""
     async with two_hosts() as (alice, bob):
         listeners = await bob.open_tcp_listeners(7)
@@ -115,8 +112,7 @@ async def test_a_nursery_that_takes_no_more_handlers_ends_the_server() -> None:
         assert [listener.socket.fileno() for listener in listeners] == [-1]
 
 
-@virtual
-async def test_a_listener_that_is_closed_under_its_server_ends_it() -> None:
+async def test_a_listener_that_is_closed_under_its_server_ends_it(autojump_clock: MockClock) -> None:
     async with two_hosts() as (_, bob):
         (listener,) = await bob.open_tcp_listeners(7)
 
@@ -134,8 +130,7 @@ async def test_a_listener_that_is_closed_under_its_server_ends_it() -> None:
         assert caught.group_contains(trio.ClosedResourceError)
 
 
-@virtual
-async def test_a_host_that_ends_ends_serving() -> None:
+async def test_a_host_that_ends_ends_serving(autojump_clock: MockClock) -> None:
     ended = trio.Event()
 
     async def server(listeners: list[trio.SocketListener], bob: Host) -> None:
@@ -152,8 +147,7 @@ async def test_a_host_that_ends_ends_serving() -> None:
             await ended.wait()
 
 
-@virtual
-async def test_connections_that_came_before_their_server_are_served() -> None:
+async def test_connections_that_came_before_their_server_are_served(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         listeners = await bob.open_tcp_listeners(7)
         streams = [await alice.open_tcp_stream(BOB, 7) for _ in range(3)]
@@ -165,8 +159,7 @@ async def test_connections_that_came_before_their_server_are_served() -> None:
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_handlers_see_what_their_server_sees() -> None:
+async def test_handlers_see_what_their_server_sees(autojump_clock: MockClock) -> None:
     name = ContextVar("name", default="nobody's")
     seen = []
 

@@ -16,7 +16,7 @@ from time import monotonic
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Config, Ethernet, Host, Impaired, open_host
 from stack.internet.fragments import fragment
@@ -26,7 +26,7 @@ from stack.wire import dhcp
 from stack.wire.ipv4 import Ipv4Header
 from tests.dhcp.server import Server
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, virtual
+from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair
 from tests.sockets.lan import FIRST, HASTY, SERVER, own, serving
 from tests.sockets.test_runner import SocketLink, Steps
 
@@ -78,8 +78,9 @@ def expiry(host: Host) -> float:
 
 
 @rfc("suspend-3")
-@virtual
-async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_tells_it() -> None:
+async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_tells_it(
+    autojump_clock: MockClock,
+) -> None:
     clock, ethernet = Boottime(), Ethernet()
     async with (
         sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
@@ -100,8 +101,7 @@ async def test_a_suspended_host_that_is_idle_does_not_wake_and_the_next_frame_te
 
 
 @rfc("suspend-2", "suspend-3")
-@virtual
-async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten() -> None:
+async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     async with (
         sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
@@ -118,8 +118,7 @@ async def test_the_frame_that_wakes_the_host_finds_its_neighbours_forgotten() ->
 
 
 @rfc("suspend-3")
-@virtual
-async def test_a_call_tells_it() -> None:
+async def test_a_call_tells_it(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     async with (
         sleeper(ethernet.attach(), f"{ALICE}/24", clock) as alice,
@@ -133,8 +132,7 @@ async def test_a_call_tells_it() -> None:
 
 
 @rfc("suspend-3")
-@virtual
-async def test_a_deadline_tells_it_before_anything_else_is_done() -> None:
+async def test_a_deadline_tells_it_before_anything_else_is_done(autojump_clock: MockClock) -> None:
     """What was T1 is past the lease's end by then: nothing is renewed."""
     clock, ethernet = Boottime(), Ethernet()
     async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
@@ -150,29 +148,27 @@ async def test_a_deadline_tells_it_before_anything_else_is_done() -> None:
 
 
 @rfc("suspend-3")
-def test_a_link_with_a_descriptor_tells_it() -> None:
+@pytest.mark.real_time("a descriptor ends its waits")
+async def test_a_link_with_a_descriptor_tells_it() -> None:
     """With the real clock: only descriptors end its waits."""
 
-    async def main() -> None:
-        clock = Boottime()
-        ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
-        with ours, theirs:
-            link = SocketLink(ours)
-            with trio.fail_after(20):
-                async with sleeper(link, "192.0.2.1/24", clock) as host:
-                    header = Ipv4Header(stdlib.inet_aton("192.0.2.2"), stdlib.inet_aton("192.0.2.1"), 17, 2020)
-                    theirs.send(fragment(header, bytes(2000), 1500)[0])
-                    while not host.counters()["ipSystemStatsReasmReqds"]:
-                        await trio.lowlevel.checkpoint()
-                    await wait_all_tasks_blocked(0.001)  # the link is not asked again any more: it is waited for
-                    clock.asleep_s += HOUR_S
-                    theirs.send(bytes(3))
-                    before = host.counters()["ifInOctets"]
-                    while host.counters()["ifInOctets"] == before:
-                        await trio.lowlevel.checkpoint()
-                    assert host.counters()["ipSystemStatsReasmFails"] == 1
-
-    trio.run(main)
+    clock = Boottime()
+    ours, theirs = stdlib.socketpair(stdlib.AF_UNIX, stdlib.SOCK_DGRAM)
+    with ours, theirs:
+        link = SocketLink(ours)
+        with trio.fail_after(20):
+            async with sleeper(link, "192.0.2.1/24", clock) as host:
+                header = Ipv4Header(stdlib.inet_aton("192.0.2.2"), stdlib.inet_aton("192.0.2.1"), 17, 2020)
+                theirs.send(fragment(header, bytes(2000), 1500)[0])
+                while not host.counters()["ipSystemStatsReasmReqds"]:
+                    await trio.lowlevel.checkpoint()
+                await wait_all_tasks_blocked(0.001)  # the link is not asked again any more: it is waited for
+                clock.asleep_s += HOUR_S
+                theirs.send(bytes(3))
+                before = host.counters()["ifInOctets"]
+                while host.counters()["ifInOctets"] == before:
+                    await trio.lowlevel.checkpoint()
+                assert host.counters()["ipSystemStatsReasmFails"] == 1
 
 
 @rfc("suspend-3")
@@ -195,8 +191,7 @@ def test_only_a_sleep_is_one() -> None:
 
 
 @rfc("suspend-1")
-@virtual
-async def test_the_address_is_verified_as_after_a_reboot() -> None:
+async def test_the_address_is_verified_as_after_a_reboot(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         ours, theirs = await stream_pair(host, there.host, SERVER)
@@ -214,8 +209,7 @@ async def test_the_address_is_verified_as_after_a_reboot() -> None:
 
 
 @rfc("suspend-1")
-@virtual
-async def test_the_time_asleep_counts_for_the_lease() -> None:
+async def test_the_time_asleep_counts_for_the_lease(autojump_clock: MockClock) -> None:
     """No server answers: the address may be used until the lease is over, and that is sooner on trio's clock."""
     clock, ethernet = Boottime(), Ethernet()
     async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
@@ -231,8 +225,7 @@ async def test_the_time_asleep_counts_for_the_lease() -> None:
 
 
 @rfc("suspend-1")
-@virtual
-async def test_a_lease_that_ran_out_meanwhile_is_over_before_the_frame_is_looked_at() -> None:
+async def test_a_lease_that_ran_out_meanwhile_is_over_before_the_frame_is_looked_at(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     async with serving(ethernet) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
         ours, _ = await stream_pair(host, there.host, SERVER)
@@ -253,8 +246,7 @@ async def test_a_lease_that_ran_out_meanwhile_is_over_before_the_frame_is_looked
 
 
 @rfc("suspend-1")
-@virtual
-async def test_on_another_network_the_address_goes() -> None:
+async def test_on_another_network_the_address_goes(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     server = Server()
     async with serving(ethernet, server) as there, sleeper(ethernet.attach(), "dhcp", clock) as host:
@@ -273,34 +265,29 @@ async def test_on_another_network_the_address_goes() -> None:
 
 @rfc("suspend-2")
 @pytest.mark.parametrize(("asleep_s", "left"), [(10.0, 1), (HOUR_S, 0)])
-def test_time_wait_ends_by_the_time_asleep(asleep_s: float, left: int) -> None:
-    @virtual
-    async def main() -> None:
-        clock, ethernet = Boottime(), Ethernet()
-        config = replace(HASTY, tcp=replace(HASTY.tcp, msl_s=30.0))
-        async with (
-            sleeper(ethernet.attach(), f"{ALICE}/24", clock, config) as alice,
-            host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob,
-        ):
-            ours, theirs = await stream_pair(alice, bob)
-            await ours.aclose()
-            await theirs.aclose()
-            await trio.sleep(1)
-            assert [record.state for record in alice.connections()] == ["TIME-WAIT"]
-            clock.asleep_s += asleep_s
-            await bob.ping(ALICE)
-            assert len(alice.connections()) == left
-            await trio.sleep(48)
-            assert len(alice.connections()) == left
-            await trio.sleep(2)  # 2 MSL, the time asleep included
-            assert alice.connections() == []
-
-    main()
+async def test_time_wait_ends_by_the_time_asleep(asleep_s: float, left: int, autojump_clock: MockClock) -> None:
+    clock, ethernet = Boottime(), Ethernet()
+    config = replace(HASTY, tcp=replace(HASTY.tcp, msl_s=30.0))
+    async with (
+        sleeper(ethernet.attach(), f"{ALICE}/24", clock, config) as alice,
+        host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob,
+    ):
+        ours, theirs = await stream_pair(alice, bob)
+        await ours.aclose()
+        await theirs.aclose()
+        await trio.sleep(1)
+        assert [record.state for record in alice.connections()] == ["TIME-WAIT"]
+        clock.asleep_s += asleep_s
+        await bob.ping(ALICE)
+        assert len(alice.connections()) == left
+        await trio.sleep(48)
+        assert len(alice.connections()) == left
+        await trio.sleep(2)  # 2 MSL, the time asleep included
+        assert alice.connections() == []
 
 
 @rfc("suspend-2")
-@virtual
-async def test_fragments_that_wait_have_waited_meanwhile() -> None:
+async def test_fragments_that_wait_have_waited_meanwhile(autojump_clock: MockClock) -> None:
     clock, ethernet = Boottime(), Ethernet()
     lost = [False]
     link = Impaired(ethernet.attach(), drop=lambda frame, number: lost[0] and frame[20:22] == b"\x20\x00")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Config
 from stack.config import IcmpConfig
@@ -16,7 +17,7 @@ from stack.wire.icmp import IcmpMessage, echo_request, timestamp_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv4_options import Timestamps, join, pad, split
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, host_on, virtual
+from tests.sockets.hosts import ALICE, BOB, host_on
 from tests.sockets.test_runner import ScriptedLink
 
 NOON_MS = 43_200_000
@@ -41,8 +42,7 @@ async def answered(link: ScriptedLink, message: IcmpMessage, options: bytes = b"
 
 
 @rfc("drift-1")
-@virtual
-async def test_a_timestamp_request_is_answered_where_that_is_configured() -> None:
+async def test_a_timestamp_request_is_answered_where_that_is_configured(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     config = replace(Config(), icmp=IcmpConfig(answer_timestamp=True))
     async with host_on(link, f"{ALICE}/24", config=config):
@@ -51,8 +51,7 @@ async def test_a_timestamp_request_is_answered_where_that_is_configured() -> Non
         assert (reply.type, reply.timestamps) == (icmp.TIMESTAMP_REPLY, (1234, NOON_MS + 7, NOON_MS + 7))
 
 
-@virtual
-async def test_by_default_it_is_not() -> None:
+async def test_by_default_it_is_not(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     async with host_on(link, f"{ALICE}/24") as host:
         assert await answered(link, timestamp_request(5, 6, 1234)) == []
@@ -60,8 +59,7 @@ async def test_by_default_it_is_not() -> None:
 
 
 @rfc("drift-1")
-@virtual
-async def test_the_timestamp_option_of_an_echo_request_comes_back_filled_in() -> None:
+async def test_the_timestamp_option_of_an_echo_request_comes_back_filled_in(autojump_clock: MockClock) -> None:
     link = ScriptedLink()
     async with host_on(link, f"{ALICE}/24"):
         option = Timestamps((bytes(8), bytes(8)), 1).option()

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from trio.testing import MockClock
 
 import stack
-from tests.sockets.hosts import ALICE, BOB, host_on, virtual
+from tests.sockets.hosts import ALICE, BOB, host_on
 
 
 class Observer:
@@ -68,8 +69,7 @@ WHAT_TO_PASS = r"frame\(now, interface, direction, frame\) and event\(now, name,
         (OneArgument(), "event of .* takes other arguments .*: "),
     ],
 )
-@virtual
-async def test_what_is_no_trace_is_refused_at_once(trace: Any, message: str) -> None:
+async def test_what_is_no_trace_is_refused_at_once(trace: Any, message: str, autojump_clock: MockClock) -> None:
     link = stack.Ethernet().attach()
     with pytest.raises(TypeError, match=message + ".*" + WHAT_TO_PASS):
         async with stack.open_host(link, address=f"{ALICE}/24", trace=trace):
@@ -77,8 +77,7 @@ async def test_what_is_no_trace_is_refused_at_once(trace: Any, message: str) -> 
     assert not link.is_open
 
 
-@virtual
-async def test_a_trace_sees_frames_and_events_of_the_host() -> None:
+async def test_a_trace_sees_frames_and_events_of_the_host(autojump_clock: MockClock) -> None:
     wire = stack.Ethernet()
     observer: stack.Trace
     observer = seen = Observer()
@@ -110,8 +109,9 @@ async def with_a_faulty_trace(trace: stack.Trace, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("faulty", [Faulty, FaultyEvent])
-@virtual
-async def test_a_trace_that_raises_is_reported_once_and_costs_nothing(faulty: Callable[[], Observer]) -> None:
+async def test_a_trace_that_raises_is_reported_once_and_costs_nothing(
+    faulty: Callable[[], Observer], autojump_clock: MockClock
+) -> None:
     """The probes for the address are sent from a deadline: the host would send them again and again."""
     trace, reports = faulty(), list[str]()
     await with_a_faulty_trace(trace, report=reports.append)
@@ -121,15 +121,13 @@ async def test_a_trace_that_raises_is_reported_once_and_costs_nothing(faulty: Ca
     assert "KeyError: 'mine'" in report
 
 
-@virtual
-async def test_without_a_report_it_is_a_warning() -> None:
+async def test_without_a_report_it_is_a_warning(autojump_clock: MockClock) -> None:
     with pytest.warns(RuntimeWarning, match="KeyError: 'mine'") as told:
         await with_a_faulty_trace(Faulty())
     assert len(told) == 1
 
 
-@virtual
-async def test_with_raise_errors_it_comes_out() -> None:
+async def test_with_raise_errors_it_comes_out(autojump_clock: MockClock) -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await with_a_faulty_trace(Faulty(), raise_errors=True)
     assert raised.group_contains(KeyError)

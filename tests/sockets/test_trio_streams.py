@@ -5,32 +5,28 @@ from __future__ import annotations
 from functools import partial
 
 import trio
-from trio.testing import check_half_closeable_stream, check_two_way_stream
+from trio.testing import MockClock, check_half_closeable_stream, check_two_way_stream
 
-from tests.sockets.hosts import clogged_pair, stream_pair, two_hosts, virtual
+from tests.sockets.hosts import clogged_pair, stream_pair, two_hosts
 
 
-@virtual
-async def test_two_way_stream() -> None:
+async def test_two_way_stream(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         await check_two_way_stream(partial(stream_pair, alice, bob), partial(clogged_pair, alice, bob))
 
 
-@virtual
-async def test_half_closeable_stream() -> None:
+async def test_half_closeable_stream(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         await check_half_closeable_stream(partial(stream_pair, alice, bob), partial(clogged_pair, alice, bob))
 
 
-@virtual
-async def test_half_closeable_stream_to_ourselves() -> None:
+async def test_half_closeable_stream_to_ourselves(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _):
         pair = partial(stream_pair, alice, alice, "127.0.0.1")
         await check_half_closeable_stream(pair, None)
 
 
-@virtual
-async def test_a_stream_over_a_stream_that_was_given_up_on() -> None:
+async def test_a_stream_over_a_stream_that_was_given_up_on(autojump_clock: MockClock) -> None:
     """What one test leaves behind does not disturb the next: a hundred pairs, closed in every way, on two hosts."""
     async with two_hosts() as (alice, bob):
         for number in range(100):

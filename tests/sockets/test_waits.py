@@ -17,19 +17,10 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import SHUT_RD, SHUT_WR, SO_LINGER, SOCK_DGRAM, SOL_SOCKET, SocketType
-from trio.testing import assert_checkpoints, wait_all_tasks_blocked
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from stack import Ethernet, Host, Impaired
-from tests.sockets.hosts import (
-    ALICE,
-    BOB,
-    NOBODY,
-    clogged_pair,
-    host_on,
-    stream_pair,
-    two_hosts,
-    virtual,
-)
+from tests.sockets.hosts import ALICE, BOB, NOBODY, clogged_pair, host_on, stream_pair, two_hosts
 
 
 @dataclass
@@ -173,8 +164,7 @@ async def outcome_of(wait: Wait, s: Scene, end: Callable[[], Awaitable[None]]) -
 
 
 @pytest.mark.parametrize("wait", SOCKET_WAITS)
-@virtual
-async def test_close_ends_the_wait(wait: Wait) -> None:
+async def test_close_ends_the_wait(wait: Wait, autojump_clock: MockClock) -> None:
     async with scene() as s:
 
         async def close() -> None:
@@ -188,8 +178,7 @@ async def test_close_ends_the_wait(wait: Wait) -> None:
 
 
 @pytest.mark.parametrize("wait", WAITS)
-@virtual
-async def test_the_end_of_the_host_ends_the_wait(wait: Wait) -> None:
+async def test_the_end_of_the_host_ends_the_wait(wait: Wait, autojump_clock: MockClock) -> None:
     async with scene() as s:
         result = await outcome_of(wait, s, s.leave)
         if wait is in_wait_writable:
@@ -205,8 +194,7 @@ async def test_the_end_of_the_host_ends_the_wait(wait: Wait) -> None:
 
 
 @pytest.mark.parametrize("wait", CONNECTED_WAITS)
-@virtual
-async def test_a_reset_ends_the_wait(wait: Wait) -> None:
+async def test_a_reset_ends_the_wait(wait: Wait, autojump_clock: MockClock) -> None:
     async with scene() as s:
 
         async def reset() -> None:
@@ -232,8 +220,7 @@ async def test_a_reset_ends_the_wait(wait: Wait) -> None:
         (in_recvfrom_connected, SHUT_RD, (b"", None)),
     ],
 )
-@virtual
-async def test_shutdown_ends_the_wait(wait: Wait, how: int, expected: object) -> None:
+async def test_shutdown_ends_the_wait(wait: Wait, how: int, expected: object, autojump_clock: MockClock) -> None:
     async with scene() as s:
 
         async def shut_down() -> None:
@@ -245,8 +232,7 @@ async def test_shutdown_ends_the_wait(wait: Wait, how: int, expected: object) ->
 
 
 @pytest.mark.parametrize("wait", [*CONNECTED_WAITS, in_connect])
-@virtual
-async def test_the_end_of_the_interface_ends_the_wait(wait: Wait) -> None:
+async def test_the_end_of_the_interface_ends_the_wait(wait: Wait, autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with host_on(ethernet.attach(), f"{BOB}/24", seed=2) as bob, host_on(None, None) as alice:
         link = ethernet.attach("pulled")
@@ -264,8 +250,7 @@ async def test_the_end_of_the_interface_ends_the_wait(wait: Wait) -> None:
 
 
 @pytest.mark.parametrize("wait", WAITS)
-@virtual
-async def test_cancelling_ends_the_wait_and_leaves_no_waiter(wait: Wait) -> None:
+async def test_cancelling_ends_the_wait_and_leaves_no_waiter(wait: Wait, autojump_clock: MockClock) -> None:
     async with scene() as s:
         call = await wait(s)
         for _ in range(2):  # the second would be told of a first that is still counted
@@ -283,8 +268,7 @@ async def test_cancelling_ends_the_wait_and_leaves_no_waiter(wait: Wait) -> None
 
 
 @pytest.mark.parametrize("wait", SOCKET_WAITS)
-@virtual
-async def test_a_second_task_in_the_same_direction_is_refused(wait: Wait) -> None:
+async def test_a_second_task_in_the_same_direction_is_refused(wait: Wait, autojump_clock: MockClock) -> None:
     async with scene() as s:
         call = await wait(s)
         async with trio.open_nursery() as nursery:
@@ -295,8 +279,7 @@ async def test_a_second_task_in_the_same_direction_is_refused(wait: Wait) -> Non
             nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_tasks_in_different_directions_do_not_disturb_each_other() -> None:
+async def test_tasks_in_different_directions_do_not_disturb_each_other(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         ours, theirs = await clogged_pair(alice, bob)
         with ours.socket, theirs.socket:
@@ -326,8 +309,7 @@ async def test_tasks_in_different_directions_do_not_disturb_each_other() -> None
                 assert done == ["read", "written"]
 
 
-@virtual
-async def test_connecting_is_refused_times_out_and_finds_no_host() -> None:
+async def test_connecting_is_refused_times_out_and_finds_no_host(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, _bob):
         for address, number in [((BOB, 81), errno.ECONNREFUSED), ((NOBODY, 80), errno.EHOSTUNREACH)]:
             with alice.socket() as sock, pytest.raises(OSError) as caught:
@@ -339,8 +321,7 @@ async def test_connecting_is_refused_times_out_and_finds_no_host() -> None:
         assert caught.value.errno == errno.ENETUNREACH
 
 
-@virtual
-async def test_a_connection_attempt_without_an_answer_times_out() -> None:
+async def test_a_connection_attempt_without_an_answer_times_out(autojump_clock: MockClock) -> None:
     """The neighbour is there, as ARP says, and yet silent."""
     ethernet = Ethernet()
     mute = Impaired(ethernet.attach(), drop=lambda frame, _: frame[12:14] == b"\x08\x00")
@@ -352,8 +333,7 @@ async def test_a_connection_attempt_without_an_answer_times_out() -> None:
         assert alice.connections() == []
 
 
-@virtual
-async def test_a_failed_socket_may_try_again() -> None:
+async def test_a_failed_socket_may_try_again(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         with alice.socket() as sock:
             with pytest.raises(ConnectionRefusedError):
@@ -366,8 +346,7 @@ async def test_a_failed_socket_may_try_again() -> None:
             await listener.aclose()
 
 
-@virtual
-async def test_every_call_is_a_checkpoint_when_it_need_not_wait() -> None:
+async def test_every_call_is_a_checkpoint_when_it_need_not_wait(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         stream, peer = await stream_pair(alice, bob)
         datagrams = alice.socket(type=SOCK_DGRAM)
@@ -410,8 +389,7 @@ async def test_every_call_is_a_checkpoint_when_it_need_not_wait() -> None:
                 await alice.ping(ALICE)
 
 
-@virtual
-async def test_a_forgotten_socket_is_closed_with_a_warning() -> None:
+async def test_a_forgotten_socket_is_closed_with_a_warning(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
         sock = alice.socket()

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet, Host
 from stack.host.trace import Trace
 from stack.link.memory import EthernetPort
 from tests.dhcp.server import Server, addresses
-from tests.sockets.hosts import virtual
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
 from tools import cli, dhcp, output, services, up
 from tools.exchange import DhcpNarrator, duration
@@ -35,8 +35,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-@virtual
-async def test_a_lease_is_printed_as_by_pump() -> None:
+async def test_a_lease_is_printed_as_by_pump(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(options=OPTIONS)), client(ethernet.attach()) as host:
         lease = host.lease
@@ -58,8 +57,7 @@ async def test_a_lease_is_printed_as_by_pump() -> None:
         ]
 
 
-@virtual
-async def test_a_lease_for_ever_says_so() -> None:
+async def test_a_lease_for_ever_says_so(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(lease_s=0xFFFFFFFF, options={3: None})), client(ethernet.attach()) as host:
         lease = host.lease
@@ -69,8 +67,7 @@ async def test_a_lease_for_ever_says_so() -> None:
         assert lines[-3:] == ["    Lease time: for ever", "    Renewal time: never", "    Expiration time: never"]
 
 
-@virtual
-async def test_the_router_is_that_of_the_default_route() -> None:
+async def test_the_router_is_that_of_the_default_route(autojump_clock: MockClock) -> None:
     """Classless routes (RFC 3442) may have others, for single networks, or no router."""
     ethernet = Ethernet()
     routes = bytes((24, 192, 0, 2, *(10, 9, 0, 7), 24, 198, 51, 100, *(0, 0, 0, 0), 0, *(10, 9, 0, 1)))
@@ -82,8 +79,7 @@ async def test_the_router_is_that_of_the_default_route() -> None:
         assert lines[at + 1] == "    Routes: 192.0.2.0/24 by 10.9.0.7, 198.51.100.0/24 by the link"
 
 
-@virtual
-async def test_json_has_all_fields_of_the_lease() -> None:
+async def test_json_has_all_fields_of_the_lease(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     async with serving(ethernet, Server(options={**OPTIONS, 200: b"\x01\xff"})), client(ethernet.attach()) as host:
         lease = host.lease
@@ -101,8 +97,7 @@ def without_numbers(lines: list[str]) -> list[str]:
     return [re.sub(r"0x[0-9a-f]{8}", "...", line) for line in lines]
 
 
-@virtual
-async def test_the_exchange_is_printed_in_words() -> None:
+async def test_the_exchange_is_printed_in_words(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     said: list[str] = []
     narrator = DhcpNarrator(said.append, trio.current_time)
@@ -133,8 +128,7 @@ async def test_the_exchange_is_printed_in_words() -> None:
     assert [line[9:] for line in bound] == ["10.9.0.57/24 may be used for 1 h; after 30 min we ask to extend it"]
 
 
-@virtual
-async def test_errors_are_printed_in_words() -> None:
+async def test_errors_are_printed_in_words(autojump_clock: MockClock) -> None:
     """Retries, an answer for another client, a refusal, the wait after it, a link-local address."""
     ethernet = Ethernet()
     said: list[str] = []
@@ -180,8 +174,7 @@ async def echoed(asker: Host, address: str) -> bool:
     return False
 
 
-@virtual
-async def test_services_move_with_the_address() -> None:
+async def test_services_move_with_the_address(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     server = Server(silent=(1,))
     nowhere = client(ethernet.attach(), Dhcp(wait="nothing"))
@@ -200,30 +193,28 @@ async def test_services_move_with_the_address() -> None:
         nursery.cancel_scope.cancel()
 
 
-def test_up_prints_changes_of_lease_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_up_prints_changes_of_lease_and_address(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(up, "say", said.append)
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        server = Server(silent=(1,), lease_s=600)
-        async with serving(ethernet, server), client(ethernet.attach(), Dhcp(wait="nothing")) as host:
-            assert up.address(host) == "no address"
-            await up.first_address(host)
-            assert up.address(host).startswith("169.254.")
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(up.print_leases, host)
-                nursery.start_soon(up.print_addresses, host)
-                server.silent = ()
-                await host.wait_lease_change(None)
-                assert up.address(host) == FIRST
-                await trio.sleep(1)
-                server.silent = (1, 3)
-                await trio.sleep(660)
-                nursery.cancel_scope.cancel()
-
-    run()
+    ethernet = Ethernet()
+    server = Server(silent=(1,), lease_s=600)
+    async with serving(ethernet, server), client(ethernet.attach(), Dhcp(wait="nothing")) as host:
+        assert up.address(host) == "no address"
+        await up.first_address(host)
+        assert up.address(host).startswith("169.254.")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(up.print_leases, host)
+            nursery.start_soon(up.print_addresses, host)
+            server.silent = ()
+            await host.wait_lease_change(None)
+            assert up.address(host) == FIRST
+            await trio.sleep(1)
+            server.silent = (1, 3)
+            await trio.sleep(660)
+            nursery.cancel_scope.cancel()
     assert re.fullmatch(r"lease: 10\.9\.0\.50/24 from 10\.9\.0\.1, until .{24}", said[0]) or "address" in said[0]
     assert sorted(line.split()[0] for line in said) == ["address:", "address:", "address:", "lease:", "lease:"]
     assert "address: 10.9.0.50" in said
@@ -233,16 +224,14 @@ def test_up_prints_changes_of_lease_and_address(monkeypatch: pytest.MonkeyPatch)
     )
 
 
-def test_up_prints_every_few_seconds_that_it_waits_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_up_prints_every_few_seconds_that_it_waits_and_since_when(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(up, "say", said.append)
 
-    @virtual
-    async def run() -> None:
-        with trio.move_on_after(12):
-            await up.print_waiting("tap0")
-
-    run()
+    with trio.move_on_after(12):
+        await up.print_waiting("tap0")
     since = r"waiting: tap0 has had no address since \d\d:\d\d:\d\d, %d s: asking for one by DHCP"
     assert len(said) == 2
     for line, waited_s in zip(said, (5, 10), strict=True):
@@ -274,20 +263,20 @@ def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("silent", [(), (1,)], ids=["answered", "no answer"])
-def test_dhcp_prints_after_some_seconds_that_no_server_has_answered(
-    silent: tuple[int, ...], verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_dhcp_prints_after_some_seconds_that_no_server_has_answered(
+    silent: tuple[int, ...],
+    verbose: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    autojump_clock: MockClock,
 ) -> None:
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-        put_on(ethernet, monkeypatch)
-        server = Server(silent=silent, delay_s=3.0)  # as long as dnsmasq takes to ping the address
-        async with serving(ethernet, server), trio.open_nursery() as nursery:
-            nursery.start_soon(dhcp.run, OPTIONS_OF_ALL, dhcp.Plan(False, False, None, 60.0, verbose))
-            await trio.sleep(20)
-            server.silent = ()
-
-    run()
+    ethernet = Ethernet()
+    put_on(ethernet, monkeypatch)
+    server = Server(silent=silent, delay_s=3.0)  # as long as dnsmasq takes to ping the address
+    async with serving(ethernet, server), trio.open_nursery() as nursery:
+        nursery.start_soon(dhcp.run, OPTIONS_OF_ALL, dhcp.Plan(False, False, None, 60.0, verbose))
+        await trio.sleep(20)
+        server.silent = ()
     printed, errors = capsys.readouterr()
     assert f"IP: {FIRST}" in printed
     told = "tapstack dhcp: no DHCP server has answered on tap0 yet: the request is repeated, for 60 s in all\n"
@@ -309,32 +298,28 @@ def unharmed() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("silent", "log", "release"), [((), 4, [f"RELEASE {FIRST}"]), ((1,), 1, [])], ids=["bound", "no answer"]
 )
-def test_a_signal_ends_dhcp_and_the_address_is_released(
-    silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_a_signal_ends_dhcp_and_the_address_is_released(
+    silent: tuple[int, ...], log: int, release: list[str], monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """So does a write to a full disk: see `output.Output`."""
 
     def die(line: str = "") -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    @virtual
-    async def run() -> None:
-        ethernet = Ethernet()
-
-        put_on(ethernet, monkeypatch)
-        monkeypatch.setattr(dhcp, "say", die)
-        async with serving(ethernet, Server(silent=silent)) as there, trio.open_nursery() as nursery:
-            if silent:
-                nursery.start_soon(dies_later)
-            assert await dhcp.run(OPTIONS_OF_ALL, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM
-            await trio.sleep(0.1)
-            assert there.server.log[log:] == release
-
     async def dies_later() -> None:
         await trio.sleep(1)
         die()
 
-    run()
+    ethernet = Ethernet()
+
+    put_on(ethernet, monkeypatch)
+    monkeypatch.setattr(dhcp, "say", die)
+    async with serving(ethernet, Server(silent=silent)) as there, trio.open_nursery() as nursery:
+        if silent:
+            nursery.start_soon(dies_later)
+        assert await dhcp.run(OPTIONS_OF_ALL, dhcp.Plan(False, True, None, 60.0, False)) == 128 + signal.SIGTERM
+        await trio.sleep(0.1)
+        assert there.server.log[log:] == release
 
 
 def test_a_reader_that_has_closed_its_pipe_does_no_harm() -> None:

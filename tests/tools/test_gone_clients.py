@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from stack import Host
-from tests.sockets.hosts import BOB, Cut, clog, two_hosts, virtual
+from tests.sockets.hosts import BOB, Cut, clog, two_hosts
 from tools import httpd, services, slow_sends
 
 PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37}
@@ -27,8 +28,7 @@ async def start(host: Host, nursery: trio.Nursery, root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*PORTS, "http"])
-@virtual
-async def test_a_client_that_vanished_is_detected(name: str, tmp_path: Path) -> None:
+async def test_a_client_that_vanished_is_detected(name: str, tmp_path: Path, autojump_clock: MockClock) -> None:
     cut = Cut()
     async with two_hosts(cut=cut) as (alice, bob), trio.open_nursery() as nursery:
         await start(bob, nursery, tmp_path)
@@ -43,8 +43,9 @@ async def test_a_client_that_vanished_is_detected(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["echo", "chargen", "http"])
-@virtual
-async def test_a_client_that_answers_but_never_reads_is_cut_off(name: str, tmp_path: Path) -> None:
+async def test_a_client_that_answers_but_never_reads_is_cut_off(
+    name: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
     (tmp_path / "big").write_bytes(bytes(4_000_000))
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await start(bob, nursery, tmp_path)
@@ -59,8 +60,7 @@ async def test_a_client_that_answers_but_never_reads_is_cut_off(name: str, tmp_p
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
+async def test_a_client_that_reads_slowly_is_served_to_the_end(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(bob, {"chargen": 19}, nursery)
         stream = await alice.open_tcp_stream(BOB, 19)
@@ -73,8 +73,7 @@ async def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_a_live_client_may_be_silent_for_a_day() -> None:
+async def test_a_live_client_may_be_silent_for_a_day(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(bob, {"echo": 7}, nursery)
         stream = await alice.open_tcp_stream(BOB, 7)

@@ -12,6 +12,7 @@ import pytest
 import trio
 import trio.testing
 from trio.abc import HalfCloseableStream
+from trio.testing import MockClock
 
 from tests.requirements import rfc
 from tests.tools.http_exchange import get, host
@@ -45,6 +46,12 @@ def test_a_client_beyond_the_limit_gets_503(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
     _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2
+
+
+@pytest.fixture
+def patient_clock() -> MockClock:
+    """A clock that jumps when no task has run for 10 ms: files are read in threads, which a clock does not see."""
+    return MockClock(autojump_threshold=0.01)
 
 
 class Crowd:
@@ -88,43 +95,39 @@ SLOW_BODY = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\nx"
 
 
 @rfc("service-2")
-def test_slow_clients_of_one_address_leave_slots_for_others(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_clients_of_one_address_leave_slots_for_others(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     crowd = Crowd(monkeypatch, root)
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            for _ in range(50):
-                await crowd.says(nursery, "10.9.0.66", SLOW)
-            assert [await crowd.gets(nursery, "10.9.0.1") for _ in range(12)] == [200] * 12
-            assert await crowd.gets(nursery, "10.9.0.66") == 503
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock())
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            await crowd.says(nursery, "10.9.0.66", SLOW)
+        assert [await crowd.gets(nursery, "10.9.0.1") for _ in range(12)] == [200] * 12
+        assert await crowd.gets(nursery, "10.9.0.66") == 503
+        nursery.cancel_scope.cancel()
 
 
 @rfc("service-2")
 @pytest.mark.parametrize("request_", [SLOW, SLOW_BODY])
 @pytest.mark.parametrize("addresses", [1, 50])
-def test_a_slow_client_loses_its_slot_to_an_honest_one(
-    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes
+async def test_a_slow_client_loses_its_slot_to_an_honest_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes, patient_clock: MockClock
 ) -> None:
     """Behind a NAT all clients have one address; an attacker on the link can use any number."""
     crowd = Crowd(monkeypatch, root)
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", request_) for n in range(50)]
-            await trio.sleep(slots.GRACE_S + 0.1)
-            for _ in range(12):
-                await crowd.says(nursery, "10.9.1.0", request_)
-                assert await crowd.gets(nursery, "10.9.1.0") == 200
-                await trio.sleep(slots.GRACE_S / 2)
-            with trio.fail_after(1):
-                while await slow[0].receive_some():
-                    pass  # the longest wait: it was hung up on
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+    async with trio.open_nursery() as nursery:
+        slow = [await crowd.says(nursery, f"10.9.1.{n % addresses}", request_) for n in range(50)]
+        await trio.sleep(slots.GRACE_S + 0.1)
+        for _ in range(12):
+            await crowd.says(nursery, "10.9.1.0", request_)
+            assert await crowd.gets(nursery, "10.9.1.0") == 200
+            await trio.sleep(slots.GRACE_S / 2)
+        with trio.fail_after(1):
+            while await slow[0].receive_some():
+                pass  # the longest wait: it was hung up on
+        nursery.cancel_scope.cancel()
 
 
 class Reader:
@@ -158,105 +161,97 @@ class Reader:
 
 @rfc("service-2")
 @pytest.mark.parametrize("limit", ["CONNECTIONS_SHARE", "MOST_CONNECTIONS", "FILES_SHARE", "MOST_FILES"])
-def test_a_client_that_does_not_read_loses_its_slot_to_one_that_does(
-    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+async def test_a_client_that_does_not_read_loses_its_slot_to_one_that_does(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str, patient_clock: MockClock
 ) -> None:
     """The client that has not read for longest loses its slot; one that goes on reading keeps it."""
     crowd = Crowd(monkeypatch, root, most=100, share=100)
     monkeypatch.setattr(httpd, limit, 5)
     crowd.handler = httpd.handler(host(), root)
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            reads = Reader(crowd, nursery, "10.9.0.1", b"/big.bin")
-            assert await reads.status() == 200
-            stuck = [Reader(crowd, nursery, "10.9.0.1", b"/big.bin") for _ in range(4)]
-            assert [await each.status() for each in stuck] == [200] * 4
-            assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
-            await trio.sleep(slots.GRACE_S / 2)
-            while len(await reads.stream.receive_some()) < 1000:
-                pass
-            await trio.sleep(slots.GRACE_S / 2 + 0.1)
-            for _ in range(4):
-                assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 200
-            assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
-            for each in stuck:
-                assert await each.read() < 300_000
-            assert await reads.read() > 100_000
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+    async with trio.open_nursery() as nursery:
+        reads = Reader(crowd, nursery, "10.9.0.1", b"/big.bin")
+        assert await reads.status() == 200
+        stuck = [Reader(crowd, nursery, "10.9.0.1", b"/big.bin") for _ in range(4)]
+        assert [await each.status() for each in stuck] == [200] * 4
+        assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
+        await trio.sleep(slots.GRACE_S / 2)
+        while len(await reads.stream.receive_some()) < 1000:
+            pass
+        await trio.sleep(slots.GRACE_S / 2 + 0.1)
+        for _ in range(4):
+            assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 200
+        assert await Reader(crowd, nursery, "10.9.0.1", b"/big.bin").status() == 503
+        for each in stuck:
+            assert await each.read() < 300_000
+        assert await reads.read() > 100_000
+        nursery.cancel_scope.cancel()
 
 
 @rfc("service-2")
-def test_few_clients_without_a_slot_get_503_and_others_are_closed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_clients_without_a_slot_get_503_and_others_are_closed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, patient_clock: MockClock
+) -> None:
     """The answer 503 holds a connection for a moment: past the limit a connection is closed at once."""
     monkeypatch.setattr(httpd, "MOST_TURNED_AWAY", 3)
     crowd = Crowd(monkeypatch, root, share=1)
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            ends = [await crowd.says(nursery, "10.9.0.66", SLOW) for _ in range(9)]
-            answers = [bytes(await end.receive_some())[9:12] for end in ends[1:]]
-            assert answers == [b"503"] * 3 + [b""] * 5
-            await trio.sleep(httpd.IDLE_S + 1)
-            assert await crowd.gets(nursery, "10.9.0.66") == 200
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0.01))
+    async with trio.open_nursery() as nursery:
+        ends = [await crowd.says(nursery, "10.9.0.66", SLOW) for _ in range(9)]
+        answers = [bytes(await end.receive_some())[9:12] for end in ends[1:]]
+        assert answers == [b"503"] * 3 + [b""] * 5
+        await trio.sleep(httpd.IDLE_S + 1)
+        assert await crowd.gets(nursery, "10.9.0.66") == 200
+        nursery.cancel_scope.cancel()
 
 
 @rfc("service-2")
-def test_one_address_has_a_share_of_the_open_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_address_has_a_share_of_the_open_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     monkeypatch.setattr(httpd, "FILES_SHARE", 2)
     crowd = Crowd(monkeypatch, root)
     request = b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n"
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            ends = []
-            for address in ("10.9.0.66", "10.9.0.66", "10.9.0.66", "10.9.0.1"):
-                ours, theirs = trio.testing.lockstep_stream_pair()
-                crowd.addresses[id(ours)] = address
-                nursery.start_soon(crowd.handler, ours)
-                await theirs.send_all(request)
-                ends.append((ours, theirs))
-            await trio.testing.wait_all_tasks_blocked()
-            statuses = [bytes(await theirs.receive_some())[9:12] for _, theirs in ends]
-            assert statuses == [b"200", b"200", b"503", b"200"]
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock())
+    async with trio.open_nursery() as nursery:
+        ends = []
+        for address in ("10.9.0.66", "10.9.0.66", "10.9.0.66", "10.9.0.1"):
+            ours, theirs = trio.testing.lockstep_stream_pair()
+            crowd.addresses[id(ours)] = address
+            nursery.start_soon(crowd.handler, ours)
+            await theirs.send_all(request)
+            ends.append((ours, theirs))
+        await trio.testing.wait_all_tasks_blocked()
+        statuses = [bytes(await theirs.receive_some())[9:12] for _, theirs in ends]
+        assert statuses == [b"200", b"200", b"503", b"200"]
+        nursery.cancel_scope.cancel()
 
 
-def test_slots_are_counted_as_they_are_taken_and_given_back() -> None:
-    async def main() -> None:
-        table = slots.Slots(3, 2)
-        one, two = table.take("a"), table.take("a")
-        assert one is not None
-        assert two is not None
+async def test_slots_are_counted_as_they_are_taken_and_given_back(autojump_clock: MockClock) -> None:
+    table = slots.Slots(3, 2)
+    one, two = table.take("a"), table.take("a")
+    assert one is not None
+    assert two is not None
+    assert table.take("a") is None
+    with one.scope:
+        table.mark_waiting(one)
         assert table.take("a") is None
-        with one.scope:
-            table.mark_waiting(one)
-            assert table.take("a") is None
-            await trio.sleep(slots.GRACE_S)
-            table.mark_working(one)
-            assert table.take("a") is None
-            table.mark_waiting(one)
-            await trio.sleep(slots.GRACE_S)
-            new = table.take("a")
-            await trio.sleep(100)
-        assert new is not None
-        assert trio.current_time() < 3  # it was taken away meanwhile
-        table.give_back(one)
-        assert len(table) == 2
-        for place in (two, new):
-            table.give_back(place)
-            table.give_back(place)
-        assert len(table) == 0
-        assert table.take("a") is not None
-
-    trio.run(main, clock=trio.testing.MockClock(rate=0.0, autojump_threshold=0))
+        await trio.sleep(slots.GRACE_S)
+        table.mark_working(one)
+        assert table.take("a") is None
+        table.mark_waiting(one)
+        await trio.sleep(slots.GRACE_S)
+        new = table.take("a")
+        await trio.sleep(100)
+    assert new is not None
+    assert trio.current_time() < 3  # it was taken away meanwhile
+    table.give_back(one)
+    assert len(table) == 2
+    for place in (two, new):
+        table.give_back(place)
+        table.give_back(place)
+    assert len(table) == 0
+    assert table.take("a") is not None
 
 
 def test_the_number_of_open_files_is_limited(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +289,9 @@ def test_a_long_listing_is_cut(root: Path) -> None:
 
 
 @rfc("service-3")
-def test_a_long_listing_lets_other_tasks_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_listing_lets_other_tasks_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     """With 50,000 files another task runs after every one or two turns of the listing."""
     files = 50_000
     seen = 0
@@ -333,19 +330,16 @@ def test_a_long_listing_lets_other_tasks_run(root: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("tools.httpd.os.scandir", Scan)
     answers: list[bytes] = []
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
-            async def list_it() -> None:
-                answers.append(await httpd.Listings().get(root, root, "/"))
-                nursery.cancel_scope.cancel()
+        async def list_it() -> None:
+            answers.append(await httpd.Listings().get(root, root, "/"))
+            nursery.cancel_scope.cancel()
 
-            nursery.start_soon(list_it)
-            while True:
-                turns.append(seen)
-                await trio.lowlevel.checkpoint()
-
-    trio.run(main)
+        nursery.start_soon(list_it)
+        while True:
+            turns.append(seen)
+            await trio.lowlevel.checkpoint()
     assert turns[-1] > files
     assert max(later - earlier for earlier, later in pairwise(turns)) <= 2 * httpd.ENTRIES_A_TURN
     assert b'<li><a href="./f00000">f00000</a></li><li><a href="./f00001">' in answers[0]

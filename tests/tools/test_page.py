@@ -8,10 +8,11 @@ from typing import cast
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from stack import Host
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, two_hosts
 from tests.tools.http_exchange import Record, exchange, host
 from tools import httpd, page, services
 
@@ -30,49 +31,44 @@ def test_without_a_folder_there_is_the_page() -> None:
 PAGE = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
-def pages(*, status: bool) -> tuple[bytes, bytes]:
+async def pages(*, status: bool) -> tuple[bytes, bytes]:
     """The page of a host before and after a stranger's traffic: a connection from port 40123, and dropped segments."""
     found: list[bytes] = []
     ends: list[trio.socket.SocketType] = []
-
-    @virtual
-    async def look() -> None:
-        async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-            await services.serve(bob, {"echo": 7}, nursery)
-            handler = services.guarded("http", httpd.handler(bob, None, status=status))
-            await services.serve_tcp(bob, handler, 80, nursery)
-            for port in (40123, 40124):
-                async with await alice.open_tcp_stream(BOB, 80) as stream:
-                    await stream.send_all(PAGE)
-                    found.append(b"".join([bytes(part) async for part in stream]).partition(b"\r\n\r\n")[2])
-                sock = alice.socket(trio.socket.AF_INET, trio.socket.SOCK_STREAM)
-                await sock.bind((ALICE, port))
-                await sock.connect((BOB, 7))
-                with alice.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as udp:
-                    await udp.sendto(b"x", (BOB, 999))
-                await trio.sleep(page.FRESH_S + 5)
-                assert f"{ALICE}:{port}" in [record.remote for record in bob.connections()]
-                ends.append(sock)
-            for sock in ends:
-                sock.close()
-            nursery.cancel_scope.cancel()
-
-    look()
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await services.serve(bob, {"echo": 7}, nursery)
+        handler = services.guarded("http", httpd.handler(bob, None, status=status))
+        await services.serve_tcp(bob, handler, 80, nursery)
+        for port in (40123, 40124):
+            async with await alice.open_tcp_stream(BOB, 80) as stream:
+                await stream.send_all(PAGE)
+                found.append(b"".join([bytes(part) async for part in stream]).partition(b"\r\n\r\n")[2])
+            sock = alice.socket(trio.socket.AF_INET, trio.socket.SOCK_STREAM)
+            await sock.bind((ALICE, port))
+            await sock.connect((BOB, 7))
+            with alice.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as udp:
+                await udp.sendto(b"x", (BOB, 999))
+            await trio.sleep(page.FRESH_S + 5)
+            assert f"{ALICE}:{port}" in [record.remote for record in bob.connections()]
+            ends.append(sock)
+        for sock in ends:
+            sock.close()
+        nursery.cancel_scope.cancel()
     return found[0], found[1]
 
 
 @rfc("page-1")
-def test_the_plain_page_shows_neither_peers_nor_counters() -> None:
+async def test_the_plain_page_shows_neither_peers_nor_counters(autojump_clock: MockClock) -> None:
     """The page does not change with the traffic, so a blind attacker learns nothing from it."""
-    before, after = pages(status=False)
+    before, after = await pages(status=False)
     assert before == after
     assert b"<td>10.9.0.2/24" in after
     for secret in (b"10.9.0.1", b":40", b"LISTEN", b"ESTABLISHED", b"InErrs", b"Segs", b"02:00"):
         assert secret not in after
 
 
-def test_the_status_page_shows_everything() -> None:
-    before, after = pages(status=True)
+async def test_the_status_page_shows_everything(autojump_clock: MockClock) -> None:
+    before, after = await pages(status=True)
     assert before != after
     for shown in (b"10.9.0.1:40123", b"ESTABLISHED", b"tcpInSegs", b"10.9.0.1"):
         assert shown in after
@@ -101,20 +97,17 @@ def crowded(count: int) -> tuple[Host, list[int]]:
     return cast(Host, fake), asked
 
 
-def test_the_page_is_made_once_a_second_for_all_clients() -> None:
+async def test_the_page_is_made_once_a_second_for_all_clients(autojump_clock: MockClock) -> None:
     crowd, asked = crowded(3)
     cached = page.CachedPage(lambda: page.status_page(crowd))
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            for _ in range(600):
-                nursery.start_soon(cached.get)
-        assert len(asked) == 1
-        await trio.sleep(page.FRESH_S + 5)
-        await cached.get()
-        assert len(asked) == 2
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    async with trio.open_nursery() as nursery:
+        for _ in range(600):
+            nursery.start_soon(cached.get)
+    assert len(asked) == 1
+    await trio.sleep(page.FRESH_S + 5)
+    await cached.get()
+    assert len(asked) == 2
 
 
 def test_a_fresh_page_is_sent_again() -> None:
@@ -125,9 +118,9 @@ def test_a_fresh_page_is_sent_again() -> None:
     assert len(asked) == 1
 
 
-def test_a_table_is_cut_and_the_rest_counted() -> None:
+async def test_a_table_is_cut_and_the_rest_counted(autojump_clock: MockClock) -> None:
     crowd, _ = crowded(page.MOST_ROWS + 34)
-    shown = trio.run(page.status_page, crowd)
+    shown = await page.status_page(crowd)
     assert b">c199<" in shown
     assert b">c200<" not in shown
     assert b"and 34 more" in shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from trio.testing import memory_stream_pair
+from trio.testing import MockClock, memory_stream_pair
 
 from tests.requirements import rfc
 from tools import services
@@ -47,24 +47,23 @@ def test_unsent_bytes_count_until_the_client_has_gone(monkeypatch: pytest.Monkey
 
 
 @rfc("budget-10")
-def test_one_client_too_many_is_reset_and_the_next_one_served(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_client_too_many_is_reset_and_the_next_one_served(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     monkeypatch.setattr(services, "MOST_CLIENTS", 2)
     reset: list[object] = []
     monkeypatch.setattr(services, "reset", reset.append)
 
-    async def run() -> None:
-        handler = services.guarded("echo", services.echo)
-        pairs = [memory_stream_pair() for _ in range(4)]
-        async with trio.open_nursery() as nursery:
-            for _, theirs in pairs[:3]:
-                nursery.start_soon(handler, theirs)
-                await trio.testing.wait_all_tasks_blocked()
-            assert reset == [pairs[2][1]]
-            await pairs[0][0].send_eof()
+    handler = services.guarded("echo", services.echo)
+    pairs = [memory_stream_pair() for _ in range(4)]
+    async with trio.open_nursery() as nursery:
+        for _, theirs in pairs[:3]:
+            nursery.start_soon(handler, theirs)
             await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(handler, pairs[3][1])
-            await pairs[3][0].send_all(b"hello")
-            assert await pairs[3][0].receive_some() == b"hello"
-            nursery.cancel_scope.cancel()
-
-    trio.run(run)
+        assert reset == [pairs[2][1]]
+        await pairs[0][0].send_eof()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(handler, pairs[3][1])
+        await pairs[3][0].send_all(b"hello")
+        assert await pairs[3][0].receive_some() == b"hello"
+        nursery.cancel_scope.cancel()

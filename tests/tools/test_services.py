@@ -14,7 +14,7 @@ from trio.abc import HalfCloseableStream
 
 from stack import Host
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, two_hosts, virtual
+from tests.sockets.hosts import ALICE, BOB, two_hosts
 from tools import services
 
 Address = tuple[str, int]
@@ -261,8 +261,7 @@ def test_forged_addresses_do_not_renew_the_budget_of_a_victim() -> None:
     assert reflected <= 3 * services.CLIENT_BUDGET
 
 
-@virtual
-async def test_a_loop_between_unusual_ports_ends() -> None:
+async def test_a_loop_between_unusual_ports_ends(autojump_clock: trio.testing.MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(alice, {"echo": 7007}, nursery)
         # A program in place of bob's service, which answers whatever comes: the worst case.
@@ -279,8 +278,7 @@ async def test_a_loop_between_unusual_ports_ends() -> None:
         nursery.cancel_scope.cancel()
 
 
-@virtual
-async def test_a_broadcast_gets_no_answer() -> None:
+async def test_a_broadcast_gets_no_answer(autojump_clock: trio.testing.MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(alice, {"echo": 7}, nursery)
         with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
