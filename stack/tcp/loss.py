@@ -41,7 +41,7 @@ class Loss:
         self.partial_acks = False
 
 
-def begin(tcb: Tcb, flight: int, now: float) -> Loss:
+def begin(tcb: Tcb, flight: int, now: float) -> None:
     """A segment is lost: begin a fast recovery. `flight` octets were outstanding at the loss."""
     # Not if the front was retransmitted before this recovery: the ACK of that retransmission would
     # echo an older timestamp, and Eifel would take this recovery for spurious.
@@ -58,7 +58,6 @@ def begin(tcb: Tcb, flight: int, now: float) -> Loss:
     tcb.rto_deadline = inf  # restarted by set_timers
     if tcb.services.trace is not None:
         tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
-    return loss
 
 
 def timed_out(tcb: Tcb, now: float) -> None:
@@ -69,7 +68,7 @@ def timed_out(tcb: Tcb, now: float) -> None:
     """
     reduce(tcb, TIMEOUT, tcb.flight, now, undoable=tcb.timeouts == 1)
     tcb.loss = Loss(after_timeout=True) if tcb.rack is not None else None
-    tcb.duplicate_acks = tcb.extra_flight = 0
+    tcb.duplicate_acks = tcb.left_network = 0
     tcb.tlp_end = None
     tcb.reo_deadline = tcb.pto_deadline = inf
     tcb.recover = tcb.snd_nxt  # RFC 6582 section 3.2 step 4

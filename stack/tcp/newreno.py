@@ -16,7 +16,7 @@ from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 
 def new_ack(tcb: Tcb, ack: int, acked: int, now: float) -> None:
     """`acked` octets up to `ack` are newly acknowledged."""
-    tcb.extra_flight = 0
+    tcb.left_network = 0
     if tcb.loss is not None:
         _recovery_ack(tcb, tcb.loss, ack, acked, now)
     else:
@@ -47,12 +47,12 @@ def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     tcb.duplicate_acks += 1
     # Octets that left the network in this batch count only if there is data to replace them
     if tcb.duplicate_acks == 1:
-        tcb.limited_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
+        tcb.loss_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
     if tcb.loss is not None:
         tcb.congestion.on_duplicate_ack()
     elif tcb.duplicate_acks < DUP_THRESH:  # RFC 3042: one new segment for each of the first two
-        tcb.extra_flight = tcb.duplicate_acks * tcb.congestion.mss
+        tcb.left_network = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
-        tcb.extra_flight = 0
-        loss.begin(tcb, tcb.limited_flight, now)  # without what limited transmit sent
+        tcb.left_network = 0
+        loss.begin(tcb, tcb.loss_flight, now)
         retransmit_front(tcb, now)

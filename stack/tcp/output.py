@@ -172,7 +172,7 @@ def _send_new(tcb: Tcb, now: float) -> None:  # hot
         if prr is not None:
             usable = min(tcb.snd_wnd - flight, prr.allowance)
         else:
-            usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.extra_flight) - flight
+            usable = min(tcb.snd_wnd, tcb.congestion.cwnd + tcb.left_network) - flight
         length = min(unsent, usable, most)
         if length < 0:
             length = 0
@@ -250,13 +250,13 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
         if found is None:
             return True
         start, end = found
-        room = tcb.congestion.cwnd + tcb.extra_flight - tcb.flight if prr is None else prr.allowance
+        room = tcb.congestion.cwnd + tcb.left_network - tcb.flight if prr is None else prr.allowance
         if room < end - start or (end - board.high_ack > tcb.snd_wnd and start > board.high_ack):
             return False
         if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return False
         retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
-        tcb.extra_flight = board.sacked + rack.lost
+        tcb.left_network = board.sacked + rack.lost
 
 
 def _new_segment(tcb: Tcb, mss: int) -> tuple[int, bool]:

@@ -44,13 +44,16 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     if acked:
         tcb.duplicate_acks = 0
     if newly_sacked:
+        tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
         tcb.duplicate_acks += 1
         if tcb.duplicate_acks == 1:
-            tcb.limited_flight = flight - acked
+            tcb.loss_flight = flight - acked
     if tcb.tlp_end is not None:
         duplicate = dsack or not (acked or blocks or seg.whole_len)
         tlp.process_ack(tcb, board, board.number(seg.seg_ack, tcb.snd_una), duplicate, flight, now)
-    _update_recovery(tcb, board, acked, newly_sacked, dsack, seg.ts_ecr, acked + board.sacked - sacked_before, now)
+    if tcb.rack is not None:
+        _rack_steps(tcb, board, tcb.rack, seg.ts_ecr, newly_sacked, dsack, now)
+    _update_recovery(tcb, board, acked, bool(newly_sacked), acked + board.sacked - sacked_before, now)
 
 
 def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: float) -> None:
@@ -58,29 +61,18 @@ def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: fl
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     tcb.duplicate_acks = 0
-    _update_recovery(tcb, board, acked, [], False, ts_ecr, acked + board.sacked - sacked_before, now)
+    if tcb.rack is not None:
+        _rack_steps(tcb, board, tcb.rack, ts_ecr, [], False, now)
+    _update_recovery(tcb, board, acked, False, acked + board.sacked - sacked_before, now)
 
 
-def _update_recovery(
-    tcb: Tcb,
-    board: Scoreboard,
-    acked: int,
-    newly_sacked: list[tuple[int, int]],
-    dsack: bool,
-    ts_ecr: int,
-    delivered: int,
-    now: float,
-) -> None:
+def _update_recovery(tcb: Tcb, board: Scoreboard, acked: int, newly_sacked: bool, delivered: int, now: float) -> None:
     """Act on an ACK that the scoreboard has recorded: enter or leave recovery, or open the window.
 
-    `newly_sacked` holds the ranges that this ACK SACKs for the first time. `delivered` is the
-    number of octets that it reports as arrived, by SACK or cumulatively.
+    `newly_sacked`: it SACKs octets for the first time. `delivered` is the number of octets that it
+    reports as arrived, by SACK or cumulatively.
     """
-    if newly_sacked:
-        tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
     rack = tcb.rack
-    if rack is not None:
-        _rack(tcb, board, rack, ts_ecr, newly_sacked, dsack, now)
     before = tcb.loss
     if before is not None and ge(tcb.snd_una, tcb.recover):  # (A)
         _leave(tcb, before)
@@ -91,7 +83,7 @@ def _update_recovery(
             tcb.reo_deadline = _detect(tcb, board, rack, now)
     elif acked and (before is None or before.after_timeout):
         loss.grow(tcb, acked, now)
-    tcb.extra_flight = board.sacked + rack.lost if rack is not None else board.sacked
+    tcb.left_network = board.sacked + rack.lost if rack is not None else board.sacked
     prr = tcb.loss.prr if tcb.loss is not None else None
     if prr is not None:
         if delivered > 0:
@@ -113,7 +105,7 @@ def is_dsack(blocks: list[tuple[int, int]], seg_ack: int) -> bool:
 def _pipe(tcb: Tcb, board: Scoreboard) -> int:
     """How many octets are in the network: RFC 6675's estimate, or RACK's."""
     if tcb.rack is not None:
-        return tcb.flight - tcb.extra_flight
+        return tcb.flight - tcb.left_network
     return board.set_pipe(board.high_ack + tcb.flight, tcb.congestion.mss)
 
 
@@ -133,15 +125,14 @@ def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
     return tcb.duplicate_acks >= DUP_THRESH or board.is_lost(board.high_ack, tcb.congestion.mss)
 
 
-def _enter(tcb: Tcb, board: Scoreboard, now: float) -> loss.Loss:
+def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """RFC 6675 (4.1) to (4.3): begin a fast recovery, and without RACK send the front again."""
-    episode = loss.begin(tcb, tcb.limited_flight if tcb.duplicate_acks else tcb.flight, now)
+    loss.begin(tcb, tcb.loss_flight if tcb.duplicate_acks else tcb.flight, now)
     if tcb.rack is None:
         _, end = board.unsacked_from(board.high_ack, board.highest)
         length = min(end - board.high_ack, tcb.mss)
         retransmit_front(tcb, now, length)
         board.enter_recovery(board.high_ack + length)
-    return episode
 
 
 def _leave(tcb: Tcb, episode: loss.Loss) -> None:
@@ -167,7 +158,7 @@ def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
         tcb.rack.timed_out(now)
 
 
-def _rack(
+def _rack_steps(
     tcb: Tcb, board: Scoreboard, rack: Rack, ts_ecr: int, newly_sacked: list[tuple[int, int]], dsack: bool, now: float
 ) -> None:
     """RFC 8985 section 6.2: the steps for one ACK."""
@@ -195,16 +186,20 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     assert board is not None
     assert rack is not None
     tcb.reo_deadline = _detect(tcb, board, rack, now)
-    if tcb.loss is None and _loss_is_seen(tcb, board):
-        prr = _enter(tcb, board, now).prr
+    begins = tcb.loss is None and _loss_is_seen(tcb, board)
+    if begins:
+        _enter(tcb, board, now)
         tcb.reo_deadline = _detect(tcb, board, rack, now)
-        tcb.extra_flight = board.sacked + rack.lost
-        if prr is not None and _pipe(tcb, board) > tcb.congestion.ssthresh:
+    tcb.left_network = board.sacked + rack.lost
+    prr = tcb.loss.prr if tcb.loss is not None else None
+    if prr is None:
+        return
+    if begins:
+        if _pipe(tcb, board) > tcb.congestion.ssthresh:
             # No ACK has reported that anything left the network, so it is as full as when it
             # dropped the segment. A retransmission now would be dropped too. Wait a round trip:
             # either ACKs come within it, or everything in flight is lost.
             prr.allowance = 0
             tcb.reo_deadline = min(tcb.reo_deadline, now + rack.rtt)
-    elif tcb.loss is not None and tcb.loss.prr is not None and not tcb.loss.prr.out:
-        tcb.loss.prr.allowance = tcb.mss
-    tcb.extra_flight = board.sacked + rack.lost
+    elif not prr.out:
+        prr.allowance = tcb.mss

@@ -170,11 +170,11 @@ class Tcb:
     __slots__ = (
         "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "came_from_listen", "challenge_budget",
         "challenge_window_end", "charged", "congestion", "deadline", "deferred", "delack_deadline",
-        "duplicate_acks", "ecn", "error", "extra_flight", "fast_open", "fast_open_connect", "fast_opened",
+        "duplicate_acks", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
         "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive", "keepalive_count",
         "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
-        "last_received_at", "last_sent_at", "limited_flight", "linger_s", "listener", "local", "loss", "max_snd_wnd",
-        "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable",
+        "last_received_at", "last_sent_at", "left_network", "linger_s", "listener", "local", "loss", "loss_flight",
+        "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable",
         "oobinline", "open_in_syn_sent", "orphaned", "pacer", "path", "peer_fin",
         "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "pto_deadline",
         "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
@@ -208,7 +208,9 @@ class Tcb:
         self.charged = 0  # octets charged to the host's memory budget: memory.py
 
         self._init_sequence_variables()
-        self._init_recovery(config)
+        self._init_retransmission(config)
+        self._init_congestion_control()
+        self._init_acknowledgments()
         self._init_deadlines(config)
         self._init_options(config)
 
@@ -258,36 +260,50 @@ class Tcb:
         self.read_shutdown = False
         self.orphaned = False  # the user has called close() and no longer uses the connection
 
-    def _init_recovery(self, config: TcpConfig) -> None:
+    def _init_retransmission(self, config: TcpConfig) -> None:
+        # Round trips and the retransmission timer: rtt.py, timeouts.py
         self.rtt = RttEstimator(config)
         self.rtt_seq: int | None = None  # the end of the segment being timed
         self.rtt_started_at = 0.0
-        self.resent_at = -inf  # time of the last retransmission
-        self.rtx_nxt = self.rtx_end = 0  # retransmit from rtx_nxt up to rtx_end as cwnd allows
         self.timeouts = 0  # expirations of the retransmission timer without an ACK of new data
         # When the peer last acknowledged new data, or when we began to wait for that
         self.progress_at = 0.0
-        self.duplicate_acks = 0
-        self.loss: Loss | None = None  # the episode of loss recovery; None: no loss is known
-        self.recover = 0
-        # Octets between SND.UNA and SND.NXT that cwnd does not count: they are SACKed or lost, or
-        # limited transmit allows them (RFC 3042)
-        self.extra_flight = 0
-        self.rack: Rack | None = None
-        # Our timestamp clock when loss was assumed: Eifel's RetransmitTS
+
+        # What is sent again, for whatever reason: output.py
+        self.rtx_nxt = self.rtx_end = 0  # retransmit from rtx_nxt up to rtx_end as cwnd allows
+        self.resent_at = -inf  # time of the last retransmission
+        # Our timestamp clock when a loss was assumed: Eifel's RetransmitTS, undo.py
         self.rtx_stamp: int | None = None
-        # The end of the loss probe in flight, as the scoreboard numbers octets
+        # The end of the loss probe in flight, as the scoreboard numbers octets: tlp.py
         self.tlp_end: int | None = None
         self.tlp_is_retrans = False
         self.tlp_samples = -1  # `rtt.samples` when the probe was sent
-        self.limited_flight = 0  # the flight at the first duplicate ACK, without limited transmit
-        # The flight at the end of the last batch, after `transmit` has sent what it could
-        self.settled_flight = 0
-        self.pacer: Pacer | None = None  # set when the policy or the user asks for pacing
-        self.congestion: Congestion
-        self.begin_congestion(DEFAULT_SEND_MSS)
 
-        # Acknowledgments that are due
+        # Losses: loss.py
+        self.loss: Loss | None = None  # the episode of loss recovery; None: no loss is known
+        # No other episode begins before SND.UNA has reached `recover` (RFC 6582, RFC 6675)
+        self.recover = 0
+        # Duplicate ACKs in a row; with SACK, ACKs that have SACKed new octets (RFC 6675 section 5)
+        self.duplicate_acks = 0
+        self.rack: Rack | None = None  # RFC 8985, where it is in use: all segments in flight
+
+    def _init_congestion_control(self) -> None:
+        self.congestion: Congestion
+        self.pacer: Pacer | None = None  # set when the policy or the user asks for pacing
+        self.begin_congestion(DEFAULT_SEND_MSS)
+        # The octets in flight that do not count against cwnd, because they have left the network:
+        # they are SACKed or lost. Without SACK each of the first two duplicate ACKs stands for one
+        # segment (limited transmit, RFC 3042).
+        self.left_network = 0
+        # FlightSize after the last `transmit`, when all was sent that could be sent. The first ACK of
+        # a batch finds that flight. A later one finds less, because what the first one allows is
+        # sent only when the batch is over.
+        self.settled_flight = 0
+        # FlightSize at the first duplicate ACK. If a loss has caused it, the window is reduced from
+        # there, without what limited transmit has sent since (RFC 5681 section 3.2 step 2).
+        self.loss_flight = 0
+
+    def _init_acknowledgments(self) -> None:
         self.ack_now = False
         self.ack_due = 0  # octets received since the last ACK went out
         # The largest segment received: the peer's full size (RFC 5681 section 4.2)

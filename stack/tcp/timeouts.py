@@ -96,7 +96,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         if tcb.rack is not None:
             tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
             retransmit_front(tcb, now)
-            tcb.extra_flight = tcb.rack.lost
+            tcb.left_network = tcb.rack.lost
         else:
             tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
         transmit(tcb, now)
