@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from stack.tcp import seq
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
-from stack.wire.tcp import FIN, HEADER_LENGTH
+from stack.wire.tcp import FIN
 
 if TYPE_CHECKING:
     from stack.config import TcpConfig
@@ -237,7 +237,7 @@ def text_of_syn(tcb: Tcb, pending: FastOpen, options: int) -> int:
 
     0 without a cookie (4.2.2, 1 b). The MSS counts options and data alike (RFC 6691 section 2).
     """
-    room = min(pending.mss, tcb.path.mtu - tcb.path.header_length - HEADER_LENGTH) - options
+    room = min(pending.mss, tcb.room) - options
     return max(min(tcb.send_buffer.size, room), 0)
 
 

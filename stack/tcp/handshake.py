@@ -23,7 +23,7 @@ from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.window import MAX_UNSCALED_WINDOW
-from stack.wire.tcp import ACK, FIN, HEADER_LENGTH, PSH, RST, SYN
+from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
 _MAX_SHIFT = 14  # RFC 7323 section 2.3
@@ -62,8 +62,7 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
 
 def receive_mss(tcb: Tcb) -> int:
     """The value of our MSS option: the largest unfragmented text (3.7.1, SHLD-5, MUST-67)."""
-    largest = tcb.path.mtu - tcb.path.header_length - HEADER_LENGTH
-    return min(largest, tcb.maxseg) if tcb.maxseg else largest
+    return min(tcb.room, tcb.maxseg) if tcb.maxseg else tcb.room
 
 
 def send_syn(tcb: Tcb, now: float) -> None:
@@ -134,7 +133,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.scoreboard = Scoreboard(config.max_sacked_ranges)
         tcb.rack = Rack(config.min_rtt_window_s) if config.rack else None
     take_syn_flags(tcb, seg.flags)
-    user_timeout.take_user_timeout(tcb, options)
+    if tcb.user_timeout is not None:
+        user_timeout.take_user_timeout(tcb.user_timeout, options)
     tcb.begin_congestion(tcb.mss)
     # "queue them for processing after the ESTABLISHED state has been reached"
     if seg.text or seg.flags & FIN:

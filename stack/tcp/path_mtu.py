@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from stack.tcp.seq import ge, gt
 from stack.tcp.timestamps import OPTION_BYTES
-from stack.wire.tcp import HEADER_LENGTH
 
 if TYPE_CHECKING:
     from stack.tcp.tcb import Tcb
@@ -133,4 +132,4 @@ def _sizes_have_changed(tcb: Tcb, text: int) -> None:
 def _text(tcb: Tcb, mtu: int) -> int:
     """The octets of text in a packet of `mtu` octets."""
     options = OPTION_BYTES if tcb.timestamps.agreed else 0
-    return mtu - tcb.path.header_length - HEADER_LENGTH - options
+    return tcb.room - (tcb.path.mtu - mtu) - options

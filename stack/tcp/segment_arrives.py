@@ -67,7 +67,7 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
             return True  # <SEQ=SEG.ACK><CTL=RST>
         if fifth_check_ack(tcb, seg, now):
             if tcb.user_timeout is not None and seg.raw_options:
-                take_user_timeout(tcb, seg.options())
+                take_user_timeout(tcb.user_timeout, seg.options())
             _process_content(tcb, seg, now)
     return False
 

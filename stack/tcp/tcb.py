@@ -458,13 +458,18 @@ class Tcb:
         self.path.tos = value
 
     @property
+    def room(self) -> int:
+        """The octets of options and text that one packet can carry: the path MTU less two headers."""
+        return self.path.mtu - self.path.header_length - HEADER_LENGTH
+
+    @property
     def mss(self) -> int:
         """Eff.snd.MSS (3.7.1, MUST-16): what one segment can carry now.
 
         The path MTU and the options in the header are taken into account.
         """
         path = self.path
-        mss = path.mtu - path.header_length - HEADER_LENGTH
+        mss = path.mtu - path.header_length - HEADER_LENGTH  # `room`, spelled out to save a call
         if mss > self.send_mss:
             mss = self.send_mss
         room = MAX_LENGTH

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stack.wire.tcp import HEADER_LENGTH
 from stack.wire.tcp_options import MAX_LENGTH, TcpOptions, build_options
 
 if TYPE_CHECKING:
@@ -47,21 +46,18 @@ def option_if_it_fits(tcb: Tcb, agreed: UserTimeout, options: int, length: int) 
     The segment has `options` and `length` octets of options and data already. The option may be
     lost; it is not retransmitted (section 3.2).
     """
-    room = tcb.path.mtu - tcb.path.header_length - HEADER_LENGTH - options - length
-    if room < LENGTH or options + LENGTH > MAX_LENGTH:
+    if tcb.room - options - length < LENGTH or options + LENGTH > MAX_LENGTH:
         return b""
     agreed.due = False
     return build_options(TcpOptions(user_timeout=advertised(tcb)))
 
 
-def take_user_timeout(tcb: Tcb, options: TcpOptions) -> None:
+def take_user_timeout(agreed: UserTimeout, options: TcpOptions) -> None:
     """Store the peer's value; zero is ignored (sections 3.3 and 3.4)."""
-    value = options.user_timeout
-    if tcb.user_timeout is None or value is None:
-        return
+    value = options.user_timeout or 0
     seconds = (value & _MOST) * (60 if value & _MINUTES else 1)
     if seconds:
-        tcb.user_timeout.remote_s = float(seconds)
+        agreed.remote_s = float(seconds)
 
 
 def adopted_s(tcb: Tcb) -> float:
