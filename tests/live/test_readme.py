@@ -87,13 +87,16 @@ def test_the_handshake_is_the_one_that_is_shown(folder: Path) -> None:
 
 
 def test_the_loss_comes_and_is_repaired_as_shown(folder: Path) -> None:
+    """On a machine that is too busy a retransmission timeout may come between the two lines that are shown."""
     need("nc", "head", "grep")
-    (start, _), *commands = shown("$ ./scripts/run --trace")
-    typed = [re.sub(r"/tmp/(tapstack-lab-)\w+\.log", rf"{folder}/\1*.log", command) for command, _ in commands]
-    assert typed[-1] != commands[-1][0]
-    _, outputs = in_lab(start.split()[1:], typed, folder)
-    for (command, output), printed in zip(commands, outputs, strict=True):
-        assert list(map(shape, printed)) == list(map(shape, output)), command
+    (start, _), (transfer, count), (look, (lost, repaired)) = shown("$ ./scripts/run --trace")
+    assert look.endswith(".log | head -2")
+    look = re.sub(r"/tmp/(tapstack-lab-)\w+\.log \| head -2", rf"{folder}/\1*.log", look)
+    _, (counted, printed) = in_lab(start.split()[1:], [transfer, look], folder)
+    assert counted == count
+    shapes = list(map(shape, printed))
+    assert shapes[0] == shape(lost)
+    assert shape(repaired) in shapes[1:]
 
 
 def test_the_example_is_started_as_shown(folder: Path) -> None:
