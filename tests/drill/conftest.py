@@ -27,6 +27,8 @@ class ScriptFailed(Exception):
 class ScriptItem(pytest.Item):
     """One packet script."""
 
+    obj = None  # pytest-trio looks whether it is an async function
+
     def runtest(self) -> None:
         """Run the script."""
         judge(run_file(self.path))
