@@ -14,19 +14,20 @@ from bisect import bisect_right, insort
 from heapq import heapify, heappop, heappush
 from math import inf
 from operator import itemgetter
+from typing import Any
 
 from stack.tcp.scoreboard import DUP_THRESH
 
 # Section 6.2 step 4: after this many recoveries without a DSACK the window is small again
 _REO_WND_PERSIST = 16
 
-# A record is the list [xmit_ts, end, start, state]: see tcb.py. Sorting records puts them in the
-# order of RACK_sent_after.
-Record = list[float]
+# A record is the list [xmit_ts, end, start, state], a float and three ints: see tcb.py. Sorting
+# records puts them in the order of RACK_sent_after.
+Record = list[Any]
 _XMIT_TS, _END, _START, _STATE = range(4)
 _SACKED, _LOST, _RETRANSMITTED, _GONE = 1, 2, 4, 8
 _start_of = itemgetter(_START)
-_NOTHING_LOST: list[tuple[float, Record]] = []  # shared, never written to: see tcb.py
+_NOTHING_LOST: list[tuple[int, Record]] = []  # shared, never written to: see tcb.py
 
 
 class Rack:
@@ -49,12 +50,12 @@ class Rack:
         self._lost_heap = _NOTHING_LOST
         self._sent = 0  # one past the highest octet sent
         self.has_resent = False  # octets were sent again: an ACK may answer either transmission
-        self._fack: float = 0
+        self._fack = 0
         self._window_s = min_rtt_window_s
         self._window_ends = -inf
         self._min_rtt = self._min_rtt_before = inf  # in this time window and in the one before
-        self.xmit_ts: float = -inf
-        self.end_seq: float = 0
+        self.xmit_ts = -inf
+        self.end_seq = 0
         self.rtt = 0.0
         self.reo_wnd = 0.0
         self.reordering_seen = False
@@ -72,7 +73,7 @@ class Rack:
     @property
     def front_was_resent(self) -> bool:
         """Whether the first unacknowledged octets have been retransmitted."""
-        return bool(self._segments) and bool(int(self._segments[0][_STATE]) & _RETRANSMITTED)
+        return bool(self._segments) and bool(self._segments[0][_STATE] & _RETRANSMITTED)
 
     def last_resent(self, end: int) -> float:
         """When octets before `end` were last retransmitted; -inf if they never were."""
@@ -80,7 +81,7 @@ class Rack:
         for record in self._segments:
             if record[_START] >= end:
                 break
-            if int(record[_STATE]) & _RETRANSMITTED and record[_XMIT_TS] > last:
+            if record[_STATE] & _RETRANSMITTED and record[_XMIT_TS] > last:
                 last = record[_XMIT_TS]
         return last
 
@@ -104,7 +105,7 @@ class Rack:
         for index in range(first, last):
             old = segments[index]
             self._not_lost(old)
-            state = int(old[_STATE])
+            state = old[_STATE]
             segments[index] = new = [now, old[_END], old[_START], _RETRANSMITTED | state & _SACKED]
             old[_STATE] = _GONE
             if not state & _SACKED:
@@ -125,14 +126,14 @@ class Rack:
             if record[_END] > high_ack:
                 break
             count += 1
-            state = int(record[_STATE])
+            state = record[_STATE]
             if state & _SACKED:
                 self.sacked_records -= 1
             else:
                 if state & _LOST:
                     self._not_lost(record)
                 newly_delivered.append(record)
-            record[_STATE] = int(record[_STATE]) | _GONE
+            record[_STATE] |= _GONE
         if count:
             del segments[:count]
         if segments and segments[0][_START] < high_ack:
@@ -140,10 +141,10 @@ class Rack:
         for start, end in sacked:
             first, last = self._cut_out(max(start, high_ack), end)
             for record in segments[first:last]:
-                if not int(record[_STATE]) & _SACKED:
+                if not record[_STATE] & _SACKED:
                     newly_delivered.append(record)
                     self._not_lost(record)
-                    record[_STATE] = int(record[_STATE]) | _SACKED
+                    record[_STATE] |= _SACKED
                     self.sacked_records += 1
         if newly_delivered:
             if len(newly_delivered) > 1:
@@ -154,7 +155,7 @@ class Rack:
         """RACK_update, in the order of xmit_ts, and RACK_detect_reordering, in that of end_seq."""
         for xmit_ts, end, _, state in newly_delivered:
             rtt = now - xmit_ts
-            if int(state) & _RETRANSMITTED:
+            if state & _RETRANSMITTED:
                 # The ACK answers an earlier transmission
                 if echo_at < xmit_ts or rtt < self.min_rtt:
                     continue
@@ -168,7 +169,7 @@ class Rack:
         for _, end, _, state in newly_delivered:
             if end > self._fack:
                 self._fack = end
-            elif end < self._fack and not int(state) & _RETRANSMITTED:
+            elif end < self._fack and not state & _RETRANSMITTED:
                 self.reordering_seen = True
 
     def measured(self, rtt: float, now: float) -> None:
@@ -215,7 +216,7 @@ class Rack:
         done = 0
         deadline = inf
         for record in order:
-            state = int(record[_STATE])
+            state = record[_STATE]
             if not state & (_SACKED | _LOST | _GONE):
                 if (record[_XMIT_TS], record[_END]) >= (self.xmit_ts, self.end_seq):
                     break
@@ -230,25 +231,25 @@ class Rack:
         return deadline
 
     def _mark_lost(self, record: Record) -> None:
-        record[_STATE] = int(record[_STATE]) | _LOST
-        self.lost += int(record[_END] - record[_START])
+        record[_STATE] |= _LOST
+        self.lost += record[_END] - record[_START]
         if self._lost_heap is _NOTHING_LOST:
             self._lost_heap = []
         heappush(self._lost_heap, (record[_START], record))
 
     def _not_lost(self, record: Record) -> None:
-        state = int(record[_STATE])
+        state = record[_STATE]
         if state & _LOST:
             record[_STATE] = state & ~_LOST
-            self.lost -= int(record[_END] - record[_START])
+            self.lost -= record[_END] - record[_START]
 
     def next_lost(self, mss: int) -> tuple[int, int] | None:
         """The lowest lost octets that have not been sent again, at most `mss` of them."""
         heap = self._lost_heap
         while heap:
             start, record = heap[0]
-            if int(record[_STATE]) & _LOST and record[_START] == start:
-                return int(start), int(min(record[_END], start + mss))
+            if record[_STATE] & _LOST and record[_START] == start:
+                return start, min(record[_END], start + mss)
             heappop(heap)
         return None
 
@@ -262,7 +263,7 @@ class Rack:
         """
         self.sacked_records = 0
         for index, record in enumerate(self._segments):
-            state = int(record[_STATE])
+            state = record[_STATE]
             if state & _SACKED:  # it has arrived before: its ACK does not measure a round trip
                 record[_STATE] = state & ~_SACKED | _RETRANSMITTED
             if not state & _LOST and (not index or record[_XMIT_TS] + self.rtt + self.reo_wnd <= now):
@@ -277,17 +278,17 @@ class Rack:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self._order = sorted(record for record in self._segments if not int(record[_STATE]) & (_SACKED | _LOST))
-        self._lost_heap = [(record[_START], record) for record in self._segments if int(record[_STATE]) & _LOST]
+        self._order = sorted(record for record in self._segments if not record[_STATE] & (_SACKED | _LOST))
+        self._lost_heap = [(record[_START], record) for record in self._segments if record[_STATE] & _LOST]
         heapify(self._lost_heap)
 
     # --- pieces
 
     def _trim(self, record: Record, start: int) -> None:
         """The octets before `start` are acknowledged: shorten the record."""
-        lost = int(record[_STATE]) & _LOST
+        lost = record[_STATE] & _LOST
         if lost:
-            self.lost -= int(start - record[_START])
+            self.lost -= start - record[_START]
         record[_START] = start
         if lost:
             heappush(self._lost_heap, (start, record))
@@ -310,7 +311,7 @@ class Rack:
             return index
         if left[_END] <= at:
             return index + 1
-        state = int(left[_STATE])
+        state = left[_STATE]
         right: Record = [left[_XMIT_TS], left[_END], at, state]
         left[_END] = at
         segments.insert(index + 1, right)
