@@ -1,6 +1,7 @@
 """One Internet host in one Python process: Ethernet, ARP, IPv4, ICMP, UDP, TCP, and trio sockets.
 
-async with stack.open_host(stack.Tap("tap0", host_address="10.9.0.1/24"), address="10.9.0.2/24") as host:
+tap = stack.Tap("tap0", host_address="10.9.0.1/24")
+async with stack.open_host(tap, address="10.9.0.2/24") as host:
     print(await host.ping("10.9.0.1"))
     stream = await host.open_tcp_stream("10.9.0.1", 8000)
 """

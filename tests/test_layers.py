@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import io
+import tokenize
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -64,6 +66,7 @@ GRANTED = {
 PURE = (*EVERYBODY, "stack.link", *PROTOCOLS, "stack.host")
 
 FILE_LINES = 600
+PROSE_COLUMNS = 100
 FUNCTION_LINES = 60
 HOT_FUNCTION_LINES = 120
 
@@ -243,6 +246,19 @@ def long_functions(tree: ast.AST, source: str, module: str) -> list[str]:
     return complaints
 
 
+def wide_prose(tree: ast.AST, source: str, module: str) -> list[str]:
+    """Docstrings and lines of comments that are wider than prose may be; code may be wider."""
+    lines = source.splitlines()
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    numbers = {number for number in comments if lines[number - 1].lstrip().startswith("#")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            numbers.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    wide = [number for number in sorted(numbers) if len(lines[number - 1]) > PROSE_COLUMNS]
+    return [f"{module}:{number} is prose of more than {PROSE_COLUMNS} columns" for number in wide]
+
+
 # --- the program keeps them -------------------------------------------------------------------------------------------
 
 
@@ -324,6 +340,14 @@ def test_functions_are_short() -> None:
         complaint
         for module, _, source, tree in each_module("stack", "tools", "tests", "scripts")
         for complaint in long_functions(tree, source, module)
+    ]
+    assert complaints == []
+
+
+def test_prose_is_narrow() -> None:
+    """It is read beside an RFC, which has 72 columns."""
+    complaints = [
+        complaint for module, _, source, tree in each_module("stack") for complaint in wide_prose(tree, source, module)
     ]
     assert complaints == []
 
@@ -438,3 +462,17 @@ def test_a_long_function_is_noticed() -> None:
         assert len(long_functions(ast.parse(source), source, "x")) == complaints
     twice = "def f():  # hot\n" + 2 * body
     assert long_functions(ast.parse(twice), twice, "x")
+
+
+def test_wide_prose_is_noticed() -> None:
+    wide = "x" * 96
+    for source, complaints in (
+        (f'"""{wide}"""', 1),
+        (f'"""{wide[5:]}"""', 0),
+        (f"# {wide}", 0),
+        (f"# {wide}more", 1),
+        (f'a = """\n# {wide}more\n"""', 0),
+        (f'def f():\n    """A.\n\n    {wide}B\n    """', 1),
+        (f"a = '{wide}'  # {wide}", 0),
+    ):
+        assert len(wide_prose(ast.parse(source), source, "x")) == complaints

@@ -82,7 +82,7 @@ class Client:
         self._conflicts = 0
         self._silent = False
 
-    # --- calls of the user --------------------------------------------------------------------------------------------
+    # --- calls of the user
 
     def start(self, now: float, remembered: Lease | None = None, *, requested: bytes | None = None) -> None:
         """Ask for an address.
@@ -163,7 +163,7 @@ class Client:
             self._began = now
             self._discover_first(now)
 
-    # --- events from the network --------------------------------------------------------------------------------------
+    # --- events from the network
 
     def probed(self, address: bytes, conflict: bytes | None, now: float) -> None:
         """The answer to `ClientHost.probe`: the station that has the address, or None."""
@@ -233,7 +233,7 @@ class Client:
                 self._enter(Event.T2)
             self._send_renewal(self.lease, now)
 
-    # --- INIT and SELECTING: 4.4.1 ------------------------------------------------------------------------------------
+    # --- INIT and SELECTING: 4.4.1
 
     def _discover_first(self, now: float) -> None:
         self._enter(Event.SND_DISCOVER)
@@ -291,7 +291,7 @@ class Client:
         self._sent_at = now  # "the time at which the original request was sent"
         self._request(self._chosen, now)
 
-    # --- REQUESTING ---------------------------------------------------------------------------------------------------
+    # --- REQUESTING
 
     def _request(self, chosen: Lease, now: float) -> None:
         self._attempt += 1
@@ -311,7 +311,7 @@ class Client:
             self._count_failure(self._chosen.server)
         self._restart(0.0, "", now)
 
-    # --- INIT-REBOOT and REBOOTING: 4.4.2 -----------------------------------------------------------------------------
+    # --- INIT-REBOOT and REBOOTING: 4.4.2
 
     def _reboot(self, now: float) -> None:
         self._enter(Event.SND_REQUEST)
@@ -337,7 +337,7 @@ class Client:
             self._enter(Event.UNANSWERED, State.INIT)
             self._restart(0.0, "", now)
 
-    # --- BOUND, RENEWING and REBINDING: 4.4.5 -------------------------------------------------------------------------
+    # --- BOUND, RENEWING and REBINDING: 4.4.5
 
     def _start_renewing(self, now: float) -> None:
         assert self.lease is not None
@@ -372,7 +372,7 @@ class Client:
             self._lose(self.lease, "expired", now)
         self._restart(0.0, "", now)
 
-    # --- INFORMING: 4.4.3 ---------------------------------------------------------------------------------------------
+    # --- INFORMING: 4.4.3
 
     def _send_inform(self, now: float) -> None:
         self._attempt += 1
@@ -394,7 +394,7 @@ class Client:
         self._arm(inf)
         self._host.silent(now)
 
-    # --- messages of servers ------------------------------------------------------------------------------------------
+    # --- messages of servers
 
     def _expected(self, message: DhcpMessage) -> None:
         """Raise BadPacket unless the message may be the answer to our last message."""
@@ -514,7 +514,7 @@ class Client:
         """The lease that the latest DHCPREQUEST asks for."""
         return self._chosen if self.state is State.REQUESTING else self.lease or self.remembered
 
-    # --- steps shared by the states -----------------------------------------------------------------------------------
+    # --- steps shared by the states
 
     def _restart(self, seconds: float, why: str, now: float) -> None:
         """Begin again after `seconds`, unless the host has stopped the client in a callback."""

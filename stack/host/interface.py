@@ -27,7 +27,10 @@ class HasDeadline(Protocol):
 
 
 class HostLink(IpLink, Protocol):
-    """The part of `stack.link.device.Link` that a host uses. `sockets/` opens, reads and closes it."""
+    """The part of `stack.link.device.Link` that a host uses.
+
+    `sockets/` opens, reads and closes the link.
+    """
 
     @property
     def name(self) -> str: ...

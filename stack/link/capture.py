@@ -239,7 +239,7 @@ class Capture(LinkWrapper):
                 self.error = self.error or f"the capture {self.path} may be incomplete: {error.strerror}"
 
 
-# --- the blocks -------------------------------------------------------------------------------------------------------
+# --- the blocks
 
 
 def block(kind: int, body: bytes) -> bytes:

@@ -71,7 +71,7 @@ class Demux:
         return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
 
     def _refused(self, key: bytes, connection: Connection, segment: Segment, now: float) -> None:
-        """Answer a segment that its connection refuses, unless the connection's listener takes it."""
+        """Answer a segment that its connection refuses, unless the listener takes it."""
         listener = self.listener_for(connection.local)
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
             self._without_connection(key, segment, None, now)

@@ -98,8 +98,8 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
     """RTTM (RFC 7323 section 4): take a sample from the timestamp that an ACK echoes.
 
     It is called when no segment is being timed, as after a retransmission. There `measure_segment`
-    could not tell which transmission the ACK answers (Karn), but the echo can. Otherwise one segment
-    a round trip is timed, because our clock is finer than the timestamps.
+    could not tell which transmission the ACK answers (Karn), but the echo can. Otherwise one
+    segment a round trip is timed, because our clock is finer than the timestamps.
 
     `acked` octets are newly acknowledged. The ACK has `length` octets of text and FIN.
     """
@@ -114,9 +114,9 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
     # The latest time at which the echoed segment can have been sent
     sent_at = now - measured_s + 1 / TICKS_PER_SECOND
     if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
-        # The octets were sent again after the echoed segment. Its ACK was lost, and the time measured
-        # contains the wait for this one: it is no round trip. But a segment has reached the peer and
-        # an ACK has come back, so the back-off ends.
+        # The octets were sent again after the echoed segment. Its ACK was lost, and the time
+        # measured contains the wait for this one: it is no round trip. But a segment has reached
+        # the peer and an ACK has come back, so the back-off ends.
         tcb.rtt.answered()
         return
     if length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered():

@@ -295,8 +295,8 @@ class Tcb:
         # they are SACKed or lost. Without SACK each of the first two duplicate ACKs stands for one
         # segment (limited transmit, RFC 3042).
         self.left_network = 0
-        # FlightSize after the last `transmit`, when all was sent that could be sent. The first ACK of
-        # a batch finds that flight. A later one finds less, because what the first one allows is
+        # FlightSize after the last `transmit`, when all was sent that could be sent. The first ACK
+        # of a batch finds that flight. A later one finds less, because what the first one allows is
         # sent only when the batch is over.
         self.settled_flight = 0
         # FlightSize at the first duplicate ACK. If a loss has caused it, the window is reduced from
@@ -459,7 +459,7 @@ class Tcb:
 
     @property
     def room(self) -> int:
-        """The octets of options and text that one packet can carry: the path MTU less two headers."""
+        """The octets of options and text in one packet: the path MTU less the two headers."""
         return self.path.mtu - self.path.header_length - HEADER_LENGTH
 
     @property

@@ -5,6 +5,13 @@ RFC 5482 section 2 (user timeout), RFC 7413 section 4.1.1 (fast open).
 
 There are two views of the same bytes. `split` and `join` keep every byte and its order.
 `parse_options` and `build_options` convert the options that we know to and from `TcpOptions`.
+
+To add an option that both ends send in their SYNs (`stack/tcp/README.md` has the other cases):
+1. Here: its kind, its name in `OPTION_NAMES`, a field of `TcpOptions`, a branch in `parse_options`
+   and one in `build_options`. `unknown` is only for options that have no field.
+2. `config.py`: a field of `TcpConfig` that switches it on.
+3. `tcp/tcb.py`: a variable for what the peer's SYN said.
+4. `tcp/handshake.py`: `send_syn` sends the option, `take_syn` reads that of the peer.
 """
 
 from __future__ import annotations
