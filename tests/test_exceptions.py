@@ -98,7 +98,7 @@ def answers(direct: DirectHost) -> list[tuple[Ipv4Header, TcpHeader]]:
 def conversation(*options: bytes) -> list[Ipv4Header]:
     """The IP headers that a server sends whose client's SYN, ACK and text come with these IP options in turn."""
     direct = DirectHost(Config())
-    listener = direct.host.tcp.listen((ANY, 7), 1, {})
+    listener = direct.host.listen((ANY, 7), 1, 0.0)
     direct.hears(segment(SYN, 100, options=options[0]))
     [(first, syn_ack)] = answers(direct)
     direct.hears(segment(ACK, 101, syn_ack.seq + 1, options=options[1]))

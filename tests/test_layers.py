@@ -29,6 +29,7 @@ EVERYBODY = (
     "stack.budget",
     "stack.changed_fields",
     "stack.noop",
+    "stack.socket_option",
 )
 PROTOCOLS = ("stack.dhcp", "stack.tcp", "stack.udp", "stack.internet")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.transitions": (),
     "stack.noop": (),
     "stack.budget": ("stack.config",),
+    "stack.socket_option": ("stack.errors",),
     "stack.wire": EVERYBODY,
     "stack.link": EVERYBODY,
     "stack.internet": EVERYBODY,

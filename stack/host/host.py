@@ -38,6 +38,7 @@ from stack.noop import noop
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.memory import prune
+from stack.tcp.options import UserOptions
 from stack.tcp.predict import DATA_ONLY, NOT_PREDICTED, predicted
 from stack.tcp.tcb import Tcb
 from stack.wire.addresses import MAC_BROADCAST, Prefix
@@ -497,24 +498,26 @@ class HostCore:
     # --- user calls
 
     def connect(
-        self, local: tuple[bytes, int] | None, remote: tuple[bytes, int], now: float, **options: object
+        self,
+        local: tuple[bytes, int] | None,
+        remote: tuple[bytes, int],
+        now: float,
+        options: UserOptions | None = None,
+        *,
+        deferred: bool = False,
     ) -> Connection:
-        """Active OPEN: see `TcpLayer.connect`.
-
-        `options` are attributes of the connection to set before.
-        """
+        """Active OPEN: see `TcpLayer.connect`. None stands for the default options."""
         self._check_up()
         self.now = now
-        return self.tcp.connect(local, remote, options, now)
+        return self.tcp.connect(local, remote, options or self._services.user_options, now, deferred)
 
-    def listen(self, local: tuple[bytes, int], backlog: int, now: float, **options: object) -> Listener:
-        """Passive OPEN: see `TcpLayer.listen`.
-
-        `options` are attributes to set in every accepted connection.
-        """
+    def listen(
+        self, local: tuple[bytes, int], backlog: int, now: float, options: UserOptions | None = None
+    ) -> Listener:
+        """Passive OPEN: see `TcpLayer.listen`. None stands for the default options."""
         self._check_up()
         self.now = now
-        return self.tcp.listen(local, backlog, options)
+        return self.tcp.listen(local, backlog, options or self._services.user_options)
 
     def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False) -> int:
         """Reserve a TCP port (0: an ephemeral one) and return it.

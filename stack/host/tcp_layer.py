@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from math import inf
 
 from stack.budget import Budget
@@ -28,6 +30,7 @@ from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.memory import give_back
+from stack.tcp.options import UserOptions, with_option
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import suspended
@@ -83,6 +86,10 @@ class TcpLayer:
         self._ports = ports
         self._reserved: dict[int, list[tuple[bytes, bool]]] = {}
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
+        # What a new BSD socket asks for: urgent data out of the stream, and IP's TTL
+        self.socket_options = replace(self.services.user_options, oobinline=False, ttl=ip.config.ttl)
+        # Most sockets of a program set the same options: they share the objects
+        self.with_option = lru_cache(maxsize=64)(with_option)
 
     # --- user calls
 
@@ -145,8 +152,8 @@ class TcpLayer:
         if not held:
             self._reserved.pop(local[1], None)
 
-    def listen(self, local: Address, backlog: int, options: dict[str, object]) -> Listener:
-        """Passive OPEN on an address (or ANY) and port.
+    def listen(self, local: Address, backlog: int, options: UserOptions) -> Listener:
+        """Passive OPEN on an address (or ANY) and port. The connections begin with `options`.
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
         """
@@ -160,12 +167,14 @@ class TcpLayer:
         self.listeners[local] = listener
         return listener
 
-    def connect(self, local: Address | None, remote: Address, options: dict[str, object], now: float) -> Connection:
+    def connect(
+        self, local: Address | None, remote: Address, options: UserOptions, now: float, deferred: bool = False
+    ) -> Connection:
         """Active OPEN: make a connection and send its SYN.
 
-        With the option `deferred` no SYN is sent until `Connection.open` or the first SEND.
-        `fast_open_connect` implies `deferred` if a Fast Open cookie is cached, so that the SYN can
-        carry data. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE, and ENOBUFS
+        With `deferred` no SYN is sent until `Connection.open` or the first SEND. The option
+        `fast_open_connect` implies this if a Fast Open cookie is cached, so that the SYN can carry
+        data. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE, and ENOBUFS
         above the budget's high mark.
         """
         if self.services.budget.full:
@@ -195,10 +204,9 @@ class TcpLayer:
             path.close()
             raise
         connection = self._make_connection((path.source, port), remote, path)
-        for name, value in options.items():
-            setattr(connection, name, value)
-        if connection.fast_open_connect and fast_open.has_cookie(connection, now):
-            connection.deferred = True
+        if options is not connection.user_options:
+            connection.set_options(options)
+        connection.deferred = deferred or (options.fast_open_connect and fast_open.has_cookie(connection, now))
         if not connection.deferred:
             connection.open(now)
         return connection

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, overload
 import trio
 from trio.lowlevel import checkpoint
 
+from stack.socket_option import Option, Value
 from stack.sockets import options
-from stack.sockets.options import Value, fail
+from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
     IGNORED_FLAGS,
@@ -290,7 +291,7 @@ class DatagramSocket(Socket):
 
     # --- options
 
-    def _get_option(self, name: str) -> Value:
+    def _get_option(self, option: Option) -> Value:
         endpoint = self._endpoint
         values: dict[str, Value] = {
             "accepting": 0,
@@ -305,11 +306,11 @@ class DatagramSocket(Socket):
             "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
             "tos": endpoint.tos,
         }
-        return endpoint.take_error() if name == "error" else values[name]
+        return endpoint.take_error() if option.name == "error" else values[option.name]
 
-    def _set_option(self, name: str, value: Value) -> None:
+    def _set_option(self, option: Option, value: Value) -> None:
         """Set an option. SO_KEEPALIVE, SO_LINGER and SO_SNDBUF have no effect, as in the kernel."""
-        endpoint = self._endpoint
+        endpoint, name = self._endpoint, option.name
         if name == "reuse_address":
             endpoint.reuse_address = bool(value)
         elif name == "broadcast":

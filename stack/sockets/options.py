@@ -10,27 +10,21 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from operator import index
 from struct import Struct
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
-from stack.tcp import pacing
+from stack.socket_option import C_INT, C_UNSIGNED_MAX, Option, Value, between, flag, unsigned
+from stack.tcp.options import TCP_LEVEL, UserOption, always
+from stack.tcp.pacing import UNLIMITED
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from stack.config import Config
-
-# The value of an option inside the stack: a number, or None if it is not set.
-Value = float | None
-
-C_INT = Struct("i")
 C_INT_RANGE = range(-(1 << 31), 1 << 31)
 C_LONG = Struct("Q")  # unsigned
 LINGER = Struct("ii")  # struct linger: on or off, and the number of seconds
-UNLIMITED = 0xFFFF_FFFF
 
 # The largest `buflen` that the standard library's getsockopt accepts.
 LONGEST_ANSWER_BYTES = 1024
@@ -38,13 +32,7 @@ LONGEST_ANSWER_BYTES = 1024
 # An option of Linux that the standard library does not name.
 SO_MAX_PACING_RATE = 47
 
-# Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
-LONGEST_KEEPALIVE_S = 32767
-MOST_KEEPALIVE_PROBES = 127
-SMALLEST_MSS, LARGEST_MSS = 88, 32767
-
 # Constants of Linux that some versions of Python do not name.
-TCP_FASTOPEN_CONNECT = 30
 UDP_CORK = 1
 MSG_FASTOPEN = 0x2000_0000
 
@@ -54,125 +42,104 @@ def fail(error: int) -> NoReturn:
     raise OSError(error, os.strerror(error))
 
 
-def _number(value: Value) -> tuple[int, ...]:
-    return (int(value or 0),)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option. `name` is its name in the sockets' code.
-
-    decode: makes the value from the C numbers that were passed, or raises OSError(EINVAL) for one
-      out of range. An option without `decode` can only be read.
-    encode: makes the C numbers from the value.
-    layout: the layout of the numbers in a buffer.
-    byte: the option may also be passed as one byte, as those of the IP level.
-    long: the option may also be passed as an unsigned long.
-    """
-
-    name: str
-    decode: Callable[[tuple[int, ...]], Value] | None = None
-    encode: Callable[[Value], tuple[int, ...]] = _number
-    layout: Struct = C_INT
-    byte: bool = False
-    long: bool = False
-
-
-def _flag(given: tuple[int, ...]) -> Value:
-    return 1 if given[0] else 0
-
-
-def _between(low: int, high: int) -> Callable[[tuple[int, ...]], Value]:
-    def decode(given: tuple[int, ...]) -> Value:
-        if not low <= given[0] <= high:
-            fail(errno.EINVAL)
-        return given[0]
-
-    return decode
-
-
-def _unsigned(given: tuple[int, ...]) -> Value:
-    return given[0] & UNLIMITED
-
-
-def _maximum_segment(given: tuple[int, ...]) -> Value:
-    """0 removes the limit that the program has set."""
-    return _between(SMALLEST_MSS, LARGEST_MSS)(given) if given[0] else 0
-
-
-def _milliseconds(given: tuple[int, ...]) -> Value:
-    """Seconds; 0 means the host's default."""
-    if given[0] < 0:
-        fail(errno.EINVAL)
-    return given[0] / 1000 if given[0] else None
-
-
-def _not_sent_lowat(given: tuple[int, ...]) -> Value:
-    """0 and -1 mean no limit: the kernel reads -1 as an unsigned number."""
-    return given[0] & UNLIMITED or UNLIMITED
-
-
 def _rate(given: tuple[int, ...]) -> Value:
     """Octets per second. -1 means no limit: it is the largest unsigned long, passed as a C int."""
-    return pacing.UNLIMITED if given[0] == -1 else given[0] & UNLIMITED if given[0] < 0 else given[0]
+    return UNLIMITED if given[0] == -1 else given[0] & C_UNSIGNED_MAX if given[0] < 0 else given[0]
 
 
 def _linger(given: tuple[int, ...]) -> Value:
     on, seconds = given
-    return float(seconds & UNLIMITED) if on else None
+    return float(seconds & C_UNSIGNED_MAX) if on else None
 
 
 def _ttl(given: tuple[int, ...]) -> Value:
     """-1 means the host's default."""
-    return None if given[0] == -1 else _between(1, 255)(given)
+    return None if given[0] == -1 else between(1, 255)(given)
 
 
-_KEEPALIVE_TIME = _between(1, LONGEST_KEEPALIVE_S)
+KEEPALIVE = UserOption(
+    "keepalive",
+    flag,
+    get=lambda o: o.keepalive,
+    put=lambda o, v: replace(o, keepalive=bool(v)),
+    acts_at_once=always,
+)
+LINGER_S = UserOption(
+    "linger_s",
+    _linger,
+    lambda v: (0, 0) if v is None else (1, int(v)),
+    LINGER,
+    get=lambda o: o.linger_s,
+    put=lambda o, v: replace(o, linger_s=v),
+)
+# A buffer of a size that the program has chosen no longer grows by itself.
+RCVBUF = UserOption(
+    "rcvbuf",
+    unsigned,
+    get=lambda o: o.rcvbuf,
+    put=lambda o, v: replace(o, rcvbuf=int(v or 0), auto_rcvbuf=False),
+    acts_at_once=always,
+)
+SNDBUF = UserOption(
+    "sndbuf",
+    unsigned,
+    get=lambda o: o.sndbuf,
+    put=lambda o, v: replace(o, sndbuf=int(v or 0), auto_sndbuf=False),
+)
+TTL = UserOption(
+    "ttl",
+    _ttl,
+    byte=True,
+    get=lambda o: o.ttl,
+    put=lambda o, v: replace(o, ttl=None if v is None else int(v)),
+)
+# The two ECN bits of a connection belong to TCP (RFC 3168 section 6.1).
+TOS = UserOption(
+    "tos",
+    lambda given: given[0] & 0xFC,
+    byte=True,
+    get=lambda o: o.tos,
+    put=lambda o, v: replace(o, tos=int(v or 0)),
+)
+OOBINLINE = UserOption("oobinline", flag, get=lambda o: o.oobinline, put=lambda o, v: replace(o, oobinline=bool(v)))
+MAX_PACING_RATE = UserOption(
+    "max_pacing_rate",
+    _rate,
+    long=True,
+    get=lambda o: o.max_pacing_rate,
+    put=lambda o, v: replace(o, max_pacing_rate=int(v or 0)),
+    acts_at_once=always,
+)
 
+# The options of every socket. Datagram sockets keep the values of the first five themselves.
 GENERAL: dict[tuple[int, int], Option] = {
-    (socket.SOL_SOCKET, socket.SO_REUSEADDR): Option("reuse_address", _flag),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): Option("keepalive", _flag),
-    (socket.SOL_SOCKET, socket.SO_BROADCAST): Option("broadcast", _flag),
-    (socket.SOL_SOCKET, socket.SO_LINGER): Option(
-        "linger_s", _linger, lambda value: (0, 0) if value is None else (1, int(value)), LINGER
-    ),
-    (socket.SOL_SOCKET, socket.SO_RCVBUF): Option("rcvbuf", _unsigned),
-    (socket.SOL_SOCKET, socket.SO_SNDBUF): Option("sndbuf", _unsigned),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): KEEPALIVE,
+    (socket.SOL_SOCKET, socket.SO_LINGER): LINGER_S,
+    (socket.SOL_SOCKET, socket.SO_RCVBUF): RCVBUF,
+    (socket.SOL_SOCKET, socket.SO_SNDBUF): SNDBUF,
+    (socket.IPPROTO_IP, socket.IP_TTL): TTL,
+    (socket.SOL_SOCKET, socket.SO_REUSEADDR): Option("reuse_address", flag),
+    (socket.SOL_SOCKET, socket.SO_BROADCAST): Option("broadcast", flag),
     (socket.SOL_SOCKET, socket.SO_ERROR): Option("error"),
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): Option("accepting"),
     (socket.SOL_SOCKET, socket.SO_TYPE): Option("kind"),
     (socket.SOL_SOCKET, socket.SO_DOMAIN): Option("domain"),
     (socket.SOL_SOCKET, socket.SO_PROTOCOL): Option("protocol"),
-    (socket.IPPROTO_IP, socket.IP_TTL): Option("ttl", _ttl, byte=True),
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
-    (socket.IPPROTO_UDP, UDP_CORK): Option("cork", _flag),
+    (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
 }
 
 STREAM: dict[tuple[int, int], Option] = {
     **GENERAL,
-    # The two ECN bits of a connection belong to TCP (RFC 3168 section 6.1).
-    (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFC, byte=True),
-    (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline", _flag),
-    (socket.SOL_SOCKET, SO_MAX_PACING_RATE): Option(
-        "max_pacing_rate", _rate, lambda value: (pacing.UNLIMITED if value is None else int(value),), long=True
-    ),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY): Option("nodelay", _flag),
-    (socket.IPPROTO_TCP, socket.TCP_MAXSEG): Option("maxseg", _maximum_segment),
-    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT): Option(
-        "notsent_lowat", _not_sent_lowat, lambda value: (0,) if value == UNLIMITED else _number(value)
-    ),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): Option("keepalive_idle_s", _KEEPALIVE_TIME),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): Option("keepalive_interval_s", _KEEPALIVE_TIME),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): Option("keepalive_count", _between(1, MOST_KEEPALIVE_PROBES)),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): Option(
-        "user_timeout_s", _milliseconds, lambda value: (round((value or 0) * 1000),)
-    ),
-    (socket.IPPROTO_TCP, socket.TCP_FASTOPEN): Option("fast_open_pending", _between(0, C_INT_RANGE[-1])),
-    (socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT): Option("fast_open_connect", _between(0, 1)),
+    (socket.IPPROTO_IP, socket.IP_TOS): TOS,
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE): OOBINLINE,
+    (socket.SOL_SOCKET, SO_MAX_PACING_RATE): MAX_PACING_RATE,
+    (socket.IPPROTO_TCP, socket.TCP_FASTOPEN): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
+    **{(socket.IPPROTO_TCP, optname): option for optname, option in TCP_LEVEL.items()},
 }
 
 
@@ -182,21 +149,6 @@ def find(table: dict[tuple[int, int], Option], level: int, number: int) -> Optio
         level, number = index(level), index(number)
     option = table.get((level, number))
     return option if option is not None else fail(errno.ENOPROTOOPT)
-
-
-def default(config: Config, name: str) -> Value:
-    """The value of an option in a new connection, for a TCP socket that has none yet."""
-    tcp = config.tcp
-    defaults: dict[str, Value] = {
-        "rcvbuf": tcp.receive_buffer_bytes,
-        "sndbuf": tcp.send_buffer_bytes,
-        "notsent_lowat": tcp.notsent_lowat_bytes,
-        "keepalive_idle_s": tcp.keepalive_idle_s,
-        "keepalive_interval_s": tcp.keepalive_interval_s,
-        "keepalive_count": tcp.keepalive_count,
-        "ttl": config.ip.ttl,
-    }
-    return defaults.get(name)
 
 
 def decode(option: Option, value: int | Buffer | None, length: int | None) -> Value:
@@ -244,7 +196,7 @@ def encode(option: Option, value: Value, length: int | None) -> int | bytes:
     """The answer of getsockopt: the first C int, or the first `length` bytes."""
     numbers = option.encode(value)
     if option.long:
-        numbers = (min(numbers[0], UNLIMITED),)
+        numbers = (min(numbers[0], C_UNSIGNED_MAX),)
     data = option.layout.pack(*(_as_c_int(number) for number in numbers))
     if not length:
         first: int = C_INT.unpack_from(data)[0]
@@ -259,5 +211,5 @@ def encode(option: Option, value: Value, length: int | None) -> int | bytes:
 
 
 def _as_c_int(number: int) -> int:
-    number &= UNLIMITED
+    number &= C_UNSIGNED_MAX
     return number - (1 << 32) if number >> 31 else number

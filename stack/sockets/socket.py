@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from stack.socket_option import Option, Value
 from stack.sockets import options
-from stack.sockets.options import Option, Value, fail
+from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import format_ipv4
@@ -71,10 +72,10 @@ class Socket(trio.socket.SocketType):
         """
         raise NotImplementedError
 
-    def _get_option(self, name: str) -> Value:
+    def _get_option(self, option: Option) -> Value:
         raise NotImplementedError
 
-    def _set_option(self, name: str, value: Value) -> None:
+    def _set_option(self, option: Option, value: Value) -> None:
         raise NotImplementedError
 
     def _may_read(self) -> bool:
@@ -263,15 +264,15 @@ class Socket(trio.socket.SocketType):
 
     # --- options
 
-    def _option(self, name: str) -> Value:
+    def _option(self, option: Option) -> Value:
         """The value of an option. Those about the socket itself are the same for both kinds."""
-        if name == "kind":
+        if option.name == "kind":
             return int(self._kind)
-        if name == "domain":
+        if option.name == "domain":
             return int(stdlib.AF_INET)
-        if name == "protocol":
+        if option.name == "protocol":
             return int(stdlib.IPPROTO_TCP if self._kind == stdlib.SOCK_STREAM else stdlib.IPPROTO_UDP)
-        return self._get_option(name)
+        return self._get_option(option)
 
     @overload
     def getsockopt(self, level: int, optname: int) -> int: ...
@@ -281,7 +282,7 @@ class Socket(trio.socket.SocketType):
         """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
-        return options.encode(option, self._option(option.name), buflen)
+        return options.encode(option, self._option(option), buflen)
 
     @overload
     def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
@@ -291,7 +292,7 @@ class Socket(trio.socket.SocketType):
         """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
-        self._set_option(option.name, options.decode(option, value, optlen))
+        self._set_option(option, options.decode(option, value, optlen))
 
 
 def python_address(address: tuple[bytes, int]) -> tuple[str, int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
@@ -16,8 +17,9 @@ import trio
 from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
-from stack.sockets.options import Value, fail
+from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
     IGNORED_FLAGS,
@@ -32,6 +34,7 @@ from stack.sockets.socket import (
 from stack.sockets.waiter import Waiter, wake_both
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NOTSENT_LOWAT, UserOption, UserOptions
 from stack.tcp.states import State
 from stack.tcp.tcb import DEFAULT_SEND_MSS
 from stack.wire.addresses import ANY, LOOPBACK
@@ -41,18 +44,14 @@ if TYPE_CHECKING:
 
 
 ENDED = frozenset({State.CLOSED, State.TIME_WAIT})
-# A connection with nothing to send must act at once when one of these options changes.
-TIMED = frozenset({"keepalive", "user_timeout_s", "max_pacing_rate", "rcvbuf"})
-KEEPALIVE = frozenset({"keepalive_idle_s", "keepalive_interval_s", "keepalive_count"})
 COPIED_BYTES = 512  # up to here the send buffer copies data anyway, and bytes cost less than trio's memoryview
-PRESET: Mapping[str, Any] = {"oobinline": 0}  # where the default of BSD sockets differs from TCP's
 
 
 class StreamSocket(Socket):
     """A TCP socket: fresh, bound, listening, connecting or connected."""
 
     __slots__ = (
-        "_bound", "_broadcast", "_connect_failed", "_connection", "_fast_open_pending", "_listener", "_preset",
+        "_bound", "_broadcast", "_connect_failed", "_connection", "_fast_open_pending", "_listener", "_options",
         "_reuse_address", "_urgent",
     )  # fmt: skip
 
@@ -63,8 +62,8 @@ class StreamSocket(Socket):
         self._bound: tuple[bytes, int] | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
-        # Options set before there is a connection. A listener passes them to its connections.
-        self._preset: Mapping[str, Any] = PRESET
+        # For the connections to come, of `connect` or of a listener
+        self._options: UserOptions = runner.core.tcp.socket_options
         self._reuse_address = self._broadcast = False
         self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
         self._urgent: Waiter | None = None  # made when a task first waits for urgent data
@@ -132,7 +131,7 @@ class StreamSocket(Socket):
             return
         now = self._runner.now()
         local = self._bound or self._bind((ANY, 0))
-        self._listener = self._runner.core.listen(local, backlog, now, **self._preset)
+        self._listener = self._runner.core.listen(local, backlog, now, self._options)
         self._listener.on_readable = self._reader
         self._listener.fast_open.limit = self._fast_open_pending
         self._runner.after_call(now)
@@ -234,8 +233,8 @@ class StreamSocket(Socket):
         if connection is None or not connection.deferred:
             if remote[0] == ANY:
                 remote = LOOPBACK, remote[1]
-            preset = self._preset if data is None else {**self._preset, "deferred": True}
-            connection = self._runner.core.connect(self._bound, remote, now, **preset)
+            deferred = data is not None
+            connection = self._runner.core.connect(self._bound, remote, now, self._options, deferred=deferred)
             self._take(connection)
             self._connect_failed = False
         taken = 0 if data is None else connection.open(now, data, fast=True)
@@ -302,18 +301,16 @@ class StreamSocket(Socket):
         must neither raise nor wait. A value set on a listener, or before `connect`, is passed to
         the connections.
         """
-        found: Callable[[int, str], None] | None
-        found = self._preset.get("on_error") if self._connection is None else self._connection.on_error
-        return found
+        return (self._options if self._connection is None else self._connection.user_options).on_error
 
     @on_error.setter
     def on_error(self, value: Callable[[int, str], None] | None) -> None:
         if self._connection is not None:
-            self._connection.on_error = value
+            self._connection.set_options(replace(self._connection.user_options, on_error=value))
         else:
-            self._preset = {**self._preset, "on_error": value}
+            self._options = replace(self._options, on_error=value)
             if self._listener is not None:
-                self._listener.options["on_error"] = value
+                self._listener.options = self._options
 
     # --- receiving
 
@@ -525,68 +522,67 @@ class StreamSocket(Socket):
 
     # --- options
 
-    def _get_option(self, name: str) -> Value:
+    def _get_option(self, option: Option) -> Value:
         connection = self._connection
-        if name == "accepting":
-            return int(self._listener is not None)
-        if name == "reuse_address":
-            return self._reuse_address
-        if name == "broadcast":
-            return self._broadcast
-        if name == "fast_open_pending":
-            return self._fast_open_pending
-        if name == "error":
+        if isinstance(option, UserOption):
+            value = option.get(self._options if connection is None else connection.options_in_use())
+            if option is MAXSEG:
+                return value or DEFAULT_SEND_MSS
+            if option is NOTSENT_LOWAT and value == self._runner.core.config.tcp.notsent_lowat_bytes:
+                return C_UNSIGNED_MAX
+            return value
+        if option.name == "error":
             return connection.take_error() if connection is not None else 0
-        value: Value
-        if connection is None:
-            config = self._runner.core.config
-            value = self._preset[name] if name in self._preset else options.default(config, name)
-        else:
-            value = connection.mss if name == "maxseg" else getattr(connection, name)
-        if name == "maxseg":
-            return value or DEFAULT_SEND_MSS
-        if name == "notsent_lowat" and value == self._runner.core.config.tcp.notsent_lowat_bytes:
-            return options.UNLIMITED
-        return value
+        values: dict[str, Value] = {
+            "accepting": self._listener is not None,
+            "reuse_address": self._reuse_address,
+            "broadcast": self._broadcast,
+            "fast_open_pending": self._fast_open_pending,
+        }
+        return values[option.name]
 
-    def _set_option(self, name: str, value: Value) -> None:
-        if name == "reuse_address":
-            self._reuse_address = bool(value)
-            if self._bound is not None:
-                self._runner.core.tcp.set_reuse(self._bound, self._reuse_address)
-        elif name == "broadcast":
-            self._broadcast = bool(value)
-        elif name == "fast_open_pending":
-            self._check_not_connected()
-            self._fast_open_pending = int(min(value or 0, self._runner.core.config.tcp.fast_open_max_pending))
-            if self._listener is not None:
-                self._listener.fast_open.limit = self._fast_open_pending
-        elif name == "fast_open_connect":
+    def _set_option(self, option: Option, value: Value) -> None:
+        if option is FAST_OPEN_CONNECT:
             if not self._runner.core.config.tcp.fast_open_client:
                 fail(errno.EOPNOTSUPP)
             self._check_not_connected()
             if self._listener is not None:
                 fail(errno.EINVAL)
-            self._preset = {**self._preset, name: value}
-        else:
-            if name in ("rcvbuf", "sndbuf"):
-                value = self._runner.buffer_size(value)
-                self._set_option(f"auto_{name}", 0)  # the buffer no longer grows by itself
-            elif name == "ttl" and value is None:
-                value = self._runner.core.config.ip.ttl
-            connection = self._connection
-            if connection is None or self._connect_failed or connection.is_connecting:  # for a later attempt
-                self._preset = {**self._preset, name: value}
-                if self._listener is not None:
-                    self._listener.options[name] = value
-            if connection is not None:
-                if self._runner.down:
-                    fail(errno.ENETDOWN)
-                setattr(connection, name, value)
-                if connection.send_buffer.size or name in TIMED or (connection.keepalive and name in KEEPALIVE):
-                    now = self._runner.now()
-                    connection.options_changed(now, keepalive_idle=name == "keepalive_idle_s")
-                    self._runner.after_call(now)
+            self._options = self._runner.core.tcp.with_option(self._options, FAST_OPEN_CONNECT, value)
+        elif isinstance(option, UserOption):
+            self._set_user_option(option, value)
+        elif option.name == "reuse_address":
+            self._reuse_address = bool(value)
+            if self._bound is not None:
+                self._runner.core.tcp.set_reuse(self._bound, self._reuse_address)
+        elif option.name == "broadcast":
+            self._broadcast = bool(value)
+        elif option.name == "fast_open_pending":
+            self._check_not_connected()
+            self._fast_open_pending = int(min(value or 0, self._runner.core.config.tcp.fast_open_max_pending))
+            if self._listener is not None:
+                self._listener.fast_open.limit = self._fast_open_pending
+
+    def _set_user_option(self, option: UserOption, value: Value) -> None:
+        """Set an option of the connections to come, or of the one that is there."""
+        with_option, connection = self._runner.core.tcp.with_option, self._connection
+        if option in (options.RCVBUF, options.SNDBUF):
+            value = self._runner.buffer_size(value)
+        elif option is options.TTL and value is None:
+            value = self._runner.core.config.ip.ttl
+        if connection is None or self._connect_failed or connection.is_connecting:  # for a later attempt
+            self._options = with_option(self._options, option, value)
+            if self._listener is not None:
+                self._listener.options = self._options
+        if connection is not None:
+            if self._runner.down:
+                fail(errno.ENETDOWN)
+            wanted = with_option(connection.user_options, option, value)
+            connection.set_options(wanted)
+            if connection.send_buffer.size or option.acts_at_once(wanted):
+                now = self._runner.now()
+                connection.options_changed(now, keepalive_idle=option is KEEPALIVE_IDLE)
+                self._runner.after_call(now)
 
     def _check_not_connected(self) -> None:
         if self._connection is not None and not self._connect_failed:

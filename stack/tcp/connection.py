@@ -104,7 +104,7 @@ class Connection(Tcb):
         `keepalive_idle` their idle time has changed: it counts from the last segment received, as
         in Linux.
         """
-        if not self.keepalive:
+        if not self.user_options.keepalive:
             self.keepalive_deadline = inf
         elif keepalive_idle and self.keepalive_deadline < inf:
             self.keepalive_deadline = max(self.last_received_at + keepalive_idle_s(self), now)
@@ -150,7 +150,7 @@ class Connection(Tcb):
             return False
         if self.services.budget.tight and not memory.send_room(self):
             return False
-        return self.send_buffer.size < self.sndbuf and self.unsent < self.notsent_lowat
+        return self.send_buffer.size < self.sndbuf and self.unsent < self.user_options.notsent_lowat
 
     # -- what the network says
 
@@ -181,8 +181,8 @@ class Connection(Tcb):
         if self.reports:
             reports, self.reports = self.reports, ()
             for error, text in reports:
-                if self.on_error is not None:
-                    self.on_error(error, text)
+                if self.user_options.on_error is not None:
+                    self.user_options.on_error(error, text)
         if wakes & WAKE_URGENT:
             self.on_urgent()
         if wakes & WAKE_WRITABLE and self.writable:

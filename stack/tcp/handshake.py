@@ -62,7 +62,7 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
 
 def receive_mss(tcb: Tcb) -> int:
     """The value of our MSS option: the largest unfragmented text (3.7.1, SHLD-5, MUST-67)."""
-    return min(tcb.room, tcb.maxseg) if tcb.maxseg else tcb.room
+    return min(tcb.room, tcb.user_options.maxseg or tcb.room)
 
 
 def send_syn(tcb: Tcb, now: float) -> None:
@@ -115,8 +115,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     options = seg.options()
     # MUST-15; `min_send_mss` is ours
     tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)
-    if tcb.maxseg:
-        tcb.send_mss = min(tcb.send_mss, tcb.maxseg)
+    if tcb.user_options.maxseg:
+        tcb.send_mss = min(tcb.send_mss, tcb.user_options.maxseg)
     if options.window_scale is None or not tcb.scaling:  # RFC 7323 section 2.2: both or neither
         tcb.scaling = False
         tcb.rcv_shift = 0

@@ -15,6 +15,7 @@ from stack.tcp import cookies, fast_open, seq
 from stack.tcp.connection import Connection
 from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_syn
 from stack.tcp.memory import recharge
+from stack.tcp.options import UserOptions
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
@@ -38,10 +39,10 @@ class Listener:
       cannot be answered with a cookie: our ISS must lie beyond the old connection's numbers, and a
       cookie cannot be chosen so. There are never more such SYNs than connections in TIME-WAIT.
 
-    `options` are the attributes that every accepted connection starts with.
+    Every connection starts with `options`.
     """
 
-    def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: dict[str, object]) -> None:
+    def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: UserOptions) -> None:
         self._services = services
         self.local = local
         self.backlog = max(backlog, 1)
@@ -90,8 +91,8 @@ class Listener:
 
     def _child(self, make_connection: Callable[[], Connection]) -> Connection:
         child = make_connection()
-        for name, value in self.options.items():
-            setattr(child, name, value)
+        if self.options is not child.user_options:
+            child.set_options(self.options)
         child.enter(Event.PASSIVE_OPEN)
         return child
 

@@ -284,7 +284,7 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     the same data. Holding it back until a delayed ACK comes would not save a packet.
     """
     small_in_flight = (tcb.snd_sml - tcb.snd_una - 1) & MASK < (tcb.snd_nxt - tcb.snd_una) & MASK
-    if small_in_flight and not tcb.nodelay and tcb.snd_up is None:  # urgent data does not wait
+    if small_in_flight and not tcb.user_options.nodelay and tcb.snd_up is None:  # urgent data does not wait
         return False
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 

@@ -27,7 +27,7 @@ Some code looks odd for that reason, here and in the buffers:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,7 +39,8 @@ from stack.tcp import states
 from stack.tcp.congestion import POLICIES, Congestion
 from stack.tcp.fast_open import CookieCache, FastOpen
 from stack.tcp.loss import Loss
-from stack.tcp.pacing import UNLIMITED, Pacer
+from stack.tcp.options import UserOptions, default_options
+from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import Sizes
 from stack.tcp.rack import Rack
 from stack.tcp.recvbuf import ReceiveBuffer
@@ -141,6 +142,7 @@ class Services:
       over.
     - `clock()` is the time of the call, frame or deadline in progress.
     - `budget` is charged with the memory that the connections hold.
+    - `user_options` are those of a connection whose user has asked for nothing.
     """
 
     config: TcpConfig
@@ -155,9 +157,11 @@ class Services:
     cookie_secret: bytes = bytes(16)
     budget: Budget = field(default_factory=Budget)
     cookie_cache: CookieCache = field(init=False)
+    user_options: UserOptions = field(init=False)
 
     def __post_init__(self) -> None:
         self.cookie_cache = CookieCache(self.config)
+        self.user_options = default_options(self.config)
 
 
 class Tcb:
@@ -168,24 +172,21 @@ class Tcb:
     """
 
     __slots__ = (
-        "_touched", "ack_due", "ack_now", "auto_rcvbuf", "auto_sndbuf", "came_from_listen", "challenge_budget",
-        "challenge_window_end", "charged", "congestion", "deadline", "deferred", "delack_deadline",
-        "duplicate_acks", "ecn", "error", "fast_open", "fast_open_connect", "fast_opened",
-        "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive", "keepalive_count",
-        "keepalive_deadline", "keepalive_idle_s", "keepalive_interval_s", "keepalive_probes_sent", "key",
-        "last_received_at", "last_sent_at", "left_network", "linger_s", "listener", "local", "loss", "loss_flight",
-        "max_snd_wnd", "maxseg", "nodelay", "notsent_lowat", "on_error", "on_readable", "on_urgent", "on_writable",
-        "oobinline", "open_in_syn_sent", "orphaned", "pacer", "path", "peer_fin",
-        "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "pto_deadline",
-        "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf",
-        "read_shutdown", "reader_expected_until", "receive_buffer", "recover", "remote",
-        "reo_deadline", "reports", "resent_at", "rto_deadline", "rtt", "rtt_seq",
+        "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end",
+        "charged", "congestion", "deadline", "deferred", "delack_deadline", "duplicate_acks", "ecn", "error",
+        "fast_open", "fast_opened", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive_deadline",
+        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "left_network", "listener",
+        "local", "loss", "loss_flight", "max_snd_wnd", "on_readable", "on_urgent", "on_writable",
+        "open_in_syn_sent", "orphaned", "pacer", "path", "peer_fin", "persist_backoff", "persist_deadline",
+        "predecessor", "probing", "progress_at", "pto_deadline", "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt",
+        "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_expected_until", "receive_buffer",
+        "recover", "remote", "reo_deadline", "reports", "resent_at", "rto_deadline", "rtt", "rtt_seq",
         "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling", "scoreboard",
         "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift", "snd_sml",
         "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
         "syn_acked", "syn_again", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end",
-        "tlp_is_retrans", "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_timeout",
-        "user_timeout_s", "wakes",
+        "tlp_is_retrans", "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_options",
+        "user_timeout", "wakes",
     )  # fmt: skip
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
@@ -212,7 +213,7 @@ class Tcb:
         self._init_congestion_control()
         self._init_acknowledgments()
         self._init_deadlines(config)
-        self._init_options(config)
+        self._init_user(config)
 
     def _init_sequence_variables(self) -> None:
         # Send sequence variables (3.3.1), and what RFC 5961 and this stack add to them
@@ -337,21 +338,10 @@ class Tcb:
         self.challenge_budget = 0
         self.challenge_window_end = -inf
 
-    def _init_options(self, config: TcpConfig) -> None:
-        self.nodelay = False
-        self.fast_open_connect = False
-        self.maxseg = 0
-        self.notsent_lowat = config.notsent_lowat_bytes
+    def _init_user(self, config: TcpConfig) -> None:
+        self.user_options = self.services.user_options
         self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes
-        self.auto_sndbuf = self.auto_rcvbuf = config.auto_tuning
-        self.user_timeout_s: float | None = None
         self.user_timeout = UserTimeout() if config.user_timeout_option else None
-        self.linger_s: float | None = None
-        self.oobinline = True  # RFC 6093 section 6; BSD sockets switch it off
-        self.keepalive = False
-        self.keepalive_idle_s = config.keepalive_idle_s
-        self.keepalive_interval_s = config.keepalive_interval_s
-        self.keepalive_count = config.keepalive_count
 
         # Errors and wake-ups for the user
         self.error = 0  # the errno that ended the connection, until it is reported
@@ -360,10 +350,33 @@ class Tcb:
         self.on_readable: Callable[[], object] = noop  # returns True if it woke a waiting reader
         self.on_writable: Callable[[], object] = noop
         self.on_urgent: Callable[[], object] = noop
-        # None: the user wants no error reports (SHLD-20)
-        self.on_error: Callable[[int, str], None] | None = None
         self.reports: tuple[tuple[int, str], ...] = ()  # error reports not yet delivered
         self._touched = False
+
+    def set_options(self, options: UserOptions) -> None:
+        """Let the user's options be `options`.
+
+        A TCB, or its path, has variables of its own for the options whose value in use may differ.
+        """
+        before, self.user_options = self.user_options, options
+        if not options.auto_sndbuf:
+            self.sndbuf = options.sndbuf
+        if not options.auto_rcvbuf:
+            self.rcvbuf = options.rcvbuf
+        if options.max_pacing_rate != before.max_pacing_rate:
+            if self.pacer is None:
+                self.pacer = Pacer()
+            self.pacer.limit = options.max_pacing_rate
+        if options.ttl is not None:
+            self.path.ttl = options.ttl
+        if options.tos != before.tos:
+            self.path.tos = options.tos
+
+    def options_in_use(self) -> UserOptions:
+        """The user's options, with the values that are in use now: what `getsockopt` shows."""
+        return replace(
+            self.user_options, sndbuf=self.sndbuf, rcvbuf=self.rcvbuf, maxseg=self.mss, ttl=self.ttl, tos=self.tos
+        )
 
     def enter(self, event: Event, to: State | None = None) -> None:
         """Change the state by `event`, as the table allows. Nothing else changes it."""
@@ -380,7 +393,7 @@ class Tcb:
     def report(self, error: int, text: str) -> None:
         """Report a soft error (3.9.1.8); the connection goes on. `error` is an errno."""
         self.soft_error = error
-        if self.on_error is not None:
+        if self.user_options.on_error is not None:
             self.reports += ((error, text),)
             self.touch()
 
@@ -427,17 +440,6 @@ class Tcb:
         if self.fin_seq is not None:
             return 0
         return self.send_buffer.size - ((self.snd_nxt - self.data_una) & MASK)
-
-    @property
-    def max_pacing_rate(self) -> int:
-        """The user's limit in octets of data a second; 0 and `pacing.UNLIMITED` mean no limit."""
-        return UNLIMITED if self.pacer is None else self.pacer.limit
-
-    @max_pacing_rate.setter
-    def max_pacing_rate(self, value: int) -> None:
-        if self.pacer is None:
-            self.pacer = Pacer()
-        self.pacer.limit = value
 
     @property
     def ttl(self) -> int:

@@ -137,21 +137,21 @@ def _probe_window(tcb: Tcb, now: float) -> None:
 
 def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     """3.8.4: probe an idle peer; several unanswered probes end the connection (MUST-29)."""
-    if not tcb.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
+    if not tcb.user_options.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
         return
     idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
     if now < idle_until:
         tcb.keepalive_deadline = idle_until
         return
     if tcb.snd_nxt != tcb.snd_una:  # MUST-26: the outstanding data does the work of a probe
-        tcb.keepalive_deadline = now + tcb.keepalive_interval_s
+        tcb.keepalive_deadline = now + tcb.user_options.keepalive_interval_s
         return
-    if tcb.keepalive_probes_sent >= tcb.keepalive_count:
+    if tcb.keepalive_probes_sent >= tcb.user_options.keepalive_count:
         teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
         return
     # R1: after this many unanswered probes the path may be dead
     if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
-        tcb.path.suspect(now, due - tcb.keepalive_interval_s)
+        tcb.path.suspect(now, due - tcb.user_options.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1
     emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
-    tcb.keepalive_deadline = now + tcb.keepalive_interval_s
+    tcb.keepalive_deadline = now + tcb.user_options.keepalive_interval_s

@@ -67,7 +67,7 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
         elif tcb.rto_deadline == inf:  # 5.1
             _start_user_timeout(tcb, now)
             tcb.rto_deadline = now + tcb.rtt.timeout_s()
-            if tcb.user_timeout_s is not None:
+            if tcb.user_options.user_timeout_s is not None:
                 tcb.rto_deadline = min(tcb.rto_deadline, give_up_at(tcb))
         if tcb.rack is not None:
             probe_at = tlp.probe_at(tcb, now)
@@ -80,7 +80,7 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
         elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
             tcb.sws_deadline = now + tcb.services.config.sws_override_s
         deadline = tcb.sws_deadline
-    if tcb.keepalive and tcb.keepalive_deadline == inf and state >= _ESTABLISHED and state != State.TIME_WAIT:
+    if tcb.user_options.keepalive and tcb.keepalive_deadline == inf and _ESTABLISHED <= state < _TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
     if tcb.keepalive_deadline < deadline:
         deadline = tcb.keepalive_deadline
@@ -104,8 +104,8 @@ def restart_rto(tcb: Tcb, now: float) -> None:
 def give_up_at(tcb: Tcb) -> float:
     """R2 (3.8.3, MUST-20 to MUST-23): when to give up if no new data is acknowledged."""
     config = tcb.services.config
-    if tcb.user_timeout_s is not None:
-        limit_s = tcb.user_timeout_s
+    if tcb.user_options.user_timeout_s is not None:
+        limit_s = tcb.user_options.user_timeout_s
     elif tcb.state is State.SYN_SENT:
         limit_s = config.syn_timeout_s
     elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:

@@ -91,7 +91,7 @@ def up_to_mark(tcb: Tcb, wanted: int) -> int:
     buffer = tcb.receive_buffer
     if before > 0:
         return min(wanted, before)
-    if before == 0 and not tcb.oobinline:
+    if before == 0 and not tcb.user_options.oobinline:
         if buffer.size == 1 and not tcb.urgent_taken:
             return 0  # only the urgent octet is left, and it has not been read yet
         buffer.read(1)
@@ -102,7 +102,7 @@ def up_to_mark(tcb: Tcb, wanted: int) -> int:
 
 def only_the_urgent_octet(tcb: Tcb) -> bool:
     """Whether the only octet to read is the last urgent one, with `oobinline` off."""
-    return not tcb.oobinline and tcb.receive_buffer.size == 1 and unread_urgent(tcb) == 1
+    return not tcb.user_options.oobinline and tcb.receive_buffer.size == 1 and unread_urgent(tcb) == 1
 
 
 def receive_urgent(tcb: Tcb, *, peek: bool = False) -> bytes | None:
@@ -114,7 +114,7 @@ def receive_urgent(tcb: Tcb, *, peek: bool = False) -> bytes | None:
     leaves it in the stream; ENOTCONN when the connection is over.
     """
     before = unread_urgent(tcb) - 1
-    if before < 0 or tcb.oobinline or tcb.urgent_taken:
+    if before < 0 or tcb.user_options.oobinline or tcb.urgent_taken:
         raise os_error(errno.EINVAL)
     if before < tcb.receive_buffer.size:
         tcb.urgent_taken = not peek

@@ -48,7 +48,7 @@ def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) ->
     taken = min(len(data), tcb.sndbuf, tcb.services.config.send_quantum_bytes)
     if taken:
         tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
-    if fast or tcb.fast_open_connect:
+    if fast or tcb.user_options.fast_open_connect:
         fast_open.begin_fast_open(tcb, now)
     send_syn(tcb, now)
     tcb.touch()
@@ -73,13 +73,13 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     taken, length = 0, len(data)
     buffer, quantum = tcb.send_buffer, _quantum(tcb)
     while taken < length:
-        if tcb.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
+        if tcb.user_options.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
             grow_send_buffer(tcb)
         count = min(length - taken, tcb.sndbuf - buffer.size, quantum)
         tight = tcb.services.budget.tight
         if tight:
             count = min(count, send_room(tcb))
-        if count <= 0 or tcb.unsent >= tcb.notsent_lowat:
+        if count <= 0 or tcb.unsent >= tcb.user_options.notsent_lowat:
             break
         buffer.append(data if count == length else memoryview(data)[taken : taken + count])
         taken += count
@@ -108,7 +108,7 @@ def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
     """
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (max_bytes := up_to_mark(tcb, max_bytes))):
         data = tcb.receive_buffer.read(max_bytes)
-        if tcb.auto_rcvbuf:
+        if tcb.user_options.auto_rcvbuf:
             note_read(tcb, len(data), now)
         after_read(tcb, now)
         return data
@@ -125,7 +125,7 @@ def peek(tcb: Tcb, max_bytes: int) -> bytes | None:
         before = unread_urgent(tcb) - 1
         if before > 0:
             max_bytes = min(max_bytes, before)
-        elif before == 0 and not tcb.oobinline:
+        elif before == 0 and not tcb.user_options.oobinline:
             skip = 1  # the last urgent octet is read by `receive_urgent`
     if buffer.size > skip:
         return buffer.peek(max_bytes, skip)
@@ -140,7 +140,7 @@ def receive_into(tcb: Tcb, target: memoryview, now: float) -> int | None:
     room = len(target)
     if tcb.receive_buffer.size and (tcb.rcv_up is None or (room := up_to_mark(tcb, room))):
         count = tcb.receive_buffer.read_into(target[:room])
-        if tcb.auto_rcvbuf:
+        if tcb.user_options.auto_rcvbuf:
             note_read(tcb, count, now)
         after_read(tcb, now)
         return count
@@ -237,7 +237,7 @@ def close(tcb: Tcb, now: float) -> None:
         recharge(tcb)
         _cancel_deferred_open(tcb, 0)
         return
-    if tcb.linger_s == 0:
+    if tcb.user_options.linger_s == 0:
         abort(tcb, now)
         return
     # In TIME-WAIT a reset is not needed: the peer has sent all its data and has our FIN

@@ -35,7 +35,9 @@ class UserTimeout:
 
 def advertised(tcb: Tcb) -> int:
     """The option's value, ADV_UTO: never zero, in minutes if seconds do not fit (section 3.3)."""
-    wanted_s = tcb.services.config.user_timeout_s if tcb.user_timeout_s is None else tcb.user_timeout_s
+    wanted_s = tcb.user_options.user_timeout_s
+    if wanted_s is None:
+        wanted_s = tcb.services.config.user_timeout_s
     seconds = max(1, round(min(wanted_s, _MOST * 60)))
     return seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
 
@@ -66,8 +68,8 @@ def adopted_s(tcb: Tcb) -> float:
     A timeout that the user has set takes precedence.
     """
     config = tcb.services.config
-    if tcb.user_timeout_s is not None:
-        return tcb.user_timeout_s
+    if tcb.user_options.user_timeout_s is not None:
+        return tcb.user_options.user_timeout_s
     agreed = tcb.user_timeout
     if agreed is None or agreed.remote_s is None or not tcb.synchronized:
         return config.user_timeout_s
@@ -78,5 +80,5 @@ def adopted_s(tcb: Tcb) -> float:
 def keepalive_idle_s(tcb: Tcb) -> float:
     """The idle time before a keep-alive, but at least the agreed user timeout (section 4.2)."""
     if tcb.user_timeout is None or tcb.user_timeout.remote_s is None:
-        return tcb.keepalive_idle_s
-    return max(tcb.keepalive_idle_s, adopted_s(tcb) + 1)
+        return tcb.user_options.keepalive_idle_s
+    return max(tcb.user_options.keepalive_idle_s, adopted_s(tcb) + 1)

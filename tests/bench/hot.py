@@ -33,6 +33,7 @@ from stack.wire.tcp import ACK
 from stack.wire.udp import build_datagram
 from tests.bench.world import MSS, SocketLink, World
 from tests.link.fake_tap import fakes
+from tests.user_options import set_options
 
 ROUNDS = 200
 HERE, THERE = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
@@ -305,7 +306,7 @@ def test_tap_write_and_read(benchmark: Benchmark) -> None:
 def test_take_a_batch(benchmark: Benchmark) -> None:
     def setup(nursery: trio.Nursery) -> tuple[tuple[Any, ...], dict[str, Any]]:
         world = World()
-        world.peer.nodelay = True  # or Nagle's algorithm would leave one frame, taken eight times
+        set_options(world.peer, nodelay=True)  # or Nagle's algorithm would leave one frame, taken eight times
         frames = [bytes(world.frame_from_peer(bytes(100))) for _ in range(8)]
         assert len(set(frames)) == 8
         attachment = Attachment(world.wires[0])

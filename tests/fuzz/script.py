@@ -29,6 +29,7 @@ from stack.wire.tcp_options import TcpOptions, build_options
 from stack.wire.udp import build_datagram
 from tests.fuzz.world import FAR, GATEWAY, OUR_MAC, PEER, PEER_MAC, SECOND, US, World, counting
 from tests.sim.repair import repair
+from tests.user_options import set_options, user_options
 
 MASK = 0xFFFFFFFF
 WAITS_S = (0.0, 0.001, 0.01, 0.04, 0.2, 0.5, 1.0, 3.0, 10.0, 31.0, 61.0, 130.0, 601.0, 7300.0)
@@ -262,10 +263,12 @@ class Script:
             self.world.users.pop(0).close(self.world.now)
         places = (PEER, GATEWAY, FAR, PEER, US, parse_ipv4("10.1.0.9"), parse_ipv4("127.0.0.1"), PEER)
         remote = places[kind & 7], (80, 81, 7, 9)[kind >> 3 & 3]
-        extra: dict[str, object] = {"fast_open_connect": True} if kind & 0x20 else {}
-        if kind & 0x80:
-            extra["user_timeout_s"] = 20.0
-        connection = self.world.host.connect(None, remote, self.world.now, **extra)
+        options = user_options(
+            self.world.host.tcp.services,
+            fast_open_connect=bool(kind & 0x20),
+            user_timeout_s=20.0 if kind & 0x80 else None,
+        )
+        connection = self.world.host.connect(None, remote, self.world.now, options)
         self.world.users.append(connection)
         self.world.settle()
         if kind & 0x40 and connection.state is State.SYN_SENT:
@@ -331,14 +334,14 @@ class Script:
                 user.receive_urgent(peek=bool(amount & 1))
             case 12:
                 name = OPTIONS[number >> 4 & 3]
-                setattr(user, name, not getattr(user, name))
+                set_options(user, **{name: not getattr(user.user_options, name)})
                 user.touch()
             case 13:
-                user.linger_s = (0.0, 1.0, None)[(number >> 4) % 3]
+                set_options(user, linger_s=(0.0, 1.0, None)[(number >> 4) % 3])
             case 14:
                 user.peek(amount)
             case _:
-                user.rcvbuf, user.auto_rcvbuf = 2304 + amount, False
+                set_options(user, rcvbuf=2304 + amount, auto_rcvbuf=False)
 
     def _close(self, user: Connection) -> None:
         user.close(self.world.now)

@@ -33,6 +33,7 @@ from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import RST, SYN, TcpHeader
 from stack.wire.udp import UdpHeader
+from tests.user_options import user_options
 
 OUR_MAC, PEER_MAC = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x66"
 US, SECOND, PEER, GATEWAY, FAR = map(parse_ipv4, ("10.0.0.1", "10.1.0.1", "10.0.0.2", "10.0.0.66", "192.0.2.7"))
@@ -169,8 +170,9 @@ class World:
         prefixes = [Prefix(US, 24)]
         self.interface: Interface = self.host.attach(self.wire, prefixes, GATEWAY, self.now, acd="off")
         self.bare: Interface = self.host.attach(self.pipe, [Prefix(SECOND, 24)], None, self.now, acd="off")
-        for port, options in ((7, {}), (8, {"oobinline": False})):
-            listener = self.host.listen((ANY, port), 4, self.now, **options)
+        for port, oobinline in ((7, True), (8, False)):
+            asked = user_options(self.host.tcp.services, oobinline=oobinline)
+            listener = self.host.listen((ANY, port), 4, self.now, asked)
             listener.fast_open.limit = 4 if port == 8 else 0
             self.listeners.append(listener)
         self.endpoint(9)
@@ -293,11 +295,11 @@ class World:
 
     def received(self, user: Connection, data: bytes | None) -> None:
         """What RECEIVE has returned goes on where it ended before; urgent octets apart from the stream leave gaps."""
-        if data and user.oobinline:
+        if data and user.user_options.oobinline:
             assert data == counting(self.next.get(user, data[0]), len(data)), "the stream has a gap, or other octets"
         if data:
             self.next[user] = data[-1] + 1
-        if not user.oobinline:
+        if not user.user_options.oobinline:
             self.next.pop(user, None)
 
     # --- what must hold

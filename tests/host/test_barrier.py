@@ -22,6 +22,7 @@ from stack.wire.addresses import ANY
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Exchange, Server
+from tests.user_options import set_options
 
 
 class Bug(Exception):
@@ -224,7 +225,7 @@ def test_the_end_of_a_batch_that_raises_costs_its_connection(world: World) -> No
 def test_a_deadline_that_raises_costs_its_connection(world: World) -> None:
     (victim, its_peer), (second, other) = world.established(), world.established()
     for program in (victim, second):  # both deadlines come at the same moment
-        program.connection.keepalive, program.connection.keepalive_idle_s = True, 10.0
+        set_options(program.connection, keepalive=True, keepalive_idle_s=10.0)
         program.connection.options_changed(world.network.now)
     world.there.settle()
     victim.connection.deadline_reached = bug  # type: ignore[method-assign]

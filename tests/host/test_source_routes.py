@@ -43,7 +43,7 @@ def datagram(port: int) -> bytes:
 def test_the_answer_goes_to_the_source_without_a_route(kind: int, protocol: int, payload: bytes) -> None:
     """An echo reply, a SYN-ACK (RFC 9293 MUST-53 is excepted), what a service sends back, an ICMP error."""
     direct = DirectHost(Config())
-    direct.host.tcp.listen((ANY, 7), 1, {})
+    direct.host.listen((ANY, 7), 1, 0.0)
     endpoint = direct.host.udp.open()
     endpoint.bind((ANY, 7))
     options = pad(join([Route(kind, (OTHER,), pointer=8).option()]))

@@ -26,6 +26,7 @@ from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.raw_station import RawStation
+from tests.user_options import user_options
 
 FIRST, SECOND = "10.0.0.1", "10.0.0.3"
 
@@ -54,7 +55,8 @@ class World:
     def open(self, local: tuple[bytes, int] | None = None, port: int = 9000, **options: Any) -> Connection:
         """An active OPEN to the station."""
         remote = (self.station.address, port)
-        connection = self.machine.host.connect(local, remote, self.network.now, **options)
+        asked = user_options(self.machine.host.tcp.services, **options)
+        connection = self.machine.host.connect(local, remote, self.network.now, asked)
         self.machine.settle()
         return connection
 

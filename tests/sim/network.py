@@ -31,6 +31,7 @@ from stack.tcp.listener import Listener
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.checksum import Buffer
+from tests.user_options import user_options
 
 Action = Callable[[], None]
 Hash = hashlib.blake2b
@@ -239,16 +240,21 @@ class Machine:
         self.host.after_call(self.network.now)
         self.arm()
 
-    def connect(self, address: str, port: int, *, source: str | None = None, **options: object) -> Connection:
-        """Active OPEN; `source` is a local address."""
+    def connect(
+        self, address: str, port: int, *, source: str | None = None, deferred: bool = False, **options: Any
+    ) -> Connection:
+        """Active OPEN; `source` is a local address, `options` are fields of `UserOptions`."""
         local = None if source is None else (parse_ipv4(source), 0)
-        connection = self.host.connect(local, (parse_ipv4(address), port), self.network.now, **options)
+        asked = user_options(self.host.tcp.services, **options) if options else None
+        remote = parse_ipv4(address), port
+        connection = self.host.connect(local, remote, self.network.now, asked, deferred=deferred)
         self.settle()
         return connection
 
-    def listen(self, port: int, *, address: bytes = ANY, backlog: int = 128, **options: object) -> Listener:
-        """Passive OPEN."""
-        return self.host.listen((address, port), backlog, self.network.now, **options)
+    def listen(self, port: int, *, address: bytes = ANY, backlog: int = 128, **options: Any) -> Listener:
+        """Passive OPEN; `options` are fields of `UserOptions`."""
+        asked = user_options(self.host.tcp.services, **options) if options else None
+        return self.host.listen((address, port), backlog, self.network.now, asked)
 
     def udp(self, port: int = 0, *, address: bytes = ANY) -> Endpoint:
         """A UDP endpoint, bound to `port` unless that is 0."""

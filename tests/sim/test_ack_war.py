@@ -22,6 +22,7 @@ from stack.wire.addresses import format_ipv4
 from stack.wire.tcp import ACK, FIN, PSH
 from tests.sim.network import Machine, Network
 from tests.sim.raw_station import RawStation
+from tests.user_options import set_options
 
 CONFIG = TcpConfig(timestamps=False)  # which an attacker would have to guess, too
 WITHOUT_LIMIT = replace(CONFIG, challenge_acks_per_window=1_000_000)
@@ -111,7 +112,7 @@ def both_close(world: World) -> None:
 
 def keepalive(world: World) -> None:
     for machine, connection in ((world.here, world.client), (world.there, world.server)):
-        connection.keepalive, connection.keepalive_idle_s, connection.keepalive_interval_s = True, 1.0, 1.0
+        set_options(connection, keepalive=True, keepalive_idle_s=1.0, keepalive_interval_s=1.0)
         connection.options_changed(world.network.now)
         machine.settle()
 

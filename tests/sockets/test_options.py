@@ -263,12 +263,25 @@ async def test_a_buffer_size_that_was_set_is_not_tuned(autojump_clock: MockClock
             stream.setsockopt(SOL_SOCKET, stdlib.SO_RCVBUF, size)
             stream.setsockopt(SOL_SOCKET, stdlib.SO_SNDBUF, size)
             connection = stream.socket._connection  # type: ignore[attr-defined]
-            assert (connection.auto_rcvbuf, connection.auto_sndbuf) == (0, 0)
+            assert (connection.user_options.auto_rcvbuf, connection.user_options.auto_sndbuf) == (False, False)
             assert stream.getsockopt(SOL_SOCKET, stdlib.SO_RCVBUF) == size
         with alice.socket() as sock:
             sock.setsockopt(SOL_SOCKET, stdlib.SO_RCVBUF, 50_000)
             (listener,) = await bob.open_tcp_listeners(81)
             await sock.connect((BOB, 81))
             connection = sock._connection  # type: ignore[attr-defined]
-            assert (connection.auto_rcvbuf, connection.auto_sndbuf) == (0, True)
+            assert (connection.user_options.auto_rcvbuf, connection.user_options.auto_sndbuf) == (False, True)
             await listener.aclose()
+
+
+async def test_connections_with_the_same_options_share_them(autojump_clock: MockClock) -> None:
+    """A server sets the same options on every connection, and trio sets two on every stream."""
+    async with two_hosts() as (alice, bob):
+        pairs = [await stream_pair(alice, bob) for _ in range(2)]
+        asked = []
+        for _, server in pairs:
+            server.setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 1)
+            asked.append(server.socket._connection.user_options)  # type: ignore[attr-defined]
+        assert asked[0] is asked[1]
+        pairs[0][1].setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 0)
+        assert [server.getsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE) for _, server in pairs] == [0, 1]

@@ -9,6 +9,7 @@ import pytest
 
 from stack.tcp.states import State
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Wire, add, established, in_state, text, two_connections
 
@@ -28,7 +29,7 @@ def test_without_ack_a_segment_is_dropped(state: State) -> None:
 @rfc("9293-3.4-b")
 def test_an_ack_takes_what_it_covers_off_the_queue() -> None:
     conn, peer = established()
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     for piece in (b"one", b"two", b"three"):
         conn.send(piece, peer.now)
         peer.expects(ACK, piece)
@@ -148,7 +149,7 @@ def test_the_window_is_unsigned(window: int) -> None:
 def test_the_send_sequence_crosses_2_to_the_32() -> None:
     conn, peer = established()
     octets = text(40)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     for start in range(0, 40, 4):
         conn.send(octets[start : start + 4], peer.now)
         peer.expects(ACK, octets[start : start + 4], seq=add(OUR_ISS, 1 + start))

@@ -10,6 +10,7 @@ import pytest
 from stack.tcp.connection import Connection
 from stack.wire.tcp import ECE
 from stack.wire.tcp_options import TcpOptions
+from tests.user_options import set_options
 
 from .full_segments import at
 from .world import ACK, MSS, SYN, Peer, add, closed, established, syn_sent, text
@@ -86,7 +87,7 @@ def test_a_mark_takes_its_share_of_all_that_the_acks_before_it_let_go(together: 
 def test_a_loss_takes_no_share_of_what_nothing_follows(together: bool) -> None:
     """RFC 5681 equation (4): FlightSize, when the user has no more to send than was in flight."""
     conn, peer = established(congestion="reno")
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.congestion.cwnd, conn.last_sent_at = 40 * MSS, peer.now
     conn.send(text(20 * MSS), peer.now)
     peer.world.sent.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stack.tcp.connection import Connection
+from tests.user_options import set_options
 
 from .world import ACK, MSS, Peer, established, text
 
@@ -97,9 +98,9 @@ def test_a_user_that_does_not_read_gets_no_larger_buffer() -> None:
 
 def test_a_size_that_the_user_has_set_stays() -> None:
     conn, peer = tuned()
-    conn.auto_rcvbuf = False
+    set_options(conn, auto_rcvbuf=False)
     assert streams(conn, peer, 8) == [START] * 8
-    conn.auto_sndbuf = False
+    set_options(conn, auto_sndbuf=False)
     conn.congestion.cwnd = 1 << 20
     assert conn.send(bytes(START), peer.now) == START
     assert conn.send(b"x", peer.now) == 0

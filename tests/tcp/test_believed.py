@@ -13,6 +13,7 @@ import pytest
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .test_sack import FIRST, blocks
 from .test_sack import agreed as with_sack
@@ -58,7 +59,7 @@ def test_a_segment_that_is_discarded_does_not_set_ts_recent(flags: int, distance
 def test_a_segment_that_is_discarded_does_not_answer_a_keep_alive(flags: int, ack: int) -> None:
     """The peer is gone, and a forger does not keep it alive."""
     conn, peer = established()
-    conn.keepalive, conn.keepalive_idle_s, conn.keepalive_interval_s, conn.keepalive_count = True, 10.0, 1.0, 3
+    set_options(conn, keepalive=True, keepalive_idle_s=10.0, keepalive_interval_s=1.0, keepalive_count=3)
     conn.options_changed(peer.now)
     for _ in range(15):
         peer.wait(0.9)

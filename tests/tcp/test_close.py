@@ -9,6 +9,7 @@ import pytest
 
 from stack.tcp.states import State
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import (
     ACK,
@@ -100,7 +101,7 @@ def test_fin_needs_a_place_in_the_window() -> None:
 def test_close_in_close_wait_sends_fin_behind_the_data() -> None:
     conn, peer = in_state(State.CLOSE_WAIT)
     peer.sends(ACK, window=1000)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(text(1460), peer.now)
     conn.shutdown_write(peer.now)
     peer.wait(0.25)
@@ -364,7 +365,7 @@ def test_text_behind_a_gap_is_not_kept_for_a_user_that_has_gone() -> None:
 
 def test_time_wait_turns_the_other_timers_off() -> None:
     conn, peer = in_state(State.FIN_WAIT_2, keepalive_idle_s=10.0)
-    conn.keepalive = True
+    set_options(conn, keepalive=True)
     conn.options_changed(peer.now)
     peer.sends(FIN | ACK)
     peer.expects(ACK)
@@ -454,7 +455,7 @@ def test_last_ack_is_not_left_by_anything_but_the_ack() -> None:
 @pytest.mark.parametrize("state", [State.ESTABLISHED, State.CLOSE_WAIT])
 def test_linger_of_zero_makes_close_an_abort(state: State) -> None:
     conn, peer = in_state(state)
-    conn.linger_s = 0
+    set_options(conn, linger_s=0)
     conn.send(b"lost", peer.now)
     peer.expects(ACK, b"lost")
     conn.close(peer.now)
@@ -464,7 +465,7 @@ def test_linger_of_zero_makes_close_an_abort(state: State) -> None:
 
 def test_linger_with_a_time_is_a_close() -> None:
     conn, peer = established()
-    conn.linger_s = 5
+    set_options(conn, linger_s=5)
     conn.close(peer.now)
     peer.expects(FIN | ACK)
     assert conn.state is State.FIN_WAIT_1

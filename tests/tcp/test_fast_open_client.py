@@ -11,6 +11,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .fast_open_ends import (
     COOKIE,
@@ -195,7 +196,7 @@ def test_an_answer_that_came_late_shows_that_nothing_is_wrong_with_the_path() ->
 def test_other_negative_answers(what: str) -> None:
     conn, peer = client()
     if what == "user timeout":
-        conn.user_timeout_s = 0.5
+        set_options(conn, user_timeout_s=0.5)
     conn.open(peer.now, HELLO, fast=True)
     peer.expects(SYN | PSH, HELLO)
     if what == "reset":
@@ -259,7 +260,8 @@ def test_syns_that_cross_both_with_data() -> None:
 
 def deferred() -> tuple[Connection, Peer]:
     conn, peer = client()
-    conn.fast_open_connect = conn.deferred = True
+    set_options(conn, fast_open_connect=True)
+    conn.deferred = True
     return conn, peer
 
 

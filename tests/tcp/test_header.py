@@ -8,6 +8,7 @@ from stack.errors import BadPacket
 from stack.tcp.segment import Segment
 from stack.wire.tcp import TcpHeader
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, RST, SYN, add, established, syn_sent, text
 
@@ -20,7 +21,7 @@ def test_the_checksum_is_right_wherever_odd_pieces_meet(sizes: tuple[int, ...]) 
     """Each piece is too large to be joined to the one before, so that segments are made of parts that begin at odd
     places. `world.Wire` verifies the checksum of every segment of every test, by another way of counting."""
     conn, peer = established()
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     wanted = b""
     peer.world.wire(conn).mtu = 1400  # and segments do not end where pieces do
     for size in sizes:

@@ -18,6 +18,7 @@ from stack.tcp import states
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
+from tests.user_options import set_options
 
 from .conftest import noting
 from .world import ACK, FIN, MSS, OUR_ISS, PSH, RST, SYN, URG, Peer, World, add, config, listening, text
@@ -161,7 +162,8 @@ class Hostile(RuleBasedStateMachine):
     def option(self, what: str) -> None:
         values = {"nodelay": True, "keepalive": True, "user_timeout_s": 30.0, "rcvbuf": 8000}
         if self._user_has_it():
-            setattr(self.conn, what, values[what])
+            automatic = {"auto_rcvbuf": False} if what == "rcvbuf" else {}
+            set_options(self.conn, **{what: values[what]}, **automatic)
             self.conn.options_changed(self.world.now)
             self.world.settle()
 
@@ -191,7 +193,7 @@ class Hostile(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         if self._user_has_it():
-            self.conn.user_timeout_s = None
+            set_options(self.conn, user_timeout_s=None)
             self.conn.close(self.world.now)
         if self.peer.listener is not None:
             self.peer.listener.close(self.world.now)

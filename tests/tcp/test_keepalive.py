@@ -11,6 +11,7 @@ from stack.config import TcpConfig
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, OUR_ISS, RST, SYN, Peer, add, established, in_state, syn_sent
 
@@ -19,8 +20,8 @@ IDLE, INTERVAL, COUNT = 100.0, 10.0, 3
 
 def kept_alive(state: State = State.ESTABLISHED) -> tuple[Connection, Peer]:
     conn, peer = in_state(state)
-    conn.keepalive_idle_s, conn.keepalive_interval_s, conn.keepalive_count = IDLE, INTERVAL, COUNT
-    conn.keepalive = True
+    set_options(conn, keepalive_idle_s=IDLE, keepalive_interval_s=INTERVAL, keepalive_count=COUNT)
+    set_options(conn, keepalive=True)
     conn.options_changed(peer.now)
     return conn, peer
 
@@ -37,7 +38,7 @@ def test_the_default_is_off() -> None:
 def test_the_default_interval_is_two_hours() -> None:
     assert TcpConfig().keepalive_idle_s >= 7200
     conn, peer = established()
-    conn.keepalive = True
+    set_options(conn, keepalive=True)
     conn.options_changed(peer.now)
     peer.wait(7199)
     peer.silent()
@@ -50,11 +51,11 @@ def test_it_is_switched_on_and_off_and_timed_for_each_connection() -> None:
     conn, peer = kept_alive()
     peer.wait(IDLE + 1)
     peer.expects(ACK)
-    conn.keepalive = False
+    set_options(conn, keepalive=False)
     conn.options_changed(peer.now)
     peer.wait(100_000)
     peer.silent()
-    conn.keepalive, conn.keepalive_idle_s = True, 7.0
+    set_options(conn, keepalive=True, keepalive_idle_s=7.0)
     conn.options_changed(peer.now)
     peer.wait(7.1)
     peer.expects(ACK)
@@ -97,7 +98,7 @@ def test_nothing_is_asked_while_data_is_outstanding() -> None:
 def test_probes_without_an_answer_are_reported_to_ip_from_r1_on() -> None:
     """An idle connection, too, may have lost its peer to a forged neighbour."""
     conn, peer = kept_alive()
-    conn.keepalive_count = 6
+    set_options(conn, keepalive_count=6)
     wire = peer.world.wire(conn)
     assert peer.times(IDLE + 3 * INTERVAL - 1, ACK) == [100, 110, 120]
     assert wire.suspected == []
@@ -156,7 +157,7 @@ def test_half_closed_connections_are_kept_alive(state: State) -> None:
 
 def test_nothing_is_asked_before_the_handshake_is_over() -> None:
     conn, peer = syn_sent()
-    conn.keepalive, conn.keepalive_idle_s = True, 0.5
+    set_options(conn, keepalive=True, keepalive_idle_s=0.5)
     conn.options_changed(peer.now)
     assert peer.times(10, SYN) == [1, 3, 7]
     peer.sends(SYN | ACK)

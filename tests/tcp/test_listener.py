@@ -12,6 +12,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, established, listening
 
@@ -45,6 +46,18 @@ def test_one_client_s_connections_differ_by_their_ports() -> None:
     one, other = connects(peer.another(1000)), connects(peer.another(1001))
     assert one.key != other.key
     assert listener.half_open == 0
+
+
+def test_children_share_the_options_of_their_listener_until_one_asks_for_something_else() -> None:
+    """An idle connection has no object of its own for them."""
+    listener, peer = listening(options={"nodelay": True})
+    children = [connects(peer.another(port)) for port in (1000, 1001)]
+    asked = listener.options
+    assert [child.user_options is asked for child in children] == [True, True]
+    set_options(children[0], nodelay=False)
+    assert [child.user_options.nodelay for child in children] == [False, True]
+    assert listener.options is asked
+    assert asked.nodelay
 
 
 def test_data_may_come_before_the_connection_is_accepted() -> None:

@@ -8,6 +8,7 @@ from stack.config import TcpConfig
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, RST, SYN, closed, established, listening, syn_sent, text
 
@@ -101,7 +102,7 @@ def test_an_mss_of_zero_is_no_mss() -> None:
 
 def test_maxseg_limits_both_directions() -> None:
     conn, peer = closed()
-    conn.maxseg = 600
+    set_options(conn, maxseg=600)
     conn.open(peer.now)
     assert peer.expects(SYN).options.mss == 600
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
@@ -113,19 +114,19 @@ def test_maxseg_limits_both_directions() -> None:
 
 def test_maxseg_cannot_exceed_what_the_interface_takes() -> None:
     conn, peer = closed()
-    conn.maxseg = 9000
+    set_options(conn, maxseg=9000)
     conn.open(peer.now)
     assert peer.expects(SYN).options.mss == 1460
 
 
 def test_a_listener_gives_its_options_to_its_children() -> None:
-    listener, peer = listening(options={"maxseg": 700, "nodelay": True, "sndbuf": 5000})
+    listener, peer = listening(options={"maxseg": 700, "nodelay": True, "sndbuf": 5000, "auto_sndbuf": False})
     peer.sends(SYN, options=TcpOptions(mss=MSS))
     assert peer.expects(SYN | ACK).options.mss == 700
     peer.sends(ACK)
     conn = listener.accept()
     assert conn is not None
-    assert (conn.mss, conn.nodelay, conn.sndbuf) == (700, True, 5000)
+    assert (conn.mss, conn.user_options.nodelay, conn.sndbuf) == (700, True, 5000)
 
 
 @rfc("9293 MUST-5")

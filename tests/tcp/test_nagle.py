@@ -9,6 +9,7 @@ import pytest
 
 from stack.config import TcpConfig
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, OUR_ISS, PSH, add, established, text
 
@@ -78,7 +79,7 @@ def test_a_full_segment_does_not_wait() -> None:
 @rfc("9293 MUST-17")
 def test_nagle_can_be_switched_off() -> None:
     conn, peer = established()
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     for octet in (b"a", b"b", b"c"):
         conn.send(octet, peer.now)
         peer.expects(ACK, octet)
@@ -90,7 +91,7 @@ def test_switching_nagle_off_sends_what_it_held_back() -> None:
     conn.send(b"a", peer.now)
     peer.expects(ACK, b"a")
     conn.send(b"b", peer.now)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.options_changed(peer.now)
     peer.expects(ACK, b"b")
 
@@ -137,7 +138,7 @@ def test_many_small_sends_make_full_segments() -> None:
 @rfc("9293 MUST-61")
 def test_psh_is_on_the_last_segment_of_what_is_buffered_and_on_no_other() -> None:
     conn, peer = established()
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(text(2 * MSS + 5), peer.now)
     assert not peer.expects(ACK, MSS).flags & PSH
     assert not peer.expects(ACK, MSS).flags & PSH
@@ -166,7 +167,7 @@ def test_psh_is_kept_when_it_is_sent_again() -> None:
 def test_a_window_that_opens_in_small_steps_is_not_filled_in_small_steps() -> None:
     """The reader at the other end takes 100 octets at a time, and is told nothing until a full segment fits."""
     conn, peer = established(window=7300)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(text(9000), peer.now)
     for _ in range(5):
         peer.expects(ACK, MSS)

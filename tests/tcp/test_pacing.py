@@ -11,6 +11,7 @@ from stack.tcp.congestion import POLICIES
 from stack.tcp.connection import Connection
 from stack.tcp.pacing import UNLIMITED, Pacer
 from stack.wire.tcp_options import TcpOptions
+from tests.user_options import set_options
 
 from .full_segments import at, goes, sack
 from .world import ACK, FIN, MSS, SYN, Peer, established, syn_sent, text
@@ -22,7 +23,7 @@ RATE = 1000 * MSS  # a segment a millisecond
 def limited(rate: int = RATE, **changes: Any) -> tuple[Connection, Peer]:
     """ESTABLISHED, and no faster than `rate` octets a second."""
     conn, peer = established(**changes)
-    conn.max_pacing_rate = rate
+    set_options(conn, max_pacing_rate=rate)
     return conn, peer
 
 
@@ -103,7 +104,7 @@ def test_a_policy_that_paces_spreads_the_initial_window() -> None:
 
 def test_the_users_limit_holds_for_such_a_policy_too() -> None:
     conn, peer = syn_sent(pacing=True)
-    conn.max_pacing_rate = MSS
+    set_options(conn, max_pacing_rate=MSS)
     peer.wait(RTT)
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
     peer.expects(ACK)
@@ -124,10 +125,10 @@ def test_a_limit_can_be_taken_back(none: int) -> None:
     goes(conn, peer, 0, 1)
     peer.sends(ACK)
     peer.silent()
-    conn.max_pacing_rate = none
+    set_options(conn, max_pacing_rate=none)
     conn.options_changed(peer.now)
     goes(conn, peer, 2, 3, 4, 5)
-    assert conn.max_pacing_rate == none
+    assert conn.user_options.max_pacing_rate == none
     peer.sends(ACK)
 
 
@@ -191,7 +192,7 @@ def test_lost_segments_are_sent_again_no_faster(rack: bool, at_once: int) -> Non
     peer.expects(ACK)
     conn.send(text(10 * MSS), peer.now)
     goes(conn, peer, *range(10))
-    conn.max_pacing_rate = RATE
+    set_options(conn, max_pacing_rate=RATE)
     conn.options_changed(peer.now)
     peer.wait(RTT)
     sack(conn, peer, 0, (4, 10))

@@ -12,6 +12,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, OURS, SYN, THEIRS, URG, established, in_state, syn_sent
 
@@ -24,7 +25,7 @@ def reports(conn: Connection) -> list[int]:
         assert text
         told.append(number)
 
-    conn.on_error = on_error
+    set_options(conn, on_error=on_error)
     return told
 
 
@@ -85,7 +86,7 @@ def test_a_user_that_wants_no_reports_gets_none() -> None:
     told = reports(conn)
     conn.send(b"x", peer.now)
     conn.icmp_error(errno.EHOSTUNREACH, False, conn.snd_una, peer.now)
-    conn.on_error = None
+    set_options(conn, on_error=None)
     peer.world.settle()
     conn.icmp_error(errno.ENETUNREACH, False, conn.snd_una, peer.now)
     peer.wait(30)
@@ -99,7 +100,7 @@ def test_a_user_that_wants_no_reports_gets_none() -> None:
 def test_status_has_all_that_section_3_9_1_6_lists() -> None:
     conn, peer = established(ecn="off", timestamps=False, sack=False)
     conn.tos = 0x20
-    conn.user_timeout_s = 30.0
+    set_options(conn, user_timeout_s=30.0)
     conn.send(b"0123456789", peer.now)
     peer.expects(ACK, 10)
     conn.send(b"abc", peer.now)  # Nagle keeps it

@@ -16,6 +16,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import (
     ACK,
@@ -89,7 +90,7 @@ def test_the_timer_stops_when_all_is_acknowledged() -> None:
 @rfc("6298-5-d")
 def test_the_timer_restarts_with_each_ack_of_new_data() -> None:
     conn, peer = with_rtt(0.1)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     for octet in (b"a", b"b", b"c"):
         conn.send(octet, peer.now)
         peer.expects(ACK, octet)
@@ -115,7 +116,7 @@ def test_an_ack_of_nothing_new_does_not_restart_it() -> None:
 @rfc("6298-5-a")
 def test_what_is_sent_while_the_timer_runs_does_not_restart_it() -> None:
     conn, peer = with_rtt(0.1)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(b"a", peer.now)
     peer.expects(ACK, b"a")
     peer.wait(0.2)
@@ -190,7 +191,7 @@ def test_the_backed_off_rto_stays_until_new_data_is_measured() -> None:
 @rfc("6298-3-c")
 def test_one_segment_a_round_trip_is_measured() -> None:
     conn, peer = with_rtt(0.1)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     before = conn.rtt.srtt_s
     for octet in (b"a", b"b", b"c"):
         conn.send(octet, peer.now)
@@ -395,7 +396,7 @@ def test_a_syn_is_sent_for_three_minutes() -> None:
 def test_r2_can_be_set_for_a_connection(limit: float) -> None:
     """And is kept to the moment: it does not wait for the next retransmission."""
     conn, peer = with_rtt(0.1)
-    conn.user_timeout_s = limit
+    set_options(conn, user_timeout_s=limit)
     conn.send(b"data", peer.now)
     peer.wait(limit - 0.01)
     assert conn.state is State.ESTABLISHED
@@ -407,7 +408,7 @@ def test_r2_can_be_set_for_a_connection(limit: float) -> None:
 @rfc("9293 MUST-21")
 def test_r2_may_be_infinite() -> None:
     conn, peer = with_rtt(0.1)
-    conn.user_timeout_s = inf
+    set_options(conn, user_timeout_s=inf)
     conn.send(b"data", peer.now)
     peer.wait(86400)
     assert conn.state is State.ESTABLISHED
@@ -419,7 +420,7 @@ def test_r2_can_be_set_while_something_is_waited_for() -> None:
     conn, peer = with_rtt(0.1)
     conn.send(b"data", peer.now)
     peer.wait(40)
-    conn.user_timeout_s = 50
+    set_options(conn, user_timeout_s=50)
     conn.options_changed(peer.now)
     peer.wait(9.9)
     assert conn.state is State.ESTABLISHED
@@ -431,7 +432,7 @@ def test_r2_can_be_set_while_something_is_waited_for() -> None:
 @rfc("9293 MUST-21")
 def test_the_application_may_give_up_an_open_earlier() -> None:
     conn, peer = closed()
-    conn.user_timeout_s = 5
+    set_options(conn, user_timeout_s=5)
     conn.open(peer.now)
     peer.expects(SYN)
     assert peer.times(6, SYN) == [1, 3]
@@ -449,7 +450,7 @@ def test_the_clock_of_r2_begins_with_the_data_not_with_the_silence_before() -> N
 
 def test_progress_begins_r2_anew() -> None:
     conn, peer = with_rtt(0.1)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(b"a", peer.now)
     conn.send(b"b", peer.now)
     peer.wait(200)

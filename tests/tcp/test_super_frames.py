@@ -11,6 +11,7 @@ import pytest
 from stack.tcp.connection import Connection
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, URG
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .test_ecn import capable
 from .test_sack import agreed, blocks
@@ -32,7 +33,7 @@ def offloading(
 def offload(conn: Connection, peer: Peer, gso_max_bytes: int = SUPER) -> None:
     wire = peer.world.wire(conn)
     wire.checksum_offload, wire.gso_max_bytes = True, gso_max_bytes
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
 
 
 @pytest.mark.parametrize("size", [1, MSS - 1, MSS, MSS + 1, 2 * MSS, 10 * MSS + 7, 44 * MSS])
@@ -73,7 +74,7 @@ def test_a_super_frame_is_cut_to_the_congestion_window() -> None:
 @rfc("field-7")
 def test_nagle_lets_the_tail_of_a_super_frame_go_with_it_but_nothing_small_behind_that() -> None:
     conn, peer = offloading()
-    conn.nodelay = False
+    set_options(conn, nodelay=False)
     conn.send(text(2 * MSS + 5), peer.now)
     peer.expects(ACK, MSS)
     peer.expects(ACK, MSS)
@@ -175,7 +176,7 @@ def test_only_the_first_segment_of_a_super_frame_says_that_the_window_was_reduce
 
 def test_a_pacer_bounds_them() -> None:
     conn, peer = offloading(pacing_quantum_s=0.004)
-    conn.max_pacing_rate = 1000 * MSS
+    set_options(conn, max_pacing_rate=1000 * MSS)
     conn.send(text(7 * MSS), peer.now)
     for count in (4, 3):
         for _ in range(count):

@@ -17,6 +17,7 @@ from stack.wire.tcp_options import TcpOptions, parse_options
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.raw_station import RawStation
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, RST, SYN, Peer, Sent, add, closed, established, listening, syn_sent
 
@@ -83,7 +84,7 @@ def test_a_host_without_timestamps_answers_without() -> None:
 def test_every_segment_carries_timestamps_once_agreed() -> None:
     conn, peer = agreed()
     world = peer.world
-    conn.keepalive, conn.keepalive_idle_s = True, 10.0
+    set_options(conn, keepalive=True, keepalive_idle_s=10.0)
     conn.options_changed(world.now)
     conn.send(b"data", world.now)
     assert stamps(peer.expects(ACK, b"data")) == (0, 1)

@@ -8,6 +8,7 @@ import pytest
 
 from stack.tcp.connection import Connection
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, RST, SYN, URG, Peer, add, established, syn_sent, text
 
@@ -37,7 +38,7 @@ def test_the_pointer_points_to_the_octet_after_the_urgent_data() -> None:
 def test_every_segment_before_the_end_of_the_urgent_data_has_the_pointer() -> None:
     """Also what was queued before, and what is sent again; nothing behind it, and no longer than it is needed."""
     conn, peer = established(mss=100)
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     conn.send(b"a" * 150, peer.now)
     peer.expects(ACK, b"a" * 100)
     peer.expects(ACK, b"a" * 50)
@@ -217,7 +218,7 @@ def test_the_stream_is_the_same_whatever_the_pointer_says(pointer: int, closes: 
 
 def apart() -> tuple[Connection, Peer]:
     conn, peer = established()
-    conn.oobinline = False
+    set_options(conn, oobinline=False)
     return conn, peer
 
 

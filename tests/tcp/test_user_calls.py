@@ -10,6 +10,7 @@ import pytest
 
 from stack.tcp.states import State
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, OUR_ISS, RST, SYN, add, closed, established, in_state, syn_sent, text
 
@@ -59,7 +60,7 @@ def test_send_takes_what_the_buffer_has_room_for() -> None:
 
 def test_with_a_mark_a_send_takes_one_super_frame_more_than_the_mark_wants() -> None:
     conn, peer = established(window=0)
-    conn.notsent_lowat = 1000
+    set_options(conn, notsent_lowat=1000)
     assert conn.send(bytes(999), peer.now) == 999
     assert conn.send(bytes(1_000_000), peer.now) == 65536 // 1460 * 1460
     assert conn.send(b"x", peer.now) == 0
@@ -68,7 +69,7 @@ def test_with_a_mark_a_send_takes_one_super_frame_more_than_the_mark_wants() -> 
 def test_what_the_windows_let_through_does_not_count_against_the_mark() -> None:
     conn, peer = established(window=0xFFFF)
     conn.congestion.cwnd, conn.last_sent_at = 1 << 20, peer.now
-    conn.notsent_lowat = 1000
+    set_options(conn, notsent_lowat=1000)
     quantum = 65536 // 1460 * 1460
     assert conn.send(text(1_000_000), peer.now) == 2 * quantum  # of which one is on its way
     for _ in range(44):
@@ -132,7 +133,7 @@ def test_a_larger_buffer_wakes_a_sender_that_waits() -> None:
 
 def test_notsent_lowat_says_when_a_send_may_start() -> None:
     conn, peer = established(window=1000)
-    conn.notsent_lowat = 500
+    set_options(conn, notsent_lowat=500)
     assert conn.send(text(1499), peer.now) == 1499  # 1,000 of them go out at once
     peer.expects(ACK, 1000)
     assert conn.unsent == 499
@@ -238,7 +239,7 @@ def test_what_was_read_is_never_changed_by_what_comes_later() -> None:
 def test_what_the_user_may_change_is_copied(size: int, kind: type[bytearray] | type[memoryview]) -> None:
     """A bytearray, or a view of one, is overwritten after SEND: what goes out, then and later, is what was given."""
     conn, peer = established()
-    conn.nodelay = True
+    set_options(conn, nodelay=True)
     wanted = text(size)
     array = bytearray(wanted)
     assert conn.send(array if kind is bytearray else memoryview(array), peer.now) == size

@@ -10,6 +10,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, SYN, Peer, Sent, closed, established, text
 
@@ -51,7 +52,7 @@ def test_the_syn_and_the_first_segment_after_it_have_the_option() -> None:
 @rfc("5482-3-c")
 def test_a_change_is_announced_with_the_next_segment_that_has_room() -> None:
     conn, peer = agreed()
-    conn.user_timeout_s = 20.0
+    set_options(conn, user_timeout_s=20.0)
     conn.options_changed(peer.now)
     peer.silent()
     conn.send(text(MSS), peer.now)
@@ -68,7 +69,7 @@ def test_a_change_is_announced_with_the_next_segment_that_has_room() -> None:
 )
 def test_seconds_or_minutes_and_never_zero(seconds: float, value: int) -> None:
     conn, peer = closed(user_timeout_option=True)
-    conn.user_timeout_s = seconds
+    set_options(conn, user_timeout_s=seconds)
     conn.open(peer.now)
     assert said(peer.expects(SYN)) == value
     conn.abort(peer.now)
@@ -100,7 +101,7 @@ def test_what_is_adopted_is_longer_than_the_rto() -> None:
 @rfc("5482-3-a", "5482-3.1-a", "5482-3.1-e")
 def test_what_the_user_has_set_is_not_changed_but_he_can_see_what_the_peer_wants() -> None:
     conn, peer = agreed(None)
-    conn.user_timeout_s = 5.0
+    set_options(conn, user_timeout_s=5.0)
     peer.sends(ACK, options=uto(500))
     status = conn.status()
     assert (status.user_timeout_s, status.remote_user_timeout_s) == (5.0, 500.0)
@@ -149,8 +150,8 @@ def test_in_states_that_are_not_synchronized_the_defaults_apply() -> None:
 @rfc("5482-4.2-a")
 def test_keepalives_wait_longer_than_what_was_agreed_on() -> None:
     conn, peer = agreed(400)
-    conn.keepalive = True
-    conn.keepalive_idle_s = 10.0
+    set_options(conn, keepalive=True)
+    set_options(conn, keepalive_idle_s=10.0)
     conn.options_changed(peer.now)
     peer.wait(400)
     peer.silent()

@@ -6,6 +6,7 @@ import pytest
 
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, PEER_ISS, RST, SYN, add, closed, established, listening, sub, syn_sent, text
 
@@ -169,7 +170,7 @@ def test_a_window_of_a_gigabyte() -> None:
     conn, peer = established(scale=14)
     peer.sends(ACK, window=0xFFFF)
     assert conn.snd_wnd == 0xFFFF << 14
-    conn.nodelay, conn.sndbuf = True, 1 << 22
+    set_options(conn, nodelay=True, sndbuf=1 << 22, auto_sndbuf=False)
     conn.send(b"x", peer.now)
     peer.expects(ACK, b"x")
     peer.sends(ACK)

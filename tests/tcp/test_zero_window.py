@@ -10,6 +10,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
+from tests.user_options import set_options
 
 from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, syn_sent, text
 
@@ -45,7 +46,7 @@ def test_the_interval_grows_exponentially() -> None:
 @pytest.mark.parametrize("user_timeout", [None, 30.0])
 def test_as_long_as_probes_are_answered_the_connection_lives(user_timeout: float | None) -> None:
     conn, peer = facing_a_closed_window()
-    conn.user_timeout_s = user_timeout
+    set_options(conn, user_timeout_s=user_timeout)
     gaps = []
     last = peer.now
     for _ in range(200):

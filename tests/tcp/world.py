@@ -21,6 +21,7 @@ from stack.tcp.connection import Connection
 from stack.tcp.demux import Address, Demux
 from stack.tcp.listener import Listener
 from stack.tcp.memory import recharge
+from stack.tcp.options import UserOptions
 from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
@@ -28,6 +29,7 @@ from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
+from tests.user_options import user_options
 
 OURS = (bytes((10, 9, 0, 2)), 7)
 THEIRS = (bytes((10, 9, 0, 1)), 40000)
@@ -166,7 +168,7 @@ class World:
         self.demux.connections[connection.key] = self.latest[remote] = connection
         return connection
 
-    def listen(self, backlog: int, options: dict[str, object]) -> Listener:
+    def listen(self, backlog: int, options: UserOptions) -> Listener:
         """Passive OPEN."""
         listener = self.demux.listeners[OURS] = self.listener = Listener(self.services, OURS, backlog, options)
         listener.on_closed = lambda listener: self.demux.listeners.clear()
@@ -441,10 +443,10 @@ def two_connections(**changes: Any) -> tuple[Connection, Peer, Connection, Peer]
     return conn, peer, other.conn, other
 
 
-def listening(backlog: int = 5, options: dict[str, object] | None = None, **changes: Any) -> tuple[Listener, Peer]:
-    """A passive OPEN; `peer.conn` is what comes of the first SYN."""
+def listening(backlog: int = 5, options: dict[str, Any] | None = None, **changes: Any) -> tuple[Listener, Peer]:
+    """A passive OPEN with `options`, fields of `UserOptions`; `peer.conn` is what comes of the first SYN."""
     world = World(config(**changes))
-    return world.listen(backlog, options or {}), Peer(world)
+    return world.listen(backlog, user_options(world.services, **options or {})), Peer(world)
 
 
 def syn_received(**changes: Any) -> tuple[Connection, Peer]:

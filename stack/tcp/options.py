@@ -1,0 +1,195 @@
+"""What the user asks of a connection, and the socket options of TCP's level by which it does so.
+
+See RFC 9293 section 3.9.1 for the user's side of TCP, and tcp(7) for the options, their numbers and
+ranges. Options of other levels, such as SO_KEEPALIVE, have their numbers in `sockets/options.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stack.config import TcpConfig
+from stack.errors import os_error
+from stack.socket_option import C_UNSIGNED_MAX, Option, Value, between, flag, number
+from stack.tcp.pacing import UNLIMITED
+
+# The numbers of the options in tcp(7). They are the same on every machine.
+TCP_NODELAY = 1
+TCP_MAXSEG = 2
+TCP_KEEPIDLE = 4
+TCP_KEEPINTVL = 5
+TCP_KEEPCNT = 6
+TCP_USER_TIMEOUT = 18
+TCP_NOTSENT_LOWAT = 25
+TCP_FASTOPEN_CONNECT = 30
+
+# Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
+LONGEST_KEEPALIVE_S = 32767
+MOST_KEEPALIVE_PROBES = 127
+SMALLEST_MSS, LARGEST_MSS = 88, 32767
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class UserOptions:
+    """What the user asks of a connection.
+
+    A socket has one before there is a connection, a listener has one for all its connections, and a
+    connection has one from its beginning. An object never changes: to ask for something else is to
+    make another one (`with_option`). So sockets, listeners and connections share them.
+
+    notsent_lowat: SEND takes nothing while so many octets have not been sent.
+    sndbuf, rcvbuf: the size of a buffer at first. With `auto_sndbuf` or `auto_rcvbuf` it then
+      grows by itself. The size in use is in the TCB.
+    maxseg: the largest segment, 0 for no limit but the path's.
+    linger_s: None, or how long `close` may take; 0 means that `close` is an ABORT.
+    oobinline: the last urgent octet stays in the stream (RFC 6093 section 6).
+    user_timeout_s: None means the default, RFC 5482's included.
+    max_pacing_rate: octets of data a second; 0 and UNLIMITED mean no limit.
+    ttl: of the segments to come (MUST-49); None means the path's.
+    tos: the Diffserv field of the segments to come (MUST-48, SHLD-21).
+    on_error: is called for errors that do not end the connection; None means no calls (SHLD-20).
+    """
+
+    notsent_lowat: int
+    sndbuf: int
+    rcvbuf: int
+    auto_sndbuf: bool
+    auto_rcvbuf: bool
+    keepalive_idle_s: float
+    keepalive_interval_s: float
+    keepalive_count: int
+    keepalive: bool = False
+    nodelay: bool = False
+    maxseg: int = 0
+    linger_s: float | None = None
+    oobinline: bool = True
+    user_timeout_s: float | None = None
+    fast_open_connect: bool = False
+    max_pacing_rate: int = UNLIMITED
+    ttl: int | None = None
+    tos: int = 0
+    on_error: Callable[[int, str], None] | None = None
+
+
+def default_options(config: TcpConfig) -> UserOptions:
+    """The options of a user that has asked for nothing."""
+    return UserOptions(
+        notsent_lowat=config.notsent_lowat_bytes,
+        sndbuf=config.send_buffer_bytes,
+        rcvbuf=config.receive_buffer_bytes,
+        auto_sndbuf=config.auto_tuning,
+        auto_rcvbuf=config.auto_tuning,
+        keepalive_idle_s=config.keepalive_idle_s,
+        keepalive_interval_s=config.keepalive_interval_s,
+        keepalive_count=config.keepalive_count,
+    )
+
+
+def _never(options: UserOptions) -> bool:
+    return False
+
+
+def always(options: UserOptions) -> bool:
+    """For `UserOption.acts_at_once`."""
+    return True
+
+
+def if_kept_alive(options: UserOptions) -> bool:
+    """For `UserOption.acts_at_once`: only when keep-alives are sent."""
+    return options.keepalive
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class UserOption(Option):
+    """A socket option that is a field of `UserOptions`.
+
+    get: the value in `UserOptions`.
+    put: `UserOptions` with another value.
+    acts_at_once: whether a connection with nothing to send must act on a change at once.
+    """
+
+    get: Callable[[UserOptions], Value]
+    put: Callable[[UserOptions, Value], UserOptions]
+    acts_at_once: Callable[[UserOptions], bool] = _never
+
+
+def with_option(options: UserOptions, option: UserOption, value: Value) -> UserOptions:
+    """`options` with another value of one option."""
+    return option.put(options, value)
+
+
+def _maximum_segment(given: tuple[int, ...]) -> Value:
+    """0 removes the limit that the program has set."""
+    return between(SMALLEST_MSS, LARGEST_MSS)(given) if given[0] else 0
+
+
+def _milliseconds(given: tuple[int, ...]) -> Value:
+    """Seconds; 0 means the host's default."""
+    if given[0] < 0:
+        raise os_error(errno.EINVAL)
+    return given[0] / 1000 if given[0] else None
+
+
+def _not_sent_lowat(given: tuple[int, ...]) -> Value:
+    """0 and -1 mean no limit: the kernel reads -1 as an unsigned number."""
+    return given[0] & C_UNSIGNED_MAX or C_UNSIGNED_MAX
+
+
+NODELAY = UserOption("nodelay", flag, get=lambda o: o.nodelay, put=lambda o, v: replace(o, nodelay=bool(v)))
+MAXSEG = UserOption("maxseg", _maximum_segment, get=lambda o: o.maxseg, put=lambda o, v: replace(o, maxseg=int(v or 0)))
+KEEPALIVE_IDLE = UserOption(
+    "keepalive_idle_s",
+    between(1, LONGEST_KEEPALIVE_S),
+    get=lambda o: o.keepalive_idle_s,
+    put=lambda o, v: replace(o, keepalive_idle_s=v or 0),
+    acts_at_once=if_kept_alive,
+)
+KEEPALIVE_INTERVAL = UserOption(
+    "keepalive_interval_s",
+    between(1, LONGEST_KEEPALIVE_S),
+    get=lambda o: o.keepalive_interval_s,
+    put=lambda o, v: replace(o, keepalive_interval_s=v or 0),
+    acts_at_once=if_kept_alive,
+)
+KEEPALIVE_COUNT = UserOption(
+    "keepalive_count",
+    between(1, MOST_KEEPALIVE_PROBES),
+    get=lambda o: o.keepalive_count,
+    put=lambda o, v: replace(o, keepalive_count=int(v or 0)),
+    acts_at_once=if_kept_alive,
+)
+USER_TIMEOUT = UserOption(
+    "user_timeout_s",
+    _milliseconds,
+    lambda v: (round((v or 0) * 1000),),
+    get=lambda o: o.user_timeout_s,
+    put=lambda o, v: replace(o, user_timeout_s=v),
+    acts_at_once=always,
+)
+NOTSENT_LOWAT = UserOption(
+    "notsent_lowat",
+    _not_sent_lowat,
+    lambda v: (0,) if v == C_UNSIGNED_MAX else number(v),
+    get=lambda o: o.notsent_lowat,
+    put=lambda o, v: replace(o, notsent_lowat=int(v or 0)),
+)
+FAST_OPEN_CONNECT = UserOption(
+    "fast_open_connect",
+    between(0, 1),
+    get=lambda o: o.fast_open_connect,
+    put=lambda o, v: replace(o, fast_open_connect=bool(v)),
+)
+
+# The options of level IPPROTO_TCP
+TCP_LEVEL: dict[int, UserOption] = {
+    TCP_NODELAY: NODELAY,
+    TCP_MAXSEG: MAXSEG,
+    TCP_KEEPIDLE: KEEPALIVE_IDLE,
+    TCP_KEEPINTVL: KEEPALIVE_INTERVAL,
+    TCP_KEEPCNT: KEEPALIVE_COUNT,
+    TCP_USER_TIMEOUT: USER_TIMEOUT,
+    TCP_NOTSENT_LOWAT: NOTSENT_LOWAT,
+    TCP_FASTOPEN_CONNECT: FAST_OPEN_CONNECT,
+}
