@@ -20,7 +20,7 @@ from stack.tcp.seq import add, gt
 if TYPE_CHECKING:
     from stack.tcp.tcb import Tcb
 
-# Why the window is reduced
+# Why the window is reduced: a segment is lost; a router has marked one (ECN); no ACK came at all
 LOSS, MARK, TIMEOUT = "loss", "mark", "timeout"
 
 
@@ -35,9 +35,9 @@ class Loss:
 
     __slots__ = ("after_timeout", "partial_acks", "prr")
 
-    def __init__(self, after_timeout: bool = False, prr: Prr | None = None) -> None:
+    def __init__(self, after_timeout: bool = False) -> None:
         self.after_timeout = after_timeout
-        self.prr = prr
+        self.prr: Prr | None = None
         self.partial_acks = False
 
 
@@ -61,10 +61,10 @@ def begin(tcb: Tcb, flight: int, now: float) -> None:
 
 
 def timed_out(tcb: Tcb, now: float) -> None:
-    """The retransmission timer has expired: this ends a fast recovery, and all counting of ACKs.
+    """The retransmission timer has expired: this ends a fast recovery and the count of duplicates.
 
-    Without RACK, all that is in flight is then sent again in order (`rtx_nxt`). What is lost of it
-    is not known, so there is no episode.
+    With RACK an episode begins. Without RACK all that is in flight is sent again in order
+    (`rtx_nxt`). Which of it is lost is not known, so there is no episode.
     """
     reduce(tcb, TIMEOUT, tcb.flight, now, undoable=tcb.timeouts == 1)
     tcb.loss = Loss(after_timeout=True) if tcb.rack is not None else None
