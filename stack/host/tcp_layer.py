@@ -37,6 +37,7 @@ from stack.tcp.time_wait import suspended
 from stack.wire.addresses import ANY
 from stack.wire.checksum import internet_checksum, ones_sum, pseudo_sum
 from stack.wire.flow import PORTS, flow_key
+from stack.wire.ipv4 import ADDRESSES, HEADER_LENGTH, PROTOCOL_AT
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import CHECKSUM_AT, SEQ_AT
 
@@ -314,9 +315,9 @@ class TcpLayer:
 
         The packet is not checked otherwise.
         """
-        if len(packet) < 20 or packet[9] != PROTO_TCP:
+        if len(packet) < HEADER_LENGTH or packet[PROTOCOL_AT] != PROTO_TCP:
             return None
-        source, destination = bytes(packet[12:16]), bytes(packet[16:20])
+        source, destination = ADDRESSES.unpack_from(packet)
         ports = (packet[0] & 0x0F) * 4  # after the IP options, if there are any
         if len(packet) < ports + PORTS.size:
             return None

@@ -18,7 +18,7 @@ from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.noop import noop
-from stack.wire.icmp import ECHO_REQUEST, IcmpMessage, echo_request
+from stack.wire.icmp import ECHO_NUMBERS, ECHO_REQUEST, IcmpMessage, echo_request
 from stack.wire.numbers import PROTO_ICMP
 
 
@@ -203,8 +203,8 @@ class EchoClient:
         """
         if error.quoted[0] != ECHO_REQUEST:
             return False
-        key = int.from_bytes(error.quoted[4:6], "big"), int.from_bytes(error.quoted[6:8], "big")
-        ping = self._waiting.get(key)
+        identifier, sequence = ECHO_NUMBERS.unpack_from(error.quoted)
+        ping = self._waiting.get((identifier, sequence))
         if ping is None or (ping.path.source, ping.destination) != (error.quoted_source, error.quoted_destination):
             return False
         if error.next_hop_mtu >= ping.length:

@@ -21,6 +21,7 @@ from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
 from stack.wire.icmp import IcmpMessage
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
+from stack.wire.udp import LENGTH_AT
 from stack.wire.virtio import TCP_CHECKSUM, UDP_CHECKSUM
 
 _HEADERS = 28
@@ -185,7 +186,8 @@ def _with_full_checksum(received: Received) -> Buffer:
     if received.protocol == PROTO_UDP:
         if segment[at : at + 2] == b"\0\0":
             return received.quote  # its sender computed no checksum
-        covered = min(covered, int.from_bytes(segment[4:6], "big"))  # the checksum ends where UDP's length says
+        # The checksum ends where UDP's length says
+        covered = min(covered, int.from_bytes(segment[LENGTH_AT : LENGTH_AT + 2], "big"))
     segment[at : at + 2] = b"\0\0"
     pseudo = pseudo_sum(received.source, received.destination, received.protocol, covered)
     checksum = internet_checksum(segment[:covered], pseudo)

@@ -83,6 +83,9 @@ BAD_LENGTH = 2
 
 HEADER_LENGTH = 8
 _HEADER = struct.Struct("!BBH4s")
+ECHO_NUMBERS = struct.Struct("!4xHH")
+"""Identifier and sequence number of an Echo or Echo Reply."""
+
 _TWO_WORDS = struct.Struct("!HH")
 _TIMESTAMPS = struct.Struct("!III")
 _MIN_BODY = {TIMESTAMP_REQUEST: 12, TIMESTAMP_REPLY: 12, MASK_REQUEST: 4, MASK_REPLY: 4}

@@ -35,7 +35,10 @@ The arguments are those of the header's fields, with the link header before them
 are one argument.
 """
 
-IDENTIFICATION_AT, CHECKSUM_AT = 4, 10
+ADDRESSES = struct.Struct("!12x4s4s")
+"""Source and destination address."""
+
+IDENTIFICATION_AT, PROTOCOL_AT, CHECKSUM_AT = 4, 9, 10
 """Where some fields of the header begin, in octets."""
 
 

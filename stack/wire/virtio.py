@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import struct
 
+from stack.wire import tcp, udp
+
 HEADER_LENGTH = 10
 NO_OFFLOAD_HEADER = bytes(HEADER_LENGTH)
 """The header of an ordinary frame, which leaves nothing to do for the device."""
@@ -38,7 +40,7 @@ The checksum is still partial, or the device has verified it.
 GSO_NONE, GSO_TCPV4, GSO_UDP_L4 = 0, 1, 5
 GSO_ECN = 0x80  # added to GSO_TCPV4: CWR is set, and only the first segment may carry it
 
-TCP_CHECKSUM, UDP_CHECKSUM = 16, 6
+TCP_CHECKSUM, UDP_CHECKSUM = tcp.CHECKSUM_AT, udp.CHECKSUM_AT
 """Offsets of the checksum in the TCP and UDP headers (RFC 9293 section 3.1, RFC 768)."""
 
 _HEADER = struct.Struct("<BBHHHH")
