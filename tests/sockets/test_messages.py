@@ -195,7 +195,7 @@ async def test_another_thread_is_told_to_call_from_there(autojump_clock: MockClo
                     assert "trio.from_thread.run" in str(error), name
                 for name, acall in ASYNCHRONOUS.items():
 
-                    async def run(acall: Any = acall, sock: Any = sock) -> None:
+                    async def run(acall: Any = acall, sock: Any = sock) -> None:  # the run of the other thread
                         await acall(alice, sock)
 
                     error = in_a_thread(lambda run=run: trio.run(run))  # type: ignore[misc]

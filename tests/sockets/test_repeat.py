@@ -50,7 +50,7 @@ async def client(host: stack.Host, text: bytes) -> None:
 
 
 def capture(path: Path, **options: Any) -> bytes:
-    """The capture of one run."""
+    """The capture of one run: a run of its own each time, since a test compares several."""
     path.unlink(missing_ok=True)
     trio.run(network, stack.Ethernet(**options), path, clock=MockClock(autojump_threshold=0))
     return path.read_bytes()

@@ -117,6 +117,9 @@ def describe(error: Exception) -> tuple[str, ...]:
     return "raised", type(error).__name__, errno.errorcode.get(number, str(number)) if number else ""
 
 
+# Both worlds of a case meet in one test, with a clock and a run each: pytest-trio gives a test one of either.
+
+
 def run_in_the_kernel(function: Callable[[World], Awaitable[Any]]) -> Any:
     async def main() -> Any:
         with stdlib.socket() as probe, stdlib.socket(type=DATAGRAM) as datagram_probe:

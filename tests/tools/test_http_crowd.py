@@ -15,43 +15,35 @@ from trio.abc import HalfCloseableStream
 from trio.testing import MockClock
 
 from tests.requirements import rfc
-from tests.tools.http_exchange import get, host
+from tests.tools.http_exchange import body_of, get, host
 from tools import httpd, slots
 from tools.services import Handler
 
 
-def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes]]:
+async def stuck(handler: Handler, count: int, request: bytes) -> tuple[int, list[bytes]]:
     """The descriptors that clients cost which request and do not read, and the first part that each got in the end."""
-
-    async def main() -> tuple[int, list[bytes]]:
-        before = len(os.listdir("/proc/self/fd"))
-        starts = []
-        async with trio.open_nursery() as nursery:
-            ends = [trio.testing.lockstep_stream_pair() for _ in range(count)]
-            for ours, theirs in ends:
-                nursery.start_soon(handler, ours)
-                nursery.start_soon(theirs.send_all, request)
-            await trio.testing.wait_all_tasks_blocked()
-            cost = len(os.listdir("/proc/self/fd")) - before
-            for _, theirs in ends:
-                part = bytes(await theirs.receive_some())
-                starts.append(part)
-            nursery.cancel_scope.cancel()
-        return cost, starts
-
-    return trio.run(main, clock=trio.testing.MockClock())
+    before = len(os.listdir("/proc/self/fd"))
+    starts = []
+    async with trio.open_nursery() as nursery:
+        ends = [trio.testing.lockstep_stream_pair() for _ in range(count)]
+        for ours, theirs in ends:
+            nursery.start_soon(handler, ours)
+            nursery.start_soon(theirs.send_all, request)
+        await trio.testing.wait_all_tasks_blocked()
+        cost = len(os.listdir("/proc/self/fd")) - before
+        for _, theirs in ends:
+            part = bytes(await theirs.receive_some())
+            starts.append(part)
+        nursery.cancel_scope.cancel()
+    return cost, starts
 
 
-def test_a_client_beyond_the_limit_gets_503(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_beyond_the_limit_gets_503(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     monkeypatch.setattr(httpd, "MOST_CONNECTIONS", 5)
-    _, starts = stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
+    _, starts = await stuck(httpd.handler(host(), root), 7, b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 2
-
-
-@pytest.fixture
-def patient_clock() -> MockClock:
-    """A clock that jumps when no task has run for 10 ms: files are read in threads, which a clock does not see."""
-    return MockClock(autojump_threshold=0.01)
 
 
 class Crowd:
@@ -112,7 +104,7 @@ async def test_slow_clients_of_one_address_leave_slots_for_others(
 @pytest.mark.parametrize("request_", [SLOW, SLOW_BODY])
 @pytest.mark.parametrize("addresses", [1, 50])
 async def test_a_slow_client_loses_its_slot_to_an_honest_one(
-    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes, patient_clock: MockClock
+    root: Path, monkeypatch: pytest.MonkeyPatch, addresses: int, request_: bytes, autojump_clock: MockClock
 ) -> None:
     """Behind a NAT all clients have one address; an attacker on the link can use any number."""
     crowd = Crowd(monkeypatch, root)
@@ -162,7 +154,7 @@ class Reader:
 @rfc("service-2")
 @pytest.mark.parametrize("limit", ["CONNECTIONS_SHARE", "MOST_CONNECTIONS", "FILES_SHARE", "MOST_FILES"])
 async def test_a_client_that_does_not_read_loses_its_slot_to_one_that_does(
-    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str, patient_clock: MockClock
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str, autojump_clock: MockClock
 ) -> None:
     """The client that has not read for longest loses its slot; one that goes on reading keeps it."""
     crowd = Crowd(monkeypatch, root, most=100, share=100)
@@ -190,7 +182,7 @@ async def test_a_client_that_does_not_read_loses_its_slot_to_one_that_does(
 
 @rfc("service-2")
 async def test_few_clients_without_a_slot_get_503_and_others_are_closed(
-    root: Path, monkeypatch: pytest.MonkeyPatch, patient_clock: MockClock
+    root: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """The answer 503 holds a connection for a moment: past the limit a connection is closed at once."""
     monkeypatch.setattr(httpd, "MOST_TURNED_AWAY", 3)
@@ -254,16 +246,20 @@ async def test_slots_are_counted_as_they_are_taken_and_given_back(autojump_clock
     assert table.take("a") is not None
 
 
-def test_the_number_of_open_files_is_limited(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_open_files_is_limited(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     monkeypatch.setattr(httpd, "MOST_FILES", 5)
     handler = httpd.handler(host(), root)
     for _ in range(2):  # those that were open have been given back
-        cost, starts = stuck(handler, 9, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+        cost, starts = await stuck(handler, 9, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
         assert cost == 5
         assert sorted(start[9:12] for start in starts) == [b"200"] * 5 + [b"503"] * 4
 
 
-def test_a_file_is_read_only_when_it_can_be_sent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_is_read_only_when_it_can_be_sent(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     """A client that does not read costs no chunk of the file."""
     sizes: list[int] = []
 
@@ -273,17 +269,17 @@ def test_a_file_is_read_only_when_it_can_be_sent(root: Path, monkeypatch: pytest
             return super().read(size) or b""
 
     monkeypatch.setattr(httpd, "CountedFile", Noted)
-    stuck(httpd.handler(host(), root), 3, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+    await stuck(httpd.handler(host(), root), 3, b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
     assert sizes == []
-    assert get(root, "/big.bin")[0] == 200
+    assert (await get(root, "/big.bin"))[0] == 200
     assert max(sizes) <= 65536
 
 
-def test_a_long_listing_is_cut(root: Path) -> None:
+async def test_a_long_listing_is_cut(root: Path, autojump_clock: MockClock) -> None:
     for number in range(httpd.MOST_ENTRIES + 7):
         (root / "site" / f"f{number}").touch()
     (root / "site" / "index.html").unlink()
-    body = get(root, "/site/")[2]
+    body = await body_of(root, "/site/")
     assert body.count(b"<li>") == httpd.MOST_ENTRIES + 1
     assert b"and 7 more" in body
 
@@ -347,28 +343,25 @@ async def test_a_long_listing_lets_other_tasks_run(
 
 
 @rfc("service-3")
-def test_a_listing_is_cached(root: Path) -> None:
+@pytest.mark.real_time("the time is that of asking again and again")
+async def test_a_listing_is_cached(root: Path) -> None:
     for number in range(3000):
         (root / f"g{number}").touch()
-
-    async def main() -> int:
-        made = 0
-        listings = httpd.Listings()
-        kept = b""
-        began = trio.current_time()
-        while trio.current_time() < began + 0.2:
-            page = await listings.get(root, root, "/")
-            made += page is not kept
-            kept = page
-        return made
-
-    assert trio.run(main) <= 1 + 0.2 * 20
+    made = 0
+    listings = httpd.Listings()
+    kept = b""
+    began = trio.current_time()
+    while trio.current_time() < began + 0.2:
+        page = await listings.get(root, root, "/")
+        made += page is not kept
+        kept = page
+    assert made <= 1 + 0.2 * 20
 
 
-def test_a_listing_reveals_nothing_outside_the_folder(root: Path) -> None:
+async def test_a_listing_reveals_nothing_outside_the_folder(root: Path, autojump_clock: MockClock) -> None:
     """A link to a folder outside is shown as any link, whether that folder exists or not."""
     (root / "nowhere").symlink_to("/no/such/folder")
     (root / "sub").symlink_to("sub dir")
-    body = get(root, "/")[2]
+    body = await body_of(root, "/")
     for shown in (b">out<", b">nowhere<", b">loop<", b">sub/<", b">sub dir/<"):
         assert shown in body

@@ -9,12 +9,12 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from tests.tools.http_exchange import exchange, get, host
+from tests.tools.http_exchange import body_of, exchange, get, host
 from tools import httpd
 
 
-def test_a_file_is_served_with_its_length_and_kind(root: Path) -> None:
-    status, headers, body = get(root, "/a.txt")
+async def test_a_file_is_served_with_its_length_and_kind(root: Path, autojump_clock: MockClock) -> None:
+    status, headers, body = await get(root, "/a.txt")
     assert (status, body) == (200, b"text of a")
     assert headers["content-length"] == "9"
     assert headers["content-type"] == "text/plain"
@@ -22,31 +22,33 @@ def test_a_file_is_served_with_its_length_and_kind(root: Path) -> None:
     assert "last-modified" in headers
 
 
-def test_a_file_larger_than_a_chunk_is_served_whole(root: Path) -> None:
-    assert get(root, "/big.bin")[2] == bytes(range(256)) * 4000
+async def test_a_file_larger_than_a_chunk_is_served_whole(root: Path, autojump_clock: MockClock) -> None:
+    assert await body_of(root, "/big.bin") == bytes(range(256)) * 4000
 
 
-def test_head_sends_no_body(root: Path) -> None:
-    status, headers, body = get(root, "/a.txt", method="HEAD")
+async def test_head_sends_no_body(root: Path, autojump_clock: MockClock) -> None:
+    status, headers, body = await get(root, "/a.txt", method="HEAD")
     assert (status, headers["content-length"], body) == (200, "9", b"")
-    assert get(root, "/absent", method="HEAD")[0::2] == (404, b"")
+    assert (await get(root, "/absent", method="HEAD"))[0::2] == (404, b"")
 
 
-def test_a_folder_is_listed_or_has_an_index(root: Path) -> None:
-    status, _, body = get(root, "/")
+async def test_a_folder_is_listed_or_has_an_index(root: Path, autojump_clock: MockClock) -> None:
+    status, _, body = await get(root, "/")
     assert status == 200
     assert b'<a href="./sub%20dir/">sub dir/</a>' in body
-    status, _, body = get(root, "/sub%20dir/")
+    status, _, body = await get(root, "/sub%20dir/")
     assert b'<a href="./%3Cb%3E%26.html">&lt;b&gt;&amp;.html</a>' in body
-    assert get(root, "/sub%20dir/%3Cb%3E%26.html")[2] == b"<p>b"
-    assert get(root, "/site/")[2] == b"<p>index"
+    assert await body_of(root, "/sub%20dir/%3Cb%3E%26.html") == b"<p>b"
+    assert await body_of(root, "/site/") == b"<p>index"
 
 
 @pytest.mark.parametrize(
     ("target", "location"), [("/sub%20dir", "/sub%20dir/"), ("//site", "/site/"), ("/./site", "/./site/")]
 )
-def test_a_folder_without_its_slash_is_redirected_on_this_host(root: Path, target: str, location: str) -> None:
-    status, headers, _ = get(root, target)
+async def test_a_folder_without_its_slash_is_redirected_on_this_host(
+    root: Path, target: str, location: str, autojump_clock: MockClock
+) -> None:
+    status, headers, _ = await get(root, target)
     assert (status, headers["location"]) == (301, location)
 
 
@@ -69,52 +71,54 @@ def test_a_folder_without_its_slash_is_redirected_on_this_host(root: Path, targe
         ("*", 400),
     ],
 )
-def test_a_path_outside_the_folder_is_not_served(root: Path, target: str, status: int) -> None:
-    got, _, body = get(root, target)
+async def test_a_path_outside_the_folder_is_not_served(
+    root: Path, target: str, status: int, autojump_clock: MockClock
+) -> None:
+    got, _, body = await get(root, target)
     assert got == status
     assert b"secret" not in body.replace(b"secret.txt", b"")
 
 
-def test_an_index_that_leads_outside_is_not_served(root: Path) -> None:
-    assert b"index.html" in get(root, "/trap/")[2]
-    assert get(root, "/trap/index.html")[0] == 404
+async def test_an_index_that_leads_outside_is_not_served(root: Path, autojump_clock: MockClock) -> None:
+    assert b"index.html" in await body_of(root, "/trap/")
+    assert (await get(root, "/trap/index.html"))[0] == 404
 
 
-def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
-    assert get(root, "/in.txt")[2] == b"text of a"
+async def test_a_link_that_stays_inside_is_followed(root: Path, autojump_clock: MockClock) -> None:
+    assert await body_of(root, "/in.txt") == b"text of a"
 
 
-def test_query_and_absolute_form_are_understood(root: Path) -> None:
-    assert get(root, "/a.txt?x=/../y")[2] == b"text of a"
-    assert get(root, "http://h/a.txt")[2] == b"text of a"
+async def test_query_and_absolute_form_are_understood(root: Path, autojump_clock: MockClock) -> None:
+    assert await body_of(root, "/a.txt?x=/../y") == b"text of a"
+    assert await body_of(root, "http://h/a.txt") == b"text of a"
 
 
-def test_other_methods_are_refused(root: Path) -> None:
-    status, headers, _ = get(root, "/a.txt", method="DELETE")
+async def test_other_methods_are_refused(root: Path, autojump_clock: MockClock) -> None:
+    status, headers, _ = await get(root, "/a.txt", method="DELETE")
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_requests_follow_one_another_on_a_connection(root: Path) -> None:
+async def test_requests_follow_one_another_on_a_connection(root: Path, autojump_clock: MockClock) -> None:
     request = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n"
     body = b"POST /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
-    answer = exchange(httpd.handler(host(), root), request + body + request)
+    answer = await exchange(httpd.handler(host(), root), request + body + request)
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
     assert answer.count(b"HTTP/1.1 405 ") == 1
     assert answer.endswith(b"text of a")
 
 
-def test_a_request_is_answered_before_its_body(root: Path) -> None:
+async def test_a_request_is_answered_before_its_body(root: Path, autojump_clock: MockClock) -> None:
     """The answer comes before the body, also to a client that waits for "100 Continue"; then the connection ends."""
     for field in ("Content-Length: 99999999999", "Content-Length: 5\r\nExpect: 100-continue"):
         head = f"POST / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n".encode()
-        answer = exchange(httpd.handler(host(), root), head, finish=False)
+        answer = await exchange(httpd.handler(host(), root), head, finish=False)
         assert answer.startswith(b"HTTP/1.1 405 ")
         assert b"\r\nConnection: close\r\n" in answer
 
 
-def test_a_large_body_gets_413(root: Path) -> None:
+async def test_a_large_body_gets_413(root: Path, autojump_clock: MockClock) -> None:
     head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"
-    answer = exchange(httpd.handler(host(), root), head, finish=False)
+    answer = await exchange(httpd.handler(host(), root), head, finish=False)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"text of a" not in answer
 
@@ -151,21 +155,21 @@ async def test_an_endless_body_ends_the_connection(root: Path, parts: list[bytes
     await main()
 
 
-def test_a_target_that_starts_with_a_slash_is_a_path(root: Path) -> None:
-    assert get(root, "/y://zz/a.txt")[0] == 404
-    assert get(root, "http://h/a.txt?x=://")[2] == b"text of a"
+async def test_a_target_that_starts_with_a_slash_is_a_path(root: Path, autojump_clock: MockClock) -> None:
+    assert (await get(root, "/y://zz/a.txt"))[0] == 404
+    assert await body_of(root, "http://h/a.txt?x=://") == b"text of a"
     assert httpd.path_of(b"/y://zz/x/") == "/y://zz/x/"
 
 
-def test_bytes_that_are_not_http_get_400(root: Path) -> None:
-    assert exchange(httpd.handler(host(), root), b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+async def test_bytes_that_are_not_http_get_400(root: Path, autojump_clock: MockClock) -> None:
+    assert (await exchange(httpd.handler(host(), root), b"\x16\x03\x01 hello\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
 
 
-def test_endless_headers_are_refused(root: Path) -> None:
+async def test_endless_headers_are_refused(root: Path, autojump_clock: MockClock) -> None:
     endless = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000
-    assert exchange(httpd.handler(host(), root), endless, finish=False).startswith(b"HTTP/1.1 431 ")
+    assert (await exchange(httpd.handler(host(), root), endless, finish=False)).startswith(b"HTTP/1.1 431 ")
 
 
-def test_a_silent_client_is_closed(root: Path) -> None:
-    assert exchange(httpd.handler(host(), root), finish=False) == b""
-    assert exchange(httpd.handler(host(), root), b"GET /a.t", finish=False) == b""
+async def test_a_silent_client_is_closed(root: Path, autojump_clock: MockClock) -> None:
+    assert await exchange(httpd.handler(host(), root), finish=False) == b""
+    assert await exchange(httpd.handler(host(), root), b"GET /a.t", finish=False) == b""

@@ -42,15 +42,14 @@ def test_an_existing_file_is_not_used_as_the_log(tmp_path: Path) -> None:
     assert not (tmp_path / "somewhere else").exists()
 
 
-def test_the_end_of_a_process_can_be_awaited_twice() -> None:
-    async def main() -> tuple[int, int]:
-        process = subprocess.Popen(["sh", "-c", "exit 7"], preexec_fn=lab.end_with_parent())  # noqa: PLW1509
-        return await lab.ended(process), await lab.ended(process)
-
-    assert trio.run(main) == (7, 7)
+@pytest.mark.real_time("it waits for a process")
+async def test_the_end_of_a_process_can_be_awaited_twice() -> None:
+    process = subprocess.Popen(["sh", "-c", "exit 7"], preexec_fn=lab.end_with_parent())  # noqa: PLW1509
+    assert (await lab.ended(process), await lab.ended(process)) == (7, 7)
 
 
-def test_the_command_is_started_by_the_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.real_time("it waits for a process")
+async def test_the_command_is_started_by_the_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel sends the death signal when the thread that started the process ends."""
     threads: list[threading.Thread] = []
     real = subprocess.Popen
@@ -59,12 +58,9 @@ def test_the_command_is_started_by_the_main_thread(monkeypatch: pytest.MonkeyPat
         threads.append(threading.current_thread())
         return real(*arguments, **options)
 
-    async def main() -> int:
-        with trio.open_signal_receiver(signal.SIGUSR1) as signals:
-            return await lab.run_command(["sh", "-c", "exit 7"], signals)
-
     monkeypatch.setattr("tools.lab.subprocess.Popen", noted)
-    assert trio.run(main) == 7
+    with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+        assert await lab.run_command(["sh", "-c", "exit 7"], signals) == 7
     assert threads == [threading.main_thread()]
 
 
@@ -77,17 +73,14 @@ sys.stdin.read()
 """
 
 
-def test_a_process_ends_with_a_parent_that_is_killed() -> None:
+@pytest.mark.real_time("it waits for a process")
+async def test_a_process_ends_with_a_parent_that_is_killed() -> None:
     top = Path(__file__).parents[2]
     command = [sys.executable, "-c", PARENT]
     with subprocess.Popen(command, cwd=top, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = os.pidfd_open(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
-
-        async def ends() -> None:
-            with trio.fail_after(20):
-                await trio.lowlevel.wait_readable(child)
-
-        trio.run(ends)
+        with trio.fail_after(20):
+            await trio.lowlevel.wait_readable(child)
         os.close(child)

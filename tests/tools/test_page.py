@@ -17,15 +17,15 @@ from tests.tools.http_exchange import Record, exchange, host
 from tools import httpd, page, services
 
 
-def test_without_a_folder_there_is_the_page() -> None:
+async def test_without_a_folder_there_is_the_page(autojump_clock: MockClock) -> None:
     handler = httpd.handler(host(), None, status=True)
-    answer = exchange(handler, b"GET / HTTP/1.0\r\n\r\n").decode()
+    answer = (await exchange(handler, b"GET / HTTP/1.0\r\n\r\n")).decode()
     assert "200 OK" in answer
     for shown in ("&lt;tap0&gt;", "10.9.0.2/24, a&amp;b", "1.500", "Leases (DHCP)", "ifInOctets", "none"):
         assert shown in answer
     assert "<tap0>" not in answer
     assert "never" not in answer
-    assert exchange(handler, b"GET /else HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+    assert (await exchange(handler, b"GET /else HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
 
 
 PAGE = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -110,11 +110,11 @@ async def test_the_page_is_made_once_a_second_for_all_clients(autojump_clock: Mo
     assert len(asked) == 2
 
 
-def test_a_fresh_page_is_sent_again() -> None:
+async def test_a_fresh_page_is_sent_again(autojump_clock: MockClock) -> None:
     crowd, asked = crowded(3)
     handler = httpd.handler(crowd, None, status=True)
     request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
-    assert exchange(handler, request * 20).count(b"HTTP/1.1 200 OK") == 20
+    assert (await exchange(handler, request * 20)).count(b"HTTP/1.1 200 OK") == 20
     assert len(asked) == 1
 
 

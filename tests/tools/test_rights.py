@@ -177,33 +177,29 @@ class Watched:
 
 @rfc("root-3")
 @pytest.mark.parametrize("dhcp", [False, True])
-def test_no_frame_is_read_before_the_rights_are_given_up(
-    dhcp: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_no_frame_is_read_before_the_rights_are_given_up(
+    dhcp: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """All that needs root's rights is open by then: the TAP, the capture, the lease file."""
     events: list[str] = []
     lease, capture = tmp_path / "lease", tmp_path / "all.pcapng"
 
-    async def main() -> None:
-        ethernet = Ethernet()
-        link, other = ethernet.attach(), ethernet.attach()
+    ethernet = Ethernet()
+    link, other = ethernet.attach(), ethernet.attach()
 
-        def give_up(_: rights.User | None) -> None:
-            events.append(f"given up: {capture.exists()} {lease.exists() == dhcp}")
+    def give_up(_: rights.User | None) -> None:
+        events.append(f"given up: {capture.exists()} {lease.exists() == dhcp}")
 
-        monkeypatch.setattr("stack.Tap", lambda *_, **__: Watched(link, events))
-        monkeypatch.setattr(rights, "give_up", give_up)
-        monkeypatch.setattr(up, "check_addresses", lambda _: None)
-        wanted = parse("--pcap", str(capture), *(["--dhcp", "--lease-file", str(lease)] if dhcp else []))
-        other.open(lambda: None)
-        waits = stack.Dhcp(wait="bound", wait_s=1, lease_file=lease) if dhcp else None
-        with trio.move_on_after(2):
-            async with up.on_tap(wanted, waits):
-                other.write([ethernet_ii(b"\xff" * 6, b"\2\0\0\0\0\1", 0x0806) + bytes(46)], 0.0)
-                await trio.sleep(1)
-
-    with contextlib.suppress(output.Failed):  # there is no server
-        trio.run(main, clock=MockClock(autojump_threshold=0))
+    monkeypatch.setattr("stack.Tap", lambda *_, **__: Watched(link, events))
+    monkeypatch.setattr(rights, "give_up", give_up)
+    monkeypatch.setattr(up, "check_addresses", lambda _: None)
+    wanted = parse("--pcap", str(capture), *(["--dhcp", "--lease-file", str(lease)] if dhcp else []))
+    other.open(lambda: None)
+    waits = stack.Dhcp(wait="bound", wait_s=1, lease_file=lease) if dhcp else None
+    with trio.move_on_after(2), contextlib.suppress(output.Failed):  # there is no server
+        async with up.on_tap(wanted, waits):
+            other.write([ethernet_ii(b"\xff" * 6, b"\2\0\0\0\0\1", 0x0806) + bytes(46)], 0.0)
+            await trio.sleep(1)
     assert events[:2] == ["open", "given up: True True"]
     assert dhcp or events[2:] == ["frame"]
 

@@ -21,7 +21,10 @@ def test_the_more_is_unsent_the_less_the_echo_service_reads() -> None:
     assert unsent.may_read() == services.LEAST_READ_BYTES
 
 
-async def echo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+@rfc("budget-10")
+async def test_unsent_bytes_count_until_the_client_has_gone(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
     unsent = services.UnsentBytes(1 << 20)
     monkeypatch.setattr(services, "UNSENT", unsent)
     ours, theirs = memory_stream_pair()
@@ -39,11 +42,6 @@ async def echo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert unsent.total == 50_000
         nursery.cancel_scope.cancel()
     assert unsent.total == 0
-
-
-@rfc("budget-10")
-def test_unsent_bytes_count_until_the_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    trio.run(echo_counts, monkeypatch)
 
 
 @rfc("budget-10")

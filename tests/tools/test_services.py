@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 from trio.abc import HalfCloseableStream
+from trio.testing import MockClock
 
 from stack import Host
 from tests.requirements import rfc
@@ -20,24 +21,20 @@ from tools import services
 Address = tuple[str, int]
 
 
-def talk(
+async def talk(
     handler: services.Handler, client: Callable[[HalfCloseableStream], Awaitable[None]], run: float = 100.0
 ) -> None:
-    """Run a handler with `client` at the other end, in virtual time; both must end."""
+    """Run a handler with `client` at the other end; both must end."""
+    ours, theirs = trio.testing.memory_stream_pair()
 
-    async def main() -> None:
-        ours, theirs = trio.testing.memory_stream_pair()
+    async def serve() -> None:
+        await services.guarded("tested", handler)(ours)
+        await ours.aclose()
 
-        async def serve() -> None:
-            await services.guarded("tested", handler)(ours)
-            await ours.aclose()
-
-        with trio.fail_after(run):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve)
-                await client(theirs)
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    with trio.fail_after(run):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            await client(theirs)
 
 
 async def read_all(stream: HalfCloseableStream) -> bytes:
@@ -48,7 +45,7 @@ async def read_all(stream: HalfCloseableStream) -> bytes:
     return b"".join(parts)
 
 
-def test_echo_sends_back_what_comes_and_ends_when_it_does() -> None:
+async def test_echo_sends_back_what_comes_and_ends_when_it_does(autojump_clock: MockClock) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await stream.send_all(b"one")
         assert await stream.receive_some() == b"one"
@@ -56,20 +53,20 @@ def test_echo_sends_back_what_comes_and_ends_when_it_does() -> None:
         await stream.send_eof()
         assert await read_all(stream) == b"two"
 
-    talk(services.TCP_HANDLERS["echo"], client)
+    await talk(services.TCP_HANDLERS["echo"], client)
 
 
-def test_discard_answers_nothing() -> None:
+async def test_discard_answers_nothing(autojump_clock: MockClock) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await stream.send_all(bytes(100_000))
         await stream.send_eof()
         assert await read_all(stream) == b""
 
-    talk(services.TCP_HANDLERS["discard"], client)
+    await talk(services.TCP_HANDLERS["discard"], client)
 
 
 @pytest.mark.parametrize("name", ["daytime", "qotd", "time"])
-def test_a_service_sends_one_message_and_ends(name: str) -> None:
+async def test_a_service_sends_one_message_and_ends(name: str, autojump_clock: MockClock) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         text = await read_all(stream)
         if name == "time":
@@ -81,20 +78,20 @@ def test_a_service_sends_one_message_and_ends(name: str) -> None:
             assert len(text) < 512
         await stream.aclose()
 
-    talk(services.TCP_HANDLERS[name], client)
+    await talk(services.TCP_HANDLERS[name], client)
 
 
-def test_a_client_that_never_closes_does_not_hold_the_handler() -> None:
+async def test_a_client_that_never_closes_does_not_hold_the_handler(autojump_clock: MockClock) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await read_all(stream)
         await trio.sleep(services.PEER_CLOSE_S + 1)
         with pytest.raises(trio.BrokenResourceError):
             await stream.send_all(b"still there?")
 
-    talk(services.TCP_HANDLERS["qotd"], client)
+    await talk(services.TCP_HANDLERS["qotd"], client)
 
 
-def test_chargen_sends_rfc_864_until_the_client_goes() -> None:
+async def test_chargen_sends_rfc_864_until_the_client_goes(autojump_clock: MockClock) -> None:
     async def client(stream: HalfCloseableStream) -> None:
         await stream.send_all(b"thrown away")
         got = b""
@@ -109,10 +106,12 @@ def test_chargen_sends_rfc_864_until_the_client_goes() -> None:
         assert {len(line) for line in lines[:-1]} == {72}
         await stream.aclose()
 
-    talk(services.TCP_HANDLERS["chargen"], client)
+    await talk(services.TCP_HANDLERS["chargen"], client)
 
 
-def test_a_broken_connection_ends_quietly_and_a_bug_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_broken_connection_ends_quietly_and_a_bug_is_printed(
+    capsys: pytest.CaptureFixture[str], autojump_clock: MockClock
+) -> None:
     async def broken(stream: HalfCloseableStream) -> None:
         raise trio.BrokenResourceError
 
@@ -122,9 +121,9 @@ def test_a_broken_connection_ends_quietly_and_a_bug_is_printed(capsys: pytest.Ca
     async def client(stream: HalfCloseableStream) -> None:
         await stream.aclose()
 
-    talk(broken, client)
+    await talk(broken, client)
     assert capsys.readouterr().err == ""
-    talk(wrong, client)
+    await talk(wrong, client)
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -173,22 +172,17 @@ class FakeHost:
         return self.sock
 
 
-def answered(
+async def answered(
     name: str, sock: FakeSocket, *, per_second: float | None = None, port: int = 7
 ) -> list[tuple[bytes, Address]]:
     """What a UDP service sends for the arrivals of `sock`."""
     answer, budget = services.UDP_ANSWERS[name]
     ports = frozenset({7, 9, 13, 17, 19, 37, 5007})
-
     local = ("10.9.0.2", port)
-
-    async def main() -> None:
-        with trio.move_on_after(5):
-            larger = name in services.AMPLIFYING
-            fake = cast(Host, FakeHost(sock))
-            await services.answer_datagrams(fake, local, answer, per_second or budget, ports, larger)
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    with trio.move_on_after(5):
+        larger = name in services.AMPLIFYING
+        fake = cast(Host, FakeHost(sock))
+        await services.answer_datagrams(fake, local, answer, per_second or budget, ports, larger)
     assert sock.bound == local
     return sock.sent
 
@@ -196,17 +190,17 @@ def answered(
 CLIENT = ("10.9.0.1", 40000)
 
 
-def test_udp_echo_is_the_datagram_itself() -> None:
-    assert answered("echo", FakeSocket((b"hello", CLIENT), (b"", CLIENT))) == [(b"hello", CLIENT), (b"", CLIENT)]
+async def test_udp_echo_is_the_datagram_itself(autojump_clock: MockClock) -> None:
+    assert await answered("echo", FakeSocket((b"hello", CLIENT), (b"", CLIENT))) == [(b"hello", CLIENT), (b"", CLIENT)]
 
 
-def test_udp_discard_sends_nothing() -> None:
-    assert answered("discard", FakeSocket((b"hello", CLIENT))) == []
+async def test_udp_discard_sends_nothing(autojump_clock: MockClock) -> None:
+    assert await answered("discard", FakeSocket((b"hello", CLIENT))) == []
 
 
 @pytest.mark.parametrize("name", ["daytime", "qotd", "chargen"])
-def test_udp_text_services_stay_below_512_bytes(name: str) -> None:
-    ((data, address),) = answered(name, FakeSocket((b"", CLIENT)))
+async def test_udp_text_services_stay_below_512_bytes(name: str, autojump_clock: MockClock) -> None:
+    ((data, address),) = await answered(name, FakeSocket((b"", CLIENT)))
     assert address == CLIENT
     assert 0 < len(data) < 512
     assert data.endswith(b"\r\n")
@@ -214,15 +208,15 @@ def test_udp_text_services_stay_below_512_bytes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["echo", "chargen", "daytime", "qotd", "time"])
 @pytest.mark.parametrize("port", [0, 7, 19, 53, 123, 1023, 5007])
-def test_a_port_of_another_service_gets_no_answer(name: str, port: int) -> None:
-    assert answered(name, FakeSocket((b"loop", ("10.9.0.1", port)))) == []
+async def test_a_port_of_another_service_gets_no_answer(name: str, port: int, autojump_clock: MockClock) -> None:
+    assert await answered(name, FakeSocket((b"loop", ("10.9.0.1", port)))) == []
 
 
-def test_on_an_unusual_port_each_client_has_a_budget() -> None:
+async def test_on_an_unusual_port_each_client_has_a_budget(autojump_clock: MockClock) -> None:
     loop: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 8007))] * 1000
     others: list[tuple[bytes, Address] | OSError] = [(b"x", ("10.9.0.3", 40_000 + n)) for n in range(30)]
-    assert len(answered("echo", FakeSocket(*loop, *others), port=7007)) == services.CLIENT_BUDGET + 30
-    assert len(answered("echo", FakeSocket(*loop, *others), port=7)) == 1030
+    assert len(await answered("echo", FakeSocket(*loop, *others), port=7007)) == services.CLIENT_BUDGET + 30
+    assert len(await answered("echo", FakeSocket(*loop, *others), port=7)) == 1030
 
 
 def test_the_table_of_client_budgets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,11 +231,13 @@ def test_the_table_of_client_budgets_is_bounded(monkeypatch: pytest.MonkeyPatch)
 @rfc("service-1")
 @pytest.mark.parametrize("name", sorted(services.UDP_ANSWERS))
 @pytest.mark.parametrize("port", [7, 5007])
-def test_an_amplifying_service_has_a_budget_for_each_address(name: str, port: int) -> None:
+async def test_an_amplifying_service_has_a_budget_for_each_address(
+    name: str, port: int, autojump_clock: MockClock
+) -> None:
     """A thousand questions with a victim's address and different ports, and one of another client."""
     assert services.UDP_ANSWERS[name][0](b"") is None or name in {*services.AMPLIFYING, "echo"}
     forged: list[tuple[bytes, Address] | OSError] = [(b"", ("10.9.0.3", 1024 + n)) for n in range(1000)]
-    sent = answered(name, FakeSocket(*forged, (b"", ("10.9.0.4", 40_000))), port=port)
+    sent = await answered(name, FakeSocket(*forged, (b"", ("10.9.0.4", 40_000))), port=port)
     if name in services.AMPLIFYING:
         assert [address for _, address in sent].count(("10.9.0.4", 40_000)) == 1
         assert len(sent) == services.CLIENT_BUDGET + 1
@@ -261,7 +257,7 @@ def test_forged_addresses_do_not_renew_the_budget_of_a_victim() -> None:
     assert reflected <= 3 * services.CLIENT_BUDGET
 
 
-async def test_a_loop_between_unusual_ports_ends(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_loop_between_unusual_ports_ends(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(alice, {"echo": 7007}, nursery)
         # A program in place of bob's service, which answers whatever comes: the worst case.
@@ -278,7 +274,7 @@ async def test_a_loop_between_unusual_ports_ends(autojump_clock: trio.testing.Mo
         nursery.cancel_scope.cancel()
 
 
-async def test_a_broadcast_gets_no_answer(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_broadcast_gets_no_answer(autojump_clock: MockClock) -> None:
     async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
         await services.serve(alice, {"echo": 7}, nursery)
         with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
@@ -292,24 +288,24 @@ async def test_a_broadcast_gets_no_answer(autojump_clock: trio.testing.MockClock
         nursery.cancel_scope.cancel()
 
 
-def test_an_error_about_one_client_does_not_end_the_service() -> None:
+async def test_an_error_about_one_client_does_not_end_the_service(autojump_clock: MockClock) -> None:
     gone = ("10.9.0.77", 40000)
     sock = FakeSocket((b"a", gone), OSError(errno.ECONNREFUSED, "earlier"), (b"b", CLIENT))
     sock.unreachable = gone
-    assert answered("echo", sock) == [(b"b", CLIENT)]
+    assert await answered("echo", sock) == [(b"b", CLIENT)]
 
 
-def test_an_unexpected_error_ends_the_service() -> None:
+async def test_an_unexpected_error_ends_the_service(autojump_clock: MockClock) -> None:
     with pytest.raises(OSError, match="broken") as caught:
-        answered("echo", FakeSocket(OSError(errno.EIO, "broken")))
+        await answered("echo", FakeSocket(OSError(errno.EIO, "broken")))
     assert caught.value.errno == errno.EIO
 
 
-def test_answers_larger_than_the_question_have_a_budget() -> None:
+async def test_answers_larger_than_the_question_have_a_budget(autojump_clock: MockClock) -> None:
     flood: list[tuple[bytes, Address] | OSError] = [(b"", CLIENT)] * 100
-    assert len(answered("chargen", FakeSocket(*flood), per_second=10)) == 10
+    assert len(await answered("chargen", FakeSocket(*flood), per_second=10)) == 10
     names: list[tuple[bytes, Address] | OSError] = [(b"", (f"10.8.{n // 200}.{n % 200}", 40_000)) for n in range(2000)]
-    assert len(answered("chargen", FakeSocket(*names), per_second=1000)) == 1000
+    assert len(await answered("chargen", FakeSocket(*names), per_second=1000)) == 1000
 
 
 def test_a_budget_comes_back_with_time() -> None:
