@@ -1,23 +1,30 @@
-"""The DHCP settings of a program: what to wait for, and the file that keeps the lease."""
+"""DHCP for a program: what it waits for, and the file that keeps the lease. See RFC 2131."""
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import trio
 
 from stack.dhcp.lease import Lease
 from stack.host.host import HostCore
 from stack.host.interface import Interface
+from stack.host.lease_record import LeaseRecord, lease_record
+from stack.sockets.attachment import Attachment
 from stack.sockets.lease_file import LeaseFile
+from stack.sockets.runner import Runner
 from stack.wire.addresses import parse_ipv4
 
 BOUND, LINK_LOCAL, NOTHING = "bound", "link-local", "nothing"
 WAITS = (BOUND, LINK_LOCAL, NOTHING)
+RELEASE_GRACE_S = 1.0
+"""How long the end of a host waits for ARP, before it sends a DHCPRELEASE to a server."""
 NOT_REMEMBERED = ("released", "nak", "conflict")
 """The reasons for which a lease ended and its address must not be asked for again."""
 
@@ -86,6 +93,95 @@ class LeaseFiles:
             file.save(lease)
         elif reason in NOT_REMEMBERED:
             file.remove()
+
+
+class DhcpClients:
+    """The DHCP clients of a host's interfaces: a program begins them, waits for them, ends them."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.files = LeaseFiles(runner.core)
+        self._runner = runner
+        self._layer = runner.core.dhcp
+        runner.on_drop = self._dropped
+
+    def begin(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
+        """Ask for an address by the settings in `dhcp`, first for that in the lease file."""
+        interface_dhcp = self._layer.prepare(interface, acd)
+        interface_dhcp.release = dhcp.releases
+        interface_dhcp.link_local_allowed = dhcp.wait != BOUND
+        remembered = self.files.open(interface, dhcp.lease_file, now)
+        wish = None if dhcp.request_address is None else parse_ipv4(dhcp.request_address)
+        interface_dhcp.begin(now, remembered, wish)
+
+    async def wait_lease(self, attachment: Attachment) -> None:
+        """Wait for what `Dhcp.wait` names. TimeoutError after `Dhcp.wait_s`."""
+        dhcp, interface = attachment.dhcp, attachment.interface
+        if dhcp is None or interface is None or dhcp.wait not in (BOUND, LINK_LOCAL):
+            return
+        with trio.move_on_after(inf if dhcp.wait_s is None else dhcp.wait_s):
+            while not self._layer.has_address(interface, link_local=dhcp.wait == LINK_LOCAL):
+                await self._runner.wait_change()
+                if not attachment.open:
+                    raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+            return
+        raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
+
+    async def inform(self, attachment: Attachment) -> LeaseRecord:
+        """Ask for the parameters of the interface's address.
+
+        OSError: EADDRNOTAVAIL without an address, TimeoutError if no server answers.
+        """
+        now = self._runner.now()
+        interface = attachment.interface
+        if attachment.dhcp is not None or interface is None:
+            raise ValueError(f"{attachment.link.name} has a lease, or waits for one: the lease has the parameters")
+        if not interface.addresses:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        interface_dhcp = self._layer.on(interface) or self._layer.prepare(interface)
+        address = interface.addresses[0].address
+        interface_dhcp.inform(address, now)
+        self._runner.after_call(now)
+        while not interface_dhcp.informed_or_silent:
+            await self._runner.wait_change()
+        if not attachment.open:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        if self._layer.on(interface) is not interface_dhcp:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        if interface_dhcp.parameters is None:
+            raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
+        await trio.lowlevel.checkpoint()
+        return lease_record(interface.name, interface_dhcp.parameters)
+
+    def end_lease(self, attachment: Attachment, address: bytes, now: float) -> bool:
+        """Give a leased address back, and ask for no other one. Returns whether it was leased."""
+        assert attachment.interface is not None
+        interface_dhcp = self._layer.on(attachment.interface)
+        if interface_dhcp is None or not interface_dhcp.holds(address):
+            return False
+        attachment.dhcp = None
+        self._layer.end(attachment.interface, now, errno.EADDRNOTAVAIL)
+        return True
+
+    def forget_informed(self, attachment: Attachment, address: bytes, now: float) -> None:
+        """An address was removed: forget the parameters that `inform` has got for it."""
+        assert attachment.interface is not None
+        interface_dhcp = self._layer.on(attachment.interface)
+        if interface_dhcp is not None and interface_dhcp.informed_about == address:
+            self._layer.end(attachment.interface, now)
+
+    async def resolve_servers_before_close(self) -> None:
+        """Before `Runner.close`: resolve by ARP the servers that will get a DHCPRELEASE.
+
+        The links are read here, since the tasks of a cancelled host no longer read them.
+        """
+        with trio.move_on_after(RELEASE_GRACE_S, shield=True):
+            while not self._runner.down and not self._layer.may_end(trio.current_time()):
+                await trio.sleep(RELEASE_GRACE_S / 100)
+                self._runner.poll_links()
+
+    def _dropped(self, attachment: Attachment) -> None:
+        if attachment.interface is not None:
+            self.files.close(attachment.interface)
 
 
 def epoch_s() -> float:

@@ -31,6 +31,7 @@ from stack.sockets.arguments import check_config, check_dhcp, check_function, ch
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp, warn
 from stack.sockets.events import AddressClaimed, AddressLost
+from stack.sockets.interfaces import Interfaces
 from stack.sockets.repeat import random_bytes, repeat_order
 from stack.sockets.resolver import check_kind, in_thread, installed
 from stack.sockets.runner import Runner, require_trio
@@ -52,8 +53,9 @@ class Host:
     Addresses are text: "10.9.0.2", with the prefix length where one is needed: "10.9.0.2/24".
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, interfaces: Interfaces) -> None:
         self._runner = runner
+        self._interfaces = interfaces
 
     # --- interfaces
 
@@ -91,7 +93,7 @@ class Host:
         elif dhcp is not None:
             raise ValueError("dhcp= needs 'dhcp' among the addresses")
         prefixes = [address if isinstance(address, Prefix) else Prefix.parse(address) for address in wanted]
-        self._runner.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd, dhcp)
+        self._interfaces.attach(link, prefixes, None if gateway is None else parse_ipv4(gateway), acd, dhcp)
         return self.interfaces()[-1]
 
     async def wait_ready(self, link: Link) -> None:
@@ -100,10 +102,7 @@ class Host:
         OSError EADDRINUSE, with the station address, if another host has one of them; TimeoutError
         if no server gives an address in time.
         """
-        attachment = self._runner.attachment(link)
-        for address, outcome in list(attachment.outcomes.items()):
-            await self._runner.wait_ready(attachment, address, outcome)
-        await self._runner.wait_lease(attachment)
+        await self._interfaces.wait_ready(link)
 
     async def add_address(self, link: Link, address: str, *, acd: str | None = None) -> None:
         """Give an attached link one more address ("10.9.0.3/24"), and wait until it may be used.
@@ -111,7 +110,7 @@ class Host:
         `acd` as for `attach`. OSError: EADDRINUSE if another host has it, EEXIST if it is ours
         already. ValueError for an address that is not valid.
         """
-        await self._runner.add_address(link, Prefix.parse(address), acd)
+        await self._interfaces.add_address(link, Prefix.parse(address), acd)
 
     def remove_address(self, link: Link, address: str) -> None:
         """Remove an address ("10.9.0.3", or with its prefix) from a link.
@@ -122,7 +121,7 @@ class Host:
         OSError EADDRNOTAVAIL if the link does not have it.
         """
         text = address if "/" not in address else str(Prefix.parse(address)).partition("/")[0]
-        self._runner.remove_address(link, parse_ipv4(text))
+        self._interfaces.remove_address(link, parse_ipv4(text))
 
     async def wait_address_lost(self) -> AddressLost:
         """Wait until another host takes an address of ours, and return which, as text.
@@ -131,7 +130,7 @@ class Host:
         section 2.4 b); its connections have ended with EADDRNOTAVAIL by then. Each loss is reported
         once.
         """
-        return await self._runner.lost_addresses.wait()
+        return await self._interfaces.lost_addresses.wait()
 
     async def wait_address_claimed(self) -> AddressClaimed:
         """Wait until another host claims an address that we keep, and return which, as text.
@@ -139,14 +138,14 @@ class Host:
         That is an address with `acd="defend"`. We answer with an announcement (RFC 5227 section 2.4
         c). Claims are answered and reported at most once in 10 seconds.
         """
-        return await self._runner.claimed_addresses.wait()
+        return await self._interfaces.claimed_addresses.wait()
 
     def detach(self, link: Link) -> None:
         """Close `link`; connections that used its addresses end with ENETDOWN.
 
         ValueError for a link that is not attached to this host.
         """
-        self._runner.detach(link)
+        self._interfaces.detach(link)
 
     async def wait_link_lost(self) -> str:
         """Wait until a link fails (for instance, its TAP was deleted), and return its name.
@@ -182,7 +181,7 @@ class Host:
         ValueError if the link has a lease, or is not attached to this host. The parameters are
         forgotten when the address is removed.
         """
-        return await self._runner.inform(self._runner.attachment(link))
+        return await self._interfaces.dhcp.inform(self._interfaces.attachment(link))
 
     def network_changed(self, link: Link) -> None:
         """Tell the host that `link` may lead to another network now, as after a cable was moved.
@@ -192,7 +191,7 @@ class Host:
         server refuses them or another host has them. No call is needed after a suspension of the
         machine: the host detects it at the next frame, deadline or call.
         """
-        self._runner.network_changed(self._runner.attachment(link))
+        self._interfaces.network_changed(link)
 
     async def wait_lease_change(self, seen: LeaseRecord | None) -> LeaseRecord | None:
         """Wait until `lease` differs from `seen`: new, extended or ended (None). Return it."""
@@ -217,12 +216,12 @@ class Host:
         OSError EOPNOTSUPP on a link without ARP.
         """
         now = self._runner.now()
-        self._runner.neighbors(link).set_permanent(parse_ipv4(address), parse_mac(mac), now)
+        self._interfaces.neighbors(link).set_permanent(parse_ipv4(address), parse_mac(mac), now)
         self._runner.after_call(now)
 
     def remove_neighbor(self, link: Link, address: str) -> None:
         """Forget a neighbour's station address, set or learned. OSError ENOENT if it is unknown."""
-        if not self._runner.neighbors(link).forget(parse_ipv4(address)):
+        if not self._interfaces.neighbors(link).forget(parse_ipv4(address)):
             raise OSError(errno.ENOENT, f"{address} is not a known neighbour on {link.name}")
 
     def add_proxy(self, link: Link, address: str, mac: str | None = None) -> None:
@@ -231,21 +230,21 @@ class Host:
         Packets that are then sent to us for that address are dropped: this host does not forward.
         Errors as for `add_neighbor`.
         """
-        self._runner.neighbors(link).publish(parse_ipv4(address), None if mac is None else parse_mac(mac))
+        self._interfaces.neighbors(link).publish(parse_ipv4(address), None if mac is None else parse_mac(mac))
 
     def remove_proxy(self, link: Link, address: str) -> None:
         """Stop answering for an address. OSError ENOENT if there is no such proxy."""
-        proxies = self._runner.neighbors(link).published.proxies
+        proxies = self._interfaces.neighbors(link).published.proxies
         if proxies.pop(parse_ipv4(address), MISSING) is MISSING:
             raise OSError(errno.ENOENT, f"{address} has no proxy on {link.name}")
 
     def add_station(self, link: Link, mac: str, address: str) -> None:
         """Answer the RARP requests (RFC 903) of the station `mac`: its address is `address`."""
-        self._runner.neighbors(link).published.stations[parse_mac(mac)] = parse_ipv4(address)
+        self._interfaces.neighbors(link).published.stations[parse_mac(mac)] = parse_ipv4(address)
 
     def remove_station(self, link: Link, mac: str) -> None:
         """Stop answering RARP for a station. OSError ENOENT if it was not added."""
-        if self._runner.neighbors(link).published.stations.pop(parse_mac(mac), None) is None:
+        if self._interfaces.neighbors(link).published.stations.pop(parse_mac(mac), None) is None:
             raise OSError(errno.ENOENT, f"{mac} has no address for RARP on {link.name}")
 
     # --- sockets
@@ -517,17 +516,18 @@ async def running(
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         runner = Runner(core, nursery, core.config.host.batch_frames, boottime)
+        interfaces = Interfaces(runner)
         try:
-            host = Host(runner)
             if report is not None:
-                runner.lease_files.report = report
-            yield host
+                interfaces.dhcp.files.report = report
+            yield Host(runner, interfaces)
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:
                 raise  # one of our tasks has failed: both exceptions are raised, in a group
             failure = error  # an exception of the block: raised below, without the nursery's group
         finally:
-            await runner.resolve_servers_before_close()
+            await interfaces.dhcp.resolve_servers_before_close()
             runner.close()
+            interfaces.close()
     if failure is not None:
         raise failure

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from functools import partial
 from math import inf
 from threading import get_ident
 from time import monotonic, perf_counter
@@ -19,19 +18,11 @@ import trio
 from trio.lowlevel import checkpoint, wait_readable
 
 from stack.host.host import HostCore
-from stack.host.interface import Interface
-from stack.host.lease_record import LeaseRecord, lease_record
-from stack.internet.arp import NeighborCache
-from stack.link.device import Link
-from stack.sockets.dhcp import BOUND, LINK_LOCAL, Dhcp, LeaseFiles
-from stack.sockets.events import AddressClaimed, AddressLost, EventQueue
+from stack.noop import noop
+from stack.sockets.attachment import Attachment
 from stack.sockets.suspension import Suspension, boottime
 from stack.sockets.system_memory import trim
-from stack.sockets.waiter import Waiter
-from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4
 
-RELEASE_GRACE_S = 1.0
-"""How long the end of a host waits for ARP, before it sends a DHCPRELEASE to a server."""
 HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
 
 
@@ -44,56 +35,11 @@ def require_trio() -> None:
         raise RuntimeError(text) from None
 
 
-class AddressOutcome:
-    """The outcome of a request for an address. Once `known` is set, `ok` says if it may be used.
-
-    `mac` is the station that has the address, if that is the reason.
-    """
-
-    __slots__ = ("known", "mac", "ok")
-
-    def __init__(self) -> None:
-        self.known = trio.Event()
-        self.ok = False
-        self.mac: bytes | None = None
-
-    def settle(self, ok: bool, now: float) -> None:
-        """Record the outcome and wake the tasks that wait for it."""
-        self.ok = ok
-        self.known.set()
-
-
-class Attachment:
-    """A link that is attached to the host, with its interface, its addresses and its tasks' state.
-
-    The link calls `notify` as its `wake`. From then until the next batch is read, `has_frames` is
-    true. The task in `Runner._run_notified` waits at `ready_waiter`.
-    """
-
-    __slots__ = ("dhcp", "has_frames", "interface", "link", "open", "outcomes", "ready_waiter")
-
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.interface: Interface | None = None
-        self.ready_waiter = Waiter()
-        self.has_frames = False
-        self.open = True
-        self.outcomes: dict[bytes, AddressOutcome] = {}
-        self.dhcp: Dhcp | None = None
-
-    def notify(self) -> None:
-        """The link may have frames to read, or an earlier deadline.
-
-        Nothing is read here, since a write may be in progress.
-        """
-        self.has_frames = True
-        self.ready_waiter.wake()
-
-
 class Runner:
     """Runs one host in one nursery, until `close`. Each wake reads up to `batch_frames` frames.
 
-    `boottime` is a clock that runs while the machine is suspended.
+    `boottime` is a clock that runs while the machine is suspended. `on_drop` is called when a link
+    was detached or has failed.
     """
 
     def __init__(
@@ -103,14 +49,12 @@ class Runner:
         self.down = False
         self._nursery = nursery
         self._batch = range(batch_frames)
-        self._attachments: list[Attachment] = []
+        self.attachments: list[Attachment] = []
+        self.on_drop: Callable[[Attachment], None] = noop
         self._timer = trio.CancelScope()
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
         self._change = trio.Event()
-        self.lease_files = LeaseFiles(core)
-        self.lost_addresses: EventQueue[AddressLost] = EventQueue(self.now)
-        self.claimed_addresses: EventQueue[AddressClaimed] = EventQueue(self.now)
         self._suspension = Suspension(boottime, core.config.host.suspended_least_s)
         self._token = trio.lowlevel.current_trio_token()
         self.thread = get_ident()
@@ -209,198 +153,21 @@ class Runner:
 
     # --- links
 
-    def attach(
-        self, link: Link, addresses: list[Prefix], gateway: bytes | None, acd: str | None, dhcp: Dhcp | None
-    ) -> Attachment:
-        """Open the link and use it as an interface. OSError if the link does not open."""
-        now = self.now()
-        attachment = Attachment(link)
-        link.open(attachment.notify)
-        try:
-            attachment.outcomes = {prefix.address: AddressOutcome() for prefix in addresses}
-            attachment.interface = self.core.attach(
-                link,
-                addresses,
-                gateway,
-                now,
-                acd=acd,
-                ready=lambda address, ok, later: attachment.outcomes[address].settle(ok, later),
-                on_conflict=lambda address, mac, later: self._conflict(
-                    link.name, address, attachment.outcomes[address], mac, later
-                ),
-            )
-            if dhcp is not None:
-                attachment.dhcp = dhcp
-                self._begin_dhcp(attachment.interface, dhcp, acd, now)
-        except BaseException:
-            if attachment.interface is not None:
-                self.core.detach(attachment.interface, now)
-            link.close()
-            raise
-        self._attachments.append(attachment)
-        if link.fileno() >= 0:
-            self._nursery.start_soon(self._run_descriptor, attachment, name=f"stack {link.name}")
-        self._nursery.start_soon(self._run_notified, attachment, name=f"stack {link.name} wake")
+    def start(self, attachment: Attachment, now: float) -> None:
+        """Serve a link that is open and has its interface."""
+        self.attachments.append(attachment)
+        name = f"stack {attachment.link.name}"
+        if attachment.link.fileno() >= 0:
+            self._nursery.start_soon(self._run_descriptor, attachment, name=name)
+        self._nursery.start_soon(self._run_notified, attachment, name=f"{name} wake")
         self.after_call(now)
         self._arm()
-        return attachment
 
-    def _begin_dhcp(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
-        interface_dhcp = self.core.dhcp.prepare(interface, acd)
-        interface_dhcp.release = dhcp.releases
-        interface_dhcp.link_local_allowed = dhcp.wait != BOUND
-        remembered = self.lease_files.open(interface, dhcp.lease_file, now)
-        wish = None if dhcp.request_address is None else parse_ipv4(dhcp.request_address)
-        interface_dhcp.begin(now, remembered, wish)
-
-    async def wait_lease(self, attachment: Attachment) -> None:
-        """Wait for what `Dhcp.wait` names. TimeoutError after `Dhcp.wait_s`."""
-        dhcp, interface = attachment.dhcp, attachment.interface
-        if dhcp is None or interface is None or dhcp.wait not in (BOUND, LINK_LOCAL):
-            return
-        with trio.move_on_after(inf if dhcp.wait_s is None else dhcp.wait_s):
-            while not self.core.dhcp.has_address(interface, link_local=dhcp.wait == LINK_LOCAL):
-                await self.wait_change()
-                if not attachment.open:
-                    raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-            return
-        raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
-
-    async def inform(self, attachment: Attachment) -> LeaseRecord:
-        """Ask for the parameters of the interface's address.
-
-        OSError: EADDRNOTAVAIL without an address, TimeoutError if no server answers.
-        """
-        now = self.now()
-        interface = attachment.interface
-        if attachment.dhcp is not None or interface is None:
-            raise ValueError(f"{attachment.link.name} has a lease, or waits for one: the lease has the parameters")
-        if not interface.addresses:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        interface_dhcp = self.core.dhcp.on(interface) or self.core.dhcp.prepare(interface)
-        address = interface.addresses[0].address
-        interface_dhcp.inform(address, now)
-        self.after_call(now)
-        while not interface_dhcp.informed_or_silent:
-            await self.wait_change()
-        if not attachment.open:
-            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-        if self.core.dhcp.on(interface) is not interface_dhcp:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        if interface_dhcp.parameters is None:
-            raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
-        await trio.lowlevel.checkpoint()
-        return lease_record(interface.name, interface_dhcp.parameters)
-
-    def network_changed(self, attachment: Attachment) -> None:
-        """The link may be connected to another network than before."""
-        now = self.now()
-        if attachment.interface is not None:
-            self.core.network_changed(attachment.interface, now)
-            self.after_call(now)
-
-    async def resolve_servers_before_close(self) -> None:
-        """Before `close`: resolve by ARP the DHCP servers that will get a DHCPRELEASE.
-
-        The links are read here, since the tasks of a cancelled host no longer read them.
-        """
-        with trio.move_on_after(RELEASE_GRACE_S, shield=True):
-            while not self.down and not self.core.dhcp.may_end(trio.current_time()):
-                await trio.sleep(RELEASE_GRACE_S / 100)
-                for attachment in list(self._attachments):
-                    attachment.link.poll(trio.current_time())
-                    self._take(attachment)
-
-    def attachment(self, link: Link) -> Attachment:
-        """The attachment of a link. ValueError for a link that is not attached to this host."""
-        self.check_thread()
-        for attachment in self._attachments:
-            if attachment.link is link:
-                return attachment
-        raise ValueError(f"{link.name} is not attached to this host")
-
-    def detach(self, link: Link) -> None:
-        """Remove the interface: what depends on it ends with ENETDOWN.
-
-        ValueError for a link that is not attached to this host.
-        """
-        self._drop(self.attachment(link))
-
-    # --- addresses
-
-    async def add_address(self, link: Link, prefix: Prefix, acd: str | None) -> None:
-        """Add an address to an interface, and wait until it may be used.
-
-        OSError EADDRINUSE if another host has it.
-        """
-        now = self.now()
-        attachment = self.attachment(link)
-        assert attachment.interface is not None
-        outcome = AddressOutcome()
-        self.core.add_address(
-            attachment.interface,
-            prefix,
-            now,
-            acd=acd,
-            ready=outcome.settle,
-            on_conflict=partial(self._conflict, link.name, prefix.address, outcome),
-        )
-        attachment.outcomes[prefix.address] = outcome
-        self.after_call(now)
-        try:
-            await self.wait_ready(attachment, prefix.address, outcome)
-        except trio.Cancelled:
-            if attachment.open and not outcome.known.is_set():
-                self.remove_address(link, prefix.address)
-            raise
-
-    def remove_address(self, link: Link, address: bytes) -> None:
-        """Remove an address. OSError EADDRNOTAVAIL if the interface does not have it."""
-        now = self.now()
-        attachment = self.attachment(link)
-        assert attachment.interface is not None
-        interface_dhcp = self.core.dhcp.on(attachment.interface)
-        if interface_dhcp is not None and interface_dhcp.holds(address):
-            attachment.dhcp = None
-            self.core.dhcp.end(attachment.interface, now, errno.EADDRNOTAVAIL)
-        else:
-            self.core.remove_address(attachment.interface, address, now)
-            attachment.outcomes.pop(address, None)
-            if interface_dhcp is not None and interface_dhcp.informed_about == address:
-                self.core.dhcp.end(attachment.interface, now)
-        self.after_call(now)
-
-    def neighbors(self, link: Link) -> NeighborCache:
-        """The ARP cache of a link. OSError EOPNOTSUPP for a link without station addresses."""
-        interface = self.attachment(link).interface
-        if interface is None or interface.neighbors is None:
-            raise OSError(errno.EOPNOTSUPP, f"{link.name} has no station addresses, and so no ARP")
-        return interface.neighbors
-
-    async def wait_ready(self, attachment: Attachment, address: bytes, outcome: AddressOutcome) -> None:
-        """Wait until an address of an attachment may be used.
-
-        OSError EADDRINUSE if another host has it.
-        """
-        await outcome.known.wait()
-        if outcome.ok:
-            return
-        name = format_ipv4(address)
-        if outcome.mac is not None:
-            raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(outcome.mac)} has it")
-        if not attachment.open:
-            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-        raise OSError(errno.EADDRNOTAVAIL, f"{name} was removed before it could be used")
-
-    def _conflict(self, interface: str, address: bytes, outcome: AddressOutcome, mac: bytes, now: float) -> None:
-        """Another host has an address that we use or want, or claims one that we keep."""
-        if self.core.ip.owner(address) is not None:
-            self.claimed_addresses.put(AddressClaimed(format_ipv4(address), interface, format_mac(mac)))
-            return
-        outcome.mac = mac
-        if outcome.ok:
-            outcome.ok = False
-            self.lost_addresses.put(AddressLost(format_ipv4(address), interface, format_mac(mac)))
+    def poll_links(self) -> None:
+        """Read a batch from every link, for a host whose tasks no longer do so."""
+        for attachment in list(self.attachments):
+            attachment.link.poll(trio.current_time())
+            self._take(attachment)
 
     def close(self) -> None:
         """End everything: connections are reset, waiting tasks are woken, links are closed."""
@@ -409,26 +176,24 @@ class Runner:
         now = trio.current_time()
         self.core.shutdown(now)
         self.core.batch_end(now)
-        for attachment in list(self._attachments):
-            self._drop(attachment)
+        for attachment in list(self.attachments):
+            self.drop(attachment)
         self.down = True
         self._changed()
         self._loss.set()
-        self.lost_addresses.close()
-        self.claimed_addresses.close()
         self._nursery.cancel_scope.cancel()
 
-    def _drop(self, attachment: Attachment) -> None:
+    def drop(self, attachment: Attachment) -> None:
         """Detach the interface and close its link, once."""
         if not attachment.open:
             return
         attachment.open = False
-        self._attachments.remove(attachment)
+        self.attachments.remove(attachment)
         now = trio.current_time()
         if attachment.interface is not None:
             self.core.detach(attachment.interface, now)
             self.core.batch_end(now)
-            self.lease_files.close(attachment.interface)
+        self.on_drop(attachment)
         descriptor = attachment.link.fileno()
         if descriptor >= 0:
             trio.lowlevel.notify_closing(descriptor)
@@ -467,7 +232,7 @@ class Runner:
                         if take(attachment):
                             last = perf_counter()
         except trio.ClosedResourceError:
-            pass  # `_drop` has closed the descriptor
+            pass  # `drop` has closed the descriptor
 
     async def _run_notified(self, attachment: Attachment) -> None:  # hot
         """Wait until the link calls `wake`, read a batch, repeat. Do not wait after a full one."""
@@ -500,7 +265,7 @@ class Runner:
             try:
                 view = read(now)
             except OSError:
-                self._drop(attachment)
+                self.drop(attachment)
                 self.lost.append(attachment.link.name)
                 self._loss.set()
                 return 0
@@ -524,7 +289,7 @@ class Runner:
             if self._suspension.boottime() - monotonic() > self._suspension.limit:
                 self._resumed()
             now = trio.current_time()
-            for attachment in list(self._attachments):
+            for attachment in list(self.attachments):
                 if attachment.open and attachment.link.deadline <= now:
                     attachment.link.poll(now)
             if self.core.deadline <= now:
@@ -549,7 +314,7 @@ class Runner:
     def _earliest(self) -> float:
         """The time at which the timer must fire; inf if nothing is due."""
         earliest: float = min(self.core.deadline, self._trim_due)
-        for attachment in self._attachments:
+        for attachment in self.attachments:
             if attachment.link.deadline < earliest:
                 earliest = attachment.link.deadline
         return earliest

@@ -22,7 +22,8 @@ from stack.host.gro import SegmentTrain
 from stack.host.host import HostCore
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
-from stack.sockets.runner import Attachment, Runner
+from stack.sockets.attachment import Attachment
+from stack.sockets.runner import Runner
 from stack.tcp import acks, output, predict, segment_arrives, timers
 from stack.tcp.rack import Rack
 from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
