@@ -1,5 +1,6 @@
-"""The live checks, those marked `live`: counted, and with REQUIRE_LIVE=1 not to be skipped.
+"""Two hosts in memory, for any test; options; and the live checks.
 
+The live checks, those marked `live`, are counted, and with REQUIRE_LIVE=1 not to be skipped.
 A live check that finds a program or a privilege missing skips and says which. CI sets
 REQUIRE_LIVE=1: there a skip is a failure, and so is a full run with another number of passed checks
 than tests/live/EXPECTED says.
@@ -9,15 +10,17 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 
+from stack import Host
 from stack.config import IcmpConfig, TcpConfig, UdpConfig
 from tests import modes
 from tests.digests import Digests
 from tests.marks import Conformance
+from tests.sockets.hosts import two_hosts
 
 pytest.register_assert_rewrite("tests.live.net")
 
@@ -108,3 +111,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if REQUIRED and Tally.whole_run and Tally.passed != EXPECTED and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+async def alice_and_bob() -> AsyncIterator[tuple[Host, Host]]:
+    """Two hosts on one Ethernet, for one test."""
+    async with two_hosts() as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def alice(alice_and_bob: tuple[Host, Host]) -> Host:
+    """The first of the two hosts, at ALICE."""
+    return alice_and_bob[0]
+
+
+@pytest.fixture
+def bob(alice_and_bob: tuple[Host, Host]) -> Host:
+    """The second, at BOB."""
+    return alice_and_bob[1]

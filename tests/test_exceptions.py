@@ -17,7 +17,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from stack import Ethernet
+from stack import Ethernet, Host
 from stack.config import Config, DhcpConfig
 from stack.dhcp.lease import Lease
 from stack.dhcp.parameters import Parameters
@@ -36,7 +36,7 @@ from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import ACK, PSH, SYN, TcpHeader
 from tests.host.direct_host import MAC, OTHER, PEER, PEER_MAC, US, DirectHost
 from tests.requirements import FOLDER, exceptions, rfc, shown
-from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair, two_hosts
+from tests.sockets.hosts import ALICE, BOB, host_on, stream_pair
 from tests.tcp.test_time_wait import time_wait
 from tests.tcp.test_timestamps import stamp
 from tests.tcp.world import add
@@ -136,27 +136,25 @@ def test_a_syn_that_begins_nothing_is_challenged() -> None:
 
 
 async def test_a_connection_cannot_be_given_ip_options_nor_asked_for_a_field_of_a_datagram(
-    autojump_clock: MockClock,
+    alice: Host, bob: Host, autojump_clock: MockClock
 ) -> None:
-    async with two_hosts() as (alice, bob):
-        ours, theirs = await stream_pair(alice, bob)
-        for number in (stdlib.IP_OPTIONS, stdlib.IP_RECVTOS):
-            with pytest.raises(OSError, match=os.strerror(errno.ENOPROTOOPT)):
-                ours.socket.setsockopt(stdlib.IPPROTO_IP, number, 1)
-        await ours.aclose()
-        await theirs.aclose()
+    ours, theirs = await stream_pair(alice, bob)
+    for number in (stdlib.IP_OPTIONS, stdlib.IP_RECVTOS):
+        with pytest.raises(OSError, match=os.strerror(errno.ENOPROTOOPT)):
+            ours.socket.setsockopt(stdlib.IPPROTO_IP, number, 1)
+    await ours.aclose()
+    await theirs.aclose()
 
 
-async def test_there_is_no_flush_and_no_way_to_see_a_push(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        ours, theirs = await stream_pair(alice, bob)
-        assert not any("flush" in name for thing in (ours.socket, Connection) for name in dir(thing))
-        await ours.send_all(b"pushed")
-        await trio.sleep(0.1)
-        data, ancillary, flags, address = await theirs.socket.recvmsg(100)
-        assert (data, ancillary, flags, address) == (b"pushed", [], 0, None)
-        await ours.aclose()
-        await theirs.aclose()
+async def test_there_is_no_flush_and_no_way_to_see_a_push(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    ours, theirs = await stream_pair(alice, bob)
+    assert not any("flush" in name for thing in (ours.socket, Connection) for name in dir(thing))
+    await ours.send_all(b"pushed")
+    await trio.sleep(0.1)
+    data, ancillary, flags, address = await theirs.socket.recvmsg(100)
+    assert (data, ancillary, flags, address) == (b"pushed", [], 0, None)
+    await ours.aclose()
+    await theirs.aclose()
 
 
 async def test_a_link_has_one_mtu(autojump_clock: MockClock) -> None:

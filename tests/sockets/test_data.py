@@ -15,7 +15,7 @@ import trio
 from trio.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from stack import Ethernet, Impaired
+from stack import Ethernet, Host, Impaired
 from tests.requirements import rfc
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
 
@@ -77,21 +77,22 @@ async def test_a_buffer_may_change_once_send_has_returned(autojump_clock: MockCl
             assert received == b"a" * 3000
 
 
-async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
-            await receiver.bind(("", 9))
-            buffer = bytearray(b"before")
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(sender.sendto, memoryview(buffer), (BOB, 9))
-                assert alice.neighbors() == []
-                await trio.lowlevel.checkpoint()
-                buffer[:] = b"after!"
-            assert await receiver.recv(100) in (b"before", b"after!")  # whole, whichever came first
-            buffer[:] = b"before"
-            await sender.sendto(buffer, (BOB, 9))
+async def test_a_datagrams_buffer_may_change_while_its_address_is_looked_up(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+        await receiver.bind(("", 9))
+        buffer = bytearray(b"before")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sender.sendto, memoryview(buffer), (BOB, 9))
+            assert alice.neighbors() == []
+            await trio.lowlevel.checkpoint()
             buffer[:] = b"after!"
-            assert await receiver.recv(100) == b"before"
+        assert await receiver.recv(100) in (b"before", b"after!")  # whole, whichever came first
+        buffer[:] = b"before"
+        await sender.sendto(buffer, (BOB, 9))
+        buffer[:] = b"after!"
+        assert await receiver.recv(100) == b"before"
 
 
 async def test_a_buffer_is_not_locked_while_its_reader_waits(autojump_clock: MockClock) -> None:
@@ -256,137 +257,139 @@ async def test_errors_that_a_connection_survives_are_reported_on_request(autojum
         await listener.aclose()
 
 
-async def test_the_accept_queue_has_an_end_and_gives_what_it_has(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        listener = bob.socket()
-        await listener.bind(("", 80))
-        listener.listen(3)
-        clients: list[trio.SocketStream] = []
+async def test_the_accept_queue_has_an_end_and_gives_what_it_has(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    listener = bob.socket()
+    await listener.bind(("", 80))
+    listener.listen(3)
+    clients: list[trio.SocketStream] = []
 
-        async def connect() -> None:
-            clients.append(await alice.open_tcp_stream(BOB, 80))
+    async def connect() -> None:
+        clients.append(await alice.open_tcp_stream(BOB, 80))
 
-        for _ in range(3):
-            await connect()
+    for _ in range(3):
+        await connect()
+    await wait_all_tasks_blocked()
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(connect)
+        await trio.sleep(0.5)
+        assert len(clients) == 3  # the others' SYNs are dropped, and sent again
+        accepted = [await listener.accept() for _ in range(3)]
+        accepted += [await listener.accept() for _ in range(2)]
+    assert {address for _, address in accepted} == {client.socket.getsockname() for client in clients}
+    for sock in [listener, *(sock for sock, _ in accepted), *(client.socket for client in clients)]:
+        sock.close()
+
+
+async def test_closing_a_listener_resets_connections_that_were_not_accepted(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    (listener,) = await bob.open_tcp_listeners(80)
+    client = await alice.open_tcp_stream(BOB, 80)
+    await listener.aclose()
+    with pytest.raises(trio.BrokenResourceError):
+        await client.receive_some()
+    await client.aclose()
+    with pytest.raises(OSError, match="all attempts"):
+        await alice.open_tcp_stream(BOB, 80)
+    assert bob.connections() == []
+
+
+async def test_datagrams_keep_their_boundaries_and_their_order(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+        await receiver.bind((BOB, 0))
+        sizes = [0, 1, 1472, 1473, 65507, 20_000]
+        await alice.ping(BOB)
+        for size in sizes:
+            await sender.sendto(bytes(size), receiver.getsockname())
+        for size in sizes:
+            data, address = await receiver.recvfrom(70_000)
+            assert len(data) == size
+            assert address == (ALICE, sender.getsockname()[1])
+
+
+async def test_datagrams_that_are_not_read_are_dropped_and_counted(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+        receiver.setsockopt(SOL_SOCKET, SO_RCVBUF, 10_000)
+        await receiver.bind((BOB, 9))
+        await alice.ping(BOB)
+        for _ in range(100):
+            await sender.sendto(bytes(1000), (BOB, 9))
         await wait_all_tasks_blocked()
-        async with trio.open_nursery() as nursery:
-            for _ in range(2):
-                nursery.start_soon(connect)
-            await trio.sleep(0.5)
-            assert len(clients) == 3  # the others' SYNs are dropped, and sent again
-            accepted = [await listener.accept() for _ in range(3)]
-            accepted += [await listener.accept() for _ in range(2)]
-        assert {address for _, address in accepted} == {client.socket.getsockname() for client in clients}
-        for sock in [listener, *(sock for sock, _ in accepted), *(client.socket for client in clients)]:
-            sock.close()
+        kept = 0
+        while receiver.is_readable():
+            await receiver.recv(2000)
+            kept += 1
+        assert 1 <= kept <= 10
+        assert bob.counters()["udp_queue_full"] == 100 - kept
 
 
-async def test_closing_a_listener_resets_connections_that_were_not_accepted(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        (listener,) = await bob.open_tcp_listeners(80)
-        client = await alice.open_tcp_stream(BOB, 80)
-        await listener.aclose()
-        with pytest.raises(trio.BrokenResourceError):
-            await client.receive_some()
-        await client.aclose()
-        with pytest.raises(OSError, match="all attempts"):
-            await alice.open_tcp_stream(BOB, 80)
-        assert bob.connections() == []
+async def test_a_connected_datagram_socket_hears_its_peer_alone(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    socks: list[Any] = [bob.socket(type=SOCK_DGRAM) for _ in range(2)]
+    with alice.socket(type=SOCK_DGRAM) as ours, socks[0] as friend, socks[1] as stranger:
+        await friend.bind((BOB, 1001))
+        await stranger.bind((BOB, 1002))
+        await ours.connect((BOB, 1001))
+        address = ours.getsockname()
+        assert address[0] == ALICE
+        await stranger.sendto(b"no", address)
+        await friend.sendto(b"yes", address)
+        assert await ours.recvfrom(10) == (b"yes", (BOB, 1001))
+        await wait_all_tasks_blocked()
+        assert not ours.is_readable()
+        await ours.connect((BOB, 1002))  # may be connected again, elsewhere
+        await ours.send(b"hello")
+        assert await stranger.recvfrom(10) == (b"hello", address)
 
 
-async def test_datagrams_keep_their_boundaries_and_their_order(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
-            await receiver.bind((BOB, 0))
-            sizes = [0, 1, 1472, 1473, 65507, 20_000]
-            await alice.ping(BOB)
-            for size in sizes:
-                await sender.sendto(bytes(size), receiver.getsockname())
-            for size in sizes:
-                data, address = await receiver.recvfrom(70_000)
-                assert len(data) == size
-                assert address == (ALICE, sender.getsockname()[1])
+async def test_zero_as_a_destination_is_this_host(alice: Host, autojump_clock: MockClock) -> None:
+    (listener,) = await alice.open_tcp_listeners(80)
+    with alice.socket() as sock:
+        await sock.connect(("0.0.0.0", 80))
+        assert sock.getpeername() == ("127.0.0.1", 80)
+    with alice.socket(type=SOCK_DGRAM) as datagrams:
+        await datagrams.bind(("", 53))
+        await datagrams.sendto(b"x", ("", 53))
+        assert await datagrams.recvfrom(10) == (b"x", ("127.0.0.1", 53))
+    await listener.aclose()
 
 
-async def test_datagrams_that_are_not_read_are_dropped_and_counted(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
-            receiver.setsockopt(SOL_SOCKET, SO_RCVBUF, 10_000)
-            await receiver.bind((BOB, 9))
-            await alice.ping(BOB)
-            for _ in range(100):
-                await sender.sendto(bytes(1000), (BOB, 9))
-            await wait_all_tasks_blocked()
-            kept = 0
-            while receiver.is_readable():
-                await receiver.recv(2000)
-                kept += 1
-            assert 1 <= kept <= 10
-            assert bob.counters()["udp_queue_full"] == 100 - kept
-
-
-async def test_a_connected_datagram_socket_hears_its_peer_alone(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        socks: list[Any] = [bob.socket(type=SOCK_DGRAM) for _ in range(2)]
-        with alice.socket(type=SOCK_DGRAM) as ours, socks[0] as friend, socks[1] as stranger:
-            await friend.bind((BOB, 1001))
-            await stranger.bind((BOB, 1002))
-            await ours.connect((BOB, 1001))
-            address = ours.getsockname()
-            assert address[0] == ALICE
-            await stranger.sendto(b"no", address)
-            await friend.sendto(b"yes", address)
-            assert await ours.recvfrom(10) == (b"yes", (BOB, 1001))
-            await wait_all_tasks_blocked()
-            assert not ours.is_readable()
-            await ours.connect((BOB, 1002))  # may be connected again, elsewhere
-            await ours.send(b"hello")
-            assert await stranger.recvfrom(10) == (b"hello", address)
-
-
-async def test_zero_as_a_destination_is_this_host(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _bob):
-        (listener,) = await alice.open_tcp_listeners(80)
-        with alice.socket() as sock:
-            await sock.connect(("0.0.0.0", 80))
-            assert sock.getpeername() == ("127.0.0.1", 80)
-        with alice.socket(type=SOCK_DGRAM) as datagrams:
-            await datagrams.bind(("", 53))
-            await datagrams.sendto(b"x", ("", 53))
-            assert await datagrams.recvfrom(10) == (b"x", ("127.0.0.1", 53))
-        await listener.aclose()
-
-
-async def test_ports_come_back_when_their_sockets_are_closed(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        (listener,) = await bob.open_tcp_listeners(80)
-        for _ in range(3):
-            for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM):
-                with alice.socket(type=kind) as sock:
-                    await sock.bind((ALICE, 1000))
-                with alice.socket(type=kind) as sock:
-                    await sock.bind(("", 1000))
-                    await sock.connect((BOB, 80))
-                    assert sock.getsockname() == (ALICE, 1000)
-            await trio.sleep(600)  # TIME-WAIT
-            with alice.socket() as sock:
+async def test_ports_come_back_when_their_sockets_are_closed(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    (listener,) = await bob.open_tcp_listeners(80)
+    for _ in range(3):
+        for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM):
+            with alice.socket(type=kind) as sock:
+                await sock.bind((ALICE, 1000))
+            with alice.socket(type=kind) as sock:
                 await sock.bind(("", 1000))
-                sock.listen()
-        await listener.aclose()
+                await sock.connect((BOB, 80))
+                assert sock.getsockname() == (ALICE, 1000)
+        await trio.sleep(600)  # TIME-WAIT
+        with alice.socket() as sock:
+            await sock.bind(("", 1000))
+            sock.listen()
+    await listener.aclose()
 
 
-async def test_sockets_cost_no_descriptors(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _):
-        with alice.socket() as first:
-            assert first.fileno() >= 0
-            before = os.listdir("/proc/self/fd")
-            socks = [alice.socket(type=kind) for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM) for _ in range(10)]
-            assert all(str(sock.fileno()) in before for sock in socks)
-            for sock in socks:
-                sock.close()
-                assert sock.fileno() == -1
-            assert first.fileno() >= 0
-            assert os.listdir("/proc/self/fd") == before
+async def test_sockets_cost_no_descriptors(alice: Host, autojump_clock: MockClock) -> None:
+    with alice.socket() as first:
+        assert first.fileno() >= 0
+        before = os.listdir("/proc/self/fd")
+        socks = [alice.socket(type=kind) for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM) for _ in range(10)]
+        assert all(str(sock.fileno()) in before for sock in socks)
+        for sock in socks:
+            sock.close()
+            assert sock.fileno() == -1
+        assert first.fileno() >= 0
+        assert os.listdir("/proc/self/fd") == before
 
 
 async def test_ourselves_are_no_slower_than_anybody_else(autojump_clock: MockClock) -> None:
@@ -421,27 +424,25 @@ async def test_a_soft_error_is_reported_on_request_and_ends_nothing(autojump_clo
         assert await server.receive_some() == b"patience"
 
 
-async def test_listening_again_changes_the_backlog(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with bob.socket() as listener:
-            await listener.bind(("", 80))
-            for backlog in (1, 3):
-                listener.listen(backlog)
-                streams = []
-                with trio.move_on_after(0.5):
-                    while True:
-                        streams.append(await alice.open_tcp_stream(BOB, 80))
-                assert len(streams) == backlog
-                for stream in streams:
-                    await stream.aclose()
-                    (await listener.accept())[0].close()
-                await trio.sleep(600)
+async def test_listening_again_changes_the_backlog(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    with bob.socket() as listener:
+        await listener.bind(("", 80))
+        for backlog in (1, 3):
+            listener.listen(backlog)
+            streams = []
+            with trio.move_on_after(0.5):
+                while True:
+                    streams.append(await alice.open_tcp_stream(BOB, 80))
+            assert len(streams) == backlog
+            for stream in streams:
+                await stream.aclose()
+                (await listener.accept())[0].close()
+            await trio.sleep(600)
 
 
-async def test_connecting_a_datagram_socket_may_be_cancelled(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _):
-        sock = alice.socket(type=SOCK_DGRAM)
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await sock.connect((BOB, 9))
-        assert sock.fileno() == -1  # as trio's
+async def test_connecting_a_datagram_socket_may_be_cancelled(alice: Host, autojump_clock: MockClock) -> None:
+    sock = alice.socket(type=SOCK_DGRAM)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await sock.connect((BOB, 9))
+    assert sock.fileno() == -1  # as trio's

@@ -96,8 +96,8 @@ async def fails(channel: trio.DTLSChannel, number: int) -> None:
 # --- what it is for
 
 
-async def test_a_handshake_an_echo_and_a_close(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), echo_server(bob, BOB) as server:
+async def test_a_handshake_an_echo_and_a_close(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    async with echo_server(bob, BOB) as server:
         with await endpoint_on(alice, port=0) as endpoint:
             channel = endpoint.connect((BOB, PORT), client_context())
             await channel.do_handshake()

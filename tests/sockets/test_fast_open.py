@@ -122,8 +122,10 @@ async def test_a_stream_of_trio_s_own_over_it(autojump_clock: MockClock) -> None
         assert alice.counters()["tcpFastOpenActive"] == 1
 
 
-async def test_a_server_may_half_close_before_the_handshake_is_over(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+async def test_a_server_may_half_close_before_the_handshake_is_over(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
         with listen(bob) as listener, alice.socket() as first, alice.socket() as second:
             await listener.bind((BOB, PORT))
             listener.listen()

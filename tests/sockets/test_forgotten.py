@@ -50,24 +50,23 @@ async def test_whatever_is_forgotten_is_collected_after_the_host(autojump_clock:
 
 
 @rfc("sockets-10")
-async def test_a_warning_that_is_an_error_does_not_keep_the_port(autojump_clock: MockClock) -> None:
+async def test_a_warning_that_is_an_error_does_not_keep_the_port(alice: Host, autojump_clock: MockClock) -> None:
     """`-W error` makes the finalizer's warning raise: what the socket holds must be given back before."""
-    async with two_hosts() as (alice, _):
-        sock: Any = alice.socket()
-        await sock.bind(("0.0.0.0", 81))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            raised: list[object] = []
-            hook, sys.unraisablehook = sys.unraisablehook, lambda seen: raised.append(seen.exc_type)
-            try:
-                sock = None
-                gc.collect()
-            finally:
-                sys.unraisablehook = hook
-        await trio.sleep(1)
-        assert raised == [ResourceWarning]
-        with alice.socket() as again:
-            await again.bind(("0.0.0.0", 81))
+    sock: Any = alice.socket()
+    await sock.bind(("0.0.0.0", 81))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        raised: list[object] = []
+        hook, sys.unraisablehook = sys.unraisablehook, lambda seen: raised.append(seen.exc_type)
+        try:
+            sock = None
+            gc.collect()
+        finally:
+            sys.unraisablehook = hook
+    await trio.sleep(1)
+    assert raised == [ResourceWarning]
+    with alice.socket() as again:
+        await again.bind(("0.0.0.0", 81))
 
 
 WAITS: dict[str, Callable[[Host], Awaitable[object]]] = {
@@ -102,15 +101,14 @@ async def test_a_task_that_waits_for_the_host_is_woken_by_its_end(name: str, aut
 
 
 @rfc("sockets-10")
-async def test_a_socket_that_is_closed_in_another_thread_closes_soon(autojump_clock: MockClock) -> None:
+async def test_a_socket_that_is_closed_in_another_thread_closes_soon(alice: Host, autojump_clock: MockClock) -> None:
     """As a finalizer may do it."""
-    async with two_hosts() as (alice, _):
-        sock = alice.socket(type=SOCK_DGRAM)
-        await sock.bind(("0.0.0.0", 5000))
-        thread = threading.Thread(target=sock.close)
-        thread.start()
-        thread.join()
-        await wait_all_tasks_blocked()
-        assert sock.fileno() == -1
-        with alice.socket(type=SOCK_DGRAM) as again:
-            await again.bind(("0.0.0.0", 5000))
+    sock = alice.socket(type=SOCK_DGRAM)
+    await sock.bind(("0.0.0.0", 5000))
+    thread = threading.Thread(target=sock.close)
+    thread.start()
+    thread.join()
+    await wait_all_tasks_blocked()
+    assert sock.fileno() == -1
+    with alice.socket(type=SOCK_DGRAM) as again:
+        await again.bind(("0.0.0.0", 5000))

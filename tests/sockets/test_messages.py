@@ -184,23 +184,22 @@ ASYNCHRONOUS: dict[str, Callable[[Host, SocketType], Awaitable[object]]] = {
 
 
 @rfc("sockets-11")
-async def test_another_thread_is_told_to_call_from_there(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _):
-        link = Ethernet().attach()
-        with alice.socket() as stream, alice.socket(type=SOCK_DGRAM) as datagrams:
-            for sock in (stream, datagrams):
-                for name, call in SYNCHRONOUS.items():
-                    error = in_a_thread(lambda call=call, sock=sock: call(alice, sock, link))  # type: ignore[misc]
-                    assert isinstance(error, RuntimeError), (name, error)
-                    assert "trio.from_thread.run" in str(error), name
-                for name, acall in ASYNCHRONOUS.items():
+async def test_another_thread_is_told_to_call_from_there(alice: Host, autojump_clock: MockClock) -> None:
+    link = Ethernet().attach()
+    with alice.socket() as stream, alice.socket(type=SOCK_DGRAM) as datagrams:
+        for sock in (stream, datagrams):
+            for name, call in SYNCHRONOUS.items():
+                error = in_a_thread(lambda call=call, sock=sock: call(alice, sock, link))  # type: ignore[misc]
+                assert isinstance(error, RuntimeError), (name, error)
+                assert "trio.from_thread.run" in str(error), name
+            for name, acall in ASYNCHRONOUS.items():
 
-                    async def run(acall: Any = acall, sock: Any = sock) -> None:  # the run of the other thread
-                        await acall(alice, sock)
+                async def run(acall: Any = acall, sock: Any = sock) -> None:  # the run of the other thread
+                    await acall(alice, sock)
 
-                    error = in_a_thread(lambda run=run: trio.run(run))  # type: ignore[misc]
-                    assert isinstance(error, RuntimeError), (name, error)
-                    assert "trio.from_thread.run" in str(error), name
+                error = in_a_thread(lambda run=run: trio.run(run))  # type: ignore[misc]
+                assert isinstance(error, RuntimeError), (name, error)
+                assert "trio.from_thread.run" in str(error), name
 
 
 @rfc("sockets-11")

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import stack
-from stack import Config, Ethernet, Impaired, open_host
+from stack import Config, Ethernet, Host, Impaired, open_host
 from stack.link.memory import ip_pair
 from tests.sockets.hosts import ALICE, BOB, NOBODY, host_on, stream_pair, two_hosts
 
@@ -194,32 +194,31 @@ async def test_a_link_of_bare_ip_packets(autojump_clock: MockClock) -> None:
             pass
 
 
-async def test_records_are_frozen_and_ready_for_json(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        client, server = await stream_pair(alice, bob)
-        datagrams = alice.socket(type=stdlib.SOCK_DGRAM)
-        await datagrams.connect((BOB, 9))
-        listener = alice.socket()
-        await listener.bind(("", 80))
-        listener.listen()
-        with client.socket, server.socket, datagrams, listener:
-            records: dict[str, list[Any]] = {
-                "interfaces": alice.interfaces(),
-                "neighbors": alice.neighbors(),
-                "routes": alice.routes(),
-                "connections": alice.connections(),
-            }
-            text = json.dumps({name: [asdict(record) for record in value] for name, value in records.items()})
-            for expected in (ALICE, BOB, "ESTABLISHED", "LISTEN", "udp", "alice"):
-                assert expected in text
-            for value in records.values():
-                assert value
-                with pytest.raises((AttributeError, TypeError)):  # the latter is Python 3.11's for slots
-                    setattr(value[0], fields(value[0])[0].name, "changed")
-            counters = alice.counters()
-            assert json.loads(json.dumps(counters))["tcpActiveOpens"] == 1
-            counters["tcpActiveOpens"] = 99
-            assert alice.counters()["tcpActiveOpens"] == 1
+async def test_records_are_frozen_and_ready_for_json(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    client, server = await stream_pair(alice, bob)
+    datagrams = alice.socket(type=stdlib.SOCK_DGRAM)
+    await datagrams.connect((BOB, 9))
+    listener = alice.socket()
+    await listener.bind(("", 80))
+    listener.listen()
+    with client.socket, server.socket, datagrams, listener:
+        records: dict[str, list[Any]] = {
+            "interfaces": alice.interfaces(),
+            "neighbors": alice.neighbors(),
+            "routes": alice.routes(),
+            "connections": alice.connections(),
+        }
+        text = json.dumps({name: [asdict(record) for record in value] for name, value in records.items()})
+        for expected in (ALICE, BOB, "ESTABLISHED", "LISTEN", "udp", "alice"):
+            assert expected in text
+        for value in records.values():
+            assert value
+            with pytest.raises((AttributeError, TypeError)):  # the latter is Python 3.11's for slots
+                setattr(value[0], fields(value[0])[0].name, "changed")
+        counters = alice.counters()
+        assert json.loads(json.dumps(counters))["tcpActiveOpens"] == 1
+        counters["tcpActiveOpens"] = 99
+        assert alice.counters()["tcpActiveOpens"] == 1
 
 
 async def test_nothing_works_and_nothing_hangs_after_the_end(autojump_clock: MockClock) -> None:
@@ -262,16 +261,15 @@ async def test_nothing_works_and_nothing_hangs_after_the_end(autojump_clock: Moc
         assert bob.connections() == []
 
 
-async def test_the_peers_of_a_host_that_ends_are_told(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (_, bob):
-        ethernet = Ethernet()
-        bob.attach(ethernet.attach(), addresses=["10.8.0.1/24"], acd="off")
-        async with host_on(ethernet.attach(), "10.8.0.2/24", seed=3) as carol:
-            streams = [await stream_pair(carol, bob, "10.8.0.1") for _ in range(20)]
-        for _, theirs in streams:
-            with pytest.raises(ConnectionResetError):
-                await theirs.socket.recv(1)
-            theirs.socket.close()
+async def test_the_peers_of_a_host_that_ends_are_told(bob: Host, autojump_clock: MockClock) -> None:
+    ethernet = Ethernet()
+    bob.attach(ethernet.attach(), addresses=["10.8.0.1/24"], acd="off")
+    async with host_on(ethernet.attach(), "10.8.0.2/24", seed=3) as carol:
+        streams = [await stream_pair(carol, bob, "10.8.0.1") for _ in range(20)]
+    for _, theirs in streams:
+        with pytest.raises(ConnectionResetError):
+            await theirs.socket.recv(1)
+        theirs.socket.close()
 
 
 async def test_a_bug_in_the_protocol_code_is_reported_and_costs_one_frame(autojump_clock: MockClock) -> None:

@@ -16,7 +16,7 @@ import trio
 from trio.socket import IPPROTO_IP, IPPROTO_TCP, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
 from trio.testing import MockClock
 
-from stack import Ethernet
+from stack import Ethernet, Host
 from stack.sockets import options
 from stack.wire.ipv4 import Ipv4Header
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
@@ -128,39 +128,39 @@ SETTINGS: list[tuple[int, int, int]] = [
 ]
 
 
-async def test_options_of_a_listener_are_its_childrens(autojump_clock: MockClock) -> None:
+async def test_options_of_a_listener_are_its_childrens(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
     """Whether they were set before or after `listen`; and those of a socket survive its connecting."""
-    async with two_hosts() as (alice, bob):
-        for after in (False, True):
-            with bob.socket() as listener, alice.socket() as client:
-                await listener.bind(("", 0))
-                if after:
-                    listener.listen()
-                for level, option, value in SETTINGS:
-                    for sock in (listener, client):
-                        sock.setsockopt(level, option, value)
-                        assert sock.getsockopt(level, option) == value
-                if not after:
-                    listener.listen()
-                await client.connect((BOB, listener.getsockname()[1]))
-                server, _ = await listener.accept()
-                for sock in (server, client):
-                    assert [sock.getsockopt(level, option) for level, option, _ in SETTINGS] == [
-                        value for _, _, value in SETTINGS
-                    ]
-                server.close()
+    for after in (False, True):
+        with bob.socket() as listener, alice.socket() as client:
+            await listener.bind(("", 0))
+            if after:
+                listener.listen()
+            for level, option, value in SETTINGS:
+                for sock in (listener, client):
+                    sock.setsockopt(level, option, value)
+                    assert sock.getsockopt(level, option) == value
+            if not after:
+                listener.listen()
+            await client.connect((BOB, listener.getsockname()[1]))
+            server, _ = await listener.accept()
+            for sock in (server, client):
+                assert [sock.getsockopt(level, option) for level, option, _ in SETTINGS] == [
+                    value for _, _, value in SETTINGS
+                ]
+            server.close()
 
 
-async def test_default_options_are_the_same_before_and_after_connecting(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        (listener,) = await bob.open_tcp_listeners(80)
-        with alice.socket() as fresh, alice.socket() as connected:
-            await connected.connect((BOB, 80))
-            for level, number in options.STREAM:
-                if (level, number) != (IPPROTO_TCP, stdlib.TCP_MAXSEG):
-                    assert fresh.getsockopt(level, number) == connected.getsockopt(level, number), (level, number)
-            assert connected.getsockopt(IPPROTO_TCP, stdlib.TCP_MAXSEG) == 1448  # of 1460, timestamps take 12
-        await listener.aclose()
+async def test_default_options_are_the_same_before_and_after_connecting(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    (listener,) = await bob.open_tcp_listeners(80)
+    with alice.socket() as fresh, alice.socket() as connected:
+        await connected.connect((BOB, 80))
+        for level, number in options.STREAM:
+            if (level, number) != (IPPROTO_TCP, stdlib.TCP_MAXSEG):
+                assert fresh.getsockopt(level, number) == connected.getsockopt(level, number), (level, number)
+        assert connected.getsockopt(IPPROTO_TCP, stdlib.TCP_MAXSEG) == 1448  # of 1460, timestamps take 12
+    await listener.aclose()
 
 
 async def test_ttl_and_tos_are_on_the_packets(autojump_clock: MockClock) -> None:
@@ -198,17 +198,16 @@ async def test_ttl_and_tos_are_on_the_packets(autojump_clock: MockClock) -> None
         assert seen() == [(6, 3, 0x10)]
 
 
-async def test_broadcasts_need_permission(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
-            await receiver.bind(("", 9))
-            for address in ("10.9.0.255", "255.255.255.255", "<broadcast>"):
-                sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 0)
-                with pytest.raises(PermissionError):
-                    await sender.sendto(b"x", (address, 9))
-                sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 1)
+async def test_broadcasts_need_permission(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    with alice.socket(type=SOCK_DGRAM) as sender, bob.socket(type=SOCK_DGRAM) as receiver:
+        await receiver.bind(("", 9))
+        for address in ("10.9.0.255", "255.255.255.255", "<broadcast>"):
+            sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 0)
+            with pytest.raises(PermissionError):
                 await sender.sendto(b"x", (address, 9))
-                assert await receiver.recvfrom(10) == (b"x", (ALICE, sender.getsockname()[1]))
+            sender.setsockopt(SOL_SOCKET, stdlib.SO_BROADCAST, 1)
+            await sender.sendto(b"x", (address, 9))
+            assert await receiver.recvfrom(10) == (b"x", (ALICE, sender.getsockname()[1]))
 
 
 async def test_a_keepalive_finds_a_peer_that_went_away(autojump_clock: MockClock) -> None:

@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from stack import Config, Ethernet, Impaired
+from stack import Config, Ethernet, Host, Impaired
 from stack.link.device import NO_OFFLOAD
 from stack.wire.checksum import Buffer
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
@@ -296,33 +296,32 @@ async def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_f
                     assert looks - 1 <= link.reads <= looks
 
 
-async def test_detaching_a_link_of_another_host_is_refused(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _):
-        with pytest.raises(ValueError, match="not attached"):
-            alice.detach(ScriptedLink())
+async def test_detaching_a_link_of_another_host_is_refused(alice: Host, autojump_clock: MockClock) -> None:
+    with pytest.raises(ValueError, match="not attached"):
+        alice.detach(ScriptedLink())
 
 
-async def test_a_thousand_connections_leave_nothing_behind(autojump_clock: MockClock) -> None:
+async def test_a_thousand_connections_leave_nothing_behind(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
     async def echo_once(stream: trio.SocketStream) -> None:
         await stream.send_all(await stream.receive_some())
 
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await nursery.start(bob.serve_tcp, echo_once, 7)
-        for _ in range(1000):
-            stream = await alice.open_tcp_stream(BOB, 7)
-            await stream.send_all(b"x")
-            assert await stream.receive_some() == b"x"
-            await stream.aclose()
-        await trio.sleep(600)
-        assert alice.connections() == []
-        assert [record.state for record in bob.connections()] == ["LISTEN"]
-        await trio.sleep(3600)  # until ARP, too, has forgotten
-        steps = Steps()
-        trio.lowlevel.add_instrument(steps)
-        await trio.sleep(3600)
-        trio.lowlevel.remove_instrument(steps)
-        assert steps.count <= 2
-        nursery.cancel_scope.cancel()
+    await nursery.start(bob.serve_tcp, echo_once, 7)
+    for _ in range(1000):
+        stream = await alice.open_tcp_stream(BOB, 7)
+        await stream.send_all(b"x")
+        assert await stream.receive_some() == b"x"
+        await stream.aclose()
+    await trio.sleep(600)
+    assert alice.connections() == []
+    assert [record.state for record in bob.connections()] == ["LISTEN"]
+    await trio.sleep(3600)  # until ARP, too, has forgotten
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+    await trio.sleep(3600)
+    trio.lowlevel.remove_instrument(steps)
+    assert steps.count <= 2
 
 
 async def test_transfers_survive_a_wire_that_is_cut_for_a_while(autojump_clock: MockClock) -> None:

@@ -20,7 +20,7 @@ from trio.socket import SHUT_RD, SHUT_WR, SO_LINGER, SOCK_DGRAM, SOL_SOCKET, Soc
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from stack import Ethernet, Host, Impaired
-from tests.sockets.hosts import ALICE, BOB, NOBODY, clogged_pair, host_on, stream_pair, two_hosts
+from tests.sockets.hosts import ALICE, BOB, NOBODY, clogged_pair, host_on, stream_pair
 
 
 @dataclass
@@ -279,46 +279,46 @@ async def test_a_second_task_in_the_same_direction_is_refused(wait: Wait, autoju
             nursery.cancel_scope.cancel()
 
 
-async def test_tasks_in_different_directions_do_not_disturb_each_other(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        ours, theirs = await clogged_pair(alice, bob)
-        with ours.socket, theirs.socket:
-            while ours.socket.is_readable():
-                await ours.receive_some()
-                await wait_all_tasks_blocked()
-            done: list[str] = []
+async def test_tasks_in_different_directions_do_not_disturb_each_other(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    ours, theirs = await clogged_pair(alice, bob)
+    with ours.socket, theirs.socket:
+        while ours.socket.is_readable():
+            await ours.receive_some()
+            await wait_all_tasks_blocked()
+        done: list[str] = []
 
-            async def read() -> None:
-                assert await ours.receive_some() == b"answer"
-                done.append("read")
+        async def read() -> None:
+            assert await ours.receive_some() == b"answer"
+            done.append("read")
 
-            async def write() -> None:
-                await ours.wait_send_all_might_not_block()
-                done.append("written")
+        async def write() -> None:
+            await ours.wait_send_all_might_not_block()
+            done.append("written")
 
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(read)
-                nursery.start_soon(write)
-                await wait_all_tasks_blocked()
-                await theirs.send_all(b"answer")
-                await wait_all_tasks_blocked()
-                assert done == ["read"]
-                with trio.move_on_after(60):
-                    while True:
-                        await theirs.receive_some()
-                assert done == ["read", "written"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            nursery.start_soon(write)
+            await wait_all_tasks_blocked()
+            await theirs.send_all(b"answer")
+            await wait_all_tasks_blocked()
+            assert done == ["read"]
+            with trio.move_on_after(60):
+                while True:
+                    await theirs.receive_some()
+            assert done == ["read", "written"]
 
 
-async def test_connecting_is_refused_times_out_and_finds_no_host(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, _bob):
-        for address, number in [((BOB, 81), errno.ECONNREFUSED), ((NOBODY, 80), errno.EHOSTUNREACH)]:
-            with alice.socket() as sock, pytest.raises(OSError) as caught:
-                await sock.connect(address)
-            assert caught.value.errno == number
-            assert str(address[0]) in str(caught.value)
+async def test_connecting_is_refused_times_out_and_finds_no_host(alice: Host, autojump_clock: MockClock) -> None:
+    for address, number in [((BOB, 81), errno.ECONNREFUSED), ((NOBODY, 80), errno.EHOSTUNREACH)]:
         with alice.socket() as sock, pytest.raises(OSError) as caught:
-            await sock.connect(("192.0.2.1", 80))
-        assert caught.value.errno == errno.ENETUNREACH
+            await sock.connect(address)
+        assert caught.value.errno == number
+        assert str(address[0]) in str(caught.value)
+    with alice.socket() as sock, pytest.raises(OSError) as caught:
+        await sock.connect(("192.0.2.1", 80))
+    assert caught.value.errno == errno.ENETUNREACH
 
 
 async def test_a_connection_attempt_without_an_answer_times_out(autojump_clock: MockClock) -> None:
@@ -333,72 +333,71 @@ async def test_a_connection_attempt_without_an_answer_times_out(autojump_clock: 
         assert alice.connections() == []
 
 
-async def test_a_failed_socket_may_try_again(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        with alice.socket() as sock:
-            with pytest.raises(ConnectionRefusedError):
-                await sock.connect((BOB, 80))
-            (listener,) = await bob.open_tcp_listeners(80)
-            sock.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
+async def test_a_failed_socket_may_try_again(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    with alice.socket() as sock:
+        with pytest.raises(ConnectionRefusedError):
             await sock.connect((BOB, 80))
-            assert sock.getpeername() == (BOB, 80)
-            assert sock.getsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY) == 1
-            await listener.aclose()
-
-
-async def test_every_call_is_a_checkpoint_when_it_need_not_wait(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
-        stream, peer = await stream_pair(alice, bob)
-        datagrams = alice.socket(type=SOCK_DGRAM)
-        with stream.socket as ours, peer.socket as theirs, datagrams, alice.socket() as fresh:
-            with assert_checkpoints():
-                await datagrams.bind((ALICE, 9))
-            with assert_checkpoints():
-                await datagrams.sendto(b"to myself", (ALICE, 9))
-            with assert_checkpoints():
-                await datagrams.recvfrom(10)
-            with assert_checkpoints():
-                await datagrams.connect((ALICE, 9))
-            with assert_checkpoints():
-                await datagrams.send(b"again")
-            with assert_checkpoints():
-                await datagrams.wait_writable()
-            with assert_checkpoints():
-                await ours.send(b"x" * 30)
-            await wait_all_tasks_blocked()
-            at_once: list[Callable[[], Awaitable[Any]]] = [
-                lambda: theirs.recv(10),
-                lambda: theirs.recv_into(bytearray(10)),
-                lambda: theirs.recvmsg(10),
-                lambda: theirs.recv(0),
-                lambda: theirs.send(b""),
-                theirs.wait_writable,
-            ]
-            for call in at_once:
-                with assert_checkpoints():
-                    await call()
-            refused: list[Callable[[], Awaitable[Any]]] = [
-                lambda: fresh.recv(1),
-                lambda: fresh.send(b"x"),
-                fresh.accept,
-            ]
-            for call in refused:
-                with assert_checkpoints(), pytest.raises(OSError):
-                    await call()
-            with assert_checkpoints():
-                await alice.ping(ALICE)
-
-
-async def test_a_forgotten_socket_is_closed_with_a_warning(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob):
         (listener,) = await bob.open_tcp_listeners(80)
-        sock = alice.socket()
+        sock.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
         await sock.connect((BOB, 80))
-        peer = await listener.accept()
-        with pytest.warns(ResourceWarning, match="unclosed"):
-            del sock
-        assert await peer.receive_some() == b""
-        await peer.aclose()
+        assert sock.getpeername() == (BOB, 80)
+        assert sock.getsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY) == 1
         await listener.aclose()
-        await trio.sleep(600)
-        assert alice.connections() == []
+
+
+async def test_every_call_is_a_checkpoint_when_it_need_not_wait(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    stream, peer = await stream_pair(alice, bob)
+    datagrams = alice.socket(type=SOCK_DGRAM)
+    with stream.socket as ours, peer.socket as theirs, datagrams, alice.socket() as fresh:
+        with assert_checkpoints():
+            await datagrams.bind((ALICE, 9))
+        with assert_checkpoints():
+            await datagrams.sendto(b"to myself", (ALICE, 9))
+        with assert_checkpoints():
+            await datagrams.recvfrom(10)
+        with assert_checkpoints():
+            await datagrams.connect((ALICE, 9))
+        with assert_checkpoints():
+            await datagrams.send(b"again")
+        with assert_checkpoints():
+            await datagrams.wait_writable()
+        with assert_checkpoints():
+            await ours.send(b"x" * 30)
+        await wait_all_tasks_blocked()
+        at_once: list[Callable[[], Awaitable[Any]]] = [
+            lambda: theirs.recv(10),
+            lambda: theirs.recv_into(bytearray(10)),
+            lambda: theirs.recvmsg(10),
+            lambda: theirs.recv(0),
+            lambda: theirs.send(b""),
+            theirs.wait_writable,
+        ]
+        for call in at_once:
+            with assert_checkpoints():
+                await call()
+        refused: list[Callable[[], Awaitable[Any]]] = [
+            lambda: fresh.recv(1),
+            lambda: fresh.send(b"x"),
+            fresh.accept,
+        ]
+        for call in refused:
+            with assert_checkpoints(), pytest.raises(OSError):
+                await call()
+        with assert_checkpoints():
+            await alice.ping(ALICE)
+
+
+async def test_a_forgotten_socket_is_closed_with_a_warning(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    (listener,) = await bob.open_tcp_listeners(80)
+    sock = alice.socket()
+    await sock.connect((BOB, 80))
+    peer = await listener.accept()
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        del sock
+    assert await peer.receive_some() == b""
+    await peer.aclose()
+    await listener.aclose()
+    await trio.sleep(600)
+    assert alice.connections() == []

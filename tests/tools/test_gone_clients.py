@@ -44,41 +44,39 @@ async def test_a_client_that_vanished_is_detected(name: str, tmp_path: Path, aut
 
 @pytest.mark.parametrize("name", ["echo", "chargen", "http"])
 async def test_a_client_that_answers_but_never_reads_is_cut_off(
-    name: str, tmp_path: Path, autojump_clock: MockClock
+    alice: Host, bob: Host, nursery: trio.Nursery, name: str, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     (tmp_path / "big").write_bytes(bytes(4_000_000))
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await start(bob, nursery, tmp_path)
-        stream = await alice.open_tcp_stream(BOB, {**PORTS, "http": 80}[name])
-        if name == "echo":
-            await clog(stream)
-        elif name == "http":
-            await stream.send_all(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n")
-        await trio.sleep(1000)
-        assert served(bob) == []
-        stream.socket.close()
-        nursery.cancel_scope.cancel()
+    await start(bob, nursery, tmp_path)
+    stream = await alice.open_tcp_stream(BOB, {**PORTS, "http": 80}[name])
+    if name == "echo":
+        await clog(stream)
+    elif name == "http":
+        await stream.send_all(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n")
+    await trio.sleep(1000)
+    assert served(bob) == []
+    stream.socket.close()
 
 
-async def test_a_client_that_reads_slowly_is_served_to_the_end(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await services.serve(bob, {"chargen": 19}, nursery)
-        stream = await alice.open_tcp_stream(BOB, 19)
-        got = 0
-        while got < 20 * slow_sends.SEND_BYTES:
-            got += len(await stream.receive_some(slow_sends.SEND_BYTES))
-            await trio.sleep(slow_sends.SEND_S / 4)
-        assert len(served(bob)) == 1
-        stream.socket.close()
-        nursery.cancel_scope.cancel()
+async def test_a_client_that_reads_slowly_is_served_to_the_end(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    await services.serve(bob, {"chargen": 19}, nursery)
+    stream = await alice.open_tcp_stream(BOB, 19)
+    got = 0
+    while got < 20 * slow_sends.SEND_BYTES:
+        got += len(await stream.receive_some(slow_sends.SEND_BYTES))
+        await trio.sleep(slow_sends.SEND_S / 4)
+    assert len(served(bob)) == 1
+    stream.socket.close()
 
 
-async def test_a_live_client_may_be_silent_for_a_day(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await services.serve(bob, {"echo": 7}, nursery)
-        stream = await alice.open_tcp_stream(BOB, 7)
-        await trio.sleep(86_400)
-        await stream.send_all(b"good morning")
-        assert await stream.receive_some() == b"good morning"
-        stream.socket.close()
-        nursery.cancel_scope.cancel()
+async def test_a_live_client_may_be_silent_for_a_day(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    await services.serve(bob, {"echo": 7}, nursery)
+    stream = await alice.open_tcp_stream(BOB, 7)
+    await trio.sleep(86_400)
+    await stream.send_all(b"good morning")
+    assert await stream.receive_some() == b"good morning"
+    stream.socket.close()

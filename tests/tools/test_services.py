@@ -15,7 +15,7 @@ from trio.testing import MockClock
 
 from stack import Host
 from tests.requirements import rfc
-from tests.sockets.hosts import ALICE, BOB, two_hosts
+from tests.sockets.hosts import ALICE, BOB
 from tools import services
 
 Address = tuple[str, int]
@@ -257,35 +257,35 @@ def test_forged_addresses_do_not_renew_the_budget_of_a_victim() -> None:
     assert reflected <= 3 * services.CLIENT_BUDGET
 
 
-async def test_a_loop_between_unusual_ports_ends(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await services.serve(alice, {"echo": 7007}, nursery)
-        # A program in place of bob's service, which answers whatever comes: the worst case.
-        with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
-            await sock.bind((BOB, 8007))
-            await sock.sendto(b"x", (ALICE, 7007))
-            rounds = 0
-            with trio.move_on_after(100):
-                while True:
-                    data, address = await sock.recvfrom(100)
-                    rounds += 1
-                    await sock.sendto(data, address)
-        assert 0 < rounds <= services.CLIENT_BUDGET + 1
-        nursery.cancel_scope.cancel()
+async def test_a_loop_between_unusual_ports_ends(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    await services.serve(alice, {"echo": 7007}, nursery)
+    # A program in place of bob's service, which answers whatever comes: the worst case.
+    with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+        await sock.bind((BOB, 8007))
+        await sock.sendto(b"x", (ALICE, 7007))
+        rounds = 0
+        with trio.move_on_after(100):
+            while True:
+                data, address = await sock.recvfrom(100)
+                rounds += 1
+                await sock.sendto(data, address)
+    assert 0 < rounds <= services.CLIENT_BUDGET + 1
 
 
-async def test_a_broadcast_gets_no_answer(autojump_clock: MockClock) -> None:
-    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
-        await services.serve(alice, {"echo": 7}, nursery)
-        with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
-            sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_BROADCAST, 1)
-            for address in ("10.9.0.255", "255.255.255.255", ALICE):
-                await sock.sendto(address.encode(), (address, 7))
-            data, source = await sock.recvfrom(100)
-            assert (data, source) == (ALICE.encode(), (ALICE, 7))
-            with trio.move_on_after(10):
-                pytest.fail(f"{await sock.recvfrom(100)} came, too")
-        nursery.cancel_scope.cancel()
+async def test_a_broadcast_gets_no_answer(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    await services.serve(alice, {"echo": 7}, nursery)
+    with bob.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_BROADCAST, 1)
+        for address in ("10.9.0.255", "255.255.255.255", ALICE):
+            await sock.sendto(address.encode(), (address, 7))
+        data, source = await sock.recvfrom(100)
+        assert (data, source) == (ALICE.encode(), (ALICE, 7))
+        with trio.move_on_after(10):
+            pytest.fail(f"{await sock.recvfrom(100)} came, too")
 
 
 async def test_an_error_about_one_client_does_not_end_the_service(autojump_clock: MockClock) -> None:
