@@ -276,7 +276,7 @@ class InterfaceDhcp:
         if lease is None or not self.release or self.interface.neighbors is None:
             return True
         try:
-            path = self._ip.path(lease.address, lease.server, PROTO_UDP, now=now)
+            path = self._ip.output.path(lease.address, lease.server, PROTO_UDP, now=now)
         except OSError:
             return True
         path.close()

@@ -27,7 +27,7 @@ def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPo
     ) -> Path:
         if source is not None and ip.owner(source) is None:
             raise os_error(errno.ENETUNREACH)  # as in Linux, which looks for a route from that address
-        return ip.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
+        return ip.output.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
 
     def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:
         flow = local if remote is None else local + remote[0] + remote[1].to_bytes(2, "big")

@@ -127,19 +127,19 @@ class IcmpOutput:
         interface = expired.interface
         broadcast = not any(prefix.address == header.destination for prefix in interface.addresses)
         received = Received(
-            interface,
-            header.source,
-            header.destination,
-            header.destination,
-            header.protocol,
-            header.ttl,
-            header.tos,
-            header.options,
-            b"",
-            expired.quote,
-            broadcast and not interface.loopback,
-            False,
-            now,
+            interface=interface,
+            source=header.source,
+            destination=header.destination,
+            local=header.destination,
+            protocol=header.protocol,
+            ttl=header.ttl,
+            tos=header.tos,
+            options=header.options,
+            payload=b"",
+            quote=expired.quote,
+            broadcast=broadcast and not interface.loopback,
+            checksum_ok=False,
+            now=now,
         )
         self._send_error(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)))
 

@@ -15,7 +15,6 @@ from stack.internet.interface import Interface
 from stack.internet.ipv4_input import Handler, Ipv4Input
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.loopback import Loopback
-from stack.internet.path import Path
 from stack.internet.route import RoutingTable
 from stack.noop import noop
 from stack.wire.addresses import Prefix
@@ -146,24 +145,6 @@ class Ipv4:
     ) -> None:
         """Take one packet from `interface`: see `Ipv4Input.receive`."""
         self.input.receive(interface, packet, now, link_broadcast, checksum_ok)
-
-    def path(
-        self,
-        source: bytes | None,
-        destination: bytes,
-        protocol: int,
-        *,
-        ttl: int | None = None,
-        tos: int = 0,
-        df: bool = False,
-        options: bytes = b"",
-        interface: Interface | None = None,
-        now: float = 0.0,
-    ) -> Path:
-        """A path to `destination`: see `Ipv4Output.path`."""
-        return self.output.path(
-            source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options, interface=interface, now=now
-        )
 
     def tables(self) -> dict[str, int]:
         """How many entries each table of the internet layer has.

@@ -100,19 +100,19 @@ class Ipv4Input:
             counters.drop(bad.reason)
             return
         received = Received(
-            interface,
-            header.source,
-            header.destination,
-            header.destination if not broadcast else self._specific_destination(interface),
-            header.protocol,
-            header.ttl,
-            header.tos,
-            header.options,
-            packet[header.header_length :],
-            packet,
-            broadcast or link_broadcast,
-            checksum_ok,
-            now,
+            interface=interface,
+            source=header.source,
+            destination=header.destination,
+            local=header.destination if not broadcast else self._specific_destination(interface),
+            protocol=header.protocol,
+            ttl=header.ttl,
+            tos=header.tos,
+            options=header.options,
+            payload=packet[header.header_length :],
+            quote=packet,
+            broadcast=broadcast or link_broadcast,
+            checksum_ok=checksum_ok,
+            now=now,
         )
         if header.options and not self._options_allow(received, header):
             return

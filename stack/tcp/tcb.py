@@ -169,6 +169,10 @@ class Tcb:
 
     Sequence variables are 32-bit; times are seconds on the host's clock; amounts are octets. `key`
     identifies the connection (see `wire/flow.py`).
+
+    `on_readable`, `on_writable` and `on_urgent` are called when the user should try again.
+    `on_readable` returns True if it woke a waiting task. That task will read at once, and its read
+    sends the ACK that is due, with the window update (`Connection.settle`).
     """
 
     __slots__ = (
@@ -347,7 +351,7 @@ class Tcb:
         self.error = 0  # the errno that ended the connection, until it is reported
         self.soft_error = 0  # RFC 9293 section 3.9.2.2: the last error that the network reported
         self.wakes = 0
-        self.on_readable: Callable[[], object] = noop  # returns True if it woke a waiting reader
+        self.on_readable: Callable[[], bool | None] = noop
         self.on_writable: Callable[[], object] = noop
         self.on_urgent: Callable[[], object] = noop
         self.reports: tuple[tuple[int, str], ...] = ()  # error reports not yet delivered

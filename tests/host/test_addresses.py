@@ -505,7 +505,7 @@ def test_a_tentative_address_is_probed_for_from_the_beginning_when_the_link_is_b
 
 def test_paths_learn_of_another_mtu(world: World) -> None:
     world.attach()
-    path = world.host.ip.path(None, PEER, 6, now=world.network.now)
+    path = world.host.ip.output.path(None, PEER, 6, now=world.network.now)
     user = path.user = Listening()
     told = user.changes
     for mtu in (1000, 68, 1500):
@@ -520,7 +520,7 @@ def test_paths_learn_of_another_mtu(world: World) -> None:
 
 def test_a_path_mtu_below_the_links_stays(world: World) -> None:
     world.attach()
-    path = world.host.ip.path(None, PEER, 6, now=world.network.now)
+    path = world.host.ip.output.path(None, PEER, 6, now=world.network.now)
     path.lower_mtu(900, world.network.now)
     world.host.set_mtu(world.interface, 1200, world.network.now)
     assert path.mtu == 900

@@ -123,7 +123,7 @@ class Station:
         self.udp = UdpPorts(
             self.config.udp,
             self.counters,
-            open_path=lambda source, destination, *, ttl, tos, options, now: self.ipv4.path(
+            open_path=lambda source, destination, *, ttl, tos, options, now: self.ipv4.output.path(
                 source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now
             ),
             ephemeral_port=self._ephemeral_port,
@@ -304,7 +304,7 @@ def state_of(station: Station, address: bytes) -> str | None:
 
 def path_to(station: Station, address: bytes = PEER) -> Path:
     """Our way to a neighbour."""
-    return station.ipv4.path(None, address, PROTO_TCP, df=True, now=station.now)
+    return station.ipv4.output.path(None, address, PROTO_TCP, df=True, now=station.now)
 
 
 def send(station: Station, path: Path, data: bytes = b"x") -> None:

@@ -302,7 +302,7 @@ def test_the_newest_datagrams_wait() -> None:
 
 def test_a_fragmented_datagram_waits_as_one() -> None:
     station = Station()
-    path = station.ipv4.path(None, PEER, 17, now=station.now)
+    path = station.ipv4.output.path(None, PEER, 17, now=station.now)
     path.send([bytes(65000)], 65000, station.now)
     station.frames()
     station.arp(REPLY, PEER_MAC, PEER, US, OUR_MAC)

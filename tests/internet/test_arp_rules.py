@@ -372,7 +372,7 @@ def test_from_a_link_local_address_everything_is_asked_for_on_the_link() -> None
     station = Station()
     ours = parse_ipv4("169.254.7.7")
     station.ipv4.add_address(station.eth, Prefix(ours, 16))
-    path = station.ipv4.path(ours, FAR, 6, now=station.now)
+    path = station.ipv4.output.path(ours, FAR, 6, now=station.now)
     assert path.next_hop == FAR
     alone = Station("169.254.7.7/16", gateway=None)
     path = path_to(alone, FAR)

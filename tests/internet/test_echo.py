@@ -168,8 +168,9 @@ def test_a_request_that_fits_is_not_too_big(named: int, believed: bool) -> None:
         [errno.EMSGSIZE] if believed else []
     )
     assert client.station.counters["icmp_too_big_not_sent"] == (not believed)
-    assert client.station.ipv4.path(None, FAR, 1).mtu == (named if believed else 1500)
-    assert client.station.ipv4.path(None, FAR, 6).mtu == client.station.ipv4.path(None, FAR, 17).mtu == 1500
+    assert client.station.ipv4.output.path(None, FAR, 1).mtu == (named if believed else 1500)
+    assert client.station.ipv4.output.path(None, FAR, 6).mtu == 1500
+    assert client.station.ipv4.output.path(None, FAR, 17).mtu == 1500
 
 
 @rfc("redirect-1")

@@ -133,7 +133,7 @@ def test_no_sequence_of_arp_packets_confuses_the_cache(
     events: list[tuple[int, bytes, bytes, bytes, float, bool]],
 ) -> None:
     made = Station()
-    path = made.ipv4.path(None, PEER, 6, df=True)
+    path = made.ipv4.output.path(None, PEER, 6, df=True)
     for operation, mac, sender, target, later, talk in events:
         packet = ArpPacket(operation, mac, sender, bytes(6), target)
         made.eth.cache.receive(packet.build(), made.now)

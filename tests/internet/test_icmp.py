@@ -349,7 +349,7 @@ def test_a_watcher_of_the_identification_cannot_tell_whether_a_third_was_sent_an
     def watched(third: int) -> int:
         station = Station()
         station.knows(PEER)
-        path = station.ipv4.path(None, PEER, 17)
+        path = station.ipv4.output.path(None, PEER, 17)
         path.send([b"x"], 1, station.now)
         for _ in range(third):
             if protocol == TCP:
@@ -471,7 +471,7 @@ def test_an_error_that_cannot_be_true_is_dropped(
 
 def test_fragmentation_needed_lowers_the_path_mtu_of_the_destination(station: Station) -> None:
     Errors(station)
-    path = station.ipv4.path(None, FAR, TCP, df=True)
+    path = station.ipv4.output.path(None, FAR, TCP, df=True)
     station.receives_icmp(icmp.unreachable(4, quote(), 1300))
     assert path.mtu == 1300
 
@@ -479,7 +479,7 @@ def test_fragmentation_needed_lowers_the_path_mtu_of_the_destination(station: St
 def test_a_protocol_that_does_not_know_the_segment_keeps_the_path_mtu(station: Station) -> None:
     errors = Errors(station)
     errors.believes = False
-    path = station.ipv4.path(None, FAR, TCP, df=True)
+    path = station.ipv4.output.path(None, FAR, TCP, df=True)
     station.receives_icmp(icmp.unreachable(4, quote(), 1300))
     assert path.mtu == 1500
     assert station.counters.drops() == {"icmp_error_unmatched": 1}
@@ -487,7 +487,7 @@ def test_a_protocol_that_does_not_know_the_segment_keeps_the_path_mtu(station: S
 
 def test_a_router_that_tells_no_mtu_is_guessed(station: Station) -> None:
     errors = Errors(station)
-    path = station.ipv4.path(None, FAR, TCP, df=True)
+    path = station.ipv4.output.path(None, FAR, TCP, df=True)
     station.receives_icmp(icmp.unreachable(4, quote(total_length=1500), 0))
     assert errors.all[0].next_hop_mtu == path.mtu == 1492
 
@@ -522,9 +522,9 @@ def test_a_total_length_that_was_never_sent_is_corrected(station: Station, quote
 @pytest.mark.parametrize(("protocol", "others"), [(TCP, 600), (PROTOCOL, 1500)])
 def test_only_what_tcp_believes_holds_for_all_protocols(station: Station, protocol: int, others: int) -> None:
     Errors(station, protocol)
-    paths = {number: station.ipv4.path(None, FAR, number) for number in (TCP, PROTOCOL, 17, 1)}
+    paths = {number: station.ipv4.output.path(None, FAR, number) for number in (TCP, PROTOCOL, 17, 1)}
     station.receives_icmp(icmp.unreachable(4, quote(protocol=protocol), 600))
-    later = {number: station.ipv4.path(None, FAR, number) for number in paths}
+    later = {number: station.ipv4.output.path(None, FAR, number) for number in paths}
     for known in (paths, later):
         assert {number: path.mtu for number, path in known.items()} == {
             number: 600 if number == protocol else others for number in known
@@ -544,5 +544,5 @@ def test_what_one_protocol_believes_takes_no_room_from_what_tcp_has_verified() -
     for last in range(100):
         destination = bytes((192, 0, 2, last))
         station.receives_icmp(icmp.unreachable(4, quote(destination=destination, protocol=PROTOCOL), 600))
-    assert station.ipv4.path(None, FAR, TCP).mtu == 1000
+    assert station.ipv4.output.path(None, FAR, TCP).mtu == 1000
     assert station.ipv4.output.path_mtu_entries() == 5

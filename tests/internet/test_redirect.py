@@ -55,7 +55,7 @@ def routers() -> Station:
 
 
 def test_a_redirect_from_the_gateway_changes_the_first_hop(routers: Station) -> None:
-    path = routers.ipv4.path(None, FAR, TCP, now=routers.now)
+    path = routers.ipv4.output.path(None, FAR, TCP, now=routers.now)
     routers.receives_icmp(icmp.redirect(icmp.REDIRECT_HOST, OTHER, quote()), source=PEER)
     path.send([b"x"], 1, routers.now)
     [frame] = routers.frames()
@@ -138,7 +138,7 @@ def test_a_redirect_whose_quote_no_protocol_owns_is_dropped(routers: Station) ->
 
 @rfc("redirect-3")
 def test_a_redirect_expires_and_the_paths_that_follow_it_go_back(routers: Station) -> None:
-    path = routers.ipv4.path(None, FAR, TCP, now=routers.now)
+    path = routers.ipv4.output.path(None, FAR, TCP, now=routers.now)
     routers.receives_icmp(icmp.redirect(1, OTHER, quote()), source=PEER)
     routers.at(299.0)
     assert redirected(routers)
@@ -171,7 +171,7 @@ def test_a_redirect_said_again_counts_from_then(routers: Station) -> None:
 
 @rfc("redirect-4")
 def test_a_path_that_is_suspected_goes_back_to_the_gateway(routers: Station) -> None:
-    path = routers.ipv4.path(None, FAR, TCP, now=routers.now)
+    path = routers.ipv4.output.path(None, FAR, TCP, now=routers.now)
     routers.receives_icmp(icmp.redirect(1, OTHER, quote()), source=PEER)
     path.send([b"x"], 1, routers.now)
     routers.frames()
@@ -189,7 +189,7 @@ def test_a_gateway_that_does_not_answer_loses_all_redirects_to_it_for_good(route
     for host in hosts:
         routers.receives_icmp(icmp.redirect(1, OTHER, quote(destination=host)), source=PEER)
     assert all(redirected(routers, host) for host in hosts)
-    path = routers.ipv4.path(None, FAR, TCP, now=routers.now)
+    path = routers.ipv4.output.path(None, FAR, TCP, now=routers.now)
     path.suspect(routers.now)
     routers.at(10.0)  # the poll, and both requests to all, stay without an answer
     assert not any(redirected(routers, host) for host in hosts)

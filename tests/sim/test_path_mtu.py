@@ -336,7 +336,7 @@ class Echoing(World):
         self.network.run(for_s=0.001)
 
     def udp_mtu(self) -> int:
-        return self.here.host.ip.path(None, parse_ipv4(FAR[0]), PROTO_UDP).mtu
+        return self.here.host.ip.output.path(None, parse_ipv4(FAR[0]), PROTO_UDP).mtu
 
 
 @rfc("toobig-1")

@@ -82,7 +82,7 @@ class World:
     def state(self) -> tuple[object, ...]:
         """All that an ICMP message may change."""
         host, tcb = self.here.host, self.connection
-        mtus = [host.ip.path(None, parse_ipv4(FAR), protocol).mtu for protocol in WHOSE]
+        mtus = [host.ip.output.path(None, parse_ipv4(FAR), protocol).mtu for protocol in WHOSE]
         tables = host.tables()
         return (
             mtus, host.routes(), tables["path_mtus"], tables["redirects"],

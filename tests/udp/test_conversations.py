@@ -302,7 +302,7 @@ def test_what_was_not_sent_that_large_is_not_too_big(station: Station, named: in
     station.receives_icmp(icmp.unreachable(4, claim((PEER, 9), 1500), named), source=PEER)
     refused = {"icmp_too_big_not_sent": 1, "icmp_error_unmatched": 1}
     assert station.counters.drops() == ({} if believed else refused)
-    assert station.ipv4.path(None, PEER, UDP).mtu == (named if believed else 1500)
+    assert station.ipv4.output.path(None, PEER, UDP).mtu == (named if believed else 1500)
 
 
 @rfc("toobig-2")
@@ -314,7 +314,7 @@ def test_too_big_about_a_datagram_cuts_datagrams_alone(station: Station) -> None
     station.receives_icmp(icmp.unreachable(4, claim((PEER, 9), 1500), 1000), source=PEER)
     endpoint.send_to(bytes(1472), (PEER, 9), station.now)
     assert [header.total_length for header, _ in station.packets()] == [996, 524]
-    assert station.ipv4.path(None, PEER, 6).mtu == 1500
+    assert station.ipv4.output.path(None, PEER, 6).mtu == 1500
 
 
 def test_an_unresolvable_neighbour_is_reported_to_a_connected_endpoint() -> None:
