@@ -3,6 +3,7 @@
 A task per link waits for frames and reads a batch of them per wake. One more task sleeps until the
 earliest deadline of the host and its links. Per frame, only `read` and `frame` are called, and
 nothing of trio's: no checkpoint, task, channel or cancel scope. An idle host does not wake up.
+Ctrl-C does not interrupt these tasks: trio raises KeyboardInterrupt in the program's main task.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from threading import get_ident
 from time import monotonic, perf_counter
 
 import trio
-from trio.lowlevel import checkpoint, wait_readable
+from trio.lowlevel import checkpoint, enable_ki_protection, wait_readable
 
 from stack.host.host import HostCore
 from stack.noop import noop
@@ -210,6 +211,7 @@ class Runner:
 
     # --- the tasks
 
+    @enable_ki_protection
     async def _run_descriptor(self, attachment: Attachment) -> None:  # hot
         """Wait until the link's descriptor is readable, read a batch, and repeat.
 
@@ -234,6 +236,7 @@ class Runner:
         except trio.ClosedResourceError:
             pass  # `drop` has closed the descriptor
 
+    @enable_ki_protection
     async def _run_notified(self, attachment: Attachment) -> None:  # hot
         """Wait until the link calls `wake`, read a batch, repeat. Do not wait after a full one."""
         ready_waiter, take, full = attachment.ready_waiter, self._take, len(self._batch)
@@ -281,6 +284,7 @@ class Runner:
             self._timer.deadline = attachment.link.deadline
         return count
 
+    @enable_ki_protection
     async def _run_timer(self) -> None:
         """Sleep until the earliest deadline, call what is due, and repeat."""
         while True:

@@ -16,6 +16,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Config, Ethernet, Host, Impaired
+from stack.internet.received import Received
 from stack.link.device import NO_OFFLOAD
 from stack.wire.checksum import Buffer
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
@@ -351,3 +352,24 @@ async def test_transfers_survive_a_wire_that_is_cut_for_a_while(autojump_clock: 
             await client.send_all(data)
             await client.aclose()
         assert received == data
+
+
+async def test_ctrl_c_does_not_come_in_the_midst_of_a_frame_or_a_deadline(autojump_clock: MockClock) -> None:
+    """trio raises KeyboardInterrupt in the main task instead, and the host ends in a state that it can end from."""
+    protected = {}
+    async with two_hosts() as (alice, bob):
+        core = bob._runner.core
+        icmp, on_deadline = core.ip.handlers[1], core.on_deadline
+
+        def receive(received: Received) -> None:
+            protected["frame"] = trio.lowlevel.currently_ki_protected()
+            icmp(received)
+
+        def reached(now: float) -> None:
+            protected["deadline"] = trio.lowlevel.currently_ki_protected()
+            on_deadline(now)
+
+        core.ip.handlers[1], core.on_deadline = receive, reached  # type: ignore[method-assign]
+        await alice.ping(BOB)
+        await trio.sleep(100)  # the entry of the neighbour expires
+    assert protected == {"frame": True, "deadline": True}
