@@ -119,8 +119,8 @@ class IcmpConfig:
     describe the attacks)."""
     accept_redirects: bool = True  # RFC 1122 3.2.2.2
     secure_redirects: bool = True  # only to a gateway of a route that was set by hand or by DHCP (as in Linux)
-    echo_paths_max: int = 64  # hosts with a prepared echo path; 0 disables this fast path
-    echo_path_lifetime_s: float = 60.0  # after this time all prepared paths are forgotten, and learned again
+    echo_paths_max: int = 64  # hosts that ping often, each with a path kept for the answers
+    echo_path_lifetime_s: float = 60.0  # after this time all these paths are closed, and learnt again
     echoes_max: int = 1024  # echo requests that may wait for an answer
     echo_timeout_s: float = 30.0  # how long a request waits, unless the caller gives another time
 
@@ -134,7 +134,7 @@ class UdpConfig:
     receive_bytes: int = 256 << 10  # of datagrams waiting to be read at one endpoint, overhead included (SO_RCVBUF)
     receive_overhead_bytes: int = 256  # charged for every datagram in addition to its payload
     require_checksum: bool = False  # refuse datagrams whose sender computed none (RFC 1122 4.1.3.4)
-    flows_max: int = 1024  # known flows, whose datagrams take a fast path with the same outcome; 0 disables it
+    flows_max: int = 1024  # known flows, whose datagrams take a fast path
     paths_max: int = 16  # destinations for which an endpoint keeps a path
     remotes_max: int = 64  # addresses and ports sent to, about which an endpoint believes ICMP errors
 
@@ -168,8 +168,6 @@ class TcpConfig:
     """A send is taken while less than this is unsent. `trio.SocketStream` sets it to 16 KiB."""
     max_out_of_order_runs: int = 1024
     """Runs of octets held behind a gap, for each connection."""
-    prediction: bool = True
-    """Header prediction: process the expected segments in fewer steps, with the same outcome."""
     window_scaling: bool = True
     sack: bool = True
     """Offer and use selective acknowledgments (RFC 2018)."""
@@ -419,6 +417,8 @@ class HostConfig:
     busy_poll_s: float = 0.0002
     """After traffic, a link with a descriptor is polled for this long before the loop waits for it,
     because waking up costs more than polling. 0 disables it. An idle host does not poll."""
+    fast_paths: bool = True
+    """Frequent frames take fast paths, with the same outcome (`stack/host/fast`)."""
     batch_frames: int = 64  # read from a link before connections send and waiting tasks are woken
     smallest_socket_buffer_bytes: int = 2304  # the least for SO_RCVBUF and SO_SNDBUF; Linux: SOCK_MIN_RCVBUF
     largest_socket_buffer_bytes: int = 8 << 20

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from stack import Host
-from stack.config import IcmpConfig, TcpConfig, UdpConfig
+from stack.config import HostConfig
 from tests import modes
 from tests.digests import Digests
 from tests.marks import Conformance
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", type=Path, metavar="FILE", help="write which test names which clause, and its end"
     )
-    parser.addoption("--plain", action="store_true", help="without what only makes it fast: header prediction, offload")
+    parser.addoption("--plain", action="store_true", help="without what only makes it fast: fast paths, offload")
     parser.addoption("--digests", type=Path, metavar="FILE", help="write the digest of each simulated network")
     parser.addoption("--full-grid", action="store_true", help="simulate all networks of the grid, and each for longer")
 
@@ -50,9 +50,7 @@ def set_default(config: type, name: str, value: object) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("plain"):
         modes.set_plain()
-        set_default(TcpConfig, "prediction", False)
-        set_default(UdpConfig, "flows_max", 0)
-        set_default(IcmpConfig, "echo_paths_max", 0)
+        set_default(HostConfig, "fast_paths", False)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
     if config.getoption("digests"):
         config.pluginmanager.register(Digests(config.getoption("digests")), "digests")

@@ -19,4 +19,4 @@ def offload() -> bool:
 
 def up_options() -> list[str]:
     """The mode as options of `tapstack up`."""
-    return [] if offload() else ["--no-offload"]
+    return [] if offload() else ["--no-offload", "--no-fast"]

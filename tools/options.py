@@ -43,6 +43,7 @@ class Options:
     user: rights.User | None = None
     acd: str = "optimistic"
     impair: BadWire | None = None
+    fast: bool = True
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -294,6 +295,12 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
         action="store_false",
         help="leave no work to the kernel: every frame is one that could be on a wire",
     )
+    add(
+        "--no-fast",
+        dest="fast",
+        action="store_false",
+        help="take no fast paths: process every frame by the code that stack/README.md follows",
+    )
     if program != "lab":
         add(
             "--user",
@@ -362,6 +369,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         acd=acd or "optimistic",
         status=arguments.program == "lab" if status is None else status,
         impair=impair,
+        fast=arguments.fast,
     )
 
 

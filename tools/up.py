@@ -196,7 +196,8 @@ async def on_tap(
     )
     running = False
     try:
-        async with stack.open_host(report=report, trace=trace) as host:
+        config = stack.Config(host=stack.HostConfig(fast_paths=options.fast))
+        async with stack.open_host(config=config, report=report, trace=trace) as host:
             # Each thread has its own rights, so no other thread may exist when they are given up.
             with say.threadless(), log.threadless():
                 host.attach(

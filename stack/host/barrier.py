@@ -26,7 +26,7 @@ class Barrier:
     ) -> None:
         self._counters = counters
         self._tcp = tcp
-        self._raise_errors = raise_errors
+        self.raise_errors = raise_errors
         self._report = report
         self._reported: dict[str, None] = {}
 
@@ -39,7 +39,7 @@ class Barrier:
 
         Count the bug, report it once with its traceback, and abort its connection.
         """
-        if self._raise_errors:
+        if self.raise_errors:
             raise error
         self._counters.drop("handler_failed")
         where = traceback.extract_tb(error.__traceback__)

@@ -14,12 +14,13 @@ from functools import partial
 from stack.budget import Budget
 from stack.config import Config
 from stack.counters import Counters, WatchedCounters
-from stack.errors import BadPacket, os_error
+from stack.errors import os_error
 from stack.host.addresses import Addresses
 from stack.host.barrier import Barrier
 from stack.host.deadlines import Deadlines
 from stack.host.dhcp_layer import DhcpLayer
-from stack.host.gro import SHORTEST_PACKET, SegmentTrain
+from stack.host.fast import Fast, fast_tables
+from stack.host.input import Input
 from stack.host.interface import HasDeadline, HostLink, Interface, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
@@ -37,19 +38,10 @@ from stack.internet.route import RouteRecord
 from stack.noop import noop
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
-from stack.tcp.memory import prune
 from stack.tcp.options import UserOptions
-from stack.tcp.predict import DATA_ONLY, NOT_PREDICTED, predicted
 from stack.tcp.tcb import Tcb
-from stack.wire.addresses import MAC_BROADCAST, Prefix
-from stack.wire.checksum import long_sum
-from stack.wire.ethernet import DESTINATION_AND_TYPE, EthernetHeader
-from stack.wire.flow import FIRST_24
-from stack.wire.ipv4 import HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
-from stack.wire.tcp import FLAGS_AT, SYN
-
-_TCP_FLAGS_AT = HEADER_LENGTH + FLAGS_AT  # in a packet without IP options
+from stack.wire.addresses import Prefix
+from stack.wire.numbers import PROTO_TCP, PROTO_UDP
 
 
 class HostCore:
@@ -58,6 +50,9 @@ class HostCore:
     Arguments: `random(n)` returns n bytes that cannot be guessed. `report(text)` is called once for
     each bug of ours. With `raise_errors` such a bug is raised, instead of costing only its packet;
     tests use that.
+
+    `frame` is called for each frame, `batch_end` after each batch of frames, and `after_call` after
+    each user call (see `Input`).
 
     The owner sets `wake_timer`, which is called when `deadline` has moved earlier, and `on_change`,
     which is called when interfaces, addresses or leases may have changed. `timed_parts` are the
@@ -76,7 +71,6 @@ class HostCore:
     ) -> None:
         self.config = config if config is not None else Config()
         self._random = random
-        self.now = 0.0
         self.down = False
         self.wake_timer: Callable[[], None] = noop
         self.on_change: Callable[[], None] = noop
@@ -92,17 +86,16 @@ class HostCore:
         self._deadlines = Deadlines(self._moved)
         self.budget = Budget(self.config.host)
         self.tcp = TcpLayer(
-            self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.now, self.budget
+            self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.input.now, self.budget
         )
         self.barrier = Barrier(self.counters, self.tcp, raise_errors, report)
-        self._connections = self.tcp.connections
-        self._predict = self.config.tcp.prediction
-        self._services = self.tcp.services
         if trace is not None:
-            self._services.trace = self._tcp_event
+            self.tcp.services.trace = self._tcp_event
         self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
-        self._udp_flows, self._echo_paths = self.udp.flows, self.ip.icmp.echo_server.prepared_paths
-        self._train: SegmentTrain | None = None  # the train in progress, in this batch of frames
+        self.fast: Fast | None = self._make_fast() if self.config.host.fast_paths and trace is None else None
+        self.input = self._make_input()
+        self.frame = self.input.frame
+        self.batch_end = self.after_call = self.input.batch_end
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)
         self.ip.on_addresses = self._changed
         self.dhcp = DhcpLayer(
@@ -121,6 +114,25 @@ class HostCore:
         self.ip.handlers[PROTO_UDP] = self.udp.receive
         self.ip.icmp.error_handlers[PROTO_TCP] = self.tcp.icmp_error
         self.ip.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
+
+    def _make_fast(self) -> Fast:
+        fast = Fast(self.config, self.counters, self.ip, self.tcp, self.udp, self.barrier)
+        fast.echo.reschedule = self._moved
+        self.timed_parts.append(fast.echo)
+        return fast
+
+    def _make_input(self) -> Input:
+        return Input(
+            self.counters,
+            self.ip,
+            self.tcp,
+            self.budget,
+            self.barrier,
+            fast=self.fast,
+            trace=self._trace,
+            loopback_packets=self.config.host.loopback_batch_packets,
+            moved=self._moved,
+        )
 
     # --- links
 
@@ -143,7 +155,7 @@ class HostCore:
         host cannot have.
         """
         self._check_up()
-        self.now = now
+        self.input.now = now
         for number, prefix in enumerate(addresses):
             self.addresses.check(prefix, acd)
             if any(prefix.address == other.address for other in addresses[:number]):
@@ -176,9 +188,9 @@ class HostCore:
         """Remove an interface. Connections and calls that depend on it end with ENETDOWN."""
         if interface not in self._interfaces:
             return
-        self.now = now
-        if self._train is not None:
-            self._end_train(self._train)
+        self.input.now = now
+        if self.fast is not None:
+            self.fast.end_train(now)
         self.tcp.abort_where(lambda connection: connection.path.interface is interface, now, errno.ENETDOWN)
         self.dhcp.end(interface, now)
         self._interfaces.remove(interface)
@@ -205,14 +217,14 @@ class HostCore:
     ) -> None:
         """Add an address to an interface, and the route to its network: see `Addresses.add`."""
         self._check_up()
-        self.now = now
+        self.input.now = now
         self.addresses.add(interface, prefix, now, acd=acd, ready=ready, on_conflict=on_conflict)
 
     def remove_address(
         self, interface: Interface, address: bytes, now: float, error: int = errno.EADDRNOTAVAIL
     ) -> None:
         """Remove an address, and end what depends on it: see `Addresses.remove`."""
-        self.now = now
+        self.input.now = now
         self.addresses.remove(interface, address, now, error)
 
     def network_changed(self, interface: Interface, now: float) -> None:
@@ -220,7 +232,7 @@ class HostCore:
         self._network_changed(interface, now, 0.0)
 
     def _network_changed(self, interface: Interface, now: float, asleep_s: float) -> None:
-        self.now = now
+        self.input.now = now
         self.addresses.network_changed(interface, now)
         dhcp = self.dhcp.on(interface)
         if dhcp is not None:
@@ -233,7 +245,7 @@ class HostCore:
         `asleep_s`: leases, TIME-WAIT, the reassembly of fragments. Timers that wait for an answer
         stay as they are, because an answer could not be received meanwhile.
         """
-        self.now = now
+        self.input.now = now
         self.tcp.resumed(asleep_s, now)
         self.ip.input.reassembler.resumed(asleep_s)
         for interface in list(self._interfaces):
@@ -249,14 +261,14 @@ class HostCore:
 
         Raises OSError EINVAL if it is under 68 or over the link's own.
         """
-        self.now = now
+        self.input.now = now
         self.addresses.set_mtu(interface, mtu, now)
 
     def shutdown(self, now: float) -> None:
         """End the host: reset connections, and fail waiting and later calls with ENETDOWN."""
         if self.down:
             return
-        self.now = now
+        self.input.now = now
         self.tcp.shutdown(now, errno.ENETDOWN)
         self.udp.shutdown(errno.ENETDOWN)
         self.ip.icmp.echo.shutdown(errno.ENETDOWN)
@@ -268,194 +280,12 @@ class HostCore:
         if self.down:
             raise os_error(errno.ENETDOWN)
 
-    # --- frames in
-
-    def frame(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Process one frame.
-
-        If this raises, only the frame and its connection are lost (see `Barrier`).
-        """
-        self.now = now
-        try:
-            train = self._train
-            if train is not None:
-                if train.interface is interface and train.append(view, interface.link.rx_checksum_ok):
-                    return
-                self._end_train(train)
-            self._frame(interface, now, view)
-        except Exception as error:
-            self._failed(error, self.tcp.connection_of(view[interface.ip_offset :]))
-
-    def _frame(self, interface: Interface, now: float, view: memoryview) -> None:  # hot
-        """Find the connection by its twelve octets, or hand the packet to IP input."""
-        counters = self.counters
-        counters["ifInOctets"] += len(view)
-        offset = interface.ip_offset
-        if self._trace is not None:
-            self._trace.frame(now, interface.name, "in", bytes(view))
-        if offset:
-            destination, ethertype = DESTINATION_AND_TYPE.unpack_from(view) if len(view) >= offset else (b"", 0)
-            if ethertype != ETHERTYPE_IPV4 or destination != interface.mac:
-                self._ethernet(interface, now, view)
-                return
-        counters["ifInUcastPkts"] += 1
-        if len(view) >= offset + 40:
-            version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
-            if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
-                connection = self._connections.get(key)
-                # A SYN may reopen a connection that is in TIME-WAIT: TcpLayer.receive decides.
-                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS_AT] & SYN:
-                    packet = view[offset : offset + total]
-                    if 40 <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
-                        checksum_ok = interface.link.rx_checksum_ok
-                        taken = self._segment(connection, key, packet, checksum_ok, now)
-                        if taken == DATA_ONLY and total > SHORTEST_PACKET and total == len(view) - offset:
-                            self._train = SegmentTrain(connection, interface, view, checksum_ok)
-                        return
-            elif (
-                (key in self._udp_flows or key[:8] in self._echo_paths)
-                and version >> 8 == VERSION_IHL
-                and not fragment & IS_FRAGMENT
-            ):
-                packet = view[offset : offset + total]
-                if total == len(packet) and self._datagram(interface, protocol, key, packet, now):
-                    return
-        self.ip.receive(interface, view[offset:], now, False, interface.link.rx_checksum_ok)
-
-    def _datagram(self, interface: Interface, protocol: int, key: bytes, packet: memoryview, now: float) -> bool:  # hot
-        """Take a UDP datagram of a known flow, or an echo request from a host with a prepared path.
-
-        The packet has no options and is not a fragment. An earlier one with the same addresses has
-        passed IP input, so they are legal if this one came in by the interface of our address.
-        Returns False, having changed nothing, when IP input must handle the packet.
-        """
-        link = interface.link
-        checksum_ok = link.rx_checksum_ok
-        if (
-            self.ip.owner(key[4:8]) is not interface
-            or len(self.ip.input.reassembler)
-            or (checksum_ok and link.rx_gso_size)
-            or len(packet) < 28
-            or int.from_bytes(packet[:20], "big") % 0xFFFF
-        ):
-            return False
-        if protocol == PROTO_UDP and (endpoint := self._udp_flows.get(key)) is not None:
-            taken = self.udp.flow(endpoint, key, packet[20:], packet[8], packet[1], checksum_ok)
-        else:
-            path = self._echo_paths.get(key[:8]) if protocol == PROTO_ICMP else None
-            taken = path is not None and self.ip.icmp.echo_server.answer(path, packet, now)
-        if taken:
-            self.counters["ipSystemStatsInReceives"] += 1
-            self.counters["ipSystemStatsInDelivers"] += 1
-        return taken
-
-    def _segment(
-        self, connection: Connection, key: bytes, packet: memoryview, checksum_ok: bool, now: float
-    ) -> int:  # hot
-        """Take a segment of a known connection.
-
-        The IP header is right and has no options. Returns what `predicted` returns, or
-        NOT_PREDICTED.
-        """
-        counters = self.counters
-        counters["ipSystemStatsInReceives"] += 1
-        counters["ipSystemStatsInDelivers"] += 1
-        counters["tcpInSegs"] += 1
-        data = packet[20:]
-        length = len(data)
-        if not checksum_ok:
-            if (long_sum(data) + connection.path.pseudo_sum + length) % 0xFFFF:
-                counters["tcpInErrs"] += 1
-                counters.drop("tcp_bad_checksum")
-                return NOT_PREDICTED
-        if self._predict and (taken := predicted(connection, data, now)):
-            return taken
-        self.tcp.demux.receive(key, data, packet[1] & 3 == 3, now)
-        return NOT_PREDICTED
-
-    def _ethernet(self, interface: Interface, now: float, view: memoryview) -> None:
-        """Process a frame on the slow path. `_frame` takes untagged IPv4 to our station address."""
-        counters = self.counters
-        try:
-            header = EthernetHeader.parse(view)
-        except BadPacket as bad:
-            counters["ifInErrors"] += 1
-            counters.drop(bad.reason)
-            return
-        if any(tag.vlan for tag in header.tags):  # VLAN 0 means that the tag only has a priority (802.1Q 9.6)
-            counters.drop("ethernet_other_vlan")
-            return
-        group = bool(header.destination[0] & 1)
-        if not group and header.destination != interface.mac:
-            counters.drop("ethernet_not_for_us")
-            return
-        if header.source == interface.mac and header.source != MAC_BROADCAST:
-            counters.drop("ethernet_own_source")  # our own frame, which a loop in the network has sent back
-            return
-        counters["ifInNUcastPkts" if group else "ifInUcastPkts"] += 1
-        content = view[header.header_length :]
-        if header.ethertype == ETHERTYPE_IPV4:
-            self.ip.receive(interface, content, now, group, interface.link.rx_checksum_ok)
-        elif header.ethertype == ETHERTYPE_ARP and interface.neighbors is not None:
-            interface.neighbors.receive(content, now)
-        elif header.ethertype == ETHERTYPE_RARP and interface.neighbors is not None:
-            interface.neighbors.published.receive_reverse(content, now)
-        else:
-            counters["ifInUnknownProtos"] += 1
-            counters.drop("ethernet_unknown_type")
-
-    def batch_end(self, now: float) -> None:  # hot
-        """End a batch of frames, a user call or a deadline.
-
-        Each touched connection sends, and wakes its program, once. Packets to ourselves are
-        received here too.
-        """
-        self.now = now
-        if self._trace is not None:
-            self._trace.batch_end()
-        if self._train is not None:
-            self._end_train(self._train)
-        services = self._services
-        loopback = self.ip.loopback
-        packets, budget = self.config.host.loopback_batch_packets, self.budget
-        while True:
-            while services.touched:
-                touched, services.touched = services.touched, []
-                for tcb in touched:
-                    tcb.untouch()
-                    try:
-                        tcb.settle(now)
-                    except Exception as error:
-                        self._failed(error, tcb)
-            if budget.tight and budget.used > budget.prune_at:
-                prune(budget)
-            if not loopback.queue:
-                return
-            if packets <= 0:
-                self._moved()  # the rest in the next turn: `deadline` is now
-                return
-            packets -= 1
-            packet = loopback.read(now)
-            if packet is not None:
-                self._loop(packet, now)
-
-    def _end_train(self, train: SegmentTrain) -> None:
-        self._train = None
-        try:
-            train.end(self.counters)
-        except Exception as error:
-            self._failed(error, train.connection)
-
-    def _loop(self, packet: memoryview, now: float) -> None:
-        try:
-            self.ip.receive(self.ip.loopback, packet, now)
-        except Exception as error:
-            self._failed(error, self.tcp.connection_of(packet))
-
-    after_call = batch_end
-    """To be called after each user call; the same as after a batch of frames."""
-
     # --- time
+
+    @property
+    def now(self) -> float:
+        """The time of the frame, call or deadline that is being processed, or was the last."""
+        return self.input.now
 
     @property
     def deadline(self) -> float:
@@ -470,7 +300,7 @@ class HostCore:
 
     def on_deadline(self, now: float) -> None:
         """Handle all deadlines that have come."""
-        self.now = now
+        self.input.now = now
         for connection in self._deadlines.due(now):
             try:
                 connection.deadline_reached(now)
@@ -489,11 +319,10 @@ class HostCore:
         self.wake_timer()
 
     def _changed(self) -> None:
-        self._udp_flows.clear()
         self.on_change()
 
     def _failed(self, error: Exception, connection: Tcb | None) -> None:
-        self.barrier.failed(error, connection, self.now)
+        self.barrier.failed(error, connection, self.input.now)
 
     # --- user calls
 
@@ -508,16 +337,16 @@ class HostCore:
     ) -> Connection:
         """Active OPEN: see `TcpLayer.connect`. None stands for the default options."""
         self._check_up()
-        self.now = now
-        return self.tcp.connect(local, remote, options or self._services.user_options, now, deferred)
+        self.input.now = now
+        return self.tcp.connect(local, remote, options or self.tcp.services.user_options, now, deferred)
 
     def listen(
         self, local: tuple[bytes, int], backlog: int, now: float, options: UserOptions | None = None
     ) -> Listener:
         """Passive OPEN: see `TcpLayer.listen`. None stands for the default options."""
         self._check_up()
-        self.now = now
-        return self.tcp.listen(local, backlog, options or self._services.user_options)
+        self.input.now = now
+        return self.tcp.listen(local, backlog, options or self.tcp.services.user_options)
 
     def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False) -> int:
         """Reserve a TCP port (0: an ephemeral one) and return it.
@@ -546,7 +375,7 @@ class HostCore:
         `on_result` is called with an EchoReply or an EchoFailure, unless it is cancelled.
         """
         self._check_up()
-        self.now = now
+        self.input.now = now
         return self.ip.icmp.echo.ping(destination, data, now, on_result, ttl=ttl, timeout_s=timeout_s)
 
     # --- records
@@ -579,7 +408,7 @@ class HostCore:
     def tables(self) -> dict[str, int]:
         """The number of entries in each table of the host (see `stack.host.tables`)."""
         layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self.barrier)
-        return all_tables(layers, self._interfaces)
+        return all_tables(layers, self._interfaces) | fast_tables(self.fast)
 
     def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:
         if self._trace is not None:

@@ -12,7 +12,6 @@ from stack.config import IcmpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
 from stack.internet.echo import EchoClient
-from stack.internet.echo_server import EchoServer
 from stack.internet.icmp_error import IcmpError, read_error
 from stack.internet.icmp_output import IcmpOutput
 from stack.internet.ipv4_output import Ipv4Output
@@ -53,7 +52,9 @@ class Icmp:
       clock_ms: `()` returns the milliseconds since midnight UT. With None Timestamp requests are
         not answered, and timestamp options are not filled in.
 
-    A transport protocol registers its handler of errors in `error_handlers[protocol]`.
+    A transport protocol registers its handler of errors in `error_handlers[protocol]`. A fast path
+    (`stack.host.fast`) may set `on_echo_answered(received)`, which is called when an Echo Request
+    has been answered.
     """
 
     def __init__(
@@ -69,15 +70,14 @@ class Icmp:
         self.output = output
         self.errors = IcmpOutput(config, counters, output, random)
         self.echo = EchoClient(config, counters, output, random)
-        self.echo_server = EchoServer(config, counters, output)
+        self.on_echo_answered: Callable[[Received], None] | None = None
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
         self.clock_ms = clock_ms
 
     def tables(self) -> dict[str, int]:
-        """The numbers of waiting echo requests, prepared paths, and peers with an error budget."""
+        """The numbers of waiting echo requests, and of peers with an error budget."""
         return {
             "echo_requests": len(self.echo),
-            "echo_paths": len(self.echo_server.prepared_paths),
             "icmp_error_peers": len(self.errors.limit),
         }
 
@@ -117,8 +117,9 @@ class Icmp:
         """Send all the data back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
         if received.broadcast and not self.config.answer_broadcast_echo:
             raise BadPacket("icmp_broadcast_echo")
-        if self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body)):
-            self.echo_server.answered(received)
+        answered = self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body))
+        if answered and self.on_echo_answered is not None:
+            self.on_echo_answered(received)
 
     def _timestamp(self, received: Received, message: IcmpMessage) -> None:
         """Answer a Timestamp request (RFC 1122 section 3.2.2.8)."""

@@ -65,7 +65,6 @@ class Ipv4:
         self.reschedule: Callable[[], None] = noop
         self.on_addresses: Callable[[], None] = noop
         self.icmp.echo.reschedule = self.input.reschedule = self.output.reschedule = self._deadline_moved
-        self.icmp.echo_server.reschedule = self._deadline_moved
 
     def _deadline_moved(self) -> None:
         self.reschedule()
@@ -122,6 +121,7 @@ class Ipv4:
         self.on_addresses()
 
     def _update_own(self) -> None:
+        self.output.epoch += 1
         self._own.clear()
         self._own.update({prefix.address: each for each in self.interfaces for prefix in each.addresses})
 
@@ -167,14 +167,11 @@ class Ipv4:
 
         Neighbour caches have their own deadlines.
         """
-        icmp = self.icmp
-        mine = self.input.reassembler.deadline, self.output.deadline
-        return min(*mine, icmp.echo.deadline, icmp.echo_server.deadline)
+        return min(self.input.reassembler.deadline, self.output.deadline, self.icmp.echo.deadline)
 
     def on_deadline(self, now: float) -> None:
-        """Handle what is due: fragments, path MTUs, redirects, prepared paths, echo requests."""
+        """Handle what is due: fragments, path MTUs, redirects, echo requests."""
         for expired in self.input.reassembler.on_deadline(now):
             self.icmp.errors.reassembly_exceeded(expired, now)
         self.output.on_deadline(now)
         self.icmp.echo.on_deadline(now)
-        self.icmp.echo_server.on_deadline(now)

@@ -69,6 +69,9 @@ class Ipv4Output:
       interfaces, own: the host's interfaces, and the interface of each address of ours. The owner
         changes both in place.
       loopback: the loopback interface, which is in `interfaces` too.
+
+    `epoch` is raised when addresses of ours or routes have changed, so that what was derived from
+    them can be found again.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Ipv4Output:
         self.deadline = math.inf
         self.reschedule: Callable[[], None] = noop  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
+        self.epoch = 0
 
     # --- making paths
 
@@ -291,6 +295,7 @@ class Ipv4Output:
             affected = [path for siblings in self._paths.values() for path in siblings]
         for path in affected:
             path.neighbor = UNBOUND
+        self.epoch += 1
         self._deadline_changed()
 
     # --- the slow part of sending

@@ -6,7 +6,7 @@ brings the next octets, or acknowledges the next octets, or both. Three parts of
 then left to do: store the timestamp, process the ACK, take the text.
 
 A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
-segment leaves the TCB as `segment_arrives.py` would have left it (tests/tcp/test_predict.py),
+segment leaves the TCB as `segment_arrives.py` would have left it (tests/host/test_fast.py),
 because both call the same functions.
 """
 

@@ -142,14 +142,14 @@ class Endpoint:
             self._ports.rebind(self, (source, self.local[1]))
         self._close_paths()
         self.remote = self._gathered_for = remote
-        self._ports.flows.clear()
+        self._ports.epoch += 1
         self.error = 0
 
     def disconnect(self) -> None:
         """Accept datagrams from all peers again (connect to AF_UNSPEC)."""
         self._check_open()
         self.remote = None
-        self._ports.flows.clear()
+        self._ports.epoch += 1
         self._close_paths()
         if self.wildcard and self.local[1]:
             self._ports.rebind(self, (ANY, self.local[1]))

@@ -13,13 +13,13 @@ from stack.budget import Budget
 from stack.config import UdpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
+from stack.noop import noop
 from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Received
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
 from stack.wire.checksum import Buffer, pseudo_sum
-from stack.wire.flow import PORTS, flow_key
-from stack.wire.numbers import PROTO_UDP
-from stack.wire.udp import HEADER, UdpHeader, checksum_ok
+from stack.wire.flow import PORTS
+from stack.wire.udp import UdpHeader, checksum_ok
 
 Claim = Callable[[Received, int, Buffer], None]
 """`(received, source port, payload)` takes the datagrams of a port.
@@ -51,10 +51,9 @@ class UdpPorts:
 
     `receive` is the handler of protocol 17, and `receive_error` its handler of ICMP errors.
 
-    `flows` is a fast path. It maps the twelve octets of addresses and ports, as they are in a
-    packet, to the endpoint that received the last such datagram, and `flow` gives the next one to
-    the same endpoint. `flows` is cleared whenever something changes that `receive` looks at: by
-    this class for ports, by the host for addresses.
+    The rest is for a fast path (`stack.host.fast`). `epoch` is raised when a change of ports may
+    change which endpoint gets a datagram. `on_delivered(received, header, endpoint)` is called when
+    `endpoint` alone has got a datagram, and `on_forgotten()` when an endpoint has been closed.
     """
 
     def __init__(
@@ -79,7 +78,9 @@ class UdpPorts:
         self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
         self._bound: dict[int, list[Endpoint]] = {}
-        self.flows: dict[bytes, Endpoint] = {}
+        self.epoch = 0
+        self.on_delivered: Callable[[Received, UdpHeader, Endpoint], None] | None = None
+        self.on_forgotten: Callable[[], None] = noop
 
     def open(self) -> Endpoint:
         """A new endpoint, which is not bound.
@@ -99,12 +100,11 @@ class UdpPorts:
         return len(self._open)
 
     def tables(self) -> dict[str, int]:
-        """The numbers of endpoints, bound ports, claims and flows, and what the endpoints hold."""
+        """The numbers of endpoints, bound ports and claims, and what the endpoints hold."""
         return {
             "udp_endpoints": len(self._open),
             "udp_ports": len(self._bound),
             "udp_claims": len(self._claimed),
-            "udp_flows": len(self.flows),
             "udp_datagrams": sum(endpoint.queued for endpoint in self._open),
             "udp_remotes": sum(endpoint.remembered for endpoint in self._open),
         }
@@ -119,7 +119,7 @@ class UdpPorts:
         if port in self._bound or port in self._claimed:
             raise os_error(errno.EADDRINUSE)
         self._claimed[port] = take
-        self.flows.clear()
+        self.epoch += 1
 
     def release(self, port: int) -> None:
         """Release a claimed port."""
@@ -136,7 +136,7 @@ class UdpPorts:
             raise os_error(errno.EADDRINUSE)
         endpoint.local = (address, port)
         self._bound.setdefault(port, []).append(endpoint)
-        self.flows.clear()
+        self.epoch += 1
 
     def _taken(self, address: bytes, port: int) -> bool:
         others = self._bound.get(port, ())
@@ -154,13 +154,14 @@ class UdpPorts:
         The port stays.
         """
         endpoint.local = local
-        self.flows.clear()
+        self.epoch += 1
 
     def forget(self, endpoint: Endpoint) -> None:
         """Remove an endpoint that is closed."""
         if self._open.pop(endpoint, self) is None:
             self.budget.charge(None, -self.budget.endpoint)
-        self.flows.clear()
+        self.epoch += 1
+        self.on_forgotten()
         port = endpoint.local[1]
         endpoints = self._bound.get(port)
         if endpoints is not None and endpoint in endpoints:
@@ -212,47 +213,18 @@ class UdpPorts:
             received.options,
         )
         for endpoint in takers:  # whether a datagram is charged depends on the queue: each has its own
-            self._deliver(endpoint, datagram if endpoint is takers[0] else replace(datagram, charged=False))
-        # Our own datagrams arrive by loopback. One from the wire with our source address is
-        # spoofed: IP input must see and reject it, so it must not match a flow.
-        if not received.broadcast and not received.options and not self._is_ours(received.source):
-            self._remember(received, header, takers[0])
+            self.deliver(endpoint, datagram if endpoint is takers[0] else replace(datagram, charged=False))
+        if self.on_delivered is not None and not received.broadcast:
+            self.on_delivered(received, header, takers[0])
 
-    def _deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:
+    def deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:
+        """Give a datagram to an endpoint, and count it."""
         refused = endpoint.deliver(datagram)
         if not refused:
             self.counters["udpInDatagrams"] += 1
         else:
             self.counters["udpInErrors"] += 1
             self.counters.drop(refused)
-
-    def _remember(self, received: Received, header: UdpHeader, endpoint: Endpoint) -> None:
-        if len(self.flows) >= self.config.flows_max:
-            self.flows.clear()
-        if self.config.flows_max:
-            key = flow_key(received.source, received.destination, header.source_port, header.destination_port)
-            self.flows[key] = endpoint
-
-    def flow(
-        self, endpoint: Endpoint, key: bytes, payload: memoryview, ttl: int, tos: int, checksum_ok: bool
-    ) -> bool:  # hot
-        """Take an IP payload, a datagram whose `key` is in `flows`.
-
-        Returns False, having changed nothing, when IP input must handle it.
-        """
-        source_port, _, length, checksum = HEADER.unpack_from(payload)
-        if length != len(payload) or not checksum:
-            return False
-        if not checksum_ok:
-            total = int.from_bytes(payload, "big")
-            total = (total << 8 if length & 1 else total) + int.from_bytes(key[:8], "big") + PROTO_UDP + length
-            if total % 0xFFFF:
-                return False
-        destination = key[4:8]
-        self._deliver(
-            endpoint, Datagram(bytes(payload[8:]), (key[:4], source_port), destination, destination, ttl, tos, b"")
-        )
-        return True
 
     def _check(self, received: Received) -> UdpHeader:
         """Parse the header and verify the checksum (RFC 768, RFC 1122 section 4.1.3.4).

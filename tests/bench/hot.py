@@ -18,8 +18,11 @@ import trio
 
 from stack import open_host
 from stack.host.deadlines import Deadlines
-from stack.host.gro import SegmentTrain
-from stack.host.host import HostCore
+from stack.host.fast import Fast
+from stack.host.fast.gro import SegmentTrain
+from stack.host.fast.tcp import KnownConnections
+from stack.host.input import Input
+from stack.host.interface import Interface
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.attachment import Attachment
@@ -69,25 +72,34 @@ def each_afresh(benchmark: Benchmark, target: Callable[..., object], setup: Call
 # --- frames in
 
 
-@of("stack.host.host.HostCore._frame")  # budget: 12 us
+def fast(world: World) -> Fast:
+    """The fast paths of our host."""
+    found = world.here.host.fast
+    assert found is not None
+    return found
+
+
+@of("stack.host.fast.Fast.take_first")  # budget: 12 us
 def test_frame_with_a_segment(benchmark: Benchmark) -> None:
     each_afresh(
         benchmark,
-        HostCore._frame,
-        lambda world: (world.here.host, world.interfaces[0], world.now, world.frame_from_peer(TEXT)),
+        Fast.take_first,
+        lambda world: (fast(world), world.interfaces[0], world.frame_from_peer(TEXT), world.now),
     )
 
 
-@of("stack.host.host.HostCore._segment")  # budget: 8 us
+@of("stack.host.fast.tcp.KnownConnections.take")  # budget: 8 us
 def test_segment_that_was_expected(benchmark: Benchmark) -> None:
     each_afresh(
         benchmark,
-        HostCore._segment,
-        lambda world: (world.here.host, world.conn, world.conn.key, world.frame_from_peer(TEXT)[14:], True, world.now),
-    )
+        KnownConnections.take,
+        lambda world: (
+            fast(world).tcp, world.conn, world.conn.key, world.frame_from_peer(TEXT)[14:], True, world.now
+        ),
+    )  # fmt: skip
 
 
-def train_of(world: World) -> tuple[SegmentTrain, memoryview]:
+def train_of(world: World, checksum_ok: bool) -> tuple[SegmentTrain, Interface, memoryview, float]:
     """A train and its next frame, both with the checksums that a link without offload brings."""
     frames = []
     for _ in range(2):
@@ -95,46 +107,49 @@ def train_of(world: World) -> tuple[SegmentTrain, memoryview]:
         frame[50:52] = bytes(2)
         frame[50:52] = internet_checksum(frame[34:], pseudo_sum(THERE, HERE, PROTO_TCP, len(frame) - 34)).to_bytes(2)
         frames.append(memoryview(frame))
-    return SegmentTrain(world.conn, world.interfaces[0], frames[0], False), frames[1]
+    interface = world.interfaces[0]
+    world.wires[0].rx_checksum_ok = checksum_ok
+    return SegmentTrain(world.conn, interface, frames[0], False, fast(world).take_first), interface, frames[1], 0.0
 
 
 @pytest.mark.parametrize("checksum_ok", [False, True])
-@of("stack.host.gro.SegmentTrain.append", "stack.wire.checksum.folded")  # budget: 4 us, and 2 us without the checksum
+@of("stack.host.fast.gro.SegmentTrain.take", "stack.wire.checksum.folded")  # budget: 4 us, 2 us without the checksum
 def test_segment_train(benchmark: Benchmark, checksum_ok: bool) -> None:
-    def next_frame(train: SegmentTrain, frame: memoryview) -> None:
-        assert train.append(frame, checksum_ok)
+    def next_frame(train: SegmentTrain, interface: Interface, frame: memoryview, now: float) -> None:
+        assert train.take(interface, frame, now)
+        assert len(train) == 1
 
-    each_afresh(benchmark, next_frame, train_of)
+    each_afresh(benchmark, next_frame, lambda world: train_of(world, checksum_ok))
 
 
-@of("stack.host.host.HostCore._datagram", "stack.udp.ports.UdpPorts.flow")  # budget: 9 us
+@of("stack.host.fast.udp.UdpFlows.take")  # budget: 9 us
 def test_datagram_like_the_one_before(benchmark: Benchmark) -> None:
     world = World()
     endpoint = world.here.udp(9)
     datagram = build_datagram(4000, 9, bytes(64), pseudo_sum(THERE, HERE, PROTO_UDP, 72))
     packet = memoryview(Ipv4Header(THERE, HERE, PROTO_UDP, 20 + len(datagram)).build() + datagram)
     world.here.host.ip.receive(world.interfaces[0], packet, world.now)
+    flows, interface = fast(world).udp, world.interfaces[0]
     key = THERE + HERE + bytes(datagram[:4])
 
     def take() -> None:
-        assert world.here.host._datagram(world.interfaces[0], PROTO_UDP, key, packet, world.now)
+        assert flows.take(interface, key, packet, False)
         endpoint.receive_datagram()
 
     benchmark(take)
 
 
-@of("stack.internet.echo_server.EchoServer.answer")  # budget: 8 us
+@of("stack.host.fast.echo.EchoPaths.take")  # budget: 8 us
 def test_echo_request_like_the_one_before(benchmark: Benchmark) -> None:
     world = World()
-    server = world.here.host.ip.icmp.echo_server
     message = echo_request(1, 1, bytes(56)).build()
     packet = memoryview(Ipv4Header(THERE, HERE, PROTO_ICMP, 20 + len(message)).build() + message)
     for _ in range(2):
         world.here.host.ip.receive(world.interfaces[0], packet, world.now)
-    path = server.prepared_paths[THERE + HERE]
+    paths, interface = fast(world).echo, world.interfaces[0]
 
     def answer() -> None:
-        assert server.answer(path, packet, world.now)
+        assert paths.take(interface, THERE + HERE, packet, world.now)
 
     benchmark(answer)
 
@@ -175,14 +190,14 @@ def test_new_data_acknowledged(benchmark: Benchmark) -> None:
     each_afresh(benchmark, acks.new_data_acknowledged, sent)
 
 
-@of("stack.host.host.HostCore.batch_end")  # budget: 12 us: an acknowledgment goes out
+@of("stack.host.input.Input.batch_end")  # budget: 12 us: an acknowledgment goes out
 def test_batch_end(benchmark: Benchmark) -> None:
     def touched(world: World) -> tuple[Any, ...]:
         for _ in range(2):
             world.here.host.frame(world.interfaces[0], world.now, world.frame_from_peer(TEXT))
-        return world.here.host, world.now
+        return world.here.host.input, world.now
 
-    each_afresh(benchmark, HostCore.batch_end, touched)
+    each_afresh(benchmark, Input.batch_end, touched)
 
 
 # --- segments out

@@ -83,12 +83,7 @@ SMALL = replace(
 
 def plain(config: Config) -> Config:
     """Without what only makes the stack fast."""
-    return replace(
-        config,
-        tcp=replace(config.tcp, prediction=False),
-        udp=replace(config.udp, flows_max=0),
-        icmp=replace(config.icmp, echo_paths_max=0),
-    )
+    return replace(config, host=replace(config.host, fast_paths=False))
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ class DirectHost:
             link.open(lambda: None)
         self.interface = self.host.attach(self.link, [Prefix(US, 24)], None, 0.0, acd="off")
         self.sent: list[bytes] = []
+        self.now = NOW
 
     def hears(self, *frames: bytes, verified: tuple[bool, ...] = (False,)) -> None:
         """One batch, in the one buffer that the link has; `verified` says in turn whether it knows the checksums."""
@@ -43,12 +44,12 @@ class DirectHost:
             buffer[:] = b"\xdb" * len(buffer)
             buffer[: len(frame)] = frame
             self.link.rx_checksum_ok = verified[number % len(verified)]
-            self.host.frame(self.interface, NOW, memoryview(buffer).toreadonly()[: len(frame)])
-        self.host.batch_end(NOW)
+            self.host.frame(self.interface, self.now, memoryview(buffer).toreadonly()[: len(frame)])
+        self.host.batch_end(self.now)
         self._answer_arp()
 
     def _answer_arp(self) -> None:
-        while (view := self._far.read(NOW)) is not None:
+        while (view := self._far.read(self.now)) is not None:
             frame = bytes(view)
             self.sent.append(frame)
             if frame[12:14] == ETHERTYPE_ARP.to_bytes(2, "big"):

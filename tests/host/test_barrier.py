@@ -7,11 +7,13 @@ exceptions.
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 
+from stack.config import Config, HostConfig
 from stack.internet.arp import NeighborCache
 from stack.internet.echo import EchoReply
 from stack.link.memory import Ethernet
@@ -36,12 +38,12 @@ def bug(*_: Any, **__: Any) -> Any:
 class World:
     """Two hosts on a segment; failures of `there` are reported, those of `here` end the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         self.network = Network(1)
         self.reports: list[str] = []
         ethernet = Ethernet()
         self.here = self.network.machine("here")
-        self.there = self.network.machine("there", raise_errors=False, report=self.reports.append)
+        self.there = self.network.machine("there", config, raise_errors=False, report=self.reports.append)
         self.here.attach(ethernet.attach(), "10.0.0.1/24")
         self.there.attach(ethernet.attach(), "10.0.0.2/24")
         self.server = Server(self.there, 7)
@@ -174,11 +176,12 @@ def test_a_segment_that_raises_costs_its_connection(world: World, short_cut: boo
 
 
 @pytest.mark.parametrize("ended_by", ["the batch", "another connection"])
-def test_a_run_that_raises_costs_its_connection(world: World, monkeypatch: pytest.MonkeyPatch, ended_by: str) -> None:
-    """More segments than fit one batch, so that none of it is pushed, and all but the first are of the run."""
+def test_a_train_that_raises_costs_its_connection(monkeypatch: pytest.MonkeyPatch, ended_by: str) -> None:
+    """More segments than fit one batch, so that none of it is pushed, and all but the first are of the train."""
+    world = World(Config(host=replace(HostConfig(), fast_paths=True)))
     (victim, its_peer), (_, other) = world.established(), world.established()
     with monkeypatch.context() as patch:
-        patch.setattr("stack.host.gro.deliver_train", bug)
+        patch.setattr("stack.host.fast.gro.deliver_train", bug)
         its_peer.send(bytes(30 * its_peer.mss), world.network.now)
         if ended_by == "another connection":
             other.send(b"x", world.network.now)
@@ -201,7 +204,7 @@ def connections_can_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
         return NOT_PREDICTED if "segment" in vars(connection) else predicted(connection, data, now)
 
     monkeypatch.setattr("stack.host.tcp_layer.Connection", Patchable)
-    monkeypatch.setattr("stack.host.host.predicted", predicted_unless_planted)
+    monkeypatch.setattr("stack.host.fast.tcp.predicted", predicted_unless_planted)
 
 
 def test_the_end_of_a_batch_that_raises_costs_its_connection(world: World) -> None:

@@ -344,7 +344,7 @@ def bug(world: World) -> None:
     def raises(received: object) -> None:
         raise KeyError("a bug")
 
-    world.host.barrier = world.host.barrier.__class__(world.host.counters, world.host.tcp, False, None)
+    world.host.barrier.raise_errors = False
     world.host.ip.handlers[253] = raises
     world.says_packet(bytes(8))
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import inf, isinf
 from typing import Any
 
-from stack.config import TcpConfig
+from stack.config import HostConfig, TcpConfig
 from stack.counters import Counters
 from stack.tcp import seq
 from stack.tcp.connection import Connection
@@ -148,6 +148,7 @@ class World:
 
     def __init__(self, config: TcpConfig) -> None:
         self.now = 1000.0
+        self.prediction = HostConfig().fast_paths  # header prediction comes first, as in a host
         self.sent: list[Sent] = []
         self.counters = Counters()
         self.closed: list[Tcb] = []
@@ -351,11 +352,10 @@ class Peer:
         self.world.settle()
 
     def _deliver(self, data: memoryview) -> None:
-        """As a host does: header prediction comes first."""
         world = self.world
         key = self.remote[0] + OURS[0] + bytes(data[:4])
         connection = world.demux.connections.get(key)
-        if connection is None or not world.services.config.prediction:
+        if connection is None or not world.prediction:
             taken = NOT_PREDICTED
         else:
             taken = predicted(connection, data, world.now)

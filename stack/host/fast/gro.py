@@ -9,11 +9,13 @@ end. The Linux kernel's GRO works on the same principle.
 
 A train ends with the first frame that does not belong to it, or with the batch. Until then nothing
 else happens to the connection. So all conditions that were true for the first frame stay true, and
-TCP need not see the data before the end.
+TCP need not see the data before the end. That is why it is safe to skip header prediction, IP
+input and the Ethernet header for the frames after the first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from stack.counters import Counters
@@ -25,6 +27,7 @@ from stack.tcp.seq import MASK
 from stack.wire import ipv4, tcp
 from stack.wire.checksum import folded
 
+Take = Callable[[Interface, memoryview, float], bool]
 SHORTEST_PACKET = JOIN_BELOW + 120
 """In octets. With any headers, the data of a longer packet is stored in a chunk of its own."""
 
@@ -50,8 +53,9 @@ def _masks(ip: int, headers_length: int) -> tuple[int, int]:
 class SegmentTrain:
     """Frames of one connection in a row, to be processed together.
 
-    Header prediction has returned DATA_ONLY for the segment of the first frame. That frame must be
-    as long as its IP packet and link header, without padding.
+    Header prediction has returned DATA_ONLY for the segment of the first frame, `view`. That frame
+    must be as long as its IP packet and link header, without padding. `otherwise` is called with a
+    frame that does not belong to the train. It must call `end`.
     """
 
     __slots__ = (
@@ -59,7 +63,10 @@ class SegmentTrain:
         "_fixed_mask",
         "_frame_sum",
         "_header_length",
+        "_interface",
         "_length",
+        "_link",
+        "_otherwise",
         "_payload_bits",
         "_payloads",
         "_room",
@@ -67,12 +74,15 @@ class SegmentTrain:
         "_varying_mask",
         "_varying_sum",
         "connection",
-        "interface",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, interface: Interface, view: memoryview, checksum_ok: bool) -> None:
+    def __init__(
+        self, connection: Connection, interface: Interface, view: memoryview, checksum_ok: bool, otherwise: Take
+    ) -> None:
         self.connection = connection
-        self.interface = interface
+        self._interface = interface
+        self._link = interface.link
+        self._otherwise = otherwise
         self._payloads: list[bytes | memoryview] = []  # the data of each frame after the first
         ip = interface.ip_offset
         self._length = len(view)
@@ -94,23 +104,28 @@ class SegmentTrain:
         self._frame_sum = -1 if checksum_ok else folded(int.from_bytes(view, "big")) % 0xFFFF
         self._payload_bits = 8 * length  # the length of the data in bits
 
-    def append(self, view: memoryview, checksum_ok: bool) -> bool:  # hot
+    def __len__(self) -> int:
+        """How many frames have been added to the first."""
+        return len(self._payloads)
+
+    def take(self, interface: Interface, view: memoryview, now: float) -> bool:  # hot
         """Add the next frame, if it belongs to the train.
 
-        Returns False, having changed nothing, if it does not.
+        Otherwise call `otherwise`, and return what that returns.
         """
         headers_length, payloads = self._header_length, self._payloads
-        if len(view) != self._length or len(payloads) >= self._room:
-            return False
+        if len(view) != self._length or len(payloads) >= self._room or interface is not self._interface:
+            return self._otherwise(interface, view, now)
+        checksum_ok = self._link.rx_checksum_ok
         if checksum_ok:
             headers = int.from_bytes(view[:headers_length], "big")
         else:
             frame = int.from_bytes(view, "big")
             headers = frame >> self._payload_bits
         if headers & self._fixed_mask != self._expected or (headers & self._varying_mask) % 0xFFFF != self._varying_sum:
-            return False
+            return self._otherwise(interface, view, now)
         if not checksum_ok and folded(frame) % 0xFFFF != self._frame_sum:
-            return False
+            return self._otherwise(interface, view, now)
         self._expected += self._seq_step
         data = view[headers_length:]
         payloads.append(bytes(data) if len(data) < KEEP_FROM else kept(data))

@@ -1,0 +1,151 @@
+"""The fast paths of the input path: for the most frequent frames, with the same outcome.
+
+Nothing here is needed. With `HostConfig.fast_paths` off (`tapstack up --no-fast`), or with a trace,
+`host/input.py` takes every frame. Read that first. tests/host/test_fast.py compares the two, octet
+by octet and counter by counter.
+
+A fast path leaves out what an earlier packet of the same kind has shown already:
+
+| fast path | what it skips | why that is safe |
+|---|---|---|
+| here | the Ethernet header's parts | without a tag, destination and EtherType decide |
+| `tcp.py` | IP input | the key of the connection has the addresses and ports |
+| `tcp/predict.py` | the eight steps of RFC 9293 | the segment is the expected one |
+| `gro.py` | all of these | the headers of segments in a row differ in nothing that counts |
+| `udp.py` | IP input, the search for the endpoint | no address and no port has changed |
+| `echo.py` | IP and ICMP input, the route back | no address and no route has changed |
+
+What was learnt is compared with two numbers. `Ipv4Output.epoch` is raised when addresses or routes
+change, `UdpPorts.epoch` when ports change. A closed endpoint is forgotten at once.
+
+Some checks and counts of the slow path are made here instead:
+
+| checked and counted here instead of there | there | here |
+|---|---|---|
+| ifInOctets, ifInUcastPkts | `host/input.py` | here, `gro.py` |
+| IP version, lengths and checksum | `wire/ipv4.py` | here, `gro.py` |
+| no fragment | `internet/ipv4_input.py` | here, `gro.py` |
+| ipSystemStatsInReceives | `internet/ipv4_input.py` | `tcp.py`, `gro.py`, `udp.py`, `echo.py` |
+| ipSystemStatsInDelivers | `internet/ipv4_input.py` | `tcp.py`, `gro.py`, `udp.py`, `echo.py` |
+| tcpInSegs, TCP checksum | `host/tcp_layer.py` | `tcp.py`, `gro.py` |
+| tcpInErrs, tcp_bad_checksum | `host/tcp_layer.py` | `tcp.py` |
+| UDP length and checksum | `udp/ports.py` | `udp.py` |
+| ICMP code and checksum | `wire/icmp.py` | `echo.py` |
+| icmpInMsgs, icmpInEchos | `internet/icmp.py` | `echo.py` |
+| icmpOutMsgs, icmpOutEchoReps | `internet/icmp.py` | `echo.py` |
+
+A packet that fails a check of IP, UDP or ICMP is not counted here: the slow path takes it.
+"""
+
+from __future__ import annotations
+
+from stack.config import Config
+from stack.counters import Counters
+from stack.host.barrier import Barrier
+from stack.host.fast.echo import EchoPaths
+from stack.host.fast.gro import SHORTEST_PACKET, SegmentTrain, Take
+from stack.host.fast.tcp import KnownConnections
+from stack.host.fast.udp import UdpFlows
+from stack.host.interface import Interface
+from stack.host.tcp_layer import TcpLayer
+from stack.internet.ipv4 import Ipv4
+from stack.tcp.predict import DATA_ONLY
+from stack.udp.ports import UdpPorts
+from stack.wire.ethernet import DESTINATION_AND_TYPE
+from stack.wire.flow import FIRST_24
+from stack.wire.ipv4 import HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
+from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
+from stack.wire.tcp import FLAGS_AT, SYN
+
+_TCP_FLAGS_AT = HEADER_LENGTH + FLAGS_AT  # in a packet without IP options
+_SHORTEST = 2 * HEADER_LENGTH  # of a packet that is looked at here: TCP's header is as long as IP's
+
+
+class Fast:
+    """The fast paths of one host.
+
+    `take(interface, view, now)` takes a frame. It returns False, having counted nothing, if the
+    slow path must take it. It is `take_first`, or the method of the `train` of segments that is in
+    progress in this batch.
+    """
+
+    def __init__(
+        self, config: Config, counters: Counters, ip: Ipv4, tcp: TcpLayer, udp: UdpPorts, barrier: Barrier
+    ) -> None:
+        self.train: SegmentTrain | None = None
+        self.take: Take = self.take_first
+        self.tcp = KnownConnections(counters, tcp)
+        self.udp = UdpFlows(config.udp, counters, ip, udp)
+        self.echo = EchoPaths(config.icmp, counters, ip)
+        self._counters = counters
+        self._ip_input = ip.input
+        self._reassembler = ip.input.reassembler
+        self._barrier = barrier
+        self._connections, self._flows, self._paths = tcp.connections, self.udp.flows, self.echo.paths
+
+    def take_first(self, interface: Interface, view: memoryview, now: float) -> bool:  # hot
+        """Take a frame that belongs to no train.
+
+        An IPv4 packet to our station address that no fast path takes goes on in IP input.
+        """
+        checksum_ok = interface.link.rx_checksum_ok
+        length, offset = len(view), interface.ip_offset
+        if offset:
+            if length < offset:
+                return False
+            destination, ethertype = DESTINATION_AND_TYPE.unpack_from(view)
+            if ethertype != ETHERTYPE_IPV4 or destination != interface.mac:
+                return False
+        counters = self._counters
+        counters["ifInOctets"] += length
+        counters["ifInUcastPkts"] += 1
+        if length >= offset + _SHORTEST:
+            version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
+            if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
+                connection = self._connections.get(key)
+                # A SYN may reopen a connection that is in TIME-WAIT: Demux.receive decides.
+                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS_AT] & SYN:
+                    packet = view[offset : offset + total]
+                    if _SHORTEST <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
+                        taken = self.tcp.take(connection, key, packet, checksum_ok, now)
+                        if taken == DATA_ONLY and total > SHORTEST_PACKET and total == length - offset:
+                            self.train = SegmentTrain(connection, interface, view, checksum_ok, self._take_other)
+                            self.take = self.train.take
+                        return True
+            elif (
+                (key in self._flows or key[:8] in self._paths)
+                and version >> 8 == VERSION_IHL
+                and not fragment & IS_FRAGMENT
+                and not len(self._reassembler)  # a datagram may end the wait for fragments (RFC 6864 section 4.1)
+            ):
+                packet = view[offset : offset + total]
+                if total == len(packet) and total >= 28 and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
+                    if protocol == PROTO_UDP:
+                        if self.udp.take(interface, key, packet, checksum_ok):
+                            return True
+                    elif protocol == PROTO_ICMP and self.echo.take(interface, key[:8], packet, now):
+                        return True
+        self._ip_input.receive(interface, view[offset:], now, False, checksum_ok)
+        return True
+
+    def _take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
+        """Take a frame that does not belong to the train in progress, which ends."""
+        self.end_train(now)
+        return self.take_first(interface, view, now)
+
+    def end_train(self, now: float) -> None:
+        """Let TCP process the segments of the train in progress, if there is one."""
+        train, self.train, self.take = self.train, None, self.take_first
+        if train is not None:
+            try:
+                train.end(self._counters)
+            except Exception as error:
+                self._barrier.failed(error, train.connection, now)
+
+
+def fast_tables(fast: Fast | None) -> dict[str, int]:
+    """How much the fast paths have learnt: see `stack.host.tables`."""
+    return {
+        "udp_flows": 0 if fast is None else len(fast.udp.flows),
+        "echo_paths": 0 if fast is None else len(fast.echo.paths),
+    }

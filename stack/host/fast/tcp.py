@@ -1,0 +1,43 @@
+"""A segment of a connection that is there: without IP input, and mostly without the eight steps.
+
+The caller has found the connection by the twelve octets of its key (`wire/flow.py`), and has
+verified the IP header, which has no options. What this skips:
+
+- The checks of the addresses (`internet/ipv4_input.py`). They are those of the connection, which
+  were checked when it was opened. The packet came in by the interface of the connection's path.
+- `Received`, the record that IP hands to a protocol.
+- The eight steps of RFC 9293 section 3.10.7.4, if header prediction takes the segment
+  (`tcp/predict.py`, which says why that is safe). Otherwise `Demux.receive` takes it, as always.
+"""
+
+from __future__ import annotations
+
+from stack.counters import Counters
+from stack.host.tcp_layer import TcpLayer
+from stack.tcp.connection import Connection
+from stack.tcp.predict import NOT_PREDICTED, predicted
+from stack.wire.checksum import long_sum
+
+
+class KnownConnections:
+    """Takes segments of the connections of a host."""
+
+    def __init__(self, counters: Counters, tcp: TcpLayer) -> None:
+        self._counters = counters
+        self._demux = tcp.demux
+
+    def take(self, connection: Connection, key: bytes, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
+        """Take a segment. Returns what `predicted` returns, or NOT_PREDICTED."""
+        counters = self._counters
+        counters["ipSystemStatsInReceives"] += 1
+        counters["ipSystemStatsInDelivers"] += 1
+        counters["tcpInSegs"] += 1
+        data = packet[20:]
+        if not checksum_ok and (long_sum(data) + connection.path.pseudo_sum + len(data)) % 0xFFFF:
+            counters["tcpInErrs"] += 1
+            counters.drop("tcp_bad_checksum")
+            return NOT_PREDICTED
+        if taken := predicted(connection, data, now):
+            return taken
+        self._demux.receive(key, data, packet[1] & 3 == 3, now)
+        return NOT_PREDICTED
