@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from stack import Host
 from stack.config import HostConfig
@@ -21,6 +24,9 @@ from tests import modes
 from tests.digests import Digests
 from tests.marks import Conformance
 from tests.sockets.hosts import two_hosts
+
+if TYPE_CHECKING:
+    from tests.live.net import Namespace
 
 pytest.register_assert_rewrite("tests.live.net")
 
@@ -56,6 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Digests(config.getoption("digests")), "digests")
 
 
+def run_in_namespace(test: Callable[[], Awaitable[None]], **options: Any) -> None:
+    """What pytest-trio has in the place of `trio.run` for live tests: in the network namespace of the test."""
+    assert isinstance(test, partial)
+    namespace: Namespace = test.keywords["namespace"]
+    namespace.in_here(partial(trio.run, test, **options))
+
+
 def check_clock(item: pytest.Item) -> None:
     """An async test runs under pytest-trio: with a clock of trio.testing among its arguments, or a reason for none.
 
@@ -80,6 +93,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker("live")
+            if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+                item.add_marker(pytest.mark.trio(run=run_in_namespace), append=False)
         else:
             check_clock(item)
     Tally.collected = sum(item.get_closest_marker("live") is not None for item in items)

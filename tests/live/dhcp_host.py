@@ -1,4 +1,4 @@
-"""A host of ours that gets its address by DHCP, run beside the test by a thread of its own.
+"""A host of ours that gets its address by DHCP, run beside the test by a thread and trio.run of its own.
 
 Real servers know real seconds only, so it is our clock that is fast: `RATE` of our seconds pass in
 one of theirs.

@@ -58,7 +58,10 @@ def on_tap(
     through: Callable[[stack.Tap], Link] = lambda tap: tap,
     **options: Any,
 ) -> T:
-    """The result of `test(host)` on such a host; `through` may spoil the wire. `options` are open_host's."""
+    """The result of `test(host)` on such a host; `through` may spoil the wire. `options` are open_host's.
+
+    A run of its own and no async test, since most tests need the kernel's programs before it and after it.
+    """
 
     async def body() -> T:
         link = through(stack.Tap("tap0", offload=modes.offload()))

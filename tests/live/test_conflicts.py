@@ -27,6 +27,12 @@ ETH_P_ARP = 0x0806
 CLAIMANT = "02:00:00:00:00:99"
 
 
+@pytest.fixture
+def arping() -> None:
+    """Skip without it; a fixture, since pytest-trio loses the reason of a skip in an async test."""
+    need("arping")
+
+
 def hearing(namespace: Namespace) -> socket.socket:
     """A kernel socket that hears every ARP packet that comes to tap0."""
     made = namespace.in_here(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ARP)))
@@ -88,32 +94,18 @@ def test_up_names_the_station_that_took_its_address_and_ends(namespace: Namespac
 
 
 @rfc("5227-2.1.1-c")
-def test_an_address_that_the_kernel_has_is_refused_and_the_kernel_named(namespace: Namespace) -> None:
-    async def main() -> None:
-        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{OURS}/24")
-        with trio.fail_after(30), pytest.raises(OSError, match=OURS) as caught:
-            async with stack.open_host(tap, address=f"{OURS}/24", raise_errors=True):
-                raise AssertionError("taken")
-        assert caught.value.errno == errno.EADDRINUSE
-        assert re.search("(..:){5}..", str(caught.value))
-
-    namespace.in_here(trio.run, main)
+async def test_an_address_that_the_kernel_has_is_refused_and_the_kernel_named(namespace: Namespace) -> None:
+    tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{OURS}/24")
+    with trio.fail_after(30), pytest.raises(OSError, match=OURS) as caught:
+        async with stack.open_host(tap, address=f"{OURS}/24", raise_errors=True):
+            raise AssertionError("taken")
+    assert caught.value.errno == errno.EADDRINUSE
+    assert re.search("(..:){5}..", str(caught.value))
 
 
 @rfc("5227-2.1.1-b", "5227-2.4-b", "5227-2.4-e")
-def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(namespace: Namespace) -> None:
-    need("arping")
-
-    async def main() -> None:
-        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
-        with trio.fail_after(60):
-            async with stack.open_host(raise_errors=True) as host:
-                host.attach(tap, addresses=[f"{OURS}/24"])
-                with closing(hearing(namespace)) as ear:
-                    await host.wait_ready(tap)
-                    await trio.sleep(3)
-                    await follow(host, tap, ear)
-
+@pytest.mark.usefixtures("arping")
+async def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(namespace: Namespace) -> None:
     async def follow(host: stack.Host, tap: stack.Tap, ear: socket.socket) -> None:
         ours = parse_ipv4(OURS)
         packets = heard(ear, tap.mac)
@@ -142,25 +134,28 @@ def test_a_host_that_takes_our_address_gets_one_defence_and_then_the_address(nam
             assert heard(ear, tap.mac) == []
             assert host.interfaces()[0].addresses == ()
 
-    namespace.in_here(trio.run, main)
+    tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
+    with trio.fail_after(60):
+        async with stack.open_host(raise_errors=True) as host:
+            host.attach(tap, addresses=[f"{OURS}/24"])
+            with closing(hearing(namespace)) as ear:
+                await host.wait_ready(tap)
+                await trio.sleep(3)
+                await follow(host, tap, ear)
 
 
 @rfc("arp-2")
-def test_the_kernels_announcement_of_another_station_is_believed_when_the_known_one_is_silent(
+@pytest.mark.usefixtures("arping")
+async def test_the_kernels_announcement_of_another_station_is_believed_when_the_known_one_is_silent(
     namespace: Namespace,
 ) -> None:
-    need("arping")
-
-    async def main() -> None:
-        tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
-        with trio.fail_after(30):
-            async with stack.open_host(tap, address=f"{OURS}/24", acd="off", raise_errors=True) as host:
-                await host.ping(THEIRS)
-                namespace.ip("link", "set", "tap0", "address", CLAIMANT)
-                await program(namespace, "arping", "-U", "-c", "1", "-I", "tap0", THEIRS)
-                with trio.fail_after(5):  # a second, on a machine with nothing else to do
-                    while host.neighbors()[0].mac != CLAIMANT:
-                        await trio.sleep(0.02)
-                assert await host.ping(THEIRS, timeout_s=2) > 0
-
-    namespace.in_here(trio.run, main)
+    tap = stack.Tap("tap0", offload=modes.offload(), host_address=f"{THEIRS}/24")
+    with trio.fail_after(30):
+        async with stack.open_host(tap, address=f"{OURS}/24", acd="off", raise_errors=True) as host:
+            await host.ping(THEIRS)
+            namespace.ip("link", "set", "tap0", "address", CLAIMANT)
+            await program(namespace, "arping", "-U", "-c", "1", "-I", "tap0", THEIRS)
+            with trio.fail_after(5):  # a second, on a machine with nothing else to do
+                while host.neighbors()[0].mac != CLAIMANT:
+                    await trio.sleep(0.02)
+            assert await host.ping(THEIRS, timeout_s=2) > 0

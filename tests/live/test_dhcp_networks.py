@@ -7,21 +7,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 import stack
-from stack import LeaseRecord
 from stack.wire.dhcp import OVERLOAD
 from tests import modes
 from tests.live.dhcp_host import MAC, RATE, Ours
 from tests.live.dhcp_servers import RELAYED, SERVER, SERVERS, TAP, Dhcpd, Dnsmasq, Lan, Pool, Wire, relayed
-from tests.live.net import need, own_namespace
+from tests.live.net import Namespace, need, own_namespace
 
 pytestmark = pytest.mark.one_way
 
@@ -100,22 +97,25 @@ def test_what_a_server_tells_takes_effect(lan: Lan, tmp_path: Path, name: str) -
             assert (gateways["192.0.2.0/24"], gateways["0.0.0.0/0"]) == ("10.9.0.7", "10.9.0.1")
 
 
+@pytest.fixture
+def fast_clock() -> MockClock:
+    """Ours: real servers know real seconds only."""
+    return MockClock(rate=RATE)
+
+
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_static_address_asks_for_what_goes_with_it(lan: Lan, wire: Wire, tmp_path: Path, name: str) -> None:
+async def test_a_static_address_asks_for_what_goes_with_it(
+    namespace: Namespace, lan: Lan, wire: Wire, tmp_path: Path, name: str, fast_clock: MockClock
+) -> None:
     """DHCPINFORM: names and servers, but no address and no time."""
-    told: list[LeaseRecord] = []
-
-    async def ask() -> None:
-        link = stack.Tap(TAP, mac=MAC, offload=modes.offload())
-        async with stack.open_host(link, address="10.9.0.200/24", raise_errors=True) as host:
-            told.append(await host.inform(link))
-            assert host.name_servers == ["10.9.0.1", "10.9.0.3"]
-
     with SERVERS[name](lan.namespace, tmp_path) as server:
         server.start(Pool(router="10.9.0.254", more=EVERYTHING[name]))
-        lan.namespace.in_here(partial(trio.run, ask, clock=MockClock(rate=RATE)))
-    assert (told[0].domain, told[0].search) == ("example.org", ("lab.example.org", "example.org"))
-    assert (told[0].address, told[0].expires_at) == ("10.9.0.200", None)
+        link = stack.Tap(TAP, mac=MAC, offload=modes.offload())
+        async with stack.open_host(link, address="10.9.0.200/24", raise_errors=True) as host:
+            told = await host.inform(link)
+            assert host.name_servers == ["10.9.0.1", "10.9.0.3"]
+    assert (told.domain, told.search) == ("example.org", ("lab.example.org", "example.org"))
+    assert (told.address, told.expires_at) == ("10.9.0.200", None)
     wire.says(f"^Inform 10.9.0.200 > {EVERYONE} ciaddr 10.9.0.200$")
     wire.says(f"^ACK {SERVER} > 10.9.0.200 ciaddr 10.9.0.200$")
 

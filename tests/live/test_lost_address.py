@@ -44,22 +44,18 @@ async def outcomes(w: World, local: str, remote: str, lose: Callable[[], object]
 
 
 @rfc("sockets-12")
-def test_same_as_the_kernel(namespace: Namespace) -> None:
-    async def both() -> tuple[list[Any], list[Any]]:
-        tap = stack.Tap("tap0")
-        async with host_on(tap, namespace) as host:
-            kernel = trio.socket.socket
-            expected = await outcomes(
-                World(kernel, kernel, THEIRS, 4, 0.2),
-                THEIRS,
-                OURS,
-                lambda: namespace.ip("addr", "del", f"{THEIRS}/24", "dev", "tap0"),
-            )
-            got = await outcomes(
-                World(host.socket, kernel, OURS, 4, 0.2), OURS, THEIRS, lambda: host.remove_address(tap, OURS)
-            )
-            return expected, got
-
-    expected, got = namespace.in_here(trio.run, both)
+async def test_same_as_the_kernel(namespace: Namespace) -> None:
+    tap = stack.Tap("tap0")
+    async with host_on(tap, namespace) as host:
+        kernel = trio.socket.socket
+        expected = await outcomes(
+            World(kernel, kernel, THEIRS, 4, 0.2),
+            THEIRS,
+            OURS,
+            lambda: namespace.ip("addr", "del", f"{THEIRS}/24", "dev", "tap0"),
+        )
+        got = await outcomes(
+            World(host.socket, kernel, OURS, 4, 0.2), OURS, THEIRS, lambda: host.remove_address(tap, OURS)
+        )
     assert got == expected
     assert expected[:3] == ["waits", "waits", ("raised", "OSError", "ENETUNREACH")]

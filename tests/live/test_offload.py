@@ -55,7 +55,7 @@ class Watched(Tap):
 def on_offloading_tap(
     namespace: Namespace, test: Callable[[stack.Host, Watched], Awaitable[None]], offload: bool | str = True
 ) -> None:
-    """Run `test(host, link)` on a host of ours whose TAP offloads so much, if not everything."""
+    """Run `test(host, link)` on a host of ours whose TAP offloads so much, if not everything: see `on_tap`."""
 
     async def body() -> None:
         link = Watched(offload)

@@ -111,7 +111,7 @@ def ours(cell: Cell, flows: int, seed: int) -> float:
                 nursery.cancel_scope.cancel()
         return measured
 
-    with own_namespace() as namespace:
+    with own_namespace() as namespace:  # and a run of trio: a test has several
         measured: float = namespace.in_here(trio.run, main, namespace)
         return measured
 
