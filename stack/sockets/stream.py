@@ -524,6 +524,8 @@ class StreamSocket(Socket):
 
     def _get_option(self, option: Option) -> Value:
         connection = self._connection
+        if option is MAXSEG and connection is not None:
+            return connection.mss
         if isinstance(option, UserOption):
             value = option.get(self._options if connection is None else connection.options_in_use())
             if option is MAXSEG:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from stack.config import TcpConfig
 from stack.errors import os_error
@@ -31,7 +31,7 @@ MOST_KEEPALIVE_PROBES = 127
 SMALLEST_MSS, LARGEST_MSS = 88, 32767
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserOptions:
     """What the user asks of a connection.
 
@@ -70,7 +70,7 @@ class UserOptions:
     max_pacing_rate: int = UNLIMITED
     ttl: int | None = None
     tos: int = 0
-    on_error: Callable[[int, str], None] | None = None
+    on_error: Callable[[int, str], None] | None = field(default=None, hash=False)
 
 
 def default_options(config: TcpConfig) -> UserOptions:
@@ -116,8 +116,9 @@ class UserOption(Option):
 
 
 def with_option(options: UserOptions, option: UserOption, value: Value) -> UserOptions:
-    """`options` with another value of one option."""
-    return option.put(options, value)
+    """`options` with another value of one option; `options` itself if it has this value already."""
+    wanted = option.put(options, value)
+    return options if wanted == options else wanted
 
 
 def _maximum_segment(given: tuple[int, ...]) -> Value:

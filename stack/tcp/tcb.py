@@ -378,9 +378,10 @@ class Tcb:
 
     def options_in_use(self) -> UserOptions:
         """The user's options, with the values that are in use now: what `getsockopt` shows."""
-        return replace(
-            self.user_options, sndbuf=self.sndbuf, rcvbuf=self.rcvbuf, maxseg=self.mss, ttl=self.ttl, tos=self.tos
-        )
+        options, in_use = self.user_options, (self.sndbuf, self.rcvbuf, self.ttl, self.tos)
+        if in_use == (options.sndbuf, options.rcvbuf, options.ttl, options.tos):
+            return options
+        return replace(options, sndbuf=self.sndbuf, rcvbuf=self.rcvbuf, ttl=self.ttl, tos=self.tos)
 
     def enter(self, event: Event, to: State | None = None) -> None:
         """Change the state by `event`, as the table allows. Nothing else changes it."""

@@ -282,5 +282,7 @@ async def test_connections_with_the_same_options_share_them(autojump_clock: Mock
             server.setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 1)
             asked.append(server.socket._connection.user_options)  # type: ignore[attr-defined]
         assert asked[0] is asked[1]
+        pairs[0][1].setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 1)  # again: nothing new is made
+        assert pairs[0][1].socket._connection.user_options is asked[0]  # type: ignore[attr-defined]
         pairs[0][1].setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 0)
         assert [server.getsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE) for _, server in pairs] == [0, 1]
