@@ -250,6 +250,46 @@ def _(twin: Twin) -> None:
         twin.hears(frame, frame[:6] + MAC + frame[12:], b"\xff" * 6 + MAC + frame[12:])
 
 
+TCP_CHANGES: dict[str, Script] = {
+    "the peer's address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(PEER, 24), twin.now, acd="off"
+    ),
+    "the peer's address is that of all hosts": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(OTHER, 30), twin.now, acd="off"
+    ),
+    "another address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(OTHER, 24), twin.now, acd="off"
+    ),
+    "not our address any more": lambda twin: twin.host.remove_address(twin.interface, US, twin.now),
+    "no route": lambda twin: twin.host.ip.routes.remove_interface(twin.interface),
+    "a small MTU": lambda twin: twin.host.set_mtu(twin.interface, 576, twin.now),
+    "no neighbour": lambda twin: twin.forget_neighbors(),
+}
+
+
+def segments_around(change: Script) -> Script:
+    def run(twin: Twin) -> None:
+        twin.hears(*twin.segments(*row(3)))
+        change(twin)
+        twin.hears(*twin.segments(*(Piece((3 + number) * MSS) for number in range(3))))
+        twin.passes(1.0)
+
+    return run
+
+
+for what, change in TCP_CHANGES.items():
+    SCRIPTS[f"segments, and meanwhile: {what}"] = segments_around(change), {}
+
+
+@script("a fragment with the Identification of a segment that follows")
+def _(twin: Twin) -> None:
+    """RFC 6864 section 4.1, as for datagrams below."""
+    frames = [repaired(frame[:20] + b"\0\0" + frame[22:]) for frame in twin.segments(*row(2))]
+    twin.hears(repaired(frames[1][:20] + b"\x20\0" + frames[1][22:]))
+    twin.hears(*frames)
+    twin.passes(120.0)
+
+
 @script("a SYN that reopens a connection in TIME-WAIT")
 def _(twin: Twin) -> None:
     connection = twin.connections[0]

@@ -9,7 +9,7 @@ A fast path leaves out what an earlier packet of the same kind has shown already
 | fast path | what it skips | why that is safe |
 |---|---|---|
 | here | the Ethernet header's parts | without a tag, destination and EtherType decide |
-| `tcp.py` | IP input | the key of the connection has the addresses and ports |
+| `tcp.py` | IP input | the key has the addresses; the peer's is not one of ours |
 | `tcp/predict.py` | the eight steps of RFC 9293 | the segment is the expected one |
 | `gro.py` | all of these | the headers of segments in a row differ in nothing that counts |
 | `udp.py` | IP input, the search for the endpoint | no address and no port has changed |
@@ -39,6 +39,8 @@ A packet that fails a check of IP, UDP or ICMP is not counted here: the slow pat
 
 from __future__ import annotations
 
+from typing import cast
+
 from stack.config import Config
 from stack.counters import Counters
 from stack.host.barrier import Barrier
@@ -48,16 +50,16 @@ from stack.host.fast.tcp import KnownConnections
 from stack.host.fast.udp import UdpFlows
 from stack.host.interface import Interface
 from stack.host.tcp_layer import TcpLayer
+from stack.internet import interface as internet
+from stack.internet.interface import is_subnet_broadcast
 from stack.internet.ipv4 import Ipv4
 from stack.tcp.predict import DATA_ONLY
 from stack.udp.ports import UdpPorts
 from stack.wire.ethernet import DESTINATION_AND_TYPE
 from stack.wire.flow import FIRST_24
-from stack.wire.ipv4 import HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
+from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
-from stack.wire.tcp import FLAGS_AT, SYN
 
-_TCP_FLAGS_AT = HEADER_LENGTH + FLAGS_AT  # in a packet without IP options
 _SHORTEST = 2 * HEADER_LENGTH  # of a packet that is looked at here: TCP's header is as long as IP's
 
 
@@ -78,6 +80,9 @@ class Fast:
         self.udp = UdpFlows(config.udp, counters, ip, udp)
         self.echo = EchoPaths(config.icmp, counters, ip)
         self._counters = counters
+        self._output = ip.output
+        self._epoch = ip.output.epoch
+        self._peers_are_others = True  # see `_addresses_changed`
         self._ip_input = ip.input
         self._reassembler = ip.input.reassembler
         self._barrier = barrier
@@ -96,6 +101,8 @@ class Fast:
             destination, ethertype = DESTINATION_AND_TYPE.unpack_from(view)
             if ethertype != ETHERTYPE_IPV4 or destination != interface.mac:
                 return False
+        if self._epoch != self._output.epoch:
+            self._addresses_changed()
         counters = self._counters
         counters["ifInOctets"] += length
         counters["ifInUcastPkts"] += 1
@@ -103,8 +110,12 @@ class Fast:
             version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
             if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
                 connection = self._connections.get(key)
-                # A SYN may reopen a connection that is in TIME-WAIT: Demux.receive decides.
-                if connection and connection.path.interface is interface and not view[offset + _TCP_FLAGS_AT] & SYN:
+                if (
+                    connection is not None
+                    and connection.path.interface is interface
+                    and self._peers_are_others
+                    and (fragment & DONT_FRAGMENT or not len(self._reassembler))  # RFC 6864 section 4.1
+                ):
                     packet = view[offset : offset + total]
                     if _SHORTEST <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         taken = self.tcp.take(connection, key, packet, checksum_ok, now)
@@ -116,7 +127,7 @@ class Fast:
                 (key in self._flows or key[:8] in self._paths)
                 and version >> 8 == VERSION_IHL
                 and not fragment & IS_FRAGMENT
-                and not len(self._reassembler)  # a datagram may end the wait for fragments (RFC 6864 section 4.1)
+                and not len(self._reassembler)  # a datagram may end the wait for fragments
             ):
                 packet = view[offset : offset + total]
                 if total == len(packet) and total >= 28 and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
@@ -127,6 +138,20 @@ class Fast:
                         return True
         self._ip_input.receive(interface, view[offset:], now, False, checksum_ok)
         return True
+
+    def _addresses_changed(self) -> None:
+        """See whether a peer has an address that no other host can have since the change.
+
+        It may be ours now, or the broadcast address of a network of ours. IP input then takes the
+        segments of all connections.
+        """
+        self._epoch = self._output.epoch
+        self._peers_are_others = True
+        for connection in self._connections.values():
+            peer, interface = connection.remote[0], cast(internet.Interface, connection.path.interface)
+            if not interface.loopback:
+                if is_subnet_broadcast(interface, peer) or self._output.owner(peer) is not None:
+                    self._peers_are_others = False
 
     def _take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
         """Take a frame that does not belong to the train in progress, which ends."""

@@ -4,7 +4,8 @@ The caller has found the connection by the twelve octets of its key (`wire/flow.
 verified the IP header, which has no options. What this skips:
 
 - The checks of the addresses (`internet/ipv4_input.py`). They are those of the connection, which
-  were checked when it was opened. The packet came in by the interface of the connection's path.
+  were checked when it was opened, and again when addresses of ours have changed. The packet came in
+  by the interface of the connection's path.
 - `Received`, the record that IP hands to a protocol.
 - The eight steps of RFC 9293 section 3.10.7.4, if header prediction takes the segment
   (`tcp/predict.py`, which says why that is safe). Otherwise `Demux.receive` takes it, as always.
