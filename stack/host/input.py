@@ -103,9 +103,12 @@ class Input:
         if not group and header.destination != interface.mac:
             counters.drop("ethernet_not_for_us")
             return
-        if header.source == interface.mac != MAC_BROADCAST and (group or header.ethertype != ETHERTYPE_IPV4):
+        bare = header.header_length == interface.ip_offset  # neither tags nor LLC
+        if header.source == interface.mac != MAC_BROADCAST and (
+            group or header.ethertype != ETHERTYPE_IPV4 or not bare
+        ):
             # Our own frame, which a loop in the network has sent back. We send no IPv4 to ourselves
-            # by a link, so that would be from another station with our address.
+            # by a link, so a bare IPv4 packet would be from another station with our address.
             counters.drop("ethernet_own_source")
             return
         counters["ifInNUcastPkts" if group else "ifInUcastPkts"] += 1

@@ -95,6 +95,18 @@ def test_whose_frames_are_taken(
     assert [name for name in after if after[name] != before.get(name, 0)] == ([reason] if reason else [])
 
 
+@pytest.mark.parametrize(
+    "between", [bytes.fromhex("81000000"), bytes.fromhex("0028aaaa03000000")], ids=["tagged", "in 802.3"]
+)
+def test_a_frame_of_ours_that_a_loop_has_changed_is_dropped(world: World, between: bytes) -> None:
+    """We send neither tags nor LLC: a frame that has them is not from another station with our address."""
+    mac = world.mac
+    assert world.answers(mac + mac + b"\x08\0" + world.packet())
+    assert world.answers(mac + world.station.mac + between + b"\x08\0" + world.packet())
+    assert not world.answers(mac + mac + between + b"\x08\0" + world.packet())
+    assert world.counters["ethernet_own_source"] == 1
+
+
 @pytest.mark.parametrize("length", range(34))
 def test_a_frame_that_ends_too_early_is_counted_and_no_more(world: World, length: int) -> None:
     frame = ethernet_ii(world.mac, world.station.mac, ETHERTYPE_IPV4) + world.packet()
