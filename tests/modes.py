@@ -8,7 +8,7 @@ _plain: list[bool] = []
 
 
 def set_plain() -> None:
-    """From now on everything is done the plain way."""
+    """From now on the stack goes without fast paths and without offload."""
     _plain.append(True)
 
 

@@ -77,7 +77,7 @@ class Input:
             self._barrier.failed(error, self._tcp.connection_of(view[interface.ip_offset :]), now)
 
     def _frame(self, interface: Interface, view: memoryview, now: float) -> None:
-        """Count a frame. On a link without Ethernet it is an IP packet."""
+        """Count a frame and show it to the trace. On a link without Ethernet it is an IP packet."""
         self._counters["ifInOctets"] += len(view)
         if self._trace is not None:
             self._trace.frame(now, interface.name, "in", bytes(view))
@@ -151,7 +151,7 @@ class Input:
             if not loopback.queue:
                 return
             if packets <= 0:
-                self._moved()  # the rest in the next turn: `deadline` is now
+                self._moved()  # the rest in the next turn: while packets wait, `HostCore.deadline` is now
                 return
             packets -= 1
             packet = loopback.read(now)

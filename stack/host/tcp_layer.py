@@ -85,7 +85,7 @@ class TcpLayer:
         self._counters = counters
         self._ip = ip
         self._ports = ports
-        self._reserved: dict[int, list[tuple[bytes, bool]]] = {}
+        self._reserved: dict[int, list[tuple[bytes, bool]]] = {}  # by port: (address, reuse_address) of each `bind`
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
         # What a new BSD socket asks for: urgent data out of the stream, and IP's TTL
         self.socket_options = replace(self.services.user_options, oobinline=False, ttl=ip.config.ttl)

@@ -43,8 +43,8 @@ class Loss:
 
 def begin(tcb: Tcb, flight: int, now: float) -> None:
     """A segment is lost: begin a fast recovery. `flight` octets were outstanding at the loss."""
-    # Not if the front was retransmitted before this recovery: the ACK of that retransmission would
-    # echo an older timestamp, and Eifel would take this recovery for spurious.
+    # This recovery cannot be undone if the front was retransmitted before it. The ACK of that
+    # retransmission would echo an older timestamp, and Eifel would take the recovery for spurious.
     undoable = tcb.rack is None or not tcb.rack.front_was_resent
     reduce(tcb, LOSS, flight, now, undoable)
     tcb.loss = loss = Loss()
@@ -102,8 +102,8 @@ def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False) 
 
 
 def grow(tcb: Tcb, acked: int, now: float) -> None:
-    """`acked` new octets outside a fast recovery: open cwnd (RFC 5681 section 3.1)."""
-    # Move `recover` along with SND.UNA: once 2**31 octets behind, it would seem to lie ahead
+    """Open cwnd: `acked` new octets were acknowledged outside a fast recovery (RFC 5681 3.1)."""
+    # Move `recover` along with SND.UNA. If it fell 2**31 octets behind, it would seem to be ahead
     if gt(tcb.snd_una, tcb.recover):
         tcb.recover = add(tcb.snd_una, -1)
     # A window that was not in use is no evidence of capacity

@@ -45,7 +45,8 @@ def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     """RFC 5681 section 3.2, with RFC 6582's check for ACKs that retransmissions have caused."""
     tcb.wakes |= WAKE_WRITABLE  # new data may be sent now: let the user write it
     tcb.duplicate_acks += 1
-    # Octets that left the network in this batch count only if there is data to replace them
+    # Earlier ACKs of this batch have made `tcb.flight` smaller than `flight`, the flight before the
+    # batch. What they acknowledged counts only as far as unsent data would have replaced it
     if tcb.duplicate_acks == 1:
         tcb.loss_flight = min(flight, tcb.flight + max(tcb.unsent, 0))
     if tcb.loss is not None:

@@ -7,7 +7,19 @@ then left to do: store the timestamp, process the ACK, take the text.
 
 A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
 segment leaves the TCB as `segment_arrives.py` would have left it (tests/host/test_fast.py),
-because both call the same functions.
+because both call the same functions. The other tests of the slow path are skipped, since what is
+tested here implies their results:
+
+| test of the slow path | what implies that the segment passes it |
+|---|---|
+| data offset | the header has 20 octets, or 32 with timestamps: no other option is there |
+| PAWS (before the first step) | TSval is not older than the last one |
+| sequence number (first) | SEG.SEQ is RCV.NXT, and the text fits the window |
+| RST, SYN, URG (second, fourth, sixth) | no control bit is set but ACK and PSH |
+| ACK (fifth) | ACK is set, and SND.UNA =< SEG.ACK =< SND.NXT |
+| duplicate ACK (fifth) | the segment has text, or acknowledges new octets |
+| text after a CLOSE or a FIN (seventh) | the state is ESTABLISHED |
+| FIN (eighth) | no FIN is set, and no earlier FIN waits for the text before it |
 """
 
 from __future__ import annotations
@@ -28,8 +40,8 @@ _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
 _ESTABLISHED = State.ESTABLISHED
 
-# The results of `predicted`. After DATA_ONLY nothing has changed except what text changes. So the
-# next segment will be predicted as well, if it has the same form.
+# The results of `predicted`. DATA_ONLY: the segment had text and acknowledged nothing. The next
+# segment will then be predicted as well, if it has the same form.
 NOT_PREDICTED, PREDICTED, DATA_ONLY = 0, 1, 2
 
 

@@ -74,7 +74,7 @@ def _update_recovery(tcb: Tcb, board: Scoreboard, acked: int, newly_sacked: bool
     """
     rack = tcb.rack
     before = tcb.loss
-    if before is not None and ge(tcb.snd_una, tcb.recover):  # (A)
+    if before is not None and ge(tcb.snd_una, tcb.recover):  # RFC 6675 section 5 (A)
         _leave(tcb, before)
     begins = tcb.loss is None and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board)
     if begins:

@@ -62,6 +62,7 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
         and third_check_security(tcb, seg, now)
         and fourth_check_syn(tcb, seg, now)
     ):
+        # The part of the fifth step whose answer is a reset
         if tcb.state is State.SYN_RECEIVED and seg.flags & ACK and not _acceptable_ack(tcb, seg):
             tcb.services.counters.drop("tcp_syn_received_bad_ack")
             return True  # <SEQ=SEG.ACK><CTL=RST>
@@ -73,6 +74,7 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _process_content(tcb: Tcb, seg: Segment, now: float) -> None:
+    """The sixth, seventh and eighth step: URG, text and FIN."""
     if tcb.ecn is not None:
         take_marks(tcb, tcb.ecn, seg)
     sixth_check_urg(tcb, seg, now)

@@ -1,6 +1,7 @@
 """Tail loss probes: when the last segments may be lost, send a probe before the RTO expires.
 
-No later segment shows that these are lost, so RACK cannot find it. See RFC 8985 section 7.
+After them comes no segment whose ACK would show the loss, so RACK cannot find it. See RFC 8985
+section 7.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ pointer.
 """
 
 ALL_FIELDS = struct.Struct("!HHIIHHHH")
-"""The fixed header, with data offset and control bits as one number (`offset_and_flags`)."""
+"""The fields of the fixed header, but data offset and control bits are one number."""
 
 UNSTAMPED = struct.Struct("!4xIIHH")
 """What header prediction looks at in a segment without options.

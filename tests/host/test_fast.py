@@ -369,7 +369,7 @@ def _(twin: Twin) -> None:
 
 @script("a datagram with our own source address")
 def _(twin: Twin) -> None:
-    """What we send to ourselves opens no way for the same from a link."""
+    """What we send to ourselves is not learnt: the same from a link is forged."""
     twin.bind()
     twin.bind(US, 4000).send_to(b"from us, to ourselves", (US, 7), twin.now)
     twin.host.batch_end(twin.now)
@@ -457,7 +457,7 @@ def _(twin: Twin) -> None:
 
 @script("an Echo Request with our own source address")
 def _(twin: Twin) -> None:
-    """What we ask ourselves opens no way for the same from a link."""
+    """What we ask ourselves is not learnt: the same from a link is forged."""
     for _ in range(3):
         twin.host.ping(US, b"are we here?", twin.now, lambda result: None)
         twin.host.batch_end(twin.now)
@@ -551,12 +551,12 @@ class Told(Twin):
 def test_any_row_of_segments_is_taken_as_by_the_slow_path(
     extensions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_ways = 0
+    predictions = 0
 
     def counted(*arguments: Any) -> int:
-        nonlocal short_ways
+        nonlocal predictions
         taken = predict.predicted(*arguments)
-        short_ways += taken != predict.NOT_PREDICTED
+        predictions += taken != predict.NOT_PREDICTED
         return taken
 
     monkeypatch.setattr("stack.host.fast.tcp.predicted", counted)
@@ -573,7 +573,7 @@ def test_any_row_of_segments_is_taken_as_by_the_slow_path(
                 break
 
     run()
-    assert short_ways > 100, "hardly anything was predicted"
+    assert predictions > 100, "hardly anything was predicted"
 
 
 # --- the table of what is counted here instead of there

@@ -8,29 +8,35 @@ A fast path leaves out what an earlier packet of the same kind has shown already
 
 | fast path | what it skips | why that is safe |
 |---|---|---|
-| here | the Ethernet header's parts | without a tag, destination and EtherType decide |
+| here | a record of the Ethernet header | an untagged IPv4 frame for us needs none |
 | `tcp.py` | IP input | the key has the addresses; the peer's is not one of ours |
-| `tcp/predict.py` | the eight steps of RFC 9293 | the segment is the expected one |
-| `gro.py` | all of these | the headers of segments in a row differ in nothing that counts |
+| `tcp/predict.py` | most of the eight steps of RFC 9293 | the segment is the expected one |
+| `gro.py` | all of these | only fields that do not matter differ from the segment before |
 | `udp.py` | IP input, the search for the endpoint | no address and no port has changed |
 | `echo.py` | IP and ICMP input, the route back | no address and no route has changed |
 
-What was learnt is compared with two numbers. `Ipv4Output.epoch` is raised when addresses or routes
-change, `UdpPorts.epoch` when ports change. A closed endpoint is forgotten at once.
+Two numbers show whether what was learnt is still true: `Ipv4Output.epoch` is raised when addresses
+or routes change, and `UdpPorts.epoch` when ports change. A closed endpoint is forgotten at once.
 
-Some checks and counts of the slow path are made here instead:
+These checks and counts of the slow path are made here too. They stand in the slow path's order:
 
 | checked and counted here instead of there | there | here |
 |---|---|---|
+| station address, EtherType | `host/input.py` | here, `gro.py` |
 | ifInOctets, ifInUcastPkts | `host/input.py` | here, `gro.py` |
-| IP version, lengths and checksum | `wire/ipv4.py` | here, `gro.py` |
-| no fragment | `internet/ipv4_input.py` | here, `gro.py` |
+| IP version, no options, lengths and checksum | `wire/ipv4.py` | here, `gro.py` |
+| no super-frame of UDP datagrams | `internet/ipv4_input.py` | `udp.py` |
 | ipSystemStatsInReceives | `internet/ipv4_input.py` | `tcp.py`, `gro.py`, `udp.py`, `echo.py` |
+| the interface of the address | `internet/ipv4_input.py` | here, `gro.py`, `udp.py`, `echo.py` |
+| source: no address of ours | `internet/ipv4_input.py` | here, `udp.py`, `echo.py` |
+| no fragment, and none waits for the rest | `internet/ipv4_input.py` | here, `gro.py` |
 | ipSystemStatsInDelivers | `internet/ipv4_input.py` | `tcp.py`, `gro.py`, `udp.py`, `echo.py` |
 | tcpInSegs, TCP checksum | `host/tcp_layer.py` | `tcp.py`, `gro.py` |
 | tcpInErrs, tcp_bad_checksum | `host/tcp_layer.py` | `tcp.py` |
+| the mark CE of the packet (RFC 3168) | `host/tcp_layer.py` | `tcp.py` |
+| the tests of the eight steps | `tcp/segment_arrives.py` | `tcp/predict.py`, `gro.py` |
 | UDP length and checksum | `udp/ports.py` | `udp.py` |
-| ICMP code and checksum | `wire/icmp.py` | `echo.py` |
+| ICMP checksum, and the type Echo Request | `internet/icmp.py` | `echo.py` |
 | icmpInMsgs, icmpInEchos | `internet/icmp.py` | `echo.py` |
 | icmpOutMsgs, icmpOutEchoReps | `internet/icmp.py` | `echo.py` |
 
@@ -60,7 +66,7 @@ from stack.wire.flow import FIRST_24
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 
-_SHORTEST = 2 * HEADER_LENGTH  # of a packet that is looked at here: TCP's header is as long as IP's
+_SHORTEST = 2 * HEADER_LENGTH  # of a segment's packet: without options IP and TCP have 20 octets each
 
 
 class Fast:
@@ -82,7 +88,7 @@ class Fast:
         self._counters = counters
         self._output = ip.output
         self._epoch = ip.output.epoch
-        self._peers_are_others = True  # see `_addresses_changed`
+        self._peers_are_valid = True  # see `_addresses_changed`
         self._ip_input = ip.input
         self._reassembler = ip.input.reassembler
         self._barrier = barrier
@@ -113,7 +119,7 @@ class Fast:
                 if (
                     connection is not None
                     and connection.path.interface is interface
-                    and self._peers_are_others
+                    and self._peers_are_valid
                     and (fragment & DONT_FRAGMENT or not len(self._reassembler))  # RFC 6864 section 4.1
                 ):
                     packet = view[offset : offset + total]
@@ -127,7 +133,7 @@ class Fast:
                 (key in self._flows or key[:8] in self._paths)
                 and version >> 8 == VERSION_IHL
                 and not fragment & IS_FRAGMENT
-                and not len(self._reassembler)  # a datagram may end the wait for fragments
+                and not len(self._reassembler)  # RFC 6864 section 4.1
             ):
                 packet = view[offset : offset + total]
                 if total == len(packet) and total >= 28 and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
@@ -140,18 +146,18 @@ class Fast:
         return True
 
     def _addresses_changed(self) -> None:
-        """See whether a peer has an address that no other host can have since the change.
+        """Check the addresses of all peers again, since addresses or routes of ours have changed.
 
-        It may be ours now, or the broadcast address of a network of ours. IP input then takes the
-        segments of all connections.
+        An address of a peer may now be ours, or the broadcast address of a network of ours. IP
+        input drops the segments of such a peer, so it then takes the segments of all connections.
         """
         self._epoch = self._output.epoch
-        self._peers_are_others = True
+        self._peers_are_valid = True
         for connection in self._connections.values():
             peer, interface = connection.remote[0], cast(internet.Interface, connection.path.interface)
             if not interface.loopback:
                 if is_subnet_broadcast(interface, peer) or self._output.owner(peer) is not None:
-                    self._peers_are_others = False
+                    self._peers_are_valid = False
 
     def _take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
         """Take a frame that does not belong to the train in progress, which ends."""

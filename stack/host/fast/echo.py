@@ -7,11 +7,12 @@ to do. See RFC 792 and RFC 1122 section 3.2.2.6.
 The second request in a row from the same host prepares a path for it, and `take` answers the
 requests that follow. What this skips for them:
 
-- The checks of the addresses. They depend only on our addresses, and if those have changed, all
-  paths are closed.
-- The route to the pinging host. If routes have changed, all paths are closed; if the neighbour has
+- The checks of the addresses. They depend only on our addresses. If those have changed, all paths
+  are closed.
+- The route to the pinging host. If routes have changed, all paths are closed. If the neighbour has
   gone, the slow path takes the request.
-- The parts of the ICMP message. The answer has the octets of the request, but for the type.
+- A record of the ICMP message. The answer has the octets of the request; only the type and the
+  checksum differ.
 
 All paths are closed when a fixed time is over. Hosts that still ping are learnt again.
 """

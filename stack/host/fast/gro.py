@@ -8,9 +8,10 @@ it too. Then its checksums are verified and its data is kept. TCP processes the 
 end. The Linux kernel's GRO works on the same principle.
 
 A train ends with the first frame that does not belong to it, or with the batch. Until then nothing
-else happens to the connection. So all conditions that were true for the first frame stay true, and
-TCP need not see the data before the end. That is why it is safe to skip header prediction, IP
-input and the Ethernet header for the frames after the first.
+else happens to the connection or to the host. So what was true for the first frame stays true: the
+addresses, the interface, and the conditions of header prediction. TCP need not see the data before
+the end. That is why it is safe to skip header prediction, IP input and the Ethernet header for the
+frames after the first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A segment of a connection that is there: without IP input, and mostly without the eight steps.
+"""A segment of a known connection: without IP input, and mostly without the eight steps.
 
 The caller has found the connection by the twelve octets of its key (`wire/flow.py`), and has
 verified the IP header, which has no options. What this skips:

@@ -4,11 +4,12 @@ A flow is known by the twelve octets of its addresses and ports (`wire/flow.py`)
 `UdpPorts.receive` have delivered a datagram of it. What this skips for the next one:
 
 - The checks of the addresses, and the search for the endpoint. Both depend only on our addresses
-  and on our ports. If either have changed, all flows are forgotten.
-- The IP options and fragments: a packet that has them is not taken here.
+  and on our ports. If one of these has changed, all flows are forgotten.
+- IP options, fragments and super-frames: a packet that has options or is one of these is not taken
+  here.
 
 A broadcast is not learnt, because it may go to several endpoints. Nor is a datagram from an address
-of ours: it came by the loopback, and the same from a link is forged, so IP input must see it.
+of ours: it came by the loopback. From a link the same datagram is forged, and IP input drops it.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class UdpFlows:
             self._has_changed()
             self.flows.clear()
         flow = self.flows.get(key)
+        # With `rx_gso_size` the packet may be a super-frame, which IP input splits
         if flow is None or flow[1] is not interface or (checksum_ok and interface.link.rx_gso_size):
             return False
         payload = packet[20:]
