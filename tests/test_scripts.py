@@ -251,7 +251,8 @@ def with_everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     furnish(checkout)
     for tests in ("requirements", "fuzz", "sim", "dhcp", "wire"):
         shutil.copytree(TOP / "tests" / tests, checkout / "tests" / tests, ignore=shutil.ignore_patterns("__pycache__"))
-    (checkout / "tests" / "__init__.py").touch()
+    for module in (TOP / "tests").glob("*.py"):
+        shutil.copy(module, checkout / "tests" / module.name)
     folder = checkout / ".venv" / "bin"
     (folder / "python").rename(folder / "python-itself")
     fake(
