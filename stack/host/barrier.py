@@ -66,4 +66,4 @@ class Barrier:
             connection.abort(now, errno.ECONNABORTED)
         except Exception:
             self._counters.drop("handler_failed")
-            self._tcp.drop(connection, errno.ECONNABORTED)
+            self._tcp.discard(connection, errno.ECONNABORTED)

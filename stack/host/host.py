@@ -47,9 +47,10 @@ from stack.wire.numbers import PROTO_TCP, PROTO_UDP
 class HostCore:
     """The protocol layers of one host, without I/O. `stack.Host` connects them to trio.
 
-    Arguments: `random(n)` returns n bytes that cannot be guessed. `report(text)` is called once for
-    each bug of ours. With `raise_errors` such a bug is raised, instead of costing only its packet;
-    tests use that.
+    Arguments: `random(n)` returns n bytes that cannot be guessed. `clock_ms()` is the time of day,
+    for ICMP (see `Icmp`). `report(text)` is called once for each bug of ours. With `raise_errors`
+    such a bug is raised, instead of costing only its packet; tests use that. `trace` is told of
+    frames, events and drops. With a trace there are no fast paths.
 
     `frame` is called for each frame, `batch_end` after each batch of frames, and `after_call` after
     each user call (see `Input`).

@@ -234,7 +234,7 @@ class TcpLayer:
                 del self._local_ports[port]
         self._deadlines.forget(tcb)
 
-    def drop(self, tcb: Tcb, error: int) -> None:
+    def discard(self, tcb: Tcb, error: int) -> None:
         """Remove a connection whose `abort` has raised. Outstanding calls get the errno `error`."""
         if tcb.state is not State.CLOSED:
             tcb.state = State.CLOSED  # not by `enter`: its state may be wrong, and no transition may be legal

@@ -27,7 +27,7 @@ class AddressOutcome:
         self.ok = False
         self.mac: bytes | None = None
 
-    def settle(self, ok: bool, now: float) -> None:
+    def decide(self, ok: bool, now: float) -> None:
         """Record the outcome and wake the tasks that wait for it."""
         self.ok = ok
         self.known.set()

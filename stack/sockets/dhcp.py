@@ -102,7 +102,7 @@ class DhcpClients:
         self.files = LeaseFiles(runner.core)
         self._runner = runner
         self._layer = runner.core.dhcp
-        runner.on_drop = self._dropped
+        runner.on_detached = self._detached
 
     def begin(self, interface: Interface, dhcp: Dhcp, acd: str | None, now: float) -> None:
         """Ask for an address by the settings in `dhcp`, first for that in the lease file."""
@@ -179,7 +179,7 @@ class DhcpClients:
                 await trio.sleep(RELEASE_GRACE_S / 100)
                 self._runner.poll_links()
 
-    def _dropped(self, attachment: Attachment) -> None:
+    def _detached(self, attachment: Attachment) -> None:
         if attachment.interface is not None:
             self.files.close(attachment.interface)
 

@@ -47,7 +47,7 @@ class Interfaces:
                 gateway,
                 now,
                 acd=acd,
-                ready=lambda address, ok, later: attachment.outcomes[address].settle(ok, later),
+                ready=lambda address, ok, later: attachment.outcomes[address].decide(ok, later),
                 on_conflict=lambda address, mac, later: self._conflict(
                     link.name, address, attachment.outcomes[address], mac, later
                 ),
@@ -76,7 +76,7 @@ class Interfaces:
 
         ValueError for a link that is not attached to this host.
         """
-        self._runner.drop(self.attachment(link))
+        self._runner.detach(self.attachment(link))
 
     def network_changed(self, link: Link) -> None:
         """The link may be connected to another network than before."""
@@ -114,7 +114,7 @@ class Interfaces:
             prefix,
             now,
             acd=acd,
-            ready=outcome.settle,
+            ready=outcome.decide,
             on_conflict=partial(self._conflict, link.name, prefix.address, outcome),
         )
         attachment.outcomes[prefix.address] = outcome

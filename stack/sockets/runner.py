@@ -39,8 +39,8 @@ def require_trio() -> None:
 class Runner:
     """Runs one host in one nursery, until `close`. Each wake reads up to `batch_frames` frames.
 
-    `boottime` is a clock that runs while the machine is suspended. `on_drop` is called when a link
-    was detached or has failed.
+    `boottime` is a clock that runs while the machine is suspended. `on_detached` is called when a
+    link was detached or has failed.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Runner:
         self._nursery = nursery
         self._batch = range(batch_frames)
         self.attachments: list[Attachment] = []
-        self.on_drop: Callable[[Attachment], None] = noop
+        self.on_detached: Callable[[Attachment], None] = noop
         self._timer = trio.CancelScope()
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
@@ -178,13 +178,13 @@ class Runner:
         self.core.shutdown(now)
         self.core.batch_end(now)
         for attachment in list(self.attachments):
-            self.drop(attachment)
+            self.detach(attachment)
         self.down = True
         self._changed()
         self._loss.set()
         self._nursery.cancel_scope.cancel()
 
-    def drop(self, attachment: Attachment) -> None:
+    def detach(self, attachment: Attachment) -> None:
         """Detach the interface and close its link, once."""
         if not attachment.open:
             return
@@ -194,7 +194,7 @@ class Runner:
         if attachment.interface is not None:
             self.core.detach(attachment.interface, now)
             self.core.batch_end(now)
-        self.on_drop(attachment)
+        self.on_detached(attachment)
         descriptor = attachment.link.fileno()
         if descriptor >= 0:
             trio.lowlevel.notify_closing(descriptor)
@@ -234,7 +234,7 @@ class Runner:
                         if take(attachment):
                             last = perf_counter()
         except trio.ClosedResourceError:
-            pass  # `drop` has closed the descriptor
+            pass  # `detach` has closed the descriptor
 
     @enable_ki_protection
     async def _run_notified(self, attachment: Attachment) -> None:  # hot
@@ -268,7 +268,7 @@ class Runner:
             try:
                 view = read(now)
             except OSError:
-                self.drop(attachment)
+                self.detach(attachment)
                 self.lost.append(attachment.link.name)
                 self._loss.set()
                 return 0

@@ -1,8 +1,8 @@
 """One TCP connection as its user sees it: the state machine of RFC 9293, without blocking.
 
 No call waits. A call that depends on the time takes `now`, and a call that would block returns None
-or 0 instead.
-`on_readable` or `on_writable` is called, once a batch, when the user should try again.
+or 0 instead. `on_readable` or `on_writable` is called, once a batch, when the user should try
+again.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Connection(Tcb):
     # -- user calls: RFC 9293 section 3.10.1 to 3.10.6; the errors are in user_calls.py
 
     def open(self, now: float, data: Buffer = b"", fast: bool = False) -> int:
-        """Active OPEN: send the SYN. Returns how many octets of `data` were taken. OSError:
-        EISCONN.
+        """Active OPEN: send the SYN. Returns how many octets of `data` were taken.
 
-        The data is sent after the handshake, or in the SYN with `fast` (TCP Fast Open).
+        The data is sent after the handshake, or in the SYN with `fast` (TCP Fast Open). OSError:
+        EISCONN.
         """
         taken = user_calls.open_active(self, now, data, fast)
         self.settle(now)

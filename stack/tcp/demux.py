@@ -48,7 +48,8 @@ class Demux:
         """Take a segment whose checksum was verified.
 
         `key` is that of `connections`. `ce` says that the packet was marked for congestion
-        (RFC 3168).
+        (RFC 3168). If there is a listener, a SYN may take the place of a connection in TIME-WAIT
+        (`may_reopen`).
         """
         try:
             segment = Segment.parse(data)

@@ -4,7 +4,7 @@ Nothing here is needed. With `HostConfig.fast_paths` off (`tapstack up --no-fast
 `host/input.py` takes every frame. Read that first. tests/host/test_fast.py compares the two, octet
 by octet and counter by counter.
 
-A fast path leaves out what an earlier packet of the same kind has shown already:
+A fast path skips what an earlier packet of the same kind has shown already:
 
 | fast path | what it skips | why that is safe |
 |---|---|---|
@@ -40,7 +40,7 @@ These checks and counts of the slow path are made here too. They stand in the sl
 | icmpInMsgs, icmpInEchos | `internet/icmp.py` | `echo.py` |
 | icmpOutMsgs, icmpOutEchoReps | `internet/icmp.py` | `echo.py` |
 
-A packet that fails a check of IP, UDP or ICMP is not counted here: the slow path takes it.
+A packet that fails a check of IP, UDP or ICMP goes on in IP input, which counts all but the frame.
 """
 
 from __future__ import annotations
