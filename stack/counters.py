@@ -2,7 +2,7 @@
 is dropped.
 
 See RFC 1213 (interfaces, ICMP), RFC 4293 (IP), RFC 4022 (TCP) and RFC 4113 (UDP). A name that is
-not listed here raises KeyError when it is counted, because its description could not be looked up.
+not listed here raises KeyError when it is counted, so each counter has its sentence.
 """
 
 from __future__ import annotations

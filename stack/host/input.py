@@ -1,8 +1,8 @@
 """The way of a frame through the host: from its link to the end of its batch.
 
 Read it from the top: a frame, its Ethernet header, the protocol that gets the packet, and the end
-of the batch. Below IP, it goes on in `internet/ipv4_input.py`. See RFC 894, RFC 1042 and RFC 1122
-section 2.3.
+of the batch. An IPv4 packet goes on in `internet/ipv4_input.py`, an ARP packet in
+`internet/arp.py`. See RFC 894, RFC 1042 and RFC 1122 section 2.3.
 
 The most frequent frames take a fast path (`fast/`) with the same outcome. Read that last.
 """

@@ -43,7 +43,7 @@ class IpLink(Protocol):
 
 
 class Interface(Protocol):
-    """One attachment of the host to a network.
+    """A link's place in the host: one connection of the host to a network.
 
     Attributes:
       name: the name that users see, such as "tap0".

@@ -1,7 +1,7 @@
 """Which connection or listener gets a segment, and what answers a segment that neither takes.
 
-See RFC 9293 sections 3.9.1.1 (OPEN), 3.10.7.1 (CLOSED) and 3.5.2 (resets). There is no input and
-output here: the owner makes connections and sends resets.
+See RFC 9293 sections 3.9.1.1 (OPEN), 3.10.7.1 (CLOSED) and 3.5.2 (resets). This does no input or
+output: its owner makes the connections and sends the resets.
 """
 
 from __future__ import annotations

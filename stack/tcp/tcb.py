@@ -74,7 +74,7 @@ class Parent(Protocol):
 
 
 class NextHop(Protocol):
-    """The neighbor to which the path sends its packets.
+    """The neighbour to which the path sends its packets.
 
     A packet that was sent before `learnt_at` waited for ARP and left at that time.
     """

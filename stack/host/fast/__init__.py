@@ -66,7 +66,7 @@ from stack.wire.flow import FIRST_24
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 
-_SHORTEST = 2 * HEADER_LENGTH  # of a segment's packet: without options IP and TCP have 20 octets each
+_SHORTEST = 2 * HEADER_LENGTH  # without options IP and TCP have 20 octets each; IP input takes shorter packets
 
 
 class Fast:
