@@ -6,6 +6,7 @@ Without an observer each event costs one comparison with None, and a drop costs 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import iscoroutinefunction, signature
 from traceback import format_exception
 from typing import Protocol
@@ -112,7 +113,8 @@ class GuardedTrace:
 
     def _end(self, error: Exception) -> None:
         trace, self._trace = self._trace, None
-        self._report(f"{trace!r} has raised, and is not called again:\n{''.join(format_exception(error))}")
+        with suppress(Exception):  # if the report raises too, that costs no packet either
+            self._report(f"{trace!r} has raised, and is not called again:\n{''.join(format_exception(error))}")
 
 
 class DropTrace:

@@ -398,19 +398,26 @@ class Ipv4Output:
         }
 
     def interface_mtu_changed(self, interface: Interface, now: float) -> None:
-        """Update the paths out of an interface whose MTU has changed."""
-        for destination, siblings in list(self._paths.items()):
-            if any(path.interface is interface for path in siblings if path.neighbor is not UNBOUND):
-                self._mtu_changed(destination, now)
+        """Update the paths out of an interface whose MTU has changed.
+
+        An unbound path is updated when it is bound again (`_rebind`).
+        """
+        for siblings in list(self._paths.values()):
+            for path in list(siblings):
+                if path.interface is interface and path.neighbor is not UNBOUND:
+                    self._update_mtu(path, now)
 
     def _mtu_changed(self, destination: bytes, now: float) -> None:
         for path in list(self._paths.get(destination, ())):
-            mtu, no_df = self._limit(destination, path.protocol, path.interface.mtu)
-            path.let_routers_fragment(no_df)
-            if mtu != path.mtu:
-                path.mtu = mtu
-                if path.user is not None:
-                    path.user.path_mtu_changed(now)
+            self._update_mtu(path, now)
+
+    def _update_mtu(self, path: Path, now: float) -> None:
+        mtu, no_df = self._limit(path.destination, path.protocol, path.interface.mtu)
+        path.let_routers_fragment(no_df)
+        if mtu != path.mtu:
+            path.mtu = mtu
+            if path.user is not None:
+                path.user.path_mtu_changed(now)
 
     # --- time
 

@@ -184,7 +184,8 @@ def by_another_link(twin: Twin, *frames: bytes) -> None:
     for number, frame in enumerate(frames):
         by = interface if number % 4 == 2 else twin.interface
         twin.host.frame(by, twin.now, memoryview(frame))
-        twin.host.frame(by, twin.now, memoryview((by.mac or b"") + frame[6:]))
+        if by is interface:
+            twin.host.frame(by, twin.now, memoryview((by.mac or b"") + frame[6:]))
     twin.host.batch_end(twin.now)
 
 

@@ -14,11 +14,13 @@ import pytest
 from stack.config import Config, HostConfig
 from stack.host.host import HostCore
 from stack.link.memory import Ethernet
-from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
+from stack.wire.addresses import MAC_BROADCAST, Prefix, parse_ipv4
 from stack.wire.ethernet import EthernetHeader, VlanTag, ethernet_ii
 from stack.wire.icmp import echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
+from tests.host.direct_host import OTHER, PEER
+from tests.host.fast_and_plain import Twin, both, request
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network, pair
 from tests.sim.programs import Echo, Exchange, Server
@@ -105,6 +107,24 @@ def test_a_frame_of_ours_that_a_loop_has_changed_is_dropped(world: World, betwee
     assert world.answers(mac + world.station.mac + between + b"\x08\0" + world.packet())
     assert not world.answers(mac + mac + between + b"\x08\0" + world.packet())
     assert world.counters["ethernet_own_source"] == 1
+
+
+def test_an_mtu_concerns_a_path_whose_route_has_changed_when_it_is_bound_again() -> None:
+    """A path that a fast path keeps for pings from the same host is bound: that does not count for a connection's."""
+
+    def run(twin: Twin) -> None:
+        twin.host.ip.routes.add(Prefix(PEER, 32), twin.interface, gateway=OTHER)
+        twin.host.ip.routes.remove(Prefix(PEER, 32))
+        twin.hears(request(), request())
+        twin.host.set_mtu(twin.interface, 576, twin.now)
+        [connection, *_] = twin.connections
+        assert connection.path.mtu == 1500
+        connection.send(bytes(5000), twin.now)
+        twin.host.after_call(twin.now)
+        assert connection.path.mtu == 576
+
+    fast, _ = both(run)
+    assert fast.host.tables()["echo_paths"] == 1
 
 
 @pytest.mark.parametrize("length", range(34))

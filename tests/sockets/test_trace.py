@@ -4,10 +4,12 @@ observer raises.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 import stack
@@ -119,6 +121,39 @@ async def test_a_trace_that_raises_is_reported_once_and_costs_nothing(
     [report] = reports
     assert "has raised, and is not called again" in report
     assert "KeyError: 'mine'" in report
+
+
+class FaultyAtADrop(Observer):
+    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
+        super().event(now, name, subject, details)
+        if name == "drop":
+            raise KeyError("mine")
+
+
+def report_that_raises(text: str) -> None:
+    raise ValueError(text)
+
+
+@pytest.mark.parametrize("faulty", [Faulty, FaultyEvent, FaultyAtADrop])
+async def test_nor_does_a_report_that_raises_cost_anything(
+    faulty: Callable[[], Observer], autojump_clock: MockClock
+) -> None:
+    """A drop is told before the host answers it: here by a Port Unreachable."""
+    wire, trace = stack.Ethernet(), faulty()
+    async with (
+        stack.open_host(
+            wire.attach(), address=f"{ALICE}/24", acd="off", trace=trace, report=report_that_raises
+        ) as alice,
+        host_on(wire.attach(), f"{BOB}/24", seed=2) as bob,
+    ):
+        with trio.fail_after(60.0), bob.socket(type=socket.SOCK_DGRAM) as sock:
+            await sock.connect((ALICE, 9))
+            await sock.send(b"for nobody")
+            with pytest.raises(ConnectionRefusedError):
+                await sock.recv(1)
+        counters = alice.counters()
+    assert trace.frames if faulty is Faulty else trace.events
+    assert (counters["udp_no_port"], counters["handler_failed"]) == (1, 0)
 
 
 async def test_without_a_report_it_is_a_warning(autojump_clock: MockClock) -> None:
