@@ -9,9 +9,9 @@ from math import inf
 import pytest
 
 from stack.config import Config, HostConfig, IcmpConfig
-from stack.wire.addresses import parse_ipv4
+from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.show import show
-from tests.host.direct_host import NOW, DirectHost
+from tests.host.direct_host import NOW, OTHER, PEER, DirectHost
 from tests.host.fast_and_plain import Twin, repaired_message, request
 from tests.host.test_fast import ECHO_CHANGES
 
@@ -43,6 +43,16 @@ def test_no_path_is_left_open_by_a_change(change: Callable[[Twin], object]) -> N
     for _ in range(3):
         twin.hears(request(bytes(1000)))
     assert twin.host.ip.output.open_paths == len(twin.fast.echo.paths) <= 1
+
+
+def test_a_request_after_a_change_closes_all_paths_even_if_it_opens_none() -> None:
+    host, others = Pinged(), parse_ipv4("10.0.0.4")
+    for source in (PEER, PEER, others, others, parse_ipv4("10.0.0.5")):
+        host.hears(request(source=source))
+    assert host.prepared == 2
+    host.host.ip.routes.add(Prefix(PEER, 32), host.interface, gateway=OTHER)
+    host.hears(request())  # the last request was from another host
+    assert host.prepared == 0
 
 
 def test_the_third_request_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
