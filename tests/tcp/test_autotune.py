@@ -109,6 +109,14 @@ def test_a_size_that_the_user_has_set_stays() -> None:
     peer.world.sent.clear()
 
 
+def test_another_option_leaves_the_size_that_a_buffer_has_grown_to() -> None:
+    conn, peer = tuned()
+    streams(conn, peer, 8)
+    conn.sndbuf = MOST
+    set_options(conn, nodelay=True)
+    assert (conn.rcvbuf, conn.sndbuf) == (MOST, MOST)
+
+
 def test_no_tuning_at_all() -> None:
     conn, peer = tuned(auto_tuning=False)
     assert streams(conn, peer, 8) == [START] * 8
