@@ -85,6 +85,7 @@ class Twin(DirectHost):
         self.listener = self.host.listen((US, 7), 8, 0.0)
         self.endpoints: list[Endpoint] = []
         self.connections = [self.open(4000), self.open(4001)]
+        assert (self.host.fast is not None) == fast_paths  # otherwise two of a kind would be compared
 
     @property
     def fast(self) -> Fast:
