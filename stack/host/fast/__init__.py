@@ -57,10 +57,10 @@ from stack.host.fast.udp import UdpFlows
 from stack.host.interface import Interface
 from stack.host.tcp_layer import TcpLayer
 from stack.internet import interface as internet
-from stack.internet.interface import is_subnet_broadcast
 from stack.internet.ipv4 import Ipv4
 from stack.tcp.predict import DATA_ONLY
 from stack.udp.ports import UdpPorts
+from stack.wire.addresses import Prefix
 from stack.wire.ethernet import DESTINATION_AND_TYPE
 from stack.wire.flow import FIRST_24
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
@@ -88,6 +88,8 @@ class Fast:
         self._counters = counters
         self._output = ip.output
         self._epoch = ip.output.epoch
+        self._interfaces = ip.interfaces
+        self._prefixes: list[Prefix] = []  # our addresses when the peers' were checked
         self._peers_are_valid = True  # see `_addresses_changed`
         self._ip_input = ip.input
         self._reassembler = ip.input.reassembler
@@ -146,18 +148,25 @@ class Fast:
         return True
 
     def _addresses_changed(self) -> None:
-        """Check the addresses of all peers again, since addresses or routes of ours have changed.
+        """Check the addresses of all peers again if addresses of ours have changed.
 
         An address of a peer may now be ours, or the broadcast address of a network of ours. IP
         input drops the segments of such a peer, so it then takes the segments of all connections.
+        A change of routes alone, which a Redirect can cause, costs no look at the connections.
         """
         self._epoch = self._output.epoch
-        self._peers_are_valid = True
-        for connection in self._connections.values():
-            peer, interface = connection.remote[0], cast(internet.Interface, connection.path.interface)
-            if not interface.loopback:
-                if is_subnet_broadcast(interface, peer) or self._output.owner(peer) is not None:
-                    self._peers_are_valid = False
+        prefixes = [prefix for interface in self._interfaces for prefix in interface.addresses]
+        if prefixes == self._prefixes:
+            return
+        self._prefixes = prefixes
+        invalid = {prefix.address for prefix in prefixes}
+        for prefix in prefixes:
+            if prefix.broadcast is not None:
+                invalid |= {prefix.broadcast, prefix.network}
+        self._peers_are_valid = not any(
+            connection.remote[0] in invalid and not cast(internet.Interface, connection.path.interface).loopback
+            for connection in self._connections.values()
+        )
 
     def _take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
         """Take a frame that does not belong to the train in progress, which ends."""
