@@ -122,6 +122,7 @@ class Ipv4:
 
     def _update_own(self) -> None:
         self.output.epoch += 1
+        self.output.addresses_epoch += 1
         self._own.clear()
         self._own.update({prefix.address: each for each in self.interfaces for prefix in each.addresses})
 

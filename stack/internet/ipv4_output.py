@@ -71,7 +71,7 @@ class Ipv4Output:
       loopback: the loopback interface, which is in `interfaces` too.
 
     `epoch` is raised when addresses of ours or routes have changed, so that what was derived from
-    them can be found again.
+    them can be found again. `addresses_epoch` is raised when addresses have changed.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Ipv4Output:
         self.deadline = math.inf
         self.reschedule: Callable[[], None] = noop  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
-        self.epoch = 0
+        self.epoch = self.addresses_epoch = 0
 
     # --- making paths
 

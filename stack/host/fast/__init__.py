@@ -60,7 +60,6 @@ from stack.internet import interface as internet
 from stack.internet.ipv4 import Ipv4
 from stack.tcp.predict import DATA_ONLY
 from stack.udp.ports import UdpPorts
-from stack.wire.addresses import Prefix
 from stack.wire.ethernet import DESTINATION_AND_TYPE
 from stack.wire.flow import FIRST_24
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, IS_FRAGMENT, VERSION_IHL
@@ -89,7 +88,7 @@ class Fast:
         self._output = ip.output
         self._epoch = ip.output.epoch
         self._interfaces = ip.interfaces
-        self._prefixes: list[Prefix] = []  # our addresses when the peers' were checked
+        self._addresses_epoch = ip.output.addresses_epoch  # when the addresses of the peers were checked
         self._peers_are_valid = True  # see `_addresses_changed`
         self._ip_input = ip.input
         self._reassembler = ip.input.reassembler
@@ -155,10 +154,10 @@ class Fast:
         A change of routes alone, which a Redirect can cause, costs no look at the connections.
         """
         self._epoch = self._output.epoch
-        prefixes = [prefix for interface in self._interfaces for prefix in interface.addresses]
-        if prefixes == self._prefixes:
+        if self._addresses_epoch == self._output.addresses_epoch:
             return
-        self._prefixes = prefixes
+        self._addresses_epoch = self._output.addresses_epoch
+        prefixes = [prefix for interface in self._interfaces for prefix in interface.addresses]
         invalid = {prefix.address for prefix in prefixes}
         for prefix in prefixes:
             if prefix.broadcast is not None:
