@@ -80,7 +80,8 @@ class Fast:
         self, config: Config, counters: Counters, ip: Ipv4, tcp: TcpLayer, udp: UdpPorts, barrier: Barrier
     ) -> None:
         self.train: SegmentTrain | None = None
-        self.take: Take = self.take_first
+        self._take_first, self._take_other = self.take_first, self.take_other  # bound once: each costs an object
+        self.take: Take = self._take_first
         self.tcp = KnownConnections(counters, tcp)
         self.udp = UdpFlows(config.udp, counters, ip, udp)
         self.echo = EchoPaths(config.icmp, counters, ip)
@@ -167,14 +168,14 @@ class Fast:
             for connection in self._connections.values()
         )
 
-    def _take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
+    def take_other(self, interface: Interface, view: memoryview, now: float) -> bool:
         """Take a frame that does not belong to the train in progress, which ends."""
         self.end_train(now)
         return self.take_first(interface, view, now)
 
     def end_train(self, now: float) -> None:
         """Let TCP process the segments of the train in progress, if there is one."""
-        train, self.train, self.take = self.train, None, self.take_first
+        train, self.train, self.take = self.train, None, self._take_first
         if train is not None:
             try:
                 train.end(self._counters)
