@@ -81,13 +81,13 @@ async def test_each_task_has_the_host_it_was_begun_under(alice: Host, bob: Host,
                 seen[name] = "kernel"
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(look, "nobody")
+        nursery.start_soon(look, "outside")
         with alice.install():
             nursery.start_soon(look, "alice")
             with bob.install():
                 nursery.start_soon(look, "bob")
         go.set()  # the tasks run when the blocks are left
-    assert seen == {"nobody": "kernel", "alice": ALICE, "bob": BOB}
+    assert seen == {"outside": "kernel", "alice": ALICE, "bob": BOB}
 
 
 async def test_a_task_that_outlives_its_host_is_not_handed_to_the_kernel(autojump_clock: MockClock) -> None:
@@ -193,9 +193,9 @@ async def test_what_was_set_before_is_asked_by_those_without_a_host(alice: Host,
     trio.socket.set_custom_hostname_resolver(names)
     with alice.install():
         pass
-    found = await trio.socket.getaddrinfo("somebody.test", 80)
+    found = await trio.socket.getaddrinfo("server.test", 80)
     assert found[0][4] == (BOB, 80)
-    assert names.asked == [b"somebody.test"]
+    assert names.asked == [b"server.test"]
     assert await trio.socket.getnameinfo(("192.0.2.1", 80), 0) == ("name", "service")
 
 

@@ -266,10 +266,10 @@ async def test_a_link_with_a_descriptor_is_read_when_it_is_readable_and_let_go_a
                 assert [name for name in task_names() if "scripted" in name] == []
                 assert not link.is_open
                 assert alice.interfaces() == []
-                theirs.send(b"for nobody")
+                theirs.send(b"a datagram")
                 # No task waits for the descriptor any more: it may be waited for by others.
                 await trio.lowlevel.wait_readable(ours)
-                assert ours.recv(100) == b"for nobody"
+                assert ours.recv(100) == b"a datagram"
     assert len(os.listdir("/proc/self/fd")) == before
 
 

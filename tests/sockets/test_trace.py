@@ -148,7 +148,7 @@ async def test_nor_does_a_report_that_raises_cost_anything(
     ):
         with trio.fail_after(60.0), bob.socket(type=socket.SOCK_DGRAM) as sock:
             await sock.connect((ALICE, 9))
-            await sock.send(b"for nobody")
+            await sock.send(b"a datagram")
             with pytest.raises(ConnectionRefusedError):
                 await sock.recv(1)
         counters = alice.counters()

@@ -386,6 +386,23 @@ def test_a_timeout_that_was_for_nothing_is_taken_back(real: bool) -> None:
     peer.world.sent.clear()
 
 
+def test_an_answer_to_the_first_of_two_retransmissions_takes_nothing_back() -> None:
+    """RFC 3522 section 3.2: RetransmitTS is the time of the first retransmission."""
+    conn, peer = stamped()
+    peer.wait(0.19)
+    while not conn.timeouts:
+        peer.wait(0.01)
+    first_at = peer.now
+    while conn.timeouts < 2:
+        peer.wait(0.01)
+    peer.world.sent.clear()
+    echo = clock(conn, first_at)
+    peer.sends(ACK, ack=add(conn.snd_una, conn.mss), options=TcpOptions(timestamps=(2, echo)))
+    assert conn.congestion.cwnd < 10 * conn.congestion.mss
+    assert conn.loss is not None
+    peer.world.sent.clear()
+
+
 def test_a_fast_retransmit_that_was_for_nothing_is_taken_back() -> None:
     conn, peer = stamped()
     sent_at = peer.now
