@@ -22,6 +22,7 @@ from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.internet.received import Received
+from stack.socket_option import Value
 from stack.tcp import fast_open
 from stack.tcp.congestion import POLICIES
 from stack.tcp.connection import Connection
@@ -30,7 +31,7 @@ from stack.tcp.ecn import CE
 from stack.tcp.isn import initial_sequence_number, keyed_hash
 from stack.tcp.listener import Listener
 from stack.tcp.memory import give_back
-from stack.tcp.options import UserOptions, with_option
+from stack.tcp.options import UserOption, UserOptions, with_option
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import suspended
@@ -89,10 +90,18 @@ class TcpLayer:
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
         # What a new BSD socket asks for: urgent data out of the stream, and IP's TTL
         self.socket_options = replace(self.services.user_options, oobinline=False, ttl=ip.config.ttl)
-        # Most sockets of a program set the same options: they share the objects
-        self.with_option = lru_cache(maxsize=64)(with_option)
+        self._shared_with_option = lru_cache(maxsize=64)(with_option)
 
     # --- user calls
+
+    def with_option(self, options: UserOptions, option: UserOption, value: Value) -> UserOptions:
+        """`options` with another value of one option.
+
+        Most sockets of a program set the same options: they share the objects. Options with the
+        user's own callback are not kept for that.
+        """
+        change = self._shared_with_option if options.on_error is None else with_option
+        return change(options, option, value)
 
     def bind(self, local: Address, reuse_address: bool) -> int:
         """Reserve a local address and port, or an ephemeral port for port 0. Returns the port.

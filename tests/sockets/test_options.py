@@ -5,9 +5,11 @@ sent.
 from __future__ import annotations
 
 import errno
+import gc
 import itertools
 import socket as stdlib
 import struct
+import weakref
 from enum import IntEnum
 from typing import Any
 
@@ -286,3 +288,18 @@ async def test_connections_with_the_same_options_share_them(autojump_clock: Mock
         assert pairs[0][1].socket._connection.user_options is asked[0]  # type: ignore[attr-defined]
         pairs[0][1].setsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE, 0)
         assert [server.getsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE) for _, server in pairs] == [0, 1]
+
+
+async def test_the_host_keeps_no_callback_of_a_socket_that_is_closed(alice: Host, autojump_clock: MockClock) -> None:
+    class Told:
+        def __call__(self, error: int, text: str) -> None: ...
+
+    told: Any = Told()
+    sock: Any = alice.socket()
+    sock.on_error = told
+    sock.setsockopt(IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
+    sock.close()
+    seen = weakref.ref(told)
+    del told, sock
+    gc.collect()
+    assert seen() is None
