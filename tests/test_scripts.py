@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from scripts import mutate
-from scripts.table import stands
+from scripts.table import Row, complaints, stands, totals
 from stack.link.tap import Tap
 from tests.checkout import copy_to, furnish, stamp
-from tests.requirements import mutants, rfc, where
+from tests.requirements import LISTS, UNDECIDED_LISTS, mutants, requirements, rfc, where
 
 TOP = Path(__file__).resolve().parent.parent
 PLAIN = "sh cat cksum grep tail env id flock".split()  # what any Debian has, but no Python
@@ -368,3 +368,14 @@ def test_every_function_that_answers_for_a_clause_is_there() -> None:
     assert not lost
     assert not stands("tcp/newreno.py:_new_ack")
     assert not stands("tcp/nothing.py")
+
+
+def test_an_open_clause_is_a_failure_only_in_a_list_that_is_decided() -> None:
+    open_rows = [Row(requirement, "open", (), "", None) for requirement in requirements().values()]
+    named = {complaint.split(" (")[0] for complaint in complaints(open_rows)}
+    assert {requirement.list for requirement in requirements().values() if requirement.id in named} == set(LISTS) - set(
+        UNDECIDED_LISTS
+    )
+    undecided = totals(open_rows, decided=False)
+    assert [line.split(" ")[1] for line in undecided.splitlines()[2:]] == list(UNDECIDED_LISTS)
+    assert not any(f"| {name} |" in totals(open_rows) for name in UNDECIDED_LISTS)

@@ -6,6 +6,9 @@ broken. The ids are those of the lists, verbatim, with "9293 " before the number
 an unknown id stops the run, and so do more than three on one test. `scripts/conformance` makes the
 table of them, `scripts/mutants` shows that the tests bite.
 
+The clauses of UNDECIDED_LISTS are known to the marks and stand in the table, but an open one is no
+failure yet.
+
 flaws.tsv is the list of what no clause asks for: attacks that worked once. Its columns are the id,
 the attack, and what must hold; each row binds as a MUST does, and its marks and mutants are those
 of any clause.
@@ -26,7 +29,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc826-5227", "rfc2131", "flaws")
+UNDECIDED_LISTS = ("rfc1122", "ip-frag", "tcp-more")
+"""Lists whose clauses may still be open: most of them have no test that names them yet."""
+LISTS = ("rfc9293", "rfc9293-extra", "tcp-extensions", "rfc826-5227", "rfc2131", "flaws", *UNDECIDED_LISTS)
 MOST_MARKS = 3
 
 # RFC 9293 3.9.2.1, IP source routing: a host may leave it out, so these rows are optional here.
@@ -51,8 +56,13 @@ class Requirement:
 
     @property
     def binding(self) -> bool:
-        """A core MUST or SHOULD, or one of their negations: it may not stay open."""
+        """A core MUST or SHOULD, or one of their negations."""
         return self.scope == "core" and self.level.split()[0] in ("MUST", "SHOULD")
+
+    @property
+    def decided(self) -> bool:
+        """Whether its list is one whose binding clauses must all be tested or excepted."""
+        return self.list not in UNDECIDED_LISTS
 
 
 @dataclass(frozen=True, slots=True)
