@@ -19,13 +19,14 @@ from stack.config import (
     UdpConfig,
 )
 from stack.host.lease_record import LeaseRecord
-from stack.host.trace import Trace
 from stack.link.capture import Capture
 from stack.link.impair import Direction, Impaired, Impairment
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
+from stack.trace.event import Event, Observer
+from stack.trace.recorder import Recorder
 from stack.wire.show import show
 
 Segment = Ethernet  # the former name, for programs that use it; in TCP a segment is something else
@@ -52,6 +53,8 @@ __all__ = [
     "Impairment",
     "Direction",
     "Capture",
-    "Trace",
+    "Event",
+    "Observer",
+    "Recorder",
     "show",
 ]

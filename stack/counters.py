@@ -248,10 +248,16 @@ class Counters(dict[str, int]):
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys((*MIB, *DROPS), 0))
+        self.on_drop: Callable[[str], None] | None = None
 
     def drop(self, reason: str) -> None:
-        """Count one dropped packet under `reason`, a key of `DROPS`."""
+        """Count one dropped packet under `reason`, a key of `DROPS` or one of `SILENT`.
+
+        `on_drop`, which is set while somebody observes the host, is then called with it.
+        """
         self[reason] += 1
+        if self.on_drop is not None:
+            self.on_drop(reason)
 
     def drops(self) -> dict[str, int]:
         """The drop counters that are not zero."""
@@ -260,23 +266,3 @@ class Counters(dict[str, int]):
 
 SILENT = ("ifOutDiscards", "icmpOutErrors")
 """MIB counters of our own packets that are dropped without an error for a caller."""
-
-
-class WatchedCounters(Counters):
-    """Counters that also call `on_drop` with the name of each drop, when it has been counted.
-
-    The name is a key of `DROPS`, or one of `SILENT`. A host makes these counters only if it has an
-    observer, so other hosts pay nothing.
-
-    >>> WatchedCounters(print).drop("udp_no_port")
-    udp_no_port
-    """
-
-    def __init__(self, on_drop: Callable[[str], None]) -> None:
-        super().__init__()
-        self._on_drop = on_drop
-
-    def __setitem__(self, name: str, value: int) -> None:
-        super().__setitem__(name, value)
-        if name in DROPS or name in SILENT:
-            self._on_drop(name)

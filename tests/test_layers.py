@@ -30,6 +30,7 @@ EVERYBODY = (
     "stack.changed_fields",
     "stack.noop",
     "stack.socket_option",
+    "stack.trace",
 )
 PROTOCOLS = ("stack.dhcp", "stack.tcp", "stack.udp", "stack.internet")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.transitions": (),
     "stack.noop": (),
     "stack.budget": ("stack.config",),
+    "stack.trace": ("stack.counters",),
     "stack.socket_option": ("stack.errors",),
     "stack.wire": EVERYBODY,
     "stack.link": EVERYBODY,

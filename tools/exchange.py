@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import stack
+
 Details = dict[str, object]
 
 STATES = {
@@ -35,13 +37,10 @@ class DhcpNarrator:
         self._clock = clock
         self._began: float | None = None
 
-    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """Do nothing: frames are printed by `--trace`."""
-
-    def event(self, now: float, name: str, subject: str, details: Details) -> None:
+    def __call__(self, event: stack.Event) -> None:
         """Print a DHCP event. Other events are ignored."""
-        words = WORDS.get(name)
-        text = "" if words is None else words(details)
+        words = WORDS.get(event.name)
+        text = "" if words is None else words(event.data)
         if not text:
             return
         now = self._clock()
@@ -61,15 +60,12 @@ class SilenceNotice:
         self._text = text
         self._done = False
 
-    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        """Do nothing: answers are seen as events."""
-
-    def event(self, now: float, name: str, subject: str, details: Details) -> None:
+    def __call__(self, event: stack.Event) -> None:
         """Print the notice at the second attempt, if no message was received before."""
-        again = name == "dhcp_send" and details.get("attempt") == 2
+        again = event.name == "dhcp:send" and event.data.get("attempt") == 2
         if again and not self._done:
             self._say(self._text)
-        self._done = self._done or again or name == "dhcp_receive"
+        self._done = self._done or again or event.name == "dhcp:receive"
 
 
 def duration(seconds: object) -> str:
@@ -139,18 +135,18 @@ def bound(details: Details) -> str:
 
 
 WORDS: dict[str, Callable[[Details], str]] = {
-    "dhcp_send": sent,
-    "dhcp_receive": received,
-    "dhcp_state": state,
-    "dhcp_bound": bound,
-    "dhcp_choice": lambda told: f"we choose {told.get('address')} of {told.get('server')}: {told.get('because')}",
-    "dhcp_probe": lambda told: f"we ask by ARP, three times, whether another host has {told.get('address')}",
-    "dhcp_conflict": lambda told: f"{told.get('mac')} answers: it has {told.get('address')}",
-    "dhcp_unbound": lambda told: f"{told.get('address')} is no longer ours: {ENDS.get(str(told.get('reason')), '')}",
-    "dhcp_wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('why')}",
-    "dhcp_note": lambda told: f"note: {told.get('text')}",
-    "dhcp_drop": lambda told: f"a message is ignored: {told.get('meaning') or told.get('reason')}",
-    "dhcp_link_local": lambda told: (
+    "dhcp:send": sent,
+    "dhcp:receive": received,
+    "dhcp:state": state,
+    "dhcp:bound": bound,
+    "dhcp:choice": lambda told: f"we choose {told.get('address')} of {told.get('server')}: {told.get('because')}",
+    "dhcp:probe": lambda told: f"we ask by ARP, three times, whether another host has {told.get('address')}",
+    "dhcp:conflict": lambda told: f"{told.get('mac')} answers: it has {told.get('address')}",
+    "dhcp:unbound": lambda told: f"{told.get('address')} is no longer ours: {ENDS.get(str(told.get('reason')), '')}",
+    "dhcp:wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('why')}",
+    "dhcp:note": lambda told: f"note: {told.get('text')}",
+    "dhcp:drop": lambda told: f"a message is ignored: {told.get('meaning') or told.get('reason')}",
+    "dhcp:link_local": lambda told: (
         f"no server has given an address: we use {told.get('address')} meanwhile (RFC 3927)"
     ),
 }

@@ -191,9 +191,7 @@ async def on_tap(
         capture = stack.Capture(wire or tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     link = capture or wire or tap
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = (
-        TracePrinter(say, offload=options.offload is not False, clock=trio.current_time) if options.trace else watcher
-    )
+    trace = TracePrinter(say, offload=options.offload is not False) if options.trace else watcher
     running = False
     try:
         config = stack.Config(host=stack.HostConfig(fast_paths=options.fast))

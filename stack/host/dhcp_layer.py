@@ -27,6 +27,7 @@ from stack.internet.ipv4 import Ipv4
 from stack.internet.received import Received
 from stack.internet.route import Route
 from stack.noop import noop
+from stack.trace.trace import Trace
 from stack.udp.below import Received as UdpReceived
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, is_link_local
@@ -38,7 +39,6 @@ from stack.wire.udp import HEADER_LENGTH, build_datagram
 DUID_LL_ETHERNET = bytes.fromhex("00030001")
 """The beginning of a DUID that is made from a station address (RFC 3315 section 9.4)."""
 
-TraceEvent = Callable[[str, str, dict[str, object]], None]
 OnLease = Callable[[Interface, Lease | None, str], None]
 
 
@@ -52,7 +52,7 @@ class DhcpLayer:
       random: `random(n)` returns n random bytes.
       moved: called when a deadline has moved earlier.
       changed: called when a lease has changed.
-      trace: `trace(name, subject, details)`, or None without an observer.
+      trace: tells the observers, if there are any.
 
     `on_lease(interface, lease, "")` is called when a lease begins or is extended.
     `on_lease(interface, None, reason)` is called when it ends ("expired", "nak", "conflict",
@@ -71,7 +71,7 @@ class DhcpLayer:
         random: Callable[[int], bytes],
         moved: Callable[[], None],
         changed: Callable[[], None],
-        trace: TraceEvent | None,
+        trace: Trace,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -216,7 +216,7 @@ class InterfaceDhcp:
             self._config.dhcp, self._counters, interface.mac, interface.link.mtu, layer.random, self, duid=self._duid
         )
         client.reschedule = layer.moved
-        client.trace = None if layer.trace is None else self._trace
+        client.trace = self._tell
         return client
 
     def begin(self, now: float, remembered: Lease | None, wish: bytes | None) -> None:
@@ -449,10 +449,10 @@ class InterfaceDhcp:
             self._adapter.link_local.start(now)
 
     def _on_claimed(self, address: bytes) -> None:
-        self._trace("link_local", {"address": address})
+        self._tell("link_local", {"address": address})
 
-    # --- trace events
+    # --- observers
 
-    def _trace(self, name: str, fields: dict[str, object]) -> None:
-        if self._layer.trace is not None:
-            self._layer.trace(f"dhcp_{name}", self.interface.name, plain(fields))
+    def _tell(self, name: str, fields: dict[str, object]) -> None:
+        if self._layer.trace.on:
+            self._layer.trace.tell_data(f"dhcp:{name}", self.interface.name, "", plain(fields))

@@ -13,7 +13,7 @@ from functools import partial
 
 from stack.budget import Budget
 from stack.config import Config
-from stack.counters import Counters, WatchedCounters
+from stack.counters import Counters
 from stack.errors import os_error
 from stack.host.addresses import Addresses
 from stack.host.barrier import Barrier
@@ -24,11 +24,10 @@ from stack.host.input import Input
 from stack.host.interface import HasDeadline, HostLink, Interface, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
-from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, endpoint, interface_record
+from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, interface_record
 from stack.host.retry import Retry
 from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
-from stack.host.trace import DropTrace, Trace
 from stack.host.traced_link import TracedLink
 from stack.host.udp_layer import make_udp
 from stack.internet.echo import EchoResult, Ping
@@ -40,6 +39,9 @@ from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
 from stack.tcp.options import UserOptions
 from stack.tcp.tcb import Tcb
+from stack.tcp.trace import TcpTrace
+from stack.trace.event import Observer
+from stack.trace.trace import Trace
 from stack.wire.addresses import Prefix
 from stack.wire.numbers import PROTO_TCP, PROTO_UDP
 
@@ -49,8 +51,8 @@ class HostCore:
 
     Arguments: `random(n)` returns n bytes that cannot be guessed. `clock_ms()` is the time of day,
     for ICMP (see `Icmp`). `report(text)` is called once for each bug of ours. With `raise_errors`
-    such a bug is raised, instead of costing only its packet; tests use that. `trace` is told of
-    frames, events and drops. With a trace there are no fast paths.
+    such a bug is raised, instead of costing only its packet; tests use that. `clock()` is the time
+    at which something is told to an observer (see `watch`); without it, that is the host's time.
 
     `frame` is called for each frame, `batch_end` after each batch of frames, and `after_call` after
     each user call (see `Input`).
@@ -68,15 +70,16 @@ class HostCore:
         clock_ms: Callable[[], int] | None = None,
         raise_errors: bool = False,
         report: Callable[[str], None] | None = None,
-        trace: Trace | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.config = config if config is not None else Config()
         self._random = random
+        self._raise_errors = raise_errors
         self.down = False
         self.wake_timer: Callable[[], None] = noop
         self.on_change: Callable[[], None] = noop
-        self._trace = None if trace is None else DropTrace(trace, lambda: self.now)
-        self.counters = Counters() if self._trace is None else WatchedCounters(self._trace.drop)
+        self.trace = Trace(lambda: self.now, clock or (lambda: self.now), self._watch)
+        self.counters = Counters()
         self._next_index = 1
         self._interfaces: list[Interface] = []
         self.timed_parts: list[HasDeadline] = []
@@ -90,10 +93,9 @@ class HostCore:
             self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.input.now, self.budget
         )
         self.barrier = Barrier(self.counters, self.tcp, raise_errors, report)
-        if trace is not None:
-            self.tcp.services.trace = self._tcp_event
+        self._tcp_trace = TcpTrace(self.trace)
         self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
-        self.fast: Fast | None = self._make_fast() if self.config.host.fast_paths and trace is None else None
+        self.fast: Fast | None = self._make_fast() if self.config.host.fast_paths else None
         self.input = self._make_input()
         self.frame = self.input.frame
         self.batch_end = self.after_call = self.input.batch_end
@@ -109,7 +111,7 @@ class HostCore:
             random=random,
             moved=self._moved,
             changed=self._changed,
-            trace=None if trace is None else self._dhcp_event,
+            trace=self.trace,
         )
         self.ip.handlers[PROTO_TCP] = self.tcp.receive
         self.ip.handlers[PROTO_UDP] = self.udp.receive
@@ -130,7 +132,7 @@ class HostCore:
             self.budget,
             self.barrier,
             fast=self.fast,
-            trace=self._trace,
+            trace=self.trace,
             loopback_packets=self.config.host.loopback_batch_packets,
             moved=self._moved,
         )
@@ -163,8 +165,8 @@ class HostCore:
                 raise ValueError(f"{prefix} is given twice")
         if gateway is not None and not any(prefix.contains(gateway) for prefix in addresses):
             raise OSError(errno.ENETUNREACH, "the gateway must be on one of the interface's own networks")
-        if self._trace is not None:
-            link = TracedLink(link, self._trace)
+        if self.trace.on:
+            link = TracedLink(link, self.trace)
         interface = make_interface(link, self._next_index, self.config, self.counters, self._random, self._moved)
         self._next_index += 1
         self._interfaces.append(interface)
@@ -302,6 +304,8 @@ class HostCore:
     def on_deadline(self, now: float) -> None:
         """Handle all deadlines that have come."""
         self.input.now = now
+        if self.trace.on:
+            self.trace.timer()
         for connection in self._deadlines.due(now):
             try:
                 connection.deadline_reached(now)
@@ -324,6 +328,36 @@ class HostCore:
 
     def _failed(self, error: Exception, connection: Tcb | None) -> None:
         self.barrier.failed(error, connection, self.input.now)
+
+    # --- observers
+
+    def watch(self, observer: Observer, report: Callable[[str], None] | None = None) -> None:
+        """Tell `observer` of everything from now on: see `stack.trace.event.Observer`.
+
+        Call this between batches. While there are observers, no frame takes a fast path. If the
+        observer raises, it is removed, and `report` gets the traceback; with `raise_errors` or
+        without a `report` the exception propagates.
+        """
+        self.trace.add(observer, None if self._raise_errors else report)
+
+    def unwatch(self, observer: Observer) -> None:
+        """Tell `observer` no more."""
+        self.trace.remove(observer)
+
+    def _watch(self, watched: bool) -> None:
+        """The first observer has come, or the last one has gone."""
+        self.input.watch(watched)
+        self.counters.on_drop = self.trace.drop if watched else None
+        self.tcp.services.trace = self._tcp_trace if watched else None
+        if not watched:
+            self._tcp_trace.clear()
+        for interface in self._interfaces:
+            link = interface.link
+            if watched:
+                interface.link = TracedLink(link, self.trace)
+            elif isinstance(link, TracedLink):
+                interface.link = link.link
+        self.ip.output.links_changed()
 
     # --- user calls
 
@@ -410,11 +444,3 @@ class HostCore:
         """The number of entries in each table of the host (see `stack.host.tables`)."""
         layers = (self.tcp, self.udp, self.ip, self.addresses, self.dhcp, self.budget, self.barrier)
         return all_tables(layers, self._interfaces) | fast_tables(self.fast)
-
-    def _dhcp_event(self, name: str, subject: str, details: dict[str, object]) -> None:
-        if self._trace is not None:
-            self._trace.event(self.now, name, subject, details)
-
-    def _tcp_event(self, tcb: Tcb, name: str, details: dict[str, object]) -> None:
-        if self._trace is not None:
-            self._trace.event(self.now, name, f"{endpoint(tcb.local)} - {endpoint(tcb.remote)}", details)

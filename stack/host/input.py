@@ -18,9 +18,9 @@ from stack.host.barrier import Barrier
 from stack.host.fast import Fast
 from stack.host.interface import Interface
 from stack.host.tcp_layer import TcpLayer
-from stack.host.trace import DropTrace
 from stack.internet.ipv4 import Ipv4
 from stack.tcp.memory import prune
+from stack.trace.trace import Trace
 from stack.wire.addresses import MAC_BROADCAST
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_RARP
@@ -32,7 +32,7 @@ class Input:
     Arguments:
       counters, ip, tcp, budget, barrier: those of the host.
       fast: the fast paths, or None for the slow path alone.
-      trace: the observer, or None.
+      trace: tells the observers, if there are any.
       loopback_packets: how many packets are read from the loopback in one turn.
       moved: called when a deadline of the host has moved earlier.
 
@@ -48,7 +48,7 @@ class Input:
         barrier: Barrier,
         *,
         fast: Fast | None,
-        trace: DropTrace | None,
+        trace: Trace,
         loopback_packets: int,
         moved: Callable[[], None],
     ) -> None:
@@ -59,10 +59,18 @@ class Input:
         self._services = tcp.services
         self._budget = budget
         self._barrier = barrier
-        self._fast = fast
+        self._fast = self._fast_paths = fast
         self._trace = trace
+        self._watched = False
         self._loopback_packets = loopback_packets
         self._moved = moved
+
+    def watch(self, watched: bool) -> None:
+        """Observers have come, or have gone. While there are any, no frame takes a fast path."""
+        if self._fast is not None:
+            self._fast.end_train(self.now)
+        self._watched = watched
+        self._fast = None if watched else self._fast_paths
 
     def frame(self, interface: Interface, now: float, view: memoryview) -> None:
         """Process one frame.
@@ -77,10 +85,10 @@ class Input:
             self._barrier.failed(error, self._tcp.connection_of(view[interface.ip_offset :]), now)
 
     def _frame(self, interface: Interface, view: memoryview, now: float) -> None:
-        """Count a frame and show it to the trace. On a link without Ethernet it is an IP packet."""
+        """Count a frame, and tell the observers. On a link without Ethernet it is an IP packet."""
         self._counters["ifInOctets"] += len(view)
-        if self._trace is not None:
-            self._trace.frame(now, interface.name, "in", bytes(view))
+        if self._watched:
+            self._trace.frame_in(interface.name, interface.ip_offset, bytes(view))
         if interface.ip_offset:
             self._ethernet(interface, view, now)
         else:
@@ -130,8 +138,8 @@ class Input:
         received here too.
         """
         self.now = now
-        if self._trace is not None:
-            self._trace.batch_end()
+        if self._watched:
+            self._trace.frame_done()
         if self._fast is not None and self._fast.train is not None:
             self._fast.end_train(now)
         services = self._services
@@ -142,6 +150,8 @@ class Input:
                 touched, services.touched = services.touched, []
                 for tcb in touched:
                     tcb.untouch()
+                    if services.trace is not None:
+                        services.trace.turn_to(tcb)
                     try:
                         tcb.settle(now)
                     except Exception as error:
@@ -149,17 +159,22 @@ class Input:
             if budget.tight and budget.used > budget.prune_at:
                 prune(budget)
             if not loopback.queue:
-                return
+                break
             if packets <= 0:
                 self._moved()  # the rest in the next turn: while packets wait, `HostCore.deadline` is now
-                return
+                break
             packets -= 1
             packet = loopback.read(now)
             if packet is not None:
                 self._loop(packet, now)
+        if self._watched:
+            self._trace.frame_done()
+            self._trace.batch_end()
 
     def _loop(self, packet: memoryview, now: float) -> None:
         """Receive a packet that this host has sent to itself."""
+        if self._watched:
+            self._trace.frame_in("lo", 0, bytes(packet))
         try:
             self._ip.input.receive(self._ip.loopback, packet, now)
         except Exception as error:

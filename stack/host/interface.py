@@ -85,7 +85,7 @@ def make_interface(
     if link.mac is not None:
 
         def transmit(parts: list[Buffer], now: float, offload: bytes) -> bool:
-            return send_frame(counters, link, parts, now, offload)
+            return send_frame(counters, interface.link, parts, now, offload)
 
         neighbors = NeighborCache(config.arp, counters, link.mac, interface.addresses, transmit)
         conflicts = Conflicts(config.acd, counters, link.mac, random, neighbors.transmit_arp)

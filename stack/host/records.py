@@ -10,7 +10,7 @@ from stack.tcp.listener import Listener
 from stack.tcp.tcb import Tcb
 from stack.tcp.user_calls import status
 from stack.udp.ports import UdpPorts, UdpRecord
-from stack.wire.addresses import Prefix, format_ipv4, format_mac
+from stack.wire.addresses import Prefix, endpoint, format_mac
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,6 @@ class ConnectionRecord:
     cwnd: int | None = None
     srtt_s: float | None = None
     rto_s: float | None = None
-
-
-def endpoint(address: tuple[bytes, int]) -> str:
-    """The text of (address, port), such as "10.9.0.2:7"."""
-    return f"{format_ipv4(address[0])}:{address[1]}"
 
 
 def interface_record(interface: Interface, tentative: list[Prefix]) -> InterfaceRecord:

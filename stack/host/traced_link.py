@@ -1,20 +1,20 @@
-"""A link that tells an observer of the frames that leave by it."""
+"""A link that tells observers of the frames that leave by it."""
 
 from __future__ import annotations
 
 from stack.host.interface import HostLink
-from stack.host.trace import Trace
+from stack.trace.trace import Trace
 from stack.wire.checksum import Buffer
 
 
 class TracedLink:
-    """Wraps a link and reports the frames written to it.
+    """Stands in the place of a `link` while somebody observes the host.
 
-    The host itself reports the frames that come in.
+    The host itself tells of the frames that come in.
     """
 
     def __init__(self, link: HostLink, trace: Trace) -> None:
-        self._link = link
+        self.link = link
         self._trace = trace
         self.name, self.mtu, self.mac = link.name, link.mtu, link.mac
         self.ip_offset, self.offload = link.ip_offset, link.offload
@@ -22,14 +22,14 @@ class TracedLink:
     @property
     def rx_checksum_ok(self) -> bool:
         """See `stack.link.device.Link`."""
-        return self._link.rx_checksum_ok
+        return self.link.rx_checksum_ok
 
     @property
     def rx_gso_size(self) -> int:
         """See `stack.link.device.Link`."""
-        return self._link.rx_gso_size
+        return self.link.rx_gso_size
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
-        """Report the frame, then send it."""
-        self._trace.frame(now, self.name, "out", b"".join(parts))
-        return self._link.write(parts, now, offload)
+        """Tell of the frame, then send it."""
+        self._trace.frame_out(self.name, self.ip_offset, b"".join(parts), bool(offload))
+        return self.link.write(parts, now, offload)

@@ -88,7 +88,7 @@ class IcmpOutput:
                 random_ident=random_ident,
             )
         except OSError:
-            self.counters["icmpOutErrors"] += 1
+            self.counters.drop("icmpOutErrors")
             return False
         return True
 

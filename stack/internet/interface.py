@@ -90,7 +90,7 @@ class Interface(Protocol):
 def send_frame(counters: Counters, link: IpLink, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
     """Write one frame and count it (RFC 1213, ifTable); False when the link dropped it."""
     if not link.write(parts, now, offload):
-        counters["ifOutDiscards"] += 1
+        counters.drop("ifOutDiscards")
         return False
     counters["ifOutOctets"] += sum(map(len, parts))
     group = link.ip_offset and parts[0][0] & 1

@@ -298,6 +298,12 @@ class Ipv4Output:
         self.epoch += 1
         self._deadline_changed()
 
+    def links_changed(self) -> None:
+        """The interfaces have other objects for the same links: see `Path.link_changed`."""
+        for siblings in self._paths.values():
+            for path in siblings:
+                path.link_changed()
+
     # --- the slow part of sending
 
     def send_slow_path(self, path: Path, parts: list[Buffer], length: int, now: float, offload: bytes) -> None:

@@ -138,6 +138,11 @@ class Path:
         self.gso_max_bytes = offload.gso_max_bytes
         self._offload_of = (-1, -1, False)
 
+    def link_changed(self) -> None:
+        """The interface has another object for the same link: an observer comes or goes."""
+        if self.neighbor is not UNBOUND:
+            self._link = self.interface.link
+
     def send(self, parts: list[Buffer], length: int, now: float, offload: bytes = b"") -> None:  # hot
         """Send one datagram whose payload is `parts`, `length` bytes in all. Never waits.
 
@@ -169,7 +174,7 @@ class Path:
             counters["ifOutOctets"] += len(header) + length
             counters[neighbor.out_counter] += 1
         else:
-            counters["ifOutDiscards"] += 1
+            counters.drop("ifOutDiscards")
 
     def identification(self) -> int:
         """The Identification of the next datagram that may be fragmented."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,6 @@ from stack.config import Config
 from stack.host.host import HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
-from stack.host.trace import GuardedTrace, Trace, check_trace
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
 from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
@@ -39,6 +38,7 @@ from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
 from stack.sockets.system_memory import default_budget_bytes
 from stack.sockets.waiter import Waiter
+from stack.trace.event import Observer, check_observer
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
 
 DHCP = "dhcp"
@@ -53,9 +53,10 @@ class Host:
     Addresses are text: "10.9.0.2", with the prefix length where one is needed: "10.9.0.2/24".
     """
 
-    def __init__(self, runner: Runner, interfaces: Interfaces) -> None:
+    def __init__(self, runner: Runner, interfaces: Interfaces, report: Callable[[str], None]) -> None:
         self._runner = runner
         self._interfaces = interfaces
+        self._report = report
 
     # --- interfaces
 
@@ -404,6 +405,26 @@ class Host:
         """Every TCP connection and listener and every UDP socket."""
         return self._runner.core.connections()
 
+    @contextmanager
+    def watch(self, observer: Observer) -> Iterator[None]:
+        """Tell `observer` what the host does, for the time of the block.
+
+        `observer` is a function of one `stack.Event`. It is called for each frame, decision and
+        drop, while the host works on it: it must return soon, and must not wait or call the host.
+        `stack.Recorder` is one that keeps the last events. While a host is observed, no frame takes
+        a fast path; what it does is the same.
+
+        If the observer raises, it is not called again. The traceback goes to the host's `report`,
+        or becomes a RuntimeWarning if the host has none; with `raise_errors` the exception
+        propagates. TypeError for an observer that cannot be called with one event.
+        """
+        check_observer(observer)
+        self._runner.core.watch(observer, self._report)
+        try:
+            yield
+        finally:
+            self._runner.core.unwatch(observer)
+
     def counters(self) -> dict[str, int]:
         """Every counter by its name."""
         return dict(self._runner.core.counters)
@@ -422,7 +443,7 @@ def make_core(
     random: Callable[[int], bytes] | None,
     raise_errors: bool,
     report: Callable[[str], None] | None,
-    trace: Trace | None,
+    trace: Observer | None,
 ) -> HostCore:
     """The host behind `open_host`, with the machine's memory and the time of day.
 
@@ -434,17 +455,18 @@ def make_core(
     check_random(random)
     if report is not None:
         check_function("report", report, "of one text, such as print")
-    if trace is not None:
-        check_trace(trace)
-        trace = trace if raise_errors else GuardedTrace(trace, report or warn)
-    return HostCore(
+    core = HostCore(
         with_memory(config),
         random=random,
         clock_ms=time_of_day.milliseconds,
         raise_errors=raise_errors,
         report=report,
-        trace=trace,
+        clock=trio.current_time,
     )
+    if trace is not None:
+        check_observer(trace)
+        core.watch(trace, report or warn)
+    return core
 
 
 @asynccontextmanager
@@ -460,7 +482,7 @@ async def open_host(
     boottime: Callable[[], float] | None = None,
     raise_errors: bool = False,
     report: Callable[[str], None] | None = None,
-    trace: Trace | None = None,
+    trace: Observer | None = None,
 ) -> AsyncIterator[Host]:
     """Run a host for the time of the block.
 
@@ -485,7 +507,7 @@ async def open_host(
       operating system, or from the seed of `link` (`stack.Ethernet(seed=7)`). With
       `random=random.Random(7).randbytes` the host chooses the same sequence numbers, ports and
       times in every run.
-    - `trace` sees every frame and every event: an object with the two methods of `stack.Trace`.
+    - `trace` observes the host from its first frame on: see `Host.watch`.
     - `report(text)` is called for a bug in the protocol code, which costs one packet. With
       `raise_errors` the bug ends the program instead.
     - `boottime()` is a clock, in seconds, that runs while the machine is suspended.
@@ -520,7 +542,7 @@ async def running(
         try:
             if report is not None:
                 interfaces.dhcp.files.report = report
-            yield Host(runner, interfaces)
+            yield Host(runner, interfaces, report or warn)
         except BaseException as error:
             if nursery.cancel_scope.cancel_called:
                 raise  # one of our tasks has failed: both exceptions are raised, in a group

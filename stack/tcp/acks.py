@@ -54,7 +54,7 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
         return
     was_closed = tcb.snd_wnd == 0
     if window != tcb.snd_wnd and tcb.services.trace is not None:
-        tcb.trace("send window", before=tcb.snd_wnd, after=window)
+        tcb.tell("tcp:window", before=tcb.snd_wnd, after=window)
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seg.seg_seq, seg.seg_ack
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
     if window == 0:
@@ -100,7 +100,7 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         measure_segment(tcb, length, now)
         if tcb.services.trace is not None:
-            tcb.trace("rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
+            tcb.tell("tcp:rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
     if tcb.sizes.watching:
         note_acknowledged(tcb, ack)
     tcb.timeouts = 0

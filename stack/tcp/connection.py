@@ -187,6 +187,8 @@ class Connection(Tcb):
             self.on_urgent()
         if wakes & WAKE_WRITABLE and self.writable:
             self.on_writable()
+        if self.services.trace is not None:
+            self.services.trace.settled(self, now)
 
     def _consider_ack(self, wakes: int, now: float) -> None:
         """3.8.6.3: acknowledge two full-sized segments (SHLD-19), or leave that to the next read.

@@ -60,6 +60,8 @@ class Demux:
             return
         segment.ce = ce
         connection = self.connections.get(key)
+        if self._services.trace is not None and connection is not None:
+            self._services.trace.segment_of(connection)
         if connection is None:
             self._without_connection(key, segment, None, now)
         elif segment.flags & SYN and self.listener_for(connection.local) and may_reopen(connection, segment):

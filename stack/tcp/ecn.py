@@ -140,4 +140,4 @@ def echo_arrived(tcb: Tcb, ecn: Ecn, cwnd: int, flight: int, now: float) -> None
         ecn.hold_until = now + tcb.rtt.timeout_s()
     loss.reduce(tcb, loss.MARK, flight, now)
     if tcb.services.trace is not None:
-        tcb.trace("congestion experienced", cwnd=congestion.cwnd)
+        tcb.tell("tcp:ecn", cwnd=congestion.cwnd)

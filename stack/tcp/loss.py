@@ -57,7 +57,7 @@ def begin(tcb: Tcb, flight: int, now: float) -> None:
     tcb.tlp_end = None
     tcb.rto_deadline = inf  # restarted by set_timers
     if tcb.services.trace is not None:
-        tcb.trace("fast retransmit", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
+        tcb.tell("tcp:loss", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
 
 
 def timed_out(tcb: Tcb, now: float) -> None:

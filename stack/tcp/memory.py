@@ -149,4 +149,4 @@ def _drop_out_of_order(tcb: Tcb, budget: Budget) -> None:
     del budget.out_of_order[tcb]
     recharge(tcb)
     if tcb.services.trace is not None:
-        tcb.trace("out-of-order text dropped", used=budget.used)
+        tcb.tell("tcp:pruned", used=budget.used)

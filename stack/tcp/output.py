@@ -334,7 +334,7 @@ def send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss:
         count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: ACKs are ambiguous from now on
         if tcb.services.trace is not None:
-            tcb.trace("retransmit", seq=seq, length=length)
+            tcb.tell("tcp:retransmit", seq=seq, length=length)
     segment_bytes = mss if 0 < mss < length else 0
     parts = tcb.send_buffer.parts(offset, length) if length else None
     emit(tcb, seq, flags, now, parts, length, b"", segment_bytes)

@@ -75,7 +75,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or not window
         or not tcb.snd_wnd
         or (seq - tcb.snd_wl1) & MASK >= _HALF  # SND.WND is from a newer segment
-        # Loss, reordering, a FIN, ECN, low memory and tracing are left to segment_arrives.
+        # Loss, reordering, a FIN, ECN and low memory are left to segment_arrives.
         or tcb.receive_buffer.held
         or tcb.loss is not None
         or tcb.rtx_stamp is not None
@@ -83,7 +83,6 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         or tcb.rcv_fin_seq is not None
         or tcb.ecn is not None
         or tcb.services.budget.tight
-        or tcb.services.trace is not None
     ):
         return NOT_PREDICTED
     tcb.last_received_at = now

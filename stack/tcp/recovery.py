@@ -148,7 +148,7 @@ def _leave(tcb: Tcb, episode: loss.Loss) -> None:
     if tcb.rack is not None:
         tcb.rack.recovered()
     if tcb.services.trace is not None:
-        tcb.trace("recovered", cwnd=tcb.congestion.cwnd)
+        tcb.tell("tcp:recovered", cwnd=tcb.congestion.cwnd)
 
 
 def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:

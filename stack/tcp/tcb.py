@@ -51,6 +51,7 @@ from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
+from stack.tcp.trace import TcpTrace
 from stack.tcp.user_timeout import UserTimeout
 from stack.wire.checksum import Buffer
 from stack.wire.flow import flow_key
@@ -116,10 +117,6 @@ class Path(Protocol):
     def close(self) -> None: ...
 
 
-# A trace function is called as trace(tcb, event, details). `Services.trace` is None without one.
-Trace = Callable[["Tcb", str, dict[str, object]], None]
-
-
 def _no_offset(_: bytes) -> int:
     """Default for `timestamp_offset`: the timestamps tell the peer how long the host has run."""
     return 0
@@ -142,6 +139,7 @@ class Services:
       over.
     - `clock()` is the time of the call, frame or deadline in progress.
     - `budget` is charged with the memory that the connections hold.
+    - `trace` is set while somebody observes the host.
     - `user_options` are those of a connection whose user has asked for nothing.
     """
 
@@ -151,7 +149,7 @@ class Services:
     touched: list[Tcb] = field(default_factory=list)
     armed: Callable[[Tcb], None] = noop
     closed: Callable[[Tcb], None] = noop
-    trace: Trace | None = None
+    trace: TcpTrace | None = None
     timestamp_offset: Callable[[bytes], int] = _no_offset
     clock: Callable[[], float] = _no_clock
     cookie_secret: bytes = bytes(16)
@@ -162,6 +160,25 @@ class Services:
     def __post_init__(self) -> None:
         self.cookie_cache = CookieCache(self.config)
         self.user_options = default_options(self.config)
+
+
+SLOTS = (
+    "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end", "charged",
+    "congestion", "deadline", "deferred", "delack_deadline", "duplicate_acks", "ecn", "error", "fast_open",
+    "fast_opened", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive_deadline", "keepalive_probes_sent",
+    "key", "last_received_at", "last_sent_at", "left_network", "listener", "local", "loss", "loss_flight",
+    "max_snd_wnd", "on_readable", "on_urgent", "on_writable", "open_in_syn_sent", "orphaned", "pacer", "path",
+    "peer_fin", "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "pto_deadline",
+    "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
+    "reader_expected_until", "receive_buffer", "recover", "remote", "reo_deadline", "reports", "resent_at",
+    "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
+    "scaling", "scoreboard", "send_buffer", "send_mss", "serial", "services", "settled_flight", "sizes", "snd_nxt",
+    "snd_shift", "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state",
+    "sws_deadline", "syn_acked", "syn_again", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end",
+    "tlp_is_retrans", "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_options", "user_timeout",
+    "wakes",
+)  # fmt: skip
+"""The variables of a TCB. An observer is told of their changes: see `changes.py`."""
 
 
 class Tcb:
@@ -175,23 +192,7 @@ class Tcb:
     sends the ACK that is due, with the window update (`Connection.settle`).
     """
 
-    __slots__ = (
-        "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end",
-        "charged", "congestion", "deadline", "deferred", "delack_deadline", "duplicate_acks", "ecn", "error",
-        "fast_open", "fast_opened", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive_deadline",
-        "keepalive_probes_sent", "key", "last_received_at", "last_sent_at", "left_network", "listener",
-        "local", "loss", "loss_flight", "max_snd_wnd", "on_readable", "on_urgent", "on_writable",
-        "open_in_syn_sent", "orphaned", "pacer", "path", "peer_fin", "persist_backoff", "persist_deadline",
-        "predecessor", "probing", "progress_at", "pto_deadline", "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt",
-        "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown", "reader_expected_until", "receive_buffer",
-        "recover", "remote", "reo_deadline", "reports", "resent_at", "rto_deadline", "rtt", "rtt_seq",
-        "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter", "scaling", "scoreboard",
-        "send_buffer", "send_mss", "services", "settled_flight", "sizes", "snd_nxt", "snd_shift", "snd_sml",
-        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state", "sws_deadline",
-        "syn_acked", "syn_again", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end",
-        "tlp_is_retrans", "tlp_samples", "trip_began_at", "trip_octets", "urgent_taken", "user_options",
-        "user_timeout", "wakes",
-    )  # fmt: skip
+    __slots__ = SLOTS
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
         config = services.config
@@ -210,6 +211,7 @@ class Tcb:
         # Set until a connection from a passive open is accepted
         self.listener: Parent | None = None
 
+        self.serial = 0  # of the connection, for observers; 0 until the first event about it
         self.charged = 0  # octets charged to the host's memory budget: memory.py
 
         self._init_sequence_variables()
@@ -388,12 +390,15 @@ class Tcb:
         before = self.state
         self.state = states.next_state(before, event, to)
         if self.services.trace is not None:
-            self.trace("state", before=before.name, event=event.name, after=self.state.name)
+            self.tell("tcp:state", before=before.name, event=event.name, after=self.state.name)
 
-    def trace(self, what: str, **details: object) -> None:
-        """Call the trace function. Call this only behind `if services.trace is not None`."""
+    def tell(self, name: str, because: str = "", **data: object) -> None:
+        """Tell the observers: see `Trace.tell`.
+
+        Call it only behind `if services.trace is not None`.
+        """
         if self.services.trace is not None:
-            self.services.trace(self, what, details)
+            self.services.trace.tell(self, name, because, **data)
 
     def report(self, error: int, text: str) -> None:
         """Report a soft error (3.9.1.8); the connection goes on. `error` is an errno."""

@@ -83,7 +83,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     tcb.rtt.back_off()
     tcb.rtt_seq = None
     if tcb.services.trace is not None:
-        tcb.trace("retransmission timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
+        tcb.tell("tcp:timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
             fast_open.negative_response(tcb, now)

@@ -79,4 +79,4 @@ def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flig
         if tcb.loss is None:
             loss.reduce(tcb, loss.LOSS, flight, now)
             if tcb.services.trace is not None:
-                tcb.trace("loss repaired by a probe", cwnd=tcb.congestion.cwnd)
+                tcb.tell("tcp:probe", cwnd=tcb.congestion.cwnd)

@@ -29,4 +29,4 @@ def first_acceptable_ack(tcb: Tcb, seg: Segment) -> None:
     if tcb.rack is not None:
         tcb.rack.unmark_lost()
     if tcb.services.trace is not None:
-        tcb.trace("spurious retransmission", cwnd=tcb.congestion.cwnd)
+        tcb.tell("tcp:undo", cwnd=tcb.congestion.cwnd)

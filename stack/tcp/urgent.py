@@ -67,7 +67,7 @@ def take_urgent(tcb: Tcb, seg: Segment) -> None:
     tcb.urgent_taken = False
     tcb.wakes |= WAKE_URGENT | WAKE_READABLE  # a waiting reader must learn that it is at the mark
     if tcb.services.trace is not None:
-        tcb.trace("urgent", pointer=up)
+        tcb.tell("tcp:urgent", pointer=up)
 
 
 def unread_urgent(tcb: Tcb) -> int:

@@ -85,6 +85,11 @@ def parse_mac(text: str) -> bytes:
     return bytes(int(pair, 16) for pair in pairs)
 
 
+def endpoint(address: tuple[bytes, int]) -> str:
+    """The text of (address, port), such as "10.9.0.2:7"."""
+    return f"{format_ipv4(address[0])}:{address[1]}"
+
+
 def format_mac(address: Buffer) -> str:
     """Pairs of hexadecimal digits separated by colons, in lower case."""
     return bytes(address).hex(":")

@@ -14,6 +14,7 @@ import pytest
 from stack.config import Config, HostConfig
 from stack.host.host import HostCore
 from stack.link.memory import Ethernet
+from stack.trace.event import Event
 from stack.wire.addresses import MAC_BROADCAST, Prefix, parse_ipv4
 from stack.wire.ethernet import EthernetHeader, VlanTag, ethernet_ii
 from stack.wire.icmp import echo_request
@@ -263,14 +264,15 @@ class Observer:
     """Keeps what it is shown."""
 
     def __init__(self) -> None:
-        self.frames: list[tuple[str, bytes]] = []
-        self.events: list[tuple[str, str, dict[str, object]]] = []
+        self.frames: list[tuple[object, bytes]] = []
+        self.events: list[Event] = []
 
-    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        self.frames.append((direction, frame))
-
-    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        self.events.append((name, subject, details))
+    def __call__(self, event: Event) -> None:
+        octets = event.data.get("octets")
+        if isinstance(octets, bytes):
+            self.frames.append((event.data["dir"], octets))
+        else:
+            self.events.append(event)
 
 
 def test_an_observer_sees_every_frame_and_every_state() -> None:
@@ -291,9 +293,12 @@ def test_an_observer_sees_every_frame_and_every_state() -> None:
         assert len(seen) == counters[f"if{way}UcastPkts"] + counters[f"if{way}NUcastPkts"]
         assert sum(map(len, seen)) == counters[f"if{way}Octets"]
     assert observer.frames[0][1][:6] == MAC_BROADCAST  # the ARP request
-    states = [details["after"] for name, _, details in observer.events if name == "state"]
+    states = [event.data["after"] for event in observer.events if event.name == "tcp:state"]
     assert states == ["SYN_SENT", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED"]
-    assert {subject for _, subject, _ in observer.events} == {f"10.0.0.1:{client.connection.local[1]} - 10.0.0.2:7"}
+    [opened] = [event for event in observer.events if event.name == "tcp:open"]
+    assert opened.data["local"] == f"10.0.0.1:{client.connection.local[1]}"
+    assert opened.data["remote"] == "10.0.0.2:7"
+    assert {event.group for event in observer.events if event.name.startswith("tcp:")} == {opened.group}
 
 
 def test_an_observer_changes_nothing() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from stack.host.interface import Interface
 from stack.link.memory import Ethernet
+from stack.trace.event import Event
 from stack.wire.addresses import MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, REVERSE_REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader, VlanTag, snap_header
@@ -263,11 +264,10 @@ def test_a_traced_host_drops_what_another_does() -> None:
         def __init__(self) -> None:
             self.frames: list[bytes] = []
 
-        def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-            if direction == "in":
-                self.frames.append(frame)
-
-        def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None: ...
+        def __call__(self, event: Event) -> None:
+            octets = event.data.get("octets")
+            if isinstance(octets, bytes) and event.data["dir"] == "in":
+                self.frames.append(octets)
 
     watch = Watch()
     network, ethernet = Network(23), Ethernet()

@@ -7,8 +7,8 @@ from random import Random
 
 from stack.config import AcdConfig, Config
 from stack.host.host import HostCore
-from stack.host.trace import Trace
 from stack.link.memory import Ethernet
+from stack.trace.event import Observer
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, is_link_local
 from stack.wire.arp import REPLY, ArpPacket
 from stack.wire.checksum import pseudo_sum
@@ -29,7 +29,7 @@ class Lan:
     acd: str = "strict"
     now: float = 0.0
     server: Server = field(default_factory=lambda: Server(lease_s=600))
-    trace: Trace | None = None
+    trace: Observer | None = None
 
     def __post_init__(self) -> None:
         ethernet = Ethernet()
@@ -37,7 +37,9 @@ class Lan:
         for port in (self.link, self.wire):
             port.open(lambda: None)
         config = Config(acd=AcdConfig(mode=self.acd))
-        self.host = HostCore(config, random=Random(5).randbytes, raise_errors=True, trace=self.trace)
+        self.host = HostCore(config, random=Random(5).randbytes, raise_errors=True)
+        if self.trace is not None:
+            self.host.watch(self.trace)
         self.interface = self.host.attach(self.link, [], None, self.now)
         self.dhcp = self.host.dhcp.prepare(self.interface)
         self.dhcp.begin(self.now, None, None)

@@ -21,13 +21,13 @@ from typing import Any, ClassVar
 from stack.config import Config
 from stack.host.host import HostCore
 from stack.host.interface import Interface
-from stack.host.trace import Trace
 from stack.internet.echo import EchoResult
 from stack.link.device import Link
 from stack.link.impair import Impaired
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.trace.event import Observer
 from stack.udp.endpoint import Endpoint
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.checksum import Buffer
@@ -161,12 +161,14 @@ class Machine:
         *,
         raise_errors: bool = True,
         report: Callable[[str], None] | None = None,
-        trace: Trace | None = None,
+        trace: Observer | None = None,
     ) -> None:
         self.network = network
         self.name = name
         random = Random(f"{network.seed} {name}").randbytes
-        self.host = HostCore(config, random=random, raise_errors=raise_errors, report=report, trace=trace)
+        self.host = HostCore(config, random=random, raise_errors=raise_errors, report=report)
+        if trace is not None:
+            self.host.watch(trace)
         self.host.wake_timer = self.arm
         self._attachments: list[Attachment] = []
         self._timer_at = inf

@@ -19,6 +19,7 @@ from stack.link.device import Link
 from stack.link.impair import Impaired, Impairment, Predicate
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
+from stack.trace.event import Event
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.arp import REPLY, ArpPacket
 from stack.wire.numbers import ETHERTYPE_ARP
@@ -39,13 +40,11 @@ class Watch:
     r1_at: list[float] = field(default_factory=list)
     timeouts: int = 0
 
-    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None: ...
-
-    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        if name == "retransmission timeout":
+    def __call__(self, event: Event) -> None:
+        if event.name == "tcp:timeout":
             self.timeouts += 1
-            if details["count"] == R1:
-                self.r1_at.append(now)
+            if event.data["count"] == R1:
+                self.r1_at.append(event.time)
 
 
 class World:

@@ -4,7 +4,7 @@ changes places.
 
 from __future__ import annotations
 
-from stack.tcp.tcb import Tcb
+from stack.trace.event import Event
 from tests.sim.bottleneck import MSS, Bottleneck, Cell
 
 
@@ -13,14 +13,11 @@ def test_a_second_recovery_right_after_the_first_is_not_called_for_nothing() -> 
     world = Bottleneck(Cell(0.0, 0.02, 0.5), 1)
     seen: list[str] = []
 
-    def trace(tcb: Tcb, event: str, details: dict[str, object]) -> None:
-        seen.append(event)
-
-    world.sender.host.tcp.services.trace = trace
+    world.sender.host.watch(lambda event: seen.append(event.name))
     world.start()
     world.network.run(for_s=1.0)
-    assert seen.count("fast retransmit") > 1
-    assert "spurious retransmission" not in seen
+    assert seen.count("tcp:loss") > 1
+    assert "tcp:undo" not in seen
 
 
 def test_the_window_is_in_use_when_recovery_ends() -> None:
@@ -28,13 +25,15 @@ def test_the_window_is_in_use_when_recovery_ends() -> None:
     world = Bottleneck(Cell(0.0, 0.02, 0.5), 1)
     used: list[float] = []
 
-    def trace(tcb: Tcb, event: str, details: dict[str, object]) -> None:
-        if event == "recovered":
-            used.append(tcb.flight / tcb.congestion.cwnd)
-
-    world.sender.host.tcp.services.trace = trace
     world.start()
+    connection = world.flows[0].connection
+
+    def observe(event: Event) -> None:
+        if event.name == "tcp:recovered":
+            used.append(connection.flight / connection.congestion.cwnd)
+
+    world.sender.host.watch(observe)
     world.network.run(for_s=6.0)
     assert len(used) > 2
-    assert world.flows[0].connection.congestion.cwnd > 100 * MSS
+    assert connection.congestion.cwnd > 100 * MSS
     assert min(used) > 0.9

@@ -14,10 +14,10 @@ import trio
 
 from stack import Config, Dhcp, Ethernet, Host, open_host
 from stack.config import AcdConfig, DhcpConfig
-from stack.host.trace import Trace
 from stack.internet.fragments import fragment
 from stack.link.device import Link
 from stack.link.memory import EthernetPort
+from stack.trace.event import Observer
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, format_ipv4, parse_ipv4
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.dhcp import DhcpMessage
@@ -131,7 +131,7 @@ async def client(
     *,
     config: Config = HASTY,
     seed: int = 1,
-    trace: Trace | None = None,
+    trace: Observer | None = None,
     **options: Any,
 ) -> AsyncIterator[Host]:
     """A host that gets its address by DHCP; its failures end the test."""

@@ -17,8 +17,8 @@ import trio
 from trio.testing import MockClock
 
 from stack import Dhcp, Ethernet, Host
-from stack.host.trace import Trace
 from stack.link.memory import EthernetPort
+from stack.trace.event import Observer
 from tests.dhcp.server import Server, addresses
 from tests.sockets.lan import CAREFUL, FIRST, client, serving
 from tools import cli, dhcp, output, services, up
@@ -253,7 +253,7 @@ def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program use this segment in the place of a TAP."""
 
     @asynccontextmanager
-    async def on_tap(options: object, asked: Dhcp, watcher: Trace) -> AsyncIterator[tuple[Host, EthernetPort]]:
+    async def on_tap(options: object, asked: Dhcp, watcher: Observer) -> AsyncIterator[tuple[Host, EthernetPort]]:
         link = ethernet.attach()
         async with client(link, asked, trace=watcher) as host:
             yield host, link

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from trio.testing import MockClock
@@ -51,15 +51,23 @@ async def test_ping_goes_on_when_no_answer_comes(error: OSError, autojump_clock:
     assert len(said) == (0 if isinstance(error, TimeoutError) else 3)
 
 
+ARP = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
+
+
+def told(name: str, group: str = "tap0", at: float = 100.0, frame: int = 0, **data: object) -> stack.Event:
+    return stack.Event(1, 100.0, at, name, group, frame, "frame", data, ("own",))
+
+
 def test_a_trace_prints_frames_and_events_with_their_time() -> None:
+    """A batch has one time, but its lines are printed at different times."""
     said: list[str] = []
     trace = TracePrinter(said.append)
-    arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
-    trace.frame(100.0, "tap0", "in", arp)
-    trace.event(100.25, "state", "10.9.0.2:7 - 10.9.0.1:9", {"before": "LISTEN", "rto_s": 0.123456789})
+    trace(told("wire:frame", dir="in", octets=ARP))
+    trace(told("tcp:open", "c1", local="10.9.0.2:7", remote="10.9.0.1:9"))
+    trace(told("tcp:state", "c1", at=100.25, before="LISTEN", rto_s=0.123456789))
     assert said == [
-        "    0.000000 < " + stack.show(arp)[0],
-        *("               " + line for line in stack.show(arp)[1:]),
+        "    0.000000 < " + stack.show(ARP)[0],
+        *("               " + line for line in stack.show(ARP)[1:]),
         "    0.250000 * 10.9.0.2:7 - 10.9.0.1:9: state before=LISTEN rto=123.457ms",
     ]
     assert len(said) >= 3
@@ -68,39 +76,26 @@ def test_a_trace_prints_frames_and_events_with_their_time() -> None:
 def test_a_trace_prints_why_a_frame_is_dropped_under_the_frame() -> None:
     said: list[str] = []
     trace = TracePrinter(said.append)
-    arp = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
-    lines = len(stack.show(arp))
-    details: dict[str, object] = {"reason": "arp_not_for_us", "meaning": "not for us", "frame": 1}
-    trace.frame(100.0, "tap0", "in", arp)
-    trace.event(100.0, "drop", "tap0", details)
+    lines = len(stack.show(ARP))
+    details: dict[str, Any] = {"reason": "arp_not_for_us", "meaning": "not for us"}
+    trace(told("wire:frame", dir="in", octets=ARP))
+    trace(told("host:drop", frame=1, **details))
     assert said[lines:] == ["               dropped: arp_not_for_us: not for us"]
-    trace.frame(100.0, "tap0", "out", arp)
-    trace.event(100.0, "drop", "tap0", details)
+    trace(told("wire:frame", dir="out", octets=ARP))
+    trace(told("host:drop", frame=1, **details))
     assert said[2 * lines + 1 :] == [
         "               dropped from the last frame that came in: arp_not_for_us: not for us"
     ]
-    trace.event(101.5, "drop", "host", {**details, "frame": 0})
+    trace(told("host:drop", "host", at=101.5, **details))
     assert said[-1] == "    1.500000 * dropped outside a frame: arp_not_for_us: not for us"
-    trace.event(101.5, "dhcp_drop", "tap0", details)
+    trace(told("dhcp:drop", **details))
     assert len(said) == 2 * lines + 3, "that is the same drop once more"
 
 
 def test_a_trace_gives_times_a_unit() -> None:
     said: list[str] = []
-    TracePrinter(said.append).event(
-        0.0, "rtt", "a - b", {"srtt_s": 0.00125, "rto_s": 1.2, "lease_s": "for ever", "count": 3}
-    )
-    assert said == ["    0.000000 * a - b: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
-
-
-def test_a_trace_with_a_clock_gives_each_line_its_time() -> None:
-    """A batch has one `now`, but its lines are printed at different times."""
-    said: list[str] = []
-    times = iter([100.5, 100.501])
-    trace = TracePrinter(said.append, clock=lambda: next(times))
-    for _ in range(2):
-        trace.event(100.0, "state", "10.9.0.2:7 - 10.9.0.1:9", {})
-    assert [line.split()[0] for line in said] == ["0.000000", "0.001000"]
+    TracePrinter(said.append)(told("tcp:rtt", "c1", srtt_s=0.00125, rto_s=1.2, lease_s="for ever", count=3))
+    assert said == ["    0.000000 * c1: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
 
 
 def test_the_kernels_addresses_are_read() -> None:

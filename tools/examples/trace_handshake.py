@@ -1,23 +1,24 @@
-"""A trace of one TCP connection: each frame that the client sees, in words, and each event of its stack.
+"""A trace of one TCP connection: each frame that the client sees, in words, and what its stack says.
 Run it as any user: python trace_handshake.py"""
 
 import stack
 import trio
 
 
-class Printer:
-    def frame(self, now: float, interface: str, direction: str, frame: bytes) -> None:
-        print(direction, *stack.show(frame), sep="\n    ")
-
-    def event(self, now: float, name: str, subject: str, details: dict[str, object]) -> None:
-        print("event", name, subject, details)
+def show(event: stack.Event) -> None:
+    if event.name == "wire:frame":
+        octets = event.data["octets"]
+        assert isinstance(octets, bytes)
+        print(event.data["dir"], *stack.show(octets), sep="\n    ")
+    else:
+        print("event", event.name, event.group, event.data, *event.why)
 
 
 async def main() -> None:
     ethernet = stack.Ethernet()
     async with (
         stack.open_host(ethernet.attach(), address="10.9.0.1/24", acd="off") as server,
-        stack.open_host(ethernet.attach(), address="10.9.0.2/24", acd="off", trace=Printer()) as client,
+        stack.open_host(ethernet.attach(), address="10.9.0.2/24", acd="off", trace=show) as client,
     ):
         (listener,) = await server.open_tcp_listeners(7)
         async with listener, await client.open_tcp_stream("10.9.0.1", 7) as stream:

@@ -1,0 +1,66 @@
+"""Tells observers about TCP: the connections by their numbers, and what changes in their TCBs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stack.tcp.changes import Changes
+from stack.trace.trace import Trace
+from stack.wire.addresses import endpoint
+
+if TYPE_CHECKING:
+    from stack.tcp.tcb import Tcb
+
+
+class TcpTrace:
+    """What TCP tells the observers of its host: `Services.trace` while there are any.
+
+    A connection has a number from its first event on. A port that is used again is another
+    connection, with another number.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._connections = 0
+        self._changes = Changes(self.tell)
+        self._frames: dict[int, int] = {}  # connection to the last frame of this batch that was for it
+
+    def group(self, tcb: Tcb) -> str:
+        """The name of a connection, "c7". The event "tcp:open" introduces it."""
+        if not tcb.serial:
+            self._connections += 1
+            tcb.serial = self._connections
+            self._trace.tell(
+                "tcp:open",
+                f"c{tcb.serial}",
+                local=endpoint(tcb.local),
+                remote=endpoint(tcb.remote),
+                passive=tcb.came_from_listen,
+                state=tcb.state.name,
+            )
+        return f"c{tcb.serial}"
+
+    def tell(self, tcb: Tcb, name: str, because: str = "", **data: object) -> None:
+        """See `Trace.tell`."""
+        self._trace.tell(name, self.group(tcb), because, **data)
+
+    def segment_of(self, tcb: Tcb) -> None:
+        """The frame in progress has a segment for this connection."""
+        self.group(tcb)
+        self._trace.verdict("delivered")
+        self._frames[tcb.serial] = self._trace.frame
+
+    def turn_to(self, tcb: Tcb) -> None:
+        """The batch is over, and it is this connection's turn: its last segment is the cause."""
+        frame = self._frames.pop(tcb.serial, 0)
+        if frame:
+            self._trace.because_of(frame)
+
+    def settled(self, tcb: Tcb, now: float) -> None:
+        """A batch, a call or a deadline is over: tell what has changed in the TCB."""
+        self._changes.tell(tcb, now)
+
+    def clear(self) -> None:
+        """The last observer has gone."""
+        self._changes.clear()
+        self._frames.clear()

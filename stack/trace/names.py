@@ -1,0 +1,43 @@
+"""The names of the events, each with a sentence and the clauses it is about.
+
+An event with a reason ("because") has the clauses of that reason.
+"""
+
+from __future__ import annotations
+
+from stack.trace.reasons import Reason
+
+NAMES: dict[str, Reason] = {
+    "wire:frame": Reason("a frame comes in or goes out", ("own",)),
+    "host:done": Reason("a frame has been processed", ("own",)),
+    "host:drop": Reason("a packet is dropped", ("own",)),
+    "tcp:open": Reason("a connection has its number, by which the events name it", ("own",)),
+    "tcp:timer": Reason("a timer is set, cleared, or has expired", ("own",)),
+    "tcp:delta": Reason("variables of the TCB have other values", ("own",)),
+    "tcp:state": Reason("the state of a connection changes", ("9293-3.3.2-a",)),
+    "tcp:window": Reason("the peer changes the send window", ("own",)),
+    "tcp:rtt": Reason("a round trip was measured", ("6298-2-a",)),
+    "tcp:urgent": Reason("the peer announces urgent data", ("own",)),
+    "tcp:retransmit": Reason("octets are sent again", ("own",)),
+    "tcp:undo": Reason("a retransmission was spurious, and what it did to cwnd is undone", ("own",)),
+    "tcp:recovered": Reason("all that was lost has been acknowledged", ("own",)),
+    "tcp:buffer": Reason("a buffer changes its size", ("own",)),
+    "tcp:ecn": Reason("the network reports congestion", ("own",)),
+    "tcp:pruned": Reason("out-of-order text is dropped to save memory", ("own",)),
+    "tcp:timeout": Reason("the retransmission timer has expired", ("own",)),
+    "tcp:probe": Reason("a probe has repaired a loss", ("own",)),
+    "tcp:loss": Reason("a loss is assumed", ("own",)),
+    "dhcp:send": Reason("the DHCP client sends a message", ("own",)),
+    "dhcp:receive": Reason("a DHCP message comes", ("own",)),
+    "dhcp:drop": Reason("a DHCP message is ignored", ("own",)),
+    "dhcp:offer": Reason("an offer is kept", ("own",)),
+    "dhcp:choice": Reason("an offer is chosen", ("own",)),
+    "dhcp:probe": Reason("an address is probed", ("own",)),
+    "dhcp:bound": Reason("a lease begins, or is extended", ("own",)),
+    "dhcp:unbound": Reason("a lease ends", ("own",)),
+    "dhcp:wait": Reason("the DHCP client waits", ("own",)),
+    "dhcp:note": Reason("something to know about a lease", ("own",)),
+    "dhcp:conflict": Reason("another host has the address", ("own",)),
+    "dhcp:state": Reason("the state of the DHCP client changes", ("own",)),
+    "dhcp:link_local": Reason("a link-local address is used meanwhile", ("own",)),
+}

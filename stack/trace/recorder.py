@@ -1,0 +1,58 @@
+"""An observer that keeps the last events."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from stack.trace.event import Event
+
+EVENT_BYTES = 700  # about what an event with its data takes
+FRAME_OCTETS = 128  # kept of each frame: the headers
+
+
+class Recorder:
+    """Keeps the last events of a host, so that a program can look at them afterwards.
+
+    It is bounded by the number of events and by the memory they take, in bytes (`max_bytes`, an
+    estimate). The oldest leave first; `lost` counts them. Of each frame it keeps the first
+    `frame_octets` octets.
+
+    >>> recorder = Recorder()
+    >>> # with host.watch(recorder): ...
+    >>> list(recorder)
+    []
+    """
+
+    def __init__(
+        self, max_events: int = 50_000, max_bytes: int = 32 << 20, *, frame_octets: int = FRAME_OCTETS
+    ) -> None:
+        self._events: deque[Event] = deque()
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._frame_octets = frame_octets
+        self._bytes = 0
+        self.lost = 0
+
+    def __call__(self, event: Event) -> None:
+        """Keep an event; the oldest makes room."""
+        data = event.data
+        octets = data.get("octets")
+        if type(octets) is bytes:
+            if len(octets) > self._frame_octets:
+                event = event._replace(data={**data, "octets": octets[: self._frame_octets]})
+            self._bytes += self._frame_octets
+        self._bytes += EVENT_BYTES
+        self._events.append(event)
+        while len(self._events) > self._max_events or self._bytes > self._max_bytes:
+            left = self._events.popleft()
+            self._bytes -= EVENT_BYTES + (self._frame_octets if "octets" in left.data else 0)
+            self.lost += 1
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events that are kept, the oldest first."""
+        return iter(list(self._events))
+
+    def __len__(self) -> int:
+        """How many events are kept."""
+        return len(self._events)

@@ -1,0 +1,153 @@
+"""Numbers the events of a host, and passes them on to its observers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from traceback import format_exception
+
+from stack.counters import DROPS, MIB
+from stack.trace.drops import NOT_THE_FRAME
+from stack.trace.event import Event, Observer
+from stack.trace.why import WHY
+
+LINK = ("ip", "ethernet")
+Report = Callable[[str], None]
+
+
+class Trace:
+    """The events of one host.
+
+    Arguments:
+      now: returns the host's time, that of the frame, call or timer in progress.
+      clock: returns the time of the telling (`Event.at`).
+      switched: called with True when the first observer has come, and with False when the last one
+        has gone.
+
+    `on` says whether there are observers. Call `tell` only if it is set.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        clock: Callable[[], float],
+        switched: Callable[[bool], None],
+    ) -> None:
+        self.on = False
+        self.cause = "call"
+        self.frame = 0
+        self._now = now
+        self._clock = clock
+        self._switched = switched
+        self._observers: tuple[tuple[Observer, Report | None], ...] = ()
+        self._n = 0
+        self._interface = "host"  # of the frame in progress
+        self._verdict = ""  # what became of it so far
+        self._reason = ""
+
+    # --- observers
+
+    def add(self, observer: Observer, report: Report | None) -> None:
+        """Tell `observer` of everything from now on. Call this between batches.
+
+        If it raises, it is removed, and `report` is called with the traceback. Without a `report`
+        the exception propagates.
+        """
+        self._observers += ((observer, report),)
+        if not self.on:
+            self.on = True
+            self._switched(True)
+
+    def remove(self, observer: Observer) -> None:
+        """Tell `observer` no more.
+
+        If it was the last one, the host is switched back at the end of the batch.
+        """
+        self._observers = tuple(entry for entry in self._observers if entry[0] is not observer)
+
+    def tell(self, name: str, group: str = "host", because: str = "", **data: object) -> int:
+        """Tell of an event: see `Event`. Returns its serial number."""
+        if because:
+            data["because"] = because
+        return self.tell_data(name, group, because, data)
+
+    def tell_data(self, name: str, group: str, because: str, data: dict[str, object]) -> int:
+        """The same, with `data` as it is."""
+        self._n += 1
+        self._pass_on(
+            Event(
+                self._n, self._now(), self._clock(), name, group, self.frame, self.cause, data, WHY[because or name]
+            )
+        )  # fmt: skip
+        return self._n
+
+    def _pass_on(self, event: Event) -> None:
+        for observer, report in self._observers:
+            try:
+                observer(event)
+            except Exception as error:
+                if report is None:
+                    raise
+                self.remove(observer)
+                with suppress(Exception):  # if the report raises too, that costs no packet either
+                    told = "".join(format_exception(error))
+                    report(f"{observer!r} has raised, and is not called again:\n{told}")
+
+    # --- frames
+
+    def frame_in(self, interface: str, ip_offset: int, frame: bytes) -> None:
+        """A frame comes in: it is in progress until the next one, or until `frame_done`.
+
+        On a link without Ethernet (`ip_offset` is 0) it is an IP packet; the loopback is "lo".
+        """
+        self.frame_done()
+        self.cause, self._interface, self._verdict, self._reason = "frame", interface, "", ""
+        self.frame = self._n + 1
+        self.tell("wire:frame", interface, dir="in", link=LINK[ip_offset > 0], len=len(frame), octets=frame)
+
+    def frame_out(self, interface: str, ip_offset: int, frame: bytes, offloaded: bool) -> None:
+        """A frame goes out. If it is `offloaded`, the link completes its checksum."""
+        self.verdict("answered")
+        link, length = LINK[ip_offset > 0], len(frame)
+        self.tell("wire:frame", interface, dir="out", link=link, len=length, offloaded=offloaded, octets=frame)
+
+    def verdict(self, what: str) -> None:
+        """Note what became of the frame in progress; the first word counts."""
+        self._verdict = self._verdict or what
+
+    def frame_done(self) -> None:
+        """No more frames come before the end of the batch. What they cause may still be sent."""
+        if self._interface == "host":
+            return
+        reason = {"reason": self._reason} if self._reason else {}
+        self.tell("host:done", self._interface, verdict=self._verdict or "taken", **reason)
+        self._interface = "host"
+
+    def drop(self, reason: str) -> None:
+        """Tell of a drop that has been counted under `reason`."""
+        if reason not in NOT_THE_FRAME and self._interface != "host":
+            self._verdict, self._reason = "dropped", self._reason or reason
+        meaning = DROPS.get(reason) or MIB[reason]
+        self._n += 1
+        data: dict[str, object] = {"reason": reason, "meaning": meaning, "layer": reason.partition("_")[0]}
+        now, at = self._now(), self._clock()
+        self._pass_on(
+            Event(self._n, now, at, "host:drop", self._interface, self.frame, self.cause, data, WHY[reason])
+        )  # fmt: skip
+
+    # --- causes
+
+    def timer(self) -> None:
+        """What follows is caused by deadlines that have come."""
+        self.cause, self.frame = "timer", 0
+
+    def because_of(self, frame: int) -> None:
+        """What follows is caused by the frame with this serial number."""
+        self.cause, self.frame = "frame", frame
+
+    def batch_end(self) -> None:
+        """The batch is over: what follows is caused by calls of the program."""
+        self.cause, self.frame = "call", 0
+        if self.on and not self._observers:
+            self.on = False
+            self._switched(False)
