@@ -5,7 +5,7 @@ An event with a reason ("because") has the clauses of that reason.
 
 from __future__ import annotations
 
-from stack.trace.reasons import Reason
+from stack.trace.reason import Reason
 
 NAMES: dict[str, Reason] = {
     "wire:frame": Reason("a frame comes in or goes out", ("own",)),

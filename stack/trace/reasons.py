@@ -5,14 +5,8 @@ The code says one word, the key. Here it gets its sentence, and the clauses that
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from stack.trace.internet_reasons import INTERNET_REASONS
+from stack.trace.reason import Reason
+from stack.trace.tcp_reasons import TCP_REASONS
 
-
-class Reason(NamedTuple):
-    """A sentence, and clauses of the requirement lists, or "own" for our choice."""
-
-    sentence: str
-    why: tuple[str, ...]
-
-
-REASONS: dict[str, Reason] = {}
+REASONS: dict[str, Reason] = {**TCP_REASONS, **INTERNET_REASONS}
