@@ -7,9 +7,8 @@ from stack.trace.drops import DROP_CLAUSES
 from stack.trace.names import NAMES
 from stack.trace.reasons import REASONS
 
-OWN = ("own",)
 WHY: dict[str, tuple[str, ...]] = {
     **{name: reason.why for name, reason in NAMES.items()},
     **{name: reason.why for name, reason in REASONS.items()},
-    **{name: DROP_CLAUSES.get(name, OWN) for name in (*DROPS, *SILENT)},
+    **{name: DROP_CLAUSES[name] for name in (*DROPS, *SILENT)},
 }
