@@ -78,7 +78,7 @@ class HostCore:
         self.down = False
         self.wake_timer: Callable[[], None] = noop
         self.on_change: Callable[[], None] = noop
-        self.trace = Trace(lambda: self.now, clock or (lambda: self.now), self._watch)
+        self.trace = Trace(clock, self._watch)
         self.counters = Counters()
         self._next_index = 1
         self._interfaces: list[Interface] = []
@@ -96,7 +96,7 @@ class HostCore:
         self._tcp_trace = TcpTrace(self.trace)
         self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
         self.fast: Fast | None = self._make_fast() if self.config.host.fast_paths else None
-        self.input = self._make_input()
+        self.input = self.trace.time = self._make_input()
         self.frame = self.input.frame
         self.batch_end = self.after_call = self.input.batch_end
         self.addresses = Addresses(self.config.acd, self.ip, self.tcp, self.udp)

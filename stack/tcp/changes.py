@@ -43,11 +43,11 @@ _deadlines = attrgetter(*TIMERS)
 _nothing_known = (None,) * len(VARIABLES)
 _no_timers = (inf,) * len(TIMERS)
 
-Tell = Callable[..., None]  # as `TcpTrace.tell`
+Tell = Callable[["Tcb", str, str, dict[str, object]], None]  # as `TcpTrace.tell`
 
 
 class Changes:
-    """Tells what has changed in TCBs, by `tell(tcb, name, because, **data)`."""
+    """Tells what has changed in TCBs, by `TcpTrace.tell`."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -60,15 +60,17 @@ class Changes:
         if deadlines != old_deadlines:
             for name, before, after in zip(TIMERS.values(), old_deadlines, deadlines, strict=True):
                 if after != before:
-                    told = {"action": "cleared"} if after == inf else {"action": "set", "in_s": after - now}
-                    self._tell(tcb, "tcp:timer", timer=name, **told)
+                    told: dict[str, object] = {"timer": name, "action": "cleared"}
+                    if after < inf:
+                        told.update(action="set", in_s=after - now)
+                    self._tell(tcb, "tcp:timer", "", told)
         if values != old_values:
-            changed = {
+            changed: dict[str, object] = {
                 name: after
                 for name, before, after in zip(VARIABLES, old_values, values, strict=True)
                 if after != before
             }
-            self._tell(tcb, "tcp:delta", **changed)
+            self._tell(tcb, "tcp:delta", "", changed)
         if tcb.state is State.CLOSED:
             self._before.pop(tcb.serial, None)
         else:

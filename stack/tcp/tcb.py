@@ -392,13 +392,13 @@ class Tcb:
         if self.services.trace is not None:
             self.tell("tcp:state", before=before.name, event=event.name, after=self.state.name)
 
-    def tell(self, name: str, because: str = "", **data: object) -> None:
+    def tell(self, name: str, because: str = "", /, **data: object) -> None:
         """Tell the observers: see `Trace.tell`.
 
         Call it only behind `if services.trace is not None`.
         """
         if self.services.trace is not None:
-            self.services.trace.tell(self, name, because, **data)
+            self.services.trace.tell(self, name, because, data)
 
     def report(self, error: int, text: str) -> None:
         """Report a soft error (3.9.1.8); the connection goes on. `error` is an errno."""

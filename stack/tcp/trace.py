@@ -40,9 +40,9 @@ class TcpTrace:
             )
         return f"c{tcb.serial}"
 
-    def tell(self, tcb: Tcb, name: str, because: str = "", **data: object) -> None:
-        """See `Trace.tell`."""
-        self._trace.tell(name, self.group(tcb), because, **data)
+    def tell(self, tcb: Tcb, name: str, because: str, data: dict[str, object]) -> None:
+        """See `Trace.event`."""
+        self._trace.event(name, self.group(tcb), because, data)
 
     def segment_of(self, tcb: Tcb) -> None:
         """The frame in progress has a segment for this connection."""

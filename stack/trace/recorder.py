@@ -10,6 +10,9 @@ from stack.trace.event import Event
 EVENT_BYTES = 700  # about what an event with its data takes
 FRAME_OCTETS = 128  # kept of each frame: the headers
 
+_new = tuple.__new__
+_DATA = Event._fields.index("data")
+
 
 class Recorder:
     """Keeps the last events of a host, so that a program can look at them afterwards.
@@ -40,7 +43,7 @@ class Recorder:
         octets = data.get("octets")
         if type(octets) is bytes:
             if len(octets) > self._frame_octets:
-                event = event._replace(data={**data, "octets": octets[: self._frame_octets]})
+                event = _new(Event, (*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
             self._bytes += self._frame_octets
         self._bytes += EVENT_BYTES
         self._events.append(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from traceback import format_exception
+from typing import Protocol
 
 from stack.counters import DROPS, MIB
 from stack.trace.drops import NOT_THE_FRAME
@@ -13,31 +14,46 @@ from stack.trace.why import WHY
 
 LINK = ("ip", "ethernet")
 Report = Callable[[str], None]
+_new = tuple.__new__  # of an Event: a third of the time of a call of the class
+
+
+class Time(Protocol):
+    """What knows the time of the frame, call or timer in progress."""
+
+    now: float
+
+
+class NoTime:
+    """Before the host begins."""
+
+    now = 0.0
+
+
+NO_TIME = NoTime()
 
 
 class Trace:
     """The events of one host.
 
     Arguments:
-      now: returns the host's time, that of the frame, call or timer in progress.
-      clock: returns the time of the telling (`Event.at`).
+      clock: returns the time of the telling (`Event.at`). Without it, that is the host's time.
       switched: called with True when the first observer has come, and with False when the last one
         has gone.
 
-    `on` says whether there are observers. Call `tell` only if it is set.
+    `on` says whether there are observers. Call `tell` only if it is set. `time` has the host's time
+    as its attribute `now`.
     """
 
     def __init__(
         self,
-        now: Callable[[], float],
-        clock: Callable[[], float],
+        clock: Callable[[], float] | None,
         switched: Callable[[bool], None],
     ) -> None:
         self.on = False
         self.cause = "call"
         self.frame = 0
-        self._now = now
-        self._clock = clock
+        self.time: Time = NO_TIME
+        self._clock = clock or (lambda: self.time.now)
         self._switched = switched
         self._observers: tuple[tuple[Observer, Report | None], ...] = ()
         self._n = 0
@@ -65,23 +81,19 @@ class Trace:
         """
         self._observers = tuple(entry for entry in self._observers if entry[0] is not observer)
 
-    def tell(self, name: str, group: str = "host", because: str = "", **data: object) -> int:
-        """Tell of an event: see `Event`. Returns its serial number."""
+    def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
+        """Tell of an event: see `Event`."""
+        self.event(name, group, because, data)
+
+    def event(self, name: str, group: str, because: str, data: dict[str, object]) -> None:
+        """The same, with `data` in a dictionary that belongs to the event from now on."""
         if because:
             data["because"] = because
-        return self.tell_data(name, group, because, data)
-
-    def tell_data(self, name: str, group: str, because: str, data: dict[str, object]) -> int:
-        """The same, with `data` as it is."""
         self._n += 1
-        self._pass_on(
-            Event(
-                self._n, self._now(), self._clock(), name, group, self.frame, self.cause, data, WHY[because or name]
-            )
+        event = _new(
+            Event,
+            (self._n, self.time.now, self._clock(), name, group, self.frame, self.cause, data, WHY[because or name]),
         )  # fmt: skip
-        return self._n
-
-    def _pass_on(self, event: Event) -> None:
         for observer, report in self._observers:
             try:
                 observer(event)
@@ -128,12 +140,8 @@ class Trace:
         if reason not in NOT_THE_FRAME and self._interface != "host":
             self._verdict, self._reason = "dropped", self._reason or reason
         meaning = DROPS.get(reason) or MIB[reason]
-        self._n += 1
         data: dict[str, object] = {"reason": reason, "meaning": meaning, "layer": reason.partition("_")[0]}
-        now, at = self._now(), self._clock()
-        self._pass_on(
-            Event(self._n, now, at, "host:drop", self._interface, self.frame, self.cause, data, WHY[reason])
-        )  # fmt: skip
+        self.event("host:drop", self._interface, reason, data)
 
     # --- causes
 
