@@ -455,4 +455,4 @@ class InterfaceDhcp:
 
     def _tell(self, name: str, fields: dict[str, object]) -> None:
         if self._layer.trace.on:
-            self._layer.trace.event(f"dhcp:{name}", self.interface.name, "", plain(fields))
+            self._layer.trace.tell(f"dhcp:{name}", self.interface.name, **plain(fields))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stack.tcp.changes import Changes
 from stack.trace.trace import Trace
+from stack.trace.why import WHY
 from stack.wire.addresses import endpoint
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ class TcpTrace:
         return f"c{tcb.serial}"
 
     def tell(self, tcb: Tcb, name: str, because: str, data: dict[str, object]) -> None:
-        """See `Trace.event`."""
-        self._trace.event(name, self.group(tcb), because, data)
+        """See `Trace.tell`."""
+        if because:
+            data["because"] = because
+        self._trace.event(name, self.group(tcb), WHY[because or name], data)
 
     def segment_of(self, tcb: Tcb) -> None:
         """The frame in progress has a segment for this connection."""

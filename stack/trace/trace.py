@@ -83,16 +83,16 @@ class Trace:
 
     def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
         """Tell of an event: see `Event`."""
-        self.event(name, group, because, data)
-
-    def event(self, name: str, group: str, because: str, data: dict[str, object]) -> None:
-        """The same, with `data` in a dictionary that belongs to the event from now on."""
         if because:
             data["because"] = because
+        self.event(name, group, WHY[because or name], data)
+
+    def event(self, name: str, group: str, why: tuple[str, ...], data: dict[str, object]) -> None:
+        """The same, with its clauses, and `data` that belongs to the event from now on."""
         self._n += 1
         event = _new(
             Event,
-            (self._n, self.time.now, self._clock(), name, group, self.frame, self.cause, data, WHY[because or name]),
+            (self._n, self.time.now, self._clock(), name, group, self.frame, self.cause, data, why),
         )  # fmt: skip
         for observer, report in self._observers:
             try:
@@ -141,7 +141,7 @@ class Trace:
             self._verdict, self._reason = "dropped", self._reason or reason
         meaning = DROPS.get(reason) or MIB[reason]
         data: dict[str, object] = {"reason": reason, "meaning": meaning, "layer": reason.partition("_")[0]}
-        self.event("host:drop", self._interface, reason, data)
+        self.event("host:drop", self._interface, WHY[reason], data)
 
     # --- causes
 
