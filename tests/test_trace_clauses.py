@@ -32,7 +32,6 @@ ELSEWHERE = {
     "icmp_too_big_not_sent": "UDP and echo know the sizes that they have sent; toobig-1 names ICMP, which asks them",
     "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
     "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
-    "tcp_data_after_close": "SHLD-3 is about CLOSE, which where.tsv names, and about data that comes after it",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

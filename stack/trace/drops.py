@@ -66,7 +66,7 @@ DROP_CLAUSES: dict[str, tuple[str, ...]] = {
     # --- icmp
     "icmp_truncated": OWN,
     "icmp_bad_checksum": ("792-du-b",),
-    "icmp_bad_quote": ("1122-3.2.2-l", "792-intro-c"),
+    "icmp_bad_quote": ("792-du-a", "792-intro-c", "1122-3.2.2-l"),
     "icmp_unknown_type": ("1122-3.2.2-a", "6918-3-a"),
     "icmp_unknown_code": OWN,
     "icmp_broadcast_echo": ("1122-3.2.2.6-c", "1122-3.2.2.6-d"),

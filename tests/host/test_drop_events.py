@@ -14,6 +14,7 @@ import pytest
 from stack.config import Config, TcpConfig, UdpConfig
 from stack.counters import DROPS, MIB, Counters
 from stack.link.memory import Ethernet
+from stack.trace.drops import NOT_THE_FRAME
 from stack.trace.event import Event
 from stack.wire import icmp
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
@@ -56,11 +57,12 @@ class Drop(NamedTuple):
 
 
 class Observer:
-    """Keeps the drops, and the frames that have come in."""
+    """Keeps the drops, the frames that have come in, and what became of each frame."""
 
     def __init__(self) -> None:
         self.arrived: dict[int, bytes] = {0: b""}
         self.drops: list[Drop] = []
+        self.done: dict[int, tuple[object, object]] = {}
         self.last: object = ""
 
     def __call__(self, event: Event) -> None:
@@ -69,6 +71,8 @@ class Observer:
             self.last = event.data["dir"]
             if self.last == "in":
                 self.arrived[event.n] = octets
+        elif event.name == "host:done":
+            self.done[event.frame] = event.data["verdict"], event.data.get("reason")
         elif event.name == "host:drop":
             number = event.frame
             assert self.last == "in" or not number, "an answer was told before the drop"
@@ -453,10 +457,36 @@ def test_a_drop_is_told_once_under_its_frame(reason: str, say: Say) -> None:
     assert drop.meaning == DROPS[reason]
     assert (drop.subject, drop.number) == ("wire", max(world.observer.arrived))
     assert drop.frame == world.observer.arrived[drop.number]
+    of_the_frame = [other.reason for other in world.observer.drops if other.number == drop.number]
+    assert world.observer.done[drop.number] == (
+        "dropped",
+        next(name for name in of_the_frame if name not in NOT_THE_FRAME),
+    )
     told = [drop.reason for drop in world.observer.drops]
     assert {name: told.count(name) for name in told} == {
         name: count - before[name] for name, count in world.host.counters.drops().items() if count != before[name]
     }
+
+
+def test_a_claim_that_is_refuted_is_no_drop_of_the_answer() -> None:
+    """Another station claims the neighbour's address; the neighbour is asked, and answers."""
+    world = World(Config())
+    arp(REQUEST, THEM, US, mac=b"\2\0\0\0\0\x55")(world)
+    world.run()
+    [drop] = world.observer.drops
+    assert (drop.reason, drop.number) == ("arp_claim", max(world.observer.arrived))
+    assert world.observer.done[drop.number] == ("taken", None)
+
+
+def test_a_syn_that_is_answered_by_a_cookie_is_not_dropped() -> None:
+    world = World(Config(tcp=TcpConfig(syn_backlog=1)))
+    world.machine.listen(7)
+    for port in (5000, 5001):
+        world.station.says_tcp(US, (port, 7), SYN, seq=100)
+        world.run()
+    [drop] = world.observer.drops
+    assert (drop.reason, drop.number) == ("tcp_syn_queue_full", max(world.observer.arrived))
+    assert world.observer.done[drop.number] == ("answered", None)
 
 
 def test_the_table_has_most_of_what_a_frame_can_provoke() -> None:
