@@ -36,7 +36,7 @@ ELSEWHERE = {
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 
 TRACE = "trace/trace.py"
-PASS_ON = {("tell", TRACE), ("tell_data", TRACE), ("tell", "tcp/trace.py"), ("tell", "tcp/tcb.py")}
+PASS_ON = {("tell", TRACE), ("tell", "tcp/trace.py"), ("tell", "tcp/tcb.py")}
 """The functions that pass on a name and a reason that they are given, and their files."""
 
 EVENT_NAME = re.compile(r"[a-z]+:[a-z_]+")
@@ -212,14 +212,13 @@ class Code:
 
     def telling(self) -> Iterator[tuple[Place, ast.expr, ast.expr | None]]:
         """Each place that tells an event, with the expressions of its name and of its reason."""
-        for place in (*self.calls["tell"], *self.calls["tell_data"], *self.calls["_tell"], *self.calls["Event"]):
+        for place in (*self.calls["tell"], *self.calls["_tell"], *self.calls["event"]):
             call = place.node
             assert isinstance(call, ast.Call)
             if place.around is not None and (place.around.name, place.file) in PASS_ON:
                 continue
-            if last_name(call.func) == "Event":  # `Trace.drop` makes its event itself
-                if len(call.args) == len(EVENT_FIELDS):
-                    yield place, call.args[EVENT_FIELDS.index("name")], None
+            if last_name(call.func) == "event":  # with clauses in the place of a reason
+                yield place, call.args[0], None
                 continue
             at = next((at for at in (0, 1) if len(call.args) > at and is_event_name(call.args[at])), None)
             if at is None:
@@ -257,9 +256,6 @@ class Code:
             except ValueError as error:
                 words.complaints.append(f"{error} cannot be followed to a literal")
         return words
-
-
-EVENT_FIELDS = ("n", "time", "at", "name", "group", "frame", "cause", "data", "why")
 
 
 def last_name(node: ast.AST) -> str:
