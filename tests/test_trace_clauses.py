@@ -51,6 +51,14 @@ class Place(NamedTuple):
     around: Function | None
 
 
+class Element(ast.expr):
+    """One of the values that a call returns as a tuple."""
+
+    def __init__(self, value: ast.expr, index: int) -> None:
+        super().__init__()
+        self.value, self.index = value, index
+
+
 class Words(NamedTuple):
     """The words that were found, each with its files, and what could not be followed."""
 
@@ -61,8 +69,8 @@ class Words(NamedTuple):
 class Code:
     """What is in some files: functions, calls, and what is assigned, each by its name.
 
-    `sources` has the text of each file by its name. Two things of one name are not told apart: a
-    word may come from either.
+    `sources` has the text of each file by its name. Types are not known: a method that is called may
+    be any of that name that takes these arguments, and so may an attribute.
     """
 
     def __init__(self, sources: dict[str, str]) -> None:
@@ -83,6 +91,9 @@ class Code:
                 continue
             if isinstance(child, ast.Call):
                 self.calls[last_name(child.func)].append(place)
+                if last_name(child.func) == "partial" and child.args:
+                    call = ast.Call(child.args[0], child.args[1:], child.keywords)
+                    self.calls[last_name(call.func)].append(Place(call, file, around))
             elif isinstance(child, ast.Assign | ast.AnnAssign) and child.value is not None:
                 self._assignment(child, Place(child.value, file, around))
             self._index(child, file, around)
@@ -135,6 +146,10 @@ class Code:
         elif isinstance(node, ast.Call):
             for source in self._returned(node, file):
                 yield from self.follow(source, seen)
+        elif isinstance(node, Element) and isinstance(node.value, ast.Call):
+            for source in self._returned(node.value, file):
+                if isinstance(source.node, ast.Tuple):
+                    yield from self.follow(source._replace(node=source.node.elts[node.index]), seen)
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
             yield from self._values(node.value, file, seen)
         else:
@@ -169,18 +184,21 @@ class Code:
 
     def _arguments(self, function: Function, parameter: str, file: str) -> Iterator[Place]:
         """What the callers of a function pass as a parameter, and its default."""
-        default = defaults(function).get(parameter)
+        names, default = parameters(function), defaults(function).get(parameter)
+        found = default is not None
         if default is not None:
             yield Place(default, file, None)
-        names = parameters(function)
         for called in (function.name, *sorted(self.aliases[function.name])):
             for call in self.calls[called]:
                 assert isinstance(call.node, ast.Call)
                 if called.startswith("_") and call.file != file:
                     continue  # another function of that name: this one is its file's own
                 argument = argument_of(call.node, names.index(parameter), parameter)
-                if argument is not None:
+                if argument is not None and may_call(call.node, function):
+                    found = True
                     yield Place(argument, call.file, call.around)
+        if not found:
+            raise ValueError(f"{file}:{function.lineno} {function.name}({parameter}), which no call passes,")
 
     def _returned(self, call: ast.Call, file: str) -> Iterator[Place]:
         """What the functions of that name return, those that return text."""
@@ -188,7 +206,7 @@ class Code:
             place
             for place in self.functions[last_name(call.func)]
             if isinstance(place.node, Function) and place.node.returns is not None
-            and "str" in ast.unparse(place.node.returns)
+            and "str" in ast.unparse(place.node.returns) and may_call(call, place.node)
         ]  # fmt: skip
         if not functions:
             raise ValueError(f"{file}:{call.lineno} {ast.unparse(call)}")
@@ -254,7 +272,7 @@ class Code:
                 for word, file in self.follow(Place(node, place.file, place.around)):
                     words.files[word].add(file)
             except ValueError as error:
-                words.complaints.append(f"{error} cannot be followed to a literal")
+                words.complaints.append(f"{error} cannot be followed to a literal: say the word as one")
         return words
 
 
@@ -301,6 +319,25 @@ def defaults(function: Function) -> dict[str, ast.expr]:
     return found
 
 
+def may_call(call: ast.Call, function: Function) -> bool:
+    """Whether this call can be one of the function: it is one of a method or not, and its arguments fit."""
+    arguments = function.args
+    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    method = positional[:1] in (["self"], ["cls"])
+    if method and not isinstance(call.func, ast.Attribute):
+        return False
+    names = parameters(function)
+    given = {word.arg for word in call.keywords}
+    if any(isinstance(argument, ast.Starred) for argument in call.args) or None in given:
+        return True
+    if len(call.args) > len(positional) - method and arguments.vararg is None:
+        return False
+    if not given <= set(names) and arguments.kwarg is None:
+        return False
+    needed = set(names) - set(defaults(function)) - set(names[: len(call.args)])
+    return needed <= given
+
+
 def argument_of(call: ast.Call, position: int, keyword: str) -> ast.expr | None:
     """The argument of a call with this position or keyword."""
     for word in call.keywords:
@@ -319,6 +356,13 @@ def targets(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                 for one, value in zip(target.elts, node.value.elts, strict=False):
                     if isinstance(one, ast.Name):
                         yield one.id, value
+            elif isinstance(target, ast.Tuple):
+                for index, one in enumerate(target.elts):
+                    if isinstance(one, ast.Name):
+                        yield one.id, Element(node.value, index)
+    elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Tuple):
+        for value in node.iter.elts:
+            yield node.target.id, value
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name) and node.value:
         yield node.target.id, node.value
 
@@ -412,6 +456,10 @@ def test_every_sentence_is_there() -> None:
         'tcb.why = "nagle"\n    tcb.tell("tcp:send", tcb.why)',
         'tell_send(tcb, "nagle")\ndef tell_send(tcb, because):\n    tcb.tell("tcp:send", because)',
         'tcb.tell("tcp:send", word())\ndef word() -> str:\n    return "nagle"',
+        'word, _ = words()\n    tcb.tell("tcp:send", word)\ndef words() -> tuple[str, int]:\n    return "nagle", 7',
+        'partial(say, tcb, "nagle")\ndef say(tcb, because):\n    tcb.tell("tcp:send", because)',
+        'say(tcb, "nagle")\n    x.say(7)\ndef say(tcb, because):\n    tcb.tell("tcp:send", because)',
+        'for word in ("nagle", ""):\n        tcb.tell("tcp:send", word)',
         'self._say("send")\ndef _say(self, what):\n    self.trace.tell(f"tcp:{what}", "c7", "nagle")',
     ],
 )
@@ -421,7 +469,9 @@ def test_a_word_is_followed_to_its_literal(told: str) -> None:
     assert code.reasons() == Words({"nagle": {"tcp/x.py"}}, [])
 
 
-@pytest.mark.parametrize("word", ["unknown", "'a' + small", "table[small]", "tcb.nowhere", "ask(tcb)"])
+@pytest.mark.parametrize(
+    "word", ["unknown", "tcb", "x or small", "'a' + small", "table[small]", "tcb.nowhere", "ask(tcb)"]
+)
 def test_a_word_that_cannot_be_followed_is_noticed(word: str) -> None:
     code = Code({"tcp/x.py": f'def f(tcb):\n    tcb.tell("tcp:send", {word})\n'})
     assert len(code.reasons().complaints) == 1

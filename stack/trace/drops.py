@@ -164,5 +164,7 @@ NOT_THE_FRAME = frozenset(
 )
 """The drops that concern something else than the frame in progress.
 
-It is an older packet, one of ours, or a call. With "tcp_syn_queue_full" the SYN is answered.
+It is an older packet, a packet of ours, or a call of the program. A SYN that finds the SYN queue
+full is answered. With the default limits no datagram is as large as the memory for fragments, so
+what makes room there is always an older one.
 """
