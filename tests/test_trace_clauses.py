@@ -32,6 +32,7 @@ ELSEWHERE = {
     "icmp_too_big_not_sent": "UDP and echo know the sizes that they have sent; toobig-1 names ICMP, which asks them",
     "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
     "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
+    "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

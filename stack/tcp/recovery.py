@@ -185,6 +185,8 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     board, rack = tcb.scoreboard, tcb.rack
     assert board is not None
     assert rack is not None
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:timer", "timer_reordering", timer="reordering", action="fired")
     tcb.reo_deadline = _detect(tcb, board, rack, now)
     begins = tcb.loss is None and _loss_is_seen(tcb, board)
     if begins:

@@ -24,6 +24,8 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     """Run the timers that are due. The caller then settles the connection, as after a segment."""
     if tcb.delack_deadline <= now:
         tcb.delack_deadline = inf
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:timer", "timer_delayed_ack", timer="delayed ACK", action="fired")
         tcb.ack_now = True
     if tcb.reo_deadline <= now:  # set_timers has stopped the RTO and will restart it
         tcb.reo_deadline = inf
@@ -40,6 +42,8 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         _persist_timeout(tcb, now)
     if tcb.sws_deadline <= now:
         tcb.sws_deadline = inf
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:timer", "timer_silly_window", timer="silly window", action="fired")
         # Rule (4) of 3.8.6.2.1, the override timeout: send what the window takes (MUST-60)
         length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
         if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
@@ -50,8 +54,12 @@ def on_deadline(tcb: Tcb, now: float) -> None:
     if tcb.time_wait_deadline <= now:
         tcb.time_wait_deadline = inf
         if tcb.state is State.TIME_WAIT:
+            if tcb.services.trace is not None:
+                tcb.tell("tcp:timer", "timer_time_wait", timer="TIME-WAIT", action="fired")
             teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
         elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
+            if tcb.services.trace is not None:
+                tcb.tell("tcp:timer", "timer_fin_wait_2", timer="TIME-WAIT", action="fired")
             teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
     tcb.touch()
 
@@ -64,6 +72,8 @@ def _timed_out(tcb: Tcb, now: float) -> bool:
     if now < give_up_at(tcb):
         return False
     tcb.services.counters["tcpTimeouts"] += 1
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:timer", "timer_user_timeout", timer="user timeout", action="fired", count=tcb.timeouts)
     # The peer may be alive: tell it
     end = teardown.reset_connection if tcb.synchronized else teardown.finish
     end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
@@ -83,7 +93,8 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     tcb.rtt.back_off()
     tcb.rtt_seq = None
     if tcb.services.trace is not None:
-        tcb.tell("tcp:timeout", count=tcb.timeouts, rto_s=tcb.rtt.timeout_s())
+        told = {"timer": "retransmission", "action": "fired", "count": tcb.timeouts, "rto_s": tcb.rtt.timeout_s()}
+        tcb.tell("tcp:timer", "timer_retransmission", **told)
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
             fast_open.negative_response(tcb, now)
@@ -108,6 +119,8 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
     """3.8.6.1: probe the closed window, at intervals that grow exponentially (SHLD-30)."""
     if _timed_out(tcb, now):
         return
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:timer", "timer_persist", timer="persist", action="fired", count=tcb.persist_backoff + 1)
     unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
     tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
     if tcb.timeouts >= tcb.services.config.r1_retransmissions:
@@ -143,6 +156,8 @@ def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     if now < idle_until:
         tcb.keepalive_deadline = idle_until
         return
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:timer", "timer_keepalive", timer="keep-alive", action="fired", count=tcb.keepalive_probes_sent)
     if tcb.snd_nxt != tcb.snd_una:  # MUST-26: the outstanding data does the work of a probe
         tcb.keepalive_deadline = now + tcb.user_options.keepalive_interval_s
         return

@@ -51,6 +51,8 @@ def send_probe(tcb: Tcb, now: float) -> None:
     """
     board = tcb.scoreboard
     assert board is not None
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:timer", "timer_probe", timer="probe", action="fired")
     mss = tcb.mss
     length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, mss)
     tcb.tlp_is_retrans = length <= 0

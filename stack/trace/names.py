@@ -24,7 +24,6 @@ NAMES: dict[str, Reason] = {
     "tcp:buffer": Reason("a buffer changes its size", ("own",)),
     "tcp:ecn": Reason("the network reports congestion", ("own",)),
     "tcp:pruned": Reason("out-of-order text is dropped to save memory", ("own",)),
-    "tcp:timeout": Reason("the retransmission timer has expired", ("own",)),
     "tcp:probe": Reason("a probe has repaired a loss", ("own",)),
     "tcp:loss": Reason("a loss is assumed", ("own",)),
     "dhcp:send": Reason("the DHCP client sends a message", ("own",)),

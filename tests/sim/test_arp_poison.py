@@ -41,7 +41,7 @@ class Watch:
     timeouts: int = 0
 
     def __call__(self, event: Event) -> None:
-        if event.name == "tcp:timeout":
+        if event.data.get("because") == "timer_retransmission":
             self.timeouts += 1
             if event.data["count"] == R1:
                 self.r1_at.append(event.time)

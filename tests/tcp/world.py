@@ -25,6 +25,7 @@ from stack.tcp.options import UserOptions
 from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import Services, Tcb
+from stack.trace.trace import Trace
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import ACK, CWR, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment, flag_names
@@ -160,6 +161,7 @@ class World:
         self.listener: Listener | None = None
         self.latest: dict[Address, Connection] = {}  # the latest connection to each remote address and port
         self.in_batch = False
+        self.trace: Trace | None = None  # set by `told.watch`
         self._edges: dict[int, int] = {}  # the right edge of each connection's receive window, by id
         World.live.append(self)
 
@@ -213,8 +215,13 @@ class World:
             touched, self.services.touched = self.services.touched, []
             for tcb in touched:
                 tcb.untouch()
+                if self.services.trace is not None:
+                    self.services.trace.turn_to(tcb)
                 tcb.settle(self.now)
         if not self.in_batch:
+            if self.trace is not None:
+                self.trace.frame_done()
+                self.trace.batch_end()
             for connection in self.connections:
                 self.check(connection)
             self.check_memory()
@@ -265,6 +272,8 @@ class World:
                 self.now = end
                 return
             self.now = max(self.now, due)
+            if self.trace is not None:
+                self.trace.timer()
             for connection in list(self.connections):
                 if connection.state is not State.CLOSED and connection.deadline <= self.now:
                     connection.deadline_reached(self.now)
@@ -353,6 +362,8 @@ class Peer:
 
     def _deliver(self, data: memoryview) -> None:
         world = self.world
+        if world.trace is not None:
+            world.trace.frame_in("tap0", 14, bytes(data))
         key = self.remote[0] + OURS[0] + bytes(data[:4])
         connection = world.demux.connections.get(key)
         if connection is None or not world.prediction:

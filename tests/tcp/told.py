@@ -1,0 +1,42 @@
+"""What observers are told of the connections in a test world: `watch(peer)` gives the log.
+
+A segment of the peer is a frame, and a deadline a timer, as they are in a host.
+"""
+
+from __future__ import annotations
+
+from stack.tcp.trace import TcpTrace
+from stack.trace.event import Event
+from stack.trace.trace import Trace
+
+from .world import Peer
+
+
+class Log:
+    """The events since the last look at it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def take(self, name: str, **data: object) -> list[Event]:
+        """The events of this name with this data; everything is forgotten afterwards."""
+        events, self.events = self.events, []
+        return [e for e in events if e.name == name and data.items() <= e.data.items()]
+
+    def reasons(self, name: str, **data: object) -> list[object]:
+        """The reasons of these events."""
+        return [event.data.get("because") for event in self.take(name, **data)]
+
+
+def watch(peer: Peer) -> Log:
+    """Observe the world of `peer` from now on."""
+    world, log = peer.world, Log()
+    trace = world.trace = Trace(None, lambda on: None)
+    trace.time = world
+    trace.add(log, None)
+    world.services.trace = TcpTrace(trace)
+    world.prediction = False
+    return log
