@@ -2,19 +2,21 @@
 
 Protocol code tells its decisions and the reasons. That a variable has another value is seen here,
 by comparing with the values at the end of the last batch, call or deadline.
+
+What is told comes from the names of `Tcb.__slots__`, so that a new variable cannot be forgotten: it
+is told unless `UNTOLD` says why not. Of an object in the TCB some variables are told, by dotted
+names such as "congestion.cwnd".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 from stack.tcp.states import State
-
-if TYPE_CHECKING:
-    from stack.tcp.tcb import Tcb
+from stack.tcp.tcb import SLOTS, Tcb
 
 TIMERS = {
     "rto_deadline": "retransmission",
@@ -28,22 +30,111 @@ TIMERS = {
 }
 """The deadlines of a TCB, and the names of their timers."""
 
-VARIABLES = (
-    "snd_una", "snd_nxt", "snd_wnd", "snd_wl1", "snd_wl2", "max_snd_wnd", "snd_up", "snd_shift", "send_mss", "snd_sml",
-    "rcv_nxt", "rcv_wnd", "rcv_up", "rcv_shift", "iss", "irs", "rcv_mss", "rcv_fin_seq", "fin_seq", "fin_queued",
-    "ack_due", "ack_now", "duplicate_acks", "recover", "timeouts", "rtx_nxt", "rtx_end", "tlp_end", "left_network",
-    "persist_backoff", "probing", "keepalive_probes_sent", "sndbuf", "rcvbuf", "peer_fin", "error", "soft_error",
-    "sack", "scaling", "syn_acked", "send_buffer.size", "receive_buffer.size", "congestion.cwnd",
-    "congestion.ssthresh", "rtt.srtt_s", "rtt.rttvar_s", "rtt.rto_s",
+UNTOLD = {
+    "_touched": "It is set only within a batch.",
+    "challenge_budget": "It changes with every challenge ACK; a drop tells when it is used up.",
+    "challenge_window_end": "A time; `challenge_budget` shows its effect.",
+    "charged": "What the host's memory budget charges; it follows the sizes of the buffers.",
+    "deadline": "The earliest of the timers, which are told.",
+    "fast_open": "The cookie of a handshake that is under way; `tcp:fast_open` tells what is decided.",
+    "heap_entry": "An object of the host's deadlines.",
+    "key": "The addresses and ports, which `tcp:open` tells.",
+    "last_received_at": "A time: the last frame shows it.",
+    "last_sent_at": "A time: the last frame shows it.",
+    "listener": "An object; `tcp:open` names the listener.",
+    "local": "`tcp:open` tells it.",
+    "on_readable": "A callback of the user.",
+    "on_urgent": "A callback of the user.",
+    "on_writable": "A callback of the user.",
+    "path": "An object of the Internet layer; `congestion.mss` follows its MTU.",
+    "predecessor": "Another connection; `tcp:iss` tells that there is one.",
+    "progress_at": "A time, from which the user timeout counts.",
+    "reader_expected_until": "A time, by which the program is expected to read.",
+    "remote": "`tcp:open` tells it.",
+    "reports": "They wait only until the end of the batch.",
+    "resent_at": "A time: the last retransmission shows it.",
+    "rtt_started_at": "A time: `rtt_seq` shows that a segment is being timed.",
+    "serial": "It is the name of the group.",
+    "services": "What all connections share.",
+    "settled_flight": "SND.NXT - SND.UNA at the end of the last batch.",
+    "sizes": "The sizes sent and acknowledged; `tcp:mtu` tells what follows from them.",
+    "state": "`tcp:state` tells it with the reason.",
+    "syn_text": "Octets; the frame of the SYN has them.",
+    "tlp_samples": "A count, by which no second probe is sent too early.",
+    "trip_began_at": "A time, for the size of the receive buffer: `tcp:buffer` tells it.",
+    "trip_octets": "It changes with every read; `tcp:buffer` tells what follows from it.",
+    "user_options": "What the program asks for; calls change it, not the protocol.",
+    "wakes": "It is set only within a batch.",
+}
+"""The slots of a TCB that are not told, and why."""
+
+PARTS = {
+    "congestion": ("cwnd", "ssthresh", "mss"),
+    "receive_buffer": ("size", "held"),
+    "rtt": ("srtt_s", "rttvar_s", "rto_s"),
+    "send_buffer": ("size",),
+    "timestamps": ("agreed", "recent"),
+}
+"""The objects that every TCB has, and which of their variables are told."""
+
+OPTIONAL_PARTS = {
+    "ecn": ("ect", "echo", "cwr"),
+    "loss": ("after_timeout", "partial_acks"),
+    "pacer": ("quantum", "left"),
+    "rack": ("lost", "reo_wnd", "reordering_seen"),
+    "sack_reporter": ("pending",),
+    "scoreboard": ("sacked", "high_rxt"),
+    "user_timeout": ("remote_s",),
+}
+"""The objects that a TCB has only while it needs them."""
+
+
+WITH_THE_SYN = (
+    "came_from_listen", "deferred", "fast_opened", "irs", "iss", "open_in_syn_sent", "rcv_shift", "sack", "scaling",
+    "send_mss", "snd_shift", "syn_again", "timestamps.agreed",
 )  # fmt: skip
-"""What is told of a TCB: its variables, and some of the objects in it."""
+"""What changes no more once the handshake is over. It is not looked at any longer."""
 
-_values = attrgetter(*VARIABLES)
-_deadlines = attrgetter(*TIMERS)
-_nothing_known = (None,) * len(VARIABLES)
-_no_timers = (inf,) * len(TIMERS)
 
-Tell = Callable[["Tcb", str, str, dict[str, object]], None]  # as `TcpTrace.tell`
+def _names(slots: tuple[str, ...]) -> tuple[str, ...]:
+    """What is told of every TCB, at any time; the timers and the objects with more come last."""
+    tables = (TIMERS, UNTOLD, PARTS, OPTIONAL_PARTS)
+    plain = (name for name in slots if not any(name in table for table in tables))
+    dotted = (f"{part}.{name}" for part, names in PARTS.items() for name in names)
+    return tuple(name for name in (*plain, *dotted) if name not in WITH_THE_SYN)
+
+
+VARIABLES = _names(SLOTS)
+"""What is told of every TCB, at any time, besides the timers."""
+
+Values = tuple[Any, ...]
+
+_variables = len(VARIABLES)
+_timers = len(TIMERS)
+_values: Callable[[Tcb], Values] = attrgetter(*VARIABLES, *TIMERS, *OPTIONAL_PARTS)
+_with_the_syn: Callable[[Tcb], Values] = attrgetter(*WITH_THE_SYN)
+_part_getters: tuple[Callable[[Any], Any], ...] = tuple(attrgetter(*names) for names in OPTIONAL_PARTS.values())
+_no_parts = (None,) * len(OPTIONAL_PARTS)
+
+Tell = Callable[[Tcb, str, str, dict[str, object]], None]  # as `TcpTrace.tell`
+
+
+class Known(NamedTuple):
+    """What observers know of a TCB: the values, in the order of the names above.
+
+    `parts` has the values in each optional object, None without the object. `is_open`: the
+    handshake was over already.
+    """
+
+    values: Values
+    parts: Values
+    syn: Values
+    is_open: bool
+
+
+NOTHING = Known(
+    (None,) * _variables + (inf,) * _timers, _no_parts, (None,) * len(WITH_THE_SYN), False
+)  # fmt: skip
 
 
 class Changes:
@@ -51,31 +142,59 @@ class Changes:
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
-        self._before: dict[int, tuple[tuple[object, ...], tuple[float, ...]]] = {}
+        self._known: dict[int, Known] = {}
 
     def tell(self, tcb: Tcb, now: float) -> None:
         """Tell what has changed since the last call for this TCB."""
-        values, deadlines = _values(tcb), _deadlines(tcb)
-        old_values, old_deadlines = self._before.get(tcb.serial, (_nothing_known, _no_timers))
-        if deadlines != old_deadlines:
-            for name, before, after in zip(TIMERS.values(), old_deadlines, deadlines, strict=True):
-                if after != before:
-                    told: dict[str, object] = {"timer": name, "action": "cleared"}
-                    if after < inf:
-                        told.update(action="set", in_s=after - now)
-                    self._tell(tcb, "tcp:timer", "", told)
-        if values != old_values:
-            changed: dict[str, object] = {
-                name: after
-                for name, before, after in zip(VARIABLES, old_values, values, strict=True)
-                if after != before
-            }
-            self._tell(tcb, "tcp:delta", "", changed)
+        known = self._known.get(tcb.serial, NOTHING)
+        whole = _values(tcb)
+        values, parts = whole[: _variables + _timers], whole[_variables + _timers :]
+        if parts != _no_parts:
+            parts = tuple([None if part is None else get(part) for part, get in zip(parts, _part_getters, strict=True)])
+        syn = known.syn if known.is_open else _with_the_syn(tcb)
+        if values == known.values and parts == known.parts and syn is known.syn:
+            return
         if tcb.state is State.CLOSED:
-            self._before.pop(tcb.serial, None)
-        else:
-            self._before[tcb.serial] = values, deadlines
+            if known is NOTHING:
+                return  # it was over before it was observed
+            del self._known[tcb.serial]
+        if values[_variables:] != known.values[_variables:]:
+            self._tell_timers(tcb, known.values[_variables:], values[_variables:], now)
+        changed = differences(VARIABLES, known.values, values) | differences(WITH_THE_SYN, known.syn, syn)
+        if known is NOTHING:  # the first time, what is not told is 0
+            changed = {name: value for name, value in changed.items() if value}
+        for part, names, before, after in zip(OPTIONAL_PARTS, OPTIONAL_PARTS.values(), known.parts, parts, strict=True):
+            if before != after:
+                changed |= _in_part(part, names, before, after)
+        if changed:
+            self._tell(tcb, "tcp:delta", "", changed)
+        if tcb.state is not State.CLOSED:
+            self._known[tcb.serial] = Known(values, parts, syn, tcb.state >= State.ESTABLISHED)
+
+    def _tell_timers(self, tcb: Tcb, before: Values, after: Values, now: float) -> None:
+        for timer, old, new in zip(TIMERS.values(), before, after, strict=True):
+            if new == inf != old:
+                self._tell(tcb, "tcp:timer", "", {"timer": timer, "action": "cleared"})
+            elif new != old:
+                self._tell(tcb, "tcp:timer", "", {"timer": timer, "action": "set", "in_s": round(new - now, 6)})
 
     def clear(self) -> None:
         """Forget all connections."""
-        self._before.clear()
+        self._known.clear()
+
+
+def differences(names: Iterable[str], before: Values, after: Values) -> dict[str, object]:
+    """The new values, by name, of what is not the same; more values than names do not count."""
+    return {name: new for name, old, new in zip(names, before, after, strict=False) if new != old}
+
+
+def _in_part(part: str, names: tuple[str, ...], before: Any, after: Any) -> dict[str, object]:
+    """The same for an optional object, or None for it alone when it is gone."""
+    if after is None:
+        return {part: None}
+    old, new = before, after
+    if len(names) == 1:  # attrgetter returns no tuple then
+        old, new = (before,), (after,)
+    if before is None:
+        old = (None,) * len(names)
+    return differences([f"{part}.{name}" for name in names], old, new)

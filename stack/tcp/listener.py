@@ -93,6 +93,8 @@ class Listener:
         child = make_connection()
         if self.options is not child.user_options:
             child.set_options(self.options)
+        if self._services.trace is not None:
+            self._services.trace.child(child, self.local)
         child.enter(Event.PASSIVE_OPEN)
         return child
 
@@ -169,7 +171,7 @@ class Listener:
             or self._mss_in_cookie(child.key, seg, now) is None
         ):
             return False
-        _drop_half_open(child, now)
+        _drop_half_open(child, now, "gives_way_to_cookie")
         return True
 
     def _mss_in_cookie(self, key: bytes, seg: Segment, now: float) -> int | None:
@@ -253,8 +255,8 @@ def _syn(number: int, options: TcpOptions) -> Segment:
     return Segment(number, 0, SYN, 0, options=build_options(options))
 
 
-def _drop_half_open(child: Connection, now: float) -> None:
+def _drop_half_open(child: Connection, now: float, because: str = "oldest_half_open") -> None:
     """Drop a half-open connection without a reset: the source of its SYN is most likely forged."""
     if child.state is State.SYN_RECEIVED:
         child.orphaned = True
-        finish(child, Event.USER_TIMEOUT, 0, now)
+        finish(child, Event.USER_TIMEOUT, 0, now, because=because)

@@ -477,7 +477,7 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
     # user gets ECONNRESET as well, as in Linux.
     if tcb.orphaned or (tcb.read_shutdown and tcb.fin_queued):
         tcb.services.counters.drop("tcp_data_after_close")
-        reset_connection(tcb, Event.ABORT, 0 if tcb.orphaned else errno.ECONNRESET, now)
+        reset_connection(tcb, Event.ABORT, 0 if tcb.orphaned else errno.ECONNRESET, now, because="text_after_close")
         return False
     in_order = seg.seg_seq == tcb.rcv_nxt
     was_held = tcb.receive_buffer.held

@@ -104,6 +104,51 @@ LEGAL: dict[tuple[State, Event], tuple[State, ...]] = {
     },
 }  # fmt: skip
 
+BY_STATE: dict[tuple[State, Event], str] = {
+    (_S.LISTEN, _E.CLOSE): "close_before_open",
+    (_S.SYN_SENT, _E.CLOSE): "close_before_open",
+    (_S.SYN_RECEIVED, _E.CLOSE): "close_half_open",
+    (_S.CLOSING, _E.ABORT): "abort_after_fins",
+    (_S.LAST_ACK, _E.ABORT): "abort_after_fins",
+    (_S.TIME_WAIT, _E.ABORT): "abort_after_fins",
+    (_S.SYN_SENT, _E.RCV_SYN): "rcv_syn_crossing",
+    (_S.SYN_RECEIVED, _E.RCV_SYN): "rcv_syn_again",
+    (_S.TIME_WAIT, _E.RCV_SYN): "rcv_syn_in_time_wait",
+    (_S.FIN_WAIT_1, _E.RCV_ACK_OF_FIN): "rcv_ack_of_fin_first",
+    (_S.FIN_WAIT_1, _E.RCV_FIN): "rcv_fin_after_ours",
+    (_S.FIN_WAIT_2, _E.RCV_FIN): "rcv_fin_after_ours",
+    (_S.SYN_SENT, _E.RCV_RST): "rcv_rst_refused",
+    (_S.SYN_RECEIVED, _E.RCV_RST): "rcv_rst_half_open",
+    (_S.CLOSING, _E.RCV_RST): "rcv_rst_closing",
+    (_S.LAST_ACK, _E.RCV_RST): "rcv_rst_closing",
+    (_S.TIME_WAIT, _E.RCV_RST): "rcv_rst_closing",
+}
+BY_EVENT: dict[Event, str] = {
+    _E.PASSIVE_OPEN: "passive_open",
+    _E.ACTIVE_OPEN: "active_open",
+    _E.CLOSE: "close",
+    _E.ABORT: "abort",
+    _E.RCV_SYN: "rcv_syn",
+    _E.RCV_SYN_ACK: "rcv_syn_ack",
+    _E.RCV_ACK_OF_SYN: "rcv_ack_of_syn",
+    _E.SND_FIN: "snd_fin",
+    _E.RCV_FIN: "rcv_fin",
+    _E.RCV_ACK_OF_FIN: "rcv_ack_of_fin",
+    _E.RCV_RST: "rcv_rst",
+    _E.HARD_ERROR: "hard_error",
+    _E.USER_TIMEOUT: "user_timeout",
+    _E.TIME_WAIT_TIMEOUT: "time_wait_timeout",
+}
+"""The reasons that observers are told: `BY_STATE` where a state has its own clause."""
+
+
+def reason_for(before: State, event: Event) -> str:
+    """Why `event` changes the state, as a word of `stack/trace/tcp_reasons.py`."""
+    if (before, event) in BY_STATE:
+        return BY_STATE[before, event]
+    return BY_EVENT[event]
+
+
 # Section 3.5: "synchronized" means that both ends agree on the sequence numbers.
 SYNCHRONIZED = frozenset(state for state in State if state >= State.ESTABLISHED)
 

@@ -51,7 +51,6 @@ from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
 from stack.tcp.states import SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
-from stack.tcp.trace import TcpTrace
 from stack.tcp.user_timeout import UserTimeout
 from stack.wire.checksum import Buffer
 from stack.wire.flow import flow_key
@@ -61,6 +60,7 @@ from stack.wire.tcp_options import MAX_LENGTH
 if TYPE_CHECKING:
     from stack.tcp.connection import Connection
     from stack.tcp.ecn import Ecn
+    from stack.tcp.trace import TcpTrace
 
 # RFC 9293 section 3.7.1, MUST-15: the send MSS for IPv4 when the peer's SYN has no MSS option.
 DEFAULT_SEND_MSS = 536
@@ -385,12 +385,16 @@ class Tcb:
             return options
         return replace(options, sndbuf=self.sndbuf, rcvbuf=self.rcvbuf, ttl=self.ttl, tos=self.tos)
 
-    def enter(self, event: Event, to: State | None = None) -> None:
-        """Change the state by `event`, as the table allows. Nothing else changes it."""
+    def enter(self, event: Event, to: State | None = None, because: str = "") -> None:
+        """Change the state by `event`, as the table allows. Nothing else changes it.
+
+        `because` is the reason that observers are told, where that of the table says too little.
+        """
         before = self.state
         self.state = states.next_state(before, event, to)
         if self.services.trace is not None:
-            self.tell("tcp:state", before=before.name, event=event.name, after=self.state.name)
+            reason = because or states.reason_for(before, event)
+            self.tell("tcp:state", reason, before=before.name, event=event.name, after=self.state.name)
 
     def tell(self, name: str, because: str = "", /, **data: object) -> None:
         """Tell the observers: see `Trace.tell`.

@@ -12,12 +12,13 @@ from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.timers import set_timers
 
 
-def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLOSED) -> None:
+def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLOSED, *, because: str = "") -> None:
     """End the connection: enter CLOSED (or `to`), release everything, wake the user.
 
     `error` is the errno that outstanding and later calls report, 0 for a normal end. In-order data
     stays readable, because it was acknowledged; everything else is dropped. `to` is LISTEN where
     the RFC returns a passive open to that state: the listener goes on, this connection does not.
+    `because` is as in `Tcb.enter`.
     """
     if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):  # RFC 4022 defines both counters
         tcb.services.counters["tcpAttemptFails"] += 1
@@ -25,7 +26,7 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
         tcb.services.counters["tcpEstabResets"] += 1
     if tcb.fast_open is not None:
         fast_open.handshake_failed(tcb, event, now)
-    tcb.enter(event, to)
+    tcb.enter(event, to, because)
     tcb.error = error
     give_back(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
@@ -39,10 +40,10 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     tcb.path.close()
 
 
-def reset_connection(tcb: Tcb, event: Event, error: int, now: float) -> None:
+def reset_connection(tcb: Tcb, event: Event, error: int, now: float, *, because: str = "") -> None:
     """Send <SEQ=SND.NXT><CTL=RST>, then end (3.10.5; SHLD-3: "to show that data was lost")."""
     send_reset(tcb, now)
-    finish(tcb, event, error, now)
+    finish(tcb, event, error, now, because=because)
 
 
 def enter_time_wait(tcb: Tcb, event: Event, now: float) -> None:

@@ -60,7 +60,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
             if tcb.services.trace is not None:
                 tcb.tell("tcp:timer", "timer_fin_wait_2", timer="TIME-WAIT", action="fired")
-            teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now)
+            teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now, because="fin_wait_2_timeout")
     tcb.touch()
 
 
@@ -162,7 +162,8 @@ def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
         tcb.keepalive_deadline = now + tcb.user_options.keepalive_interval_s
         return
     if tcb.keepalive_probes_sent >= tcb.user_options.keepalive_count:
-        teardown.reset_connection(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+        error = tcb.soft_error or errno.ETIMEDOUT
+        teardown.reset_connection(tcb, Event.USER_TIMEOUT, error, now, because="keepalive_timeout")
         return
     # R1: after this many unanswered probes the path may be dead
     if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stack.tcp.changes import Changes
+from stack.tcp.states import State
 from stack.trace.trace import Trace
 from stack.trace.why import WHY
 from stack.wire.addresses import endpoint
@@ -17,11 +18,11 @@ class TcpTrace:
     """What TCP tells the observers of its host: `Services.trace` while there are any.
 
     A connection has a number from its first event on. A port that is used again is another
-    connection, with another number.
+    connection, with another number. `trace` tells what belongs to no connection.
     """
 
     def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+        self.trace = trace
         self._connections = 0
         self._changes = Changes(self.tell)
         self._frames: dict[int, int] = {}  # connection to the last frame of this batch that was for it
@@ -29,35 +30,37 @@ class TcpTrace:
     def group(self, tcb: Tcb) -> str:
         """The name of a connection, "c7". The event "tcp:open" introduces it."""
         if not tcb.serial:
-            self._connections += 1
-            tcb.serial = self._connections
-            self._trace.tell(
-                "tcp:open",
-                f"c{tcb.serial}",
-                local=endpoint(tcb.local),
-                remote=endpoint(tcb.remote),
-                passive=tcb.came_from_listen,
-                state=tcb.state.name,
-            )
+            is_new = tcb.state is State.CLOSED and not tcb.iss
+            self._open(tcb, "opened" if is_new else "was_open", passive=tcb.came_from_listen)
         return f"c{tcb.serial}"
+
+    def child(self, tcb: Tcb, listener: tuple[bytes, int]) -> None:
+        """A listener has made a connection."""
+        self._open(tcb, "listener_child", passive=True, listener=endpoint(listener))
+
+    def _open(self, tcb: Tcb, because: str, **data: object) -> None:
+        self._connections += 1
+        tcb.serial = self._connections
+        ends = {"local": endpoint(tcb.local), "remote": endpoint(tcb.remote)}
+        self.trace.tell("tcp:open", f"c{tcb.serial}", because, **ends, **data, state=tcb.state.name)
 
     def tell(self, tcb: Tcb, name: str, because: str, data: dict[str, object]) -> None:
         """See `Trace.tell`."""
         if because:
             data["because"] = because
-        self._trace.event(name, self.group(tcb), WHY[because or name], data)
+        self.trace.event(name, self.group(tcb), WHY[because or name], data)
 
     def segment_of(self, tcb: Tcb) -> None:
         """The frame in progress has a segment for this connection."""
         self.group(tcb)
-        self._trace.verdict("delivered")
-        self._frames[tcb.serial] = self._trace.frame
+        self.trace.verdict("delivered")
+        self._frames[tcb.serial] = self.trace.frame
 
     def turn_to(self, tcb: Tcb) -> None:
         """The batch is over, and it is this connection's turn: its last segment is the cause."""
         frame = self._frames.pop(tcb.serial, 0)
         if frame:
-            self._trace.because_of(frame)
+            self.trace.because_of(frame)
 
     def settled(self, tcb: Tcb, now: float) -> None:
         """A batch, a call or a deadline is over: tell what has changed in the TCB."""

@@ -242,7 +242,7 @@ def close(tcb: Tcb, now: float) -> None:
         return
     # In TIME-WAIT a reset is not needed: the peer has sent all its data and has our FIN
     if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:
-        reset_connection(tcb, Event.ABORT, 0, now)
+        reset_connection(tcb, Event.ABORT, 0, now, because="unread_at_close")
         return
     if tcb.receive_buffer.held:
         tcb.services.budget.out_of_order.pop(tcb, None)
@@ -263,10 +263,11 @@ def abort(tcb: Tcb, now: float, error: int = 0) -> None:
     if tcb.state is State.CLOSED:
         _cancel_deferred_open(tcb, error)
         return
+    because = "abort_by_host" if error else ""
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
-        reset_connection(tcb, Event.ABORT, error, now)
+        reset_connection(tcb, Event.ABORT, error, now, because=because)
     else:
-        finish(tcb, Event.ABORT, error, now)
+        finish(tcb, Event.ABORT, error, now, because=because)
 
 
 def _cancel_deferred_open(tcb: Tcb, error: int) -> None:

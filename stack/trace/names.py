@@ -13,7 +13,7 @@ NAMES: dict[str, Reason] = {
     "host:drop": Reason("a packet is dropped", ("own",)),
     "tcp:open": Reason("a connection has its number, by which the events name it", ("own",)),
     "tcp:timer": Reason("a timer is set, cleared, or has expired", ("own",)),
-    "tcp:delta": Reason("variables of the TCB have other values", ("own",)),
+    "tcp:delta": Reason("variables of the TCB have other values; one that was not told yet is 0", ("own",)),
     "tcp:state": Reason("the state of a connection changes", ("own",)),
     "tcp:window": Reason("the peer changes the send window", ("own",)),
     "tcp:rtt": Reason("a round trip was measured", ("6298-2-a",)),

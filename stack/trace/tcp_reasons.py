@@ -45,4 +45,143 @@ TCP_REASONS: dict[str, Reason] = {
         "Segments sent later have arrived, and one before them has had time enough to arrive as well.", ("8985-6.2-e",)
     ),
     # --- opening, calls of the program, round trips, losses
+    # What changes the state: the words of `stack/tcp/states.py`, and some that say more
+    "passive_open": Reason(
+        "The listener itself stays in LISTEN. It makes a connection for each SYN, and the connection begins where"
+        " the listener is: in LISTEN.",
+        ("own",),
+    ),
+    "active_open": Reason(
+        "The program opens the connection. It names the remote socket, and there is no such connection yet. So TCP"
+        " sends a SYN and enters SYN-SENT.",
+        ("9293-3.10.1-a",),
+    ),
+    "close": Reason(
+        "The program closes. A FIN follows the last octet that it has sent; receiving goes on.",
+        ("9293-3.10.4-b", "9293-3.6-a"),
+    ),
+    "close_before_open": Reason("CLOSE in LISTEN or SYN-SENT deletes the TCB. No segment is sent.", ("9293-3.10.4-a",)),
+    "close_half_open": Reason(
+        "The program closes in SYN-RECEIVED. Nothing waits to be sent, so the FIN is sent at once.",
+        ("9293-3.10.4-c",),
+    ),
+    "abort": Reason(
+        "The program aborts the connection. A reset is sent if the peer can have the connection, that is in"
+        " SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2 and CLOSE-WAIT. All queues are emptied.",
+        ("9293-3.10.5-a",),
+    ),
+    "abort_after_fins": Reason(
+        "The program aborts the connection. The peer has sent its FIN, and we have sent ours, so no reset is sent.",
+        ("9293-3.10.5-b",),
+    ),
+    "abort_by_host": Reason(
+        "The host aborts the connection, not the program: its interface or its address is gone, or the host stops.",
+        ("own",),
+    ),
+    "unread_at_close": Reason(
+        "The program closes and has not read all that has arrived. A reset shows the peer that data was lost.",
+        ("9293 SHLD-3",),
+    ),
+    "text_after_close": Reason(
+        "Text has come after the program has closed, and no program will read it. A reset shows the peer that data"
+        " was lost.",
+        ("9293 SHLD-3",),
+    ),
+    "rcv_syn": Reason("In LISTEN a SYN makes a connection. It is answered by a SYN,ACK.", ("9293-3.10.7.2-c",)),
+    "rcv_syn_crossing": Reason(
+        "The SYNs of both ends have crossed: both have opened the connection at the same time.",
+        ("9293-3.10.7.3-f", "9293 MUST-10"),
+    ),
+    "rcv_syn_again": Reason(
+        "A SYN that is not the known one has come in SYN-RECEIVED. The open was passive, so the connection returns"
+        " to LISTEN: the listener waits for the next SYN, and this connection is forgotten.",
+        ("9293-3.10.7.4-k",),
+    ),
+    "rcv_syn_in_time_wait": Reason(
+        "The peer has opened a new connection with the same ports, so the old one in TIME-WAIT is over.",
+        ("6191-2-a", "9293 SHLD-4", "9293 MAY-2"),
+    ),
+    "rcv_syn_ack": Reason(
+        "The SYN,ACK acknowledges our SYN, and brings the SYN of the peer. Both ends know each other's sequence"
+        " numbers.",
+        ("9293-3.10.7.3-e",),
+    ),
+    "rcv_ack_of_syn": Reason(
+        "The peer acknowledges our SYN. Both ends know each other's sequence numbers.",
+        ("9293-3.10.7.4-n",),
+    ),
+    "snd_fin": Reason("The data before CLOSE has been sent, so the FIN is sent.", ("9293-3.10.4-d",)),
+    "rcv_fin": Reason(
+        "The peer has closed, and all its data has arrived. RCV.NXT moves over the FIN, and the program is told. We"
+        " may still send.",
+        ("9293-3.10.7.4-x",),
+    ),
+    "rcv_fin_after_ours": Reason(
+        "The peer has closed, too. If our FIN is acknowledged, this is TIME-WAIT. If not, it is CLOSING.",
+        ("9293-3.10.7.4-y",),
+    ),
+    "rcv_ack_of_fin": Reason(
+        "The peer acknowledges our FIN, and its own has come before. After LAST-ACK the connection is over. After"
+        " CLOSING it waits in TIME-WAIT.",
+        ("9293-3.10.7.4-r",),
+    ),
+    "rcv_ack_of_fin_first": Reason(
+        "The peer acknowledges our FIN. Its own has not come: it may still send.",
+        ("9293-3.10.7.4-q",),
+    ),
+    "rcv_rst": Reason(
+        "The peer has reset the connection: SEG.SEQ is RCV.NXT. The program is told, and the queues are emptied.",
+        ("9293-3.10.7.4-d", "9293-3.10.7.4-h", "9293 MUST-12"),
+    ),
+    "rcv_rst_refused": Reason(
+        "A reset acknowledges our SYN: no program listens on that port, or the peer refuses. The open fails.",
+        ("9293-3.10.7.3-c", "9293-3.5.3-b"),
+    ),
+    "rcv_rst_half_open": Reason(
+        "A reset has come in SYN-RECEIVED. After a passive open the connection returns to LISTEN, and no program is"
+        " told: the listener waits for the next SYN. After an active open the open fails.",
+        ("9293-3.10.7.4-g", "9293-3.5-b", "9293 MUST-11"),
+    ),
+    "rcv_rst_closing": Reason(
+        "A reset has come after both ends have closed. Nothing is lost by it.",
+        ("9293-3.10.7.4-i",),
+    ),
+    "hard_error": Reason(
+        "The network says that the peer cannot be reached. The connection was not open yet, so the open fails.",
+        ("9293 SHLD-26", "5927-5.2-a"),
+    ),
+    "user_timeout": Reason(
+        "The peer has not answered for the user timeout. TCP gives up, and tells the program.",
+        ("9293-3.10.8-a", "9293 MUST-20"),
+    ),
+    "keepalive_timeout": Reason(
+        "Several keep-alive probes were not answered, so the connection is taken to be dead.",
+        ("9293 MUST-29",),
+    ),
+    "fin_wait_2_timeout": Reason(
+        "The program has closed, and the peer has acknowledged the FIN, but does not close. After"
+        " `fin_wait_2_timeout_s` the connection is forgotten, so that such peers cannot fill the memory.",
+        ("own",),
+    ),
+    "time_wait_timeout": Reason(
+        "Two maximum segment lifetimes have passed: no segment of the connection is left in the network.",
+        ("9293-3.10.8-c", "9293 MUST-13"),
+    ),
+    "oldest_half_open": Reason(
+        "The SYN queue is full, and SYN cookies are off. So the oldest half-open connection makes room. Its SYN was"
+        " most likely forged.",
+        ("4987-3.4-a",),
+    ),
+    "gives_way_to_cookie": Reason(
+        "The peer acknowledges a SYN cookie that we have sent before. So this half-open connection makes room for"
+        " the one that the cookie opens.",
+        ("own",),
+    ),
+    # How a connection begins for an observer
+    "opened": Reason("A program opens the connection.", ("9293-3.10.1-a",)),
+    "listener_child": Reason("A listener makes the connection for a segment.", ("9293-3.10.7.2-c",)),
+    "was_open": Reason(
+        "The connection was there before somebody observed the host, so what came before is not told.",
+        ("own",),
+    ),
 }

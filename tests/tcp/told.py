@@ -26,6 +26,15 @@ class Log:
         events, self.events = self.events, []
         return [e for e in events if e.name == name and data.items() <= e.data.items()]
 
+    def all(self, name: str) -> list[Event]:
+        """The events of this name; nothing is forgotten."""
+        return [event for event in self.events if event.name == name]
+
+    def one(self, name: str) -> Event:
+        """The only event of this name; nothing is forgotten."""
+        [event] = self.all(name)
+        return event
+
     def reasons(self, name: str, **data: object) -> list[object]:
         """The reasons of these events."""
         return [event.data.get("because") for event in self.take(name, **data)]
@@ -38,5 +47,6 @@ def watch(peer: Peer) -> Log:
     trace.time = world
     trace.add(log, None)
     world.services.trace = TcpTrace(trace)
+    world.counters.on_drop = trace.drop
     world.prediction = False
     return log

@@ -28,7 +28,7 @@ def test_each_state_is_entered_and_left_in_the_logs() -> None:
     for state in State:
         assert state.name.lower() in logs, f"no log of {state.name}"
         assert f"before={state.name} " in told, f"{state.name} is never left"
-        assert f"after={state.name} " in told, f"{state.name} is never entered"
+        assert f"after={state.name}\n" in told, f"{state.name} is never entered"
     assert len(SCRIPTS) >= 11 + 8
 
 
