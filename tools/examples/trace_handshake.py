@@ -6,9 +6,8 @@ import trio
 
 
 def show(event: stack.Event) -> None:
-    if event.name == "wire:frame":
-        octets = event.data["octets"]
-        assert isinstance(octets, bytes)
+    octets = event.data.get("octets")
+    if isinstance(octets, bytes):
         print(event.data["dir"], *stack.show(octets), sep="\n    ")
     else:
         print("event", event.name, event.group, event.data, *event.why)
