@@ -13,6 +13,7 @@ import pytest
 
 from stack.config import Config, HostConfig
 from stack.host.host import HostCore
+from stack.host.traced_link import TracedLink
 from stack.link.memory import Ethernet
 from stack.trace.event import Event
 from stack.wire.addresses import MAC_BROADCAST, Prefix, parse_ipv4
@@ -301,16 +302,38 @@ def test_an_observer_sees_every_frame_and_every_state() -> None:
     assert {event.group for event in observer.events if event.name.startswith("tcp:")} == {opened.group}
 
 
-def test_an_observer_changes_nothing() -> None:
+@pytest.mark.parametrize("comes_and_goes", [False, True])
+def test_an_observer_changes_nothing(comes_and_goes: bool) -> None:
+    """Nor one that comes and goes in the midst of a transfer, while frames take the fast paths without it."""
     digests = []
-    for trace in (None, Observer()):
+    for observer in (None, Observer()):
         network = Network(20)
         ethernet = Ethernet()
-        machines = [network.machine(name, trace=trace) for name in ("here", "there")]
+        machines = [network.machine(name, trace=None if comes_and_goes else observer) for name in ("here", "there")]
         for number, machine in enumerate(machines, 1):
             machine.attach(ethernet.attach(), f"10.0.0.{number}/24")
         Server(machines[1], 7)
-        client = Exchange(machines[0], machines[0].connect("10.0.0.2", 7), bytes(100_000))
+        client = Exchange(machines[0], machines[0].connect("10.0.0.2", 7), bytes(300_000))
+        while comes_and_goes and not client.done:
+            if observer is not None:
+                for machine in machines:
+                    machine.host.watch(observer)
+            network.run(lambda client=client: client.done, for_s=0.0003)  # type: ignore[misc]
+            if observer is not None:
+                for machine in machines:
+                    machine.host.unwatch(observer)
+            network.run(lambda client=client: client.done, for_s=0.0003)  # type: ignore[misc]
         network.run(lambda client=client: client.done)  # type: ignore[misc]
+        network.run(for_s=1.0)
         digests.append(network.digest)
+        for machine in machines:
+            watched = observer is not None and not comes_and_goes
+            assert machine.host.trace.on is watched
+            assert all(isinstance(link, TracedLink) is watched for link in links_of(machine.host))
     assert digests[0] == digests[1]
+    assert observer is not None
+    assert len(observer.frames) > 100
+
+
+def links_of(host: HostCore) -> list[object]:
+    return [interface.link for interface in host.ip.interfaces if not interface.loopback]

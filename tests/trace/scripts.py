@@ -170,7 +170,7 @@ def established() -> Script:
     script.says(ACK | PSH, "text", data=b"abc")
     script.waits(0.1)
     script.calls("RECEIVE", lambda: connection.receive(100, script.now))
-    script.says(ACK | PSH, "text after a gap", seq=107, data=b"hi")
+    script.says(ACK | PSH, "text after a gap", seq=108, data=b"hi")
     script.says(ACK | PSH, "the text of the gap", data=b"defg")
     script.peer_seq += 2
     sends(script, connection, b"hello")
