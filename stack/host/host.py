@@ -167,7 +167,9 @@ class HostCore:
             raise OSError(errno.ENETUNREACH, "the gateway must be on one of the interface's own networks")
         if self.trace.on:
             link = TracedLink(link, self.trace)
-        interface = make_interface(link, self._next_index, self.config, self.counters, self._random, self._moved)
+        interface = make_interface(
+            link, self._next_index, self.config, self.counters, self._random, self._moved, self.trace
+        )  # fmt: skip
         self._next_index += 1
         self._interfaces.append(interface)
         self.ip.add_interface(interface)

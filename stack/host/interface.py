@@ -11,6 +11,7 @@ from stack.counters import Counters
 from stack.internet.arp import NeighborCache
 from stack.internet.conflict import Conflicts
 from stack.internet.interface import IpLink, send_frame
+from stack.trace.trace import Trace
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
 
@@ -76,10 +77,11 @@ def make_interface(
     counters: Counters,
     random: Callable[[int], bytes],
     moved: Callable[[], None],
+    trace: Trace,
 ) -> Interface:
     """An interface for an open link, without addresses.
 
-    `moved` is called when one of its deadlines moves earlier.
+    `moved` is called when one of its deadlines moves earlier. `trace` tells the observers.
     """
     interface = Interface(link.name, index, link, [], None, False, link.mtu, link.mac, link.ip_offset)
     if link.mac is not None:
@@ -87,8 +89,12 @@ def make_interface(
         def transmit(parts: list[Buffer], now: float, offload: bytes) -> bool:
             return send_frame(counters, interface.link, parts, now, offload)
 
-        neighbors = NeighborCache(config.arp, counters, link.mac, interface.addresses, transmit)
-        conflicts = Conflicts(config.acd, counters, link.mac, random, neighbors.transmit_arp)
+        neighbors = NeighborCache(
+            config.arp, counters, link.mac, interface.addresses, transmit, trace, interface.name
+        )  # fmt: skip
+        conflicts = Conflicts(
+            config.acd, counters, link.mac, random, neighbors.output.send, trace, interface.name
+        )  # fmt: skip
         neighbors.observe = conflicts.receive
         neighbors.reschedule = conflicts.reschedule = moved
         interface.neighbors, interface.conflicts = neighbors, conflicts

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from stack.config import ArpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
+from stack.internet.arp_output import ArpOutput
 from stack.internet.neighbor import (
     GONE,
     INCOMPLETE,
@@ -35,6 +36,7 @@ from stack.internet.neighbor import (
 )
 from stack.internet.published import Published
 from stack.noop import noop
+from stack.trace.trace import UNWATCHED, Trace
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
@@ -53,8 +55,6 @@ from stack.wire.addresses import (
 )
 from stack.wire.arp import INVERSE_REQUEST, REPLY, REQUEST, ArpPacket
 from stack.wire.checksum import Buffer
-from stack.wire.ethernet import ethernet_ii
-from stack.wire.numbers import ETHERTYPE_ARP
 
 _UNICAST, _BROADCAST = True, False
 
@@ -67,6 +67,7 @@ class NeighborCache:
       mac: our 6-byte station address.
       addresses: the interface's own list of addresses, the same object, which may change in place.
       transmit: `(parts, now, offload)` writes one frame to the link.
+      trace, name: tells the observers, if there are any, and the name of the interface.
 
     Attributes that the owner may set:
       reschedule: called when `deadline` has moved earlier.
@@ -78,7 +79,7 @@ class NeighborCache:
       is_gateway: `(address,)` returns whether an address is the gateway of a route. Gateways are
         evicted last.
 
-    `published` answers requests for the addresses of other hosts.
+    `output` sends our ARP packets. `published` answers requests for the addresses of other hosts.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class NeighborCache:
         mac: bytes,
         addresses: list[Prefix],
         transmit: Transmit,
+        trace: Trace = UNWATCHED,
+        name: str = "",
     ) -> None:
         self.config = config
         self.counters = counters
@@ -99,10 +102,13 @@ class NeighborCache:
         self.on_answer: Callable[[bytes], None] | None = None
         self.observe: Callable[[ArpPacket, float], None] | None = None
         self.is_gateway: Callable[[bytes], bool] = lambda address: False
-        self.published = Published(config, counters, mac, self._source_for, self.transmit_arp)
+        self.output = ArpOutput(counters, mac, addresses, transmit, trace, name)
+        self.published = Published(config, counters, mac, self.output, trace, name)
         self.deadline = math.inf
         self.waiting_bytes = 0
         self._entries: dict[bytes, Neighbor] = {}
+        self._trace = trace
+        self._name = name
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -143,14 +149,14 @@ class NeighborCache:
             neighbor = self._entries.get(neighbor.address) or self._create(neighbor.address)
         neighbor.used = True
         if neighbor.state == STALE:
-            self._poll(neighbor, now)
+            self._poll(neighbor, "arp_stale_used", now)
         if neighbor.ethernet is not None:
             for packet in packets:
                 self.transmit([neighbor.ethernet, packet], now, offload)
             return neighbor
         self._enqueue(neighbor, Waiting(packets, sum(map(len, packets)), offload, on_error))
         if neighbor.deadline == math.inf:
-            self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
+            self._start(neighbor, (_BROADCAST,) * self.config.attempts, "arp_no_entry", now)
         return neighbor
 
     def resolve(self, address: bytes, now: float) -> bool:
@@ -161,9 +167,9 @@ class NeighborCache:
         if neighbor.state == GONE:
             neighbor = self._create(address)
         if neighbor.state == STALE:
-            self._poll(neighbor, now)
+            self._poll(neighbor, "arp_stale_used", now)
         elif neighbor.deadline == math.inf:
-            self._start(neighbor, (_BROADCAST,) * self.config.attempts, now)
+            self._start(neighbor, (_BROADCAST,) * self.config.attempts, "arp_no_entry", now)
         return neighbor.ethernet is not None
 
     def suspect(self, address: bytes, now: float, sent_at: float = math.inf, genuine: bool = True) -> None:
@@ -194,13 +200,13 @@ class NeighborCache:
         ):
             plan = (_UNICAST, *plan[1:])
         elif neighbor.claim is not None:
-            self._confirm(neighbor, neighbor.claim, now)
+            self._confirm(neighbor, neighbor.claim, "arp_claim_believed", now)
             return
         else:
             asked_at = max(now, neighbor.requested_at + config.request_interval_s)
             neighbor.doubted_until = asked_at + config.claim_wait_s
         if neighbor.state in (REACHABLE, STALE):
-            self._start(neighbor, plan, now)
+            self._start(neighbor, plan, "arp_suspected", now)
         elif _BROADCAST not in neighbor.plan:
             neighbor.plan = (*neighbor.plan[: neighbor.attempts], *plan[1:])
 
@@ -242,8 +248,8 @@ class NeighborCache:
                 self.counters.drop("arp_unsolicited" if packet.operation == REPLY else "arp_bad_operation")
             return
         if not merged and self._can_be_neighbor(packet.sender_ip) and self._is_on_link(packet.sender_ip):
-            self._confirm(self._create(packet.sender_ip), packet.sender_mac, now)
-        self._reply(packet, now)
+            self._confirm(self._create(packet.sender_ip), packet.sender_mac, "arp_learnt", now)
+        self.output.reply(packet, now)
 
     def _is_ours(self, address: bytes) -> bool:
         return any(prefix.address == address for prefix in self.addresses)
@@ -261,7 +267,10 @@ class NeighborCache:
             if neighbor.mac != packet.sender_mac:
                 self.counters.drop("arp_fixed")
         elif neighbor.mac is None or neighbor.mac == packet.sender_mac or now < neighbor.doubted_until:
-            self._confirm(neighbor, packet.sender_mac, now)
+            because = "arp_answered" if neighbor.mac is None else "arp_verified"
+            if neighbor.mac not in (None, packet.sender_mac):
+                because = "arp_moved"
+            self._confirm(neighbor, packet.sender_mac, because, now)
         else:
             self._claimed(neighbor, packet.sender_mac, now)
         return True
@@ -281,7 +290,7 @@ class NeighborCache:
             return
         neighbor.claim = mac
         if neighbor.state != PROBING:
-            self._start(neighbor, (_UNICAST,), now)
+            self._start(neighbor, (_UNICAST,), "arp_claimed", now)
         elif neighbor.attempts:
             answer_by = neighbor.requested_at + self.config.claim_wait_s
             if now < answer_by:
@@ -305,7 +314,8 @@ class NeighborCache:
         """
         return is_link_local(address) or any(prefix.contains(address) for prefix in self.addresses)
 
-    def _confirm(self, neighbor: Neighbor, mac: bytes, now: float) -> None:
+    def _confirm(self, neighbor: Neighbor, mac: bytes, because: str, now: float) -> None:
+        before = neighbor.state if neighbor.mac is not None or neighbor.deadline < math.inf else GONE
         asked = neighbor.state in (INCOMPLETE, PROBING)
         if neighbor.claim is not None and neighbor.claim != mac:
             self.counters.drop("arp_claim")
@@ -320,20 +330,14 @@ class NeighborCache:
         neighbor.used = bool(neighbor.waiting)
         neighbor.plan, neighbor.attempts = (), 0
         self._schedule(neighbor, now + self.config.reachable_s)
+        if self._trace.on:
+            self._tell(neighbor, before, because)
         if asked and self.on_answer is not None:
             self.on_answer(neighbor.address)
         if neighbor.waiting:
             for waiting in self._take_waiting(neighbor):
                 for packet in waiting.packets:
                     self.transmit([neighbor.ethernet or b"", packet], now, waiting.offload)
-
-    def _reply(self, request: ArpPacket, now: float) -> None:
-        """Answer by unicast: swap the fields and put our addresses in the sender's.
-
-        See RFC 826, and RFC 5227 sections 2.5 and 2.6.
-        """
-        reply = ArpPacket(REPLY, self.mac, request.target_ip, request.sender_mac, request.sender_ip)
-        self.transmit_arp(reply, request.sender_mac, now)
 
     def _decide(self, neighbor: Neighbor, claim: bytes, due: float, now: float) -> None:
         """Believe a claim, since the known station has not answered by `due`. Two exceptions:
@@ -344,57 +348,36 @@ class NeighborCache:
         """
         moment_s = self.config.claim_wait_s / 2
         if now < neighbor.positive_advice_at + moment_s:
-            self._start(neighbor, (_UNICAST,), now)
+            self._start(neighbor, (_UNICAST,), "arp_answer_late", now)
         elif now > due + moment_s and neighbor.attempts <= len(neighbor.plan):
             neighbor.attempts = len(neighbor.plan) + 1
             self._schedule(neighbor, now + moment_s)
         else:
-            self._confirm(neighbor, claim, now)
+            self._confirm(neighbor, claim, "arp_claim_believed", now)
 
     # --- asking
 
-    def request(self, neighbor: Neighbor, unicast: bool, now: float) -> None:
-        """Ask which station has the neighbour's address: all stations, or the last known one."""
-        target = neighbor.mac if unicast and neighbor.mac is not None else MAC_BROADCAST
-        neighbor.requested_at = now
-        packet = ArpPacket(REQUEST, self.mac, self._source_for(neighbor.address), MAC_ZERO, neighbor.address)
-        self.counters["arpOutRequests"] += 1
-        self.transmit_arp(packet, target, now)
-
-    def _source_for(self, address: bytes) -> bytes:
-        for prefix in self.addresses:
-            if prefix.contains(address):
-                return prefix.address
-        return self.addresses[0].address if self.addresses else ANY
-
-    def transmit_arp(self, packet: ArpPacket, target: bytes, now: float, ethertype: int = ETHERTYPE_ARP) -> None:
-        """Send an ARP packet to the station address `target`.
-
-        A packet from a link-local address is broadcast instead, so that two hosts with the same
-        address detect the conflict (RFC 3927 section 2.5).
-        """
-        if is_link_local(packet.sender_ip):
-            target = MAC_BROADCAST
-        self.transmit([ethernet_ii(target, self.mac, ethertype), packet.build()], now, b"")
-
-    def _poll(self, neighbor: Neighbor, now: float) -> None:
+    def _poll(self, neighbor: Neighbor, because: str, now: float) -> None:
         """Ask the known station by unicast before the entry is given up.
 
         See RFC 1122 section 2.3.2.1 (2).
         """
-        self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, now)
+        self._start(neighbor, (_UNICAST,) * self.config.poll_attempts, because, now)
 
-    def _start(self, neighbor: Neighbor, plan: tuple[bool, ...], now: float) -> None:
+    def _start(self, neighbor: Neighbor, plan: tuple[bool, ...], because: str, now: float) -> None:
         """Begin to ask, at most once per `request_interval_s` (RFC 1122 section 2.3.2.1).
 
         `plan` has one item for each request: unicast or broadcast.
         """
+        before = neighbor.state if neighbor.mac is not None or neighbor.deadline < math.inf else GONE
         if neighbor.mac is None:
             neighbor.state = INCOMPLETE
         else:
             neighbor.state = PROBING
             neighbor.learn(neighbor.mac, self.mac)  # a stale entry gets its link header back
-        neighbor.plan, neighbor.attempts = plan, 0
+        neighbor.plan, neighbor.attempts, neighbor.asked_because = plan, 0, because
+        if self._trace.on:
+            self._tell(neighbor, before, because)
         earliest = neighbor.requested_at + self.config.request_interval_s
         if now < earliest:
             self._schedule(neighbor, earliest)
@@ -406,7 +389,7 @@ class NeighborCache:
         neighbor.attempts += 1
         config = self.config
         self._schedule(neighbor, now + (config.request_interval_s if neighbor.claim is None else config.claim_wait_s))
-        self.request(neighbor, unicast, now)
+        self.output.request(neighbor, unicast, now)
 
     def _schedule(self, neighbor: Neighbor, deadline: float) -> None:
         neighbor.deadline = deadline
@@ -420,13 +403,15 @@ class NeighborCache:
             if neighbor.deadline > now:
                 continue  # the failure of another entry has changed this one
             if neighbor.state == REACHABLE and neighbor.used:
-                self._poll(neighbor, now)
+                self._poll(neighbor, "arp_old", now)
             elif neighbor.state == REACHABLE:
                 neighbor.state = STALE
                 neighbor.ethernet = None  # without a link header the next packet must come through `send`
                 self._schedule(neighbor, now + self.config.stale_s)
+                if self._trace.on:
+                    self._tell(neighbor, REACHABLE, "arp_unused")
             elif neighbor.state == STALE:
-                self._remove(neighbor)
+                self._remove(neighbor, "arp_unused_long")
             elif neighbor.claim is not None and neighbor.attempts:
                 self._decide(neighbor, neighbor.claim, neighbor.deadline, now)
             elif neighbor.attempts < len(neighbor.plan):
@@ -452,6 +437,8 @@ class NeighborCache:
         """Use the entry a little longer, and then ask again."""
         neighbor.kept, neighbor.state = True, REACHABLE
         neighbor.plan, neighbor.attempts = (), 0
+        if self._trace.on:
+            self._tell(neighbor, PROBING, "arp_acknowledged")
         self._schedule(neighbor, now + self.config.attempts * self.config.request_interval_s)
 
     def _fail(self, neighbor: Neighbor, now: float) -> None:
@@ -460,7 +447,7 @@ class NeighborCache:
         The senders of waiting datagrams are told; the next one asks anew.
         """
         waiting = self._take_waiting(neighbor)
-        self._remove(neighbor)
+        self._remove(neighbor, "arp_no_answer")
         for datagram in waiting:
             self.counters.drop("arp_unresolved")
             if datagram.on_error is not None:
@@ -496,7 +483,7 @@ class NeighborCache:
         for neighbor in ranked[: max(1, self.config.entries_max // 16)]:
             self.counters.drop("arp_cache_full")
             self._take_waiting(neighbor)
-            self._remove(neighbor)
+            self._remove(neighbor, "arp_no_room")
 
     def set_permanent(self, address: bytes, mac: bytes, now: float) -> None:
         """Set a neighbour's station address by hand, and send what waits for it.
@@ -508,9 +495,11 @@ class NeighborCache:
         if len(mac) != 6 or mac in (MAC_ZERO, MAC_BROADCAST, self.mac):
             raise ValueError(f"{format_mac(mac)} cannot be another station's address")
         neighbor = self._entries.get(address) or self._create(address)
-        self._confirm(neighbor, mac, now)
+        self._confirm(neighbor, mac, "arp_set_by_user", now)
         neighbor.state = PERMANENT
         neighbor.deadline = math.inf
+        if self._trace.on:
+            self._tell(neighbor, REACHABLE, "arp_set_by_user")
 
     def forget(self, address: bytes) -> bool:
         """Forget one neighbour, permanent or not, and what waits for it.
@@ -522,7 +511,7 @@ class NeighborCache:
             return False
         for _ in self._take_waiting(neighbor):
             self.counters.drop("arp_unresolved")
-        self._remove(neighbor)
+        self._remove(neighbor, "arp_removed_by_user")
         return True
 
     def publish(self, address: bytes, mac: bytes | None) -> None:
@@ -536,13 +525,19 @@ class NeighborCache:
             raise ValueError(f"{format_mac(mac)} cannot be a station's address")
         self.published.proxies[address] = mac
 
-    def _remove(self, neighbor: Neighbor) -> None:
+    def _remove(self, neighbor: Neighbor, because: str) -> None:
+        if self._trace.on:
+            before, neighbor.state = neighbor.state, GONE
+            self._tell(neighbor, before, because)
         neighbor.forget(GONE)
         self._entries.pop(neighbor.address, None)
 
     def _enqueue(self, neighbor: Neighbor, datagram: Waiting) -> None:
         neighbor.waiting.append(datagram)
         self.waiting_bytes += datagram.size
+        if self._trace.on:
+            address, waiting = format_ipv4(neighbor.address), len(neighbor.waiting)
+            self._trace.tell("arp:wait", self._name, "arp_not_known_yet", address=address, waiting=waiting)
         while neighbor.waiting and (
             len(neighbor.waiting) > self.config.queue_packets or self.waiting_bytes > self.config.queue_bytes_max
         ):
@@ -562,7 +557,7 @@ class NeighborCache:
         for neighbor in [entry for entry in self._entries.values() if entry.state != PERMANENT]:
             for _ in self._take_waiting(neighbor):
                 self.counters.drop("arp_unresolved")
-            self._remove(neighbor)
+            self._remove(neighbor, "arp_link_down")
         self.deadline = math.inf
 
     def addresses_changed(self, gone: bytes | None = None) -> None:
@@ -580,21 +575,24 @@ class NeighborCache:
             if not (self._can_be_neighbor(neighbor.address) and self._is_on_link(neighbor.address)):
                 for _ in self._take_waiting(neighbor):
                     self.counters.drop("arp_unresolved")
-                self._remove(neighbor)
+                self._remove(neighbor, "arp_off_link")
         self.waiting_bytes = sum(datagram.size for entry in self._entries.values() for datagram in entry.waiting)
+
+    def _tell(self, neighbor: Neighbor, before: str, because: str) -> None:
+        told = {"mac": neighbor.mac, "claim": neighbor.claim}
+        self._trace.tell(
+            "arp:entry",
+            self._name,
+            because,
+            address=format_ipv4(neighbor.address),
+            before=before,
+            after=neighbor.state,
+            **{name: format_mac(mac) for name, mac in told.items() if mac is not None},
+        )
 
     def records(self, now: float) -> list[NeighborRecord]:
         """The cache as it is now."""
-        return [
-            NeighborRecord(
-                format_ipv4(entry.address),
-                None if entry.mac is None else format_mac(entry.mac),
-                entry.state,
-                None if entry.confirmed_at == -math.inf else now - entry.confirmed_at,
-                len(entry.waiting),
-            )
-            for entry in self._entries.values()
-        ] + [
+        return [entry.record(now) for entry in self._entries.values()] + [
             NeighborRecord(format_ipv4(address), format_mac(mac or self.mac), "published", None, 0)
             for address, mac in self.published.proxies.items()
         ]

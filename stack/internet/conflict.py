@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from stack.config import AcdConfig
 from stack.counters import Counters
 from stack.noop import noop
-from stack.wire.addresses import ANY, MAC_BROADCAST, MAC_ZERO
+from stack.trace.trace import UNWATCHED, Trace
+from stack.wire.addresses import ANY, MAC_BROADCAST, MAC_ZERO, format_ipv4, format_mac
 from stack.wire.arp import REQUEST, ArpPacket
 
 Done = Callable[[bytes | None, float], None]
@@ -61,6 +62,7 @@ class Conflicts:
       mac: the interface's 6-byte station address.
       random: `(n)` returns n random bytes.
       transmit: `(packet, station address, now)` sends one ARP packet.
+      trace, name: tells the observers, if there are any, and the name of the interface.
 
     Attributes that the owner may set:
       reschedule: called when `deadline` has moved earlier.
@@ -78,6 +80,8 @@ class Conflicts:
         mac: bytes,
         random: Callable[[int], bytes],
         transmit: Callable[[ArpPacket, bytes, float], None],
+        trace: Trace = UNWATCHED,
+        name: str = "",
     ) -> None:
         self.config = config
         self.counters = counters
@@ -88,6 +92,8 @@ class Conflicts:
         self.conflicts = 0
         self._random = random
         self._transmit = transmit
+        self._trace = trace
+        self._name = name
         self._began_at = -math.inf  # when the last probing began
         self._probes: dict[bytes, _Probe] = {}
         self._announcements: dict[bytes, _Announcement] = {}
@@ -110,6 +116,8 @@ class Conflicts:
         since our ARP reply tells that host that the address is taken.
         """
         probe = self._probes[address] = _Probe(done, now + self._uniform(0.0, self.config.PROBE_WAIT_S), in_use)
+        if self._trace.on:
+            self._tell(address, "probing", "acd_random_wait", wait_s=probe.due - now)
         self._due_at(probe.due)
 
     def cancel(self, address: bytes) -> None:
@@ -164,6 +172,9 @@ class Conflicts:
         if probe is not None:
             self._count()
             del self._probes[wanted]
+            if self._trace.on:
+                because = "acd_in_use" if packet.sender_ip == wanted else "acd_both_probe"
+                self._tell(wanted, "taken", because, mac=format_mac(packet.sender_mac))
             probe.done(packet.sender_mac, now)
             return
         watch = self._watched.get(packet.sender_ip)
@@ -175,14 +186,22 @@ class Conflicts:
         if not watch.yields:
             if now - watch.conflict_at > self.config.DEFEND_INTERVAL_S:
                 watch.conflict_at = now
+                if self._trace.on:
+                    self._tell(address, "defending", "acd_defend_always", mac=format_mac(mac))
                 self._send(address, address, now)
                 watch.on_conflict(mac, now)
+            elif self._trace.on:
+                self._tell(address, "in use", "acd_defended_lately", mac=format_mac(mac))
             return
         last, watch.conflict_at = watch.conflict_at, now
         if now - last <= self.config.DEFEND_INTERVAL_S:
+            if self._trace.on:
+                self._tell(address, "given up", "acd_second_conflict", mac=format_mac(mac))
             self.unwatch(address)
             watch.on_conflict(mac, now)
         else:
+            if self._trace.on:
+                self._tell(address, "defending", "acd_defend_once", mac=format_mac(mac))
             self._send(address, address, now)
 
     def _count(self) -> None:
@@ -207,15 +226,21 @@ class Conflicts:
         config = self.config
         if probe.sent == config.PROBE_NUM:
             del self._probes[address]
+            if self._trace.on:
+                self._tell(address, "free", "acd_free")
             probe.done(None, now)
             return
         if probe.sent == 0:
             may_begin_at = self._began_at + config.RATE_LIMIT_INTERVAL_S
             if self.conflicts >= config.MAX_CONFLICTS and now < may_begin_at:
                 probe.due = may_begin_at + self._uniform(0.0, config.PROBE_WAIT_S)
+                if self._trace.on:
+                    self._tell(address, "probing", "acd_many_conflicts", wait_s=probe.due - now)
                 return
             self._began_at = now
         probe.sent += 1
+        if self._trace.on:
+            self._tell(address, "probing", "acd_probe", number=probe.sent, of=config.PROBE_NUM)
         self._send(ANY, address, now)
         if probe.sent < config.PROBE_NUM:
             probe.due = now + self._uniform(config.PROBE_MIN_S, config.PROBE_MAX_S)
@@ -225,6 +250,9 @@ class Conflicts:
 
     def _announce_next(self, address: bytes, announcement: _Announcement, now: float) -> None:
         announcement.sent += 1
+        if self._trace.on:
+            number, of = announcement.sent, self.config.ANNOUNCE_NUM
+            self._tell(address, "announcing", "acd_announce", number=number, of=of)
         self._send(address, address, now)
         if announcement.sent == self.config.ANNOUNCE_NUM:
             del self._announcements[address]
@@ -239,6 +267,9 @@ class Conflicts:
 
     def _uniform(self, low: float, high: float) -> float:
         return low + (high - low) * int.from_bytes(self._random(4), "big") / 2**32
+
+    def _tell(self, address: bytes, state: str, because: str, **data: object) -> None:
+        self._trace.tell("acd:state", self._name, because, address=format_ipv4(address), state=state, **data)
 
     def _send(self, sender: bytes, target: bytes, now: float) -> None:
         """Send a probe (the sender is ANY) or an announcement (sender and target are the address).

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stack.wire.addresses import format_ipv4, format_mac
 from stack.wire.checksum import Buffer
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.numbers import ETHERTYPE_IPV4
@@ -67,10 +68,12 @@ class Neighbor:
       doubted_until: until then the answer of any station is believed.
       plan, attempts: the requests to send, unicast or broadcast each, and how many of them were
         sent.
+      asked_because: why they are sent, a key of `stack.trace.reasons.REASONS`.
     """
 
     __slots__ = (
         "address",
+        "asked_because",
         "attempts",
         "claim",
         "confirmed_at",
@@ -106,6 +109,7 @@ class Neighbor:
         self.deadline = math.inf
         self.attempts = 0
         self.plan: tuple[bool, ...] = ()
+        self.asked_because = ""
         self.waiting: list[Waiting] = []
 
     def learn(self, mac: bytes, ours: bytes) -> None:
@@ -118,6 +122,16 @@ class Neighbor:
         self.state = state
         self.mac = self.ethernet = self.claim = None
         self.deadline = math.inf
+
+    def record(self, now: float) -> NeighborRecord:
+        """The entry as it is now, for the user."""
+        return NeighborRecord(
+            format_ipv4(self.address),
+            None if self.mac is None else format_mac(self.mac),
+            self.state,
+            None if self.confirmed_at == -math.inf else now - self.confirmed_at,
+            len(self.waiting),
+        )
 
 
 @dataclass(frozen=True, slots=True)

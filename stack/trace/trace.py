@@ -60,6 +60,7 @@ class Trace:
         self._interface = "host"  # of the frame in progress
         self._verdict = ""  # what became of it so far
         self._reason = ""
+        self._to = ""
 
     # --- observers
 
@@ -113,7 +114,7 @@ class Trace:
         On a link without Ethernet (`ip_offset` is 0) it is an IP packet; the loopback is "lo".
         """
         self.frame_done()
-        self.cause, self._interface, self._verdict, self._reason = "frame", interface, "", ""
+        self.cause, self._interface, self._verdict, self._reason, self._to = "frame", interface, "", "", ""
         self.frame = self._n + 1
         self.tell("wire:frame", interface, dir="in", link=LINK[ip_offset > 0], len=len(frame), octets=frame)
 
@@ -123,22 +124,27 @@ class Trace:
         link, length = LINK[ip_offset > 0], len(frame)
         self.tell("wire:frame", interface, dir="out", link=link, len=length, offloaded=offloaded, octets=frame)
 
-    def verdict(self, what: str) -> None:
-        """Note what became of the frame in progress; the first word counts."""
-        self._verdict = self._verdict or what
+    def verdict(self, what: str, to: str = "") -> None:
+        """Note what became of the frame in progress; the first word counts.
+
+        `to` says to whom it was delivered: a connection ("c7"), a socket, or a ping.
+        """
+        if not self._verdict:
+            self._verdict, self._to = what, to
 
     def frame_done(self) -> None:
         """No more frames come before the end of the batch. What they cause may still be sent."""
         if self._interface == "host":
             return
-        reason = {"reason": self._reason} if self._reason else {}
-        self.tell("host:done", self._interface, verdict=self._verdict or "taken", **reason)
+        noted = {"reason": self._reason, "to": self._to}
+        told = {name: word for name, word in noted.items() if word}
+        self.tell("host:done", self._interface, verdict=self._verdict or "taken", **told)
         self._interface = "host"
 
     def drop(self, reason: str) -> None:
         """Tell of a drop that has been counted under `reason`."""
         if reason not in NOT_THE_FRAME and self._interface != "host":
-            self._verdict, self._reason = "dropped", self._reason or reason
+            self._verdict, self._reason, self._to = "dropped", self._reason or reason, ""
         meaning = DROPS.get(reason) or MIB[reason]
         data: dict[str, object] = {"reason": reason, "meaning": meaning, "layer": reason.partition("_")[0]}
         self.event("host:drop", self._interface, WHY[reason], data)
@@ -159,3 +165,7 @@ class Trace:
         if self.on and not self._observers:
             self.on = False
             self._switched(False)
+
+
+UNWATCHED = Trace(None, lambda watched: None)
+"""The trace of a part that is made without a host: it has no observers."""

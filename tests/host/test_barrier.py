@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stack.config import Config, HostConfig
-from stack.internet.arp import NeighborCache
+from stack.internet.arp_output import ArpOutput
 from stack.internet.echo import EchoReply
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
@@ -132,7 +132,7 @@ def test_a_report_that_raises_costs_nothing_more(world: World, monkeypatch: pyte
 
 def test_a_bug_in_arp_loses_the_request_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(NeighborCache, "_reply", bug)
+        patch.setattr(ArpOutput, "reply", bug)
         world.here.ping("10.0.0.2", timeout_s=0.5)
         world.network.run(for_s=0.5)
         assert world.failures == 1

@@ -18,6 +18,8 @@ from stack.internet.neighbor import REACHABLE
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.link.device import NO_OFFLOAD
+from stack.trace.event import Event
+from stack.trace.trace import UNWATCHED, Trace
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
@@ -74,6 +76,7 @@ class FakeInterface:
         index: int = 1,
         mac: bytes | None = OUR_MAC,
         mtu: int = 1500,
+        trace: Trace = UNWATCHED,
     ) -> None:
         self.name = f"tap{index}"
         self.index = index
@@ -89,6 +92,8 @@ class FakeInterface:
                 mac,
                 addresses,
                 lambda parts, now, offload: send_frame(counters, self.link, parts, now, offload),
+                trace,
+                self.name,
             )
 
     @property
@@ -114,9 +119,12 @@ class Station:
         self.counters = Counters()
         self.random = random.Random(seed)
         self.now = 1000.0
+        self.trace = Trace(None, lambda watched: None)
+        self.trace.time = self
+        self.told: list[Event] = []
         self.ipv4 = Ipv4(self.config.ip, self.config.icmp, self.counters, self.random.randbytes)
         addresses = [] if address is None else [Prefix.parse(address)]
-        self.eth = FakeInterface(self.config, self.counters, addresses, mtu=mtu, mac=mac)
+        self.eth = FakeInterface(self.config, self.counters, addresses, mtu=mtu, mac=mac, trace=self.trace)
         self.ipv4.add_interface(self.eth)
         if gateway is not None and address is not None:
             self.ipv4.routes.add(Prefix(bytes(4), 0), self.eth, parse_ipv4(gateway))
@@ -139,6 +147,10 @@ class Station:
 
     def _ephemeral_port(self, local: bytes, remote: object, is_free: Callable[[int], bool]) -> int:
         return next(port for port in range(49152, 65536) if is_free(port))
+
+    def watch(self) -> None:
+        """Keep the events from now on in `told`."""
+        self.trace.add(self.told.append, None)
 
     # --- time
 
