@@ -34,6 +34,11 @@ ELSEWHERE = {
     "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
     "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
     "text_after_close": "it goes with the drop `tcp_data_after_close`",
+    "iss_by_clock_and_secret": "isn.py computes the number that the handshake takes",
+    "iss_beyond_time_wait": "MAY-2 has two parts: the new number, and that TIME-WAIT comes back, which where.tsv names",
+    "iss_is_cookie": "cookies.py computes the number that the handshake takes",
+    "options_from_cookie": "cookies.py only reads the cookie",
+    "reset_for_bad_ack": "the connection refuses the segment; demux.py sends the reset",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

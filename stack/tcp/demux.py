@@ -15,9 +15,9 @@ from stack.tcp.listener import Listener
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import may_reopen, restore_time_wait
-from stack.wire.addresses import ANY
+from stack.wire.addresses import ANY, endpoint
 from stack.wire.flow import FLOW
-from stack.wire.tcp import ACK, RST, SYN, TcpHeader
+from stack.wire.tcp import ACK, RST, SYN, TcpHeader, flag_names
 
 Address = tuple[bytes, int]
 MakeConnection = Callable[[Address, Address, float], Connection]
@@ -79,7 +79,7 @@ class Demux:
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
             self._without_connection(key, segment, None, now)
         else:
-            self._reset(key, segment, now)
+            self._reset(key, segment, now, "reset_for_bad_ack")
 
     def _without_connection(self, key: bytes, segment: Segment, old: Connection | None, now: float) -> None:
         """Take a segment without a connection: for a listener, or for CLOSED (3.10.7.1).
@@ -91,26 +91,32 @@ class Demux:
         listener = self.listener_for(local)
         if listener is None:
             counters.drop("tcp_no_connection")
-            answer = True
-        elif segment.flags & (SYN | ACK | RST) == SYN and self._services.budget.refuses(remote[0]):
+            self._reset(key, segment, now, "reset_without_listener")
+            return
+        if segment.flags & (SYN | ACK | RST) == SYN and self._services.budget.refuses(remote[0]):
             counters.drop("tcp_refused_no_memory")  # no reset, as in Linux: the peer tries again
             return
-        else:
-            try:
-                answer = listener.segment(segment, partial(self._make_connection, local, remote, now), now, old)
-            except OSError:  # there is no route to the source address
-                counters.drop("tcp_not_sent")
-                return
+        try:
+            answer = listener.segment(segment, partial(self._make_connection, local, remote, now), now, old)
+        except OSError:  # there is no route to the source address
+            counters.drop("tcp_not_sent")
+            return
         if answer:
-            self._reset(key, segment, now)
+            self._reset(key, segment, now, "reset_by_listener")
 
-    def _reset(self, key: bytes, segment: Segment, now: float) -> None:
+    def _reset(self, key: bytes, segment: Segment, now: float, because: str) -> None:
         """Answer a segment by a reset, unless it is a reset itself (3.5.2, 3.10.7.1)."""
         reset = reset_for(segment)
+        trace = self._services.trace
+        local, remote = ends(key)
         if reset is None:
+            if trace is not None:
+                trace.trace.tell("tcp:reset", _both(local, remote), "no_reset_for_reset", sent=False)
             return
         seq, ack, flags = reset
-        local, remote = ends(key)
+        if trace is not None:
+            what = flag_names(flags)
+            trace.trace.tell("tcp:reset", _both(local, remote), because, sent=True, seq=seq, ack=ack, flags=what)
         header = TcpHeader(local[1], remote[1], seq, ack, flags, 0, options=reset_options(segment)).build()
         self._services.counters["tcpOutSegs"] += 1
         self._services.counters["tcpOutRsts"] += 1
@@ -129,6 +135,11 @@ class Demux:
             del self.connections[tcb.key]
             return True
         return False
+
+
+def _both(local: Address, remote: Address) -> str:
+    """Both ends, as text, where there is no connection."""
+    return f"{endpoint(local)} - {endpoint(remote)}"
 
 
 def ends(key: bytes) -> tuple[Address, Address]:

@@ -119,18 +119,24 @@ def receive_syn(tcb: Tcb, requests: PendingRequests, seg: Segment, now: float) -
     presented = None if not requests.limit or not config.fast_open_server else seg.options().fast_open
     if presented is None:
         return
+    because = "fast_open_too_many"
     if not requests.full(now):
         count = int(now / config.fast_open_key_period_s)
         fresh = make_cookie(services.cookie_secret, tcb.remote[0], count)
         if compare_digest(presented, fresh):
             tcb.fast_open = FastOpen(None, requests=requests)
+            because = "fast_open_accepted"
         elif compare_digest(presented, make_cookie(services.cookie_secret, tcb.remote[0], count - 1)):
             tcb.fast_open = FastOpen(fresh, requests=requests)
+            because = "fast_open_accepted_old"
         else:
             tcb.fast_open = FastOpen(fresh)
+            because = "fast_open_refused" if presented else "fast_open_asked"
             services.counters["tcpFastOpenPassiveFail" if presented else "tcpFastOpenCookieReqd"] += 1
     else:
         services.counters["tcpFastOpenListenOverflow"] += 1
+    if services.trace is not None:
+        tcb.tell("tcp:fast_open", because, octets=len(seg.text))
     if tcb.fast_open is not None and tcb.fast_open.requests is not None:
         tcb.fast_opened = True
         requests.add()
@@ -227,9 +233,13 @@ def begin_fast_open(tcb: Tcb, now: float) -> None:
     """The user wants Fast Open for this OPEN: use the cached cookie, or ask for one (4.2.1)."""
     cache, key = tcb.services.cookie_cache, server_key(tcb)
     if not tcb.services.config.fast_open_client or not cache.may_try(key, now):
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:fast_open", "fast_open_not_now")
         return
     known = cache.cookie(key)
     tcb.fast_open = FastOpen(b"") if known is None else FastOpen(known.cookie, known.mss)
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:fast_open", "fast_open_asks" if known is None else "fast_open_with_cookie")
 
 
 def text_of_syn(tcb: Tcb, pending: FastOpen, options: int) -> int:
@@ -261,8 +271,14 @@ def receive_syn_ack(tcb: Tcb, seg: Segment, now: float) -> None:
         services.cookie_cache.learn(key, options.fast_open or None, tcb.send_mss)
     if options.fast_open or tcb.fast_opened:
         services.cookie_cache.worked(key)
+        because = "fast_open_data_taken" if tcb.fast_opened else "fast_open_learnt"
     elif not tcb.timeouts:
         services.cookie_cache.failed(key, now)
+        because = "fast_open_failed"
+    else:
+        because = "fast_open_not_known"
+    if services.trace is not None:
+        tcb.tell("tcp:fast_open", because, octets=tcb.send_buffer.size)
     if with_text:
         services.counters["tcpFastOpenActive" if tcb.fast_opened else "tcpFastOpenActiveFail"] += 1
 
@@ -272,6 +288,8 @@ def negative_response(tcb: Tcb, now: float) -> None:
     pending = tcb.fast_open
     if pending is not None and pending.cookie is not None and tcb.state is State.SYN_SENT:
         tcb.services.cookie_cache.failed(server_key(tcb), now)
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:fast_open", "fast_open_negative")
 
 
 # --- both

@@ -42,6 +42,11 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.iss = tcb.services.choose_iss(tcb.key, now) if iss is None else iss
     if tcb.predecessor is not None and not seq.gt(tcb.iss, tcb.predecessor.snd_nxt):
         tcb.iss = seq.add(tcb.predecessor.snd_nxt, _ISS_GAP)
+        because = "iss_beyond_time_wait"
+    else:
+        because = "iss_by_clock_and_secret" if iss is None else "iss_is_cookie"
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:iss", because, iss=tcb.iss)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = seq.add(tcb.iss, 1)
     tcb.recover = tcb.rtx_nxt = tcb.rtx_end = tcb.snd_sml = tcb.iss
@@ -144,6 +149,34 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.syn_text = (bytes(seg.text[:limit]), bool(seg.flags & FIN) and len(seg.text) < limit)
 
 
+def tell_agreed(tcb: Tcb, options: TcpOptions, because: str) -> None:
+    """Tell observers what the peer's SYN offers, and what both ends agree on."""
+    offers = {
+        "mss": options.mss is not None,
+        "window scale": options.window_scale is not None,
+        "sack": options.sack_permitted,
+        "timestamps": options.timestamps is not None,
+        "fast open": options.fast_open is not None,
+        "user timeout": options.user_timeout is not None,
+    }
+    tcb.tell(
+        "tcp:agreed",
+        because,
+        iss=tcb.iss,
+        irs=tcb.irs,
+        peer_offers=", ".join(name for name, offered in offers.items() if offered),
+        our_mss=receive_mss(tcb),
+        send_mss=tcb.send_mss,
+        snd_shift=tcb.snd_shift,
+        rcv_shift=tcb.rcv_shift,
+        window_scale=tcb.scaling,
+        sack=tcb.sack,
+        timestamps=tcb.timestamps.agreed,
+        ecn=tcb.ecn is not None and tcb.ecn.ect,
+        fast_open=tcb.fast_opened,
+    )
+
+
 def _answer_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     """Send SYN,ACK. The window of a SYN is taken unscaled (RFC 7323 section 2.2)."""
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = seg.window, seg.seg_seq, seg.seg_ack
@@ -168,6 +201,8 @@ def listen_state(tcb: Tcb, seg: Segment, now: float) -> bool:
     if seg.flags & SYN:
         begin_handshake(tcb, now)
         take_syn(tcb, seg, now)
+        if tcb.services.trace is not None:
+            tell_agreed(tcb, seg.options(), "options_agreed")
         tcb.came_from_listen = True
         tcb.enter(Event.RCV_SYN)
         if tcb.fast_opened:
@@ -204,6 +239,8 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
         if acceptable_ack:
             _our_syn_is_acknowledged(tcb, seg, now)
         else:
+            if tcb.services.trace is not None:
+                tell_agreed(tcb, seg.options(), "options_agreed")
             tcb.enter(Event.RCV_SYN)  # simultaneous open (MUST-10)
             if tcb.fast_open is not None:
                 tcb.fast_open.cookie = None  # the cookie belongs in a SYN, not in a SYN,ACK
@@ -264,6 +301,8 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.fast_open is not None:
         fast_open.receive_syn_ack(tcb, seg, now)
     requeue_early_data(tcb)
+    if tcb.services.trace is not None:
+        tell_agreed(tcb, seg.options(), "options_agreed")
     tcb.enter(Event.RCV_SYN_ACK)
     # So that `update_send_window` takes the window of this segment
     tcb.snd_wl1 = seq.add(seg.seg_seq, -1)

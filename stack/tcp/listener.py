@@ -13,13 +13,14 @@ from math import inf
 from stack.noop import noop
 from stack.tcp import cookies, fast_open, seq
 from stack.tcp.connection import Connection
-from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_syn
+from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_syn, tell_agreed
 from stack.tcp.memory import recharge
 from stack.tcp.options import UserOptions
 from stack.tcp.segment import Segment
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
 from stack.tcp.teardown import finish
+from stack.wire.addresses import endpoint
 from stack.wire.tcp import ACK, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
 
@@ -73,10 +74,14 @@ class Listener:
             return bool(seg.flags & ACK and not seg.flags & RST)
         if not self.has_room():
             self._services.counters.drop("tcp_accept_queue_full")
+            if self._services.trace is not None:
+                self._tell("accept_queue_full")
             return False
         if old is None and len(self._half_open) >= self._services.config.syn_backlog:
             self._services.counters.drop("tcp_syn_queue_full")
             if self._services.config.syn_cookies:
+                if self._services.trace is not None:
+                    self._tell("syn_cookie_sent")
                 self._answer_by_cookie(seg, make_connection, now)
                 return False
             _drop_half_open(next(iter(self._half_open.values())), now)
@@ -88,6 +93,17 @@ class Listener:
         if child.fast_opened:  # "notify the application", before the handshake is over
             self.established(child)
         return answer
+
+    def _tell(self, because: str) -> None:
+        """Tell observers what becomes of a segment for this port, and how full the queues are.
+
+        Call it only behind `if services.trace is not None`.
+        """
+        if self._services.trace is not None:
+            group, half_open, waiting = endpoint(self.local), len(self._half_open), len(self._accept_queue)
+            self._services.trace.trace.tell(
+                "tcp:listener", group, because, half_open=half_open, not_accepted=waiting, backlog=self.backlog
+            )
 
     def _child(self, make_connection: Callable[[], Connection]) -> Connection:
         child = make_connection()
@@ -120,7 +136,7 @@ class Listener:
             ticks = seq.sub(child.timestamps.clock(now), child.timestamps.offset)
             child.timestamps.offset -= ticks - cookies.encode_options(ticks, options)
         send_syn(child, now)
-        finish(child, Event.CLOSE, 0, now)
+        finish(child, Event.CLOSE, 0, now, because="cookie_keeps_the_state")
 
     def _open_from_cookie(self, seg: Segment, make_connection: Callable[[], Connection], now: float) -> bool:
         """If the ACK acknowledges a cookie, make the connection that the SYN asked for.
@@ -130,18 +146,20 @@ class Listener:
         services = self._services
         if not self.has_room():
             services.counters.drop("tcp_accept_queue_full")
+            if self._services.trace is not None:
+                self._tell("accept_queue_full")
             return False
         child = self._child(make_connection)
         irs, iss = seq.add(seg.seg_seq, -1), seq.add(seg.seg_ack, -1)
         mss = self._mss_in_cookie(child.key, seg, now)
         if mss is None:
             services.counters.drop("tcp_bad_cookie")
-            finish(child, Event.CLOSE, 0, now)
+            finish(child, Event.CLOSE, 0, now, because="cookie_is_wrong")
             return True
         # The peer takes the connection to be open, so its next segment will ask for it again
         if services.budget.refuses(child.remote[0]):
             services.counters.drop("tcp_refused_no_memory")
-            finish(child, Event.CLOSE, 0, now)
+            finish(child, Event.CLOSE, 0, now, because="no_memory_for_it")
             return False
         stamps = seg.options().timestamps
         options = TcpOptions(mss)
@@ -151,8 +169,10 @@ class Listener:
         self._add_half_open(child)
         begin_handshake(child, now, iss)
         take_syn(child, _syn(irs, options), now)
+        if services.trace is not None:
+            tell_agreed(child, options, "options_from_cookie")
         child.came_from_listen = True
-        child.enter(Event.RCV_SYN)
+        child.enter(Event.RCV_SYN, because="cookie_acknowledged")
         return child.segment(seg, now)
 
     def gives_way_to_cookie(self, child: Connection, seg: Segment, now: float) -> bool:
@@ -192,6 +212,8 @@ class Listener:
         connection = self._half_open.pop(child.key, None)
         if connection is not None:
             self._accept_queue.append(connection)
+            if self._services.trace is not None:
+                self._tell("waits_for_accept")
             self.on_readable()
 
     def gone(self, child: Tcb) -> bool:

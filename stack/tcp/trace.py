@@ -30,7 +30,7 @@ class TcpTrace:
     def group(self, tcb: Tcb) -> str:
         """The name of a connection, "c7". The event "tcp:open" introduces it."""
         if not tcb.serial:
-            is_new = tcb.state is State.CLOSED and not tcb.iss
+            is_new = tcb.state is State.CLOSED and not tcb.snd_nxt
             self._open(tcb, "opened" if is_new else "was_open", passive=tcb.came_from_listen)
         return f"c{tcb.serial}"
 

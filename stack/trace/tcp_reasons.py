@@ -184,4 +184,133 @@ TCP_REASONS: dict[str, Reason] = {
         "The connection was there before somebody observed the host, so what came before is not told.",
         ("own",),
     ),
+    # The initial sequence number, and the options
+    "iss_by_clock_and_secret": Reason(
+        "The ISS is the clock, which ticks every 4 microseconds, plus a keyed hash of the addresses and ports. An"
+        " attacker does not know the secret, and cannot guess it.",
+        ("9293 MUST-8", "9293 MUST-9", "9293 SHLD-1"),
+    ),
+    "iss_beyond_time_wait": Reason(
+        "The connection takes the place of one in TIME-WAIT. Its ISS must be larger than all numbers of that"
+        " connection, and the clock would not have given such a number.",
+        ("9293 MAY-2",),
+    ),
+    "iss_is_cookie": Reason(
+        "The ISS is a SYN cookie: it has the number of the period, the MSS, and a keyed hash in it. No state is kept"
+        " for the connection until the peer acknowledges it.",
+        ("4987-3.6-a",),
+    ),
+    "options_agreed": Reason(
+        "An option is in use only if both SYNs have it. The MSS of each SYN limits what the other end sends.",
+        ("9293 MUST-14", "7323-2.2-c", "7323-3.2-h", "2018-4-c"),
+    ),
+    "options_from_cookie": Reason(
+        "The SYN was answered by a cookie and forgotten. The MSS comes back in the cookie. The window scale and SACK"
+        " come back in our timestamp, if the peer echoes one.",
+        ("4987-3.6-b",),
+    ),
+    # A listening port
+    "accept_queue_full": Reason(
+        "As many connections wait for ACCEPT as the program wants (`backlog`). The segment is dropped; the peer will"
+        " send it again.",
+        ("own",),
+    ),
+    "syn_cookie_sent": Reason(
+        "The SYN queue is full, as in a flood of forged SYNs. The SYN is answered by a SYN cookie, and takes no"
+        " place in the queue.",
+        ("4987-3.7-a", "4987-3.2-a"),
+    ),
+    "cookie_keeps_the_state": Reason(
+        "The SYN,ACK with the cookie is sent, so this connection is forgotten. The cookie has what is needed to open"
+        " it.",
+        ("4987-3.6-a", "4987-3.7-a"),
+    ),
+    "cookie_acknowledged": Reason(
+        "The ACK acknowledges a SYN cookie of ours, so the peer's SYN was genuine. The connection begins in"
+        " SYN-RECEIVED, with what the cookie has kept.",
+        ("4987-3.6-a", "4987-3.7-a"),
+    ),
+    "cookie_is_wrong": Reason(
+        "The ACK acknowledges no SYN cookie of this period or the one before, so no connection is made for it.",
+        ("4987-3.6-a", "4987-3.7-a"),
+    ),
+    "no_memory_for_it": Reason("The host is short of memory and takes no new connection of this peer.", ("own",)),
+    "waits_for_accept": Reason("The connection can be accepted: it waits until the program calls ACCEPT.", ("own",)),
+    # Resets for segments of no connection
+    "reset_without_listener": Reason(
+        "No connection and no listener has this port. If the segment has an ACK, the reset takes its sequence number"
+        " from it: SEQ = SEG.ACK. If not: SEQ = 0 and ACK = SEG.SEQ + SEG.LEN.",
+        ("9293-3.5.2-a", "9293-3.5.2-b", "9293-3.10.7.1-b"),
+    ),
+    "reset_by_listener": Reason(
+        "A segment that acknowledges something has come for a listening port, where nothing was sent. The reset has"
+        " SEQ = SEG.ACK.",
+        ("9293-3.10.7.2-b", "9293-3.5.2-a"),
+    ),
+    "reset_for_bad_ack": Reason(
+        "The connection is not synchronized yet, and the segment acknowledges what we have not sent. The reset has"
+        " SEQ = SEG.ACK, and the connection stays as it is.",
+        ("9293-3.5.2-c", "9293-3.10.7.3-a", "9293-3.10.7.4-n"),
+    ),
+    "no_reset_for_reset": Reason(
+        "The segment is a reset itself. A reset is never answered by a reset; otherwise two hosts would go on forever.",
+        ("9293-3.10.7.1-a", "9293-3.5.2-a"),
+    ),
+    # Fast Open
+    "fast_open_accepted": Reason(
+        "The SYN has the cookie that this host has given the peer's address. So its data goes to the program at"
+        " once, before the handshake is over.",
+        ("7413-4.1.2-a",),
+    ),
+    "fast_open_accepted_old": Reason(
+        "The cookie of the SYN is of the period before. It is still good, and the SYN,ACK brings the new one.",
+        ("7413-4.1.2-a",),
+    ),
+    "fast_open_asked": Reason(
+        "The SYN asks for a Fast Open cookie. The SYN,ACK brings one, for the next connection.",
+        ("7413-4.1.2-a",),
+    ),
+    "fast_open_refused": Reason(
+        "The Fast Open cookie of the SYN is not one of ours. The data of the SYN is dropped, and the SYN,ACK brings"
+        " a good cookie.",
+        ("7413-4.1.2-a",),
+    ),
+    "fast_open_too_many": Reason(
+        "As many Fast Open connections as the listener allows have an unfinished handshake. So this SYN is treated"
+        " as an ordinary one.",
+        ("7413-4.2-b",),
+    ),
+    "fast_open_not_now": Reason(
+        "Fast Open is off, or has failed on this path a short time ago. The SYN is an ordinary one.",
+        ("7413-4.1.3.1-b",),
+    ),
+    "fast_open_asks": Reason(
+        "No Fast Open cookie of this server is known. The SYN asks for one, and carries no data.",
+        ("7413-4.2.1-a",),
+    ),
+    "fast_open_with_cookie": Reason(
+        "A Fast Open cookie of this server is known. The SYN carries it, and data.",
+        ("7413-4.2.2-a",),
+    ),
+    "fast_open_data_taken": Reason(
+        "The server acknowledges the data of our SYN: a round trip is saved.",
+        ("7413-4.2.2-g",),
+    ),
+    "fast_open_learnt": Reason(
+        "The SYN,ACK brings a Fast Open cookie. It is kept for the next connection to this server.",
+        ("7413-4.1.3-a", "7413-4.2.2-g"),
+    ),
+    "fast_open_failed": Reason(
+        "The SYN,ACK has no cookie, and acknowledges only our SYN. Fast Open is not tried on this path for a while.",
+        ("7413-4.1.3.1-a",),
+    ),
+    "fast_open_not_known": Reason(
+        "The SYN,ACK may answer the SYN that was sent again without the option, so it says nothing about Fast Open.",
+        ("own",),
+    ),
+    "fast_open_negative": Reason(
+        "An error, a reset or a timeout has answered the SYN with the Fast Open option. Fast Open is not tried on"
+        " this path for a while.",
+        ("7413-4.1.3.1-a",),
+    ),
 }
