@@ -28,17 +28,23 @@ STACK = Path(__file__).resolve().parent.parent / "stack"
 
 ELSEWHERE = {
     "arp_from_ourselves": "the cache drops it first; 5227-2.1.1-e names conflict.py, which knows all our stations",
+    "icmp_fragments_missing": "fragments.py finds that the time is over; ICMP sends the message",
+    "icmp_no_forwarding": "IP input finds the source route; ICMP sends the message",
+    "icmp_no_port": "UDP finds no socket; ICMP sends the message",
+    "icmp_no_protocol": "IP input finds no handler; ICMP sends the message",
     "icmp_not_our_datagram": "ICMP compares the address; icmp-1 names the connection, which compares the numbers",
+    "icmp_too_big": "the error says what it is; the protocol that it is handed to, by host/, believes it or not",
     "icmp_too_big_not_sent": "UDP and echo know the sizes that they have sent; toobig-1 names ICMP, which asks them",
-    "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
-    "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
-    "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
-    "text_after_close": "it goes with the drop `tcp_data_after_close`",
-    "iss_by_clock_and_secret": "isn.py computes the number that the handshake takes",
     "iss_beyond_time_wait": "MAY-2 has two parts: the new number, and that TIME-WAIT comes back, which where.tsv names",
+    "iss_by_clock_and_secret": "isn.py computes the number that the handshake takes",
     "iss_is_cookie": "cookies.py computes the number that the handshake takes",
     "options_from_cookie": "cookies.py only reads the cookie",
     "reset_for_bad_ack": "the connection refuses the segment; demux.py sends the reset",
+    "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
+    "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
+    "text_after_close": "it goes with the drop `tcp_data_after_close`",
+    "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
+    "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

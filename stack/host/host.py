@@ -84,7 +84,7 @@ class HostCore:
         self._interfaces: list[Interface] = []
         self.timed_parts: list[HasDeadline] = []
         self._retry = Retry()
-        self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms)
+        self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms, self.trace)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
         self._deadlines = Deadlines(self._moved)
@@ -94,7 +94,7 @@ class HostCore:
         )
         self.barrier = Barrier(self.counters, self.tcp, raise_errors, report)
         self._tcp_trace = TcpTrace(self.trace)
-        self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget)
+        self.udp = make_udp(self.config.udp, self.counters, self.ip, ports, self.budget, self.trace)
         self.fast: Fast | None = self._make_fast() if self.config.host.fast_paths else None
         self.input = self.trace.time = self._make_input()
         self.frame = self.input.frame

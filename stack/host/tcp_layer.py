@@ -312,6 +312,8 @@ class TcpLayer:
         connection = self.connections.get(flow_key(remote, local, remote_port, local_port))
         if connection is None:
             return False
+        if self.services.trace is not None:
+            self.services.trace.icmp_taken(connection, error.because(), error.told())
         seq = int.from_bytes(quoted[SEQ_AT : SEQ_AT + 4], "big")
         if not error.errno:
             return connection.may_have_sent(seq)

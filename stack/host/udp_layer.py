@@ -13,13 +13,16 @@ from stack.errors import os_error
 from stack.host.ports import EphemeralPorts
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
+from stack.trace.trace import Trace
 from stack.udp.below import Received
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST
 from stack.wire.numbers import PROTO_UDP
 
 
-def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts, budget: Budget) -> UdpPorts:
+def make_udp(
+    config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPorts, budget: Budget, trace: Trace
+) -> UdpPorts:
     """Make the UDP ports of a host."""
 
     def open_path(
@@ -45,4 +48,5 @@ def make_udp(config: UdpConfig, counters: Counters, ip: Ipv4, ports: EphemeralPo
         # UDP returns the datagram that the internet layer has given to it, so the cast is right.
         port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
         budget=budget,
+        trace=trace,
     )

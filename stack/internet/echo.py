@@ -18,6 +18,8 @@ from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.path import Path
 from stack.internet.received import Received
 from stack.noop import noop
+from stack.trace.trace import Trace
+from stack.wire.addresses import format_ipv4
 from stack.wire.icmp import ECHO_NUMBERS, ECHO_REQUEST, IcmpMessage, echo_request
 from stack.wire.numbers import PROTO_ICMP
 
@@ -80,6 +82,11 @@ class Ping:
         self.deadline = deadline
         self.on_result = on_result
 
+    @property
+    def name(self) -> str:
+        """By which events name it."""
+        return f"ping {self.identifier}/{self.sequence}"
+
     def path_failed(self, error: int) -> None:
         """The request cannot be delivered."""
         self._client.fail(self, error)
@@ -98,13 +105,20 @@ class Ping:
 class EchoClient:
     """Sends Echo Requests and keeps those that wait for an answer.
 
-    Arguments: `Config.icmp`, the counters, IP's output side, and `random(n)`, which returns n
-    random bytes. `reschedule` (set afterwards) is called when `deadline` has moved earlier.
+    Arguments: `Config.icmp`, the counters, IP's output side, `random(n)`, which returns n random
+    bytes, and the trace, which tells the observers. `reschedule` (set afterwards) is called when
+    `deadline` has moved earlier.
     """
 
     def __init__(
-        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+        self,
+        config: IcmpConfig,
+        counters: Counters,
+        output: Ipv4Output,
+        random: Callable[[int], bytes],
+        trace: Trace,
     ) -> None:
+        self._trace = trace
         self.config = config
         self.counters = counters
         self.output = output
@@ -159,6 +173,9 @@ class EchoClient:
             message = echo_request(identifier, sequence, data).build()
             self.counters["icmpOutMsgs"] += 1
             self.counters["icmpOutEchos"] += 1
+            if self._trace.on:
+                to = format_ipv4(destination)
+                self._trace.tell("icmp:sent", ping.name, "icmp_ping", type=ECHO_REQUEST, code=0, to=to)
             path.send([message], len(message), now)
             ping.length = path.header_length + len(message)
         except OSError:
@@ -189,6 +206,12 @@ class EchoClient:
             self.counters.drop("icmp_echo_unexpected")
             return
         rtt_s = received.now - ping.sent_at
+        if self._trace.on:
+            self._trace.verdict("delivered", ping.name)
+            source = format_ipv4(received.source)
+            self._trace.tell(
+                "icmp:taken", ping.name, "icmp_reply", type=message.type, code=0, source=source, rtt_s=rtt_s
+            )
         reply = EchoReply(
             received.source, ping.identifier, ping.sequence, rtt_s, received.ttl, received.tos, message.body
         )
@@ -210,6 +233,9 @@ class EchoClient:
         if error.next_hop_mtu >= ping.length:
             self.counters.drop("icmp_too_big_not_sent")
             return False
+        if self._trace.on:
+            self._trace.verdict("delivered", ping.name)
+            self._trace.tell("icmp:taken", ping.name, error.because(), **error.told())
         if error.errno:
             self.fail(ping, error.errno, error)
         return True

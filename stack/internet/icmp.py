@@ -17,6 +17,7 @@ from stack.internet.icmp_output import IcmpOutput
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.received import Received
 from stack.internet.reply_options import reply_route
+from stack.trace.trace import Trace
 from stack.wire import icmp
 from stack.wire.icmp import IcmpMessage
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
@@ -51,6 +52,7 @@ class Icmp:
       random: `(n)` returns n random bytes.
       clock_ms: `()` returns the milliseconds since midnight UT. With None Timestamp requests are
         not answered, and timestamp options are not filled in.
+      trace: tells the observers, if there are any.
 
     A transport protocol registers its handler of errors in `error_handlers[protocol]`. A fast path
     (`stack.host.fast`) may set `on_echo_answered(received)`, which is called when an Echo Request
@@ -64,12 +66,13 @@ class Icmp:
         output: Ipv4Output,
         random: Callable[[int], bytes],
         clock_ms: Callable[[], int] | None,
+        trace: Trace,
     ) -> None:
         self.config = config
         self.counters = counters
         self.output = output
-        self.errors = IcmpOutput(config, counters, output, random)
-        self.echo = EchoClient(config, counters, output, random)
+        self.errors = IcmpOutput(config, counters, output, random, trace)
+        self.echo = EchoClient(config, counters, output, random, trace)
         self.on_echo_answered: Callable[[Received], None] | None = None
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
         self.clock_ms = clock_ms
@@ -117,7 +120,9 @@ class Icmp:
         """Send all the data back, with the same TOS (RFC 1122 sections 3.2.2.6 and 3.2.1.6)."""
         if received.broadcast and not self.config.answer_broadcast_echo:
             raise BadPacket("icmp_broadcast_echo")
-        answered = self._answer(received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body))
+        answered = self._answer(
+            received, IcmpMessage(icmp.ECHO_REPLY, 0, message.rest, message.body), "icmp_echo_asked"
+        )
         if answered and self.on_echo_answered is not None:
             self.on_echo_answered(received)
 
@@ -128,9 +133,9 @@ class Icmp:
         time_ms = self.clock_ms()
         originate = message.timestamps[0]
         reply = icmp.timestamp_reply(message.identifier, message.sequence, originate, time_ms, time_ms)
-        self._answer(received, reply)
+        self._answer(received, reply, "icmp_time_asked")
 
-    def _answer(self, received: Received, message: IcmpMessage) -> bool:
+    def _answer(self, received: Received, message: IcmpMessage, because: str) -> bool:
         """Send an answer, with the request's route options if it has any.
 
         Returns whether it could be sent.
@@ -144,7 +149,9 @@ class Icmp:
                 self.clock_ms,
                 reverse=self.config.reverse_source_route,
             )
-        return self.errors.send(received.local, destination, message, received.now, tos=received.tos, options=options)
+        return self.errors.send_message(
+            received.local, destination, message, because, received.now, tos=received.tos, options=options
+        )
 
     # --- errors
 

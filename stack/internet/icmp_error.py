@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stack.internet.path_mtu import plateau_below
 from stack.wire import icmp
+from stack.wire.addresses import format_ipv4
 from stack.wire.icmp import IcmpMessage
 from stack.wire.ipv4 import Ipv4Header
 
@@ -65,6 +66,25 @@ class IcmpError:
     next_hop_mtu: int
     errno: int
     hard: bool
+
+    def because(self) -> str:
+        """What the error means for the protocol that gets it, as observers are told."""
+        if not self.errno:
+            return "icmp_other_gateway"
+        if self.next_hop_mtu:
+            return "icmp_too_big"
+        return "icmp_hard" if self.hard else "icmp_soft"
+
+    def told(self) -> dict[str, object]:
+        """The fields that observers are told: the message, its sender, and what it quotes."""
+        mtu: dict[str, object] = {"mtu": self.next_hop_mtu} if self.next_hop_mtu else {}
+        return {
+            "type": self.type,
+            "code": self.code,
+            "source": format_ipv4(self.source),
+            "destination": format_ipv4(self.quoted_destination),
+            **mtu,
+        }
 
 
 def read_error(

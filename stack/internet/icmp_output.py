@@ -15,8 +15,9 @@ from stack.internet.fragments import Expired
 from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.rate import RateLimit
 from stack.internet.received import Received
+from stack.trace.trace import Trace
 from stack.wire import icmp
-from stack.wire.addresses import BROADCAST, is_class_e, is_loopback, is_multicast, is_this_network
+from stack.wire.addresses import BROADCAST, format_ipv4, is_class_e, is_loopback, is_multicast, is_this_network
 from stack.wire.checksum import Buffer, internet_checksum, pseudo_sum
 from stack.wire.icmp import IcmpMessage
 from stack.wire.ipv4 import Ipv4Header
@@ -42,13 +43,19 @@ OUT_COUNTERS: dict[int, str] = {
 class IcmpOutput:
     """Sends ICMP messages.
 
-    Arguments: `Config.icmp`, the counters, IP's output side, and `random(n)`, which returns n
-    secret bytes.
+    Arguments: `Config.icmp`, the counters, IP's output side, `random(n)`, which returns n secret
+    bytes, and the trace, which tells the observers.
     """
 
     def __init__(
-        self, config: IcmpConfig, counters: Counters, output: Ipv4Output, random: Callable[[int], bytes]
+        self,
+        config: IcmpConfig,
+        counters: Counters,
+        output: Ipv4Output,
+        random: Callable[[int], bytes],
+        trace: Trace,
     ) -> None:
+        self._trace = trace
         self.config = config
         self.counters = counters
         self.output = output
@@ -59,11 +66,12 @@ class IcmpOutput:
             random,
         )
 
-    def send(
+    def send_message(
         self,
         source: bytes | None,
         destination: bytes,
         message: IcmpMessage,
+        because: str,
         now: float,
         *,
         tos: int = 0,
@@ -71,11 +79,14 @@ class IcmpOutput:
     ) -> bool:
         """Send a message; returns whether it was sent.
 
-        A message that cannot be sent is counted and dropped.
+        A message that cannot be sent is counted and dropped. `because` is told to observers.
         """
         random_ident = message.type in icmp.ERRORS
         self.counters["icmpOutMsgs"] += 1
         self.counters[OUT_COUNTERS[message.type]] += 1
+        if self._trace.on:
+            to = format_ipv4(destination)
+            self._trace.tell("icmp:sent", "host", because, type=message.type, code=message.code, to=to)
         try:
             self.output.send(
                 source,
@@ -96,25 +107,29 @@ class IcmpOutput:
 
     def protocol_unreachable(self, received: Received) -> None:
         """Report that no handler takes the datagram's protocol (RFC 1122 section 3.2.2.1)."""
-        self._send_error(received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)))
+        self._send_error(
+            received, icmp.unreachable(icmp.PROTOCOL_UNREACHABLE, self._quote(received)), "icmp_no_protocol"
+        )
 
     def port_unreachable(self, received: Received) -> None:
         """Report that no socket is bound to the datagram's port (RFC 1122 section 4.1.3.1)."""
-        self._send_error(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)))
+        self._send_error(received, icmp.unreachable(icmp.PORT_UNREACHABLE, self._quote(received)), "icmp_no_port")
 
     def source_route_failed(self, received: Received) -> None:
         """Report that the datagram's source route goes on from here: we forward nothing.
 
         See RFC 1122 section 3.3.5.
         """
-        self._send_error(received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)))
+        self._send_error(
+            received, icmp.unreachable(icmp.SOURCE_ROUTE_FAILED, self._quote(received)), "icmp_no_forwarding"
+        )
 
     def parameter_problem(self, received: Received, pointer: int) -> None:
         """Report that the byte at `pointer` of the datagram's header is wrong.
 
         See RFC 1122 section 3.2.2.5.
         """
-        self._send_error(received, icmp.parameter_problem(pointer, self._quote(received)))
+        self._send_error(received, icmp.parameter_problem(pointer, self._quote(received)), "icmp_wrong_header")
 
     def reassembly_exceeded(self, expired: Expired, now: float) -> None:
         """Report that fragments of a datagram did not come in time (RFC 1122 section 3.3.2).
@@ -141,35 +156,45 @@ class IcmpOutput:
             checksum_ok=False,
             now=now,
         )
-        self._send_error(received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)))
+        self._send_error(
+            received, icmp.time_exceeded(icmp.REASSEMBLY_EXCEEDED, self._quote(received)), "icmp_fragments_missing"
+        )
 
     def _quote(self, received: Received) -> bytes:
         return bytes(_with_full_checksum(received)[: self.config.error_bytes_max - _HEADERS])
 
-    def _send_error(self, received: Received, message: IcmpMessage) -> None:
-        if not self.may_answer(received):
+    def _send_error(self, received: Received, message: IcmpMessage, because: str) -> None:
+        forbidden = self.forbidden(received)
+        if forbidden:
+            if self._trace.on:
+                source = format_ipv4(received.source)
+                self._trace.tell("icmp:not_sent", "host", forbidden, type=message.type, code=message.code, to=source)
             return
         if not self.limit.allow(received.source, received.now):
             self.counters.drop("icmp_error_rate_limited")
             return
-        self.send(received.local, received.source, message, received.now)
+        self.send_message(received.local, received.source, message, because, received.now)
 
-    def may_answer(self, received: Received) -> bool:
-        """Whether an error about this datagram may be sent: the exceptions of RFC 1122 3.2.2."""
+    def forbidden(self, received: Received) -> str:
+        """Why no error about this datagram may be sent, or "" if one may.
+
+        These are the exceptions of RFC 1122 section 3.2.2.
+        """
         source = received.source
         if received.broadcast or is_multicast(received.destination):
-            return False
+            return "icmp_not_about_broadcast"
         if is_this_network(source) or is_multicast(source) or is_class_e(source) or source == BROADCAST:
-            return False
+            return "icmp_not_to_many"
         if is_loopback(source) and not received.interface.loopback:
-            return False
+            return "icmp_not_to_many"
         header = Ipv4Header.parse(received.quote, verify_checksum=False, quoted=True)
         if header.fragment_offset:
-            return False
+            return "icmp_not_about_later_fragment"
         if received.protocol == PROTO_ICMP:
             first = received.quote[header.header_length : header.header_length + 1]
-            return len(first) == 1 and first[0] not in icmp.ERRORS
-        return True
+            if len(first) != 1 or first[0] in icmp.ERRORS:
+                return "icmp_not_about_error"
+        return ""
 
 
 def _with_full_checksum(received: Received) -> Buffer:

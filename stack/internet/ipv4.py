@@ -17,6 +17,7 @@ from stack.internet.ipv4_output import Ipv4Output
 from stack.internet.loopback import Loopback
 from stack.internet.route import RoutingTable
 from stack.noop import noop
+from stack.trace.trace import UNWATCHED, Trace
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
 from stack.wire.numbers import PROTO_ICMP
@@ -26,7 +27,8 @@ class Ipv4:
     """IPv4 and ICMP of one host.
 
     Arguments: `Config.ip`, `Config.icmp`, the host's counters, `random(n)`, which returns n secret
-    bytes, and `clock_ms()`, the milliseconds since midnight UT (see `Icmp`).
+    bytes, `clock_ms()`, the milliseconds since midnight UT (see `Icmp`), and the trace, which tells
+    the observers, if there are any.
 
     The owner registers protocols in `handlers` and `icmp.error_handlers`, and adds interfaces. Then
     it must
@@ -45,6 +47,7 @@ class Ipv4:
         counters: Counters,
         random: Callable[[int], bytes],
         clock_ms: Callable[[], int] | None = None,
+        trace: Trace = UNWATCHED,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -52,7 +55,7 @@ class Ipv4:
         self.interfaces: list[Interface] = [self.loopback]
         self._own: dict[bytes, Interface] = {}  # each address of ours and its interface
         self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback)
-        self.icmp = Icmp(icmp_config, counters, self.output, random, clock_ms)
+        self.icmp = Icmp(icmp_config, counters, self.output, random, clock_ms, trace)
         self.input = Ipv4Input(
             config,
             counters,

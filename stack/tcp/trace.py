@@ -52,9 +52,14 @@ class TcpTrace:
 
     def segment_of(self, tcb: Tcb) -> None:
         """The frame in progress has a segment for this connection."""
-        self.group(tcb)
-        self.trace.verdict("delivered")
+        self.trace.verdict("delivered", self.group(tcb))
         self._frames[tcb.serial] = self.trace.frame
+
+    def icmp_taken(self, tcb: Tcb, because: str, data: dict[str, object]) -> None:
+        """The frame in progress has an ICMP error about a segment of this connection."""
+        self.trace.verdict("delivered", self.group(tcb))
+        self._frames[tcb.serial] = self.trace.frame
+        self.tell(tcb, "icmp:taken", because, data)
 
     def turn_to(self, tcb: Tcb) -> None:
         """The batch is over, and it is this connection's turn: its last segment is the cause."""

@@ -83,6 +83,10 @@ class IcmpError(Protocol):
     @property
     def hard(self) -> bool: ...
 
+    def because(self) -> str: ...
+
+    def told(self) -> dict[str, object]: ...
+
 
 class OpenPath(Protocol):
     """Makes a path. Raises OSError: ENETUNREACH, EINVAL."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stack.errors import os_error
 from stack.noop import noop
 from stack.udp.below import Address, Path
-from stack.wire.addresses import ANY, BROADCAST
+from stack.wire.addresses import ANY, BROADCAST, endpoint
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.udp import HEADER_LENGTH, UdpHeader
 
@@ -105,6 +105,14 @@ class Endpoint:
         # By remote: the length of the largest datagram sent there, IP header included
         self._sent: dict[Address, int] = {}
 
+    @property
+    def name(self) -> str:
+        """By which events name it."""
+        return f"udp {endpoint(self.local)}"
+
+    def _tell_call(self, call: str, **data: object) -> None:
+        self._ports.trace.tell("host:call", self.name, call=call, **data)
+
     # --- addresses
 
     def bind(self, local: Address) -> None:
@@ -120,6 +128,8 @@ class Endpoint:
             raise os_error(errno.EINVAL)
         self._ports.bind(self, local, None)
         self.wildcard = local[0] == ANY
+        if self._ports.trace.on:
+            self._tell_call("BIND", local=endpoint(self.local))
 
     def connect(self, remote: Address, now: float) -> None:
         """Connect to one peer: datagrams from others are not for this endpoint.
@@ -144,6 +154,8 @@ class Endpoint:
         self.remote = self._gathered_for = remote
         self._ports.epoch += 1
         self.error = 0
+        if self._ports.trace.on:
+            self._tell_call("CONNECT", local=endpoint(self.local), remote=endpoint(remote))
 
     def disconnect(self) -> None:
         """Accept datagrams from all peers again (connect to AF_UNSPEC)."""
@@ -153,6 +165,8 @@ class Endpoint:
         self._close_paths()
         if self.wildcard and self.local[1]:
             self._ports.rebind(self, (ANY, self.local[1]))
+        if self._ports.trace.on:
+            self._tell_call("DISCONNECT", local=endpoint(self.local))
 
     def _check_open(self) -> None:
         if self.closed:
@@ -185,6 +199,11 @@ class Endpoint:
         total = path.pseudo_sum + length + self.local[1] + remote[1] + length + ones_sum(data)
         checksum = 0xFFFF - total % 65535  # never zero, which means that there is none (RFC 768)
         header = UdpHeader(self.local[1], remote[1], length, checksum)
+        if self._ports.trace.on:
+            self._tell_call("SEND", len=len(data), remote=endpoint(remote))
+            self._ports.trace.tell(
+                "udp:sent", self.name, source=endpoint((path.source, self.local[1])), to=endpoint(remote), len=len(data)
+            )
         path.send([header.build(), data], length, now)
         length += path.header_length
         sent = self._sent
@@ -309,6 +328,8 @@ class Endpoint:
         self.queued_bytes -= charge
         if datagram.charged:
             self._ports.budget.charge(datagram.remote[0], -charge)
+        if self._ports.trace.on:
+            self._tell_call("RECEIVE", len=len(datagram.data), remote=endpoint(datagram.remote), queued=self.queued)
         return datagram
 
     def peek(self) -> Datagram | None:
@@ -382,6 +403,8 @@ class Endpoint:
         """Release the port, the paths and the unread datagrams. A second call does nothing."""
         if self.closed:
             return
+        if self._ports.trace.on:
+            self._tell_call("CLOSE")
         was_readable = self.readable
         self.closed = True
         self._ports.forget(self)

@@ -14,9 +14,11 @@ from stack.config import UdpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket, os_error
 from stack.noop import noop
+from stack.trace.trace import UNWATCHED, Trace
 from stack.udp.below import Address, EphemeralPort, IcmpError, OpenPath, Received
 from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
+from stack.wire.addresses import endpoint as endpoint_text
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.flow import PORTS
 from stack.wire.udp import UdpHeader, checksum_ok
@@ -48,6 +50,7 @@ class UdpPorts:
       is_ours: `(address)` returns whether an endpoint may be bound to an address.
       port_unreachable: `(received)` sends an ICMP Port Unreachable, unless ICMP forbids it.
       budget: charged with the memory that endpoints and their queues hold.
+      trace: tells the observers, if there are any.
 
     `receive` is the handler of protocol 17, and `receive_error` its handler of ICMP errors.
 
@@ -66,6 +69,7 @@ class UdpPorts:
         is_ours: Callable[[bytes], bool],
         port_unreachable: Callable[[Received], None],
         budget: Budget | None = None,
+        trace: Trace = UNWATCHED,
     ) -> None:
         self.config = config
         self.counters = counters
@@ -74,6 +78,7 @@ class UdpPorts:
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
         self.budget = budget or Budget()
+        self.trace = trace
         self.shutdown_error = 0  # the errno that every call raises once the host has ended
         self._claimed: dict[int, Claim] = {}
         self._open: dict[Endpoint, None] = {}
@@ -194,14 +199,16 @@ class UdpPorts:
         claim = self._claimed.get(header.destination_port)
         if claim is not None:
             self.counters["udpInDatagrams"] += 1
+            if self.trace.on:
+                self.trace.verdict("delivered", f"udp {header.destination_port}")
+                self._tell_taken(received, header, "udp_claimed")
             claim(received, header.source_port, received.payload[8 : header.length])
             return
         takers = self._find(received, header)
         if not takers:
             self.counters["udpNoPorts"] += 1
             self.counters.drop("udp_no_port")
-            if not received.broadcast:
-                self._port_unreachable(received)
+            self._port_unreachable(received)
             return
         datagram = Datagram(
             bytes(received.payload[8 : header.length]),
@@ -212,19 +219,39 @@ class UdpPorts:
             received.tos,
             received.options,
         )
+        if self.trace.on:
+            self.trace.verdict("delivered", takers[0].name)
         for endpoint in takers:  # whether a datagram is charged depends on the queue: each has its own
-            self.deliver(endpoint, datagram if endpoint is takers[0] else replace(datagram, charged=False))
+            refused = self.deliver(endpoint, datagram if endpoint is takers[0] else replace(datagram, charged=False))
+            if self.trace.on and not refused:
+                because = "udp_broadcast" if received.broadcast else "udp_best_match"
+                self._tell_taken(received, header, because, socket=endpoint.name, queued=endpoint.queued)
         if self.on_delivered is not None and not received.broadcast:
             self.on_delivered(received, header, takers[0])
 
-    def deliver(self, endpoint: Endpoint, datagram: Datagram) -> None:
-        """Give a datagram to an endpoint, and count it."""
+    def deliver(self, endpoint: Endpoint, datagram: Datagram) -> str:
+        """Give a datagram to an endpoint, and count it.
+
+        Returns "", or the reason why it is dropped.
+        """
         refused = endpoint.deliver(datagram)
         if not refused:
             self.counters["udpInDatagrams"] += 1
         else:
             self.counters["udpInErrors"] += 1
             self.counters.drop(refused)
+        return refused
+
+    def _tell_taken(self, received: Received, header: UdpHeader, because: str, **data: object) -> None:
+        self.trace.tell(
+            "udp:taken",
+            "host",
+            because,
+            source=endpoint_text((received.source, header.source_port)),
+            port=header.destination_port,
+            len=header.length - 8,
+            **data,
+        )
 
     def _check(self, received: Received) -> UdpHeader:
         """Parse the header and verify the checksum (RFC 768, RFC 1122 section 4.1.3.4).
@@ -304,6 +331,9 @@ class UdpPorts:
                 too_small = True
                 continue
             ours = True
+            if self.trace.on:
+                self.trace.verdict("delivered", endpoint.name)
+                self.trace.tell("icmp:taken", endpoint.name, error.because(), **error.told())
             if endpoint.remote is not None and error.hard:
                 endpoint.path_failed(error.errno)
         if too_small and not ours:

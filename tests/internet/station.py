@@ -122,7 +122,7 @@ class Station:
         self.trace = Trace(None, lambda watched: None)
         self.trace.time = self
         self.told: list[Event] = []
-        self.ipv4 = Ipv4(self.config.ip, self.config.icmp, self.counters, self.random.randbytes)
+        self.ipv4 = Ipv4(self.config.ip, self.config.icmp, self.counters, self.random.randbytes, trace=self.trace)
         addresses = [] if address is None else [Prefix.parse(address)]
         self.eth = FakeInterface(self.config, self.counters, addresses, mtu=mtu, mac=mac, trace=self.trace)
         self.ipv4.add_interface(self.eth)
@@ -137,6 +137,7 @@ class Station:
             ephemeral_port=self._ephemeral_port,
             is_ours=lambda address: address == BROADCAST or self.ipv4.owner(address) is not None,
             port_unreachable=self._port_unreachable,
+            trace=self.trace,
         )
         self.ipv4.handlers[PROTO_UDP] = self.udp.receive
         self.ipv4.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
