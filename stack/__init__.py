@@ -23,9 +23,12 @@ from stack.link.capture import Capture
 from stack.link.impair import Direction, Impaired, Impairment
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
+from stack.link.trace_file import TraceFile
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
 from stack.trace.event import Event, Observer
+from stack.trace.explain import explain
+from stack.trace.json_seq import event_json, read_trace
 from stack.trace.recorder import Recorder
 from stack.wire.show import show
 
@@ -56,5 +59,9 @@ __all__ = [
     "Event",
     "Observer",
     "Recorder",
+    "TraceFile",
+    "event_json",
+    "read_trace",
+    "explain",
     "show",
 ]

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, parsers = make_parser()
     if words[:1] == ["up"] and "--" in words:
         parsers["up"].error("`up` takes no COMMAND; `.venv/bin/tapstack lab -- CMD` does")
-    arguments, unknown = parser.parse_known_args(words)
+    arguments, unknown = parser.parse_known_args(options.with_trace_alone(words))
     if unknown:
         parsers[arguments.program].refuse_unknown(unknown)
     if arguments.program == "drill":
@@ -121,6 +121,7 @@ def make_parser() -> tuple[options.Parser, dict[str, options.Parser]]:
         if name != "dhcp":
             options.add_address_options(program)
         options.add_link_options(program, name)
+        options.add_file_options(program)
         if name in ("up", "lab"):
             options.add_impair_option(program)
             options.add_conflict_options(program)

@@ -98,7 +98,7 @@ async def get(options: Options, plan: Plan) -> None:
         f"tapstack dhcp: no DHCP server has answered on {options.tap} yet: the request is repeated,"
         f" for {plan.timeout_s:g} s in all"
     )
-    watcher = DhcpNarrator(log, trio.current_time) if plan.verbose else SilenceNotice(log, waiting)
+    watcher = DhcpNarrator(log) if plan.verbose else SilenceNotice(log, waiting)
     async with on_tap(options, dhcp, watcher) as (host, tap):
         lease = host.lease
         if lease is None:

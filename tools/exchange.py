@@ -30,11 +30,10 @@ ENDS = {
 
 
 class DhcpNarrator:
-    """A trace that prints the DHCP events in words, with the seconds since the first."""
+    """An observer that prints the DHCP events in words, with the seconds since the first."""
 
-    def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._clock = clock
         self._began: float | None = None
 
     def __call__(self, event: stack.Event) -> None:
@@ -43,17 +42,16 @@ class DhcpNarrator:
         text = "" if words is None else words(event.data)
         if not text:
             return
-        now = self._clock()
         if self._began is None:
-            self._began = now
+            self._began = event.at
         first, *others = text.split("\n")
-        self._say(f"{now - self._began:8.3f} {first}")
+        self._say(f"{event.at - self._began:8.3f} {first}")
         for line in others:
             self._say(f"{'':8} {line}")
 
 
 class SilenceNotice:
-    """A trace that prints `text` once, if a request is repeated before a server has answered."""
+    """An observer that prints `text` once, if a request is repeated before a server has answered."""
 
     def __init__(self, say: Callable[[str], None], text: str) -> None:
         self._say = say

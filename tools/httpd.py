@@ -31,7 +31,7 @@ from .slots import Slot, Slots
 from .slow_sends import reset
 
 if TYPE_CHECKING:
-    from stack import Host
+    from stack import Host, Recorder
 
 HEADER_BYTES = 16384  # request line and headers together
 CHUNK_BYTES = 65536  # of a file, read and sent at a time: the memory that a client which does not read costs
@@ -81,12 +81,15 @@ Find = Callable[[str, Slot], Awaitable[Content]]
 """Finds the content of a path for the client that has this slot. Raises Refused, OSError."""
 
 
-def handler(host: Host, root: Path | None, *, status: bool = False) -> Callable[[Stream], Awaitable[None]]:
+def handler(
+    host: Host, root: Path | None, *, status: bool = False, events: Recorder | None = None
+) -> Callable[[Stream], Awaitable[None]]:
     """Return a handler for `host.serve_tcp` that serves `root`, or without one a page about `host`.
 
-    With `status` that page shows neighbours, routes, connections and counters to every client.
+    With `status` that page shows neighbours, routes, connections and counters to every client, and
+    the last of `events`.
     """
-    cached = CachedPage(partial(status_page if status else plain_page, host))
+    cached = CachedPage(partial(status_page, host, events) if status else partial(plain_page, host))
     slots = Slots(MOST_CONNECTIONS, CONNECTIONS_SHARE)
     files = Slots(MOST_FILES, FILES_SHARE)
     listings = Listings()

@@ -38,6 +38,7 @@ class Options:
     http_root: Path | None
     pcap: Path | None
     trace: bool
+    trace_file: Path | None = None
     lease_file: Path | None = None
     status: bool = False
     user: rights.User | None = None
@@ -188,6 +189,19 @@ def capture_file(text: str) -> Path:
     return Path(text)
 
 
+def trace_target(text: str) -> Path | None:
+    """Parse the file of `--trace=FILE`; "-" is the terminal, as is `--trace` alone (None)."""
+    return None if text == "-" else capture_file(text)
+
+
+def with_trace_alone(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with `--trace`, or a shorter form of it, as `--trace=-`.
+
+    argparse would take the next word as its FILE: `tapstack ping --trace 10.9.0.1`.
+    """
+    return ["--trace=-" if word.startswith("--tr") and "--trace".startswith(word) else word for word in words]
+
+
 def lease_file(text: str) -> Path:
     """Parse the name of a file in a writable folder: a lease file is replaced, not changed."""
     path = capture_file(text)
@@ -309,8 +323,27 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
             help="the user that this program, started by root, becomes once all files are open; 'root' stays root"
             " (default: the owner of the program's folder, or nobody if that is root)",
         )
-    add("--pcap", type=capture_file, metavar="FILE", help="write all frames to FILE, for Wireshark and tcpdump")
-    add("--trace", action="store_true", help="print every frame, a line for each layer")
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what the program writes about the host's traffic."""
+    add = parser.add_argument
+    add(
+        "--pcap",
+        type=capture_file,
+        metavar="FILE",
+        help="write all frames to FILE, for Wireshark and tcpdump, with the host's reasons as comments;"
+        " no frame takes a fast path then",
+    )
+    add(
+        "--trace",
+        type=trace_target,
+        action="append",
+        nargs="?",
+        metavar="=FILE",
+        help="print every frame, a line for each layer, and under it what the host decides and why; --trace=FILE"
+        " writes all events to FILE in the place of that, as JSON for programs (qlog). No frame takes a fast path then",
+    )
 
 
 def add_service_options(parser: argparse.ArgumentParser, program: str) -> None:
@@ -348,6 +381,12 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     status: bool | None = getattr(arguments, "status", None)
     if status and arguments.http_root is not None:
         parser.error("argument --status: not with --http-root: the folder is served in place of the page")
+    traces: list[Path | None] = arguments.trace or []
+    trace_files = [path for path in traces if path is not None]
+    if len(trace_files) > 1:
+        parser.error("argument --trace: only one FILE")
+    if trace_files and arguments.pcap is not None and trace_files[0].resolve() == arguments.pcap.resolve():
+        parser.error("argument --trace: not the FILE of --pcap")
     impair: BadWire | None = getattr(arguments, "impair", None)
     if impair is not None and arguments.offload in ("all", "checksum"):
         parser.error("argument --impair: not with --offload: a bad wire carries single segments with their checksums")
@@ -362,7 +401,8 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         services=getattr(arguments, "services", {}),
         http_root=getattr(arguments, "http_root", None),
         pcap=arguments.pcap,
-        trace=arguments.trace,
+        trace=None in traces,
+        trace_file=trace_files[0] if trace_files else None,
         lease_file=arguments.lease_file,
         # A lab keeps its rights, since it runs the user's own command.
         user=rights.ROOT if arguments.program == "lab" else arguments.user,

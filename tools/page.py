@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
+import stack
+
 if TYPE_CHECKING:
-    from stack import Host
+    from stack import Host, Recorder
 
 STYLE = (
     "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}"
@@ -30,6 +32,7 @@ STYLE = (
 FRESH_S = 1.0  # a page up to this age is sent again
 LARGEST_SHARE = 0.05  # of the time may be spent on making the page: a page that takes longer is made less often
 MOST_ROWS = 200  # of a table
+SHOWN_EVENTS = 40
 
 
 class CachedPage:
@@ -76,8 +79,8 @@ async def plain_page(host: Host) -> bytes:
     return "\n".join(parts).encode()
 
 
-async def status_page(host: Host) -> bytes:
-    """Return the page with the state of the host.
+async def status_page(host: Host, events: Recorder | None = None) -> bytes:
+    """Return the page with the state of the host, and the last of `events`.
 
     Text from the network is escaped. Other tasks run between its parts.
     """
@@ -96,11 +99,28 @@ async def status_page(host: Host) -> bytes:
     for title, records in sections.items():
         parts.append(section(title, records()))
         await trio.lowlevel.checkpoint()
+    parts.append("<h2>Last events</h2>")
+    if events is None:
+        parts.append("<p>The host is not watched, which would cost its fast paths. Start it with --trace.</p>")
+    else:
+        parts.append(table(["time in s", "of", "event"], last_events(events)))
     counters = {name: count for name, count in host.counters().items() if count}
     parts.append("<h2>Counters that are not zero</h2>")
     parts.append(table(["counter", "value"], [[name, str(count)] for name, count in counters.items()]))
     parts.append("</html>\n")
     return "\n".join(parts).encode()
+
+
+def last_events(events: Recorder) -> list[list[str]]:
+    """Return a row for each of the last drops and decisions, the newest first."""
+    rows: list[list[str]] = []
+    for event in reversed(list(events)):
+        explained = stack.explain(event)
+        if explained:
+            rows.append([f"{event.at:.6f}", event.group, explained])
+            if len(rows) == SHOWN_EVENTS:
+                break
+    return rows
 
 
 def section(title: str, records: Sequence[object]) -> str:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.util import find_spec
 
 import trio
@@ -15,13 +15,14 @@ import trio
 import stack
 
 from . import bad_wire, kernel, rights, services
-from .exchange import DhcpNarrator, SilenceNotice
 from .options import Options
 from .output import Failed, log, report, say
 from .trace import TracePrinter
 
 WAITING_S = 5.0  # between two lines that say that the host has no address yet
 NODE = "/dev/net/tun"
+PAGE_EVENTS = 2000  # kept for the page of http
+PAGE_EVENT_BYTES = 2 << 20
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,13 +51,16 @@ async def serving(
     address.
     """
     dhcp = stack.Dhcp(wait="nothing", lease_file=options.lease_file) if options.address is None else None
-    async with on_tap(options, dhcp) as (host, tap), trio.open_nursery() as nursery:
+    # To watch a host costs its fast paths, so the page shows events only of a host that is watched anyway.
+    watched = options.trace or options.trace_file is not None or options.pcap is not None
+    events = stack.Recorder(PAGE_EVENTS, PAGE_EVENT_BYTES) if watched and options.status else None
+    async with on_tap(options, dhcp, events) as (host, tap), trio.open_nursery() as nursery:
         nursery.start_soon(fail_on_link_lost, host)
         nursery.start_soon(fail_on_address_lost, host)
         nursery.start_soon(print_conflicts, host)
         await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
         if "http" in options.services:
-            await start_http(host, options, nursery)
+            await start_http(host, options, nursery, events)
         if dhcp is not None:
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
@@ -154,14 +158,14 @@ async def print_conflicts(host: stack.Host) -> None:
         say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
 
 
-async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery) -> None:
+async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery, events: stack.Recorder | None) -> None:
     """Start http, or print that h11 is missing."""
     if find_spec("h11") is None:
         log("tapstack: http is not served, because it needs h11: pip install 'tapstack[tools]'")
         return
     from . import httpd
 
-    handler = services.guarded("http", httpd.handler(host, options.http_root, status=options.status))
+    handler = services.guarded("http", httpd.handler(host, options.http_root, status=options.status, events=events))
     await services.serve_tcp(host, handler, options.services["http"], nursery)
 
 
@@ -174,28 +178,35 @@ def offload_name(tap: stack.Tap) -> str:
 
 @asynccontextmanager
 async def on_tap(
-    options: Options, dhcp: stack.Dhcp | None = None, watcher: DhcpNarrator | SilenceNotice | None = None
+    options: Options, dhcp: stack.Dhcp | None = None, watcher: stack.Observer | None = None
 ) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
     """Run a host on the TAP, and set up the kernel's side of it. Raises Failed.
 
-    `dhcp` configures the DHCP client when the address comes from a server; `watcher` prints its
-    events.
+    `dhcp` configures the DHCP client when the address comes from a server; `watcher` gets the
+    events of the host, as do `--trace`, `--trace=FILE` and `--pcap`.
     """
     check_addresses(options)
+    epoch_s = time.time() - trio.current_time()
     kernels = None if options.host_address is None else str(options.host_address)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
     wire = None if options.impair is None else options.impair.wrap(tap)
     capture = None
     if options.pcap is not None:
-        epoch_s = time.time() - trio.current_time()
         capture = stack.Capture(wire or tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
     link = capture or wire or tap
     gateway = None if options.gateway is None else str(options.gateway)
-    trace = TracePrinter(say, offload=options.offload is not False) if options.trace else watcher
+    trace = TracePrinter(say, offload=options.offload is not False) if options.trace else None
+    trace_file: stack.TraceFile | None = None
     running = False
+    watching = ExitStack()  # ends when the host has ended, so that its end is told, too
     try:
+        if options.trace_file is not None:
+            trace_file = watching.enter_context(stack.TraceFile(options.trace_file, epoch_s=epoch_s))
         config = stack.Config(host=stack.HostConfig(fast_paths=options.fast))
-        async with stack.open_host(config=config, report=report, trace=trace) as host:
+        async with stack.open_host(config=config, report=report) as host:
+            for observer in (trace, watcher, trace_file, None if capture is None else capture.explain):
+                if observer is not None:
+                    watching.enter_context(host.watch(observer))
             # Each thread has its own rights, so no other thread may exist when they are given up.
             with say.threadless(), log.threadless():
                 host.attach(
@@ -203,26 +214,41 @@ async def on_tap(
                     addresses=["dhcp" if options.address is None else str(options.address)],
                     gateway=gateway,
                     acd=None if options.address is None else options.acd,
-                    dhcp=dhcp or (stack.Dhcp(lease_file=options.lease_file) if options.address is None else None),
+                    dhcp=dhcp or default_dhcp(options),
                 )
-                if isinstance(trace, TracePrinter):
+                if trace is not None:
                     trace.mtu = link.mtu
                 give_up_rights(options)  # nothing has been awaited: no frame was read before
             await host.wait_ready(link)
-            if capture is not None and capture.error:
-                raise Failed(f"--pcap: {capture.error}")
+            for option, file in (("--pcap", capture), ("--trace", trace_file)):
+                if file is not None and file.error:
+                    raise Failed(f"{option}: {file.error}")
             running = True
             yield host, tap
     except OSError as error:
         if running:
             raise
-        culprit = "--pcap: " if options.pcap is not None and error.filename == os.fspath(options.pcap) else ""
-        raise Failed(culprit + why_not(error)) from None
+        raise Failed(culprit(options, error) + why_not(error)) from None
     finally:
-        if running and capture is not None and capture.error:
-            report(capture.error)
+        watching.close()
+        for file in (capture, trace_file):
+            if running and file is not None and file.error:
+                report(file.error)
         if running and wire is not None:
             say(bad_wire.summary(wire))
+
+
+def default_dhcp(options: Options) -> stack.Dhcp | None:
+    """Return how to get an address if a server is to give it."""
+    return stack.Dhcp(lease_file=options.lease_file) if options.address is None else None
+
+
+def culprit(options: Options, error: OSError) -> str:
+    """Return the option that named the file of this error: "--pcap: ", or nothing."""
+    for option, path in (("--pcap", options.pcap), ("--trace", options.trace_file)):
+        if path is not None and os.fspath(path) == error.filename:
+            return f"{option}: "
+    return ""
 
 
 def give_up_rights(options: Options) -> None:

@@ -6,15 +6,16 @@ Enhanced Packet Block for each frame, all in little-endian order.
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import struct
 from collections.abc import Callable
 
-from stack.link import files
 from stack.link.device import Link
+from stack.link.frame_comments import FrameComments
+from stack.link.output_file import OutputFile
 from stack.link.wrapper import LinkWrapper
+from stack.trace.event import Event
 from stack.wire.checksum import Buffer
 
 LINKTYPE_ETHERNET = 1
@@ -29,15 +30,17 @@ INBOUND, OUTBOUND = 1, 2  # the direction bits of epb_flags
 LONGEST_COMMENT = 65_535 - 3  # an option's length has 16 bits
 
 FLUSH_BYTES = 65_536
+EXPLAINED_FLUSH_BYTES = 4 << 20  # a batch of 64 super-frames, which are explained at its end
 FLUSH_S = 0.1
 
 
 class Record:
-    """One frame that has not been written to the file yet."""
+    """One frame that has not been written to the file yet; `number` counts those of the capture."""
 
-    __slots__ = ("comments", "data", "direction", "length", "timestamp_ns")
+    __slots__ = ("comments", "data", "direction", "length", "number", "timestamp_ns")
 
-    def __init__(self, timestamp_ns: int, direction: int, frame: Buffer) -> None:
+    def __init__(self, number: int, timestamp_ns: int, direction: int, frame: Buffer) -> None:
+        self.number = number
         self.timestamp_ns = timestamp_ns
         self.direction = direction
         self.length = len(frame)
@@ -61,6 +64,9 @@ class Capture(LinkWrapper):
     overwritten. When the file cannot be written any more (the disk is full), the capture ends,
     `error` says why, and the link goes on. If the wrapped link offloads, the file shows the same as
     tcpdump's would: whole super-frames, and partial checksums.
+
+    With `host.watch(capture.explain)` the host's reasons become comments of the frames, which
+    Wireshark shows.
     """
 
     def __init__(
@@ -73,20 +79,29 @@ class Capture(LinkWrapper):
         clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(link)
-        self.path = os.fspath(path)
         self.epoch_s = epoch_s
-        self.error: str | None = None
-        self._limit_bytes = limit_bytes
         self._clock = clock
-        self._file = -1
-        self._written_bytes = 0
+        self._file = OutputFile(path, "capture", limit_bytes)
         self._records: list[Record] = []
+        self._recorded = 0
         self._unwritten_bytes = 0
+        self._flush_bytes = FLUSH_BYTES
         self._flush_at = math.inf
+        self._comments: FrameComments | None = None
 
     def _copy_attributes(self) -> None:
         super()._copy_attributes()
         self.offload = self._link.offload
+
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return self._file.path
+
+    @property
+    def error(self) -> str | None:
+        """Why the capture has ended early; None if it has not."""
+        return self._file.error
 
     @property
     def rx_gso_size(self) -> int:
@@ -106,22 +121,19 @@ class Capture(LinkWrapper):
         """Open the wrapped link and make the file.
 
         OSError as the link raises it, or, with the path as its `filename`, if the file cannot be
-        made: EINVAL for a pipe or a device, which could block the link; ELOOP or EACCES for a
-        symbolic link or a file that another user may have planted (see `stack.link.files`).
+        made: see `OutputFile.open`.
         """
         link = self._link
         link.open(wake)
         try:
-            self._file = files.open_empty(self.path)
-        except OSError as error:
+            self._file.open()
+        except OSError:
             link.close()
-            text = f"cannot write the capture {self.path}: {error.strerror}"
-            raise OSError(error.errno, text, self.path) from None
+            raise
         self._wake = wake
-        self.error = None
         self._copy_attributes()
-        self._written_bytes = 0
-        self._write([section_header(), interface_description(link.name, link.ip_offset)])
+        self._recorded = 0
+        self._file.write([section_header(), interface_description(link.name, link.ip_offset)])
         self._rearm()
 
     def read(self, now: float) -> memoryview | None:
@@ -157,6 +169,17 @@ class Capture(LinkWrapper):
                 return True
         return False
 
+    def explain(self, event: Event) -> None:
+        """An observer: `host.watch(capture.explain)`.
+
+        A frame that comes in gets what became of it as its comments; one that goes out gets why it
+        was sent. What is decided when the frame is in the file already, 0.1 s later, is not told.
+        """
+        if self._comments is None:
+            self._comments = FrameComments(self.name)
+            self._flush_bytes = EXPLAINED_FLUSH_BYTES
+        self._unwritten_bytes += self._comments.add(event, self._records)
+
     def poll(self, now: float) -> None:
         """Write the recorded frames to the file if that is due, and poll the wrapped link."""
         if self._link.deadline <= now:
@@ -170,21 +193,23 @@ class Capture(LinkWrapper):
         self._flush_at = math.inf
         self._unwritten_bytes = 0
         records, self._records = self._records, []
+        if self._comments is not None:
+            self._comments.written()
         if records:
-            self._write([enhanced_packet(record) for record in records])
+            self._file.write([enhanced_packet(record) for record in records])
 
     def close(self) -> None:
         """Complete the file and close the wrapped link."""
         self.flush()
-        self._close_file()
+        self._file.close()
         self._wake = None
         self._link.close()
         self.deadline = math.inf
 
     def _record(self, direction: int, frame: Buffer, now: float) -> None:
-        if self._file < 0:
+        if not self._file.is_open:
             return
-        if self._unwritten_bytes >= FLUSH_BYTES:
+        if self._unwritten_bytes >= self._flush_bytes:
             self.flush()
         if not self._records:
             self._flush_at = now + FLUSH_S
@@ -192,51 +217,15 @@ class Capture(LinkWrapper):
         # a nanosecond.
         epoch_ns = math.floor(self.epoch_s) * 1_000_000_000 + round(self.epoch_s % 1 * 1e9)
         timestamp_ns = epoch_ns + round((now if self._clock is None else self._clock()) * 1e9)
-        self._records.append(Record(timestamp_ns, direction, frame))
+        self._recorded += 1
+        record = Record(self._recorded, timestamp_ns, direction, frame)
+        self._records.append(record)
+        if self._comments is not None and direction == OUTBOUND:
+            self._unwritten_bytes += self._comments.sent(record)
         self._unwritten_bytes += len(frame) + 64
 
     def _rearm(self) -> None:
         self.deadline = min(self._flush_at, self._link.deadline)
-
-    def _write(self, blocks: list[bytes]) -> None:
-        if self._file < 0:
-            return
-        data = memoryview(b"".join(blocks))
-        room = len(data) if self._limit_bytes is None else self._limit_bytes - self._written_bytes
-        done = 0
-        try:
-            while done < len(data):
-                if done >= room:
-                    raise OSError(errno.EFBIG, f"more than {self._limit_bytes} bytes are not allowed")
-                done += os.write(self._file, data[done:room])
-        except OSError as error:
-            whole = 0
-            for each in blocks:
-                if whole + len(each) > done:
-                    break
-                whole += len(each)
-            self._written_bytes += whole
-            self._give_up(error)
-        else:
-            self._written_bytes += len(data)
-
-    def _give_up(self, error: OSError) -> None:
-        """End the capture after the last whole block, so that the file can still be read."""
-        self.error = f"the capture {self.path} ended after {self._written_bytes} bytes: {error.strerror}"
-        try:
-            os.ftruncate(self._file, self._written_bytes)
-        except OSError:
-            pass  # the file cannot be truncated
-        self._close_file()
-
-    def _close_file(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0:
-            try:
-                os.close(file)
-            except OSError as error:
-                # Some file systems report only now that there was no room for the last bytes.
-                self.error = self.error or f"the capture {self.path} may be incomplete: {error.strerror}"
 
 
 # --- the blocks

@@ -12,9 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
-from stack.link.capture import FLUSH_BYTES, FLUSH_S, Capture
+import stack
+from stack.link.capture import EXPLAINED_FLUSH_BYTES, FLUSH_BYTES, FLUSH_S, Capture
 from stack.link.device import Offload
+from stack.link.frame_comments import LONGEST_COMMENT, MOST_COMMENTS
+from stack.trace.event import Event
+from stack.trace.why import WHY
 from stack.wire.virtio import tcp_header
 from tests.link.frames import Wakes, Wire, drain, tcp_frame, udp_frame
 
@@ -361,6 +367,142 @@ def test_no_descriptor_is_left_or_inherited(path: Path) -> None:
     assert not os.get_inheritable(int(mine))
     link.close()
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+# --- the host's reasons -----------------------------------------------------------------------------------------------
+
+
+def event(name: str, frame: int, n: int = 0, cause: str = "frame", group: str = "wire0", **data: object) -> Event:
+    return Event(n, 0.0, 0.0, name, group, frame, cause, data, ("own",))
+
+
+def comes(link: Capture, wire: Wire, frame: bytes, n: int) -> None:
+    wire.incoming.append(frame)
+    link.read(0.0)
+    link.explain(event("wire:frame", n, n, dir="in", octets=frame))
+
+
+def goes(link: Capture, frame: bytes, cause: int, kind: str = "frame") -> None:
+    link.explain(event("wire:frame", cause, 0, kind, dir="out", octets=frame))
+    link.write([frame], 0.0)
+
+
+def comments(path: Path) -> list[list[str]]:
+    return [comments for *_, comments in packets(path.read_bytes())]
+
+
+def test_a_frame_that_comes_in_has_what_became_of_it(dumped: tuple[Capture, Wire], path: Path) -> None:
+    """Also what is decided after later frames of the batch, and the same octets twice."""
+    link, wire = dumped
+    comes(link, wire, b"question", 1)
+    link.explain(event("tcp:state", 1, group="c1", after="ESTABLISHED"))
+    link.explain(event("host:done", 1, verdict="delivered"))
+    comes(link, wire, b"question", 4)
+    link.explain(event("host:drop", 4, reason="tcp_bad_checksum", meaning="it is wrong"))
+    link.explain(event("host:done", 4, verdict="dropped"))
+    link.explain(event("tcp:delta", 1, group="c1", snd_una=7))
+    link.explain(event("tcp:send", 1, group="c1"))
+    link.close()
+    assert comments(path) == [
+        ["state after=ESTABLISHED", "delivered", "send"],
+        ["dropped: tcp_bad_checksum: it is wrong (our choice)"],
+    ]
+
+
+def test_a_frame_that_goes_out_has_why_it_was_sent(dumped: tuple[Capture, Wire], path: Path) -> None:
+    link, wire = dumped
+    comes(link, wire, b"question", 1)
+    link.explain(event("tcp:state", 1, group="c1"))
+    link.explain(event("tcp:blocked", 1, group="c2"))
+    link.explain(event("tcp:send", 1, group="c1"))
+    goes(link, b"answer", 1)
+    goes(link, b"more", 1)
+    link.explain(event("tcp:timer", 0, cause="timer", group="c1", action="fired"))
+    goes(link, b"again", 0, "timer")
+    link.explain(event("tcp:send", 7, group="c1"))
+    goes(link, b"by the program", 0, "call")
+    link.close()
+    assert comments(path) == [
+        ["state", "blocked", "send"],
+        ["because of packet 1", "state", "send"],
+        ["because of packet 1"],
+        ["because of a timer", "timer action=fired"],
+        ["because of a call of the program"],
+    ]
+
+
+def test_frames_of_other_links_and_those_that_never_left_have_no_comment(
+    dumped: tuple[Capture, Wire], path: Path
+) -> None:
+    link, wire = dumped
+    link.explain(event("wire:frame", 1, 1, dir="in", octets=b"elsewhere", group="tap9"))
+    link.explain(event("tcp:send", 1, group="c1"))
+    wire.takes = False
+    goes(link, b"refused", 1)
+    wire.takes = True
+    wire.incoming.append(b"elsewhere")
+    link.read(0.0)
+    goes(link, b"answer", 1)
+    link.close()
+    assert comments(path) == [[], []]
+
+
+def test_what_is_decided_when_the_frame_is_in_the_file_is_not_told(dumped: tuple[Capture, Wire], path: Path) -> None:
+    link, wire = dumped
+    comes(link, wire, b"question", 1)
+    link.poll(1.0)
+    link.explain(event("tcp:send", 1, group="c1"))
+    goes(link, b"answer", 1)
+    link.close()
+    assert comments(path) == [[], ["because of packet 1", "send"]]
+
+
+def test_comments_are_bounded_and_hold_no_more_frames_back_than_a_batch(
+    dumped: tuple[Capture, Wire], path: Path
+) -> None:
+    link, wire = dumped
+    comes(link, wire, b"question", 1)
+    for _ in range(1000):
+        link.explain(event("host:drop", 1, reason="x", meaning="y" * 100_000))
+    link.poll(1.0)
+    (said,) = comments(path)
+    assert len(said) == MOST_COMMENTS
+    assert {len(text) for text in said} == {LONGEST_COMMENT}
+    for number in range(1, 300):
+        comes(link, wire, bytes(65_000), number)
+        assert number * 65_000 - path.stat().st_size < EXPLAINED_FLUSH_BYTES + 65_000
+    for number in range(10_000):
+        link.explain(event("wire:frame", 1, 0, dir="out", octets=number.to_bytes(4, "big")))
+    link.close()
+    assert len(packets(path.read_bytes())) == 300
+
+
+def test_the_largest_batch_is_explained_at_its_end(dumped: tuple[Capture, Wire], path: Path) -> None:
+    """64 frames of 64 KiB: more than is held back without an observer."""
+    link, wire = dumped
+    for number in range(1, 64):
+        comes(link, wire, number.to_bytes(2, "big") + bytes(65_000), number)
+    for number in range(1, 64):
+        link.explain(event("tcp:ack", number, group="c1"))
+    link.close()
+    assert comments(path) == [["ack"]] * 63
+
+
+async def test_a_hosts_capture_says_why(path: Path, autojump_clock: MockClock) -> None:
+    wire = stack.Ethernet()
+    link = stack.Capture(wire.attach(), path, clock=trio.current_time)
+    async with (
+        stack.open_host(link, address="10.9.0.2/24", acd="off") as host,
+        stack.open_host(wire.attach(), address="10.9.0.1/24", acd="off") as client,
+    ):
+        with host.watch(link.explain), pytest.raises(OSError, match=r"10\.9\.0\.2"):
+            await client.open_tcp_stream("10.9.0.2", 81)
+        assert await client.ping("10.9.0.2") >= 0
+    said = comments(path)
+    assert any("dropped: tcp_no_connection: " in each for each in said[2])
+    assert said[2][0].endswith("(" + ", ".join(WHY["tcp_no_connection"]) + ")")
+    assert said[3][0] == "because of packet 3"
+    assert said[4:6] == [[], []], "it was not watched then"
 
 
 # --- as others read it ------------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ def test_a_folder_that_the_user_may_not_read_is_refused_by_name(namespace: Names
         assert page == SECRET.encode()
 
 
-@pytest.mark.parametrize("option", ["--pcap", "--lease-file"])
+@pytest.mark.parametrize("option", ["--pcap", "--trace", "--lease-file"])
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "file"])
 def test_what_was_planted_is_not_written(
     namespace: Namespace, closed: Path, shared: Path, option: str, kind: str
@@ -206,7 +206,7 @@ def test_what_was_planted_is_not_written(
         os.chown(place, 54321, 54321)
         victim = place
     more = ["--dhcp"] if option == "--lease-file" else []
-    with namespace.start(str(RUN), *more, option, str(place)) as program:
+    with namespace.start(str(RUN), *more, f"{option}={place}") as program:
         if option == "--lease-file" and kind in ("hard link", "file"):
             # It goes on without the file, and says so.
             wait_until(lambda: "tap0" in namespace.links(), "the host is there")

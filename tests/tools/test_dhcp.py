@@ -100,7 +100,7 @@ def without_numbers(lines: list[str]) -> list[str]:
 async def test_the_exchange_is_printed_in_words(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     said: list[str] = []
-    narrator = DhcpNarrator(said.append, trio.current_time)
+    narrator = DhcpNarrator(said.append)
     wish = Dhcp(request_address="10.9.0.57")
     async with serving(ethernet), client(ethernet.attach(), wish, config=CAREFUL, trace=narrator):
         pass
@@ -133,7 +133,7 @@ async def test_errors_are_printed_in_words(autojump_clock: MockClock) -> None:
     ethernet = Ethernet()
     said: list[str] = []
     server = Server(silent=(1,))
-    narrator = DhcpNarrator(said.append, trio.current_time)
+    narrator = DhcpNarrator(said.append)
     async with serving(ethernet, server) as there, client(ethernet.attach(), config=CAREFUL, trace=narrator) as host:
         there.sender.say(bytes(300))
         await trio.sleep(0.1)

@@ -23,7 +23,7 @@ PRINTED = {
     "bad_wire.py": r"1000000 octets in \d\.\d s, \d\d segments sent again\n",
     "capture_file.py": rf"(answered in {TIME}\n){{3}}",
     "http_request.py": "hello from user space\n",
-    "trace_handshake.py": r"(?s).* SYN, seq .* SYN,ACK, seq .*'after': 'ESTABLISHED'.*5 bytes.*",
+    "trace_handshake.py": r"(?s).* SYN, seq .* SYN,ACK, seq .*after=ESTABLISHED.*5 bytes.*",
     "two_hosts.py": "HELLO\n",
     "udp_datagrams.py": "b'HELLO'\n",
 }

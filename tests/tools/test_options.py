@@ -61,6 +61,49 @@ def test_every_key_is_accepted(tmp_path: Path) -> None:
     assert chosen.trace
 
 
+def test_a_trace_goes_to_the_terminal_to_a_file_or_to_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "host.sqlog"
+    for words, printed, file in (
+        ([], False, None),
+        (["--trace"], True, None),
+        (["--trace=-"], True, None),
+        ([f"--trace={path}"], False, path),
+        (["--trace", f"--trace={path}"], True, path),
+    ):
+        chosen = parse(*words)
+        assert (chosen.trace, chosen.trace_file) == (printed, file)
+    assert not path.exists(), "nothing is touched yet"
+    for words, said in (
+        ([f"--trace={path}", "--trace=other"], "argument --trace: only one FILE"),
+        ([f"--trace={path}", "--pcap", str(path)], "argument --trace: not the FILE of --pcap"),
+        (["--trace="], "argument --trace: '' is not a file name"),
+        ([f"--trace={tmp_path}"], "is a folder, not a file"),
+        (["--trace=/no/such/folder/x"], "its folder does not exist"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            parse(*words)
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--trace", "--trac"])
+def test_a_trace_does_not_take_the_word_after_it_as_its_file(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the address of `ping` nor the command of `lab`."""
+    seen: list[object] = []
+
+    def see(chosen: options.Options, other: object) -> int:
+        seen.append((chosen.trace, str(getattr(other, "target", other))))
+        return 0
+
+    monkeypatch.setattr("tools.ping.main", see)
+    monkeypatch.setattr("tools.lab.main", see)
+    assert cli.main(["ping", option, "10.9.0.1"]) == 0
+    assert cli.main(["lab", option, "--", "nc", option, "10.9.0.2"]) == 0
+    assert seen == [(True, "10.9.0.1"), (True, str(["nc", option, "10.9.0.2"]))]
+    with pytest.raises(SystemExit):
+        cli.main(["up", option, "host.sqlog"])
+
+
 def test_the_kernels_address_follows_the_hosts_network() -> None:
     assert str(parse("--address", "10.77.0.2/24").host_address) == "10.77.0.1/24"
     assert str(parse("--address", "10.77.0.1/24").host_address) == "10.77.0.2/24"

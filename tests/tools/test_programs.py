@@ -15,6 +15,8 @@ from trio.testing import MockClock
 import stack
 from stack.host.records import ConnectionRecord
 from stack.link.device import Offload
+from stack.trace.reason import Reason
+from stack.trace.reasons import REASONS
 from tools import cli, kernel, output, page, ping, up
 from tools.output import Failed
 from tools.trace import TracePrinter
@@ -54,8 +56,15 @@ async def test_ping_goes_on_when_no_answer_comes(error: OSError, autojump_clock:
 ARP = bytes.fromhex("ffffffffffff020000000001080600010800060400010200000000010a0900010000000000000a090002")
 
 
-def told(name: str, group: str = "tap0", at: float = 100.0, frame: int = 0, **data: object) -> stack.Event:
-    return stack.Event(1, 100.0, at, name, group, frame, "frame", data, ("own",))
+def told(
+    name: str,
+    group: str = "tap0",
+    at: float = 100.0,
+    frame: int = 0,
+    why: tuple[str, ...] = ("own",),
+    **data: object,
+) -> stack.Event:
+    return stack.Event(1, 100.0, at, name, group, frame, "frame", data, why)
 
 
 def test_a_trace_prints_frames_and_events_with_their_time() -> None:
@@ -63,12 +72,13 @@ def test_a_trace_prints_frames_and_events_with_their_time() -> None:
     said: list[str] = []
     trace = TracePrinter(said.append)
     trace(told("wire:frame", dir="in", octets=ARP))
-    trace(told("tcp:open", "c1", local="10.9.0.2:7", remote="10.9.0.1:9"))
+    trace(told("tcp:open", "c1", at=100.125, local="10.9.0.2:7", remote="10.9.0.1:9"))
     trace(told("tcp:state", "c1", at=100.25, before="LISTEN", rto_s=0.123456789))
     assert said == [
         "    0.000000 < " + stack.show(ARP)[0],
         *("               " + line for line in stack.show(ARP)[1:]),
-        "    0.250000 * 10.9.0.2:7 - 10.9.0.1:9: state before=LISTEN rto=123.457ms",
+        "    0.125000 * c1: 10.9.0.2:7 - 10.9.0.1:9",
+        "    0.250000 * c1: state before=LISTEN rto=123.457ms",
     ]
     assert len(said) >= 3
 
@@ -79,17 +89,53 @@ def test_a_trace_prints_why_a_frame_is_dropped_under_the_frame() -> None:
     lines = len(stack.show(ARP))
     details: dict[str, Any] = {"reason": "arp_not_for_us", "meaning": "not for us"}
     trace(told("wire:frame", dir="in", octets=ARP))
-    trace(told("host:drop", frame=1, **details))
-    assert said[lines:] == ["               dropped: arp_not_for_us: not for us"]
+    trace(told("host:drop", frame=1, why=("826-1", "826-2"), **details))
+    assert said[lines:] == ["               dropped: arp_not_for_us: not for us (826-1, 826-2)"]
     trace(told("wire:frame", dir="out", octets=ARP))
     trace(told("host:drop", frame=1, **details))
     assert said[2 * lines + 1 :] == [
-        "               dropped from the last frame that came in: arp_not_for_us: not for us"
+        "               from a frame that came in before: dropped: arp_not_for_us: not for us (our choice)"
     ]
     trace(told("host:drop", "host", at=101.5, **details))
-    assert said[-1] == "    1.500000 * dropped outside a frame: arp_not_for_us: not for us"
+    assert said[-1] == "    1.500000 * dropped: arp_not_for_us: not for us (our choice)"
     trace(told("dhcp:drop", **details))
     assert len(said) == 2 * lines + 3, "that is the same drop once more"
+
+
+def test_a_trace_prints_the_decisions_under_the_frame_that_has_caused_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a timer or a call has caused, or an earlier frame, has a line of its own, with its time."""
+    sentence = "an out-of-order segment arrived"
+    monkeypatch.setitem(REASONS, "gap", Reason(sentence, ()))
+    said: list[str] = []
+    trace = TracePrinter(said.append)
+    trace(told("wire:frame", dir="in", octets=ARP))
+    del said[:]
+    trace(told("tcp:ack", "c7", frame=1, why=("5681-4.2-c", "9293 SHLD-18"), decision="now", because="gap"))
+    trace(told("tcp:ack", "c7", frame=1, because="gap"))
+    trace(told("tcp:rtt", "c7", frame=1, why=("6298-2-a",), rto_s=0.2))
+    trace(told("tcp:send", "c7", frame=9))
+    trace(told("wire:frame", dir="out", octets=ARP))
+    trace(told("tcp:send", "c7", frame=1))
+    assert [line for line in said if "c7" in line] == [
+        f"               c7: ack decision=now: {sentence} (5681-4.2-c, 9293 SHLD-18)",
+        f"               c7: ack: {sentence} (our choice)",
+        "               c7: rtt rto=200ms (6298-2-a)",
+        "    0.000000 * c7: send",
+        "    0.000000 * c7: send",
+    ]
+
+
+def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
+    said: list[str] = []
+    trace = TracePrinter(said.append)
+    trace(told("tcp:delta", "c1", snd_una=7))
+    trace(told("host:done", frame=1, verdict="delivered"))
+    trace(told("dhcp:drop", reason="dhcp_malformed"))
+    for action in ("set", "cleared"):
+        trace(told("tcp:timer", "c1", timer="retransmission", action=action))
+    assert said == []
+    trace(told("tcp:timer", "c1", timer="retransmission", action="fired"))
+    assert said == ["    0.000000 * c1: timer timer=retransmission action=fired"]
 
 
 def test_a_trace_gives_times_a_unit() -> None:
@@ -146,7 +192,7 @@ def test_the_page_shows_round_trips_in_milliseconds() -> None:
     [
         (["up", "--", "ping", "10.9.0.2"], "tapstack up: `up` takes no COMMAND; `.venv/bin/tapstack lab -- CMD` does"),
         (["up", "--adress", "10.9.0.2/24"], "tapstack up: there is no --adress: did you mean --address?"),
-        (["lab", "--trac=1"], "tapstack lab: "),
+        (["lab", "--tracee=1"], "tapstack lab: there is no --tracee: did you mean --trace?"),
         (["ping", "--zzz", "10.9.0.1"], "tapstack ping: there is no --zzz (see"),
         (["ping", "localhost"], "names are not looked up"),
     ],

@@ -180,20 +180,21 @@ class Watched:
 async def test_no_frame_is_read_before_the_rights_are_given_up(
     dhcp: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """All that needs root's rights is open by then: the TAP, the capture, the lease file."""
+    """All that needs root's rights is open by then: the TAP, the capture, the trace, the lease file."""
     events: list[str] = []
-    lease, capture = tmp_path / "lease", tmp_path / "all.pcapng"
+    lease, capture, trace = tmp_path / "lease", tmp_path / "all.pcapng", tmp_path / "all.sqlog"
 
     ethernet = Ethernet()
     link, other = ethernet.attach(), ethernet.attach()
 
     def give_up(_: rights.User | None) -> None:
-        events.append(f"given up: {capture.exists()} {lease.exists() == dhcp}")
+        events.append(f"given up: {capture.exists() and trace.exists()} {lease.exists() == dhcp}")
 
     monkeypatch.setattr("stack.Tap", lambda *_, **__: Watched(link, events))
     monkeypatch.setattr(rights, "give_up", give_up)
     monkeypatch.setattr(up, "check_addresses", lambda _: None)
-    wanted = parse("--pcap", str(capture), *(["--dhcp", "--lease-file", str(lease)] if dhcp else []))
+    more = ["--dhcp", "--lease-file", str(lease)] if dhcp else []
+    wanted = parse("--pcap", str(capture), f"--trace={trace}", *more)
     other.open(lambda: None)
     waits = stack.Dhcp(wait="bound", wait_s=1, lease_file=lease) if dhcp else None
     with trio.move_on_after(2), contextlib.suppress(output.Failed):  # there is no server

@@ -1,4 +1,4 @@
-"""A trace of one TCP connection: each frame that the client sees, in words, and what its stack says.
+"""A trace of one TCP connection: each frame that the client sees, in words, and what its stack decides.
 Run it as any user: python trace_handshake.py"""
 
 import stack
@@ -9,8 +9,8 @@ def show(event: stack.Event) -> None:
     octets = event.data.get("octets")
     if isinstance(octets, bytes):
         print(event.data["dir"], *stack.show(octets), sep="\n    ")
-    else:
-        print("event", event.name, event.group, event.data, *event.why)
+    elif explained := stack.explain(event):
+        print("   *", event.group, explained)
 
 
 async def main() -> None:
