@@ -179,7 +179,7 @@ DROPS: dict[str, str] = {
     # --- tcp
     "tcp_truncated": "the segment ends inside its fixed header, so it cannot be read",
     "tcp_bad_data_offset": "the data offset is under 5 or reaches past the segment, so the text cannot be found",
-    "tcp_bad_options": "an option whose length is under 2 or reaches past the header (RFC 9293 MUST-7)",
+    "tcp_bad_options": "options with a length under 2 or past the header: ignored, not their segment",
     "tcp_bad_checksum": "the TCP checksum is wrong",
     "tcp_not_unicast": "a segment to a multicast or broadcast address",
     "tcp_no_connection": "no connection and no listener for it: answered by a reset, unless it is one",

@@ -41,7 +41,6 @@ ELSEWHERE = {
     "options_from_cookie": "cookies.py only reads the cookie",
     "reset_for_bad_ack": "the connection refuses the segment; demux.py sends the reset",
     "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
-    "tcp_bad_options": "the wrong length is found in wire/; MUST-7 names the segment, which is read without options",
     "text_after_close": "it goes with the drop `tcp_data_after_close`",
     "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
     "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",

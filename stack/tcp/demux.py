@@ -58,7 +58,7 @@ class Demux:
             counters["tcpInErrs"] += 1
             counters.drop(bad.reason)
             return
-        segment.ce = ce
+        segment.ce, segment.counters = ce, self._services.counters
         connection = self.connections.get(key)
         if self._services.trace is not None and connection is not None:
             self._services.trace.segment_of(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stack.counters import Counters
 from stack.errors import BadPacket
 from stack.tcp import timestamps
 from stack.tcp.seq import MASK
@@ -23,11 +24,12 @@ class Segment:
       timestamps were agreed on.
     - `ce`: the packet was marked for congestion (RFC 3168); it is valid only where ECN is in use.
     - `repeats`: its first octets were acknowledged before.
+    - `counters`: where malformed options are counted, once, if they are read.
     """
 
     __slots__ = (
-        "ce", "flags", "raw_options", "repeats", "seg_ack", "seg_len", "seg_seq", "seg_up", "text", "ts_ecr", "ts_val",
-        "whole_len", "window",
+        "ce", "counters", "flags", "raw_options", "repeats", "seg_ack", "seg_len", "seg_seq", "seg_up", "text",
+        "ts_ecr", "ts_val", "whole_len", "window",
     )  # fmt: skip
 
     def __init__(
@@ -39,6 +41,7 @@ class Segment:
         self.raw_options = options
         self.ts_val = self.ts_ecr = -1
         self.ce = self.repeats = False
+        self.counters: Counters | None = None
         self.seg_len = self.whole_len = len(text) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
     @classmethod
@@ -72,6 +75,9 @@ class Segment:
         try:
             return parse_options(self.raw_options)
         except BadPacket:
+            if self.counters is not None:
+                self.counters.drop("tcp_bad_options")
+                self.counters = None
             return NO_OPTIONS
 
     def __repr__(self) -> str:

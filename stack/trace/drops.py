@@ -159,7 +159,7 @@ NOT_THE_FRAME = frozenset(
     """
     arp_cache_full arp_claim arp_queue_full arp_unresolved dhcp_bad_route dhcp_not_sent icmp_error_rate_limited
     ipv4_reassembly_full ipv4_reassembly_timeout tcp_challenge_limited tcp_not_sent tcp_open_no_memory tcp_pruned
-    tcp_syn_queue_full udp_open_no_memory ifOutDiscards icmpOutErrors
+    tcp_bad_options tcp_syn_queue_full udp_open_no_memory ifOutDiscards icmpOutErrors
     """.split()
 )
 """The drops that concern something else than the frame in progress.

@@ -416,6 +416,7 @@ TABLE: list[tuple[str, Say]] = [
     ("udp_port_zero", udp_to(0)),
     ("udp_no_port", udp_to(99)),
     ("udp_queue_full", udp_queue_full),
+    ("tcp_bad_options", lambda world: world.says_tcp(SYN, 100, options=b"\2\1\0\0")),
     ("tcp_truncated", stub(False, bytes(15))),
     ("tcp_truncated", stub(True, bytes(15))),
     ("tcp_bad_data_offset", stub(False, bytes(8) + b"\x40\x10" + bytes(6))),

@@ -180,6 +180,7 @@ def test_malformed_options_never_kill_a_connection(raw: bytes) -> None:
     peer.expects(ACK)
     assert conn.state is State.ESTABLISHED
     assert conn.send_mss == 536
+    assert conn.services.counters["tcp_bad_options"] == 1
     peer.sends(ACK, b"text", raw_options=raw)
     assert conn.receive(10, peer.now) == b"text"
     peer.wait(0.5)
