@@ -212,7 +212,7 @@ class Addresses:
         """Use the address from now on."""
         self._ip.add_address(entry.interface, entry.prefix)
         if entry.gateway is not None:
-            self._ip.routes.add(Prefix(ANY, 0), entry.interface, entry.gateway)
+            self._ip.routes.add(Prefix(ANY, 0), entry.interface, entry.gateway, because="route_given")
         if entry.ready is not None:
             entry.ready(True, now)
 

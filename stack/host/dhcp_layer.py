@@ -216,7 +216,7 @@ class InterfaceDhcp:
             self._config.dhcp, self._counters, interface.mac, interface.link.mtu, layer.random, self, duid=self._duid
         )
         client.reschedule = layer.moved
-        client.trace = self._tell
+        client.trace = self._observed
         return client
 
     def begin(self, now: float, remembered: Lease | None, wish: bytes | None) -> None:
@@ -396,7 +396,9 @@ class InterfaceDhcp:
         self._routes = []
         for route in wanted:
             try:
-                added = routes.add(route.prefix, interface, route.gateway, route.source, route.metric)
+                added = routes.add(
+                    route.prefix, interface, route.gateway, route.source, route.metric, because="route_of_lease"
+                )
             except ValueError:
                 self._counters.drop("dhcp_bad_route")
             else:
@@ -449,10 +451,10 @@ class InterfaceDhcp:
             self._adapter.link_local.start(now)
 
     def _on_claimed(self, address: bytes) -> None:
-        self._tell("link_local", {"address": address})
+        self._observed("link_local", {"address": address})
 
     # --- observers
 
-    def _tell(self, name: str, fields: dict[str, object]) -> None:
+    def _observed(self, name: str, fields: dict[str, object]) -> None:
         if self._layer.trace.on:
             self._layer.trace.tell(f"dhcp:{name}", self.interface.name, **plain(fields))

@@ -22,6 +22,8 @@ from stack.config import IpConfig
 from stack.counters import Counters
 from stack.errors import BadPacket
 from stack.internet.interface import Interface
+from stack.trace.trace import UNWATCHED, Trace
+from stack.wire.addresses import format_ipv4
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import HEADER_LENGTH, MAX_LENGTH, Ipv4Header
 from stack.wire.ipv4_options import copied_options
@@ -143,9 +145,10 @@ class Reassembler:
     Otherwise fragments that never become whole would keep out others until the timeout.
     """
 
-    def __init__(self, config: IpConfig, counters: Counters) -> None:
+    def __init__(self, config: IpConfig, counters: Counters, trace: Trace = UNWATCHED) -> None:
         self.config = config
         self.counters = counters
+        self._trace = trace
         self.charged = 0  # bytes held, overhead included
         self._flows: dict[FlowKey, Flow] = {}  # the oldest first: its deadline is the earliest
         self._per_source: dict[bytes, int] = {}
@@ -185,7 +188,7 @@ class Reassembler:
             raise BadPacket("ipv4_fragment_of_refused")
         new_parts = self._new_parts(flow, first, bytes(payload), header.more_fragments)
         if new_parts is None:
-            self._refuse(flow, "ipv4_fragment_overlap")
+            self._refuse(flow, "ipv4_fragment_overlap", "fragments_differ")
         if not new_parts:
             raise BadPacket("ipv4_fragment_duplicate")
         for start, piece in new_parts:
@@ -193,13 +196,18 @@ class Reassembler:
             flow.pieces[start] = piece
             insort(flow.starts, start)
         if len(flow.holes) > self.config.reassembly_holes_max:
-            self._refuse(flow, "ipv4_fragment_holes")
+            self._refuse(flow, "ipv4_fragment_holes", "fragments_scattered")
         flow.ecn |= 1 << (header.tos & _CE)
         new_octets = sum(len(piece) for _, piece in new_parts)
         self._charge(flow, new_octets + len(new_parts) * self.config.reassembly_overhead_bytes)
         if first == 0 and flow.first is None:
             flow.first = header
             flow.quote = bytes(packet[: self.config.quote_bytes])
+        if self._trace.on:
+            place = {"offset": first, "len": len(payload), "more": header.more_fragments}
+            self._tell(flow, "fragment_waits" if flow.holes else "fragments_complete", **place)
+            if flow.holes:
+                self._trace.verdict("queued")
         if flow.holes:
             return None
         return self._complete(flow)
@@ -212,6 +220,8 @@ class Reassembler:
         flow = self._flows.get((header.source, header.destination, header.protocol, header.identification))
         if flow is not None:
             self.counters["ipSystemStatsReasmFails"] += 1
+            if self._trace.on:
+                self._tell(flow, "fragments_not_needed")
             self._close(flow)
 
     def forget(self, interface: Interface) -> None:
@@ -221,6 +231,8 @@ class Reassembler:
         """
         for flow in [flow for flow in self._flows.values() if flow.interface is interface]:
             self.counters["ipSystemStatsReasmFails"] += 1
+            if self._trace.on:
+                self._tell(flow, "fragments_interface_gone")
             self._close(flow)
 
     def resumed(self, asleep_s: float) -> None:
@@ -245,6 +257,8 @@ class Reassembler:
             if not flow.refused:
                 self.counters["ipSystemStatsReasmFails"] += 1
                 self.counters.drop("ipv4_reassembly_timeout")
+                if self._trace.on:
+                    self._tell(flow, "fragments_late")
                 expired.append(Expired(flow.interface, flow.first, flow.quote))
         return expired
 
@@ -351,26 +365,45 @@ class Reassembler:
         while self.charged > self.config.reassembly_bytes_max:
             oldest = next(iter(self._flows.values()))
             if oldest is flow:
-                self._refuse(flow, "ipv4_reassembly_full")
+                self._refuse(flow, "ipv4_reassembly_full", "fragments_no_room")
             self._evict(oldest)
 
     def _evict(self, flow: Flow) -> None:
         self.counters["ipSystemStatsReasmFails"] += 1
         self.counters.drop("ipv4_reassembly_full")
+        if self._trace.on:
+            self._tell(flow, "fragments_no_room")
         self._close(flow)
 
-    def _refuse(self, flow: Flow, reason: str) -> None:
+    def _refuse(self, flow: Flow, reason: str, because: str) -> None:
         """Discard the bytes of a datagram, and raise BadPacket with the reason.
 
         Its key is kept until the timeout, so that later fragments are dropped too.
         """
         self.counters["ipSystemStatsReasmFails"] += 1
+        if self._trace.on:
+            self._tell(flow, because)
         flow.refused = True
         freed = flow.charged - self.config.reassembly_overhead_bytes
         flow.charged -= freed
         self.charged -= freed
         flow.pieces, flow.starts, flow.holes, flow.quote = {}, [], [], b""
         raise BadPacket(reason)
+
+    def _tell(self, flow: Flow, because: str, **data: object) -> None:
+        source, destination, protocol, identification = flow.key
+        self._trace.tell(
+            "ip:reassembly",
+            flow.interface.name,
+            because,
+            source=format_ipv4(source),
+            destination=format_ipv4(destination),
+            protocol=protocol,
+            id=identification,
+            **data,
+            have=sum(map(len, flow.pieces.values())),
+            holes=len(flow.holes),
+        )
 
     def _close(self, flow: Flow) -> None:
         del self._flows[flow.key]

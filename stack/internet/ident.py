@@ -22,6 +22,8 @@ from hashlib import blake2b
 from struct import unpack
 
 _COUNTERS = 1024
+RANDOM_FLOW = -1
+"""The index of the counter of random identifications: the last one."""
 
 
 class Identifications:
@@ -46,7 +48,7 @@ class Identifications:
 
         Such a datagram is too short to be fragmented on any usual path.
         """
-        return _COUNTERS, int.from_bytes(self._random(2), "big")
+        return RANDOM_FLOW, int.from_bytes(self._random(2), "big")
 
     def next(self, flow: tuple[int, int]) -> int:
         """The identification of the flow's next datagram.

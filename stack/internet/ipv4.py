@@ -54,7 +54,7 @@ class Ipv4:
         self.loopback = Loopback(config)
         self.interfaces: list[Interface] = [self.loopback]
         self._own: dict[bytes, Interface] = {}  # each address of ours and its interface
-        self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback)
+        self.output = Ipv4Output(config, counters, random, self.interfaces, self._own, self.loopback, trace)
         self.icmp = Icmp(icmp_config, counters, self.output, random, clock_ms, trace)
         self.input = Ipv4Input(
             config,
@@ -63,6 +63,7 @@ class Ipv4:
             protocol_unreachable=self.icmp.errors.protocol_unreachable,
             parameter_problem=self.icmp.errors.parameter_problem,
             source_route_failed=self.icmp.errors.source_route_failed,
+            trace=trace,
         )
         self.input.handlers[PROTO_ICMP] = self.icmp.receive
         self.reschedule: Callable[[], None] = noop
@@ -89,7 +90,7 @@ class Ipv4:
         self.interfaces.append(interface)
         self._update_own()
         for prefix in interface.addresses:
-            self.routes.add(prefix, interface, source=prefix.address)
+            self.routes.add(prefix, interface, source=prefix.address, because="route_connected")
         if interface.neighbors is not None:
             interface.neighbors.on_failure = self._neighbor_failed
             interface.neighbors.on_answer = self.routes.gateway_answers
@@ -109,7 +110,7 @@ class Ipv4:
         if prefix not in interface.addresses:
             interface.addresses.append(prefix)
             self._update_own()
-            self.routes.add(prefix, interface, source=prefix.address)
+            self.routes.add(prefix, interface, source=prefix.address, because="route_connected")
             if interface.neighbors is not None:
                 interface.neighbors.addresses_changed()
             self.on_addresses()

@@ -16,6 +16,7 @@ from stack.internet.interface import Interface, is_broadcast_to, is_subnet_broad
 from stack.internet.received import Received
 from stack.internet.superframe import datagrams, is_super_frame
 from stack.noop import noop
+from stack.trace.trace import Trace
 from stack.wire.addresses import (
     ALL_HOSTS,
     ANY,
@@ -45,6 +46,7 @@ class Ipv4Input:
       protocol_unreachable: `(received)` tells the sender that there is no handler.
       parameter_problem: `(received, pointer)` tells the sender which byte of its options is wrong.
       source_route_failed: `(received)` tells the sender that we forward nothing.
+      trace: tells the observers, if there are any.
     """
 
     def __init__(
@@ -56,12 +58,13 @@ class Ipv4Input:
         protocol_unreachable: Callable[[Received], None],
         parameter_problem: Callable[[Received, int], None],
         source_route_failed: Callable[[Received], None],
+        trace: Trace,
     ) -> None:
         self.config = config
         self.counters = counters
         self._own = own
         self.handlers: dict[int, Handler] = {}
-        self.reassembler = Reassembler(config, counters)
+        self.reassembler = Reassembler(config, counters, trace)
         self.reschedule: Callable[[], None] = noop  # called when the reassembler's deadline has moved earlier
         self._protocol_unreachable = protocol_unreachable
         self._parameter_problem = parameter_problem

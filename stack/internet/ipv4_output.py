@@ -22,10 +22,12 @@ from stack.internet.path import UNBOUND, Path
 from stack.internet.path_mtu import PathMtus
 from stack.internet.route import RoutingTable
 from stack.noop import noop
+from stack.trace.trace import Trace
 from stack.wire.addresses import (
     ANY,
     BROADCAST,
     LOOPBACK,
+    format_ipv4,
     is_class_e,
     is_link_local,
     is_loopback,
@@ -69,6 +71,7 @@ class Ipv4Output:
       interfaces, own: the host's interfaces, and the interface of each address of ours. The owner
         changes both in place.
       loopback: the loopback interface, which is in `interfaces` too.
+      trace: tells the observers, if there are any.
 
     `epoch` is raised when addresses of ours or routes have changed, so that what was derived from
     them can be found again. `addresses_epoch` is raised when addresses have changed.
@@ -82,14 +85,16 @@ class Ipv4Output:
         interfaces: list[Interface],
         own: dict[bytes, Interface],
         loopback: Loopback,
+        trace: Trace,
     ) -> None:
+        self.trace = trace
         self.config = config
         self.counters = counters
         self.interfaces = interfaces
         self.loopback = loopback
         self._own = own
         self.idents = Identifications(random)
-        self.routes = RoutingTable(config)
+        self.routes = RoutingTable(config, trace)
         self.routes.on_change = self._routes_changed
         self.path_mtus = PathMtus(config)
         self._mtus_of: dict[int, PathMtus] = {}  # by protocol: path MTUs that apply to that protocol alone
@@ -171,6 +176,8 @@ class Ipv4Output:
         path = Path(self, self.counters, source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options)
         path.pinned = interface is not None
         self._attach(path, out, next_hop)
+        if self.trace.on:
+            self._tell_route(path, now)
         return path
 
     def forget(self, path: Path) -> None:
@@ -323,6 +330,16 @@ class Ipv4Output:
             raise os_error(errno.EMSGSIZE)
         if total > path.mtu and path.df and not offload:
             counters["ipSystemStatsOutFragFails"] += 1
+            if self.trace.on:
+                destination = format_ipv4(path.destination)
+                self.trace.tell(
+                    "ip:not_sent",
+                    path.interface.name,
+                    "may_not_fragment",
+                    destination=destination,
+                    len=total,
+                    mtu=path.mtu,
+                )
             raise os_error(errno.EMSGSIZE)
         header = Ipv4Header(
             path.source,
@@ -340,6 +357,8 @@ class Ipv4Output:
             counters["ipSystemStatsOutFragReqds"] += 1
             counters["ipSystemStatsOutFragOKs"] += 1
             counters["ipSystemStatsOutFragCreates"] += len(packets)
+            if self.trace.on:
+                self._tell_fragments(path, packets)
         else:
             packets = [b"".join((header.build(), *parts))]
         counters["ipSystemStatsOutTransmits"] += len(packets)
@@ -351,6 +370,49 @@ class Ipv4Output:
         for packet in packets:
             send_frame(counters, path.interface.link, [path.neighbor.ethernet or b"", packet], now, offload)
 
+    def _tell_fragments(self, path: Path, packets: list[bytes]) -> None:
+        for packet in packets:
+            header = Ipv4Header.parse(packet)
+            self.trace.tell(
+                "ip:fragment",
+                path.interface.name,
+                "larger_than_mtu",
+                destination=format_ipv4(path.destination),
+                id=header.identification,
+                offset=header.fragment_offset,
+                more=header.more_fragments,
+                len=len(packet) - header.header_length,
+                mtu=path.mtu,
+            )
+
+    def _tell_route(self, path: Path, now: float) -> None:
+        """Tell why a path has its next hop: the branches are those of `_route`."""
+        destination, interface = path.destination, path.interface
+        route = None
+        if interface is self.loopback:
+            because = "route_to_ourselves"
+        elif path.broadcast or path.multicast:
+            because = "route_to_many"
+        elif is_link_local(destination) or is_link_local(path.source):
+            because = "route_link_local"
+        else:
+            route = self.routes.lookup(destination, now, interface)
+            if route is not None and route.redirected:
+                because = "route_redirected"
+            else:
+                because = "route_on_link" if path.next_hop == destination else "route_by_gateway"
+        self.trace.tell(
+            "ip:route",
+            interface.name,
+            because,
+            action="chosen",
+            destination=format_ipv4(destination),
+            prefix="" if route is None else str(route.prefix),
+            next_hop=format_ipv4(path.next_hop),
+            source=format_ipv4(path.source),
+            mtu=path.mtu,
+        )
+
     def _rebind(self, path: Path, now: float) -> None:
         """Look the route up again, keeping the source address."""
         pinned = path.interface if path.pinned else None
@@ -359,6 +421,8 @@ class Ipv4Output:
         interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
         before = path.mtu
         self._attach(path, interface, next_hop)
+        if self.trace.on:
+            self._tell_route(path, now)
         if path.mtu != before and path.user is not None:
             path.user.path_mtu_changed(now)
 
@@ -377,19 +441,32 @@ class Ipv4Output:
         return mtu, no_df or no_df_too
 
     def lower_mtu(
-        self, destination: bytes, mtu: int, now: float, for_s: float | None = None, protocol: int | None = None
+        self,
+        destination: bytes,
+        mtu: int,
+        now: float,
+        for_s: float | None = None,
+        protocol: int | None = None,
+        *,
+        because: str = "mtu_from_router",
     ) -> None:
         """Note that packets of more than `mtu` bytes do not arrive at `destination`.
 
         See RFC 1191 section 6.2. The entry is kept for `for_s` seconds, or for the configured time.
         With `protocol` it applies to the datagrams of that protocol alone. Each protocol has its
         own table, so that forged entries of one protocol take no room from the verified entries of
-        another.
+        another. `because` is told to observers.
         """
         table = self.path_mtus if protocol is None else self._mtus_of.setdefault(protocol, PathMtus(self.config))
         if table.lower(destination, mtu, now, for_s):
+            if self.trace.on:
+                lowered, _ = table.limit(destination, mtu)
+                self._tell_mtu(destination, because, mtu=lowered, of=protocol or 0)
             self._deadline_changed()
             self._mtu_changed(destination, now)
+
+    def _tell_mtu(self, destination: bytes, because: str, **data: object) -> None:
+        self.trace.tell("ip:mtu", "host", because, destination=format_ipv4(destination), **data)
 
     def path_mtu_entries(self) -> int:
         """How many path MTUs are remembered."""
@@ -408,6 +485,8 @@ class Ipv4Output:
 
         An unbound path is updated when it is bound again (`_rebind`).
         """
+        if self.trace.on:
+            self.trace.tell("ip:mtu", interface.name, "mtu_of_interface", mtu=interface.mtu)
         for siblings in list(self._paths.values()):
             for path in list(siblings):
                 if path.interface is interface and path.neighbor is not UNBOUND:
@@ -443,6 +522,8 @@ class Ipv4Output:
             return
         for table in (self.path_mtus, *self._mtus_of.values()):
             for destination in table.on_deadline(now):
+                if self.trace.on:
+                    self._tell_mtu(destination, "mtu_old")
                 self._mtu_changed(destination, now)
         self.routes.on_deadline(now)
         self._deadline_changed()

@@ -10,8 +10,10 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from stack.counters import Counters
+from stack.internet.ident import RANDOM_FLOW
 from stack.internet.interface import Interface
 from stack.internet.neighbor import GONE, Neighbor
+from stack.wire.addresses import format_ipv4
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, PACK_BEHIND_LINK, VERSION_IHL
 from stack.wire.virtio import TCP_CHECKSUM, checksum_header, tcp_header
@@ -178,10 +180,16 @@ class Path:
 
     def identification(self) -> int:
         """The Identification of the next datagram that may be fragmented."""
-        idents = self._output.idents
+        output = self._output
         if self.flow is None:
-            self.flow = idents.flow(self.source, self.destination, self.protocol)
-        return idents.next(self.flow)
+            self.flow = output.idents.flow(self.source, self.destination, self.protocol)
+        ident = output.idents.next(self.flow)
+        if output.trace.on:
+            because = "ident_random" if self.flow[0] == RANDOM_FLOW else "ident_counts"
+            output.trace.tell(
+                "ip:ident", self.interface.name, because, destination=format_ipv4(self.destination), id=ident
+            )
+        return ident
 
     def send_offloaded(
         self, parts: list[Buffer], length: int, now: float, header_bytes: int, segment_bytes: int, cwr: bool
@@ -245,7 +253,7 @@ class Path:
         It applies to every path to the destination, and is forgotten after `for_s` seconds, or
         after the configured time.
         """
-        self._output.lower_mtu(self.destination, mtu, now, for_s)
+        self._output.lower_mtu(self.destination, mtu, now, for_s, because="mtu_probed")
 
     def close(self) -> None:
         """Close the path; a second call does nothing.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from stack.config import IpConfig
 from stack.internet.interface import Interface
+from stack.trace.trace import UNWATCHED, Trace
 from stack.wire.addresses import Prefix, format_ipv4
 
 
@@ -62,8 +63,9 @@ class RoutingTable:
     changed for any destination.
     """
 
-    def __init__(self, config: IpConfig) -> None:
+    def __init__(self, config: IpConfig, trace: Trace = UNWATCHED) -> None:
         self.config = config
+        self._trace = trace
         self.on_change: Callable[[bytes | None], None] | None = None
         self._by_length: dict[int, dict[bytes, list[Route]]] = {}
         self._lengths: list[int] = []
@@ -77,8 +79,12 @@ class RoutingTable:
         gateway: bytes | None = None,
         source: bytes | None = None,
         metric: int = 0,
+        *,
+        because: str = "route_given",
     ) -> Route:
         """Add a route and return it. A route that is there already is not added again.
+
+        `because` is told to observers.
 
         Raises ValueError when the gateway is not on a network that this interface is connected to
         (RFC 1122 section 3.3.1.1). An address of ours or a route without gateway (RFC 3442)
@@ -92,6 +98,8 @@ class RoutingTable:
             routes.append(route)
             routes.sort(key=lambda known: known.metric)
             self._lengths = sorted(self._by_length, reverse=True)
+            if self._trace.on:
+                self._tell(route, "added", because)
             self._table_changed()
         return route
 
@@ -108,7 +116,7 @@ class RoutingTable:
             if (interface is not None and route.interface is not interface)
             or (gateway is not None and route.gateway != gateway)
         ]
-        return self._replace(prefix.length, prefix.network, kept)
+        return self._replace(prefix.length, prefix.network, kept, "route_taken_away")
 
     def discard(self, route: Route) -> None:
         """Remove exactly this route, which `add` has returned.
@@ -116,11 +124,12 @@ class RoutingTable:
         Does nothing when it is not in the table any more.
         """
         routes = self._by_length.get(route.prefix.length, {}).get(route.prefix.network, [])
-        self._replace(route.prefix.length, route.prefix.network, [known for known in routes if known != route])
+        kept = [known for known in routes if known != route]
+        self._replace(route.prefix.length, route.prefix.network, kept, "route_lease_over")
 
     def remove_interface(self, interface: Interface) -> None:
         """Remove every route out of an interface that is being removed."""
-        self._drop_if(lambda route: route.interface is interface)
+        self._drop_if(lambda route: route.interface is interface, "route_interface_gone")
         self._table_changed()
 
     def remove_address(self, interface: Interface, prefix: Prefix) -> None:
@@ -129,20 +138,23 @@ class RoutingTable:
         These are the routes that send from it, and those whose gateway is no longer on any of our
         networks.
         """
-        self._drop_if(lambda route: route.interface is interface and route.source == prefix.address)
+        self._drop_if(
+            lambda route: route.interface is interface and route.source == prefix.address, "route_address_gone"
+        )
         self._drop_if(
             lambda route: (
                 route.interface is interface
                 and route.gateway is not None
                 and not self._on_link(route.gateway, interface)
-            )
+            ),
+            "route_gateway_off_link",
         )
         self._table_changed()
 
-    def _drop_if(self, gone: Callable[[Route], bool]) -> None:
+    def _drop_if(self, gone: Callable[[Route], bool], because: str) -> None:
         for length, networks in list(self._by_length.items()):
             for network, routes in list(networks.items()):
-                self._replace(length, network, [route for route in routes if not gone(route)])
+                self._replace(length, network, [route for route in routes if not gone(route)], because)
 
     def _on_link(self, address: bytes, interface: Interface) -> bool:
         """Whether `address` is a neighbour on this interface.
@@ -197,11 +209,18 @@ class RoutingTable:
         self._redirects = {host: route for host, route in self._redirects.items() if route.gateway != gateway}
         self._dead_until = {known: until for known, until in self._dead_until.items() if until > now}
         self._dead_until[gateway] = now + self.config.dead_gateway_s
+        if self._trace.on:
+            self._trace.tell(
+                "ip:route", "host", "gateway_silent", action="gateway failed", gateway=format_ipv4(gateway)
+            )
         self._changed()
 
     def gateway_answers(self, gateway: bytes) -> None:
         """Undo `gateway_failed`: the gateway has answered."""
         if self._dead_until.pop(gateway, None) is not None:
+            if self._trace.on:
+                name, address = "gateway answers", format_ipv4(gateway)
+                self._trace.tell("ip:route", "host", "gateway_answered", action=name, gateway=address)
             self._changed()
 
     # --- redirects
@@ -237,20 +256,25 @@ class RoutingTable:
             return False
         self._redirects.pop(destination, None)
         while len(self._redirects) >= self.config.redirects_max:
-            self.forget_redirect(next(iter(self._redirects)))
+            self.forget_redirect(next(iter(self._redirects)), "redirects_full")
         expires = now + self.config.redirect_timeout_s
         self._redirects[destination] = Route(
             Prefix(destination, 32), interface, gateway, current.source, redirected=True, expires=expires
         )
+        if self._trace.on:
+            self._tell(self._redirects[destination], "added", "route_redirected")
         self._changed(destination)
         return True
 
-    def forget_redirect(self, destination: bytes) -> None:
-        """Return to the configured route for a host.
+    def forget_redirect(self, destination: bytes, because: str = "redirect_suspected") -> None:
+        """Return to the configured route for a host. `because` is told to observers.
 
         Does nothing when the host is not redirected.
         """
-        if self._redirects.pop(destination, None) is not None:
+        route = self._redirects.pop(destination, None)
+        if route is not None:
+            if self._trace.on:
+                self._tell(route, "removed", because)
             self._changed(destination)
 
     def forget_redirects(self) -> None:
@@ -268,7 +292,7 @@ class RoutingTable:
     def on_deadline(self, now: float) -> None:
         """Forget the redirects that have expired."""
         for destination in [host for host, route in self._redirects.items() if route.expires <= now]:
-            self.forget_redirect(destination)
+            self.forget_redirect(destination, "redirect_old")
 
     def is_router(self, address: bytes, interface: Interface) -> bool:
         """Whether `address` is the gateway of a configured route on this interface.
@@ -313,10 +337,14 @@ class RoutingTable:
                 routes.extend(known)
         return routes
 
-    def _replace(self, length: int, network: bytes, kept: list[Route]) -> int:
+    def _replace(self, length: int, network: bytes, kept: list[Route], because: str) -> int:
         networks = self._by_length.get(length, {})
-        removed = len(networks.get(network, ())) - len(kept)
+        known = networks.get(network, [])
+        removed = len(known) - len(kept)
         if removed:
+            if self._trace.on:
+                for route in [route for route in known if route not in kept]:
+                    self._tell(route, "removed", because)
             if kept:
                 networks[network] = kept
             else:
@@ -329,8 +357,23 @@ class RoutingTable:
 
     def _table_changed(self) -> None:
         """The configured routes have changed: forget the redirects, and report the change."""
+        if self._trace.on:
+            for route in self._redirects.values():
+                self._tell(route, "removed", "redirects_out_of_date")
         self._redirects.clear()
         self._changed()
+
+    def _tell(self, route: Route, action: str, because: str) -> None:
+        gateway = {} if route.gateway is None else {"gateway": format_ipv4(route.gateway)}
+        self._trace.tell(
+            "ip:route",
+            route.interface.name,
+            because,
+            action=action,
+            prefix=str(route.prefix),
+            **gateway,
+            metric=route.metric,
+        )
 
     def _changed(self, host: bytes | None = None) -> None:
         if self.on_change is not None:

@@ -91,6 +91,95 @@ INTERNET_REASONS: dict[str, Reason] = {
     "acd_second_conflict": Reason(
         "A second conflict came within DEFEND_INTERVAL, so the address is given up at once.", ("5227-2.4-e",)
     ),
+    # --- IP: routes
+    "route_to_ourselves": Reason(
+        "The destination is an address of ours, so the datagram stays in this host.", ("own",)
+    ),
+    "route_to_many": Reason("A broadcast or multicast goes to the link without a gateway.", ("1122-3.3.1.1-c",)),
+    "route_link_local": Reason(
+        "A link-local address is only valid on the link, so no router is used.", ("3927-2.6.2-a", "3927-2.7-a")
+    ),
+    "route_on_link": Reason(
+        "The destination is on the link: it agrees with the prefix under its mask.", ("1122-3.3.1.1-a", "950-2.2-a")
+    ),
+    "route_by_gateway": Reason(
+        "The destination is on none of our networks, so the datagram goes to a gateway.",
+        ("1122-3.3.1.1-a", "1122-3.3.1.2-c"),
+    ),
+    "route_redirected": Reason(
+        "A Redirect of the first hop names another gateway for this one host.", ("1122-3.2.2.2-b", "1122-3.3.1.2-b")
+    ),
+    "route_connected": Reason("An address of ours connects the host to this network.", ("1122-3.3.1.1-a",)),
+    "route_given": Reason("The user has set the route.", ("1122-3.3.1.6-a", "1122-3.3.1.2-e")),
+    "route_of_lease": Reason("The lease has the route.", ("2132-3.5-b", "3442-client-b")),
+    "route_taken_away": Reason("The user has removed the route.", ("own",)),
+    "route_lease_over": Reason("The lease that had the route has ended, or has other routes now.", ("own",)),
+    "route_interface_gone": Reason("The interface is removed.", ("own",)),
+    "route_address_gone": Reason("The route sends from an address that is no longer ours.", ("own",)),
+    "route_gateway_off_link": Reason(
+        "The gateway is on none of our networks any longer, and a gateway must be a neighbour.", ("1122-3.3.1.1-a",)
+    ),
+    "redirect_suspected": Reason(
+        "TCP reports that packets do not seem to arrive, so the Redirect is forgotten.", ("1122-3.3.1.4-f",)
+    ),
+    "redirect_old": Reason(
+        "A gateway must not be used for ever without a sign that it works, so a Redirect expires.",
+        ("1122-3.3.1.4-b",),
+    ),
+    "redirects_full": Reason("The table of Redirects is full: the oldest makes room.", ("own",)),
+    "redirects_out_of_date": Reason(
+        "The configured routes have changed, and a Redirect is only a hint about the old ones.", ("own",)
+    ),
+    "gateway_silent": Reason(
+        "The gateway does not answer ARP, so other gateways are preferred for a while.",
+        ("1122-3.3.1.4-a", "1122-3.3.1.5-a"),
+    ),
+    "gateway_answered": Reason("The gateway has answered ARP, so it is used again.", ("own",)),
+    # --- IP: path MTU, fragments, Identification
+    "mtu_from_router": Reason(
+        "A router says that larger datagrams do not pass. All that is sent on this path is smaller now.",
+        ("1191-3-a", "1191-6.2-a"),
+    ),
+    "mtu_probed": Reason(
+        "Large segments are lost and small ones pass: no router has said so, but the path seems to be a black hole.",
+        ("4821-7.7-a",),
+    ),
+    "mtu_old": Reason(
+        "The path MTU was not lowered for a while. It is forgotten, so that a larger one is found.", ("1191-6.3-a",)
+    ),
+    "mtu_of_interface": Reason("The MTU of the interface was set.", ("1122-3.3.3-e",)),
+    "larger_than_mtu": Reason(
+        "The datagram is larger than the path MTU and may be fragmented. Fragments begin at multiples of 8 octets.",
+        ("1122-3.3.3-b", "791-3.2-d"),
+    ),
+    "may_not_fragment": Reason(
+        "The datagram is larger than the path MTU and has DF: it must not be fragmented.", ("791-3.2-h", "6864-4.3-b")
+    ),
+    "fragment_waits": Reason(
+        "The fragment fills a part of a hole. Others are missing, so the datagram waits.", ("815-3-c", "791-3.2-b")
+    ),
+    "fragments_complete": Reason("No hole is left: the datagram is complete.", ("815-3-f",)),
+    "fragments_differ": Reason(
+        "Two fragments have different octets for the same place, or different ends: the datagram is discarded, with"
+        " the fragments that are still to come.",
+        ("5722-4-b",),
+    ),
+    "fragments_scattered": Reason(
+        "The fragments leave more holes than one datagram may have here: it is discarded.", ("own",)
+    ),
+    "fragments_no_room": Reason(
+        "There are too many incomplete datagrams, or octets of them: the oldest makes room.", ("own",)
+    ),
+    "fragments_late": Reason("The missing fragments did not come in time.", ("1122-3.3.2-e", "791-3.2-m")),
+    "fragments_not_needed": Reason("The whole datagram has come, so its fragments are discarded.", ("791-3.2-j",)),
+    "fragments_interface_gone": Reason("The interface that the fragments came in by is removed.", ("own",)),
+    "ident_counts": Reason(
+        "The datagram may be fragmented, so it has the next Identification for its addresses and protocol.",
+        ("791-3.2-o", "6864-4.3-a"),
+    ),
+    "ident_random": Reason(
+        "The Identification of an error or reset is random. A counter would show others that one was sent.", ("own",)
+    ),
     # --- ICMP: sending
     "icmp_echo_asked": Reason(
         "An Echo Request is answered with all its data.", ("1122-3.2.2.6-a", "792-echo-a", "792-echo-b")
