@@ -27,7 +27,18 @@ from tests.requirements import requirements, where
 STACK = Path(__file__).resolve().parent.parent / "stack"
 
 ELSEWHERE = {
+    "ack_delay_over": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
+    "ack_delayed": "`_schedule_ack` counts what is due; `Connection.settle` decides when the batch is over",
+    "ack_each_duplicate": "sack.py reports one duplicate at a time; `_report` sends the ACK of the first",
+    "ack_not_of_ack": "SEG.LEN, which 3.4-d names, is counted in segment.py; here is what follows when it is 0",
+    "ack_not_of_reset": "3.10.7.4-a names what drops an unacceptable reset; one that is accepted gets no ACK, either",
+    "ack_two_segments": "`_schedule_ack` counts what is due; `Connection.settle` or a read decides",
+    "ack_window_update": "window.py says how far the window can open; `after_read` sends the update",
+    "ack_with_data": "`_schedule_ack` notes that an ACK is due; the segment that `emit` forms carries it",
     "arp_from_ourselves": "the cache drops it first; 5227-2.1.1-e names conflict.py, which knows all our stations",
+    "blocked_ecn": "ecn.py says until when new data waits; output.py waits",
+    "blocked_handshake": "`send`, which 3.10.2-a names, queues the data; output.py sends none of it",
+    "blocked_path_mtu": "path_mtu.py says that one segment goes first; output.py sends it",
     "icmp_fragments_missing": "fragments.py finds that the time is over; ICMP sends the message",
     "icmp_no_forwarding": "IP input finds the source route; ICMP sends the message",
     "icmp_no_port": "UDP finds no socket; ICMP sends the message",

@@ -70,6 +70,7 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
             tcb.timeouts = 0
             if tcb.snd_nxt != tcb.snd_una:  # the peer did not take the probe's octet: send it first
                 tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+                tcb.rtx_because = "again_probe_not_taken"
 
 
 def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: int, now: float) -> None:  # hot

@@ -10,14 +10,14 @@ from stack.tcp.output import send_ack
 from stack.tcp.tcb import Tcb
 
 
-def challenge_ack(tcb: Tcb, now: float) -> None:
+def challenge_ack(tcb: Tcb, now: float, because: str) -> None:
     """Send a challenge ACK, unless this connection has used up its limit for the present window.
 
     The limit is one for each connection (section 7). A limit shared by all connections would tell
     an attacker about the other connections (CVE-2016-5696).
     """
     if may_challenge(tcb, now):
-        send_ack(tcb, now)
+        send_ack(tcb, now, because)
 
 
 def may_challenge(tcb: Tcb, now: float) -> bool:

@@ -19,8 +19,10 @@ from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.timeouts import on_deadline
 from stack.tcp.timers import give_up_at, set_timers
+from stack.tcp.trace import TcpTrace
 from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
+from stack.wire.tcp import RST
 
 _LISTEN, _SYN_SENT = State.LISTEN, State.SYN_SENT
 _CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
@@ -188,6 +190,7 @@ class Connection(Tcb):
         if wakes & WAKE_WRITABLE and self.writable:
             self.on_writable()
         if self.services.trace is not None:
+            self._tell_ack(self.services.trace, now)
             self.services.trace.settled(self, now)
 
     def _consider_ack(self, wakes: int, now: float) -> None:
@@ -205,7 +208,7 @@ class Connection(Tcb):
             self.reader_expected_until = 0.0
         else:
             self.reader_expected_until = 0.0
-            self.ack_now = self.ack_due >= 2 * self.rcv_mss
+            self.ack_now = "ack_two_segments" if self.ack_due >= 2 * self.rcv_mss else ""
 
     def _consider_ack_of_fin(self, wakes: int, now: float) -> None:
         """Leave the ACK of a FIN to the delayed-ACK timer, if a reader is about to see the FIN.
@@ -214,7 +217,24 @@ class Connection(Tcb):
         ACK.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        self.ack_now = not (woken or now < self.reader_expected_until < inf)
+        self.ack_now = "" if woken or now < self.reader_expected_until < inf else "ack_fin"
+
+    def _tell_ack(self, trace: TcpTrace, now: float) -> None:
+        """Tell that an ACK is owed and sent later, or that none is owed for the last segment."""
+        came = trace.take_segment(self)
+        if self.ack_due:
+            if trace.is_news(self, "tcp:ack", self.ack_due):
+                if self.peer_fin:
+                    because = "ack_left_to_close"
+                elif 2 * self.rcv_mss <= self.ack_due or self.reader_expected_until == inf:
+                    because = "ack_left_to_reader"
+                else:
+                    because = "ack_delayed"
+                self.tell("tcp:ack", because, decision="later", due=self.ack_due, in_s=self.delack_deadline - now)
+        elif came is not None:
+            flags, length = came
+            because = "ack_not_of_reset" if flags & RST else "ack_not_owed" if length else "ack_not_of_ack"
+            self.tell("tcp:ack", because, decision="none")
 
     def unreachable(self, error: int, now: float) -> None:
         """The layer below cannot deliver (no neighbour, no route).

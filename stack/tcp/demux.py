@@ -61,7 +61,7 @@ class Demux:
         segment.ce, segment.counters = ce, self._services.counters
         connection = self.connections.get(key)
         if self._services.trace is not None and connection is not None:
-            self._services.trace.segment_of(connection)
+            self._services.trace.segment_of(connection, segment)
         if connection is None:
             self._without_connection(key, segment, None, now)
         elif segment.flags & SYN and self.listener_for(connection.local) and may_reopen(connection, segment):

@@ -120,7 +120,7 @@ def take_marks(tcb: Tcb, ecn: Ecn, seg: Segment) -> None:
         if not ecn.echo:
             # Tell the sender at once: the ACK of one segment is delayed, and the sender may have no
             # window left for a second one
-            tcb.ack_now = True
+            tcb.ack_now = "ack_congestion"
         ecn.echo = True
         tcb.services.counters["tcpInCePkts"] += 1
 

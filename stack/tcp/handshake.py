@@ -70,7 +70,7 @@ def receive_mss(tcb: Tcb) -> int:
     return min(tcb.room, tcb.user_options.maxseg or tcb.room)
 
 
-def send_syn(tcb: Tcb, now: float) -> None:
+def send_syn(tcb: Tcb, now: float, because: str = "") -> None:
     """<SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> once the peer's SYN has arrived.
 
     With Fast Open the first SYN may carry data; SND.NXT then lies after it. A retransmitted SYN
@@ -98,7 +98,8 @@ def send_syn(tcb: Tcb, now: float) -> None:
             flags |= PSH
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
-    emit(tcb, tcb.iss, flags, now, tcb.send_buffer.parts(0, text), text, raw)
+    because = because or ("send_syn_ack" if answering else "send_syn")
+    emit(tcb, tcb.iss, flags, now, tcb.send_buffer.parts(0, text), text, raw, because=because)
 
 
 def _with_cookie(pending: fast_open.FastOpen, options: TcpOptions) -> bytes:
@@ -264,21 +265,21 @@ def _syn_was_challenged(tcb: Tcb) -> None:
     if tcb.syn_again < tcb.timeouts:
         tcb.syn_again = tcb.timeouts
         # In SYN-SENT, `ack_now` means that the SYN must be sent again: see `send_syn_again`
-        tcb.ack_now = True
+        tcb.ack_now = "again_syn_challenged"
         tcb.touch()
 
 
 def send_syn_again(tcb: Tcb, now: float) -> None:
     """Send the SYN again at the end of the batch, when the reset has been sent."""
-    tcb.ack_now = False
-    repeat_syn(tcb, now)
+    because, tcb.ack_now = tcb.ack_now, ""
+    repeat_syn(tcb, now, because)
 
 
-def repeat_syn(tcb: Tcb, now: float) -> None:
-    """Retransmit our SYN or SYN,ACK."""
+def repeat_syn(tcb: Tcb, now: float, because: str) -> None:
+    """Retransmit our SYN or SYN,ACK. Observers are told `because`, which begins with "again_"."""
     tcb.resent_at = now
     count_retransmission(tcb)
-    send_syn(tcb, now)
+    send_syn(tcb, now, because)
     tcb.rtt_seq = None  # Karn
 
 
@@ -310,7 +311,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     established(tcb, now)
     if tcb.fin_queued:  # a CLOSE that waited for ESTABLISHED, with data before it
         tcb.enter(Event.CLOSE)
-    tcb.ack_now = True
+    tcb.ack_now = "ack_syn"
 
 
 def requeue_early_data(tcb: Tcb) -> None:
@@ -321,6 +322,7 @@ def requeue_early_data(tcb: Tcb) -> None:
     SYN-SENT when the data came, and dropped it.
     """
     tcb.rtx_nxt, tcb.rtx_end = tcb.data_una, tcb.snd_nxt
+    tcb.rtx_because = "again_early_data"
 
 
 def _deliver_syn_text(tcb: Tcb) -> None:

@@ -33,7 +33,7 @@ def _recovery_ack(tcb: Tcb, episode: loss.Loss, ack: int, acked: int, now: float
     else:
         episode.partial_acks = True
         tcb.congestion.on_partial_ack(acked)
-        retransmit_front(tcb, now)
+        retransmit_front(tcb, now, "again_partial_ack")
 
 
 def is_duplicate(tcb: Tcb, seg: Segment, window: int) -> bool:
@@ -56,4 +56,4 @@ def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
     elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
         tcb.left_network = 0
         loss.begin(tcb, tcb.loss_flight, now)
-        retransmit_front(tcb, now)
+        retransmit_front(tcb, now, "again_three_duplicates")

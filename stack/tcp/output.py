@@ -7,23 +7,28 @@ See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the se
 from __future__ import annotations
 
 from math import inf
+from typing import TYPE_CHECKING
 
 from stack.tcp import user_timeout
 from stack.tcp.pacing import Pacer
 from stack.tcp.path_mtu import note_sent
 from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
-from stack.tcp.scoreboard import NEW, Scoreboard
+from stack.tcp.scoreboard import LOST, MAYBE_LOST, NEW, RESCUE, Scoreboard
 from stack.tcp.seq import MASK
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
 from stack.wire.checksum import WORTH_FOLDING, Buffer, folded
-from stack.wire.tcp import ACK, ALL_FIELDS, CWR, ECE, FIN, HEADER_LENGTH, PSH, RST, SYN, URG
+from stack.wire.tcp import ACK, ALL_FIELDS, CWR, ECE, FIN, HEADER_LENGTH, PSH, RST, SYN, URG, flag_names
 from stack.wire.tcp_options import MAX_LENGTH
 
+if TYPE_CHECKING:
+    from stack.tcp.trace import TcpTrace
+
 _SHORTEST_BURST = 2  # segments: a peer that delays its ACKs acknowledges every second segment at once
+_BY_RULE = {LOST: "again_sack_lost", MAYBE_LOST: "again_sack_maybe_lost", RESCUE: "again_sack_rescue"}
 _CLOSED, _SYN_RECEIVED, _ESTABLISHED = int(State.CLOSED), int(State.SYN_RECEIVED), int(State.ESTABLISHED)
 
 
@@ -36,18 +41,25 @@ def emit(  # hot
     length: int = 0,
     options: bytes = b"",
     segment_bytes: int = 0,
+    because: str = "",
 ) -> None:
     """Form one segment and send it: `length` octets of data in `parts`; options padded to 4 octets.
 
     With `segment_bytes` the packet is a super-frame: the link cuts its data into segments of that
     many octets. If the link completes the checksum (`checksum_offload`), the checksum field holds
     only the sum of the pseudo-header.
+
+    `because` is what observers are told: why a retransmission, a probe, a reset or a bare ACK is
+    sent. Without it, `_tell_send` finds the reason.
     """
+    trace = tcb.services.trace
+    if trace is not None:
+        because = _tell_ack(tcb, trace, flags, length, because)
     local_port, remote_port = tcb.local[1], tcb.remote[1]
     if flags & ACK:
         open_window(tcb)
         ack = tcb.rcv_nxt
-        tcb.ack_now = False
+        tcb.ack_now = ""
         tcb.ack_due = 0
         tcb.delack_deadline = inf
         if tcb.ecn is not None and tcb.ecn.echo and not flags & (SYN | RST):
@@ -68,6 +80,8 @@ def emit(  # hot
         options += reporter.option((tcb.irs + 1) & MASK, MAX_LENGTH - len(options))
     if tcb.user_timeout is not None and tcb.user_timeout.due and not flags & (SYN | RST):
         options += user_timeout.option_if_it_fits(tcb, tcb.user_timeout, len(options), length)
+    if trace is not None:
+        _tell_send(tcb, seq, flags, length, segment_bytes, because)
     window = min(tcb.rcv_wnd, MAX_UNSCALED_WINDOW) if flags & SYN else window_field(tcb)
     header_length = HEADER_LENGTH + len(options)
     offset_and_flags = header_length << 10 | flags
@@ -119,15 +133,15 @@ def count_retransmission(tcb: Tcb) -> None:
     tcb.services.counters["tcpOutSegs"] -= 1
 
 
-def send_ack(tcb: Tcb, now: float) -> None:
+def send_ack(tcb: Tcb, now: float, because: str) -> None:
     """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"""
-    emit(tcb, tcb.snd_nxt, ACK, now)
+    emit(tcb, tcb.snd_nxt, ACK, now, because=because)
 
 
-def send_reset(tcb: Tcb, now: float) -> None:
+def send_reset(tcb: Tcb, now: float, because: str) -> None:
     """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> for a known connection (3.10.5, 3.5.2)."""
     tcb.services.counters["tcpOutRsts"] += 1
-    emit(tcb, tcb.snd_nxt, RST | ACK, now)
+    emit(tcb, tcb.snd_nxt, RST | ACK, now, because=because)
 
 
 def transmit(tcb: Tcb, now: float) -> None:  # hot
@@ -151,6 +165,8 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
     if tcb.ack_now and tcb.state != _CLOSED:
         emit(tcb, tcb.snd_nxt, ACK, now)
     tcb.settled_flight = (tcb.snd_nxt - tcb.snd_una) & MASK
+    if tcb.services.trace is not None:
+        _tell_why_not(tcb, tcb.services.trace, now)
 
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot
@@ -235,7 +251,7 @@ def _recover(tcb: Tcb, board: Scoreboard, prr: Prr | None, now: float) -> None:
             send_range(tcb, tcb.snd_nxt, length, with_fin, now, mss)
         else:
             seq = (tcb.snd_una + start - board.high_ack) & MASK
-            end = start + retransmit_at(tcb, seq, end - start, now)
+            end = start + retransmit_at(tcb, seq, end - start, now, _BY_RULE[rule])
             board.retransmitted(end, rule, recovery_point)
         pipe += end - start
 
@@ -245,6 +261,7 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
     board = tcb.scoreboard
     assert board is not None
     prr = tcb.loss.prr if tcb.loss is not None else None
+    because = "again_lost_at_timeout" if tcb.loss is not None and tcb.loss.after_timeout else "again_rack"
     while True:
         found = rack.next_lost(tcb.mss)
         if found is None:
@@ -255,7 +272,7 @@ def _resend_lost(tcb: Tcb, rack: Rack, now: float) -> bool:
             return False
         if tcb.pacer is not None and not tcb.pacer.may_send(now):
             return False
-        retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now)
+        retransmit_at(tcb, (tcb.snd_una + start - board.high_ack) & MASK, end - start, now, because)
         tcb.left_network = board.sacked + rack.lost
 
 
@@ -289,10 +306,13 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     return length == unsent or 2 * length >= tcb.max_snd_wnd
 
 
-def send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0) -> None:  # hot
+def send_range(  # hot
+    tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss: int = 0, because: str = ""
+) -> None:
     """Send `length` octets that begin at `seq`, and perhaps a FIN; advance SND.NXT if they are new.
 
-    `mss`, if given, is the size of one segment: more octets than that make a super-frame.
+    `mss`, if given, is the size of one segment: more octets than that make a super-frame. `because`
+    is as in `emit`.
     """
     tcb.last_sent_at = now
     end = (seq + length) & MASK
@@ -333,26 +353,27 @@ def send_range(tcb: Tcb, seq: int, length: int, with_fin: bool, now: float, mss:
         tcb.resent_at = now
         count_retransmission(tcb)
         tcb.rtt_seq = None  # Karn: ACKs are ambiguous from now on
-        if tcb.services.trace is not None:
-            tcb.tell("tcp:retransmit", seq=seq, length=length)
     segment_bytes = mss if 0 < mss < length else 0
     parts = tcb.send_buffer.parts(offset, length) if length else None
-    emit(tcb, seq, flags, now, parts, length, b"", segment_bytes)
+    emit(tcb, seq, flags, now, parts, length, b"", segment_bytes, because)
     if ecn is not None:
         ecn.unmark(tcb.path)
 
 
-def retransmit_front(tcb: Tcb, now: float, limit: int | None = None) -> None:
+def retransmit_front(tcb: Tcb, now: float, because: str, limit: int | None = None) -> None:
     """Retransmit the segment at the front of the queue (3.10.8), at most `limit` octets of it."""
-    retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now)
+    retransmit_at(tcb, tcb.snd_una, tcb.mss if limit is None else limit, now, because)
 
 
-def retransmit_at(tcb: Tcb, seq: int, limit: int, now: float) -> int:
-    """Retransmit up to `limit` octets from `seq` on; return how much sequence space was sent."""
+def retransmit_at(tcb: Tcb, seq: int, limit: int, now: float, because: str) -> int:
+    """Retransmit up to `limit` octets from `seq` on; return how much sequence space was sent.
+
+    `because` begins with "again_": a word of stack/trace/output_reasons.py.
+    """
     data_end = tcb.snd_nxt if tcb.fin_seq is None else tcb.fin_seq
     length = min((data_end - seq) & MASK, limit)
     with_fin = tcb.fin_seq is not None and (seq + length) & MASK == tcb.fin_seq
-    send_range(tcb, seq, length, with_fin, now)
+    send_range(tcb, seq, length, with_fin, now, 0, because)
     return length + with_fin
 
 
@@ -380,4 +401,113 @@ def _retransmit_more(tcb: Tcb, now: float) -> None:
             return
         if tcb.pacer is not None and (ahead or not tcb.timeouts) and not tcb.pacer.may_send(now):
             return
-        tcb.rtx_nxt = (tcb.rtx_nxt + retransmit_at(tcb, tcb.rtx_nxt, limit, now)) & MASK
+        tcb.rtx_nxt = (tcb.rtx_nxt + retransmit_at(tcb, tcb.rtx_nxt, limit, now, tcb.rtx_because)) & MASK
+        if tcb.rtx_because == "again_timeout":  # only the earliest segment is sent for the timeout itself
+            tcb.rtx_because = "again_after_timeout"
+
+
+# --- what observers are told: called only while there are any
+
+
+def _tell_ack(tcb: Tcb, trace: TcpTrace, flags: int, length: int, because: str) -> str:
+    """Tell what becomes of the ACK that is owed, now that a segment is sent.
+
+    Returns the reason to send the segment. A bare ACK without another reason is sent because one is
+    due.
+    """
+    if flags & (ACK | RST) != ACK or because == "send_keepalive":
+        return because
+    if length or flags & (SYN | FIN):
+        if tcb.ack_due or tcb.ack_now or flags & SYN:
+            tcb.tell("tcp:ack", "ack_with_data", decision="with data", ack=tcb.rcv_nxt)
+    else:
+        because = because or tcb.ack_now
+        tcb.tell("tcp:ack", because, decision="now", ack=tcb.rcv_nxt)
+    trace.acknowledged(tcb)
+    return because
+
+
+def _tell_send(tcb: Tcb, seq: int, flags: int, length: int, segment_bytes: int, because: str) -> None:
+    """Tell that a segment is sent, and why.
+
+    A super-frame, with segments of `segment_bytes`, is told once.
+    """
+    reason = because or _why_new(tcb, flags, length)
+    again = because.startswith("again_")
+    if segment_bytes:
+        tcb.tell("tcp:send", reason, seq=seq, len=length, flags=flag_names(flags), again=again, segment=segment_bytes)
+    else:
+        tcb.tell("tcp:send", reason, seq=seq, len=length, flags=flag_names(flags), again=again)
+
+
+def _why_new(tcb: Tcb, flags: int, length: int) -> str:
+    """Why new data or a FIN may be sent now. SND.NXT is already after it."""
+    if tcb.loss is not None:
+        return "send_in_recovery"
+    if flags & FIN:
+        return "send_fin"
+    if tcb.left_network and tcb.flight > tcb.congestion.cwnd:
+        return "send_limited_transmit"
+    if length >= tcb.mss:
+        return "send_full"
+    if tcb.unsent > 0:
+        return "send_half_window"
+    return "send_at_once" if tcb.user_options.nodelay else "send_last"
+
+
+def _tell_why_not(tcb: Tcb, trace: TcpTrace, now: float) -> None:
+    """Tell why no more is sent now, unless the same was told before."""
+    reason = _why_not(tcb, now)
+    figures = tcb.unsent, tcb.flight, tcb.snd_wnd, tcb.congestion.cwnd
+    if reason and trace.is_news(tcb, "tcp:blocked", (reason, *figures)):
+        unsent, flight, snd_wnd, cwnd = figures
+        tcb.tell("tcp:blocked", reason, unsent=unsent, flight=flight, snd_wnd=snd_wnd, cwnd=cwnd)
+
+
+def _why_not(tcb: Tcb, now: float) -> str:
+    """What stands in the way of the next segment, after `transmit`, which tests it in this order.
+
+    It is "" in a handshake while no data waits.
+    """
+    if tcb.state < _ESTABLISHED and not (tcb.state == _SYN_RECEIVED and tcb.fast_opened):
+        return "blocked_handshake" if tcb.send_buffer.size or tcb.fin_queued else ""
+    if tcb.pacer is not None and tcb.pacer.resume_at < inf:
+        return "blocked_pacing"
+    if tcb.rtx_nxt != tcb.rtx_end:
+        return "blocked_path_mtu" if tcb.sizes.holding else _which_limit(tcb)
+    prr = tcb.loss.prr if tcb.loss is not None else None
+    rack, board = tcb.rack, tcb.scoreboard
+    if rack is not None and rack.lost:
+        room = tcb.congestion.cwnd + tcb.left_network - tcb.flight if prr is None else prr.allowance
+        if room >= min(tcb.mss, rack.lost):
+            return "blocked_window"
+        return "blocked_cwnd" if prr is None else "blocked_prr"
+    if rack is None and board is not None and tcb.loss is not None:
+        smss = tcb.congestion.mss
+        if prr is None and tcb.congestion.cwnd - board.set_pipe(board.high_ack + tcb.flight, smss) < smss:
+            return "blocked_pipe"
+        if prr is not None and prr.allowance < smss:
+            return "blocked_prr"
+    if tcb.fin_seq is not None:
+        return "blocked_fin_sent"
+    if tcb.unsent <= 0 and not tcb.fin_queued:
+        return "blocked_no_data"
+    if tcb.ecn is not None and now < tcb.ecn.hold_until:
+        return "blocked_ecn"
+    return _which_limit(tcb)
+
+
+def _which_limit(tcb: Tcb) -> str:
+    """Which limit holds the next segment back: a window, or a rule for small segments."""
+    flight = (tcb.snd_nxt - tcb.data_una) & MASK
+    prr = tcb.loss.prr if tcb.loss is not None else None
+    by_congestion = tcb.congestion.cwnd + tcb.left_network - flight if prr is None else prr.allowance
+    by_peer = tcb.snd_wnd - flight
+    usable = min(by_congestion, by_peer)
+    if usable > 0 and (usable >= min(tcb.unsent, tcb.mss) or 2 * usable >= tcb.max_snd_wnd):
+        return "blocked_nagle"  # `_worth_sending` has refused what both windows allow
+    if by_congestion < by_peer:
+        return "blocked_cwnd" if prr is None else "blocked_prr"
+    if usable > 0:
+        return "blocked_silly_window"
+    return "blocked_window" if tcb.snd_wnd else "blocked_window_closed"

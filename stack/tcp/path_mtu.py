@@ -83,6 +83,7 @@ def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
     # RFC 1191 section 6.4: one segment now, the rest when it is acknowledged. cwnd stays, because
     # there was no congestion.
     tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+    tcb.rtx_because = "again_too_big"
     sizes.holding = sizes.watching = True
     tcb.touch()
     return True

@@ -131,7 +131,7 @@ def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
     if tcb.rack is None:
         _, end = board.unsacked_from(board.high_ack, board.highest)
         length = min(end - board.high_ack, tcb.mss)
-        retransmit_front(tcb, now, length)
+        retransmit_front(tcb, now, "again_sack_first", length)
         board.enter_recovery(board.high_ack + length)
 
 

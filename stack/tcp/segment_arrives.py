@@ -168,7 +168,7 @@ def _cut_to_window(tcb: Tcb, seg: Segment, now: float) -> None:
     beyond = seq.sub(seg.seg_seq, tcb.rcv_nxt) + seg.seg_len - tcb.rcv_wnd
     if beyond > 0:
         if tcb.rcv_wnd == 0:  # a window probe: none of it fits, and the sender waits for the answer
-            tcb.ack_now = True
+            tcb.ack_now = "ack_window_probe"
             tcb.services.counters.drop("tcp_window_closed")
         _trim(seg, 0, seg.seg_len - beyond)
 
@@ -183,7 +183,7 @@ def _cut_after_fin(tcb: Tcb, seg: Segment) -> None:
         room = seq.sub(tcb.rcv_fin_seq, seg.seg_seq) if before else 0
         if len(seg.text) > room or (not before and seg.seg_seq != tcb.rcv_fin_seq and seg.seg_len):
             _trim(seg, 0, room)
-            tcb.ack_now = True
+            tcb.ack_now = "ack_beyond_fin"
             tcb.services.counters.drop("tcp_beyond_fin")
     if seg.flags & FIN:
         tcb.rcv_fin_seq = seq.add(seg.seg_seq, len(seg.text))
@@ -208,7 +208,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
         # Fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
         restart_time_wait(tcb, now)
-        tcb.ack_now = True
+        tcb.ack_now = "ack_fin_again"
     elif (
         tcb.state in SYNCHRONIZED
         and seg.flags & (SYN | ACK) == ACK
@@ -248,9 +248,9 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
     # SND.UNA does not advance, so there is no sample (RFC 7323 section 4.1).
     if tcb.state is not State.SYN_RECEIVED:
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_syn_again")
     elif may_challenge(tcb, now):
-        repeat_syn(tcb, now)
+        repeat_syn(tcb, now, "again_syn_asked")
 
 
 def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -284,9 +284,9 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     if (len(seg.text) or seg.flags & FIN) and not seg.flags & SYN:
         if seg.text and seq.le(seq.add(seg.seg_seq, len(seg.text)), tcb.rcv_nxt):
             _duplicate(tcb, seg.seg_seq, len(seg.text), now)
-        tcb.ack_now = True
+        tcb.ack_now = "ack_unacceptable"
     else:
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_challenge_unacceptable")
 
 
 def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
@@ -304,7 +304,7 @@ def _report(tcb: Tcb, reporter: SackReporter, start: int, end: int, now: float) 
     duplicate is still to be reported, its ACK is sent first.
     """
     if reporter.duplicate_pending:
-        send_ack(tcb, now)
+        send_ack(tcb, now, "ack_each_duplicate")
     reporter.duplicate(start, end)
 
 
@@ -331,7 +331,7 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         return True
     if seg.seg_seq != tcb.rcv_nxt:
         tcb.services.counters.drop("tcp_reset_not_exact")
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_challenge_reset")
         return False
     if tcb.state is State.TIME_WAIT and tcb.services.config.protect_time_wait:
         tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
@@ -372,7 +372,7 @@ def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen and not tcb.fast_opened:
         finish(tcb, Event.RCV_SYN, 0, now, State.LISTEN)
     else:
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_challenge_syn")
     return False
 
 
@@ -403,13 +403,13 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
             return False
     if not _could_have_been_sent(tcb, seg.seg_ack):
         tcb.services.counters.drop("tcp_bad_ack")
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_challenge_ack")
         return False
     if tcb.state is State.TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
         # "The only thing that can arrive in this state is a retransmission of the remote FIN".
         # `_repeated_segment` processes that one.
         tcb.services.counters.drop("tcp_in_time_wait")
-        challenge_ack(tcb, now)
+        challenge_ack(tcb, now, "ack_challenge_time_wait")
         return False
     _accept_segment(tcb, seg, now)
     if tcb.state is State.SYN_RECEIVED and not _syn_received_ack(tcb, seg, now):
@@ -502,9 +502,9 @@ def seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.rcv_wnd = max(tcb.rcv_wnd - advance, 0)
         tcb.wakes |= WAKE_READABLE
     if not in_order:  # RFC 5681 section 4.2: a duplicate ACK at once
-        send_ack(tcb, now)
+        send_ack(tcb, now, "ack_gap")
     elif was_held:  # "... or fills in all or part of a gap": at once, too
-        tcb.ack_now = True
+        tcb.ack_now = "ack_gap_filled"
     else:
         _schedule_ack(tcb, len(text), now)
     return True
@@ -518,12 +518,12 @@ def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
     """
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
     if not distance:
-        tcb.ack_now = True
+        tcb.ack_now = "ack_no_memory"
         return
     if (reporter := _reporter(tcb)) is not None:
         start = tcb.receive_buffer.next + distance
         reporter.discarded(start, start + count)
-    send_ack(tcb, now)
+    send_ack(tcb, now, "ack_no_memory")
 
 
 def deliver_in_order(tcb: Tcb, text: Buffer, now: float) -> None:  # hot
@@ -574,7 +574,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
         if seg.flags & FIN and not seg.text:  # its text, if any, was acknowledged at once
-            send_ack(tcb, now)
+            send_ack(tcb, now, "ack_gap")
         return
     tcb.peer_fin = True
     if tcb.receive_buffer.held:  # nothing can come after the FIN
@@ -590,7 +590,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.wakes |= WAKE_WRITABLE
         _schedule_ack(tcb, 1, now)  # our own FIN may soon carry this ACK: see `settle`
         return
-    tcb.ack_now = True
+    tcb.ack_now = "ack_fin"
     if tcb.state is State.FIN_WAIT_2:
         enter_time_wait(tcb, Event.RCV_FIN, now)
     else:  # FIN-WAIT-1 to CLOSING

@@ -171,7 +171,8 @@ SLOTS = (
     "peer_fin", "persist_backoff", "persist_deadline", "predecessor", "probing", "progress_at", "pto_deadline",
     "rack", "rcv_fin_seq", "rcv_mss", "rcv_nxt", "rcv_shift", "rcv_up", "rcv_wnd", "rcvbuf", "read_shutdown",
     "reader_expected_until", "receive_buffer", "recover", "remote", "reo_deadline", "reports", "resent_at",
-    "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_end", "rtx_nxt", "rtx_stamp", "sack", "sack_reporter",
+    "rto_deadline", "rtt", "rtt_seq", "rtt_started_at", "rtx_because", "rtx_end", "rtx_nxt", "rtx_stamp", "sack",
+    "sack_reporter",
     "scaling", "scoreboard", "send_buffer", "send_mss", "serial", "services", "settled_flight", "sizes", "snd_nxt",
     "snd_shift", "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "sndbuf", "soft_error", "state",
     "sws_deadline", "syn_acked", "syn_again", "syn_text", "time_wait_deadline", "timeouts", "timestamps", "tlp_end",
@@ -278,6 +279,7 @@ class Tcb:
 
         # What is sent again, for whatever reason: output.py
         self.rtx_nxt = self.rtx_end = 0  # retransmit from rtx_nxt up to rtx_end as cwnd allows
+        self.rtx_because = ""  # why: a word of stack/trace/output_reasons.py
         self.resent_at = -inf  # time of the last retransmission
         # Our timestamp clock when a loss was assumed: Eifel's RetransmitTS, undo.py
         self.rtx_stamp: int | None = None
@@ -311,7 +313,9 @@ class Tcb:
         self.loss_flight = 0
 
     def _init_acknowledgments(self) -> None:
-        self.ack_now = False
+        # Why an ACK is sent at the end of the batch: a word of stack/trace/output_reasons.py. It is
+        # empty if none is sent
+        self.ack_now = ""
         self.ack_due = 0  # octets received since the last ACK went out
         # The largest segment received: the peer's full size (RFC 5681 section 4.2)
         self.rcv_mss = DEFAULT_SEND_MSS

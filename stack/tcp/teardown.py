@@ -31,7 +31,7 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     give_back(tcb)
     tcb.rto_deadline = tcb.persist_deadline = tcb.sws_deadline = tcb.delack_deadline = inf
     tcb.keepalive_deadline = tcb.time_wait_deadline = tcb.deadline = tcb.reo_deadline = tcb.pto_deadline = inf
-    tcb.ack_now = False
+    tcb.ack_now = ""
     if not tcb.orphaned:  # an orphaned connection has no user to wake
         tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
         tcb.touch()
@@ -42,7 +42,7 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
 
 def reset_connection(tcb: Tcb, event: Event, error: int, now: float, *, because: str = "") -> None:
     """Send <SEQ=SND.NXT><CTL=RST>, then end (3.10.5; SHLD-3: "to show that data was lost")."""
-    send_reset(tcb, now)
+    send_reset(tcb, now, because or "send_reset")
     finish(tcb, event, error, now, because=because)
 
 

@@ -26,7 +26,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         tcb.delack_deadline = inf
         if tcb.services.trace is not None:
             tcb.tell("tcp:timer", "timer_delayed_ack", timer="delayed ACK", action="fired")
-        tcb.ack_now = True
+        tcb.ack_now = "ack_delay_over"
     if tcb.reo_deadline <= now:  # set_timers has stopped the RTO and will restart it
         tcb.reo_deadline = inf
         recovery.reordering_timeout(tcb, now)
@@ -47,7 +47,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         # Rule (4) of 3.8.6.2.1, the override timeout: send what the window takes (MUST-60)
         length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
         if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
-            send_range(tcb, tcb.snd_nxt, length, False, now)
+            send_range(tcb, tcb.snd_nxt, length, False, now, 0, "send_override")
     if tcb.keepalive_deadline <= now:
         due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
         _keepalive_timeout(tcb, due, now)
@@ -98,7 +98,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
             fast_open.negative_response(tcb, now)
-        repeat_syn(tcb, now)
+        repeat_syn(tcb, now, "again_syn_timeout")
     else:
         loss.timed_out(tcb, now)
         if tcb.scoreboard is not None:
@@ -106,10 +106,11 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
         path_mtu.on_timeout(tcb, now)
         if tcb.rack is not None:
             tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
-            retransmit_front(tcb, now)
+            retransmit_front(tcb, now, "again_timeout")
             tcb.left_network = tcb.rack.lost
         else:
             tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
+            tcb.rtx_because = "again_timeout"
         transmit(tcb, now)
     restart_rto(tcb, now)
     set_timers(tcb, now)
@@ -140,11 +141,11 @@ def _probe_window(tcb: Tcb, now: float) -> None:
     first = not tcb.probing and tcb.persist_backoff == 0 and tcb.timeouts == 0
     tcb.probing = True
     if tcb.snd_nxt != tcb.snd_una:
-        retransmit_front(tcb, now, None if first else 1)
+        retransmit_front(tcb, now, "again_window_probe", None if first else 1)
     elif tcb.unsent:
-        send_range(tcb, tcb.snd_nxt, 1, False, now)
+        send_range(tcb, tcb.snd_nxt, 1, False, now, 0, "send_window_probe")
     elif tcb.fin_queued:
-        send_range(tcb, tcb.snd_nxt, 0, True, now)
+        send_range(tcb, tcb.snd_nxt, 0, True, now, 0, "send_window_probe")
     tcb.rtt_seq = None  # the answer to a probe measures the peer's reader, not the network
 
 
@@ -169,5 +170,6 @@ def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
         tcb.path.suspect(now, due - tcb.user_options.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1
-    emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now)  # SHLD-12: no data, SEG.SEQ = SND.NXT-1
+    # SHLD-12: no data, SEG.SEQ = SND.NXT-1
+    emit(tcb, (tcb.snd_nxt - 1) & MASK, ACK, now, because="send_keepalive")
     tcb.keepalive_deadline = now + tcb.user_options.keepalive_interval_s

@@ -57,10 +57,10 @@ def send_probe(tcb: Tcb, now: float) -> None:
     length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, mss)
     tcb.tlp_is_retrans = length <= 0
     if length > 0:
-        send_range(tcb, tcb.snd_nxt, length, False, now, mss)
+        send_range(tcb, tcb.snd_nxt, length, False, now, mss, "send_tail_probe")
     else:
         length = min(tcb.flight, mss)
-        retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now)
+        retransmit_at(tcb, (tcb.snd_nxt - length) & MASK, length, now, "again_tail_probe")
     tcb.tlp_end = board.high_ack + tcb.flight
     tcb.tlp_samples = tcb.rtt.samples
 

@@ -11,6 +11,7 @@ from stack.trace.why import WHY
 from stack.wire.addresses import endpoint
 
 if TYPE_CHECKING:
+    from stack.tcp.segment import Segment
     from stack.tcp.tcb import Tcb
 
 
@@ -26,6 +27,8 @@ class TcpTrace:
         self._connections = 0
         self._changes = Changes(self.tell)
         self._frames: dict[int, int] = {}  # connection to the last frame of this batch that was for it
+        self._segments: dict[int, tuple[int, int]] = {}  # connection to the last one that was not acknowledged
+        self._told: dict[int, dict[str, object]] = {}  # connection and event to what need not be told again
 
     def group(self, tcb: Tcb) -> str:
         """The name of a connection, "c7". The event "tcp:open" introduces it."""
@@ -50,16 +53,39 @@ class TcpTrace:
             data["because"] = because
         self.trace.event(name, self.group(tcb), WHY[because or name], data)
 
-    def segment_of(self, tcb: Tcb) -> None:
+    def segment_of(self, tcb: Tcb, segment: Segment) -> None:
         """The frame in progress has a segment for this connection."""
         self.trace.verdict("delivered", self.group(tcb))
         self._frames[tcb.serial] = self.trace.frame
+        self._segments[tcb.serial] = segment.flags, segment.whole_len
 
     def icmp_taken(self, tcb: Tcb, because: str, data: dict[str, object]) -> None:
         """The frame in progress has an ICMP error about a segment of this connection."""
         self.trace.verdict("delivered", self.group(tcb))
         self._frames[tcb.serial] = self.trace.frame
         self.tell(tcb, "icmp:taken", because, data)
+
+    def take_segment(self, tcb: Tcb) -> tuple[int, int] | None:
+        """Flags and SEG.LEN of the last segment since an ACK was sent.
+
+        None if no segment has come since.
+        """
+        return self._segments.pop(tcb.serial, None)
+
+    def acknowledged(self, tcb: Tcb) -> None:
+        """An ACK is sent for all that has come."""
+        self._segments.pop(tcb.serial, None)
+        if tcb.serial in self._told:
+            self._told[tcb.serial].pop("tcp:ack", None)
+
+    def is_news(self, tcb: Tcb, name: str, what: object) -> bool:
+        """Whether the last call for this connection and event had another `what`."""
+        self.group(tcb)
+        told = self._told.setdefault(tcb.serial, {})
+        if told.get(name) == what:
+            return False
+        told[name] = what
+        return True
 
     def turn_to(self, tcb: Tcb) -> None:
         """The batch is over, and it is this connection's turn: its last segment is the cause."""
@@ -70,8 +96,13 @@ class TcpTrace:
     def settled(self, tcb: Tcb, now: float) -> None:
         """A batch, a call or a deadline is over: tell what has changed in the TCB."""
         self._changes.tell(tcb, now)
+        if tcb.state is State.CLOSED:
+            self._told.pop(tcb.serial, None)
+            self._segments.pop(tcb.serial, None)
 
     def clear(self) -> None:
         """The last observer has gone."""
         self._changes.clear()
         self._frames.clear()
+        self._segments.clear()
+        self._told.clear()

@@ -91,7 +91,7 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     if taken:
         set_timers(tcb, now)
     if urgent and taken == length and tcb.unsent and tcb.synchronized:
-        send_ack(tcb, now)  # announce urgent data that the window holds back
+        send_ack(tcb, now, "ack_urgent")  # announce urgent data that the window holds back
     return taken
 
 
@@ -187,7 +187,7 @@ def after_read(tcb: Tcb, now: float) -> None:
     due = tcb.ack_due >= 2 * tcb.rcv_mss
     tcb.reader_expected_until = now + tcb.services.config.ack_by_reader_s
     if not tcb.peer_fin and tcb.synchronized and (due or update_is_due(tcb)):
-        send_ack(tcb, now)
+        send_ack(tcb, now, "ack_two_segments" if due else "ack_window_update")
 
 
 def take_error(tcb: Tcb) -> OSError:

@@ -109,7 +109,7 @@ class World:
             self.peer.send(text, self.now)
         else:
             self.there.host.frame(self.interfaces[1], self.now, memoryview(self.wires[0].sent[-1]))
-            self.peer.ack_now = True
+            self.peer.ack_now = "ack_two_segments"
         self.there.settle()
         return memoryview(self.wires[1].sent[-1])
 

@@ -5,18 +5,33 @@ A segment of the peer is a frame, and a deadline a timer, as they are in a host.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stack.tcp.trace import TcpTrace
 from stack.trace.event import Event
 from stack.trace.trace import Trace
 
-from .world import Peer
+from .world import Peer, Sent
+
+
+class Kept(list[Sent]):
+    """What was sent and not claimed; `all` has what was claimed as well."""
+
+    def __init__(self, sent: list[Sent]) -> None:
+        super().__init__(sent)
+        self.all: list[Sent] = []
+
+    def append(self, sent: Sent) -> None:
+        super().append(sent)
+        self.all.append(sent)
 
 
 class Log:
-    """The events since the last look at it."""
+    """The events since the last look at it, and what was sent since the observer came."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Kept) -> None:
         self.events: list[Event] = []
+        self.sent = sent
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
@@ -42,7 +57,9 @@ class Log:
 
 def watch(peer: Peer) -> Log:
     """Observe the world of `peer` from now on."""
-    world, log = peer.world, Log()
+    world = peer.world
+    sent = Kept(world.sent)
+    world.sent, log = sent, Log(sent)
     trace = world.trace = Trace(None, lambda on: None)
     trace.time = world
     trace.add(log, None)
@@ -50,3 +67,18 @@ def watch(peer: Peer) -> Log:
     world.counters.on_drop = trace.drop
     world.prediction = False
     return log
+
+
+Case = Callable[[], Log]
+CASES: dict[str, Case] = {}
+"""Each reason, and a function that provokes it: see `decisions.py`."""
+
+
+def shows(*words: str) -> Callable[[Case], Case]:
+    """Mark a case that provokes these reasons."""
+
+    def note(case: Case) -> Case:
+        CASES.update(dict.fromkeys(words, case))
+        return case
+
+    return note

@@ -1,0 +1,107 @@
+"""An observer is told why each segment is sent, sent again or held back, and what becomes of each ACK.
+
+`decisions.py` has the cases.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.trace.reasons import REASONS
+from stack.wire.tcp import flag_names
+
+from . import decisions  # noqa: F401 - it fills CASES
+from .told import CASES, Case, watch
+from .world import ACK, RST, add, established, sub
+
+
+def part(word: str) -> str:
+    """The part of the table that a reason is in: "ack", "send", "again" or "blocked"."""
+    return word.partition("_")[0]
+
+
+NAME = {"ack": "tcp:ack", "send": "tcp:send", "again": "tcp:send", "blocked": "tcp:blocked"}
+CONTROL = {"SYN", "FIN", "RST"}
+LATER = {"ack_delayed", "ack_left_to_reader", "ack_left_to_close"}
+
+
+@pytest.mark.parametrize("word", CASES)
+def test_a_reason_is_told_with_its_clauses_connection_and_cause(word: str) -> None:
+    log = CASES[word]()
+    events = log.events
+    event = next(e for e in events if e.data.get("because") == word and e.name == NAME[part(word)])
+    assert event.group == "c1"
+    assert event.why == REASONS[word].why
+    if event.cause == "frame":
+        frame = next(e for e in events if e.n == event.frame)
+        assert (frame.name, frame.data["dir"]) == ("wire:frame", "in")
+        assert frame.n < event.n
+    else:
+        assert event.frame == 0
+    if part(word) == "ack":
+        decision = "later" if word in LATER else "none" if "_not_" in word else "now"
+        assert event.data["decision"] == ("with data" if word == "ack_with_data" else decision)
+
+
+@pytest.mark.parametrize("case", dict.fromkeys(CASES.values()), ids=lambda case: case.__name__)
+def test_each_segment_is_told_once_and_as_it_is(case: Case) -> None:
+    log = case()
+    told = [e.data for e in log.events if e.name == "tcp:send"]
+    sent = [s for s in log.sent.all if s.flags != RST]  # without a connection: not of this test
+    assert [(d["seq"], d["len"], d["flags"]) for d in told] == [(s.seq, len(s.data), flag_names(s.flags)) for s in sent]
+
+
+@pytest.mark.parametrize("case", dict.fromkeys(CASES.values()), ids=lambda case: case.__name__)
+def test_again_means_that_the_octets_were_sent_before(case: Case) -> None:
+    log = case()
+    end: int | None = None
+    for data in (e.data for e in log.events if e.name == "tcp:send"):
+        flags, seq, length = str(data["flags"]), data["seq"], data["len"]
+        assert isinstance(seq, int)
+        assert isinstance(length, int)
+        size = length + ("SYN" in flags) + ("FIN" in flags)
+        if data["again"]:
+            assert size
+            assert end is None or sub(end, add(seq, size)) < 1 << 31
+        elif size:
+            assert end in (None, seq), "new octets begin where the last ones ended"
+            end = add(seq, size)
+
+
+@pytest.mark.parametrize("case", dict.fromkeys(CASES.values()), ids=lambda case: case.__name__)
+def test_each_bare_ack_was_decided(case: Case) -> None:
+    """And the segment has the reason of the decision."""
+    log = case()
+    decided = [e.data["because"] for e in log.events if e.name == "tcp:ack" and e.data["decision"] == "now"]
+    bare = [
+        e.data["because"]
+        for e in log.events
+        if e.name == "tcp:send" and not e.data["len"] and not CONTROL & {*str(e.data["flags"]).split(",")}
+    ]
+    if "send_keepalive" in bare:
+        bare.remove("send_keepalive")
+    assert decided == bare
+
+
+def test_every_reason_of_these_decisions_has_a_case() -> None:
+    of_output = [word for word in REASONS if part(word) in NAME and "_" in word]
+    assert sorted(CASES) == sorted(of_output)
+
+
+def test_the_same_is_not_told_twice_in_a_row() -> None:
+    conn, peer = established()
+    log = watch(peer)
+    for _ in range(3):
+        conn.settle(peer.now)
+    assert [e.data["because"] for e in log.events if e.name == "tcp:blocked"] == ["blocked_no_data"]
+
+
+def test_what_is_told_after_the_observer_has_gone() -> None:
+    conn, peer = established()
+    log = watch(peer)
+    peer.sends(ACK, b"data")
+    peer.world.services.trace = None
+    log.events.clear()
+    conn.send(b"answer", peer.now)
+    peer.expects(ACK, b"answer")
+    assert log.events == []
