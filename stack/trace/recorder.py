@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from stack.trace.event import Event
 
-EVENT_BYTES = 700  # about what an event with its data takes
+EVENT_BYTES = 432  # what an event takes at most, without its data
+FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
 FRAME_OCTETS = 128  # kept of each frame: the headers
 
 _new = tuple.__new__
@@ -17,9 +18,9 @@ _DATA = Event._fields.index("data")
 class Recorder:
     """Keeps the last events of a host, so that a program can look at them afterwards.
 
-    It is bounded by the number of events and by the memory they take, in bytes (`max_bytes`, an
-    estimate). The oldest leave first; `lost` counts them. Of each frame it keeps the first
-    `frame_octets` octets.
+    It is bounded by the number of events and by the memory they take, in bytes (`max_bytes`; it is
+    estimated, up to a half too high). The oldest leave first; `lost` counts them. Of each frame it
+    keeps the first `frame_octets` octets.
 
     >>> recorder = Recorder()
     >>> # with host.watch(recorder): ...
@@ -31,6 +32,7 @@ class Recorder:
         self, max_events: int = 50_000, max_bytes: int = 32 << 20, *, frame_octets: int = FRAME_OCTETS
     ) -> None:
         self._events: deque[Event] = deque()
+        self._sizes: deque[int] = deque()
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._frame_octets = frame_octets
@@ -41,15 +43,21 @@ class Recorder:
         """Keep an event; the oldest makes room."""
         data = event.data
         octets = data.get("octets")
+        size = EVENT_BYTES + FIELD_BYTES * len(data)
         if type(octets) is bytes:
+            size += self._frame_octets
             if len(octets) > self._frame_octets:
                 event = _new(Event, (*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
-            self._bytes += self._frame_octets
-        self._bytes += EVENT_BYTES
+        else:
+            for value in data.values():
+                if type(value) is str or type(value) is bytes:
+                    size += len(value)
         self._events.append(event)
+        self._sizes.append(size)
+        self._bytes += size
         while len(self._events) > self._max_events or self._bytes > self._max_bytes:
-            left = self._events.popleft()
-            self._bytes -= EVENT_BYTES + (self._frame_octets if "octets" in left.data else 0)
+            self._events.popleft()
+            self._bytes -= self._sizes.popleft()
             self.lost += 1
 
     def __iter__(self) -> Iterator[Event]:
@@ -59,3 +67,9 @@ class Recorder:
     def __len__(self) -> int:
         """How many events are kept."""
         return len(self._events)
+
+    def clear(self) -> None:
+        """Forget the events. They do not count as lost."""
+        self._events.clear()
+        self._sizes.clear()
+        self._bytes = 0

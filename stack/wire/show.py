@@ -6,6 +6,7 @@ the wire is escaped, so that a frame cannot send control sequences to the termin
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from stack.counters import DROPS
@@ -35,6 +36,7 @@ from stack.wire.show_options import dhcp_line, ipv4_options, tcp_options
 
 MAX_SHOWN = 64
 """At most this many bytes of a payload are shown."""
+REMEMBERED = 256  # texts for addresses and ports, which are in most frames of a conversation
 _INDENT = "    "
 
 
@@ -92,8 +94,14 @@ def _checksum(found: int, right: bool, partial: int | None = None) -> str:
     return f", WRONG CHECKSUM 0x{found:04x}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _mac(mac: bytes) -> str:
     return "broadcast" if mac == MAC_BROADCAST else format_mac(mac)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _from_to(source: bytes, destination: bytes) -> str:
+    return f"{format_ipv4(source)} > {format_ipv4(destination)}"
 
 
 def _ethernet(frame: memoryview, lines: list[str], offload: bool, mtu: int | None) -> None:
@@ -178,15 +186,9 @@ def _ipv4(packet: memoryview, lines: list[str], offload: bool, mtu: int | None, 
     except BadPacket as error:
         _malformed("IPv4", error, packet, lines)
         return len(packet)
-    flags = "".join(
-        name
-        for name, is_set in (
-            (", reserved flag", header.reserved),
-            (", DF", header.dont_fragment),
-            (", MF", header.more_fragments),
-        )
-        if is_set
-    )
+    flags = ", DF" if header.dont_fragment else ""
+    if header.reserved or header.more_fragments:
+        flags = (", reserved flag" if header.reserved else "") + flags + (", MF" if header.more_fragments else "")
     offset = f", fragment offset {header.fragment_offset}" if header.is_fragment else ""
     tos = f", tos 0x{header.tos:02x} (dscp {header.dscp} ecn {header.ecn})" if header.tos else ""
     options = f", options [{ipv4_options(header.options)}]" if header.options else ""
@@ -194,7 +196,7 @@ def _ipv4(packet: memoryview, lines: list[str], offload: bool, mtu: int | None, 
     above = f" (a super-frame, above the MTU of {mtu})" if mtu is not None and length > mtu else ""
     right = quoted or checksum.verify(packet[: header.header_length])
     lines.append(
-        f"IPv4 {format_ipv4(header.source)} > {format_ipv4(header.destination)}, {protocol_name(header.protocol)}, "
+        f"IPv4 {_from_to(header.source, header.destination)}, {protocol_name(header.protocol)}, "
         f"length {length}{above}, id {header.identification}{flags}{offset}, ttl {header.ttl}{tos}{options}"
         f"{_checksum(header.checksum or 0, right)}"
     )
@@ -251,6 +253,7 @@ def _icmp(data: memoryview, lines: list[str], whole: bool) -> None:
         _data(data[icmp.HEADER_LENGTH :], lines)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _port(port: int, protocol: int) -> str:
     name = port_name(port, protocol)
     return name if name == str(port) else f"{port} ({name})"

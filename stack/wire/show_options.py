@@ -69,11 +69,11 @@ def _tcp_option(kind: int, data: bytes) -> str:
     size = len(data)
     if kind == tcp.END or size == 0:
         return name
+    if kind == tcp.TIMESTAMPS and size == 8:
+        return f"{name} {int.from_bytes(data[:4], 'big')} echo {int.from_bytes(data[4:], 'big')}"
     if (kind, size) == (tcp.MSS, 2) or (kind, size) == (tcp.WINDOW_SCALE, 1):
         return f"{name} {int.from_bytes(data, 'big')}"
     words = [int.from_bytes(data[start : start + 4], "big") for start in range(0, size - size % 4, 4)]
-    if kind == tcp.TIMESTAMPS and size == 8:
-        return f"{name} {words[0]} echo {words[1]}"
     if kind == tcp.SACK and size % 8 == 0:
         return name + "".join(f" {left}-{right}" for left, right in zip(words[::2], words[1::2], strict=True))
     return f"{name} {data.hex()}"

@@ -240,14 +240,26 @@ def test_ethernet_padding_is_shown_only_when_it_leaks() -> None:
     assert show(data + b"\0secret")[3] == 'padding 7 bytes "\\x00secret"'
 
 
+UNREADABLE = ", so it cannot be read"
+
+
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        (b"", "Ethernet malformed, the frame ends inside its Ethernet header or 802.1Q tag: no bytes"),
+        (
+            b"",
+            f"Ethernet malformed, the frame ends inside its Ethernet header or 802.1Q tag{UNREADABLE}: no bytes",
+        ),
         (frame(b"E"), 'IPv4 malformed, the packet ends inside its fixed header: 1 byte "E"'),
-        (frame(b"a", 0x0806), 'ARP malformed, the packet ends before its 28 bytes: 1 byte "a"'),
-        (frame(datagram(1, b"a")), 'ICMP malformed, the message ends before the fields of its type: 1 byte "a"'),
-        (frame(datagram(6, b"a")), 'TCP malformed, the segment ends inside its fixed header: 1 byte "a"'),
+        (frame(b"a", 0x0806), f'ARP malformed, the packet ends before its 28 bytes{UNREADABLE}: 1 byte "a"'),
+        (
+            frame(datagram(1, b"a")),
+            f'ICMP malformed, the message ends before the fields of its type{UNREADABLE}: 1 byte "a"',
+        ),
+        (
+            frame(datagram(6, b"a")),
+            f'TCP malformed, the segment ends inside its fixed header{UNREADABLE}: 1 byte "a"',
+        ),
         (frame(datagram(17, b"a")), 'UDP malformed, the datagram ends inside its header: 1 byte "a"'),
     ],
 )

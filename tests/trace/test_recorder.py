@@ -1,0 +1,116 @@
+"""The recorder is bounded: by events, and by the memory that it holds."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stack.config import Config, HostConfig
+from stack.tcp.changes import VARIABLES
+from stack.trace.event import Event
+from stack.trace.recorder import FRAME_OCTETS, Recorder
+from tests.sim.network import pair
+from tests.sim.programs import Requester, Server
+
+MAX_BYTES = 1 << 20
+WHY = ("9293 MUST-58",)
+
+
+def event(n: int, data: dict[str, object]) -> Event:
+    return Event(n, n / 7, n / 7 + 0.001, "tcp:delta", f"c{n}", n, "frame", data, WHY)
+
+
+def held_by(recorder: Recorder, fill: Callable[[], object]) -> int:
+    """How many bytes the recorder holds when `fill` has filled it."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        fill()
+        gc.collect()
+        full = tracemalloc.get_traced_memory()[0]
+        recorder.clear()
+        gc.collect()
+        return full - tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_oldest_events_leave_and_are_counted() -> None:
+    recorder = Recorder(max_events=3)
+    for n in range(1, 6):
+        recorder(event(n, {}))
+    assert [kept.n for kept in recorder] == [3, 4, 5]
+    assert (len(recorder), recorder.lost) == (3, 2)
+    recorder.clear()
+    assert (list(recorder), len(recorder), recorder.lost) == ([], 0, 2)
+
+
+def test_of_a_frame_the_first_octets_are_kept_and_the_event_is_left_as_it_was() -> None:
+    recorder = Recorder()
+    long, short = bytes(range(256)) * 256, b"short"
+    told = event(1, {"dir": "in", "octets": long})
+    recorder(told)
+    recorder(event(2, {"octets": short}))
+    assert [kept.data for kept in recorder] == [{"dir": "in", "octets": long[:FRAME_OCTETS]}, {"octets": short}]
+    assert told.data["octets"] is long
+    (kept, _) = recorder
+    assert kept == told._replace(data=kept.data)
+
+
+def variables(n: int) -> dict[str, object]:
+    """A first difference of a TCB: all its variables, each with a value of its own."""
+    return {name: n * 1000 + number for number, name in enumerate(VARIABLES)}
+
+
+def times(n: int) -> dict[str, object]:
+    return {name: n / (number + 3) for number, name in enumerate(VARIABLES[:5])}
+
+
+def texts(n: int) -> dict[str, object]:
+    return {"text": f"{n:1020d}", "address": f"10.9.{n // 250}.{n % 250}/24"}
+
+
+def frames(n: int) -> dict[str, object]:
+    return {"dir": "in", "link": "ethernet", "len": n, "octets": n.to_bytes(4, "big") * 16_000}
+
+
+@pytest.mark.parametrize("data", [variables, times, texts, frames, lambda n: {}])
+def test_whatever_is_told_the_memory_is_bounded(data: Callable[[int], dict[str, object]]) -> None:
+    recorder = Recorder(max_bytes=MAX_BYTES)
+
+    def fill() -> None:
+        for n in range(1, 6000):
+            recorder(event(n, data(n)))
+        assert recorder.lost, "it is full"
+
+    held = held_by(recorder, fill)
+    assert MAX_BYTES / 3 < held <= MAX_BYTES
+
+
+def test_what_a_long_exchange_tells_is_bounded() -> None:
+    """Frames, differences of the TCB, round trips: all that a host tells."""
+    recorder = Recorder(max_bytes=MAX_BYTES)
+    network, here, there = pair(3, configs=(Config(host=HostConfig(fast_paths=False)), None))
+    network.recording = False
+    here.host.watch(recorder)
+    Server(there, 7)
+    running = Requester(here, here.connect("10.0.0.2", 7), interval_s=0.001, times=500)
+
+    def fill() -> None:
+        network.run(lambda: running.closed)
+        assert recorder.lost > 500, "it is full"
+
+    held = held_by(recorder, fill)
+    assert MAX_BYTES / 2 < held <= MAX_BYTES
+
+
+def test_it_may_be_read_while_the_host_goes_on() -> None:
+    recorder = Recorder(max_events=10)
+    for n in range(10):
+        recorder(event(n, {}))
+    reading: Iterator[Event] = iter(recorder)
+    recorder(event(10, {}))
+    assert [kept.n for kept in reading] == list(range(10))
