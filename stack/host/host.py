@@ -200,6 +200,8 @@ class HostCore:
         self.dhcp.end(interface, now)
         self._interfaces.remove(interface)
         self.addresses.remove_all(interface, now, errno.ENETDOWN)
+        if isinstance(interface.link, TracedLink):
+            interface.link = interface.link.unwatch()
         self.ip.remove_interface(interface)
         for part in interface.timed_parts():
             self.timed_parts.remove(part)
@@ -358,7 +360,7 @@ class HostCore:
             if watched:
                 interface.link = TracedLink(link, self.trace)
             elif isinstance(link, TracedLink):
-                interface.link = link.link
+                interface.link = link.unwatch()
         self.ip.output.links_changed()
 
     # --- user calls

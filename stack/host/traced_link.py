@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stack.host.interface import HostLink
+from stack.link.impair import Fate
+from stack.link.wrapper import LinkWrapper
+from stack.trace.recorder import FRAME_OCTETS
 from stack.trace.trace import Trace
 from stack.wire.checksum import Buffer
+
+FATES = {
+    "lost": "wire_lost",
+    "lost on purpose": "wire_lost_on_purpose",
+    "queue full": "wire_queue_full",
+    "duplicated": "wire_duplicated",
+    "corrupted": "wire_corrupted",
+    "held back": "wire_held_back",
+    "delayed": "wire_delayed",
+}
+"""The reasons of `stack.trace.reasons` for what a `Fate` says."""
 
 
 class TracedLink:
     """Stands in the place of a `link` while somebody observes the host.
 
-    The host itself tells of the frames that come in.
+    The host itself tells of the frames that come in. If the link is a bad wire, or wraps one, this
+    tells what the wire does to frames.
     """
 
     def __init__(self, link: HostLink, trace: Trace) -> None:
@@ -18,6 +35,24 @@ class TracedLink:
         self._trace = trace
         self.name, self.mtu, self.mac = link.name, link.mtu, link.mac
         self.ip_offset, self.offload = link.ip_offset, link.offload
+        self._sent = 0  # the number of the event of the frame that is being sent
+        self._watch_fates(self._tell_fate)
+
+    def unwatch(self) -> HostLink:
+        """The last observer has gone: the link itself, which this gives back."""
+        self._watch_fates(None)
+        return self.link
+
+    def _watch_fates(self, on_fate: Callable[[Fate], None] | None) -> None:
+        if isinstance(self.link, LinkWrapper):
+            self.link.watch_fates(on_fate)
+
+    def _tell_fate(self, fate: Fate) -> None:
+        sent = self._sent if fate.outgoing else 0
+        told: dict[str, object] = {"dir": "out" if fate.outgoing else "in", "len": len(fate.frame), **fate.detail}
+        if not sent:
+            told["octets"] = fate.frame[:FRAME_OCTETS]
+        self._trace.fate(self.name, fate.now, sent, FATES[fate.what], told)
 
     @property
     def rx_checksum_ok(self) -> bool:
@@ -31,5 +66,7 @@ class TracedLink:
 
     def write(self, parts: list[Buffer], now: float, offload: bytes = b"") -> bool:
         """Tell of the frame, then send it."""
-        self._trace.frame_out(self.name, self.ip_offset, b"".join(parts), bool(offload))
-        return self.link.write(parts, now, offload)
+        self._sent = self._trace.frame_out(self.name, self.ip_offset, b"".join(parts), bool(offload))
+        written = self.link.write(parts, now, offload)
+        self._sent = 0
+        return written

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 from stack.changed_fields import changed_fields
 from stack.errors import BadPacket
@@ -88,17 +88,43 @@ def number(impairment: Impairment, name: str) -> float:
     return value
 
 
+class Fate(NamedTuple):
+    """What a bad wire does to a frame.
+
+    Attributes:
+      outgoing: whether the host has sent it; otherwise it comes to the host.
+      what: "lost", "lost on purpose" (by the predicate), "queue full", "duplicated", "corrupted",
+        "held back" (to be reordered) or "delayed".
+      frame: its octets.
+      now: the time at which it was, in seconds.
+      detail: "bit", the number of the bit that was changed, counted from the first one; or
+        "delay_s", how long the frame takes, in seconds.
+    """
+
+    outgoing: bool
+    what: str
+    frame: bytes
+    now: float
+    detail: dict[str, float]
+
+
+OnFate = Callable[[Fate], None]
+
+
 class Direction:
     """One direction of an impaired link, with its counters.
 
     `frames` counts all frames, `dropped` those that the predicate lost, `lost` those lost by
     chance, `queue_dropped` those that found a queue full; `duplicated`, `reordered` and `corrupted`
     count what their names say. A duplicate is corrupted, reordered and queued independently of its
-    original, and counted in each case.
+    original, and counted in each case. `on_fate`, if it is set, is called with each thing that
+    happens to a frame. A frame that passes at once and unchanged has no such call.
     """
 
-    def __init__(self, impairment: Impairment, random: Random) -> None:
+    def __init__(self, impairment: Impairment, random: Random, outgoing: bool) -> None:
         self.impairment = impairment
+        self.on_fate: OnFate | None = None
+        self._outgoing = outgoing
         self.frames = 0
         self.dropped = 0
         self.lost = 0
@@ -128,12 +154,18 @@ class Direction:
         self.frames += 1
         if how.drop is not None and how.drop(frame, self.frames):
             self.dropped += 1
+            if self.on_fate is not None:
+                self._tell("lost on purpose", frame, now)
         elif self._happens(how.loss):
             self.lost += 1
+            if self.on_fate is not None:
+                self._tell("lost", frame, now)
         else:
             self._hold(frame, now)
             if self._happens(how.duplicate):
                 self.duplicated += 1
+                if self.on_fate is not None:
+                    self._tell("duplicated", frame, now)
                 self._hold(frame, now)
 
     def take(self, now: float) -> bytes | None:
@@ -161,9 +193,9 @@ class Direction:
         how = self.impairment
         if self._happens(how.corrupt):
             self.corrupted += 1
-            frame = self._flip_a_bit(frame)
+            frame = self._flip_a_bit(frame, now)
         if len(self._held) + len(self._ready) >= how.queue_limit:
-            self.queue_dropped += 1
+            self._find_queue_full(frame, now)
             return
         due = now
         if how.rate_bps is not None:
@@ -171,7 +203,7 @@ class Direction:
             waiting_bytes = round((starts - now) * how.rate_bps / 8)
             full = how.queue_limit_bytes is not None and waiting_bytes + len(frame) > how.queue_limit_bytes
             if full and waiting_bytes:
-                self.queue_dropped += 1
+                self._find_queue_full(frame, now)
                 return
             due = self._busy_until = starts + len(frame) * 8 / how.rate_bps
         due += how.delay_s
@@ -180,16 +212,31 @@ class Direction:
         if self._happens(how.reorder):
             self.reordered += 1
             due += how.reorder_s
+            if self.on_fate is not None:
+                self._tell("held back", frame, now, delay_s=due - now)
+        elif due > now and self.on_fate is not None:
+            self._tell("delayed", frame, now, delay_s=due - now)
         self._serial += 1
         heapq.heappush(self._held, (due, self._serial, frame))
+
+    def _find_queue_full(self, frame: bytes, now: float) -> None:
+        self.queue_dropped += 1
+        if self.on_fate is not None:
+            self._tell("queue full", frame, now)
+
+    def _tell(self, what: str, frame: bytes, now: float, **detail: float) -> None:
+        assert self.on_fate is not None
+        self.on_fate(Fate(self._outgoing, what, frame, now, detail))
 
     def _happens(self, probability: float) -> bool:
         return probability > 0.0 and self._random.random() < probability
 
-    def _flip_a_bit(self, frame: bytes) -> bytes:
+    def _flip_a_bit(self, frame: bytes, now: float) -> bytes:
         if not frame:
             return frame
         bit = self._random.randrange(len(frame) * 8)
+        if self.on_fate is not None:
+            self._tell("corrupted", frame, now, bit=bit)
         broken = bytearray(frame)
         broken[bit >> 3] ^= 0x80 >> (bit & 7)
         return bytes(broken)
@@ -248,8 +295,8 @@ class Impaired(LinkWrapper):
         link.may_offload = False
         chosen = (self.seed or 0) if seed is None else seed
         # A text seeds the generator in the same way for every PYTHONHASHSEED.
-        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{chosen} outgoing"))
-        self.incoming = Direction(incoming or Impairment(**both), Random(f"{chosen} incoming"))
+        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{chosen} outgoing"), outgoing=True)
+        self.incoming = Direction(incoming or Impairment(**both), Random(f"{chosen} incoming"), outgoing=False)
         self.offload = NO_OFFLOAD
         self.rx_gso_size = 0
         self.may_offload = False
@@ -271,6 +318,14 @@ class Impaired(LinkWrapper):
         self._wake = wake
         self._copy_attributes()
         self._rearm()
+
+    def watch_fates(self, on_fate: OnFate | None) -> None:
+        """Call `on_fate` from now on with what happens to frames; None ends that.
+
+        A host that is observed does it.
+        """
+        self.outgoing.on_fate = self.incoming.on_fate = on_fate
+        super().watch_fates(on_fate)
 
     def read(self, now: float) -> memoryview | None:
         """The next frame that was not lost, valid until the next call; None if there is none now.

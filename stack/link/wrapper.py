@@ -29,6 +29,15 @@ class LinkWrapper:
         self.name, self.mtu, self.mac, self.ip_offset = link.name, link.mtu, link.mac, link.ip_offset
         self.queue_frames = link.queue_frames
 
+    def watch_fates(self, on_fate: Callable[..., None] | None) -> None:
+        """Pass on to the wrapped links that an observer wants to know what a bad wire does.
+
+        See `stack.link.impair.Impaired.watch_fates`. A link that is no wrapper does nothing to
+        frames.
+        """
+        if isinstance(self._link, LinkWrapper):
+            self._link.watch_fates(on_fate)
+
     def fileno(self) -> int:
         """The wrapped link's descriptor. `wake` announces frames that do not come from it."""
         return self._link.fileno()

@@ -5,6 +5,14 @@ from __future__ import annotations
 from stack.trace.reason import Reason
 
 INTERNET_REASONS: dict[str, Reason] = {
+    # --- the wire (stack.link.impair)
+    "wire_lost": Reason("The wire loses the frame, by chance.", ("own",)),
+    "wire_lost_on_purpose": Reason("The wire loses the frame, since it was told to lose this one.", ("own",)),
+    "wire_queue_full": Reason("The queue before the wire is full, so the frame is lost.", ("own",)),
+    "wire_duplicated": Reason("The wire delivers the frame twice.", ("own",)),
+    "wire_corrupted": Reason("The wire changes a bit of the frame.", ("own",)),
+    "wire_held_back": Reason("The wire holds the frame back, so that later ones overtake it.", ("own",)),
+    "wire_delayed": Reason("The frame takes some time to pass the wire.", ("own",)),
     # --- ARP: asking
     "arp_no_entry": Reason(
         "The cache has no station address for the next hop, so all stations are asked.", ("826-gen-b", "826-gen-d")

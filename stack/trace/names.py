@@ -9,6 +9,7 @@ from stack.trace.reason import Reason
 
 NAMES: dict[str, Reason] = {
     "wire:frame": Reason("a frame comes in or goes out", ("own",)),
+    "wire:fate": Reason("a bad wire does something to a frame", ("own",)),
     "host:done": Reason("a frame has been processed", ("own",)),
     "host:drop": Reason("a packet is dropped", ("own",)),
     "host:call": Reason("the program makes a call", ("own",)),

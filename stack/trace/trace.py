@@ -23,13 +23,15 @@ class Time(Protocol):
     now: float
 
 
-class NoTime:
-    """Before the host begins."""
+class At:
+    """A time that stands still."""
 
-    now = 0.0
+    def __init__(self, now: float) -> None:
+        self.now = now
 
 
-NO_TIME = NoTime()
+NO_TIME = At(0.0)
+"""Before the host begins."""
 
 
 class Trace:
@@ -118,11 +120,28 @@ class Trace:
         self.frame = self._n + 1
         self.tell("wire:frame", interface, dir="in", link=LINK[ip_offset > 0], len=len(frame), octets=frame)
 
-    def frame_out(self, interface: str, ip_offset: int, frame: bytes, offloaded: bool) -> None:
-        """A frame goes out. If it is `offloaded`, the link completes its checksum."""
+    def frame_out(self, interface: str, ip_offset: int, frame: bytes, offloaded: bool) -> int:
+        """A frame goes out. If it is `offloaded`, the link completes its checksum.
+
+        Returns the serial number of the event.
+        """
         self.verdict("answered")
         link, length = LINK[ip_offset > 0], len(frame)
         self.tell("wire:frame", interface, dir="out", link=link, len=length, offloaded=offloaded, octets=frame)
+        return self._n
+
+    def fate(self, interface: str, now: float, frame: int, because: str, data: dict[str, object]) -> None:
+        """Tell what a bad wire does to a frame at `now`.
+
+        `frame` is the serial number of the event of a frame that goes out. It is 0 for one that
+        comes in: the host has not seen it yet, and may never see it.
+        """
+        before = self.time, self.frame, self.cause
+        self.time, self.frame = At(now), frame
+        if not frame:
+            self.cause = "frame"
+        self.tell("wire:fate", interface, because, **data)
+        self.time, self.frame, self.cause = before
 
     def verdict(self, what: str, to: str = "") -> None:
         """Note what became of the frame in progress; the first word counts.
