@@ -58,6 +58,8 @@ ELSEWHERE = {
     "text_after_close": "it goes with the drop `tcp_data_after_close`",
     "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
     "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",
+    "call_listen": "the listener tells of the call that tcp_layer.py has checked",
+    "listener_closed": "3.10.5 names `abort`, which the listener calls",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

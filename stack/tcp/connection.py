@@ -20,6 +20,7 @@ from stack.tcp.teardown import finish
 from stack.tcp.timeouts import on_deadline
 from stack.tcp.timers import give_up_at, set_timers
 from stack.tcp.trace import TcpTrace
+from stack.tcp.user_calls import is_the_users, tell_call, told
 from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import RST
@@ -41,16 +42,23 @@ class Connection(Tcb):
         The data is sent after the handshake, or in the SYN with `fast` (TCP Fast Open). OSError:
         EISCONN.
         """
-        taken = user_calls.open_active(self, now, data, fast)
+        if self.services.trace is not None:
+            taken = told(self, "OPEN", lambda: user_calls.open_active(self, now, data, fast), octets=len(data))
+        else:
+            taken = user_calls.open_active(self, now, data, fast)
         self.settle(now)
         return taken
 
     def send(self, data: Buffer, now: float, urgent: bool = False) -> int:
         """Take up to len(data) octets; 0 means: try again after on_writable."""
+        if self.services.trace is not None:
+            return told(self, "SEND", lambda: user_calls.send(self, data, now, urgent), octets=len(data), urgent=urgent)
         return user_calls.send(self, data, now, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
         """Return what has arrived; b"" at the end of the stream; None when there is nothing yet."""
+        if self.services.trace is not None:
+            return told(self, "RECEIVE", lambda: user_calls.receive(self, max_bytes, now), octets=max_bytes)
         return user_calls.receive(self, max_bytes, now)
 
     def peek(self, max_bytes: int) -> bytes | None:
@@ -59,6 +67,8 @@ class Connection(Tcb):
 
     def receive_into(self, target: memoryview, now: float) -> int | None:
         """Like `receive`, into the caller's buffer."""
+        if self.services.trace is not None:
+            return told(self, "RECEIVE", lambda: user_calls.receive_into(self, target, now), octets=len(target))
         return user_calls.receive_into(self, target, now)
 
     def receive_urgent(self, *, peek: bool = False) -> bytes | None:
@@ -75,27 +85,37 @@ class Connection(Tcb):
 
     def shutdown_write(self, now: float) -> None:
         """CLOSE in the RFC's sense: send a FIN after what is queued; receiving goes on."""
+        if self.services.trace is not None:
+            tell_call(self, "CLOSE", receives=True)
         user_calls.shutdown_write(self, now)
         self.settle(now)
 
     def shutdown_read(self, now: float) -> None:
         """Receives no longer wait: they return what is here and what still comes, else the end."""
+        if self.services.trace is not None:
+            tell_call(self, "SHUTDOWN")
         user_calls.shutdown_read(self)
         self.wakes |= WAKE_READABLE
         self.settle(now)
 
     def close(self, now: float) -> None:
         """The user no longer uses the connection. It finishes by itself and is then forgotten."""
+        if self.services.trace is not None:
+            tell_call(self, "CLOSE", receives=False)
         user_calls.close(self, now)
         self.settle(now)
 
     def abort(self, now: float, error: int = 0) -> None:
         """Send a reset and end; `error` is the errno that waiting calls get."""
+        if self.services.trace is not None and is_the_users(error):
+            tell_call(self, "ABORT")
         user_calls.abort(self, now, error)
         self.settle(now)
 
     def status(self) -> user_calls.Status:
         """A frozen record of the connection."""
+        if self.services.trace is not None:
+            tell_call(self, "STATUS")
         return user_calls.status(self)
 
     def options_changed(self, now: float, *, keepalive_idle: bool = False) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import inf
 
 from stack.noop import noop
-from stack.tcp import cookies, fast_open, seq
+from stack.tcp import cookies, fast_open, seq, user_calls
 from stack.tcp.connection import Connection
 from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_syn, tell_agreed
 from stack.tcp.memory import recharge
@@ -46,6 +46,8 @@ class Listener:
     def __init__(self, services: Services, local: tuple[bytes, int], backlog: int, options: UserOptions) -> None:
         self._services = services
         self.local = local
+        if services.trace is not None:
+            services.trace.trace.tell("host:call", endpoint(local), "call_listen", call="LISTEN", backlog=backlog)
         self.backlog = max(backlog, 1)
         self.options = options
         self.error = 0
@@ -242,9 +244,15 @@ class Listener:
 
     def accept(self) -> Connection | None:
         """The connection that has waited longest, or None."""
+        trace = self._services.trace
         if not self._accept_queue:
+            if trace is not None:
+                trace.trace.tell("host:call", endpoint(self.local), "accept_waits", call="ACCEPT", result="wait")
             return None
         connection = self._accept_queue.popleft()
+        if trace is not None:
+            accepted = trace.group(connection)
+            trace.trace.tell("host:call", endpoint(self.local), "call_accept", call="ACCEPT", result=accepted)
         connection.listener = None
         if connection.state is State.CLOSED:
             recharge(connection)
@@ -256,6 +264,8 @@ class Listener:
             return
         self.closed = True
         self.error = error
+        if self._services.trace is not None and user_calls.is_the_users(error):
+            self._services.trace.trace.tell("host:call", endpoint(self.local), "call_close_listener", call="CLOSE")
         children = [*self._half_open.values(), *self._accept_queue]
         self._half_open.clear()
         self._accept_queue.clear()
@@ -263,9 +273,10 @@ class Listener:
             child.listener = None
             child.orphaned = True
             if child.state is State.CLOSED:
-                child.close(now)  # only its data is left
+                user_calls.close(child, now)  # only its data is left
             else:
-                child.abort(now)
+                user_calls.abort(child, now, because="listener_closed")
+            child.settle(now)
         self.on_closed(self)
         self.on_readable()
 

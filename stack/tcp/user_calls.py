@@ -7,7 +7,9 @@ is EPIPE for a SEND and the end of the stream for a RECEIVE. "Connection already
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from stack.errors import os_error
 from stack.tcp import fast_open
@@ -255,15 +257,15 @@ def close(tcb: Tcb, now: float) -> None:
         tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
 
 
-def abort(tcb: Tcb, now: float, error: int = 0) -> None:
+def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:
     """ABORT (3.10.5): delete the TCB, after <SEQ=SND.NXT><CTL=RST> if the peer may need it.
 
-    `error` is the errno for outstanding calls when the abort is not the user's own.
+    `error` is the errno for outstanding calls, if not the user's own ABORT ends the connection.
     """
     if tcb.state is State.CLOSED:
         _cancel_deferred_open(tcb, error)
         return
-    because = "abort_by_host" if error else ""
+    because = because or ("" if is_the_users(error) else "abort_by_host")
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
         reset_connection(tcb, Event.ABORT, error, now, because=because)
     else:
@@ -280,6 +282,64 @@ def _cancel_deferred_open(tcb: Tcb, error: int) -> None:
     tcb.services.closed(tcb)
     tcb.path.close()
     tcb.touch()
+
+
+# --- observers
+
+
+Result = TypeVar("Result", bound=bytes | int | None)
+
+CALLS = {
+    "OPEN": "call_open",
+    "SEND": "call_send",
+    "RECEIVE": "call_receive",
+    "CLOSE": "call_close",
+    "SHUTDOWN": "call_shutdown",
+    "ABORT": "call_abort",
+    "STATUS": "call_status",
+}
+"""The calls, and what observers are told about each."""
+
+
+def tell_call(tcb: Tcb, call: str, /, **data: object) -> None:
+    """Tell observers that the program makes a call. What it does is told after it."""
+    tcb.tell("host:call", CALLS[call], call=call, **data)
+
+
+def told(tcb: Tcb, call: str, act: Callable[[], Result], /, **data: object) -> Result:
+    """Make a call, and tell observers of it and of its result.
+
+    The result is a number of octets, octets, or None: then the program must wait.
+    """
+    tell_call(tcb, call, **data)
+    state = tcb.state
+    try:
+        result = act()
+    except OSError as error:
+        number = error.errno or 0
+        because = "send_after_close" if call == "SEND" and number == errno.EPIPE else "call_failed"
+        tcb.tell("host:result", because, call=call, result=errno.errorcode.get(number, str(number)))
+        raise
+    if result is None:
+        tcb.tell("host:result", "receive_waits", call=call, result="wait")
+    else:
+        octets = len(result) if isinstance(result, bytes) else result
+        tcb.tell("host:result", _about(call, octets, state, data["octets"]), call=call, result=octets)
+    return result
+
+
+def _about(call: str, octets: int, state: State, wanted: object) -> str:
+    """What there is to say about a call that has taken or returned so many octets."""
+    if call == "RECEIVE":
+        return "" if octets or not wanted else "receive_at_end"
+    if call == "SEND" and not octets and wanted:
+        return "send_waits_for_room"
+    return "send_waits_for_handshake" if octets and state < _ESTABLISHED else ""
+
+
+def is_the_users(error: int) -> bool:
+    """Whether an abort with this errno is a call of the program. Else the host aborts."""
+    return error in (0, errno.ECONNRESET)
 
 
 @dataclass(frozen=True, slots=True)

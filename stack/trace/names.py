@@ -29,6 +29,7 @@ NAMES: dict[str, Reason] = {
     "icmp:taken": Reason("an ICMP message is handed to what it is about", ("1122-3.2.2-d",)),
     "udp:taken": Reason("a UDP datagram is put into the queue of a socket", ("own",)),
     "udp:sent": Reason("a UDP datagram is handed to IP", ("own",)),
+    "host:result": Reason("a call of the program returns a number of octets, must wait, or fails", ("own",)),
     "tcp:open": Reason("a connection has its number, by which the events name it", ("own",)),
     "tcp:iss": Reason("the initial sequence number of our side is chosen", ("9293 MUST-8",)),
     "tcp:agreed": Reason("both SYNs have come, so the options are known", ("own",)),

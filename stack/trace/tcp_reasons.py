@@ -273,4 +273,64 @@ TCP_REASONS: dict[str, Reason] = {
         " this path for a while.",
         ("7413-4.1.3.1-a",),
     ),
+    # Calls of the program
+    "call_open": Reason("The program opens a connection (OPEN, in sockets `connect`).", ("9293-3.10.1-a",)),
+    "call_send": Reason(
+        "The program sends (SEND). Before ESTABLISHED the octets wait; after CLOSE it is an error.",
+        ("9293-3.10.2-a", "9293-3.10.2-b"),
+    ),
+    "call_receive": Reason(
+        "The program receives (RECEIVE). It gets what has arrived in order, and at the end of the stream nothing.",
+        ("9293-3.10.3-a",),
+    ),
+    "call_close": Reason(
+        "The program closes (CLOSE): it sends no more. If it does not receive any more either, `receives` is False.",
+        ("9293-3.10.4-b", "9293-3.6-a", "9293 MAY-1"),
+    ),
+    "call_shutdown": Reason(
+        "The program wants no RECEIVE to wait from now on (`shutdown` of the reading side). The RFC has no such"
+        " call, and the peer is not told.",
+        ("own",),
+    ),
+    "call_abort": Reason("The program aborts the connection (ABORT).", ("9293-3.10.5-a", "9293-3.10.5-b")),
+    "call_status": Reason(
+        "The program asks for the variables of the connection (STATUS). This changes nothing.",
+        ("own",),
+    ),
+    "call_listen": Reason(
+        "The program listens on a port: a passive OPEN. Other connections with that port go on.",
+        ("9293 MUST-41", "9293 MUST-42"),
+    ),
+    "call_accept": Reason(
+        "The program takes the connection that has waited longest (`accept` of sockets; the RFC has no such call)."
+        " `result` is its number.",
+        ("own",),
+    ),
+    "accept_waits": Reason("The program wants to accept a connection, and none waits.", ("own",)),
+    "call_close_listener": Reason(
+        "The program closes the listening port. Its connections that are half open, or were not accepted, are reset.",
+        ("own",),
+    ),
+    "listener_closed": Reason(
+        "The program has closed the listening port before it has accepted this connection.",
+        ("9293-3.10.5-a",),
+    ),
+    "call_failed": Reason("The call returns an error. `result` is its name in POSIX.", ("own",)),
+    "send_after_close": Reason(
+        "The program has closed, so it cannot send any more: the RFC says 'connection closing'.",
+        ("9293-3.10.2-b",),
+    ),
+    "send_waits_for_room": Reason(
+        "The send buffer is full. The program must wait until acknowledgments make room.",
+        ("own",),
+    ),
+    "send_waits_for_handshake": Reason(
+        "The handshake is not over. The octets are queued, and are sent when the connection is ESTABLISHED.",
+        ("9293-3.10.2-a",),
+    ),
+    "receive_waits": Reason("Nothing has arrived that the program has not read. It must wait.", ("own",)),
+    "receive_at_end": Reason(
+        "The peer has closed, and all its data was read: the end of the stream.",
+        ("9293-3.10.3-a",),
+    ),
 }
