@@ -63,8 +63,9 @@ ELSEWHERE = {
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 
-FOR_ALL = {"tcp/states.py", "tcp/trace.py"}
-"""Files that have the words of what other files do: the table of transitions, and how a connection begins."""
+FOR_ALL = {"host/dhcp_trace.py", "tcp/states.py", "tcp/trace.py"}
+"""Files that have the words of what other files do: the tables of DHCP and of TCP's transitions, and how a connection
+begins."""
 
 TRACE = "trace/trace.py"
 PASS_ON = {("tell", TRACE), ("tell", "tcp/trace.py"), ("tell", "tcp/tcb.py")}

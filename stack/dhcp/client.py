@@ -284,8 +284,8 @@ class Client:
 
     def _select(self, now: float) -> None:
         server = None if self.remembered is None else self.remembered.server
-        self._chosen, because = choice.best(self.offers, self._wanted(), server, self._failures)
-        self._say("choice", lease=self._chosen, because=because)
+        self._chosen, rule = choice.best(self.offers, self._wanted(), server, self._failures)
+        self._say("choice", lease=self._chosen, rule=rule)
         self._enter(Event.SELECT_OFFER)
         self._attempt = 0
         self._sent_at = now  # "the time at which the original request was sent"
@@ -527,13 +527,13 @@ class Client:
         if seconds <= 0:
             self._discover_first(now)
             return
-        self._say("wait", seconds=seconds, why=why)
+        self._say("wait", seconds=seconds, text=why)
         self._arm(now + seconds)
 
     def _lose(self, lease: Lease, reason: str, now: float) -> None:
         self.lease = None
         self._began = now
-        self._say("unbound", lease=lease, reason=reason)
+        self._say("unbound", lease=lease, end=reason)
         self._host.unbound(lease, reason, now)
 
     def _stop(self, now: float) -> None:

@@ -19,7 +19,7 @@ from stack.dhcp.client import Client
 from stack.dhcp.lease import Lease
 from stack.dhcp.states import State
 from stack.host.addresses import DEFEND, PROBED, STRICT, Addresses, check_mode
-from stack.host.dhcp_trace import plain
+from stack.host.dhcp_trace import because, plain
 from stack.host.interface import HasDeadline, Interface
 from stack.host.lease_record import LeaseRecord, lease_record
 from stack.host.link_local_adapter import LinkLocalAdapter
@@ -457,4 +457,4 @@ class InterfaceDhcp:
 
     def _observed(self, name: str, fields: dict[str, object]) -> None:
         if self._layer.trace.on:
-            self._layer.trace.tell(f"dhcp:{name}", self.interface.name, **plain(fields))
+            self._layer.trace.tell(f"dhcp:{name}", self.interface.name, because(name, fields), **plain(fields))

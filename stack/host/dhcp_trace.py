@@ -12,6 +12,62 @@ from stack.wire.addresses import ANY, BROADCAST, format_ipv4, format_mac
 from stack.wire.escape import escape
 from stack.wire.numbers import DHCP_MESSAGE_TYPES
 
+STATES = {
+    "START": "dhcp_start",
+    "INFORM": "dhcp_inform",
+    "STOP": "dhcp_stop",
+    "SND_DISCOVER": "dhcp_look_for_servers",
+    "SND_REQUEST": "dhcp_ask_again_for_address",
+    "SELECT_OFFER": "dhcp_take_offer",
+    "RCV_ACK": "dhcp_acknowledged",
+    "RCV_NAK": "dhcp_refused",
+    "CONFLICT": "dhcp_address_taken",
+    "UNANSWERED": "dhcp_unanswered",
+    "T1": "dhcp_t1",
+    "T2": "dhcp_t2",
+    "EXPIRED": "dhcp_expired",
+    "LINK_CHANGED": "dhcp_network_changed",
+}
+"""The reasons (`stack.trace.reasons`) of a change of state, by its event (`stack.dhcp.states`)."""
+
+CHOICES = {
+    "the only one": "dhcp_only_offer",
+    "its server failed less often": "dhcp_better_server",
+    "it is the address asked for": "dhcp_wanted_address",
+    "its server gave the last lease": "dhcp_same_server",
+    "it has a route out of the subnet": "dhcp_has_route",
+    "the first": "dhcp_first_offer",
+}
+"""The reasons of a choice, by the rule that the client names."""
+
+WAITS = {
+    "so that hosts that start together do not all ask at the same moment": "dhcp_wait_at_start",
+    "a server refused what it offered": "dhcp_wait_after_refusal",
+    "so that repeated conflicts do not flood the network": "dhcp_wait_after_conflict",
+}
+"""The reasons of a wait."""
+
+ENDS = {
+    "expired": "dhcp_expired",
+    "nak": "dhcp_refused",
+    "conflict": "dhcp_address_taken",
+    "released": "dhcp_released",
+}
+"""The reasons why a lease ends."""
+
+
+def because(name: str, fields: Mapping[str, object]) -> str:
+    """The reason of an event, a key of `stack.trace.reasons.REASONS`; "" if it has none."""
+    if name == "state":
+        return STATES[str(fields["event"])]
+    if name == "choice":
+        return CHOICES[str(fields["rule"])]
+    if name == "wait":
+        return WAITS[str(fields["text"])]
+    if name == "unbound":
+        return ENDS[str(fields["end"])]
+    return ""
+
 
 def plain(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields of an event, with messages, leases and addresses replaced by text and numbers."""

@@ -245,4 +245,60 @@ INTERNET_REASONS: dict[str, Reason] = {
     ),
     "udp_broadcast": Reason("A broadcast goes to each socket that matches.", ("own",)),
     "udp_claimed": Reason("The host itself uses the port, for DHCP.", ("2131-4.1-b",)),
+    # --- DHCP: states
+    "dhcp_start": Reason("The client is told to get an address.", ("own",)),
+    "dhcp_inform": Reason(
+        "The address is set by other means: only the other parameters are asked for.", ("2131-4.4.3-a",)
+    ),
+    "dhcp_stop": Reason("The client is told to stop.", ("own",)),
+    "dhcp_look_for_servers": Reason("A DHCPDISCOVER to all asks which servers there are.", ("2131-4.4.1-g",)),
+    "dhcp_ask_again_for_address": Reason(
+        "The client had an address and asks whether it may use it again.", ("2131-4.4.2-a", "2131-3.2-a")
+    ),
+    "dhcp_take_offer": Reason(
+        "An offer is chosen. The DHCPREQUEST names its server, so the others know that theirs are not.",
+        ("2131-3.1-b", "2131-4.3.2-b"),
+    ),
+    "dhcp_acknowledged": Reason(
+        "The server has acknowledged, and no other host has the address: the lease counts from the request.",
+        ("2131-4.4.1-k", "2131-4.4.5-e"),
+    ),
+    "dhcp_refused": Reason(
+        "A DHCPNAK refuses the address, so the client begins again.", ("2131-3.1-i", "2131-3.2-d", "2131-4.4-a")
+    ),
+    "dhcp_address_taken": Reason(
+        "Another host has the address: the client declines it and begins again.", ("2131-3.1-g", "2131-4.4.1-n")
+    ),
+    "dhcp_unanswered": Reason("The last attempt was not answered.", ("2131-3.1-j",)),
+    "dhcp_t1": Reason("T1 has passed: the client asks its server to extend the lease.", ("2131-4.4.5-b",)),
+    "dhcp_t2": Reason(
+        "T2 has passed without an answer: the client asks any server to extend the lease.", ("2131-4.4.5-f",)
+    ),
+    "dhcp_expired": Reason(
+        "The lease has expired: the address may not be used any longer.", ("2131-4.4.5-j", "2131-3.7-b")
+    ),
+    "dhcp_network_changed": Reason(
+        "The host may be on another network now, so the address is verified.", ("2131-3.7-a",)
+    ),
+    "dhcp_released": Reason("The address is not needed any longer and is given back.", ("2131-4.4.6-a",)),
+    # --- DHCP: choices and waits
+    "dhcp_only_offer": Reason(
+        "It is the only offer. RFC 2131 section 4.4.1 leaves the choice to the client.", ("own",)
+    ),
+    "dhcp_better_server": Reason("Its server has failed less often than the others since the last lease.", ("own",)),
+    "dhcp_wanted_address": Reason("It is the address that was asked for, so connections may survive.", ("own",)),
+    "dhcp_same_server": Reason("Its server gave the last lease.", ("own",)),
+    "dhcp_has_route": Reason("It has a route out of the subnet, and the others have none.", ("own",)),
+    "dhcp_first_offer": Reason("It came first: its server is the nearest, or the least busy.", ("own",)),
+    "dhcp_wait_at_start": Reason(
+        "The first message waits for a random time, so that hosts that start together do not all ask at once.",
+        ("2131-4.4.1-a",),
+    ),
+    "dhcp_wait_after_refusal": Reason(
+        "A server refused what it had offered. The client waits, so that it does not ask without end.", ("own",)
+    ),
+    "dhcp_wait_after_conflict": Reason(
+        "An address was declined. The client waits, so that repeated conflicts do not flood the network.",
+        ("2131-3.1-h", "5227-2.1.1-dhcp-a"),
+    ),
 }

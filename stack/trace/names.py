@@ -52,17 +52,35 @@ NAMES: dict[str, Reason] = {
     "tcp:pruned": Reason("out-of-order text is dropped to save memory", ("own",)),
     "tcp:probe": Reason("a probe has repaired a loss", ("own",)),
     "tcp:loss": Reason("a loss is assumed", ("own",)),
-    "dhcp:send": Reason("the DHCP client sends a message", ("own",)),
-    "dhcp:receive": Reason("a DHCP message comes", ("own",)),
+    "dhcp:send": Reason("the DHCP client sends a message", ("2131-4.1-l",)),
+    "dhcp:receive": Reason("a DHCP message comes", ("2131-4.1-s",)),
     "dhcp:drop": Reason("a DHCP message is ignored", ("own",)),
-    "dhcp:offer": Reason("an offer is kept", ("own",)),
+    "dhcp:offer": Reason("an offer is kept", ("2131-4.3.1-a",)),
     "dhcp:choice": Reason("an offer is chosen", ("own",)),
-    "dhcp:probe": Reason("an address is probed", ("own",)),
-    "dhcp:bound": Reason("a lease begins, or is extended", ("own",)),
+    "dhcp:probe": Reason(
+        "an address is probed",
+        (
+            "2131-4.4.1-l",
+            "2131-2.2-a",
+        ),
+    ),
+    "dhcp:bound": Reason(
+        "a lease begins, or is extended",
+        (
+            "2131-4.4.1-k",
+            "2131-4.4.5-e",
+        ),
+    ),
     "dhcp:unbound": Reason("a lease ends", ("own",)),
     "dhcp:wait": Reason("the DHCP client waits", ("own",)),
     "dhcp:note": Reason("something to know about a lease", ("own",)),
-    "dhcp:conflict": Reason("another host has the address", ("own",)),
+    "dhcp:conflict": Reason(
+        "another host has the address",
+        (
+            "2131-3.1-g",
+            "2131-4.4.1-n",
+        ),
+    ),
     "dhcp:state": Reason("the state of the DHCP client changes", ("own",)),
-    "dhcp:link_local": Reason("a link-local address is used meanwhile", ("own",)),
+    "dhcp:link_local": Reason("a link-local address is used meanwhile", ("3927-1.9-f",)),
 }

@@ -25,7 +25,9 @@ def story(world: World) -> list[str]:
             told.append(f"receive {message.message_type}")
         else:
             told.append(
-                " ".join([event, *(str(fields[name]) for name in ("because", "reason", "seconds") if name in fields)])
+                " ".join(
+                    [event, *(str(fields[name]) for name in ("rule", "end", "reason", "seconds") if name in fields)]
+                )
             )
     world.trace.clear()
     return told
