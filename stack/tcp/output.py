@@ -452,6 +452,8 @@ def _why_new(tcb: Tcb, flags: int, length: int) -> str:
         return "send_full"
     if tcb.unsent > 0:
         return "send_half_window"
+    if tcb.snd_up is not None:
+        return "send_urgent"
     return "send_at_once" if tcb.user_options.nodelay else "send_last"
 
 

@@ -104,7 +104,7 @@ def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     if timestamps.is_old(seg.ts_val, now):
         tcb.services.counters.drop("tcp_paws")
-        _answer_unacceptable(tcb, seg, now)
+        _answer_unacceptable(tcb, seg, now, "ack_old_timestamp")
         return False
     return True
 
@@ -220,7 +220,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     elif _is_the_peers_syn(tcb, seg):
         _repeated_syn(tcb, seg, now)
     else:
-        _answer_unacceptable(tcb, seg, now)
+        _answer_unacceptable(tcb, seg, now, "ack_unacceptable")
     return False
 
 
@@ -267,13 +267,13 @@ def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.keepalive_probes_sent = 0
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
-    _answer_unacceptable(tcb, seg, now)
+    _answer_unacceptable(tcb, seg, now, "ack_repeated")
     process_ack(tcb, seg, now)
     if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
         _fin_is_acknowledged(tcb, now)
 
 
-def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
+def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float, because: str) -> None:
     """Answer an unacceptable segment: with an ACK at the end of the batch, or a challenge ACK.
 
     A segment with text or a FIN is always answered, because its sender waits for the ACK. Answers
@@ -284,9 +284,9 @@ def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     if (len(seg.text) or seg.flags & FIN) and not seg.flags & SYN:
         if seg.text and seq.le(seq.add(seg.seg_seq, len(seg.text)), tcb.rcv_nxt):
             _duplicate(tcb, seg.seg_seq, len(seg.text), now)
-        tcb.ack_now = "ack_unacceptable"
+        tcb.ack_now = because
     else:
-        challenge_ack(tcb, now, "ack_challenge_unacceptable")
+        challenge_ack(tcb, now, because)
 
 
 def _duplicate(tcb: Tcb, first: int, length: int, now: float) -> None:
@@ -574,7 +574,7 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     """
     if tcb.rcv_fin_seq != tcb.rcv_nxt or tcb.peer_fin:
         if seg.flags & FIN and not seg.text:  # its text, if any, was acknowledged at once
-            send_ack(tcb, now, "ack_gap")
+            send_ack(tcb, now, "ack_beyond_fin" if tcb.peer_fin else "ack_gap")
         return
     tcb.peer_fin = True
     if tcb.receive_buffer.held:  # nothing can come after the FIN

@@ -38,8 +38,20 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("2883-4-b",),
     ),
     "ack_unacceptable": Reason(
-        "The segment lies outside the window, but has text or a FIN: its sender waits for an ACK, or has lost one.",
-        ("9293-3.10.7.4-a",),
+        "The segment lies outside the window: the ACK says which sequence numbers are expected.",
+        (
+            "9293-3.10.7.4-a",
+            "9293-3.5.1-a",
+        ),
+    ),
+    "ack_repeated": Reason(
+        "The last segment has come again, so our ACK of it was lost: it is acknowledged again.",
+        ("9293-3.10.7.4-a", "9293-A.2-a"),
+    ),
+    "ack_old_timestamp": Reason(
+        "The timestamp is older than the last one, so the segment is an old duplicate: it is dropped, and"
+        " the ACK says what is expected.",
+        ("7323-5.3-c",),
     ),
     "ack_window_probe": Reason(
         "The window is closed, and the peer probes it: the ACK says what RCV.NXT and the window are.",
@@ -50,11 +62,12 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293 MUST-39",),
     ),
     "ack_no_memory": Reason(
-        "The host is short of memory and drops the text: the ACK says what has been taken, so the rest is sent again.",
+        "The host is short of memory and drops text: the ACK says what has been taken, so the rest is sent again.",
         ("own",),
     ),
     "ack_beyond_fin": Reason(
-        "The segment has text after the FIN of the peer: the text is ignored, and the ACK says where the stream ends.",
+        "The segment has text or a FIN after the FIN of the peer: that is ignored, and the ACK says where"
+        " the stream ends.",
         ("own",),
     ),
     "ack_fin": Reason(
@@ -98,10 +111,6 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "In TIME-WAIT only the FIN of the peer can come again: the ACK says where both ends are.",
         ("own",),
     ),
-    "ack_challenge_unacceptable": Reason(
-        "The segment lies outside the window: the ACK says which sequence numbers are expected.",
-        ("9293-3.10.7.4-a", "9293-3.5.1-a"),
-    ),
     "ack_left_to_reader": Reason(
         "The program is about to read. The ACK after the read also opens the window, so one segment does both.",
         ("own",),
@@ -136,6 +145,11 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "Less than a full segment, but it is all that waits, and the program has switched the Nagle algorithm off.",
         ("9293-3.8.6.2.1-a", "9293 MUST-17"),
     ),
+    "send_urgent": Reason(
+        "Less than a full segment, but it is all that waits, and data is urgent: urgent data does not wait"
+        " for the Nagle algorithm.",
+        ("own",),
+    ),
     "send_half_window": Reason(
         "Less than a full segment, but it is half of the largest window that the peer has offered, or more.",
         ("9293-3.8.6.2.1-a",),
@@ -150,8 +164,11 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("5681-3.2-k", "6675-4-f"),
     ),
     "send_fin": Reason(
-        "The program has closed, and all data before the FIN has been sent.",
-        ("9293-3.10.4-b", "9293-3.10.4-d"),
+        "The program has closed: the FIN follows the last octet of data, which was sent before or is in this segment.",
+        (
+            "9293-3.10.4-b",
+            "9293-3.10.4-d",
+        ),
     ),
     "send_override": Reason(
         "A small window has stayed small until the override timeout: what it takes is sent.",
@@ -228,8 +245,11 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("8985-7.3-d",),
     ),
     "again_window_probe": Reason(
-        "The window of the peer is closed: data that it has not acknowledged asks whether it still is.",
-        ("9293 MUST-36", "9293 SHLD-30"),
+        "The window of the peer is closed: data or a FIN that it has not acknowledged asks whether it still is.",
+        (
+            "9293 MUST-36",
+            "9293 SHLD-30",
+        ),
     ),
     "again_probe_not_taken": Reason(
         "The peer has opened its window, but it has not taken the octet of the window probe: this is sent first.",
@@ -263,16 +283,22 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("own",),
     ),
     "blocked_window": Reason(
-        "The window of the peer is full: nothing is sent beyond its right edge.",
-        ("5681-2-a", "7323-2.4-d"),
+        "The window of the peer has no room for the next segment: nothing is sent beyond its right edge.",
+        (
+            "5681-2-a",
+            "7323-2.4-d",
+        ),
     ),
     "blocked_window_closed": Reason(
         "The window of the peer is closed: it is probed until it opens.",
         ("5681-2-a", "9293 MUST-36"),
     ),
     "blocked_cwnd": Reason(
-        "The congestion window is full: the next ACK makes room.",
-        ("5681-2-a", "8985-9.3-a"),
+        "The congestion window has no room for the next segment: an ACK makes room.",
+        (
+            "5681-2-a",
+            "8985-9.3-a",
+        ),
     ),
     "blocked_prr": Reason(
         "In recovery each ACK allows only so much that the rate falls evenly, and that is used up.",
@@ -308,12 +334,16 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293-3.10.2-a",),
     ),
     "blocked_fin_sent": Reason(
-        "Our FIN is sent: it is the last octet of our stream.",
+        "Our FIN is sent: it takes the last sequence number of our stream.",
         ("9293-3.10.4-b",),
     ),
     # A timer has expired: what that means
     "timer_delayed_ack": Reason(
-        "The time that an ACK may wait is over: the ACK is sent without data.", ("9293 MUST-40", "5681-4.2-c")
+        "The time that an ACK may wait is over: it is sent now.",
+        (
+            "9293 MUST-40",
+            "5681-4.2-c",
+        ),
     ),
     "timer_retransmission": Reason(
         "No ACK has come within the RTO: the earliest segment is sent again, and the RTO is doubled.",
@@ -332,7 +362,9 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293-3.8.6.2.1-b", "9293 MUST-60"),
     ),
     "timer_keepalive": Reason(
-        "Nothing has come from the peer for a long time: a probe asks whether it is still there.", ("9293 MUST-26",)
+        "Nothing has come from the peer for a long time. If nothing is in flight, a probe asks whether it is"
+        " still there.",
+        ("9293 MUST-26",),
     ),
     "timer_time_wait": Reason(
         "2 MSL have passed: no segment of the connection is in the network any more, and the TCB is deleted.",

@@ -1,16 +1,16 @@
 """An observer is told why each segment is sent, sent again or held back, and what becomes of each ACK.
 
-`decisions.py` has the cases.
+`ack_decisions.py` and `send_decisions.py` have the cases.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from stack.trace.reasons import REASONS
+from stack.trace.output_reasons import OUTPUT_REASONS
 from stack.wire.tcp import flag_names
 
-from . import decisions  # noqa: F401 - it fills CASES
+from . import ack_decisions, send_decisions  # noqa: F401 - they fill CASES
 from .told import CASES, Case, watch
 from .world import ACK, RST, add, established, sub
 
@@ -31,7 +31,7 @@ def test_a_reason_is_told_with_its_clauses_connection_and_cause(word: str) -> No
     events = log.events
     event = next(e for e in events if e.data.get("because") == word and e.name == NAME[part(word)])
     assert event.group == "c1"
-    assert event.why == REASONS[word].why
+    assert event.why == OUTPUT_REASONS[word].why
     if event.cause == "frame":
         frame = next(e for e in events if e.n == event.frame)
         assert (frame.name, frame.data["dir"]) == ("wire:frame", "in")
@@ -84,8 +84,8 @@ def test_each_bare_ack_was_decided(case: Case) -> None:
 
 
 def test_every_reason_of_these_decisions_has_a_case() -> None:
-    of_output = [word for word in REASONS if part(word) in NAME and "_" in word]
-    assert sorted(CASES) == sorted(of_output)
+    """Those of the timers are in `test_trace_timers.py`."""
+    assert sorted(CASES) == sorted(word for word in OUTPUT_REASONS if part(word) != "timer")
 
 
 def test_the_same_is_not_told_twice_in_a_row() -> None:

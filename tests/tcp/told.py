@@ -71,7 +71,7 @@ def watch(peer: Peer) -> Log:
 
 Case = Callable[[], Log]
 CASES: dict[str, Case] = {}
-"""Each reason, and a function that provokes it: see `decisions.py`."""
+"""Each reason, and a function that provokes it: see `ack_decisions.py`."""
 
 
 def shows(*words: str) -> Callable[[Case], Case]:
