@@ -11,7 +11,6 @@ from typing import Literal
 
 import stack
 
-ARROWS = {"in": "<", "out": ">"}
 UNDER = " " * 15  # stands before a line that belongs to the frame above it
 
 
@@ -26,6 +25,7 @@ class TracePrinter:
         self._offload = offload
         self._first: float | None = None
         self._frame_above = -1  # the number of the last frame that was printed, if it came in
+        self._interface = ""  # of that frame
         self.mtu: int | None = None
         """The owner sets it where it is known: a larger packet is then called a super-frame."""
 
@@ -37,7 +37,7 @@ class TracePrinter:
         text = stack.explain(event)
         if not text:
             return
-        if event.group[:1] == "c" and event.group[1:].isdigit():  # a connection
+        if event.group not in ("host", self._interface):  # a connection, a listener
             text = f"{event.group}: {text}"
         if event.frame and event.frame == self._frame_above:
             self._say(UNDER + text)
@@ -51,10 +51,11 @@ class TracePrinter:
         octets, direction = event.data["octets"], event.data["dir"]
         assert isinstance(octets, bytes)
         self._frame_above = event.n if direction == "in" else -1
+        self._interface = event.group
         link: Literal["ethernet", "ip"] = "ip" if event.data.get("link") == "ip" else "ethernet"
-        lines = stack.show(octets, link=link, offload=self._offload, mtu=self.mtu)
-        self._say(f"{self._time(event)} {ARROWS.get(str(direction), '?')} {lines[0] if lines else ''}")
-        for line in lines[1:]:
+        first, *others = stack.show(octets, link=link, offload=self._offload, mtu=self.mtu)
+        self._say(f"{self._time(event)} {'<' if direction == 'in' else '>'} {first}")
+        for line in others:
             self._say(UNDER + line)
 
     def _time(self, event: stack.Event) -> str:

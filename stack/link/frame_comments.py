@@ -67,6 +67,8 @@ class FrameComments:
         text = explain(event)
         if not text:
             return 0
+        if event.group not in ("host", self._link):  # a connection, a listener
+            text = f"{event.group}: {text}"
         if len(self._said) < MOST_COMMENTS:
             self._said.append((event.group, event.frame, text))
         return self._comment(self._came_in.get(event.frame), text)

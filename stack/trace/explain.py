@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stack.trace.event import Event
 from stack.trace.reasons import REASONS
 
@@ -12,6 +14,7 @@ A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop",
 """
 
 OWN = ("own",)
+BARE = frozenset({"action", "decision"})  # the value alone says it: "ack later"
 
 
 def explain(event: Event) -> str:
@@ -19,20 +22,45 @@ def explain(event: Event) -> str:
 
     It ends with the clauses of the RFCs, or with "our choice". The line is empty for events that
     say nothing more to people: frames (see `stack.show`), new values of variables, timers that are
-    set or cleared.
+    set or cleared, a segment that needs no ACK, and that there is nothing to send.
     """
     name, data, why = event.name, event.data, event.why
-    if name in FOR_PROGRAMS or (name == "tcp:timer" and data.get("action") in ("set", "cleared")):
+    if name in FOR_PROGRAMS or _says_nothing(name, data):
         return ""
     if name == "host:drop":
         return f"dropped: {data.get('reason')}: {data.get('meaning')}{clauses(why)}"
+    because = data.get("because")
     if name == "tcp:open":
-        return f"{data.get('local')} - {data.get('remote')}"
-    reason = REASONS.get(str(data.get("because")))
-    told = " ".join([name.partition(":")[2], *(word(key, value) for key, value in data.items() if key != "because")])
-    if reason is not None:
-        return f"{told}: {reason.sentence}{clauses(why)}"
+        told = f"{data.get('local')} - {data.get('remote')}"
+    else:
+        told = _title(name)
+        for key, value in data.items():
+            if type(value) is int:
+                told += f" {key}={value}"
+            elif value is not None and value is not False and key != "because":
+                told += " " + word(key, value)
+    if because in REASONS:
+        return told + _reason(str(because), why)
     return told if why == OWN else told + clauses(why)
+
+
+@lru_cache(maxsize=256)
+def _title(name: str) -> str:
+    """The words "arp entry"; for TCP, whose connection is named, only "ack"."""
+    return name.removeprefix("tcp:").replace(":", " ")
+
+
+@lru_cache(maxsize=1024)
+def _reason(because: str, why: tuple[str, ...]) -> str:
+    return f": {REASONS[because].sentence}{clauses(why)}"
+
+
+def _says_nothing(name: str, data: dict[str, object]) -> bool:
+    if name == "tcp:timer":
+        return data.get("action") in ("set", "cleared")
+    if name == "tcp:ack":
+        return data.get("decision") == "none"
+    return name == "tcp:blocked" and not data.get("unsent", True)
 
 
 def clauses(why: tuple[str, ...]) -> str:
@@ -42,6 +70,10 @@ def clauses(why: tuple[str, ...]) -> str:
 
 def word(key: str, value: object) -> str:
     """A fact of an event: `srtt_s`, in seconds, as "srtt=1.25ms", others as "cwnd=14480"."""
+    if value is True:
+        return key
+    if key in BARE:
+        return str(value)
     if key.endswith("_s") and isinstance(value, int | float):
         key = key.removesuffix("_s")
         return f"{key}={value:.6g}s" if value >= 1 or value == 0 else f"{key}={1000 * value:.6g}ms"

@@ -259,6 +259,11 @@ def _port(port: int, protocol: int) -> str:
     return name if name == str(port) else f"{port} ({name})"
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _flags(flags: int) -> str:
+    return tcp.flag_names(flags)
+
+
 def _quoted_tcp(data: memoryview, lines: list[str]) -> None:
     """Show the 8 bytes of TCP that an ICMP error must quote: ports and sequence number."""
     if len(data) < 8:
@@ -281,7 +286,7 @@ def _tcp(data: memoryview, lines: list[str], pseudo: int | None, offload: bool) 
     right = pseudo is None or checksum.verify(data, pseudo)
     lines.append(
         f"TCP {_port(header.source_port, PROTO_TCP)} > {_port(header.destination_port, PROTO_TCP)}, "
-        f"{tcp.flag_names(header.flags)}, seq {header.seq}{ack}, win {header.window}{urgent}{reserved}{options}"
+        f"{_flags(header.flags)}, seq {header.seq}{ack}, win {header.window}{urgent}{reserved}{options}"
         f"{_checksum(header.checksum, right, pseudo if offload else None)}"
     )
     _data(data[header.header_length :], lines)

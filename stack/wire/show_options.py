@@ -61,7 +61,7 @@ def tcp_options(raw: Buffer) -> str:
         options = tcp.split(raw)
     except BadPacket:
         return f"malformed {bytes(raw).hex()}"
-    return ", ".join(_tcp_option(kind, data) for kind, data in options)
+    return ", ".join([_tcp_option(kind, data) for kind, data in options])
 
 
 def _tcp_option(kind: int, data: bytes) -> str:

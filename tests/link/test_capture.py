@@ -404,7 +404,7 @@ def test_a_frame_that_comes_in_has_what_became_of_it(dumped: tuple[Capture, Wire
     link.explain(event("tcp:send", 1, group="c1"))
     link.close()
     assert comments(path) == [
-        ["state after=ESTABLISHED", "delivered", "send"],
+        ["c1: state after=ESTABLISHED", "delivered", "c1: send"],
         ["dropped: tcp_bad_checksum: it is wrong (our choice)"],
     ]
 
@@ -423,10 +423,10 @@ def test_a_frame_that_goes_out_has_why_it_was_sent(dumped: tuple[Capture, Wire],
     goes(link, b"by the program", 0, "call")
     link.close()
     assert comments(path) == [
-        ["state", "blocked", "send"],
-        ["because of packet 1", "state", "send"],
+        ["c1: state", "c2: blocked", "c1: send"],
+        ["because of packet 1", "c1: state", "c1: send"],
         ["because of packet 1"],
-        ["because of a timer", "timer action=fired"],
+        ["because of a timer", "c1: timer fired"],
         ["because of a call of the program"],
     ]
 
@@ -454,7 +454,7 @@ def test_what_is_decided_when_the_frame_is_in_the_file_is_not_told(dumped: tuple
     link.explain(event("tcp:send", 1, group="c1"))
     goes(link, b"answer", 1)
     link.close()
-    assert comments(path) == [[], ["because of packet 1", "send"]]
+    assert comments(path) == [[], ["because of packet 1", "c1: send"]]
 
 
 def test_comments_are_bounded_and_hold_no_more_frames_back_than_a_batch(
@@ -485,7 +485,7 @@ def test_the_largest_batch_is_explained_at_its_end(dumped: tuple[Capture, Wire],
     for number in range(1, 64):
         link.explain(event("tcp:ack", number, group="c1"))
     link.close()
-    assert comments(path) == [["ack"]] * 63
+    assert comments(path) == [["c1: ack"]] * 63
 
 
 async def test_a_hosts_capture_says_why(path: Path, autojump_clock: MockClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,7 +11,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stack import Host
+from stack import Event, Host, Recorder
 from tests.requirements import rfc
 from tests.sockets.hosts import ALICE, BOB, two_hosts
 from tests.tools.http_exchange import Record, exchange, host
@@ -72,6 +73,50 @@ async def test_the_status_page_shows_everything(autojump_clock: MockClock) -> No
     assert before != after
     for shown in (b"10.9.0.1:40123", b"ESTABLISHED", b"tcpInSegs", b"10.9.0.1"):
         assert shown in after
+
+
+async def test_the_status_page_of_a_watched_host_shows_the_last_drops_and_decisions(
+    autojump_clock: MockClock,
+) -> None:
+    """As text, the newest first, and no more than fit."""
+    events = Recorder()
+    async with two_hosts() as (alice, bob), trio.open_nursery() as nursery:
+        await services.serve(bob, {"echo": 7}, nursery)
+        handler = httpd.handler(bob, None, status=True, events=events)
+        with bob.watch(events):
+            for _ in range(page.SHOWN_EVENTS):
+                with alice.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as udp:
+                    await udp.sendto(b"x", (BOB, 999))
+                await trio.sleep(2)
+            with pytest.raises(OSError, match=r"refused|failed"):
+                await alice.open_tcp_stream(BOB, 81)
+        nursery.cancel_scope.cancel()
+    shown = (await exchange(handler, b"GET / HTTP/1.0\r\n\r\n")).decode()
+    rows = re.findall(r"<tr><td>[\d.]+<td>([^<]*)<td>([^<]*)", shown[shown.index("Last events") :])
+    assert len(rows) == page.SHOWN_EVENTS
+    said = [text for _, text in rows]
+    refused = next(number for number, text in enumerate(said) if text.startswith("dropped: tcp_no_connection: "))
+    assert refused < 6
+    assert "(9293-3.5.2-a, " in said[refused]
+    assert "udp_no_port" in shown
+    assert not any("octets" in text or "snd_una" in text for text in said)
+
+
+async def test_the_page_of_a_host_that_is_not_watched_says_how_to_see_events(autojump_clock: MockClock) -> None:
+    """Watching costs the fast paths, so the page alone does not do it."""
+    answer = (await exchange(httpd.handler(host(), None, status=True), b"GET / HTTP/1.0\r\n\r\n")).decode()
+    assert "Start it with --trace." in answer
+
+
+async def test_text_of_events_is_escaped(autojump_clock: MockClock) -> None:
+    events = Recorder()
+    events(Event(1, 0.0, 0.0, "dhcp:note", "<b>", 0, "frame", {"text": "<img src=x>"}, ("own",)))
+    answer = (
+        await exchange(httpd.handler(host(), None, status=True, events=events), b"GET / HTTP/1.0\r\n\r\n")
+    ).decode()
+    assert "&lt;img src=x&gt;" in answer
+    assert "<td>&lt;b&gt;" in answer
+    assert "<img" not in answer
 
 
 def crowded(count: int) -> tuple[Host, list[int]]:

@@ -96,7 +96,7 @@ def test_a_trace_prints_why_a_frame_is_dropped_under_the_frame() -> None:
     assert said[2 * lines + 1 :] == [
         "               from a frame that came in before: dropped: arp_not_for_us: not for us (our choice)"
     ]
-    trace(told("host:drop", "host", at=101.5, **details))
+    trace(told("host:drop", at=101.5, **details))
     assert said[-1] == "    1.500000 * dropped: arp_not_for_us: not for us (our choice)"
     trace(told("dhcp:drop", **details))
     assert len(said) == 2 * lines + 3, "that is the same drop once more"
@@ -117,7 +117,7 @@ def test_a_trace_prints_the_decisions_under_the_frame_that_has_caused_them(monke
     trace(told("wire:frame", dir="out", octets=ARP))
     trace(told("tcp:send", "c7", frame=1))
     assert [line for line in said if "c7" in line] == [
-        f"               c7: ack decision=now: {sentence} (5681-4.2-c, 9293 SHLD-18)",
+        f"               c7: ack now: {sentence} (5681-4.2-c, 9293 SHLD-18)",
         f"               c7: ack: {sentence} (our choice)",
         "               c7: rtt rto=200ms (6298-2-a)",
         "    0.000000 * c7: send",
@@ -134,8 +134,15 @@ def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
     for action in ("set", "cleared"):
         trace(told("tcp:timer", "c1", timer="retransmission", action=action))
     assert said == []
+    trace(told("tcp:ack", "c1", decision="none"))
+    trace(told("tcp:blocked", "c1", unsent=0))
+    assert said == []
     trace(told("tcp:timer", "c1", timer="retransmission", action="fired"))
-    assert said == ["    0.000000 * c1: timer timer=retransmission action=fired"]
+    trace(told("tcp:blocked", "c1", unsent=7, sent=None, probing=True, again=False))
+    assert said == [
+        "    0.000000 * c1: timer timer=retransmission fired",
+        "    0.000000 * c1: blocked unsent=7 probing",
+    ]
 
 
 def test_a_trace_gives_times_a_unit() -> None:
