@@ -72,4 +72,4 @@ def test_a_datagram_that_no_socket_gets_is_not_taken(station: Station) -> None:
     station.receives_udp(4000, 7, b"the queue is full")
     station.receives_udp(4000, 99, b"no socket")
     assert station.counters["udp_queue_full"] == 1
-    assert [event[0] for event in told(station)] == ["icmp:sent"]
+    assert [event[0] for event in told(station) if not event[0].startswith("ip:")] == ["icmp:sent"]
