@@ -14,7 +14,8 @@ A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop",
 """
 
 OWN = ("own",)
-BARE = frozenset({"action", "decision"})  # the value alone says it: "ack later"
+BARE = frozenset({"action", "call", "decision"})  # the value alone says it: "ack later"
+RARE = frozenset({"again", "urgent"})  # these are said only where they are so
 
 
 def explain(event: Event) -> str:
@@ -37,7 +38,7 @@ def explain(event: Event) -> str:
         for key, value in data.items():
             if type(value) is int:
                 told += f" {key}={value}"
-            elif value is not None and value is not False and key != "because":
+            elif value is not None and key != "because" and (value is not False or key not in RARE):
                 told += " " + word(key, value)
     if because in REASONS:
         return told + _reason(str(because), why)
