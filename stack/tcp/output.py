@@ -52,7 +52,8 @@ def emit(  # hot
     `because` is what observers are told: why a retransmission, a probe, a reset or a bare ACK is
     sent. Without it, `_tell_send` finds the reason.
     """
-    trace = tcb.services.trace
+    services = tcb.services
+    trace = services.trace
     if trace is not None:
         because = _tell_ack(tcb, trace, flags, length, because)
     local_port, remote_port = tcb.local[1], tcb.remote[1]
@@ -93,7 +94,7 @@ def emit(  # hot
     else:
         checksum = _checksum(total, options, parts, length)
     header = ALL_FIELDS.pack(local_port, remote_port, seq, ack, offset_and_flags, window, checksum, up) + options
-    tcb.services.counters["tcpOutSegs"] += -(-length // segment_bytes) if segment_bytes else 1
+    services.counters["tcpOutSegs"] += -(-length // segment_bytes) if segment_bytes else 1
     length += header_length
     whole: list[Buffer] = [header, *parts] if parts else [header]
     try:
@@ -103,7 +104,7 @@ def emit(  # hot
             tcb.path.send(whole, length, now)
     except OSError as error:  # for example, the route is gone: treat it as lost in the network
         tcb.soft_error = error.errno or 0
-        tcb.services.counters.drop("tcp_not_sent")
+        services.counters.drop("tcp_not_sent")
 
 
 def _checksum(total: int, options: bytes, parts: list[Buffer] | None, length: int) -> int:
@@ -458,10 +459,13 @@ def _why_new(tcb: Tcb, flags: int, length: int) -> str:
 
 
 def _tell_why_not(tcb: Tcb, trace: TcpTrace, now: float) -> None:
-    """Tell why no more is sent now, unless the same was told before."""
+    """Tell why no more is sent now, unless the same was told before.
+
+    That no data waits is told once, until some waits.
+    """
     reason = _why_not(tcb, now)
     figures = tcb.unsent, tcb.flight, tcb.snd_wnd, tcb.congestion.cwnd
-    if reason and trace.is_news(tcb, "tcp:blocked", (reason, *figures)):
+    if reason and trace.is_news(tcb, "tcp:blocked", reason if reason == "blocked_no_data" else (reason, *figures)):
         unsent, flight, snd_wnd, cwnd = figures
         tcb.tell("tcp:blocked", reason, unsent=unsent, flight=flight, snd_wnd=snd_wnd, cwnd=cwnd)
 

@@ -88,12 +88,25 @@ def test_every_reason_of_these_decisions_has_a_case() -> None:
     assert sorted(CASES) == sorted(word for word in OUTPUT_REASONS if part(word) != "timer")
 
 
-def test_the_same_is_not_told_twice_in_a_row() -> None:
+def test_that_no_data_waits_is_told_once() -> None:
     conn, peer = established()
     log = watch(peer)
     for _ in range(3):
-        conn.settle(peer.now)
+        conn.send(b"data", peer.now)
+        peer.expects(ACK, b"data")
+        peer.sends(ACK)
     assert [e.data["because"] for e in log.events if e.name == "tcp:blocked"] == ["blocked_no_data"]
+
+
+def test_the_same_is_not_told_twice_and_other_figures_are() -> None:
+    conn, peer = established(window=0)
+    conn.send(b"data", peer.now)
+    log = watch(peer)
+    for _ in range(3):
+        conn.settle(peer.now)
+    conn.send(b"more", peer.now)
+    told = [(e.data["because"], e.data["unsent"]) for e in log.events if e.name == "tcp:blocked"]
+    assert told == [("blocked_window_closed", 4), ("blocked_window_closed", 8)]
 
 
 def test_what_is_told_after_the_observer_has_gone() -> None:
