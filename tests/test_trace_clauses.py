@@ -57,6 +57,13 @@ ELSEWHERE = {
     "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
     "text_after_close": "it goes with the drop `tcp_data_after_close`",
     "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
+    **dict.fromkeys(
+        (
+            "set_retransmission cleared_retransmission set_persist set_silly_window set_delayed_ack set_keepalive"
+            " set_time_wait set_reordering set_probe"
+        ).split(),
+        "a difference of the deadlines shows that a timer was set elsewhere",
+    ),
     "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",
     "call_listen": "the listener tells of the call that tcp_layer.py has checked",
     "listener_closed": "3.10.5 names `abort`, which the listener calls",

@@ -30,6 +30,18 @@ TIMERS = {
 }
 """The deadlines of a TCB, and the names of their timers."""
 
+WHEN_SET = {
+    "retransmission": "set_retransmission",
+    "persist": "set_persist",
+    "silly window": "set_silly_window",
+    "delayed ACK": "set_delayed_ack",
+    "keep-alive": "set_keepalive",
+    "TIME-WAIT": "set_time_wait",
+    "reordering": "set_reordering",
+    "probe": "set_probe",
+}
+"""The reasons when a timer is set."""
+
 UNTOLD = {
     "_touched": "It is set only within a batch.",
     "challenge_budget": "It changes with every challenge ACK; a drop tells when it is used up.",
@@ -174,9 +186,11 @@ class Changes:
     def _tell_timers(self, tcb: Tcb, before: Values, after: Values, now: float) -> None:
         for timer, old, new in zip(TIMERS.values(), before, after, strict=True):
             if new == inf != old:
-                self._tell(tcb, "tcp:timer", "", {"timer": timer, "action": "cleared"})
+                reason = "cleared_retransmission" if timer == "retransmission" else "cleared_timer"
+                self._tell(tcb, "tcp:timer", reason, {"timer": timer, "action": "cleared"})
             elif new != old:
-                self._tell(tcb, "tcp:timer", "", {"timer": timer, "action": "set", "in_s": round(new - now, 6)})
+                told = {"timer": timer, "action": "set", "in_s": round(new - now, 6)}
+                self._tell(tcb, "tcp:timer", WHEN_SET[timer], told)
 
     def clear(self) -> None:
         """Forget all connections."""

@@ -337,6 +337,39 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "Our FIN is sent: it takes the last sequence number of our stream.",
         ("9293-3.10.4-b",),
     ),
+    # A timer is set, or is not needed any more
+    "set_retransmission": Reason(
+        "Something is in flight, or new data was acknowledged: the retransmission timer begins with the RTO.",
+        ("6298-5-b", "6298-5-d"),
+    ),
+    "cleared_retransmission": Reason(
+        "Nothing is in flight that the timer would send again, or another timer takes its place.", ("6298-5-c",)
+    ),
+    "set_persist": Reason(
+        "The window of the peer is closed and data waits: it is probed after the time of a retransmission.",
+        ("9293 SHLD-29", "9293 MUST-36"),
+    ),
+    "set_silly_window": Reason(
+        "A small window holds data back, but not longer than this: it may stay small.", ("9293-3.8.6.2.1-b",)
+    ),
+    "set_delayed_ack": Reason(
+        "An ACK is owed. It waits for data or for another segment, but not long.", ("9293 MUST-40",)
+    ),
+    "set_keepalive": Reason(
+        "If nothing comes from the peer in this time, a keep-alive asks whether it is still there.", ("9293 MUST-26",)
+    ),
+    "set_time_wait": Reason(
+        "Both ends have closed. The connection waits for 2 MSL: its last ACK may be lost, and old segments may come.",
+        ("9293 MUST-13",),
+    ),
+    "set_reordering": Reason(
+        "A segment is perhaps lost, perhaps only late: after this time it counts as lost.", ("8985-6.2-e",)
+    ),
+    "set_probe": Reason(
+        "If the last segments are not acknowledged in this time, a probe finds out whether they are lost.",
+        ("8985-7.2-a", "8985-7.2-d"),
+    ),
+    "cleared_timer": Reason("What the timer waited for has happened, or does not matter any more.", ("own",)),
     # A timer has expired: what that means
     "timer_delayed_ack": Reason(
         "The time that an ACK may wait is over: it is sent now.",

@@ -13,6 +13,7 @@ from stack.tcp.changes import (
     TIMERS,
     UNTOLD,
     VARIABLES,
+    WHEN_SET,
     WITH_THE_SYN,
     Changes,
 )
@@ -84,10 +85,13 @@ def test_timers_are_told_with_the_time_that_is_left() -> None:
     conn.send(b"x", peer.now)
     conn.settle(peer.now)
     peer.expects(ACK, b"x")
-    assert log.one("tcp:timer").data == {"timer": "retransmission", "action": "set", "in_s": conn.rtt.rto_s}
+    told = {"timer": "retransmission", "action": "set", "in_s": conn.rtt.rto_s, "because": "set_retransmission"}
+    assert log.one("tcp:timer").data == told
     log.events.clear()
     peer.sends(ACK)
-    assert log.one("tcp:timer").data == {"timer": "retransmission", "action": "cleared"}
+    assert log.one("tcp:timer").data == {
+        "timer": "retransmission", "action": "cleared", "because": "cleared_retransmission"
+    }  # fmt: skip
 
 
 def test_the_time_that_is_left_is_rounded() -> None:
@@ -166,3 +170,7 @@ def test_a_connection_that_is_over_is_forgotten() -> None:
     told.clear()
     changes.tell(conn, peer.now)
     assert told == [], "told anew, as of another connection"
+
+
+def test_each_timer_has_a_reason_when_it_is_set() -> None:
+    assert set(WHEN_SET) == set(TIMERS.values())
