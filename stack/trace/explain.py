@@ -14,6 +14,7 @@ A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop",
 """
 
 OWN = ("own",)
+UNSAID = frozenset({"because", "octets"})  # a reason has its sentence, and octets are not for people
 BARE = frozenset({"action", "call", "decision"})  # the value alone says it: "ack later"
 RARE = frozenset({"again", "urgent"})  # these are said only where they are so
 
@@ -38,7 +39,7 @@ def explain(event: Event) -> str:
         for key, value in data.items():
             if type(value) is int:
                 told += f" {key}={value}"
-            elif value is not None and key != "because" and (value is not False or key not in RARE):
+            elif value is not None and key not in UNSAID and (value is not False or key not in RARE):
                 told += " " + word(key, value)
     if because in REASONS:
         return told + _reason(str(because), why)

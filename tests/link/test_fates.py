@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import stack
 from stack.link.capture import Capture
 from stack.link.device import Link
 from stack.link.impair import Fate, Impaired, Impairment
@@ -82,6 +83,15 @@ def test_a_frame_that_comes_in(because: str, how: Impairment) -> None:
     octets = fate.data["octets"]
     assert isinstance(octets, bytes)
     assert 0 < len(octets) <= 128
+
+
+def test_a_frame_that_is_lost_on_its_way_in_is_said_in_a_line() -> None:
+    """Without its octets."""
+    world = World(incoming=Impairment(loss=1.0))
+    world.ping()
+    assert stack.explain(world.fates[0]) == (
+        "wire fate dir=in len=60: The wire loses the frame, by chance. (our choice)"
+    )
 
 
 def test_the_details() -> None:
