@@ -38,8 +38,8 @@ def test_open() -> None:
     log = watch(peer)
     conn.open(peer.now)
     peer.expects(SYN)
-    assert [event.name for event in log.events[:5]] == [
-        "tcp:open", "host:call", "tcp:iss", "tcp:state", "host:result"
+    assert [event.name for event in log.events[:6]] == [
+        "tcp:open", "host:call", "tcp:iss", "tcp:state", "tcp:send", "host:result"
     ]  # fmt: skip
     call = log.one("host:call")
     assert (call.group, call.cause, call.why) == ("c1", "call", ("9293-3.10.1-a",))
