@@ -109,7 +109,9 @@ async def test_the_tour_shows_lines_that_the_trace_prints(autojump_clock: MockCl
 
     wire = stack.Ethernet()
     async with (
-        stack.open_host(wire.attach(), address="10.9.0.2/24", trace=TracePrinter(printed.append)) as host,
+        stack.open_host(
+            wire.attach(), address="10.9.0.2/24", trace=TracePrinter(lambda text: printed.extend(text.splitlines()))
+        ) as host,
         stack.open_host(stack.Impaired(wire.attach(), delay_s=0.01), address="10.9.0.1/24") as client,
         trio.open_nursery() as nursery,
     ):

@@ -360,7 +360,9 @@ def add_service_options(parser: argparse.ArgumentParser, program: str) -> None:
         help=f"what to serve: any of {','.join(PORTS)}, or none (default: all)",
     )
     add("--http-root", type=folder, metavar="DIR", help="the folder http serves (default: a page about this host)")
-    shows = "the page shows neighbours, connections and counters to every client"
+    shows = (
+        "the page shows neighbours, connections, counters and (with --trace or --pcap) the last events to every client"
+    )
     default = " (default)" if program == "lab" else ""
     add("--status", action="store_true", default=None, help=shows + default)
     default = "" if program == "lab" else " (default)"

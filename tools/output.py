@@ -63,7 +63,10 @@ class Output:
         self._threadless = False
 
     def __call__(self, line: str) -> None:
-        """Write one line: at once if that cannot block, otherwise by the thread."""
+        """Write one line, or several with breaks between them.
+
+        They are written at once if that cannot block, otherwise by the thread.
+        """
         stream = self._stream()
         if stream is None:
             return
@@ -129,7 +132,7 @@ class Output:
             if self._failure is not None:
                 return
             if self.held_bytes + len(data) > room:
-                self._lost += 1
+                self._lost += data.count(b"\n")
                 return
             if self._lost:
                 self._append(self._gap())
@@ -152,7 +155,7 @@ class Output:
     def _append(self, data: bytes) -> None:
         self._lines.append(data)
         self.held_bytes += len(data)
-        self.held_lines += 1
+        self.held_lines += data.count(b"\n")
 
     # --- the thread
 
@@ -174,7 +177,7 @@ class Output:
                 self._fail(error, self._stream())
             with self._changed:
                 self.held_bytes -= size
-                self.held_lines -= len(chunk)
+                self.held_lines -= sum(data.count(b"\n") for data in chunk)
                 self._changed.notify_all()
 
     def _write_all(self, descriptor: int, data: bytes) -> None:
@@ -193,7 +196,7 @@ class Output:
         with self._changed:
             for data in self._lines:
                 self.held_bytes -= len(data)
-            self.held_lines -= len(self._lines)
+                self.held_lines -= data.count(b"\n")
             self._lines.clear()
             self._lost = 0
         null = os.open(os.devnull, os.O_WRONLY)

@@ -15,7 +15,9 @@ UNDER = " " * 15  # stands before a line that belongs to the frame above it
 
 
 class TracePrinter:
-    """An observer that passes lines to `say`, each frame with the seconds since the first line.
+    """An observer that passes text to `say`: the lines of a frame at once, a decision as a line.
+
+    A frame has the seconds since the first one before it.
 
     `offload` says that partial checksums are normal.
     """
@@ -54,9 +56,8 @@ class TracePrinter:
         self._interface = event.group
         link: Literal["ethernet", "ip"] = "ip" if event.data.get("link") == "ip" else "ethernet"
         first, *others = stack.show(octets, link=link, offload=self._offload, mtu=self.mtu)
-        self._say(f"{self._time(event)} {'<' if direction == 'in' else '>'} {first}")
-        for line in others:
-            self._say(UNDER + line)
+        under = "".join(["\n" + UNDER + line for line in others])
+        self._say(f"{self._time(event)} {'<' if direction == 'in' else '>'} {first}{under}")
 
     def _time(self, event: stack.Event) -> str:
         if self._first is None:

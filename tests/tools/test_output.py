@@ -73,6 +73,28 @@ def test_an_unread_pipe_does_not_block_and_lost_lines_are_counted() -> None:
 
 
 @rfc("watch-3")
+def test_of_a_text_of_several_lines_each_is_counted() -> None:
+    """A frame of the trace is written at once, with a line for each layer."""
+    reading, writing = os.pipe()
+    text = "\n".join(["x" * 100] * 4)
+    texts = output.BUFFER_BYTES // len(text) + 2000
+    with writer(writing) as stream:
+        say = output.Output(lambda: stream, "standard output")
+        in_time(lambda: say_all(say, [text] * texts))
+        got: list[str] = []
+        reader = threading.Thread(target=lambda: got.append(read_to_end(reading)))
+        reader.start()
+        in_time(say.flush)
+        assert say.held_lines == 0
+    reader.join()
+    *said, last = got[0].splitlines()
+    gap = re.match(r"tapstack: (\d+) lines are missing here", last)
+    assert gap is not None
+    assert len(said) + int(gap[1]) == 4 * texts
+    assert int(gap[1]) > 4000
+
+
+@rfc("watch-3")
 def test_a_reader_that_resumes_finds_the_gap_marked() -> None:
     reading, writing = os.pipe()
     with writer(writing) as stream:

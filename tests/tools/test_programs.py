@@ -70,7 +70,7 @@ def told(
 def test_a_trace_prints_frames_and_events_with_their_time() -> None:
     """A batch has one time, but its lines are printed at different times."""
     said: list[str] = []
-    trace = TracePrinter(said.append)
+    trace = TracePrinter(lambda text: said.extend(text.splitlines()))
     trace(told("wire:frame", dir="in", octets=ARP))
     trace(told("tcp:open", "c1", at=100.125, local="10.9.0.2:7", remote="10.9.0.1:9"))
     trace(told("tcp:state", "c1", at=100.25, before="LISTEN", rto_s=0.123456789))
@@ -85,7 +85,7 @@ def test_a_trace_prints_frames_and_events_with_their_time() -> None:
 
 def test_a_trace_prints_why_a_frame_is_dropped_under_the_frame() -> None:
     said: list[str] = []
-    trace = TracePrinter(said.append)
+    trace = TracePrinter(lambda text: said.extend(text.splitlines()))
     lines = len(stack.show(ARP))
     details: dict[str, Any] = {"reason": "arp_not_for_us", "meaning": "not for us"}
     trace(told("wire:frame", dir="in", octets=ARP))
@@ -107,7 +107,7 @@ def test_a_trace_prints_the_decisions_under_the_frame_that_has_caused_them(monke
     sentence = "an out-of-order segment arrived"
     monkeypatch.setitem(REASONS, "gap", Reason(sentence, ()))
     said: list[str] = []
-    trace = TracePrinter(said.append)
+    trace = TracePrinter(lambda text: said.extend(text.splitlines()))
     trace(told("wire:frame", dir="in", octets=ARP))
     del said[:]
     trace(told("tcp:ack", "c7", frame=1, why=("5681-4.2-c", "9293 SHLD-18"), decision="now", because="gap"))
@@ -127,7 +127,7 @@ def test_a_trace_prints_the_decisions_under_the_frame_that_has_caused_them(monke
 
 def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
     said: list[str] = []
-    trace = TracePrinter(said.append)
+    trace = TracePrinter(lambda text: said.extend(text.splitlines()))
     trace(told("tcp:delta", "c1", snd_una=7))
     trace(told("host:done", frame=1, verdict="delivered"))
     trace(told("dhcp:drop", reason="dhcp_malformed"))
@@ -147,7 +147,9 @@ def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
 
 def test_a_trace_gives_times_a_unit() -> None:
     said: list[str] = []
-    TracePrinter(said.append)(told("tcp:rtt", "c1", srtt_s=0.00125, rto_s=1.2, lease_s="for ever", count=3))
+    TracePrinter(lambda text: said.extend(text.splitlines()))(
+        told("tcp:rtt", "c1", srtt_s=0.00125, rto_s=1.2, lease_s="for ever", count=3)
+    )
     assert said == ["    0.000000 * c1: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
 
 
