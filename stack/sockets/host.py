@@ -461,7 +461,7 @@ def make_core(
         clock_ms=time_of_day.milliseconds,
         raise_errors=raise_errors,
         report=report,
-        clock=trio.current_time,
+        clock=trio.lowlevel.current_clock().current_time,
     )
     if trace is not None:
         check_observer(trace)

@@ -51,7 +51,7 @@ class TcpTrace:
         """See `Trace.tell`."""
         if because:
             data["because"] = because
-        self.trace.event(name, self.group(tcb), WHY[because or name], data)
+        self.trace.event(name, f"c{tcb.serial}" if tcb.serial else self.group(tcb), WHY[because or name], data)
 
     def segment_of(self, tcb: Tcb, segment: Segment) -> None:
         """The frame in progress has a segment for this connection."""

@@ -115,10 +115,12 @@ class Trace:
 
         On a link without Ethernet (`ip_offset` is 0) it is an IP packet; the loopback is "lo".
         """
-        self.frame_done()
+        if self._interface != "host":
+            self.frame_done()
         self.cause, self._interface, self._verdict, self._reason, self._to = "frame", interface, "", "", ""
         self.frame = self._n + 1
-        self.tell("wire:frame", interface, dir="in", link=LINK[ip_offset > 0], len=len(frame), octets=frame)
+        data: dict[str, object] = {"dir": "in", "link": LINK[ip_offset > 0], "len": len(frame), "octets": frame}
+        self.event("wire:frame", interface, WHY["wire:frame"], data)
 
     def frame_out(self, interface: str, ip_offset: int, frame: bytes, offloaded: bool) -> int:
         """A frame goes out. If it is `offloaded`, the link completes its checksum.
@@ -126,8 +128,9 @@ class Trace:
         Returns the serial number of the event.
         """
         self.verdict("answered")
-        link, length = LINK[ip_offset > 0], len(frame)
-        self.tell("wire:frame", interface, dir="out", link=link, len=length, offloaded=offloaded, octets=frame)
+        data: dict[str, object] = {"dir": "out", "link": LINK[ip_offset > 0], "len": len(frame)}
+        data["offloaded"], data["octets"] = offloaded, frame
+        self.event("wire:frame", interface, WHY["wire:frame"], data)
         return self._n
 
     def fate(self, interface: str, now: float, frame: int, because: str, data: dict[str, object]) -> None:
@@ -155,9 +158,12 @@ class Trace:
         """No more frames come before the end of the batch. What they cause may still be sent."""
         if self._interface == "host":
             return
-        noted = {"reason": self._reason, "to": self._to}
-        told = {name: word for name, word in noted.items() if word}
-        self.tell("host:done", self._interface, verdict=self._verdict or "taken", **told)
+        told: dict[str, object] = {"verdict": self._verdict or "taken"}
+        if self._reason:
+            told["reason"] = self._reason
+        elif self._to:
+            told["to"] = self._to
+        self.event("host:done", self._interface, WHY["host:done"], told)
         self._interface = "host"
 
     def drop(self, reason: str) -> None:
