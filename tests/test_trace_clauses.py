@@ -67,6 +67,15 @@ ELSEWHERE = {
     "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",
     "call_listen": "the listener tells of the call that tcp_layer.py has checked",
     "listener_closed": "3.10.5 names `abort`, which the listener calls",
+    "loss_by_rack": "rack.py finds the loss",
+    "loss_by_timeout": "the congestion policy reduces cwnd; loss.py tells of it",
+    "loss_by_timeout_again": "the congestion policy reduces cwnd; loss.py tells of it",
+    "recovery_begins": "newreno.py and recovery.py find the loss, and loss.py begins the recovery",
+    "recovery_over_newreno": "newreno.py ends the recovery; the congestion policy has the window",
+    "rtt_syn_sent_again": "where.tsv names the place where all other segments are sent again",
+    "slow_start": "changes.py tells when the rule for cwnd is another; the congestion policy applies it",
+    "congestion_avoidance": "changes.py tells when the rule for cwnd is another; the congestion policy applies it",
+    "fast_recovery": "changes.py tells when the rule for cwnd is another; the congestion policy applies it",
 }
 """Words that are said in another file than where.tsv names for their clauses, and why that is right."""
 

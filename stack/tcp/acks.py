@@ -14,7 +14,7 @@ from stack.tcp.path_mtu import note_acknowledged
 from stack.tcp.recovery import sack_ack
 from stack.tcp.rtt import measure_echo, measure_segment
 from stack.tcp.segment import Segment
-from stack.tcp.seq import ge, gt, le, lt, sub
+from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.time_wait import reopened
 from stack.wire.tcp import ECE
@@ -51,10 +51,12 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
     """Take SND.WND from the newest segment only, as SND.WL1 and SND.WL2 show."""
     if not (lt(tcb.snd_wl1, seg.seg_seq) or (tcb.snd_wl1 == seg.seg_seq and le(tcb.snd_wl2, seg.seg_ack))):
+        if window != tcb.snd_wnd and tcb.services.trace is not None:
+            tcb.tell("tcp:window", "window_is_old", before=tcb.snd_wnd, after=tcb.snd_wnd, offered=window)
         return
     was_closed = tcb.snd_wnd == 0
     if window != tcb.snd_wnd and tcb.services.trace is not None:
-        tcb.tell("tcp:window", before=tcb.snd_wnd, after=window)
+        tcb.tell("tcp:window", _about_window(tcb, seg, window), before=tcb.snd_wnd, after=window)
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window, seg.seg_seq, seg.seg_ack
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
     if window == 0:
@@ -73,6 +75,16 @@ def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
                 tcb.rtx_because = "again_probe_not_taken"
 
 
+def _about_window(tcb: Tcb, seg: Segment, window: int) -> str:
+    """What observers are told of another send window."""
+    if not window:
+        return "window_closed"
+    if not tcb.snd_wnd:
+        return "window_opened"
+    before, after = add(tcb.snd_wl2, tcb.snd_wnd), add(seg.seg_ack, window)
+    return "window_shrunk" if lt(after, before) else "window_moved"
+
+
 def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: int, now: float) -> None:  # hot
     """SND.UNA < SEG.ACK =< SND.NXT: SND.UNA <- SEG.ACK; update buffers, timers and round trip.
 
@@ -86,6 +98,8 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
         data -= 1
         # The peer's first, bare ACK was lost or is late; this one may have waited for the text.
         if length:
+            if tcb.rtt_seq is not None and tcb.services.trace is not None:
+                tcb.tell("tcp:rtt", "rtt_unclear_after_syn")
             tcb.rtt_seq = None
         else:  # if the SYN waited for ARP, it left when ARP found the next hop's station address
             tcb.rtt_started_at = max(tcb.rtt_started_at, tcb.path.neighbor.learnt_at)
@@ -100,8 +114,6 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
     tcb.snd_una = ack
     if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         measure_segment(tcb, length, now)
-        if tcb.services.trace is not None:
-            tcb.tell("tcp:rtt", srtt_s=tcb.rtt.srtt_s, rto_s=tcb.rtt.rto_s)
     if tcb.sizes.watching:
         note_acknowledged(tcb, ack)
     tcb.timeouts = 0

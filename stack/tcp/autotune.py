@@ -32,7 +32,7 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     if busy and wanted > tcb.rcvbuf and not tcb.services.budget.tight:
         tcb.rcvbuf = max(tcb.rcvbuf, min(wanted, config.max_receive_buffer_bytes))
         if tcb.services.trace is not None:
-            tcb.tell("tcp:buffer", direction="receive", size=tcb.rcvbuf)
+            tcb.tell("tcp:buffer", "rcvbuf_grows", size=tcb.rcvbuf)
     tcb.trip_began_at, tcb.trip_octets = now, 0
 
 
@@ -44,4 +44,4 @@ def grow_send_buffer(tcb: Tcb) -> None:
     if wanted > tcb.sndbuf:
         tcb.sndbuf = wanted
         if tcb.services.trace is not None:
-            tcb.tell("tcp:buffer", direction="send", size=wanted)
+            tcb.tell("tcp:buffer", "sndbuf_grows", size=wanted)

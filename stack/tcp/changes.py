@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import inf
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from stack.tcp.states import State
 from stack.tcp.tcb import SLOTS, Tcb
@@ -94,9 +94,9 @@ OPTIONAL_PARTS = {
     "loss": ("after_timeout", "partial_acks"),
     "pacer": ("quantum", "left"),
     "rack": ("lost", "reo_wnd", "reordering_seen"),
-    "sack_reporter": ("pending",),
+    "sack_reporter": ("pending", "duplicate_pending"),
     "scoreboard": ("sacked", "high_rxt"),
-    "user_timeout": ("remote_s",),
+    "user_timeout": ("remote_s", "due"),
 }
 """The objects that a TCB has only while it needs them."""
 
@@ -125,27 +125,21 @@ _variables = len(VARIABLES)
 _timers = len(TIMERS)
 _values: Callable[[Tcb], Values] = attrgetter(*VARIABLES, *TIMERS, *OPTIONAL_PARTS)
 _with_the_syn: Callable[[Tcb], Values] = attrgetter(*WITH_THE_SYN)
-_part_getters: tuple[Callable[[Any], Any], ...] = tuple(attrgetter(*names) for names in OPTIONAL_PARTS.values())
+_getters: tuple[Callable[[Any], Values], ...] = tuple(attrgetter(*names) for names in OPTIONAL_PARTS.values())
 _no_parts = (None,) * len(OPTIONAL_PARTS)
+
+_OF_THE_PHASE = frozenset({"congestion.cwnd", "congestion.ssthresh", "loss", "loss.after_timeout"})
 
 Tell = Callable[[Tcb, str, str, dict[str, object]], None]  # as `TcpTrace.tell`
 
 
-class Known(NamedTuple):
-    """What observers know of a TCB: the values, in the order of the names above.
+Known = tuple[Values, Values, Values, bool]
+"""What observers know of a TCB: the values, in the order of the names above; those in the optional
+objects; those that come with the SYN; and whether the handshake was over already.
+"""
 
-    `parts` has the values in each optional object, None without the object. `is_open`: the
-    handshake was over already.
-    """
-
-    values: Values
-    parts: Values
-    syn: Values
-    is_open: bool
-
-
-NOTHING = Known(
-    (None,) * _variables + (inf,) * _timers, _no_parts, (None,) * len(WITH_THE_SYN), False
+NOTHING: Known = (
+    (None,) * _variables + (inf,) * _timers + _no_parts, _no_parts, (None,) * len(WITH_THE_SYN), False
 )  # fmt: skip
 
 
@@ -155,33 +149,41 @@ class Changes:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._known: dict[int, Known] = {}
+        self._phases: dict[int, str] = {}
 
     def tell(self, tcb: Tcb, now: float) -> None:
         """Tell what has changed since the last call for this TCB."""
         known = self._known.get(tcb.serial, NOTHING)
-        whole = _values(tcb)
-        values, parts = whole[: _variables + _timers], whole[_variables + _timers :]
+        old_values, old_parts, old_syn, was_open = known
+        values = _values(tcb)
+        parts = values[_variables + _timers :]
         if parts != _no_parts:
-            parts = tuple([None if part is None else get(part) for part, get in zip(parts, _part_getters, strict=True)])
-        syn = known.syn if known.is_open else _with_the_syn(tcb)
-        if values == known.values and parts == known.parts and syn is known.syn:
+            parts = tuple([None if part is None else get(part) for part, get in zip(parts, _getters, strict=True)])
+        syn = old_syn if was_open else _with_the_syn(tcb)
+        if values == old_values and parts == old_parts and syn is old_syn:
             return
-        if tcb.state is State.CLOSED:
-            if known is NOTHING:
-                return  # it was over before it was observed
-            del self._known[tcb.serial]
-        if values[_variables:] != known.values[_variables:]:
-            self._tell_timers(tcb, known.values[_variables:], values[_variables:], now)
-        changed = differences(VARIABLES, known.values, values) | differences(WITH_THE_SYN, known.syn, syn)
+        over = tcb.state is State.CLOSED
+        if over and known is NOTHING:
+            return  # it was over before it was observed
+        timers = slice(_variables, _variables + _timers)
+        if values[timers] != old_values[timers]:
+            self._tell_timers(tcb, old_values[timers], values[timers], now)
+        changed = differences(VARIABLES, old_values, values)
+        if syn is not old_syn:
+            changed |= differences(WITH_THE_SYN, old_syn, syn)
+        if parts != old_parts:
+            changed |= _in_parts(old_parts, parts)
         if known is NOTHING:  # the first time, what is not told is 0
             changed = {name: value for name, value in changed.items() if value}
-        for part, names, before, after in zip(OPTIONAL_PARTS, OPTIONAL_PARTS.values(), known.parts, parts, strict=True):
-            if before != after:
-                changed |= _in_part(part, names, before, after)
+        if over:
+            del self._known[tcb.serial]
+            self._phases.pop(tcb.serial, None)
+        else:
+            self._known[tcb.serial] = values, parts, syn, tcb.state >= State.ESTABLISHED
         if changed:
             self._tell(tcb, "tcp:delta", "", changed)
-        if tcb.state is not State.CLOSED:
-            self._known[tcb.serial] = Known(values, parts, syn, tcb.state >= State.ESTABLISHED)
+        if tcb.state >= State.ESTABLISHED and not _OF_THE_PHASE.isdisjoint(changed):
+            self._tell_phase(tcb)
 
     def _tell_timers(self, tcb: Tcb, before: Values, after: Values, now: float) -> None:
         for timer, old, new in zip(TIMERS.values(), before, after, strict=True):
@@ -192,23 +194,39 @@ class Changes:
                 told = {"timer": timer, "action": "set", "in_s": round(new - now, 6)}
                 self._tell(tcb, "tcp:timer", WHEN_SET[timer], told)
 
+    def _tell_phase(self, tcb: Tcb) -> None:
+        """Tell by which rule cwnd changes from now on, if that is another one than before."""
+        congestion = tcb.congestion
+        if tcb.recovering:
+            phase = "fast_recovery"
+        else:
+            phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
+        if self._phases.get(tcb.serial) != phase:
+            self._phases[tcb.serial] = phase
+            self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
+
     def clear(self) -> None:
         """Forget all connections."""
         self._known.clear()
+        self._phases.clear()
 
 
 def differences(names: Iterable[str], before: Values, after: Values) -> dict[str, object]:
     """The new values, by name, of what is not the same; more values than names do not count."""
-    return {name: new for name, old, new in zip(names, before, after, strict=False) if new != old}
+    return {
+        name: new for name, old, new in zip(names, before, after, strict=False) if new is not old and new != old
+    }  # fmt: skip
 
 
-def _in_part(part: str, names: tuple[str, ...], before: Any, after: Any) -> dict[str, object]:
-    """The same for an optional object, or None for it alone when it is gone."""
-    if after is None:
-        return {part: None}
-    old, new = before, after
-    if len(names) == 1:  # attrgetter returns no tuple then
-        old, new = (before,), (after,)
-    if before is None:
-        old = (None,) * len(names)
-    return differences([f"{part}.{name}" for name in names], old, new)
+def _in_parts(before: Values, after: Values) -> dict[str, object]:
+    """The same for the optional objects; None for one that is gone."""
+    changed: dict[str, object] = {}
+    for (part, names), old, new in zip(OPTIONAL_PARTS.items(), before, after, strict=True):
+        if new == old:
+            continue
+        if new is None:
+            changed[part] = None
+        else:
+            dotted = [f"{part}.{name}" for name in names]
+            changed |= differences(dotted, old or (None,) * len(names), new)
+    return changed

@@ -115,12 +115,16 @@ def take_marks(tcb: Tcb, ecn: Ecn, seg: Segment) -> None:
     A FIN or a window probe counts as data.
     """
     if seg.flags & CWR:
+        if ecn.echo and tcb.services.trace is not None:
+            tcb.tell("tcp:ecn", "ecn_sender_has_reduced", echo=False)
         ecn.echo = False
     if seg.ce and seg.whole_len:
         if not ecn.echo:
             # Tell the sender at once: the ACK of one segment is delayed, and the sender may have no
             # window left for a second one
             tcb.ack_now = "ack_congestion"
+            if tcb.services.trace is not None:
+                tcb.tell("tcp:ecn", "ecn_packet_was_marked", echo=True)
         ecn.echo = True
         tcb.services.counters["tcpInCePkts"] += 1
 
@@ -138,6 +142,4 @@ def echo_arrived(tcb: Tcb, ecn: Ecn, cwnd: int, flight: int, now: float) -> None
         return
     if congestion.cwnd <= congestion.mss:
         ecn.hold_until = now + tcb.rtt.timeout_s()
-    loss.reduce(tcb, loss.MARK, flight, now)
-    if tcb.services.trace is not None:
-        tcb.tell("tcp:ecn", cwnd=congestion.cwnd)
+    loss.reduce(tcb, loss.MARK, flight, now, because="loss_spared_by_mark")

@@ -98,6 +98,8 @@ def send_syn(tcb: Tcb, now: float, because: str = "") -> None:
             flags |= PSH
     if tcb.timeouts == 0 and tcb.rtt_seq is None:
         tcb.rtt_seq, tcb.rtt_started_at = tcb.snd_nxt, now
+        if tcb.services.trace is not None:
+            tcb.services.trace.timed(tcb)
     because = because or ("send_syn_ack" if answering else "send_syn")
     emit(tcb, tcb.iss, flags, now, tcb.send_buffer.parts(0, text), text, raw, because=because)
 
@@ -246,6 +248,8 @@ def syn_sent_state(tcb: Tcb, seg: Segment, now: float) -> bool:
             if tcb.fast_open is not None:
                 tcb.fast_open.cookie = None  # the cookie belongs in a SYN, not in a SYN,ACK
             _answer_syn(tcb, seg, now)
+            if tcb.rtt_seq is not None and tcb.services.trace is not None:
+                tcb.tell("tcp:rtt", "rtt_syn_sent_again")
             tcb.rtt_seq = None  # Karn: our SYN has now been sent twice
         return False
     # Fifth, if neither of the SYN or RST bits is set, then drop the segment.
@@ -280,6 +284,8 @@ def repeat_syn(tcb: Tcb, now: float, because: str) -> None:
     tcb.resent_at = now
     count_retransmission(tcb)
     send_syn(tcb, now, because)
+    if tcb.rtt_seq is not None and tcb.services.trace is not None:
+        tcb.tell("tcp:rtt", "rtt_syn_sent_again")
     tcb.rtt_seq = None  # Karn
 
 

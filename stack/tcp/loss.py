@@ -41,12 +41,15 @@ class Loss:
         self.partial_acks = False
 
 
-def begin(tcb: Tcb, flight: int, now: float) -> None:
-    """A segment is lost: begin a fast recovery. `flight` octets were outstanding at the loss."""
+def begin(tcb: Tcb, flight: int, now: float, *, because: str) -> None:
+    """A segment is lost: begin a fast recovery. `flight` octets were outstanding at the loss.
+
+    `because` is the reason that observers are told.
+    """
     # This recovery cannot be undone if the front was retransmitted before it. The ACK of that
     # retransmission would echo an older timestamp, and Eifel would take the recovery for spurious.
     undoable = tcb.rack is None or not tcb.rack.front_was_resent
-    reduce(tcb, LOSS, flight, now, undoable)
+    reduce(tcb, LOSS, flight, now, undoable, because=because)
     tcb.loss = loss = Loss()
     if tcb.scoreboard is None:
         for _ in range(DUP_THRESH):
@@ -57,7 +60,7 @@ def begin(tcb: Tcb, flight: int, now: float) -> None:
     tcb.tlp_end = None
     tcb.rto_deadline = inf  # restarted by set_timers
     if tcb.services.trace is not None:
-        tcb.tell("tcp:loss", seq=tcb.snd_una, cwnd=tcb.congestion.cwnd)
+        tcb.tell("tcp:recovery", "recovery_begins", recover=tcb.recover, cwnd=tcb.congestion.cwnd)
 
 
 def timed_out(tcb: Tcb, now: float) -> None:
@@ -66,7 +69,10 @@ def timed_out(tcb: Tcb, now: float) -> None:
     With RACK an episode begins. Without RACK all that is in flight is sent again in order
     (`rtx_nxt`). Which of it is lost is not known, so there is no episode.
     """
-    reduce(tcb, TIMEOUT, tcb.flight, now, undoable=tcb.timeouts == 1)
+    because = "loss_by_timeout" if tcb.timeouts == 1 else "loss_by_timeout_again"
+    reduce(tcb, TIMEOUT, tcb.flight, now, undoable=tcb.timeouts == 1, because=because)
+    if tcb.recovering and tcb.services.trace is not None:
+        tcb.tell("tcp:recovery", "recovery_timed_out", recover=tcb.snd_nxt, cwnd=tcb.congestion.cwnd)
     tcb.loss = Loss(after_timeout=True) if tcb.rack is not None else None
     tcb.duplicate_acks = tcb.left_network = 0
     tcb.tlp_end = None
@@ -82,13 +88,15 @@ def end(tcb: Tcb) -> None:
     tcb.loss = None
 
 
-def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False) -> None:
+def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False, *, because: str) -> None:
     """The network is congested: reduce cwnd; with ECN, tell the peer in the next new data.
 
     `flight` octets were outstanding (RFC 5681 equation (4)). If it is `undoable`, the time is
     stored by which `undo.py` can tell that nothing was lost (RFC 3522 section 3.2, steps 1 to 3).
+    `because` is the reason that observers are told.
     """
     congestion = tcb.congestion
+    cwnd, ssthresh = congestion.cwnd, congestion.ssthresh
     if why == TIMEOUT:
         congestion.on_rto(flight, tcb.timeouts == 1, now)
     elif why == MARK:
@@ -99,6 +107,10 @@ def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False) 
         tcb.ecn.reduced(tcb.snd_nxt)
     if undoable and tcb.timestamps.agreed and tcb.services.config.undo:
         tcb.rtx_stamp = tcb.timestamps.clock(now)
+    if tcb.services.trace is not None:
+        before = {"cwnd_before": cwnd, "ssthresh_before": ssthresh}
+        after = {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh}
+        tcb.tell("tcp:loss", because, seq=tcb.snd_una, flight=flight, **before, **after)
 
 
 def grow(tcb: Tcb, acked: int, now: float) -> None:

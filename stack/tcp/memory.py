@@ -149,4 +149,4 @@ def _drop_out_of_order(tcb: Tcb, budget: Budget) -> None:
     del budget.out_of_order[tcb]
     recharge(tcb)
     if tcb.services.trace is not None:
-        tcb.tell("tcp:pruned", used=budget.used)
+        tcb.tell("tcp:pruned", "pruned_for_memory", used=budget.used)

@@ -30,9 +30,13 @@ def _recovery_ack(tcb: Tcb, episode: loss.Loss, ack: int, acked: int, now: float
         loss.end(tcb)
         tcb.duplicate_acks = 0
         tcb.congestion.on_recovered(tcb.flight, now)
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:recovery", "recovery_over_newreno", recover=tcb.recover, cwnd=tcb.congestion.cwnd)
     else:
         episode.partial_acks = True
         tcb.congestion.on_partial_ack(acked)
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:recovery", "partial_ack", recover=tcb.recover, cwnd=tcb.congestion.cwnd)
         retransmit_front(tcb, now, "again_partial_ack")
 
 
@@ -55,5 +59,5 @@ def duplicate_ack(tcb: Tcb, flight: int, now: float) -> None:
         tcb.left_network = tcb.duplicate_acks * tcb.congestion.mss
     elif tcb.duplicate_acks == DUP_THRESH and gt(tcb.snd_una, tcb.recover):
         tcb.left_network = 0
-        loss.begin(tcb, tcb.loss_flight, now)
+        loss.begin(tcb, tcb.loss_flight, now, because="loss_by_duplicate_acks")
         retransmit_front(tcb, now, "again_three_duplicates")

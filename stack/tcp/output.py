@@ -344,6 +344,8 @@ def send_range(  # hot
             flags |= ecn.mark(tcb.path, tcb.snd_una)
         if tcb.rtt_seq is None:
             tcb.rtt_seq, tcb.rtt_started_at = end, now
+            if tcb.services.trace is not None:
+                tcb.services.trace.timed(tcb)
         if not mss or length % mss:
             tcb.snd_sml = end
         size = mss if 0 < mss < length else length
@@ -353,6 +355,8 @@ def send_range(  # hot
         tcb.sizes.measured = 0
         tcb.resent_at = now
         count_retransmission(tcb)
+        if tcb.rtt_seq is not None and tcb.services.trace is not None:
+            tcb.tell("tcp:rtt", "rtt_segment_sent_again")
         tcb.rtt_seq = None  # Karn: ACKs are ambiguous from now on
     segment_bytes = mss if 0 < mss < length else 0
     parts = tcb.send_buffer.parts(offset, length) if length else None

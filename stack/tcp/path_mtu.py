@@ -57,6 +57,7 @@ def note_acknowledged(tcb: Tcb, ack: int) -> None:
         sizes.measured = 0
     # "progress": the segment that the router claims to have dropped has arrived
     if sizes.claimed_mtu and gt(ack, sizes.claimed_seq):
+        _tell(tcb, "mtu_is_refuted", sizes.claimed_mtu)
         sizes.claimed_mtu = 0
     sizes.holding = False
     sizes.watching = sizes.measured > 0 or sizes.claimed_mtu > 0
@@ -73,12 +74,15 @@ def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
     text = _text(tcb, mtu)
     if text >= sizes.sent:
         drop("tcp_too_big_not_sent")
+        _tell(tcb, "mtu_was_not_exceeded", mtu)
         return False
     if text < sizes.acked:
         drop("tcp_too_big_delayed")
         sizes.claimed_mtu, sizes.claimed_seq = mtu, seq
         sizes.watching = True
+        _tell(tcb, "mtu_waits_for_timeout", mtu)
         return False
+    _tell(tcb, "mtu_is_believed", mtu)
     _sizes_have_changed(tcb, text)
     # RFC 1191 section 6.4: one segment now, the rest when it is acknowledged. cwnd stays, because
     # there was no congestion.
@@ -95,12 +99,14 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     sizes.holding = False
     if sizes.claimed_mtu:
         mtu, sizes.claimed_mtu = sizes.claimed_mtu, 0
+        _tell(tcb, "mtu_is_confirmed", mtu)
         _lower(tcb, mtu, now)
         return
     if not config.black_hole_detection:
         return
     front = min(tcb.flight, tcb.mss)
     if sizes.passes_mtu and front > max(sizes.acked, _text(tcb, sizes.passes_mtu)):
+        _tell(tcb, "mtu_fails_again", sizes.passes_mtu)
         _lower(tcb, sizes.passes_mtu, now)  # RFC 4821 section 7.8: the larger size has failed again
     elif tcb.timeouts >= config.black_hole_timeouts * (1 if front > sizes.acked else 2):
         # A size that has arrived on this path before is more likely lost than too large, so twice
@@ -111,9 +117,16 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         mtu = low if tcb.path.mtu > low else tcb.path.mtu // 2
         if front > _text(tcb, mtu):
             sizes.passes_mtu = mtu
+            _tell(tcb, "mtu_black_hole", mtu)
             # The cause may have been an outage: try the larger size again soon. If it is lost
             # again, it is taken to be too large.
             _lower(tcb, mtu, now, config.black_hole_retry_s)
+
+
+def _tell(tcb: Tcb, because: str, mtu: int) -> None:
+    """Tell observers what becomes of a packet size."""
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:mtu", because, mtu=mtu, sent=tcb.sizes.sent, acked=tcb.sizes.acked)
 
 
 def _lower(tcb: Tcb, mtu: int, now: float, for_s: float | None = None) -> None:

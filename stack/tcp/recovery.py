@@ -38,6 +38,8 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
         dsack = is_dsack(numbers, board.number(seg.seg_ack, tcb.snd_una))
         if dsack:
             tcb.services.counters["tcpInDsacks"] += 1
+            if tcb.services.trace is not None:
+                tcb.tell("tcp:dsack", "duplicate_reported", left=blocks[0][0], right=blocks[0][1])
             del numbers[0]
         most = ranges_limit(tcb) if tcb.services.budget.tight else None
         newly_sacked = board.update(numbers, board.high_ack + tcb.flight, most)
@@ -78,7 +80,7 @@ def _update_recovery(tcb: Tcb, board: Scoreboard, acked: int, newly_sacked: bool
         _leave(tcb, before)
     begins = tcb.loss is None and (newly_sacked or rack is not None) and _loss_is_seen(tcb, board)
     if begins:
-        _enter(tcb, board, now)
+        _enter(tcb, board, now, "loss_by_sack" if rack is None else "loss_by_rack")
         if rack is not None:  # the reordering window may differ in recovery
             tcb.reo_deadline = _detect(tcb, board, rack, now)
     elif acked and (before is None or before.after_timeout):
@@ -125,9 +127,9 @@ def _loss_is_seen(tcb: Tcb, board: Scoreboard) -> bool:
     return tcb.duplicate_acks >= DUP_THRESH or board.is_lost(board.high_ack, tcb.congestion.mss)
 
 
-def _enter(tcb: Tcb, board: Scoreboard, now: float) -> None:
+def _enter(tcb: Tcb, board: Scoreboard, now: float, because: str) -> None:
     """RFC 6675 (4.1) to (4.3): begin a fast recovery, and without RACK send the front again."""
-    loss.begin(tcb, tcb.loss_flight if tcb.duplicate_acks else tcb.flight, now)
+    loss.begin(tcb, tcb.loss_flight if tcb.duplicate_acks else tcb.flight, now, because=because)
     if tcb.rack is None:
         _, end = board.unsacked_from(board.high_ack, board.highest)
         length = min(end - board.high_ack, tcb.mss)
@@ -148,7 +150,7 @@ def _leave(tcb: Tcb, episode: loss.Loss) -> None:
     if tcb.rack is not None:
         tcb.rack.recovered()
     if tcb.services.trace is not None:
-        tcb.tell("tcp:recovered", cwnd=tcb.congestion.cwnd)
+        tcb.tell("tcp:recovery", "recovery_over", recover=tcb.recover, cwnd=tcb.congestion.cwnd)
 
 
 def timed_out(tcb: Tcb, board: Scoreboard, now: float) -> None:
@@ -190,7 +192,7 @@ def reordering_timeout(tcb: Tcb, now: float) -> None:
     tcb.reo_deadline = _detect(tcb, board, rack, now)
     begins = tcb.loss is None and _loss_is_seen(tcb, board)
     if begins:
-        _enter(tcb, board, now)
+        _enter(tcb, board, now, "loss_by_reordering_timer")
         tcb.reo_deadline = _detect(tcb, board, rack, now)
     tcb.left_network = board.sacked + rack.lost
     prr = tcb.loss.prr if tcb.loss is not None else None

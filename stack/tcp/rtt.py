@@ -87,8 +87,12 @@ def measure_segment(tcb: Tcb, length: int, now: float) -> None:
     taken, because the path may have become as slow as that.
     """
     measured_s = now - tcb.rtt_started_at
+    because = "rtt_peer_was_late"
     if not (length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered()):
         tcb.rtt.sample(measured_s)
+        because = "rtt_of_timed_segment"
+    if tcb.services.trace is not None:
+        tcb.services.trace.round_trip(tcb, because, measured_s)
     if tcb.rack is not None:
         tcb.rack.measured(measured_s, now)
     tcb.rtt_seq = None
@@ -110,7 +114,10 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
         # If the SYN waited for ARP, it left when ARP found the next hop's station address
         measured_s = min(measured_s, now - tcb.path.neighbor.learnt_at)
         if length or measured_s >= config.rto_initial_s:
-            return  # the peer's own retransmission may have caused the ACK
+            # The peer's own retransmission may have caused the ACK
+            if tcb.services.trace is not None:
+                tcb.services.trace.round_trip(tcb, "rtt_unclear_after_syn", measured_s, timed=False)
+            return
     # The latest time at which the echoed segment can have been sent
     sent_at = now - measured_s + 1 / TICKS_PER_SECOND
     if sent_at < tcb.resent_at and sent_at < _last_resent(tcb, acked):
@@ -118,12 +125,18 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
         # measured contains the wait for this one: it is no round trip. But a segment has reached
         # the peer and an ACK has come back, so the back-off ends.
         tcb.rtt.answered()
+        if tcb.services.trace is not None:
+            tcb.services.trace.round_trip(tcb, "rtt_resent_since", measured_s, timed=False)
         return
     if length and measured_s > tcb.rtt.rto_s and tcb.rtt.answered():
+        if tcb.services.trace is not None:
+            tcb.services.trace.round_trip(tcb, "rtt_peer_was_late", measured_s, timed=False)
         return  # see `measure_segment`
     # Each ACK that comes here gives a sample, so each has less weight (appendix G)
     expected_samples = -(-tcb.flight // (2 * tcb.mss))
     tcb.rtt.sample(measured_s, expected_samples)
+    if tcb.services.trace is not None:
+        tcb.services.trace.round_trip(tcb, "rtt_of_echo", measured_s, timed=False)
 
 
 def _last_resent(tcb: Tcb, acked: int) -> float:

@@ -91,6 +91,8 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if tcb.timeouts == r1:
         tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
     tcb.rtt.back_off()
+    if tcb.rtt_seq is not None and tcb.services.trace is not None:
+        tcb.tell("tcp:rtt", "rtt_segment_sent_again" if tcb.syn_acked else "rtt_syn_sent_again")
     tcb.rtt_seq = None
     if tcb.services.trace is not None:
         told = {"timer": "retransmission", "action": "fired", "count": tcb.timeouts, "rto_s": tcb.rtt.timeout_s()}

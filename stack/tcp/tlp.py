@@ -79,6 +79,4 @@ def process_ack(tcb: Tcb, board: Scoreboard, seg_ack: int, duplicate: bool, flig
     elif seg_ack > end:
         tcb.tlp_end = None
         if tcb.loss is None:
-            loss.reduce(tcb, loss.LOSS, flight, now)
-            if tcb.services.trace is not None:
-                tcb.tell("tcp:probe", cwnd=tcb.congestion.cwnd)
+            loss.reduce(tcb, loss.LOSS, flight, now, because="loss_repaired_by_probe")

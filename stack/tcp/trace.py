@@ -26,6 +26,7 @@ class TcpTrace:
         self.trace = trace
         self._connections = 0
         self._changes = Changes(self.tell)
+        self._timed: dict[int, float] = {}  # connection to when the segment that is being timed was told
         self._frames: dict[int, int] = {}  # connection to the last frame of this batch that was for it
         self._segments: dict[int, tuple[int, int]] = {}  # connection to the last one that was not acknowledged
         self._told: dict[int, dict[str, object]] = {}  # connection and event to what need not be told again
@@ -99,10 +100,32 @@ class TcpTrace:
         if tcb.state is State.CLOSED:
             self._told.pop(tcb.serial, None)
             self._segments.pop(tcb.serial, None)
+            self._timed.pop(tcb.serial, None)
+
+    def timed(self, tcb: Tcb) -> None:
+        """The segment that is about to be sent is being timed."""
+        self.group(tcb)
+        self._timed[tcb.serial] = self.trace.at()
+
+    def round_trip(self, tcb: Tcb, because: str, sample_s: float, timed: bool = True) -> None:
+        """Tell of a measurement, or why there is none, beside what was observed (`Event.at`).
+
+        The estimator knows only the times of batches. `timed` says that the segment was being timed
+        that `timed` has noted.
+        """
+        rtt = tcb.rtt
+        data: dict[str, object] = {
+            "sample_s": round(sample_s, 9), "srtt_s": rtt.srtt_s, "rttvar_s": rtt.rttvar_s, "rto_s": rtt.timeout_s()
+        }  # fmt: skip
+        begun = self._timed.pop(tcb.serial, None)
+        if timed and begun is not None:
+            data["observed_s"] = round(self.trace.at() - begun, 9)
+        self.tell(tcb, "tcp:rtt", because, data)
 
     def clear(self) -> None:
         """The last observer has gone."""
         self._changes.clear()
+        self._timed.clear()
         self._frames.clear()
         self._segments.clear()
         self._told.clear()

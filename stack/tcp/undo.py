@@ -25,8 +25,10 @@ def first_acceptable_ack(tcb: Tcb, seg: Segment) -> None:
     loss.end(tcb)
     tcb.duplicate_acks = 0
     tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
+    before = tcb.congestion.cwnd
     tcb.congestion.on_spurious()
     if tcb.rack is not None:
         tcb.rack.unmark_lost()
     if tcb.services.trace is not None:
-        tcb.tell("tcp:undo", cwnd=tcb.congestion.cwnd)
+        congestion, stamps = tcb.congestion, {"echoed": seg.ts_ecr, "resent_at": stamp}
+        tcb.tell("tcp:undo", "undo_eifel", cwnd_before=before, cwnd=congestion.cwnd, **stamps)

@@ -33,6 +33,8 @@ FURTHEST = 0xFFFF
 def begin_urgent(tcb: Tcb) -> None:
     """SEND with the urgent flag (3.10.2): all that is queued is urgent; SND.UP comes after it."""
     tcb.snd_up = seq.add(tcb.data_una, tcb.send_buffer.size)
+    if tcb.services.trace is not None:
+        tcb.tell("tcp:urgent", "urgent_sent", pointer=tcb.snd_up)
 
 
 def urgent_pointer(tcb: Tcb, number: int) -> int:
@@ -67,7 +69,7 @@ def take_urgent(tcb: Tcb, seg: Segment) -> None:
     tcb.urgent_taken = False
     tcb.wakes |= WAKE_URGENT | WAKE_READABLE  # a waiting reader must learn that it is at the mark
     if tcb.services.trace is not None:
-        tcb.tell("tcp:urgent", pointer=up)
+        tcb.tell("tcp:urgent", "urgent_announced", pointer=up)
 
 
 def unread_urgent(tcb: Tcb) -> int:

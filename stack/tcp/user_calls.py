@@ -317,7 +317,7 @@ def told(tcb: Tcb, call: str, act: Callable[[], Result], /, **data: object) -> R
         result = act()
     except OSError as error:
         number = error.errno or 0
-        because = "send_after_close" if call == "SEND" and number == errno.EPIPE else "call_failed"
+        because = "call_after_close" if call == "SEND" and number == errno.EPIPE else "call_failed"
         tcb.tell("host:result", because, call=call, result=errno.errorcode.get(number, str(number)))
         raise
     if result is None:
@@ -333,8 +333,8 @@ def _about(call: str, octets: int, state: State, wanted: object) -> str:
     if call == "RECEIVE":
         return "" if octets or not wanted else "receive_at_end"
     if call == "SEND" and not octets and wanted:
-        return "send_waits_for_room"
-    return "send_waits_for_handshake" if octets and state < _ESTABLISHED else ""
+        return "call_waits_for_room"
+    return "call_waits_for_handshake" if octets and state < _ESTABLISHED else ""
 
 
 def is_the_users(error: int) -> bool:

@@ -316,15 +316,15 @@ TCP_REASONS: dict[str, Reason] = {
         ("9293-3.10.5-a",),
     ),
     "call_failed": Reason("The call returns an error. `result` is its name in POSIX.", ("own",)),
-    "send_after_close": Reason(
+    "call_after_close": Reason(
         "The program has closed, so it cannot send any more: the RFC says 'connection closing'.",
         ("9293-3.10.2-b",),
     ),
-    "send_waits_for_room": Reason(
+    "call_waits_for_room": Reason(
         "The send buffer is full. The program must wait until acknowledgments make room.",
         ("own",),
     ),
-    "send_waits_for_handshake": Reason(
+    "call_waits_for_handshake": Reason(
         "The handshake is not over. The octets are queued, and are sent when the connection is ESTABLISHED.",
         ("9293-3.10.2-a",),
     ),
@@ -332,5 +332,207 @@ TCP_REASONS: dict[str, Reason] = {
     "receive_at_end": Reason(
         "The peer has closed, and all its data was read: the end of the stream.",
         ("9293-3.10.3-a",),
+    ),
+    # Round trips
+    "rtt_of_timed_segment": Reason(
+        "The segment that was being timed is acknowledged. It was sent only once, so the time is that of one round"
+        " trip. SRTT moves by an eighth of the difference, after RTTVAR; the first sample is SRTT itself.",
+        ("6298-2-c", "6298-2-d", "9293 MUST-18"),
+    ),
+    "rtt_of_echo": Reason(
+        "The ACK echoes the time at which the segment was sent. So it measures a round trip even after a"
+        " retransmission.",
+        ("7323-4.1-b", "7323-4.2-a", "6298-3-b"),
+    ),
+    "rtt_peer_was_late": Reason(
+        "The ACK came with text, and later than the RTO. The text was probably lost once and sent again, and the"
+        " wait for it is no round trip. So no sample is taken.",
+        ("7323-4.1-b",),
+    ),
+    "rtt_resent_since": Reason(
+        "Octets that are now acknowledged were sent again after the segment whose time is echoed. An earlier ACK was"
+        " lost, and the time contains the wait for this one. So no sample is taken.",
+        ("6298-3-a", "7323-4.1-b"),
+    ),
+    "rtt_unclear_after_syn": Reason(
+        "The ACK of our SYN may have waited in the peer, or been caused by its own retransmission. So no sample is"
+        " taken.",
+        ("own",),
+    ),
+    "rtt_segment_sent_again": Reason(
+        "The segment that was being timed is sent again. Its ACK could answer either transmission, so it measures"
+        " nothing (Karn's algorithm).",
+        ("6298-3-a", "6298-3-b"),
+    ),
+    "rtt_syn_sent_again": Reason(
+        "Our SYN, which was being timed, is sent again. Its ACK could answer either transmission, so it measures"
+        " nothing (Karn's algorithm).",
+        ("6298-3-a", "6298-3-b"),
+    ),
+    # Losses, and the congestion window
+    "loss_by_duplicate_acks": Reason(
+        "Three duplicate ACKs: three segments have arrived behind a gap. The segment at SND.UNA is taken to be lost."
+        " ssthresh is reduced by what was in flight, and cwnd becomes ssthresh, and then larger by the three segments"
+        " that have left the network.",
+        ("5681-3.2-c", "5681-3.2-g", "5681-3.2-h"),
+    ),
+    "loss_by_sack": Reason(
+        "Three ACKs have SACKed new octets, or more than two segments above the gap are SACKed: the segment at"
+        " SND.UNA is taken to be lost.",
+        ("6675-5-d", "6675-4-c"),
+    ),
+    "loss_by_rack": Reason(
+        "A segment that was sent later has arrived, and the reordering window is over: the segment is taken to be"
+        " lost (RACK).",
+        ("8985-6.2-d",),
+    ),
+    "loss_by_reordering_timer": Reason(
+        "The reordering timer has expired, and no ACK has come for a segment that was sent before one that has"
+        " arrived: it is taken to be lost (RACK).",
+        ("8985-6.2-d", "8985-6.2-e"),
+    ),
+    "loss_repaired_by_probe": Reason(
+        "The tail loss probe has filled a gap: no duplicate of it was reported, so the segment was lost. cwnd is"
+        " reduced as for any loss.",
+        ("8985-7.4.2-a", "8985-7.4.2-b"),
+    ),
+    "loss_by_timeout": Reason(
+        "No ACK has come before the retransmission timeout. ssthresh is reduced by what was in flight, and cwnd is"
+        " one segment: slow start begins again.",
+        ("5681-3.1-g", "5681-3.1-o", "5681-3.1-q"),
+    ),
+    "loss_by_timeout_again": Reason(
+        "The same segment has timed out again. ssthresh stays, and cwnd is one segment.",
+        ("5681-3.1-p", "5681-3.1-q"),
+    ),
+    "loss_spared_by_mark": Reason(
+        "The ACK has ECE: a router has marked a packet of ours in the place of dropping it. cwnd is reduced as for a"
+        " loss, once a round trip. Nothing is sent again.",
+        ("3168-6.1.2-b", "3168-6.1.2-d"),
+    ),
+    "recovery_begins": Reason(
+        "Fast recovery begins. It lasts until all that is in flight now (up to `recover`) is acknowledged. Further"
+        " losses among these octets do not reduce cwnd again.",
+        ("6582-3.2-b", "6675-5-d"),
+    ),
+    "recovery_over": Reason("All that was in flight at the loss is acknowledged, so recovery is over.", ("6675-5-f",)),
+    "recovery_over_newreno": Reason(
+        "All that was in flight at the loss is acknowledged, so fast recovery is over. cwnd falls to ssthresh, or to"
+        " a little more than what is in flight, so that no burst is sent.",
+        ("6582-3.2-c", "5681-3.2-l"),
+    ),
+    "recovery_timed_out": Reason(
+        "The retransmission timeout ends the fast recovery. No other begins before `recover` is acknowledged.",
+        ("6582-3.2-f", "6675-5.1-b"),
+    ),
+    "partial_ack": Reason(
+        "A partial ACK: it acknowledges new octets, but not all that was in flight at the loss. So the next segment"
+        " is lost, too, and recovery goes on.",
+        ("6582-3.2-d",),
+    ),
+    "undo_eifel": Reason(
+        "The ACK echoes a timestamp from before the retransmission, so it answers the original segment. Nothing was"
+        " lost. cwnd and ssthresh become what they were (Eifel, RFC 3522 and RFC 4015).",
+        ("own",),
+    ),
+    "duplicate_reported": Reason(
+        "The first SACK block lies below the acknowledgment, or in the second block: the peer has received these"
+        " octets twice (DSACK). With RACK the reordering window grows.",
+        ("2883-5-a",),
+    ),
+    "slow_start": Reason(
+        "cwnd is less than ssthresh. It grows by up to one segment for each ACK of new data (with CUBIC by up to two).",
+        ("5681-3.1-h", "5681-3.1-i"),
+    ),
+    "congestion_avoidance": Reason(
+        "cwnd has reached ssthresh. It grows slowly: with Reno by one segment in a round trip, with CUBIC along its"
+        " curve.",
+        ("5681-3.1-h", "5681-3.1-k"),
+    ),
+    "fast_recovery": Reason(
+        "A loss is being repaired, and the ACKs that come do not open cwnd as they would otherwise.",
+        ("5681-4.3-a",),
+    ),
+    # Windows, marks, buffers and sizes
+    "window_moved": Reason(
+        "The segment is newer than the one that the send window was taken from, and offers another window.",
+        ("9293-3.10.7.4-p",),
+    ),
+    "window_closed": Reason(
+        "The peer offers a window of 0: its buffer is full. Nothing is sent but probes, until it opens the window.",
+        ("9293-3.10.7.4-p", "9293 MUST-36"),
+    ),
+    "window_opened": Reason("The peer opens its window again.", ("9293-3.10.7.4-p",)),
+    "window_shrunk": Reason(
+        "The peer has moved the right edge of its window to the left. It should not, but TCP must cope with it:"
+        " nothing new is sent beyond the edge.",
+        ("9293-3.10.7.4-p", "9293 MUST-34", "9293 SHLD-15"),
+    ),
+    "window_is_old": Reason(
+        "SND.WL1 and SND.WL2 show that the send window was taken from a newer segment. So the window of this one is"
+        " not taken.",
+        ("9293-3.10.7.4-p", "9293-3.8.6-a"),
+    ),
+    "ecn_packet_was_marked": Reason(
+        "A packet has come with CE: a router is congested. Every ACK has ECE from now on, until the sender says that"
+        " it has reduced its window.",
+        ("3168-6.1.3-a", "3168-6.1.1-f"),
+    ),
+    "ecn_sender_has_reduced": Reason(
+        "The segment has CWR: the sender has reduced its window. ECE is sent no more.",
+        ("3168-6.1.3-a",),
+    ),
+    "urgent_announced": Reason(
+        "The segment has URG. The urgent pointer is new, or has moved forward, and the program is told.",
+        ("9293-3.10.7.4-t", "9293 MUST-32"),
+    ),
+    "urgent_sent": Reason(
+        "The program sends urgent data. The urgent pointer shows the octet after it.",
+        ("9293 MUST-30", "9293 MUST-62"),
+    ),
+    "rcvbuf_grows": Reason(
+        "The program has read in one round trip nearly as much as the receive buffer holds. The buffer grows, so"
+        " that it does not limit the rate.",
+        ("own",),
+    ),
+    "sndbuf_grows": Reason(
+        "The send buffer is nearly full, and twice the congestion window is more than it holds. It grows.",
+        ("own",),
+    ),
+    "pruned_for_memory": Reason(
+        "The host is short of memory, so text behind a gap is dropped. It was not acknowledged cumulatively: the"
+        " peer still has it.",
+        ("2018-8-a",),
+    ),
+    "mtu_was_not_exceeded": Reason(
+        "A router reports that a packet was too large, but no such packet was sent. The report is ignored.",
+        ("5927-7.2-a",),
+    ),
+    "mtu_waits_for_timeout": Reason(
+        "A router reports a size that is smaller than one that has arrived. The report may be forged: it is believed"
+        " only if the segment times out.",
+        ("5927-7.2-c",),
+    ),
+    "mtu_is_believed": Reason(
+        "A router reports that the segment is too large for the next link, and no larger one has arrived. The MTU of"
+        " the path is lowered at once, and the segment is sent again in smaller pieces.",
+        ("5927-7.2-b", "1191-3-a"),
+    ),
+    "mtu_is_refuted": Reason(
+        "The segment that the router claims to have dropped is acknowledged. The claim is forgotten.",
+        ("5927-7.2-c",),
+    ),
+    "mtu_is_confirmed": Reason(
+        "The segment that the router claims to have dropped has timed out, so the claim is believed.",
+        ("5927-7.2-c",),
+    ),
+    "mtu_black_hole": Reason(
+        "Large segments time out again and again, and no router reports why: they may be too large. A smaller size"
+        " is tried.",
+        ("4821-7.7-a", "4821-7.7-b"),
+    ),
+    "mtu_fails_again": Reason(
+        "The larger size has failed before on this path, and fails again. The smaller one is used.",
+        ("4821-7.8-a",),
     ),
 }

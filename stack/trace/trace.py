@@ -108,6 +108,10 @@ class Trace:
                     told = "".join(format_exception(error))
                     report(f"{observer!r} has raised, and is not called again:\n{told}")
 
+    def at(self) -> float:
+        """The time of the telling: see `Event.at`."""
+        return self._clock()
+
     # --- frames
 
     def frame_in(self, interface: str, ip_offset: int, frame: bytes) -> None:

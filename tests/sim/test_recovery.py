@@ -29,7 +29,7 @@ def test_the_window_is_in_use_when_recovery_ends() -> None:
     connection = world.flows[0].connection
 
     def observe(event: Event) -> None:
-        if event.name == "tcp:recovered":
+        if event.data.get("because") == "recovery_over":
             used.append(connection.flight / connection.congestion.cwnd)
 
     world.sender.host.watch(observe)

@@ -107,7 +107,7 @@ def test_a_reduction_is_told_to_the_policy_and_with_ecn_to_the_peer(why: str, un
     conn.congestion = noted = Noted()
     conn.ecn = Ecn(conn.iss)
     conn.timeouts = 1
-    loss.reduce(conn, why, 5 * MSS, peer.now, undoable)
+    loss.reduce(conn, why, 5 * MSS, peer.now, undoable, because="loss_by_timeout")
     assert noted.told == [(why, 5 * MSS, True) if why == loss.TIMEOUT else (why, 5 * MSS)]
     assert conn.ecn.cwr
     assert (conn.rtx_stamp is not None) == undoable

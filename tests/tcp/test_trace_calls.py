@@ -64,7 +64,7 @@ def test_send_before_the_handshake_is_over() -> None:
     log = watch(peer)
     conn.send(b"early", peer.now)
     assert log.one("host:result").why == ("9293-3.10.2-a",)
-    assert calls(log) == [("SEND", 5, "call_send", 5, "send_waits_for_handshake")]
+    assert calls(log) == [("SEND", 5, "call_send", 5, "call_waits_for_handshake")]
 
 
 def test_send_into_a_full_buffer() -> None:
@@ -74,11 +74,11 @@ def test_send_into_a_full_buffer() -> None:
     conn.send(b"more", peer.now)
     assert calls(log) == [
         ("SEND", 1000, "call_send", 1000, None),
-        ("SEND", 4, "call_send", 0, "send_waits_for_room"),
+        ("SEND", 4, "call_send", 0, "call_waits_for_room"),
     ]
 
 
-def test_send_after_close() -> None:
+def test_call_after_close() -> None:
     conn, peer = established()
     conn.shutdown_write(peer.now)
     peer.expects(FIN | ACK)
@@ -86,7 +86,7 @@ def test_send_after_close() -> None:
     with pytest.raises(BrokenPipeError):
         conn.send(b"x", peer.now)
     assert log.one("host:result").why == ("9293-3.10.2-b",)
-    assert calls(log) == [("SEND", 1, "call_send", "EPIPE", "send_after_close")]
+    assert calls(log) == [("SEND", 1, "call_send", "EPIPE", "call_after_close")]
 
 
 def test_receive() -> None:

@@ -55,12 +55,12 @@ class Log:
         return [event.data.get("because") for event in self.take(name, **data)]
 
 
-def watch(peer: Peer) -> Log:
-    """Observe the world of `peer` from now on."""
+def watch(peer: Peer, clock: Callable[[], float] | None = None) -> Log:
+    """Observe the world of `peer` from now on. `clock` is the time of the telling (`Event.at`)."""
     world = peer.world
     sent = Kept(world.sent)
     world.sent, log = sent, Log(sent)
-    trace = world.trace = Trace(None, lambda on: None)
+    trace = world.trace = Trace(clock, lambda on: None)
     trace.time = world
     trace.add(log, None)
     world.services.trace = TcpTrace(trace)
