@@ -1,6 +1,7 @@
 """The output of `--trace`: each frame, with a line for each layer, and under it what the host decides.
 
 A decision stands under the frame that has caused it, with its reason and the clauses of the RFCs.
+What a bad wire does to a frame that goes out stands under that frame.
 What a timer or a call of the program has caused is a line of its own, with its time.
 """
 
@@ -26,7 +27,8 @@ class TracePrinter:
         self._say = say
         self._offload = offload
         self._first: float | None = None
-        self._frame_above = -1  # the number of the last frame that was printed, if it came in
+        self._last_frame = -1  # the number of the last frame that was printed
+        self._frame_above = -1  # the same, if it came in
         self._interface = ""  # of that frame
         self.mtu: int | None = None
         """The owner sets it where it is known: a larger packet is then called a super-frame."""
@@ -41,7 +43,8 @@ class TracePrinter:
             return
         if event.group not in ("host", self._interface):  # a connection, a listener
             text = f"{event.group}: {text}"
-        if event.frame and event.frame == self._frame_above:
+        above = self._last_frame if event.name == "wire:fate" else self._frame_above
+        if event.frame and event.frame == above:
             self._say(UNDER + text)
         elif event.name == "host:drop" and event.frame:
             self._say(f"{UNDER}from a frame that came in before: {text}")
@@ -52,6 +55,7 @@ class TracePrinter:
         """Print a frame that came "in" or went "out"."""
         octets, direction = event.data["octets"], event.data["dir"]
         assert isinstance(octets, bytes)
+        self._last_frame = event.n
         self._frame_above = event.n if direction == "in" else -1
         self._interface = event.group
         link: Literal["ethernet", "ip"] = "ip" if event.data.get("link") == "ip" else "ethernet"

@@ -24,7 +24,8 @@ def explain(event: Event) -> str:
 
     It ends with the clauses of the RFCs, or with "our choice". The line is empty for events that
     say nothing more to people: frames (see `stack.show`), new values of variables, timers that are
-    set or cleared, a segment that needs no ACK, and that there is nothing to send.
+    set or cleared, a segment that needs no ACK, that there is nothing to send, and the delay of a
+    frame that a bad wire delivers.
     """
     name, data, why = event.name, event.data, event.why
     if name in FOR_PROGRAMS or _says_nothing(name, data):
@@ -62,6 +63,8 @@ def _says_nothing(name: str, data: dict[str, object]) -> bool:
         return data.get("action") in ("set", "cleared")
     if name == "tcp:ack":
         return data.get("decision") == "none"
+    if name == "wire:fate":
+        return data.get("because") == "wire_delayed"
     return name == "tcp:blocked" and not data.get("unsent", True)
 
 

@@ -20,6 +20,7 @@ ON_A_TAP = ["client.py", "dhcp_lease.py", "echo_server.py"]  # tests/live/test_e
 MOST_LINES = 29
 TIME = r"0\.\d{6} s"
 PRINTED = {
+    "ack_decisions.py": r"(?s)100000 octets\n.* \d+ now: The segment lies after a gap\..* later: .*\(our choice\)\n.*",
     "bad_wire.py": r"1000000 octets in \d\.\d s, \d\d segments sent again\n",
     "capture_file.py": rf"(answered in {TIME}\n){{3}}",
     "http_request.py": "hello from user space\n",

@@ -125,6 +125,17 @@ def test_a_trace_prints_the_decisions_under_the_frame_that_has_caused_them(monke
     ]
 
 
+def test_a_trace_prints_what_the_wire_does_under_the_frame_that_goes_out() -> None:
+    """The frame that is lost on its way in has not been printed, so this is a line of its own."""
+    said: list[str] = []
+    trace = TracePrinter(said.append)
+    trace(told("wire:frame", dir="out", octets=ARP))
+    trace(told("wire:fate", frame=1, dir="out", len=42, because="wire_lost"))
+    assert said[-1] == "               wire fate dir=out len=42: The wire loses the frame, by chance. (our choice)"
+    trace(told("wire:fate", frame=0, dir="in", len=42, because="wire_lost"))
+    assert said[-1] == "    0.000000 * wire fate dir=in len=42: The wire loses the frame, by chance. (our choice)"
+
+
 def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
     said: list[str] = []
     trace = TracePrinter(lambda text: said.extend(text.splitlines()))
@@ -136,6 +147,7 @@ def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
     assert said == []
     trace(told("tcp:ack", "c1", decision="none"))
     trace(told("tcp:blocked", "c1", unsent=0))
+    trace(told("wire:fate", dir="out", because="wire_delayed", delay_s=0.02))
     assert said == []
     trace(told("tcp:timer", "c1", timer="retransmission", action="fired"))
     trace(told("tcp:blocked", "c1", unsent=7, sent=None, probing=True, again=False))
