@@ -30,6 +30,7 @@ ELSEWHERE = {
     "ack_delay_over": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
     "ack_delayed": "`_schedule_ack` counts what is due; `Connection.settle` decides when the batch is over",
     "ack_each_duplicate": "sack.py reports one duplicate at a time; `_report` sends the ACK of the first",
+    "ack_not_after_fin": "the seventh step ignores the text; `Connection.settle` finds that no ACK is due",
     "ack_not_of_ack": "SEG.LEN, which 3.4-d names, is counted in segment.py; here is what follows when it is 0",
     "ack_not_of_reset": "3.10.7.4-a names what drops an unacceptable reset; one that is accepted gets no ACK, either",
     "ack_two_segments": "`_schedule_ack` counts what is due; `Connection.settle` or a read decides",
@@ -52,20 +53,25 @@ ELSEWHERE = {
     "mtu_old": "path_mtu.py finds the entries that are old; IP output tells the paths",
     "mtu_probed": "tcp/path_mtu.py finds the black hole; the path passes it on",
     "options_from_cookie": "cookies.py only reads the cookie",
+    "reset_by_listener": "the listener refuses the segment; demux.py sends the reset",
     "reset_for_bad_ack": "the connection refuses the segment; demux.py sends the reset",
     "route_of_lease": "the lease has the routes; host/ sets them",
     "tcp_bad_cookie": "the listener asks cookies.py, and drops what is refused",
+    "send_syn": "3.10.1 names the call; the handshake forms the SYN",
     "text_after_close": "it goes with the drop `tcp_data_after_close`",
     "timer_delayed_ack": "`_schedule_ack`, which MUST-40 names, starts the timer; timeouts.py has what follows",
     **dict.fromkeys(
         (
             "set_retransmission cleared_retransmission set_persist set_silly_window set_delayed_ack set_keepalive"
-            " set_time_wait set_reordering set_probe"
+            " set_time_wait set_reordering set_probe set_retransmission_anew set_retransmission_doubled"
+            " set_time_wait_again"
         ).split(),
         "a difference of the deadlines shows that a timer was set elsewhere",
     ),
     "udp_claimed": "host/ claims the port of DHCP; UDP hands it the datagram",
     "call_listen": "the listener tells of the call that tcp_layer.py has checked",
+    "listen_drops_other": "the listener does what `listen_state` would, without making a connection",
+    "listen_ignores_reset": "the listener does what `listen_state` would, without making a connection",
     "listener_closed": "3.10.5 names `abort`, which the listener calls",
     "loss_by_rack": "rack.py finds the loss",
     "loss_by_timeout": "the congestion policy reduces cwnd; loss.py tells of it",

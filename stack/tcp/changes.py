@@ -37,6 +37,7 @@ WHEN_SET = {
     "delayed ACK": "set_delayed_ack",
     "keep-alive": "set_keepalive",
     "TIME-WAIT": "set_time_wait",
+    "FIN-WAIT-2": "set_fin_wait_2",
     "reordering": "set_reordering",
     "probe": "set_probe",
 }
@@ -65,6 +66,7 @@ UNTOLD = {
     "remote": "`tcp:open` tells it.",
     "reports": "They wait only until the end of the batch.",
     "resent_at": "A time: the last retransmission shows it.",
+    "rtx_because": "The reason of the retransmissions that follow: `tcp:send` tells it with each.",
     "rtt_started_at": "A time: `rtt_seq` shows that a segment is being timed.",
     "serial": "It is the name of the group.",
     "services": "What all connections share.",
@@ -123,6 +125,7 @@ Values = tuple[Any, ...]
 
 _variables = len(VARIABLES)
 _timers = len(TIMERS)
+_snd_una, _peer_fin = VARIABLES.index("snd_una"), VARIABLES.index("peer_fin")
 _values: Callable[[Tcb], Values] = attrgetter(*VARIABLES, *TIMERS, *OPTIONAL_PARTS)
 _with_the_syn: Callable[[Tcb], Values] = attrgetter(*WITH_THE_SYN)
 _getters: tuple[Callable[[Any], Values], ...] = tuple(attrgetter(*names) for names in OPTIONAL_PARTS.values())
@@ -167,7 +170,7 @@ class Changes:
             return  # it was over before it was observed
         timers = slice(_variables, _variables + _timers)
         if values[timers] != old_values[timers]:
-            self._tell_timers(tcb, old_values[timers], values[timers], now)
+            self._tell_timers(tcb, old_values, values, now)
         changed = differences(VARIABLES, old_values, values)
         if syn is not old_syn:
             changed |= differences(WITH_THE_SYN, old_syn, syn)
@@ -186,13 +189,21 @@ class Changes:
             self._tell_phase(tcb)
 
     def _tell_timers(self, tcb: Tcb, before: Values, after: Values, now: float) -> None:
-        for timer, old, new in zip(TIMERS.values(), before, after, strict=True):
+        for timer, old, new in zip(TIMERS.values(), before[_variables:], after[_variables:], strict=False):
+            if timer == "TIME-WAIT" and not tcb.peer_fin:
+                timer = "FIN-WAIT-2"  # the same deadline
             if new == inf != old:
                 reason = "cleared_retransmission" if timer == "retransmission" else "cleared_timer"
                 self._tell(tcb, "tcp:timer", reason, {"timer": timer, "action": "cleared"})
             elif new != old:
                 told = {"timer": timer, "action": "set", "in_s": round(new - now, 6)}
-                self._tell(tcb, "tcp:timer", WHEN_SET[timer], told)
+                acknowledged = before[_snd_una] != after[_snd_una]
+                if timer == "retransmission" and old < inf:
+                    self._tell(tcb, "tcp:timer", _why_again(old <= now, acknowledged), told)
+                elif timer == "TIME-WAIT" and before[_peer_fin] and old < inf:
+                    self._tell(tcb, "tcp:timer", "set_time_wait_again", told)
+                else:
+                    self._tell(tcb, "tcp:timer", WHEN_SET[timer], told)
 
     def _tell_phase(self, tcb: Tcb) -> None:
         """Tell by which rule cwnd changes from now on, if that is another one than before."""
@@ -209,6 +220,13 @@ class Changes:
         """Forget all connections."""
         self._known.clear()
         self._phases.clear()
+
+
+def _why_again(fired: bool, acknowledged: bool) -> str:
+    """Why the retransmission timer, which was running, is set again."""
+    if fired:
+        return "set_retransmission_doubled"
+    return "set_retransmission_anew" if acknowledged else "set_retransmission_moved"
 
 
 def differences(names: Iterable[str], before: Values, after: Values) -> dict[str, object]:

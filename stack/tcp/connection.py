@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 from errno import errorcode
+from functools import partial
 from math import inf
 
 from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
@@ -43,7 +44,7 @@ class Connection(Tcb):
         EISCONN.
         """
         if self.services.trace is not None:
-            taken = told(self, "OPEN", lambda: user_calls.open_active(self, now, data, fast), octets=len(data))
+            taken = told(self, now, "OPEN", lambda: user_calls.open_active(self, now, data, fast), octets=len(data))
         else:
             taken = user_calls.open_active(self, now, data, fast)
         self.settle(now)
@@ -52,13 +53,14 @@ class Connection(Tcb):
     def send(self, data: Buffer, now: float, urgent: bool = False) -> int:
         """Take up to len(data) octets; 0 means: try again after on_writable."""
         if self.services.trace is not None:
-            return told(self, "SEND", lambda: user_calls.send(self, data, now, urgent), octets=len(data), urgent=urgent)
+            act = partial(user_calls.send, self, data, now, urgent)
+            return told(self, now, "SEND", act, octets=len(data), urgent=urgent)
         return user_calls.send(self, data, now, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
         """Return what has arrived; b"" at the end of the stream; None when there is nothing yet."""
         if self.services.trace is not None:
-            return told(self, "RECEIVE", lambda: user_calls.receive(self, max_bytes, now), octets=max_bytes)
+            return told(self, now, "RECEIVE", lambda: user_calls.receive(self, max_bytes, now), octets=max_bytes)
         return user_calls.receive(self, max_bytes, now)
 
     def peek(self, max_bytes: int) -> bytes | None:
@@ -68,7 +70,7 @@ class Connection(Tcb):
     def receive_into(self, target: memoryview, now: float) -> int | None:
         """Like `receive`, into the caller's buffer."""
         if self.services.trace is not None:
-            return told(self, "RECEIVE", lambda: user_calls.receive_into(self, target, now), octets=len(target))
+            return told(self, now, "RECEIVE", lambda: user_calls.receive_into(self, target, now), octets=len(target))
         return user_calls.receive_into(self, target, now)
 
     def receive_urgent(self, *, peek: bool = False) -> bytes | None:
@@ -253,7 +255,14 @@ class Connection(Tcb):
                 self.tell("tcp:ack", because, decision="later", due=self.ack_due, in_s=self.delack_deadline - now)
         elif came is not None:
             flags, length = came
-            because = "ack_not_of_reset" if flags & RST else "ack_not_owed" if length else "ack_not_of_ack"
+            if flags & RST:
+                because = "ack_not_of_reset"
+            elif trace.trace.was_dropped:
+                because = "ack_not_of_dropped"
+            elif not length:
+                because = "ack_not_of_ack"
+            else:
+                because = "ack_not_after_fin" if self.peer_fin else "ack_not_owed"
             self.tell("tcp:ack", because, decision="none")
 
     def unreachable(self, error: int, now: float) -> None:

@@ -73,6 +73,8 @@ class Listener:
             return self._open_from_cookie(seg, make_connection, now)
         if seg.flags & (SYN | ACK | RST) != SYN:
             # What listen_state would return, without making a connection
+            if self._services.trace is not None and (seg.flags & RST or not seg.flags & ACK):
+                self._tell("listen_ignores_reset" if seg.flags & RST else "listen_drops_other")
             return bool(seg.flags & ACK and not seg.flags & RST)
         if not self.has_room():
             self._services.counters.drop("tcp_accept_queue_full")

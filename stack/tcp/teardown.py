@@ -40,9 +40,9 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     tcb.path.close()
 
 
-def reset_connection(tcb: Tcb, event: Event, error: int, now: float, *, because: str = "") -> None:
+def reset_connection(tcb: Tcb, event: Event, error: int, now: float, *, because: str) -> None:
     """Send <SEQ=SND.NXT><CTL=RST>, then end (3.10.5; SHLD-3: "to show that data was lost")."""
-    send_reset(tcb, now, because or "send_reset")
+    send_reset(tcb, now, because)
     finish(tcb, event, error, now, because=because)
 
 

@@ -59,7 +59,7 @@ def on_deadline(tcb: Tcb, now: float) -> None:
             teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
         elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
             if tcb.services.trace is not None:
-                tcb.tell("tcp:timer", "timer_fin_wait_2", timer="TIME-WAIT", action="fired")
+                tcb.tell("tcp:timer", "timer_fin_wait_2", timer="FIN-WAIT-2", action="fired")
             teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now, because="fin_wait_2_timeout")
     tcb.touch()
 
@@ -76,7 +76,7 @@ def _timed_out(tcb: Tcb, now: float) -> bool:
         tcb.tell("tcp:timer", "timer_user_timeout", timer="user timeout", action="fired", count=tcb.timeouts)
     # The peer may be alive: tell it
     end = teardown.reset_connection if tcb.synchronized else teardown.finish
-    end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now)
+    end(tcb, Event.USER_TIMEOUT, tcb.soft_error or errno.ETIMEDOUT, now, because="user_timeout")
     return True
 
 

@@ -267,7 +267,7 @@ def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:
         return
     because = because or ("" if is_the_users(error) else "abort_by_host")
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
-        reset_connection(tcb, Event.ABORT, error, now, because=because)
+        reset_connection(tcb, Event.ABORT, error, now, because=because or "abort")
     else:
         finish(tcb, Event.ABORT, error, now, because=because)
 
@@ -306,8 +306,8 @@ def tell_call(tcb: Tcb, call: str, /, **data: object) -> None:
     tcb.tell("host:call", CALLS[call], call=call, **data)
 
 
-def told(tcb: Tcb, call: str, act: Callable[[], Result], /, **data: object) -> Result:
-    """Make a call, and tell observers of it and of its result.
+def told(tcb: Tcb, now: float, call: str, act: Callable[[], Result], /, **data: object) -> Result:
+    """Make a call, and tell observers of it, of its result, and of what has changed in the TCB.
 
     The result is a number of octets, octets, or None: then the program must wait.
     """
@@ -325,6 +325,8 @@ def told(tcb: Tcb, call: str, act: Callable[[], Result], /, **data: object) -> R
     else:
         octets = len(result) if isinstance(result, bytes) else result
         tcb.tell("host:result", _about(call, octets, state, data["octets"]), call=call, result=octets)
+    if call != "OPEN" and tcb.services.trace is not None:  # OPEN settles, which tells it
+        tcb.services.trace.settled(tcb, now)
     return result
 
 

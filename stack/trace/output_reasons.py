@@ -39,10 +39,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     ),
     "ack_unacceptable": Reason(
         "The segment lies outside the window: the ACK says which sequence numbers are expected.",
-        (
-            "9293-3.10.7.4-a",
-            "9293-3.5.1-a",
-        ),
+        ("9293-3.10.7.4-a", "9293-3.5.2-d"),
     ),
     "ack_repeated": Reason(
         "The last segment has come again, so our ACK of it was lost: it is acknowledged again.",
@@ -101,7 +98,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "ack_challenge_syn": Reason(
         "A SYN has come in a synchronized state and may be forged: a peer that has restarted answers this"
         " ACK by a reset.",
-        ("5961-4.2-b", "9293-3.10.7.4-j"),
+        ("5961-4.2-b", "9293-3.10.7.4-j", "9293-3.5.1-a"),
     ),
     "ack_challenge_ack": Reason(
         "The segment acknowledges what was not sent, or is too old, and may be forged: it is dropped.",
@@ -127,8 +124,16 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "A reset is not acknowledged.",
         ("9293-3.10.7.4-a",),
     ),
+    "ack_not_of_dropped": Reason(
+        "The segment was dropped, and a drop for this reason is not answered by an ACK.",
+        ("own",),
+    ),
+    "ack_not_after_fin": Reason(
+        "The segment has text after the FIN of the peer. There is no text after a FIN, so it is ignored.",
+        ("9293-3.10.7.4-v",),
+    ),
     "ack_not_owed": Reason(
-        "The segment was dropped, or it changes nothing that the peer does not know already.",
+        "All that the segment brings has been acknowledged before.",
         ("own",),
     ),
     # A segment is sent for the first time
@@ -176,16 +181,12 @@ OUTPUT_REASONS: dict[str, Reason] = {
     ),
     "send_syn": Reason(
         "A connection is opened: the SYN brings our initial sequence number, and asks for that of the peer.",
-        ("own",),
+        ("9293-3.10.1-a",),
     ),
     "send_syn_ack": Reason(
         "The SYN of the peer is answered: this SYN brings our initial sequence number, and acknowledges"
         " that of the peer.",
         ("9293-3.10.7.2-c", "9293-3.10.7.3-f"),
-    ),
-    "send_reset": Reason(
-        "The connection ends at once: the reset tells the peer that it is over.",
-        ("own",),
     ),
     "send_keepalive": Reason(
         "Nothing has come for a long time. SEG.SEQ is SND.NXT-1, so a peer that is there must answer.",
@@ -339,8 +340,20 @@ OUTPUT_REASONS: dict[str, Reason] = {
     ),
     # A timer is set, or is not needed any more
     "set_retransmission": Reason(
-        "Something is in flight, or new data was acknowledged: the retransmission timer begins with the RTO.",
-        ("6298-5-b", "6298-5-d"),
+        "Something is in flight, and the retransmission timer was not running: it begins with the RTO.",
+        ("6298-5-b",),
+    ),
+    "set_retransmission_anew": Reason(
+        "New data was acknowledged, and something is in flight: the retransmission timer begins anew with the RTO.",
+        ("6298-5-d",),
+    ),
+    "set_retransmission_doubled": Reason(
+        "The retransmission timer has expired: it begins anew with the doubled RTO.",
+        ("6298-5-f", "6298-5-g"),
+    ),
+    "set_retransmission_moved": Reason(
+        "The retransmission timer begins anew, because a segment was sent again or the user timeout was changed.",
+        ("own",),
     ),
     "cleared_retransmission": Reason(
         "Nothing is in flight that the timer would send again, or another timer takes its place.", ("6298-5-c",)
@@ -361,6 +374,15 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "set_time_wait": Reason(
         "Both ends have closed. The connection waits for 2 MSL: its last ACK may be lost, and old segments may come.",
         ("9293 MUST-13",),
+    ),
+    "set_time_wait_again": Reason(
+        "The FIN of the peer has come again in TIME-WAIT, so the 2 MSL begin anew.",
+        ("9293-3.10.7.4-s",),
+    ),
+    "set_fin_wait_2": Reason(
+        "The program has closed and no longer uses the connection. In FIN-WAIT-2 it waits for the FIN of the peer,"
+        " but not for ever.",
+        ("own",),
     ),
     "set_reordering": Reason(
         "A segment is perhaps lost, perhaps only late: after this time it counts as lost.", ("8985-6.2-e",)

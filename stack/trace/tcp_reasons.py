@@ -196,6 +196,14 @@ TCP_REASONS: dict[str, Reason] = {
     ),
     "no_memory_for_it": Reason("The host is short of memory and takes no new connection of this peer.", ("own",)),
     "waits_for_accept": Reason("The connection can be accepted: it waits until the program calls ACCEPT.", ("own",)),
+    "listen_ignores_reset": Reason(
+        "A reset has come for a listening port. It has nothing to reset in LISTEN, so it is ignored.",
+        ("9293-3.10.7.2-a", "9293-3.5.3-c"),
+    ),
+    "listen_drops_other": Reason(
+        "The segment is no SYN, ACK or RST. In LISTEN it is dropped without an answer.",
+        ("9293-3.10.7.2-d",),
+    ),
     # Resets for segments of no connection
     "reset_without_listener": Reason(
         "No connection and no listener has this port. If the segment has an ACK, the reset takes its sequence number"
@@ -205,7 +213,7 @@ TCP_REASONS: dict[str, Reason] = {
     "reset_by_listener": Reason(
         "A segment that acknowledges something has come for a listening port, where nothing was sent. The reset has"
         " SEQ = SEG.ACK.",
-        ("9293-3.10.7.2-b", "9293-3.5.2-a"),
+        ("9293-3.10.7.2-b", "9293-3.5.2-b", "9293-3.5.2-c"),
     ),
     "reset_for_bad_ack": Reason(
         "The connection is not synchronized yet, and the segment acknowledges what we have not sent. The reset has"

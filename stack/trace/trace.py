@@ -63,6 +63,7 @@ class Trace:
         self._verdict = ""  # what became of it so far
         self._reason = ""
         self._to = ""
+        self._dropped: set[int] = set()  # frames of this batch
 
     # --- observers
 
@@ -170,9 +171,15 @@ class Trace:
         self.event("host:done", self._interface, WHY["host:done"], told)
         self._interface = "host"
 
+    @property
+    def was_dropped(self) -> bool:
+        """Whether the frame that is the cause now was dropped."""
+        return self.frame in self._dropped
+
     def drop(self, reason: str) -> None:
         """Tell of a drop that has been counted under `reason`."""
         if reason not in NOT_THE_FRAME and self._interface != "host":
+            self._dropped.add(self.frame)
             self._verdict, self._reason, self._to = "dropped", self._reason or reason, ""
         meaning = DROPS.get(reason) or MIB[reason]
         data: dict[str, object] = {"reason": reason, "meaning": meaning, "layer": reason.partition("_")[0]}
@@ -191,6 +198,7 @@ class Trace:
     def batch_end(self) -> None:
         """The batch is over: what follows is caused by calls of the program."""
         self.cause, self.frame = "call", 0
+        self._dropped.clear()
         if self.on and not self._observers:
             self.on = False
             self._switched(False)

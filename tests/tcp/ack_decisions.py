@@ -11,6 +11,7 @@ from stack.wire.tcp_options import TcpOptions
 from .test_ecn import CE, ECE, arrives, capable
 from .test_memory import short_of_memory
 from .test_sack import agreed as with_sack
+from .test_syn_text import simultaneous
 from .test_timestamps import agreed as with_timestamps
 from .test_zero_window import facing_a_closed_window
 from .told import Log, shows, watch
@@ -284,6 +285,23 @@ def a_reset() -> Log:
 
 
 @shows("ack_not_owed")
+def crossing_syns() -> Log:
+    """Both SYNs have crossed, and ours, with the ACK, has acknowledged the other."""
+    _, peer = simultaneous()
+    log = watch(peer)
+    peer.sends(SYN | ACK, seq=PEER_ISS)
+    return log
+
+
+@shows("ack_not_after_fin")
+def text_after_the_fin() -> Log:
+    _, peer = in_state(State.CLOSE_WAIT)
+    log = watch(peer)
+    peer.sends(ACK, b"more")
+    return log
+
+
+@shows("ack_not_of_dropped")
 def text_without_ack() -> Log:
     _, peer = established()
     log = watch(peer)

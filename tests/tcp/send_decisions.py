@@ -139,15 +139,6 @@ def a_passive_open() -> Log:
     return log
 
 
-@shows("send_reset")
-def abort() -> Log:
-    conn, peer = established()
-    log = watch(peer)
-    conn.abort(peer.now)
-    peer.expects(RST | ACK)
-    return log
-
-
 @shows("send_keepalive")
 def a_silent_peer() -> Log:
     conn, peer = established()

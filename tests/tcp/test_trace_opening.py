@@ -478,3 +478,13 @@ def test_the_client_tells_whether_its_data_was_taken() -> None:
     peer.expects(ACK)
     assert [event.data["because"] for event in log.all("tcp:fast_open")] == ["fast_open_data_taken"]
     assert log.one("tcp:agreed").data["fast_open"] is True
+
+
+@pytest.mark.parametrize(("flags", "because"), [(RST, "listen_ignores_reset"), (FIN, "listen_drops_other")])
+def test_what_a_listener_ignores_is_told(flags: int, because: str) -> None:
+    listener, peer = listening()
+    log = watch(peer)
+    peer.sends(flags)
+    peer.silent()
+    assert log.one("tcp:listener").data["because"] == because
+    assert listener.accept() is None

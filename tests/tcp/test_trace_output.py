@@ -12,7 +12,7 @@ from stack.wire.tcp import flag_names
 
 from . import ack_decisions, send_decisions  # noqa: F401 - they fill CASES
 from .told import CASES, Case, watch
-from .world import ACK, RST, add, established, sub
+from .world import ACK, MSS, RST, add, established, sub, text
 
 
 def part(word: str) -> str:
@@ -84,8 +84,42 @@ def test_each_bare_ack_was_decided(case: Case) -> None:
 
 
 def test_every_reason_of_these_decisions_has_a_case() -> None:
-    """Those of the timers are in `test_trace_timers.py`."""
-    assert sorted(CASES) == sorted(word for word in OUTPUT_REASONS if part(word) != "timer")
+    """Those of the timers are in `test_trace_timers.py` and `test_changes.py`."""
+    assert sorted(CASES) == sorted(word for word in OUTPUT_REASONS if part(word) in NAME)
+
+
+def test_a_reset_has_the_reason_of_the_end() -> None:
+    conn, peer = established()
+    log = watch(peer)
+    conn.abort(peer.now)
+    peer.expects(RST | ACK)
+    sent, state = log.one("tcp:send"), log.one("tcp:state")
+    assert sent.data["because"] == state.data["because"] == "abort"
+    assert sent.why == ("9293-3.10.5-a",)
+
+
+def test_a_call_that_sets_a_timer_tells_it() -> None:
+    conn, peer = established()
+    log = watch(peer)
+    conn.send(b"data", peer.now)
+    peer.expects(ACK, b"data")
+    assert log.one("tcp:timer").data["because"] == "set_retransmission"
+    assert log.one("tcp:delta").data["snd_nxt"] == conn.snd_nxt
+
+
+def test_a_timer_that_is_set_again_says_why() -> None:
+    conn, peer = established()
+    conn.settle(peer.now)
+    log = watch(peer)
+    for _ in range(2):
+        conn.send(text(MSS), peer.now)
+        peer.expects(ACK, MSS)
+    peer.wait(0.1)
+    peer.sends(ACK, ack=add(conn.snd_nxt, -MSS))
+    peer.wait(0.31)
+    peer.world.sent.clear()
+    told = [event.data["because"] for event in log.all("tcp:timer") if event.data["action"] == "set"]
+    assert told == ["set_retransmission", "set_retransmission_anew", "set_retransmission_doubled"]
 
 
 def test_that_no_data_waits_is_told_once() -> None:

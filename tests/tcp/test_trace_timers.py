@@ -123,7 +123,7 @@ CASES: list[tuple[Callable[[], Case], str, str, str]] = [
     (small_window, "silly window", "timer_silly_window", "9293-3.8.6.2.1-b"),
     (silent_peer, "keep-alive", "timer_keepalive", "9293 MUST-26"),
     (time_wait, "TIME-WAIT", "timer_time_wait", "9293 MUST-13"),
-    (fin_wait_2, "TIME-WAIT", "timer_fin_wait_2", "own"),
+    (fin_wait_2, "FIN-WAIT-2", "timer_fin_wait_2", "own"),
     (tail_in_flight, "probe", "timer_probe", "8985-7.2-a"),
     (one_segment_overtaken, "reordering", "timer_reordering", "8985-6.2-e"),
 ]
