@@ -48,7 +48,7 @@ class Recorder:
             size += self._frame_octets
             if len(octets) > self._frame_octets:
                 event = _new(Event, (*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
-        elif event.name[:4] != "tcp:":  # whose text is short
+        else:
             for value in data.values():
                 if type(value) is str or type(value) is bytes:
                     size += len(value)
