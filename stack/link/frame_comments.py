@@ -20,6 +20,11 @@ MOST_COMING = 64  # frames on their way to the link
 MOST_SEARCHED = 64  # frames that are compared to find the one of an event
 HEAD_OCTETS = 128  # of a frame are compared: its headers
 COMMENT_BYTES = 64  # about what a comment takes besides its text
+NO_REASON_TO_SEND = frozenset({"host:drop", "ip:route", "ip:ident"})
+"""Events that may stand before a frame that goes out and do not say why it is sent.
+
+A drop is about the frame that came in, for instance the segment that a reset answers.
+"""
 
 
 class Commented(Protocol):
@@ -69,7 +74,7 @@ class FrameComments:
             return 0
         if event.group not in ("host", self._link):  # a connection, a listener
             text = f"{event.group}: {text}"
-        if len(self._said) < MOST_COMMENTS:
+        if event.name not in NO_REASON_TO_SEND and len(self._said) < MOST_COMMENTS:
             self._said.append((event.group, event.frame, text))
         return self._comment(self._came_in.get(event.frame), text)
 

@@ -502,6 +502,8 @@ async def test_a_hosts_capture_says_why(path: Path, autojump_clock: MockClock) -
     assert any("dropped: tcp_no_connection: " in each for each in said[2])
     assert said[2][0].endswith("(" + ", ".join(WHY["tcp_no_connection"]) + ")")
     assert said[3][0] == "because of packet 3"
+    assert ": reset sent " in said[3][1]
+    assert not any("dropped" in each for each in said[3]), "the reset was not dropped"
     assert said[4:6] == [[], []], "it was not watched then"
 
 
