@@ -193,8 +193,7 @@ class Changes:
             if timer == "TIME-WAIT" and not tcb.peer_fin:
                 timer = "FIN-WAIT-2"  # the same deadline
             if new == inf != old:
-                reason = "cleared_retransmission" if timer == "retransmission" else "cleared_timer"
-                self._tell(tcb, "tcp:timer", reason, {"timer": timer, "action": "cleared"})
+                self._tell(tcb, "tcp:timer", _why_cleared(tcb, timer), {"timer": timer, "action": "cleared"})
             elif new != old:
                 told = {"timer": timer, "action": "set", "in_s": round(new - now, 6)}
                 acknowledged = before[_snd_una] != after[_snd_una]
@@ -220,6 +219,15 @@ class Changes:
         """Forget all connections."""
         self._known.clear()
         self._phases.clear()
+
+
+def _why_cleared(tcb: Tcb, timer: str) -> str:
+    """Why a timer runs no longer."""
+    if tcb.state <= State.LISTEN:
+        return "cleared_at_end"
+    if timer != "retransmission":
+        return "cleared_timer"
+    return "cleared_retransmission" if tcb.snd_una == tcb.snd_nxt else "cleared_for_another"
 
 
 def _why_again(fired: bool, acknowledged: bool) -> str:

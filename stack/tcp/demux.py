@@ -60,14 +60,15 @@ class Demux:
             return
         segment.ce, segment.counters = ce, self._services.counters
         connection = self.connections.get(key)
-        if self._services.trace is not None and connection is not None:
-            self._services.trace.segment_of(connection, segment)
         if connection is None:
             self._without_connection(key, segment, None, now)
         elif segment.flags & SYN and self.listener_for(connection.local) and may_reopen(connection, segment):
             self._without_connection(key, segment, connection, now)
-        elif connection.segment(segment, now):
-            self._refused(key, connection, segment, now)
+        else:
+            if self._services.trace is not None:
+                self._services.trace.segment_of(connection, segment)
+            if connection.segment(segment, now):
+                self._refused(key, connection, segment, now)
 
     def listener_for(self, local: Address) -> Listener | None:
         """The listener of a local address and port: one of that address, or else one of ANY."""

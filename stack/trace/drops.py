@@ -102,7 +102,7 @@ DROP_CLAUSES: dict[str, tuple[str, ...]] = {
     "tcp_syn_sent_bad_reset": ("9293-3.5.3-b", "9293-3.10.7.3-c"),
     "tcp_syn_sent_no_syn": ("9293-3.10.7.3-g",),
     "tcp_syn_received_bad_ack": ("9293-3.10.7.4-n", "9293-3.5.2-c"),
-    "tcp_unacceptable": ("9293-3.10.7.4-a", "9293-3.10.7.4-f"),
+    "tcp_unacceptable": ("9293-3.4-c", "9293-3.10.7.4-a", "9293-3.10.7.4-f"),
     "tcp_no_timestamp": ("7323-3.2-i",),
     "tcp_paws": ("7323-5.3-c",),
     "tcp_beyond_fin": ("field-2",),

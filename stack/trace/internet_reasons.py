@@ -39,7 +39,7 @@ INTERNET_REASONS: dict[str, Reason] = {
         ("own",),
     ),
     # --- ARP: learning and forgetting
-    "arp_learnt": Reason("A request for our address names its sender's station address.", ("826-rcv-g",)),
+    "arp_learnt": Reason("A request for our address brings the station address of its sender.", ("826-rcv-g",)),
     "arp_answered": Reason("The station that has the address has answered.", ("826-rcv-e",)),
     "arp_verified": Reason("An ARP packet of the known station confirms the entry.", ("1122-2.3.2.1-arp-e",)),
     "arp_moved": Reason("The entry was in doubt, and another station says that it has the address.", ("826-rcv-l",)),
@@ -67,7 +67,9 @@ INTERNET_REASONS: dict[str, Reason] = {
     "arp_asked_for_published": Reason(
         "The user has told us to answer for this address (proxy ARP, RFC 1027).", ("own",)
     ),
-    "arp_asked_inverse": Reason("A station asks for the address of ours (InARP, RFC 2390).", ("own",)),
+    "arp_asked_inverse": Reason(
+        "A station knows our station address and asks for our IP address (InARP, RFC 2390).", ("own",)
+    ),
     "arp_asked_reverse": Reason(
         "A station asks for its own address, which the user has told us (RARP, RFC 903).", ("own",)
     ),
@@ -105,7 +107,7 @@ INTERNET_REASONS: dict[str, Reason] = {
     ),
     "route_to_many": Reason("A broadcast or multicast goes to the link without a gateway.", ("1122-3.3.1.1-c",)),
     "route_link_local": Reason(
-        "A link-local address is only valid on the link, so no router is used.", ("3927-2.6.2-a", "3927-2.7-a")
+        "A link-local address is only valid on the link, so no gateway is used.", ("3927-2.6.2-a", "3927-2.7-a")
     ),
     "route_on_link": Reason(
         "The destination is on the link: it agrees with the prefix under its mask.", ("1122-3.3.1.1-a", "950-2.2-a")

@@ -18,7 +18,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293 SHLD-18", "9293 SHLD-19", "5681-4.2-a"),
     ),
     "ack_delay_over": Reason(
-        "The time that an ACK may wait is over.",
+        "The ACK has waited as long as it may, and no data has come that could carry it: it is sent alone.",
         ("9293 MUST-40", "5681-4.2-c"),
     ),
     "ack_with_data": Reason(
@@ -84,7 +84,8 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293-3.10.7.4-a",),
     ),
     "ack_congestion": Reason(
-        "A router has marked the segment (CE). The sender is told at once: it may have no window for a second one.",
+        "A router has marked the segment (CE). The ACK does not wait: the congestion window of the sender may be one"
+        " segment, and then no second one comes.",
         ("own",),
     ),
     "ack_urgent": Reason(
@@ -356,11 +357,16 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("own",),
     ),
     "cleared_retransmission": Reason(
-        "Nothing is in flight that the timer would send again, or another timer takes its place.", ("6298-5-c",)
+        "All that was sent has been acknowledged, so the retransmission timer is stopped.", ("6298-5-c",)
     ),
+    "cleared_for_another": Reason(
+        "Something is in flight, but another timer takes the place of the retransmission timer.", ("own",)
+    ),
+    "cleared_at_end": Reason("The connection is over, so its timers are stopped.", ("own",)),
     "set_persist": Reason(
-        "The window of the peer is closed and data waits: it is probed after the time of a retransmission.",
-        ("9293 SHLD-29", "9293 MUST-36"),
+        "The window of the peer is closed and data waits. The first probe is sent after the RTO, each further one"
+        " after twice the interval.",
+        ("9293 SHLD-29", "9293 SHLD-30", "9293 MUST-36"),
     ),
     "set_silly_window": Reason(
         "A small window holds data back, but not longer than this: it may stay small.", ("9293-3.8.6.2.1-b",)
@@ -372,7 +378,8 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "If nothing comes from the peer in this time, a keep-alive asks whether it is still there.", ("9293 MUST-26",)
     ),
     "set_time_wait": Reason(
-        "Both ends have closed. The connection waits for 2 MSL: its last ACK may be lost, and old segments may come.",
+        "Both ends have closed. The connection waits for 2 MSL: if our last ACK is lost, the FIN comes again and must"
+        " be acknowledged. Until then old segments are gone from the network, too.",
         ("9293 MUST-13",),
     ),
     "set_time_wait_again": Reason(
@@ -394,7 +401,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "cleared_timer": Reason("What the timer waited for has happened, or does not matter any more.", ("own",)),
     # A timer has expired: what that means
     "timer_delayed_ack": Reason(
-        "The time that an ACK may wait is over: it is sent now.",
+        "The ACK has waited as long as it may: it is sent now.",
         (
             "9293 MUST-40",
             "5681-4.2-c",

@@ -77,12 +77,20 @@ TCP_REASONS: dict[str, Reason] = {
         ("9293-3.10.7.4-x",),
     ),
     "rcv_fin_after_ours": Reason(
-        "The peer has closed, too. If our FIN is acknowledged, this is TIME-WAIT. If not, it is CLOSING.",
+        "The peer has closed, too, and our FIN has been acknowledged. The connection waits in TIME-WAIT.",
+        ("9293-3.10.7.4-y",),
+    ),
+    "rcv_fin_crossing": Reason(
+        "The peer has closed, too, and has not acknowledged our FIN: the FINs of both ends have crossed.",
         ("9293-3.10.7.4-y",),
     ),
     "rcv_ack_of_fin": Reason(
-        "The peer acknowledges our FIN, and its own has come before. After LAST-ACK the connection is over. After"
-        " CLOSING it waits in TIME-WAIT.",
+        "The peer acknowledges our FIN, and its own has come before: the connection is over.",
+        ("9293-3.10.7.4-r",),
+    ),
+    "rcv_ack_of_fin_closing": Reason(
+        "The peer acknowledges our FIN, and its own has come before. The connection waits in TIME-WAIT, because our"
+        " ACK of that may be lost.",
         ("9293-3.10.7.4-r",),
     ),
     "rcv_ack_of_fin_first": Reason(
@@ -161,8 +169,9 @@ TCP_REASONS: dict[str, Reason] = {
         ("4987-3.6-a",),
     ),
     "options_agreed": Reason(
-        "An option is in use only if both SYNs have it. The MSS of each SYN limits what the other end sends.",
-        ("9293 MUST-14", "7323-2.2-c", "7323-3.2-h", "2018-4-c"),
+        "An option is in use only if both SYNs have it. The MSS of each SYN limits what the other end sends; a SYN"
+        " without it counts as 536.",
+        ("9293 MUST-14", "9293 MUST-15", "7323-2.2-c", "7323-3.2-h", "2018-4-c"),
     ),
     "options_from_cookie": Reason(
         "The SYN was answered by a cookie and forgotten. The MSS comes back in the cookie. The window scale and SACK"
@@ -221,7 +230,7 @@ TCP_REASONS: dict[str, Reason] = {
         ("9293-3.5.2-c", "9293-3.10.7.3-a", "9293-3.10.7.4-n"),
     ),
     "no_reset_for_reset": Reason(
-        "The segment is a reset itself. A reset is never answered by a reset; otherwise two hosts would go on forever.",
+        "The segment is a reset itself. A reset is not answered by a reset: two hosts would go on for ever.",
         ("9293-3.10.7.1-a", "9293-3.5.2-a"),
     ),
     # Fast Open

@@ -71,6 +71,7 @@ def figure_9() -> Script:
     script, _ = connected()
     script.says(SYN, "SYN after a crash (line 3)", seq=400)
     script.says(RST, "RST in answer to our ACK (line 5)", seq=101)
+    script.says(SYN, "the SYN again (line 7)", seq=400)
     return script
 
 
@@ -130,6 +131,7 @@ def listen() -> Script:
     listener = script.listen()
     script.says(ACK, "ACK of nothing", ack=7)
     script.says(RST, "RST")
+    script.says(PSH, "text without SYN and ACK", data=b"text")
     script.says(SYN, "SYN")
     script.calls("CLOSE of the listener", lambda: listener.close(script.now))
     return script
@@ -139,7 +141,9 @@ def syn_sent() -> Script:
     """SYN-SENT."""
     script = Script()
     connection = script.connect()
-    script.says(SYN | ACK, "SYN,ACK of another number than ours", ack=7)
+    script.says(SYN | ACK, "SYN,ACK of another number than ours", seq=100, ack=7)
+    script.says(RST, "RST without an ACK of our SYN", seq=100)
+    script.says(ACK, "ACK of our SYN, without a SYN", seq=100, ack=(connection.iss + 1) & 0xFFFF_FFFF)
     script.waits(1.1)
     script.says(SYN | ACK, "SYN,ACK", ack=(connection.iss + 1) & 0xFFFF_FFFF)
     return script
@@ -153,12 +157,31 @@ def syn_sent_refused() -> Script:
     return script
 
 
+def syn_sent_close() -> Script:
+    """SYN-SENT: the program closes."""
+    script = Script()
+    connection = script.connect()
+    closes(script, connection)
+    return script
+
+
+def syn_received_close() -> Script:
+    """SYN-RECEIVED after SYNs that have crossed: the program closes."""
+    script = Script()
+    connection = script.connect()
+    script.says(SYN, "its own SYN")
+    closes(script, connection)
+    script.says(ACK, "ACK of our SYN and FIN")
+    return script
+
+
 def syn_received() -> Script:
     """SYN-RECEIVED."""
     script = Script()
     script.listen()
     script.says(SYN, "SYN")
     script.says(SYN, "the same SYN again", seq=100)
+    script.says(ACK, "an ACK of what was not sent", ack=7)
     script.waits(1.1)
     script.says(ACK | PSH, "text with the ACK of our SYN", data=b"early")
     return script
@@ -177,6 +200,8 @@ def established() -> Script:
     sends(script, connection, b"again")
     script.says(ACK, "ACK of both")
     script.says(ACK, "an ACK of what was not sent", ack=(connection.snd_nxt + 1000) & 0xFFFF_FFFF)
+    script.says(ACK | PSH, "text outside the window", seq=script.peer_seq + 100_000, data=b"far")
+    script.says(PSH, "text without ACK", seq=script.peer_seq, data=b"no ACK")
     script.says(RST, "RST that is not exact", seq=script.peer_seq + 10)
     script.calls("ABORT", lambda: connection.abort(script.now))
     return script
@@ -229,8 +254,9 @@ def close_wait() -> Script:
     script.says(FIN | ACK, "FIN")
     script.calls("RECEIVE", lambda: connection.receive(100, script.now))
     sends(script, connection, b"answer")
-    script.says(ACK | PSH, "text beyond its FIN", data=b"x")
+    script.says(ACK | PSH, "text beyond its FIN", seq=script.peer_seq, data=b"x")
     closes(script, connection)
+    script.says(RST, "RST, in LAST-ACK")
     return script
 
 
@@ -251,6 +277,7 @@ def last_ack() -> Script:
     script.says(FIN | ACK, "FIN")
     closes(script, connection)
     script.waits(1.5)
+    script.says(FIN | ACK, "its FIN again, without the ACK of ours", seq=101, ack=connection.snd_una)
     script.says(ACK, "ACK of our FIN", ack=connection.snd_nxt)
     return script
 
@@ -262,7 +289,18 @@ def time_wait() -> Script:
     script.says(FIN | ACK, "FIN with the ACK of ours")
     script.says(FIN | ACK, "the same FIN again", seq=101)
     script.says(RST, "RST", seq=102)
+    script.says(ACK | PSH, "text", seq=102, data=b"x")
     script.waits(60.0)
+    return script
+
+
+def time_wait_reopened() -> Script:
+    """TIME-WAIT: the station opens a new connection with the same ports."""
+    script, connection = connected()
+    closes(script, connection)
+    script.says(FIN | ACK, "FIN with the ACK of ours")
+    script.says(SYN, "SYN of a new connection", seq=5000)
+    script.says(ACK, "the ACK of our SYN", seq=5001)
     return script
 
 
@@ -270,7 +308,8 @@ SCRIPTS: dict[str, Callable[[], Script]] = {
     script.__name__: script
     for script in (
         figure_6, figure_7, figure_8, figure_9, figure_10, figure_11, figure_12, figure_13,
-        closed, listen, syn_sent, syn_sent_refused, syn_received, established, established_window, established_loss,
-        fin_wait_1, fin_wait_2, close_wait, closing, last_ack, time_wait,
+        closed, listen, syn_sent, syn_sent_refused, syn_sent_close, syn_received, syn_received_close,
+        established, established_window, established_loss,
+        fin_wait_1, fin_wait_2, close_wait, closing, last_ack, time_wait, time_wait_reopened,
     )
 }  # fmt: skip
