@@ -106,7 +106,7 @@ DROPS: dict[str, str] = {
     "ethernet_bad_length": "an 802.3 length field of 1501 to 1535, beyond the frame, or too short for its LLC header",
     "ethernet_not_for_us": "the destination is another station's address, which we do not listen to",
     # --- arp
-    "arp_truncated": "the packet ends before its 28 bytes, so it cannot be read",
+    "arp_truncated": "the packet ends before its 28 octets, so it cannot be read",
     "arp_bad_hardware": "the hardware type or address length is not Ethernet's",
     "arp_bad_protocol": "the protocol type or address length is not IPv4's",
     "arp_bad_sender": "the sender claims a group address, or none, as its station address (RFC 1812 section 3.3.2)",
@@ -138,8 +138,8 @@ DROPS: dict[str, str] = {
     "ipv4_super_frame": "a super-frame of more UDP datagrams than a kernel makes: none of them is taken",
     "ipv4_unknown_protocol": "no handler for its protocol",
     "ipv4_fragment_empty": "a fragment without payload: it fills no gap",
-    "ipv4_fragment_unaligned": "a fragment, not the last, whose payload is not a multiple of 8 bytes",
-    "ipv4_fragment_too_long": "a fragment that reaches past 65,535 bytes (ping of death)",
+    "ipv4_fragment_unaligned": "a fragment, not the last, whose payload is not a multiple of 8 octets",
+    "ipv4_fragment_too_long": "a fragment that reaches past 65,535 octets (ping of death)",
     "ipv4_fragment_tiny": "a fragment that splits a TCP header (RFC 1858, RFC 3128)",
     "ipv4_fragment_duplicate": "a fragment whose octets are all there already",
     "ipv4_fragment_overlap": "overlapping fragments that differ: the datagram is dropped (RFC 5722 section 4)",
@@ -151,7 +151,7 @@ DROPS: dict[str, str] = {
     # --- icmp
     "icmp_truncated": "the message ends before the fields of its type, so it cannot be read",
     "icmp_bad_checksum": "the checksum is wrong",
-    "icmp_bad_quote": "an error that does not quote an IPv4 header and 8 bytes of what follows",
+    "icmp_bad_quote": "an error that does not quote an IPv4 header and 8 octets of what follows",
     "icmp_unknown_type": "a type we do not handle (RFC 1122 section 3.2.2, RFC 6918)",
     "icmp_unknown_code": "an error with a code that is not assigned: what it means is not known",
     "icmp_broadcast_echo": "an Echo to a broadcast address, not answered unless configured (smurf)",
@@ -215,7 +215,7 @@ DROPS: dict[str, str] = {
     "tcp_not_sent": "a segment that the Internet layer could not send: to TCP it is lost in the network",
     # --- dhcp
     "dhcp_truncated": "the message ends inside its fixed BOOTP header, so it cannot be read",
-    "dhcp_bad_hardware": "the hardware address is longer than its 16-byte field, or not an Ethernet station's",
+    "dhcp_bad_hardware": "the hardware address is longer than its field of 16 octets, or not an Ethernet station's",
     "dhcp_bad_cookie": "the options do not start with the magic cookie of RFC 2131",
     "dhcp_bad_options": "an option reaches past its field",
     "dhcp_too_long": "longer than the size that the client said it takes",

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "ack_two_segments": "`_schedule_ack` counts what is due; `Connection.settle` or a read decides",
     "ack_window_update": "window.py says how far the window can open; `after_read` sends the update",
     "ack_with_data": "`_schedule_ack` notes that an ACK is due; the segment that `emit` forms carries it",
+    "arp_conflict": "ARP counts the packet that conflict.py takes for a conflict",
     "arp_from_ourselves": "the cache drops it first; 5227-2.1.1-e names conflict.py, which knows all our stations",
     "blocked_ecn": "ecn.py says until when new data waits; output.py waits",
     "blocked_handshake": "`send`, which 3.10.2-a names, queues the data; output.py sends none of it",

@@ -26,7 +26,7 @@ DROP_CLAUSES: dict[str, tuple[str, ...]] = {
     "arp_bad_protocol": ("826-rcv-c", "826-rcv-d"),
     "arp_bad_sender": ("1812-3.3.2-c",),
     "arp_from_ourselves": ("5227-2.1.1-e",),
-    "arp_conflict": ("5227-2.4-a", "5227-2.5-a"),
+    "arp_conflict": ("5227-2.4-a", "5227-2.4-b"),
     "arp_not_for_us": ("826-rcv-f", "826-rcv-k"),
     "arp_claim": ("arp-1", "arp-3"),
     "arp_fixed": OWN,

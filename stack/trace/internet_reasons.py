@@ -133,7 +133,7 @@ INTERNET_REASONS: dict[str, Reason] = {
         "TCP reports that packets do not seem to arrive, so the Redirect is forgotten.", ("1122-3.3.1.4-f",)
     ),
     "redirect_old": Reason(
-        "A gateway must not be used for ever without a sign that it works, so a Redirect expires.",
+        "A gateway should not be used for ever without a sign that it works, so a Redirect expires.",
         ("1122-3.3.1.4-b",),
     ),
     "redirects_full": Reason("The table of Redirects is full: the oldest makes room.", ("own",)),
@@ -236,7 +236,7 @@ INTERNET_REASONS: dict[str, Reason] = {
         ("1122-3.2.2-d", "1122-3.2.2.1-d"),
     ),
     "icmp_too_big": Reason(
-        "A router could not forward a datagram with DF: it is larger than the next link's MTU.", ("1191-3-a",)
+        "A router could not forward a datagram that has DF and is larger than the MTU of the next link.", ("1191-3-a",)
     ),
     "icmp_other_gateway": Reason(
         "A Redirect names a better gateway for this destination, and quotes a datagram of ours.", ("1122-3.2.2.2-b",)

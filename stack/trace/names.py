@@ -26,11 +26,13 @@ NAMES: dict[str, Reason] = {
     "ip:reassembly": Reason("a fragment comes, or a datagram is complete or given up", ("own",)),
     "icmp:sent": Reason("an ICMP message is sent", ("own",)),
     "icmp:not_sent": Reason("an ICMP error may not be sent", ("1122-3.2.2-k",)),
-    "icmp:taken": Reason("an ICMP message is handed to what it is about", ("1122-3.2.2-d",)),
+    "icmp:taken": Reason(
+        "an ICMP message is handed to the connection, socket or ping that it concerns", ("1122-3.2.2-d",)
+    ),
     "udp:taken": Reason("a UDP datagram is put into the queue of a socket", ("own",)),
     "udp:sent": Reason("a UDP datagram is handed to IP", ("own",)),
     "host:result": Reason("a call of the program returns a number of octets, must wait, or fails", ("own",)),
-    "tcp:open": Reason("a connection has its number, by which the events name it", ("own",)),
+    "tcp:open": Reason("a connection gets the number by which the events name it", ("own",)),
     "tcp:iss": Reason("the initial sequence number of our side is chosen", ("9293 MUST-8",)),
     "tcp:agreed": Reason("both SYNs have come, so the options are known", ("own",)),
     "tcp:fast_open": Reason("TCP Fast Open is asked for, used, or refused", ("own",)),

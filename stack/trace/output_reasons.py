@@ -126,7 +126,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293-3.10.7.4-a",),
     ),
     "ack_not_of_dropped": Reason(
-        "The segment was dropped, and a drop for this reason is not answered by an ACK.",
+        "The segment was dropped, and no ACK answers it.",
         ("own",),
     ),
     "ack_not_after_fin": Reason(

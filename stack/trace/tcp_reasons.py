@@ -53,7 +53,7 @@ TCP_REASONS: dict[str, Reason] = {
         ("9293-3.10.7.3-f", "9293 MUST-10"),
     ),
     "rcv_syn_again": Reason(
-        "A SYN that is not the known one has come in SYN-RECEIVED. The open was passive, so the connection returns"
+        "Another SYN than the first has come in SYN-RECEIVED. The open was passive, so the connection returns"
         " to LISTEN: the listener waits for the next SYN, and this connection is forgotten.",
         ("9293-3.10.7.4-k",),
     ),
@@ -155,7 +155,7 @@ TCP_REASONS: dict[str, Reason] = {
     # The initial sequence number, and the options
     "iss_by_clock_and_secret": Reason(
         "The ISS is the clock, which ticks every 4 microseconds, plus a keyed hash of the addresses and ports. An"
-        " attacker does not know the secret, and cannot guess it.",
+        " attacker does not know the key, so it cannot guess the ISS.",
         ("9293 MUST-8", "9293 MUST-9", "9293 SHLD-1"),
     ),
     "iss_beyond_time_wait": Reason(

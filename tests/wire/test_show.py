@@ -251,7 +251,7 @@ UNREADABLE = ", so it cannot be read"
             f"Ethernet malformed, the frame ends inside its Ethernet header or 802.1Q tag{UNREADABLE}: no bytes",
         ),
         (frame(b"E"), 'IPv4 malformed, the packet ends inside its fixed header: 1 byte "E"'),
-        (frame(b"a", 0x0806), f'ARP malformed, the packet ends before its 28 bytes{UNREADABLE}: 1 byte "a"'),
+        (frame(b"a", 0x0806), f'ARP malformed, the packet ends before its 28 octets{UNREADABLE}: 1 byte "a"'),
         (
             frame(datagram(1, b"a")),
             f'ICMP malformed, the message ends before the fields of its type{UNREADABLE}: 1 byte "a"',
