@@ -379,7 +379,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     ),
     "set_time_wait": Reason(
         "Both ends have closed. The connection waits for 2 MSL: if our last ACK is lost, the FIN comes again and must"
-        " be acknowledged. Until then old segments are gone from the network, too.",
+        " be acknowledged. By the end of that time old segments are gone from the network, too.",
         ("9293 MUST-13",),
     ),
     "set_time_wait_again": Reason(
