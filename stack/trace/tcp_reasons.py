@@ -389,8 +389,8 @@ TCP_REASONS: dict[str, Reason] = {
     # Losses, and the congestion window
     "loss_by_duplicate_acks": Reason(
         "Three duplicate ACKs: three segments have arrived behind a gap. The segment at SND.UNA is taken to be lost."
-        " ssthresh is reduced by what was in flight, and cwnd becomes ssthresh, and then larger by the three segments"
-        " that have left the network.",
+        " ssthresh becomes half of what was in flight (with CUBIC 0.7 of the window in use), and at least two"
+        " segments. cwnd becomes ssthresh, and then larger by the three segments that have left the network.",
         ("5681-3.2-c", "5681-3.2-g", "5681-3.2-h"),
     ),
     "loss_by_sack": Reason(
@@ -414,8 +414,9 @@ TCP_REASONS: dict[str, Reason] = {
         ("8985-7.4.2-a", "8985-7.4.2-b"),
     ),
     "loss_by_timeout": Reason(
-        "No ACK has come before the retransmission timeout. ssthresh is reduced by what was in flight, and cwnd is"
-        " one segment: slow start begins again.",
+        "No ACK has come before the retransmission timeout. ssthresh becomes half of what was in"
+        " flight (with CUBIC 0.7 of the window in use), and at least two segments. cwnd is one segment: slow start"
+        " begins again.",
         ("5681-3.1-g", "5681-3.1-o", "5681-3.1-q"),
     ),
     "loss_by_timeout_again": Reason(
