@@ -169,6 +169,8 @@ class Input:
                 self._loop(packet, now)
         if self._watched:
             self._trace.frame_done()
+            if services.trace is not None:
+                services.trace.batch_end()
             self._trace.batch_end()
 
     def _loop(self, packet: memoryview, now: float) -> None:

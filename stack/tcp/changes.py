@@ -121,6 +121,9 @@ def _names(slots: tuple[str, ...]) -> tuple[str, ...]:
 VARIABLES = _names(SLOTS)
 """What is told of every TCB, at any time, besides the timers."""
 
+OVER = (State.CLOSED, State.LISTEN)
+"""The states of a connection that has ended; in LISTEN its listener goes on without it."""
+
 Values = tuple[Any, ...]
 
 _variables = len(VARIABLES)
@@ -157,6 +160,12 @@ class Changes:
     def tell(self, tcb: Tcb, now: float) -> None:
         """Tell what has changed since the last call for this TCB."""
         known = self._known.get(tcb.serial, NOTHING)
+        over = tcb.state in OVER
+        if over:
+            if known is NOTHING:
+                return  # it was over before it was observed
+            del self._known[tcb.serial]
+            self._phases.pop(tcb.serial, None)
         old_values, old_parts, old_syn, was_open = known
         values = _values(tcb)
         parts = values[_variables + _timers :]
@@ -165,9 +174,6 @@ class Changes:
         syn = old_syn if was_open else _with_the_syn(tcb)
         if values == old_values and parts == old_parts and syn is old_syn:
             return
-        over = tcb.state is State.CLOSED
-        if over and known is NOTHING:
-            return  # it was over before it was observed
         timers = slice(_variables, _variables + _timers)
         if values[timers] != old_values[timers]:
             self._tell_timers(tcb, old_values, values, now)
@@ -178,10 +184,7 @@ class Changes:
             changed |= _in_parts(old_parts, parts)
         if known is NOTHING:  # the first time, what is not told is 0
             changed = {name: value for name, value in changed.items() if value}
-        if over:
-            del self._known[tcb.serial]
-            self._phases.pop(tcb.serial, None)
-        else:
+        if not over:
             self._known[tcb.serial] = values, parts, syn, tcb.state >= State.ESTABLISHED
         if changed:
             self._tell(tcb, "tcp:delta", "", changed)

@@ -35,6 +35,8 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     if not tcb.orphaned:  # an orphaned connection has no user to wake
         tcb.wakes |= WAKE_READABLE | WAKE_WRITABLE
         tcb.touch()
+    elif tcb.services.trace is not None:  # perhaps nothing else comes for it in this batch
+        tcb.services.trace.settled(tcb, now)
     tcb.services.armed(tcb)
     tcb.services.closed(tcb)
     tcb.path.close()

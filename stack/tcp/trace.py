@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stack.tcp.changes import Changes
+from stack.tcp.changes import OVER, Changes
 from stack.tcp.states import State
 from stack.trace.trace import Trace
 from stack.trace.why import WHY
@@ -94,10 +94,14 @@ class TcpTrace:
         if frame:
             self.trace.because_of(frame)
 
+    def batch_end(self) -> None:
+        """The batch is over: its frames cause nothing more."""
+        self._frames.clear()
+
     def settled(self, tcb: Tcb, now: float) -> None:
         """A batch, a call or a deadline is over: tell what has changed in the TCB."""
         self._changes.tell(tcb, now)
-        if tcb.state is State.CLOSED:
+        if tcb.state in OVER:
             self._told.pop(tcb.serial, None)
             self._segments.pop(tcb.serial, None)
             self._timed.pop(tcb.serial, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from operator import eq, is_
 from traceback import format_exception
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from stack.trace.why import WHY
 
 LINK = ("ip", "ethernet")
 Report = Callable[[str], None]
+Entry = tuple[Observer, Report | None]
 _new = tuple.__new__  # of an Event: a third of the time of a call of the class
 
 
@@ -57,8 +59,10 @@ class Trace:
         self.time: Time = NO_TIME
         self._clock = clock or (lambda: self.time.now)
         self._switched = switched
-        self._observers: tuple[tuple[Observer, Report | None], ...] = ()
+        self._added: tuple[Entry, ...] = ()
+        self._observers: tuple[Entry, ...] = ()  # the same, each observer once
         self._n = 0
+        self._in_progress = False  # a frame
         self._interface = "host"  # of the frame in progress
         self._verdict = ""  # what became of it so far
         self._reason = ""
@@ -71,9 +75,10 @@ class Trace:
         """Tell `observer` of everything from now on. Call this between batches.
 
         If it raises, it is removed, and `report` is called with the traceback. Without a `report`
-        the exception propagates.
+        the exception propagates. One that is added twice is told of each event once, until it is
+        removed twice.
         """
-        self._observers += ((observer, report),)
+        self._set((*self._added, (observer, report)))
         if not self.on:
             self.on = True
             self._switched(True)
@@ -83,7 +88,15 @@ class Trace:
 
         If it was the last one, the host is switched back at the end of the batch.
         """
-        self._observers = tuple(entry for entry in self._observers if entry[0] is not observer)
+        for same in (is_, eq):  # a method is another object, an equal one, each time that it is named
+            for position, (other, _) in enumerate(self._added):
+                if same(other, observer):
+                    self._set(self._added[:position] + self._added[position + 1 :])
+                    return
+
+    def _set(self, added: tuple[Entry, ...]) -> None:
+        self._added = added
+        self._observers = tuple({id(entry[0]): entry for entry in added}.values())
 
     def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
         """Tell of an event: see `Event`."""
@@ -104,10 +117,10 @@ class Trace:
             except Exception as error:
                 if report is None:
                     raise
-                self.remove(observer)
+                self._set(tuple(entry for entry in self._added if entry[0] is not observer))
                 with suppress(Exception):  # if the report raises too, that costs no packet either
                     told = "".join(format_exception(error))
-                    report(f"{observer!r} has raised, and is not called again:\n{told}")
+                    report(f"{_name(observer)} has raised, and is not called again:\n{told}")
 
     def at(self) -> float:
         """The time of the telling: see `Event.at`."""
@@ -120,9 +133,10 @@ class Trace:
 
         On a link without Ethernet (`ip_offset` is 0) it is an IP packet; the loopback is "lo".
         """
-        if self._interface != "host":
+        if self._in_progress:
             self.frame_done()
-        self.cause, self._interface, self._verdict, self._reason, self._to = "frame", interface, "", "", ""
+        self._in_progress, self._interface = True, interface
+        self.cause, self._verdict, self._reason, self._to = "frame", "", "", ""
         self.frame = self._n + 1
         data: dict[str, object] = {"dir": "in", "link": LINK[ip_offset > 0], "len": len(frame), "octets": frame}
         self.event("wire:frame", interface, WHY["wire:frame"], data)
@@ -161,7 +175,7 @@ class Trace:
 
     def frame_done(self) -> None:
         """No more frames come before the end of the batch. What they cause may still be sent."""
-        if self._interface == "host":
+        if not self._in_progress:
             return
         told: dict[str, object] = {"verdict": self._verdict or "taken"}
         if self._reason:
@@ -169,7 +183,7 @@ class Trace:
         elif self._to:
             told["to"] = self._to
         self.event("host:done", self._interface, WHY["host:done"], told)
-        self._interface = "host"
+        self._in_progress, self._interface = False, "host"
 
     @property
     def was_dropped(self) -> bool:
@@ -178,7 +192,7 @@ class Trace:
 
     def drop(self, reason: str) -> None:
         """Tell of a drop that has been counted under `reason`."""
-        if reason not in NOT_THE_FRAME and self._interface != "host":
+        if reason not in NOT_THE_FRAME and self._in_progress:
             self._dropped.add(self.frame)
             self._verdict, self._reason, self._to = "dropped", self._reason or reason, ""
         meaning = DROPS.get(reason) or MIB[reason]
@@ -202,6 +216,13 @@ class Trace:
         if self.on and not self._observers:
             self.on = False
             self._switched(False)
+
+
+def _name(observer: Observer) -> str:
+    try:
+        return repr(observer)
+    except Exception:
+        return f"an observer ({type(observer).__name__})"
 
 
 UNWATCHED = Trace(None, lambda watched: None)
