@@ -74,6 +74,8 @@ class FrameComments:
             return 0
         if event.group not in ("host", self._link):  # a connection, a listener
             text = f"{event.group}: {text}"
+        if len(text) > LONGEST_COMMENT:
+            text = text[: LONGEST_COMMENT - 3] + "..."
         if event.name not in NO_REASON_TO_SEND and len(self._said) < MOST_COMMENTS:
             self._said.append((event.group, event.frame, text))
         return self._comment(self._came_in.get(event.frame), text)
@@ -115,6 +117,5 @@ class FrameComments:
     def _comment(self, record: Commented | None, text: str) -> int:
         if record is None or len(record.comments) >= MOST_COMMENTS:
             return 0
-        text = text if len(text) <= LONGEST_COMMENT else text[: LONGEST_COMMENT - 3] + "..."
         record.comments.append(text)
         return len(text) + COMMENT_BYTES

@@ -162,6 +162,8 @@ def _event(record: dict[str, object]) -> Event:
     n, frame, why = record["n"], record["frame"], record["why"]
     if not (isinstance(data, dict) and isinstance(n, int) and isinstance(frame, int) and isinstance(why, list)):
         raise TypeError("a field has another type")
+    if not isinstance(data.get("because", ""), str):
+        raise TypeError("the reason is no word")
     if "head" in data:
         data["octets"] = b64decode(str(data.pop("head")), validate=True)
     for key, value in data.items():

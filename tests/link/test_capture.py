@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from trio.testing import MockClock
 import stack
 from stack.link.capture import EXPLAINED_FLUSH_BYTES, FLUSH_BYTES, FLUSH_S, Capture
 from stack.link.device import Offload
-from stack.link.frame_comments import LONGEST_COMMENT, MOST_COMMENTS
+from stack.link.frame_comments import LONGEST_COMMENT, MOST_COMMENTS, FrameComments
 from stack.trace.event import Event
 from stack.trace.why import WHY
 from stack.wire.virtio import tcp_header
@@ -556,3 +557,22 @@ def test_tshark_reads_it(path: Path, ip_offset: int) -> None:
         (1800000001.5, "wire0", 2, "", "10.9.0.2"),
         (1800000001.75, "wire0", 1, "9293-3.10.7.4: acceptable", "10.9.0.2"),
     ]
+
+
+def test_a_long_text_is_cut_before_it_waits_for_its_frame() -> None:
+    """The frames on their way to the link could hold much more than what is counted."""
+    comments = FrameComments("wire")
+
+    def tell(n: int, name: str, group: str, **data: object) -> int:
+        return comments.add(Event(n, 0.0, 0.0, name, group, 0, "call", data, ("own",)), [])
+
+    tracemalloc.start()
+    try:
+        for n in range(1, 2000):
+            tell(n, "host:call", "c1", call="x", text=f"{n:10000d}")
+            if n % 20 == 0:
+                tell(n, "wire:frame", "wire", dir="out", octets=bytes(60))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 1 << 20

@@ -198,6 +198,7 @@ def damaged(**changes: object) -> bytes:
         (header() + damaged(n="1"), "record 2 is not an event"),
         (header() + damaged(time="soon"), "record 2 is not an event"),
         (header() + damaged(data=[]), "record 2 is not an event"),
+        (header() + damaged(data={"because": ["fast"]}), "record 2 is not an event"),
         (header() + damaged(data={"head": "!"}), "record 2 is not an event"),
         (header() + damaged(why=None), "record 2 is not an event"),
     ],
