@@ -253,7 +253,7 @@ class Counters(dict[str, int]):
     def drop(self, reason: str) -> None:
         """Count one dropped packet under `reason`, a key of `DROPS` or one of `SILENT`.
 
-        `on_drop`, which is set while somebody observes the host, is then called with it.
+        If the host has an observer, `on_drop` is then called with the reason.
         """
         self[reason] += 1
         if self.on_drop is not None:

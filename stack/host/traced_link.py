@@ -24,7 +24,7 @@ FATES = {
 
 
 class TracedLink:
-    """Stands in the place of a `link` while somebody observes the host.
+    """Takes the place of a `link` while the host has an observer.
 
     The host itself tells of the frames that come in. If the link is a bad wire, or wraps one, this
     tells what the wire does to frames.

@@ -139,7 +139,7 @@ class Services:
       over.
     - `clock()` is the time of the call, frame or deadline in progress.
     - `budget` is charged with the memory that the connections hold.
-    - `trace` is set while somebody observes the host.
+    - `trace` is set while the host has an observer.
     - `user_options` are those of a connection whose user has asked for nothing.
     """
 

@@ -16,10 +16,11 @@ class Event(NamedTuple):
         a batch have the same time.
       at: when the event was told, in seconds of the same clock. On a virtual network it is exact.
       name: "tcp:state", "wire:frame", ... `stack.trace.names.NAMES` has a sentence for each.
-      group: what it belongs to: a connection ("c7", the seventh since somebody observes), an
+      group: what it belongs to: a connection ("c7", the seventh that was told of), an
         interface ("tap0"), or "host".
       frame: the serial number of the event "wire:frame" of the frame that the host works on, or
-        that caused this; 0 if none did.
+        that caused this; 0 if none did. In a "wire:fate" of a frame that goes out it is the number
+        of that frame.
       cause: "frame"; "call", for a call of the program; or "timer".
       data: facts by name: numbers, text, truth values, and octets. Names that end in "_s" are times
         in seconds. Sizes and windows are in octets. "because" is a key of

@@ -149,7 +149,7 @@ TCP_REASONS: dict[str, Reason] = {
     "opened": Reason("A program opens the connection.", ("9293-3.10.1-a",)),
     "listener_child": Reason("A listener makes the connection for a segment.", ("9293-3.10.7.2-c",)),
     "was_open": Reason(
-        "The connection was there before somebody observed the host, so what came before is not told.",
+        "The connection is older than the first observer of the host. Its earlier events were not told.",
         ("own",),
     ),
     # The initial sequence number, and the options
