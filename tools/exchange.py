@@ -28,6 +28,12 @@ ENDS = {
     "released": "we have given it back",
 }
 
+WAITS = {
+    "start": "so that hosts that start together do not all ask at the same moment",
+    "refusal": "a server refused what it offered",
+    "conflict": "so that repeated conflicts do not flood the network",
+}
+
 
 class DhcpNarrator:
     """An observer that prints the DHCP events in words, with the seconds since the first."""
@@ -141,7 +147,7 @@ WORDS: dict[str, Callable[[Details], str]] = {
     "dhcp:probe": lambda told: f"we ask by ARP, three times, whether another host has {told.get('address')}",
     "dhcp:conflict": lambda told: f"{told.get('mac')} answers: it has {told.get('address')}",
     "dhcp:unbound": lambda told: f"{told.get('address')} is no longer ours: {ENDS.get(str(told.get('end')), '')}",
-    "dhcp:wait": lambda told: f"we wait {told.get('seconds')} s, {told.get('text')}",
+    "dhcp:wait": lambda told: f"we wait {told.get('seconds')} s, {WAITS.get(str(told.get('after')), '')}",
     "dhcp:note": lambda told: f"note: {told.get('text')}",
     "dhcp:drop": lambda told: f"a message is ignored: {told.get('meaning') or told.get('reason')}",
     "dhcp:link_local": lambda told: (

@@ -100,11 +100,7 @@ class Client:
             self._reboot(now)
         else:
             self._enter(Event.START, State.INIT)
-            self._wait(
-                backoff.between(self._config.startup_delay_s, self._random),
-                "so that hosts that start together do not all ask at the same moment",
-                now,
-            )
+            self._wait(backoff.between(self._config.startup_delay_s, self._random), "start", now)
 
     def inform(self, address: bytes, now: float, server: bytes | None = None) -> None:
         """Ask for parameters only: `address` was configured by other means (section 4.4.3).
@@ -488,7 +484,7 @@ class Client:
         self._enter(Event.RCV_NAK)
         self._refusals += 1
         self._give_up(asked, "nak", now)
-        self._restart(backoff.refusal_s(self._refusals, self._config), "a server refused what it offered", now)
+        self._restart(backoff.refusal_s(self._refusals, self._config), "refusal", now)
 
     def _decline(self, lease: Lease, now: float) -> None:
         """Another host has the address: give it up, then send a DHCPDECLINE."""
@@ -500,7 +496,7 @@ class Client:
         self._broadcast(message, ANY, now)
         config = self._config
         seconds = config.decline_wait_s if self._conflicts < config.conflicts_max else config.conflict_wait_s
-        self._restart(seconds, "so that repeated conflicts do not flood the network", now)
+        self._restart(seconds, "conflict", now)
 
     def _give_up(self, asked: Lease | None, reason: str, now: float) -> None:
         """We cannot have this address: stop using it, and do not ask for it again."""
@@ -516,18 +512,19 @@ class Client:
 
     # --- steps shared by the states
 
-    def _restart(self, seconds: float, why: str, now: float) -> None:
+    def _restart(self, seconds: float, after: str, now: float) -> None:
         """Begin again after `seconds`, unless the host has stopped the client in a callback."""
         if self.state is State.INIT:
-            self._wait(seconds, why, now)
+            self._wait(seconds, after, now)
             if self._refusals + self._conflicts >= self._config.silent_after_failures:
                 self._report_silence(now)
 
-    def _wait(self, seconds: float, why: str, now: float) -> None:
+    def _wait(self, seconds: float, after: str, now: float) -> None:
+        """Send nothing for `seconds`, after a "start", a "refusal" or a "conflict"."""
         if seconds <= 0:
             self._discover_first(now)
             return
-        self._say("wait", seconds=seconds, text=why)
+        self._say("wait", seconds=seconds, after=after)
         self._arm(now + seconds)
 
     def _lose(self, lease: Lease, reason: str, now: float) -> None:

@@ -41,11 +41,11 @@ CHOICES = {
 """The reasons of a choice, by the rule that the client names."""
 
 WAITS = {
-    "so that hosts that start together do not all ask at the same moment": "dhcp_wait_at_start",
-    "a server refused what it offered": "dhcp_wait_after_refusal",
-    "so that repeated conflicts do not flood the network": "dhcp_wait_after_conflict",
+    "start": "dhcp_wait_at_start",
+    "refusal": "dhcp_wait_after_refusal",
+    "conflict": "dhcp_wait_after_conflict",
 }
-"""The reasons of a wait."""
+"""The reasons of a wait, by what it comes after."""
 
 ENDS = {
     "expired": "dhcp_expired",
@@ -63,7 +63,7 @@ def because(name: str, fields: Mapping[str, object]) -> str:
     if name == "choice":
         return CHOICES[str(fields["rule"])]
     if name == "wait":
-        return WAITS[str(fields["text"])]
+        return WAITS[str(fields["after"])]
     if name == "unbound":
         return ENDS[str(fields["end"])]
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from stack.host.interface import HostLink
 from stack.link.impair import Fate
 from stack.link.wrapper import LinkWrapper
-from stack.trace.recorder import FRAME_OCTETS
+from stack.trace.event import HEAD_OCTETS
 from stack.trace.trace import Trace
 from stack.wire.checksum import Buffer
 
@@ -51,7 +51,7 @@ class TracedLink:
         sent = self._sent if fate.outgoing else 0
         told: dict[str, object] = {"dir": "out" if fate.outgoing else "in", "len": len(fate.frame), **fate.detail}
         if not sent:
-            told["octets"] = fate.frame[:FRAME_OCTETS]
+            told["octets"] = fate.frame[:HEAD_OCTETS]
         self._trace.fate(self.name, fate.now, sent, FATES[fate.what], told)
 
     @property

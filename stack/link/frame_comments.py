@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from stack.trace.event import Event
+from stack.trace.event import HEAD_OCTETS, Event
 from stack.trace.explain import explain
 
 MOST_COMMENTS = 24  # of a frame
 LONGEST_COMMENT = 300  # characters
 MOST_COMING = 64  # frames on their way to the link
 MOST_SEARCHED = 64  # frames that are compared to find the one of an event
-HEAD_OCTETS = 128  # of a frame are compared: its headers
 COMMENT_BYTES = 64  # about what a comment takes besides its text
 NO_REASON_TO_SEND = frozenset({"host:drop", "ip:route", "ip:ident"})
 """Events that may stand before a frame that goes out and do not say why it is sent.

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction, signature
 from typing import NamedTuple
 
+HEAD_OCTETS = 128
+"""How much of a frame is kept or written where its headers are enough."""
+
 
 class Event(NamedTuple):
     """One thing that has happened in a host.
@@ -59,7 +62,7 @@ def check_observer(observer: object) -> None:
         raise TypeError(f"{observer.__name__} is a class: make one, {observer.__name__}(...); {WHAT_TO_PASS}")
     if not callable(observer):
         raise TypeError(f"{observer!r} cannot be called: {WHAT_TO_PASS}")
-    if iscoroutinefunction(observer) or iscoroutinefunction(getattr(observer, "__call__", None)):  # noqa: B004
+    if iscoroutinefunction(observer) or iscoroutinefunction(type(observer).__call__):
         raise TypeError(f"{observer!r} is `async`, and the host does not wait for it: {WHAT_TO_PASS}")
     try:
         signature(observer).bind(None)

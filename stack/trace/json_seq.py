@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from math import inf, isfinite
 from typing import BinaryIO
 
-from stack.trace.event import Event
+from stack.trace.event import HEAD_OCTETS, Event
 from stack.trace.reasons import REASONS
 
-HEAD_OCTETS = 128  # of a frame: its headers
 LONGEST_RECORD_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 RS, LF = b"\x1e", b"\n"

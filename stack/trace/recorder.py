@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from stack.trace.event import Event
+from stack.trace.event import HEAD_OCTETS, Event
 
 EVENT_BYTES = 432  # what an event takes at most, without its data
 FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
-FRAME_OCTETS = 128  # kept of each frame: the headers
 
 _new = tuple.__new__
 _DATA = Event._fields.index("data")
@@ -28,9 +27,7 @@ class Recorder:
     []
     """
 
-    def __init__(
-        self, max_events: int = 50_000, max_bytes: int = 32 << 20, *, frame_octets: int = FRAME_OCTETS
-    ) -> None:
+    def __init__(self, max_events: int = 50_000, max_bytes: int = 32 << 20, *, frame_octets: int = HEAD_OCTETS) -> None:
         self._events: deque[Event] = deque()
         self._sizes: deque[int] = deque()
         self._max_events = max_events

@@ -162,8 +162,10 @@ class Trace:
         self.time, self.frame = At(now), frame
         if not frame:
             self.cause = "frame"
-        self.tell("wire:fate", interface, because, **data)
-        self.time, self.frame, self.cause = before
+        try:
+            self.tell("wire:fate", interface, because, **data)
+        finally:
+            self.time, self.frame, self.cause = before
 
     def verdict(self, what: str, to: str = "") -> None:
         """Note what became of the frame in progress; the first word counts.
@@ -221,7 +223,7 @@ class Trace:
 def _name(observer: Observer) -> str:
     try:
         return repr(observer)
-    except Exception:
+    except Exception:  # an observer that raises may raise here, too
         return f"an observer ({type(observer).__name__})"
 
 

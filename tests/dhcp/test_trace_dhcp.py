@@ -56,6 +56,6 @@ def test_each_rule_wait_and_end_that_the_client_names_has_a_reason() -> None:
     said = set(texts("client.py"))
     assert set(WAITS) | set(ENDS) <= said
     assert {because("choice", {"rule": rule}) for rule in CHOICES} == set(CHOICES.values())
-    assert {because("wait", {"text": text}) for text in WAITS} == set(WAITS.values())
+    assert {because("wait", {"after": after}) for after in WAITS} == set(WAITS.values())
     assert {because("unbound", {"end": end}) for end in ENDS} == set(ENDS.values())
     assert because("send", {}) == ""

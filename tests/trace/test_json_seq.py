@@ -16,8 +16,8 @@ import pytest
 
 import stack
 from stack.link.memory import Ethernet
-from stack.trace.event import Event
-from stack.trace.json_seq import FORMAT, HEAD_OCTETS, LONGEST_RECORD_BYTES, event_json, header, read_trace
+from stack.trace.event import HEAD_OCTETS, Event
+from stack.trace.json_seq import FORMAT, LONGEST_RECORD_BYTES, event_json, header, read_trace
 from stack.trace.names import NAMES
 from stack.trace.reason import Reason
 from stack.trace.reasons import REASONS

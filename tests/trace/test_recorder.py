@@ -10,8 +10,8 @@ import pytest
 
 from stack.config import Config, HostConfig
 from stack.tcp.changes import VARIABLES
-from stack.trace.event import Event
-from stack.trace.recorder import FRAME_OCTETS, Recorder
+from stack.trace.event import HEAD_OCTETS, Event
+from stack.trace.recorder import Recorder
 from tests.sim.network import pair
 from tests.sim.programs import Requester, Server
 
@@ -54,7 +54,7 @@ def test_of_a_frame_the_first_octets_are_kept_and_the_event_is_left_as_it_was() 
     told = event(1, {"dir": "in", "octets": long})
     recorder(told)
     recorder(event(2, {"octets": short}))
-    assert [kept.data for kept in recorder] == [{"dir": "in", "octets": long[:FRAME_OCTETS]}, {"octets": short}]
+    assert [kept.data for kept in recorder] == [{"dir": "in", "octets": long[:HEAD_OCTETS]}, {"octets": short}]
     assert told.data["octets"] is long
     (kept, _) = recorder
     assert kept == told._replace(data=kept.data)
