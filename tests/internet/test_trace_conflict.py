@@ -5,44 +5,25 @@ from __future__ import annotations
 from random import Random
 
 from stack.config import AcdConfig
-from stack.counters import Counters
 from stack.internet.conflict import Conflicts
 from stack.trace.event import Event
 from stack.trace.trace import Trace
-from stack.wire.addresses import ANY, MAC_ZERO, parse_ipv4
-from stack.wire.arp import REQUEST, ArpPacket
+from stack.wire.addresses import ANY
+from tests.internet.test_conflict import MAC, World, X, Y
 
-MAC, OTHER = bytes.fromhex("02000000aa02"), bytes.fromhex("02000000cc03")
-X, Y = parse_ipv4("10.9.0.2"), parse_ipv4("10.9.0.3")
 THEIRS = "02:00:00:00:cc:03"
 
 
-class World:
+class Watched(World):
     """Conflict detection alone, watched."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        super().__init__()
         self.told: list[Event] = []
         trace = Trace(None, lambda watched: None)
         trace.time = self
         trace.add(self.told.append, None)
-        self.machine = Conflicts(AcdConfig(), Counters(), MAC, Random(1).randbytes, lambda *_: None, trace, "tap0")
-
-    def probe(self) -> None:
-        self.machine.probe(X, self.now, lambda mac, now: None)
-
-    def watch(self, *, yields: bool = True) -> None:
-        self.machine.watch(X, lambda mac, now: None, yields=yields)
-
-    def hears(self, sender_ip: bytes, target_ip: bytes) -> None:
-        self.machine.receive(ArpPacket(REQUEST, OTHER, sender_ip, MAC_ZERO, target_ip), self.now)
-
-    def at(self, later_s: float) -> None:
-        end = self.now + later_s
-        while self.machine.deadline <= end:
-            self.now = max(self.now, self.machine.deadline)
-            self.machine.on_deadline(self.now)
-        self.now = end
+        self.machine = Conflicts(AcdConfig(), self.counters, MAC, Random(1).randbytes, self._transmit, trace, "tap0")
 
     def steps(self) -> list[tuple[object, object]]:
         """State and reason of what was told since the last call."""
@@ -55,7 +36,7 @@ class World:
 
 
 def test_an_address_is_probed_found_free_and_announced() -> None:
-    world = World()
+    world = Watched()
     world.probe()
     assert world.told[0].data["wait_s"] == world.machine.deadline - world.now
     assert world.steps() == [("probing", "acd_random_wait")]
@@ -70,7 +51,7 @@ def test_an_address_is_probed_found_free_and_announced() -> None:
 
 
 def test_another_host_has_the_address_or_wants_it() -> None:
-    world = World()
+    world = Watched()
     world.probe()
     world.steps()
     world.hears(X, Y)
@@ -83,7 +64,7 @@ def test_another_host_has_the_address_or_wants_it() -> None:
 
 
 def test_after_many_conflicts_a_probing_waits() -> None:
-    world = World()
+    world = Watched()
     for _ in range(AcdConfig.MAX_CONFLICTS):
         world.probe()
         world.at(1.5)
@@ -95,7 +76,7 @@ def test_after_many_conflicts_a_probing_waits() -> None:
 
 
 def test_an_address_in_use_is_defended_once_and_then_given_up() -> None:
-    world = World()
+    world = Watched()
     world.watch()
     world.hears(X, Y)
     assert world.told[0].data["mac"] == THEIRS
@@ -106,7 +87,7 @@ def test_an_address_in_use_is_defended_once_and_then_given_up() -> None:
 
 
 def test_an_address_that_never_yields_is_defended_at_most_once_in_the_interval() -> None:
-    world = World()
+    world = Watched()
     world.watch(yields=False)
     world.hears(X, Y)
     world.at(5.0)

@@ -13,7 +13,7 @@ from .full_segments import at, goes, sack
 from .test_ecn import ECE, capable
 from .test_rack_tlp import sending as with_rack
 from .test_sack_recovery import sending as without_rack
-from .test_zero_window import facing_a_closed_window
+from .test_zero_window import facing_a_closed_window, facing_a_small_window
 from .told import Log, shows, watch
 from .world import (
     ACK,
@@ -117,10 +117,7 @@ def close() -> Log:
 
 @shows("send_override", "blocked_silly_window")
 def a_window_that_opens_a_little() -> Log:
-    conn, peer = established(window=2000)
-    conn.send(text(2000), peer.now)
-    peer.world.sent.clear()
-    peer.sends(ACK, window=100)
+    conn, peer = facing_a_small_window()
     log = watch(peer)
     conn.send(text(2000), peer.now)
     peer.silent()

@@ -15,7 +15,7 @@ from tests.user_options import set_options
 
 from .full_segments import sack
 from .test_rack_tlp import sending
-from .test_zero_window import facing_a_closed_window
+from .test_zero_window import facing_a_closed_window, facing_a_small_window
 from .told import Log, watch
 from .world import ACK, MSS, Peer, established, in_state, syn_sent, text
 
@@ -62,10 +62,7 @@ def closed_window() -> Case:
 
 
 def small_window() -> Case:
-    conn, peer = established(window=2000)
-    conn.send(text(2000), peer.now)
-    peer.world.sent.clear()
-    peer.sends(ACK, window=100)
+    conn, peer = facing_a_small_window()
     log = watch(peer)
     conn.send(text(2000), peer.now)
     peer.wait(1)

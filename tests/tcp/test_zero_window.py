@@ -12,7 +12,7 @@ from stack.wire.tcp_options import TcpOptions
 from tests.requirements import rfc
 from tests.user_options import set_options
 
-from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, syn_sent, text
+from .world import ACK, FIN, MSS, OUR_ISS, RST, SYN, Peer, add, established, syn_sent, text
 
 
 def facing_a_closed_window(data: bytes = b"data", **changes: object) -> tuple[Connection, Peer]:
@@ -24,6 +24,15 @@ def facing_a_closed_window(data: bytes = b"data", **changes: object) -> tuple[Co
     if data:
         conn.send(data, peer.now)
     peer.silent()
+    return conn, peer
+
+
+def facing_a_small_window() -> tuple[Connection, Peer]:
+    """The peer has acknowledged all, and takes 100 octets: less than half of its largest window, 2,000."""
+    conn, peer = established(window=2000)
+    conn.send(text(2000), peer.now)
+    peer.world.sent.clear()
+    peer.sends(ACK, window=100)
     return conn, peer
 
 
