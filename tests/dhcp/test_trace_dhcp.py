@@ -38,6 +38,14 @@ def test_a_lease_from_the_first_message_to_its_end() -> None:
     assert (sent.data["kind"], sent.why) == ("DISCOVER", NAMES["dhcp:send"].why)
 
 
+def test_a_link_local_address_is_told() -> None:
+    told: list[Event] = []
+    lan = Lan(trace=told.append)
+    lan.wait(60)  # no server answers
+    [event] = [event for event in told if event.name == "dhcp:link_local"]
+    assert str(event.data["address"]).startswith("169.254.")
+
+
 def test_each_step_of_the_states_has_a_reason() -> None:
     assert list(STATES) == [step.name for step in Step]
     assert all(because("state", {"event": step.name}) in REASONS for step in Step)

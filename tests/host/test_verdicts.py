@@ -9,14 +9,15 @@ from stack.trace.event import Event
 from stack.wire import icmp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.arp import REQUEST, ArpPacket
-from stack.wire.checksum import pseudo_sum
+from stack.wire.checksum import internet_checksum, pseudo_sum
 from stack.wire.ethernet import ethernet_ii
-from stack.wire.icmp import echo_request, unreachable
+from stack.wire.icmp import echo_reply, echo_request, unreachable
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_UDP
-from stack.wire.tcp import ACK
+from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP, PROTO_UDP
+from stack.wire.tcp import ACK, SYN, TcpHeader
 from stack.wire.udp import build_datagram
-from tests.host.test_drop_events import OUR_ADDRESS, THEIR_ADDRESS, THEM, World
+from tests.host.test_drop_events import OUR_ADDRESS, THEIR_ADDRESS, THEM, US, World
+from tests.sim.lan import Lan
 
 
 class Told:
@@ -153,3 +154,96 @@ def test_each_frame_of_a_batch_has_its_own_verdict_in_order(world: World) -> Non
     came = [event.n for event in events if event.name == "wire:frame" and event.data["dir"] == "in"]
     done = [(event.frame, event.data["verdict"]) for event in events if event.name == "host:done"]
     assert done == list(zip(came, ("delivered", "dropped", "delivered"), strict=True))
+
+
+def test_the_reply_is_delivered_to_the_ping(world: World) -> None:
+    told = Told(world)
+    world.machine.ping(THEM)
+    request = next(event for event in told.settled() if event.name == "icmp:sent")
+    identifier, sequence = map(int, request.group.removeprefix("ping ").split("/"))
+    world.says_icmp(echo_reply(identifier, sequence, b""))
+    assert told.verdict() == {"verdict": "delivered", "to": request.group}
+
+
+def test_an_error_is_delivered_to_the_socket_that_it_quotes(world: World) -> None:
+    socket = world.machine.udp(9)
+    socket.send_to(b"?", (THEIR_ADDRESS, 4000), world.network.now)
+    world.machine.settle()
+    told = Told(world)
+    quoted = Ipv4Header(OUR_ADDRESS, THEIR_ADDRESS, PROTO_UDP, 29).build() + bytes((0, 9, 15, 160, 0, 9, 0, 0))
+    world.says_icmp(unreachable(icmp.PORT_UNREACHABLE, quoted))
+    assert told.verdict() == {"verdict": "delivered", "to": socket.name}
+
+
+def test_a_datagram_for_the_dhcp_client_is_delivered_to_its_port() -> None:
+    told: list[Event] = []
+    lan = Lan(trace=told.append)
+    lan.says(bytes(20))
+    [*_, taken] = [event for event in told if event.name == "udp:taken"]
+    assert taken.data["because"] == "udp_claimed"
+    lan = Lan(trace=told.append)
+    told.clear()
+    lan.bind()
+    done = [event.data for event in told if event.name == "host:done"]
+    assert {"verdict": "delivered", "to": "udp 68"} in done
+
+
+# --- causes
+
+
+def test_each_connection_acts_because_of_its_own_frame(world: World) -> None:
+    """Two connections get text in one batch: each ACK is caused by the frame of its connection."""
+    world.machine.listen(7)
+    ends = []
+    for port in (5000, 5001):
+        world.station.says_tcp(US, (port, 7), SYN, seq=100)
+        world.run()
+        [heard] = world.station.segments()
+        world.station.says_tcp(US, (port, 7), ACK, seq=101, ack=heard.next)
+        world.run()
+        ends.append((port, heard.next))
+    told = Told(world)
+    for port, ack in ends:
+        for seq in (101, 637):
+            world.host.frame(world.interface, world.network.now, memoryview(segment(world, port, seq, ack)))
+    world.machine.settle()
+    events = told.settled()
+    came = [event.n for event in events if event.name == "wire:frame" and event.data["dir"] == "in"]
+    causes = {
+        event.group: event.frame for event in events if event.name == "tcp:ack" and event.data["decision"] == "now"
+    }
+    assert list(causes.values()) == [came[1], came[3]]
+    done = max(event.n for event in events if event.name == "host:done")
+    assert all(event.n > done for event in events if event.name == "tcp:ack"), "the work on a frame ends first"
+
+
+def segment(world: World, port: int, seq: int, ack: int) -> bytes:
+    """A frame with a full segment to port 7."""
+    bare = TcpHeader(port, 7, seq, ack, ACK, 65535).build() + bytes(536)
+    checksum = internet_checksum(bare, pseudo_sum(THEIR_ADDRESS, OUR_ADDRESS, PROTO_TCP, len(bare))).to_bytes(2, "big")
+    packet = (
+        Ipv4Header(THEIR_ADDRESS, OUR_ADDRESS, PROTO_TCP, 20 + len(bare)).build() + bare[:16] + checksum + bare[18:]
+    )
+    return ethernet_ii(world.mac, world.station.mac, ETHERTYPE_IPV4) + packet
+
+
+def test_what_a_timer_does_is_caused_by_it(world: World) -> None:
+    _, ack = world.established()
+    told = Told(world)
+    connection = next(iter(world.host.tcp.connections.values()))
+    connection.send(b"lost", world.network.now)
+    world.machine.settle()
+    told.settled()
+    world.run(for_s=1.5)
+    again = [event for event in told.settled() if event.name == "tcp:send" and event.data["again"]]
+    assert again
+    assert {(event.cause, event.frame) for event in again} == {("timer", 0)}
+    assert ack == connection.snd_una
+
+
+def test_the_work_on_a_packet_to_ourselves_ends_with_its_batch(world: World) -> None:
+    told = Told(world)
+    world.machine.ping(US)
+    done = [event.data["verdict"] for event in told.events if event.name == "host:done"]
+    assert len(done) == 2, "the request and the reply"
+    assert done[1] == "delivered"

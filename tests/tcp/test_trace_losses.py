@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import pytest
 
@@ -14,7 +15,7 @@ from stack.wire.tcp_options import TcpOptions
 from . import test_autotune, test_ecn, test_memory, test_newreno, test_path_mtu, test_rack_tlp, test_sack_recovery
 from .full_segments import at, goes, sack
 from .told import Log, watch
-from .world import ACK, MSS, SYN, URG, Peer, add, closed, established, listening, syn_sent, text
+from .world import ACK, MSS, PEER_ISS, SYN, URG, Peer, add, closed, established, listening, syn_received, syn_sent, text
 
 # --- round trips
 
@@ -149,6 +150,54 @@ def test_an_old_echo_measures_nothing() -> None:
     peer.wait(0.1)
     peer.sends(ACK, options=TcpOptions(timestamps=(2, first.options.timestamps[0])))
     assert log.all("tcp:rtt")[-1].data["because"] == "rtt_resent_since"
+
+
+def test_a_timed_segment_that_fast_retransmit_sends_again_measures_nothing() -> None:
+    """The timer has not expired: `rtt_seq` still times the segment."""
+    conn, peer = established()
+    log = watch(peer)
+    conn.send(text(4 * MSS), peer.now)
+    peer.world.sent.clear()
+    for _ in range(3):
+        peer.sends(ACK, ack=conn.snd_una)
+    assert log.reasons("tcp:rtt") == ["rtt_segment_sent_again"]
+    peer.world.sent.clear()
+
+
+def test_a_syn_ack_that_is_sent_again_at_once_measures_nothing() -> None:
+    _, peer = syn_received()
+    log = watch(peer)
+    peer.sends(SYN, options=TcpOptions(mss=MSS), seq=PEER_ISS)
+    peer.expects(SYN | ACK)
+    assert log.reasons("tcp:rtt") == ["rtt_syn_sent_again"]
+
+
+def test_an_echo_of_the_first_syn_measures_nothing_when_it_comes_after_the_rto() -> None:
+    conn, peer = syn_sent(timestamps=True)
+    first = conn.timestamps.clock(peer.now)
+    peer.wait(1.1)
+    peer.expects(SYN)
+    log = watch(peer)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, timestamps=(1, first)))
+    peer.expects(ACK)
+    assert log.reasons("tcp:rtt") == ["rtt_unclear_after_syn"]
+
+
+def test_an_echo_with_late_text_measures_nothing() -> None:
+    """Twice such an ACK only ends the back-off; the third is believed."""
+    conn, peer = stamped()
+    conn.rtt_seq = None
+    conn.send(b"x", peer.now)
+    sent = peer.expects(ACK, b"x").options.timestamps
+    assert sent is not None
+    conn.rtt_seq, conn.rto_deadline = None, inf  # it was sent again, and the timer is late
+    conn.deadline = inf
+    log = watch(peer)
+    peer.wait(conn.rtt.rto_s + 1.0)
+    peer.sends(ACK, b"late", options=TcpOptions(timestamps=(2, sent[0])))
+    peer.wait(0.1)
+    peer.world.sent.clear()
+    assert log.reasons("tcp:rtt") == ["rtt_peer_was_late"]
 
 
 # --- losses and recovery

@@ -13,7 +13,7 @@ from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
 from tests.user_options import set_options
 
-from .fast_open_ends import ASKING, COOKIE, GIVEN, HELLO, PLAIN, client, cookie_of, server, with_cookie
+from .fast_open_ends import ASKING, COOKIE, GIVEN, HELLO, PLAIN, again, client, cookie_of, refused, server, with_cookie
 from .told import Log, watch
 from .world import (
     ACK,
@@ -324,6 +324,21 @@ def test_a_full_syn_queue_answers_by_a_cookie() -> None:
     assert listener.accept() is not None
 
 
+def test_a_cookie_finds_no_room_in_the_accept_queue() -> None:
+    listener, peer = listening(backlog=1, syn_backlog=1)
+    peer.sends(SYN, options=PLAIN)
+    peer.expects(SYN | ACK)
+    late = peer.another(1)
+    late.sends(SYN, options=PLAIN)
+    answer = late.expects(SYN | ACK)
+    peer.sends(ACK)  # the queue is full now
+    log = watch(late)
+    late.sends(ACK, ack=add(answer.seq, 1))
+    late.silent()
+    assert log.one("tcp:listener").data["because"] == "accept_queue_full"
+    assert listener.accept() is not None
+
+
 def test_a_wrong_cookie_opens_nothing() -> None:
     _, late, log = full()
     late.sends(SYN, options=PLAIN)
@@ -488,3 +503,19 @@ def test_what_a_listener_ignores_is_told(flags: int, because: str) -> None:
     peer.silent()
     assert log.one("tcp:listener").data["because"] == because
     assert listener.accept() is None
+
+
+def test_a_negative_answer_and_what_follows() -> None:
+    """No answer to a SYN with data: it goes again without, and the next connection does not try."""
+    conn, peer = client()
+    log = watch(peer)
+    conn.open(peer.now, HELLO, fast=True)
+    peer.wait(1.0)
+    peer.world.sent.clear()
+    assert log.reasons("tcp:fast_open")[-1] == "fast_open_negative"
+    refused(conn, peer)
+    other, _ = again(peer)
+    log.events.clear()
+    other.open(peer.now, HELLO, fast=True)
+    peer.world.sent.clear()
+    assert log.reasons("tcp:fast_open") == ["fast_open_not_now"]

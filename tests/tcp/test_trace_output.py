@@ -11,6 +11,7 @@ from stack.trace.output_reasons import OUTPUT_REASONS
 from stack.wire.tcp import flag_names
 
 from . import ack_decisions, send_decisions  # noqa: F401 - they fill CASES
+from .test_super_frames import offloading
 from .told import CASES, Case, watch
 from .world import ACK, MSS, RST, add, established, sub, text
 
@@ -152,3 +153,23 @@ def test_what_is_told_after_the_observer_has_gone() -> None:
     conn.send(b"answer", peer.now)
     peer.expects(ACK, b"answer")
     assert log.events == []
+
+
+def test_a_super_frame_is_told_once_with_the_size_of_its_segments() -> None:
+    conn, peer = offloading()
+    log = watch(peer)
+    conn.send(text(10 * MSS), peer.now)
+    peer.world.sent.clear()
+    [sent] = log.take("tcp:send")
+    assert (sent.data["len"], sent.data["segment"]) == (10 * MSS, MSS)
+
+
+def test_an_ack_answers_for_all_segments_before_it() -> None:
+    """After the ACK of two segments no other decision about them is told."""
+    _, peer = established()
+    log = watch(peer)
+    with peer.batch():
+        peer.sends(ACK, text(MSS))
+        peer.sends(ACK, text(MSS))
+    peer.expects(ACK)
+    assert [event.data["decision"] for event in log.take("tcp:ack")] == ["now"]
