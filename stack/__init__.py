@@ -20,8 +20,10 @@ from stack.config import (
 )
 from stack.host.lease_record import LeaseRecord
 from stack.link.capture import Capture
+from stack.link.captured import CapturedFrame, CaptureError
 from stack.link.impair import Direction, Impaired, Impairment
 from stack.link.memory import Ethernet
+from stack.link.read_capture import CaptureReader, read_capture
 from stack.link.tap import Tap
 from stack.link.trace_file import TraceFile
 from stack.sockets.dhcp import Dhcp
@@ -56,6 +58,10 @@ __all__ = [
     "Impairment",
     "Direction",
     "Capture",
+    "read_capture",
+    "CapturedFrame",
+    "CaptureReader",
+    "CaptureError",
     "Event",
     "Observer",
     "Recorder",
