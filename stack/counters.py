@@ -237,6 +237,23 @@ DROPS: dict[str, str] = {
     "dhcp_too_many_offers": "an offer beyond those that are compared",
 }
 
+UNREADABLE: dict[str, str] = {
+    # --- ntp
+    "ntp_truncated": "the packet ends inside its 48 octets",
+    "ntp_bad_version": "a version other than 1 to 4, whose header may be another",
+    "ntp_control": "a control message or a private one (modes 6 and 7), which has another format",
+    "ntp_bad_extension": "an extension field too short or past the packet, or a length that is no multiple of 4",
+}
+"""Why a parser refuses a packet of a protocol that this host does not speak.
+
+Such packets are only shown, so a host never counts these reasons.
+"""
+
+
+def meaning(reason: str) -> str:
+    """The sentence for the reason of a `BadPacket`."""
+    return DROPS.get(reason) or UNREADABLE.get(reason) or reason
+
 
 class Counters(dict[str, int]):
     """Every counter of one host, all present and zero from the start.

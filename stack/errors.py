@@ -17,7 +17,8 @@ class BadPacket(Exception):
     """Bytes that are not a valid packet.
 
     `reason` is the name of the drop counter, a key of `stack.counters.DROPS`. The layer that
-    catches the exception counts it by this name.
+    catches the exception counts it by this name. For a protocol that the host does not speak it is
+    a key of `stack.counters.UNREADABLE`, which is not counted.
     """
 
     __slots__ = ("reason",)

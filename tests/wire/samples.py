@@ -4,9 +4,9 @@ test's own builders, whose bytes are checked against the RFCs' in the tests of e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from stack.wire import arp, dhcp, ethernet, icmp, ipv4_options, tcp, tcp_options, udp
+from stack.wire import arp, dhcp, ethernet, icmp, ipv4_options, ntp, tcp, tcp_options, udp
 from stack.wire.checksum import pseudo_sum
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
@@ -74,6 +74,10 @@ OVERLOADED = dhcp.DhcpMessage(
     file=dhcp.join([(dhcp.CLASSLESS_STATIC_ROUTE, b"\x09\x00\x01"), (dhcp.END, b"")]),
     sname=dhcp.join([(dhcp.LEASE_TIME, bytes((0, 0, 14, 16))), (dhcp.END, b"")]),
 )
+NTP_ANSWER = ntp.NtpPacket(0, 4, ntp.SERVER, 1, 6, -20, 0, 16, b"GPS", 1 << 63, 1 << 63 | 1, 1 << 63 | 2, 1 << 63 | 3)
+NTP_WITH_FIELDS = replace(
+    NTP_ANSWER, extensions=(ntp.Extension(0x0104, bytes(32)), ntp.Extension(0x0204, bytes(24))), mac=bytes(20)
+)
 QUOTED = datagram(PROTO_UDP, user_datagram(b"lost"))[:28]
 
 
@@ -125,4 +129,6 @@ SAMPLES = (
     Sample("tcp_options", "syn", TCP_OPTIONS, tuple((offset, 1) for offset in range(len(TCP_OPTIONS)))),
     Sample("dhcp", "discover", DISCOVER.build(), ((2, 1), (241, 1), (244, 1))),
     Sample("dhcp", "overloaded", OVERLOADED.build(), ((2, 1), (45, 1), (109, 1), (241, 1), (245, 1))),
+    Sample("ntp", "answer", NTP_ANSWER.build(), ((0, 1), (1, 1))),
+    Sample("ntp", "extension fields", NTP_WITH_FIELDS.build(), ((50, 1), (51, 1), (87, 1))),
 )
