@@ -26,6 +26,9 @@ from stack.link.memory import Ethernet
 from stack.link.read_capture import CaptureReader, read_capture
 from stack.link.tap import Tap
 from stack.link.trace_file import TraceFile
+from stack.outside.connection import SeenConnection, SeenEnd, SeenSegment, StateChange
+from stack.outside.follow import Follower, follow
+from stack.outside.mark import Mark
 from stack.sockets.dhcp import Dhcp
 from stack.sockets.host import Host, open_host
 from stack.trace.event import Event, Observer
@@ -60,6 +63,13 @@ __all__ = [
     "Capture",
     "read_capture",
     "CapturedFrame",
+    "follow",
+    "Follower",
+    "SeenConnection",
+    "SeenEnd",
+    "SeenSegment",
+    "StateChange",
+    "Mark",
     "CaptureReader",
     "CaptureError",
     "Event",

@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.udp": EVERYBODY,
     "stack.tcp": EVERYBODY,
     "stack.dhcp": EVERYBODY,
+    "stack.outside": (*EVERYBODY, "stack.link.captured", "stack.tcp.states"),
     "stack.host": (*EVERYBODY, *PROTOCOLS, "stack.link"),
     "stack.sockets": (*EVERYBODY, *PROTOCOLS, "stack.link", "stack.host"),
     "stack": ("stack.",),
@@ -67,7 +68,7 @@ GRANTED = {
     "stack.link": frozenset({"os", "fcntl", "pytun", "random", "socket", "io", "pathlib"}),
     "stack.errors": frozenset({"os"}),
 }
-PURE = (*EVERYBODY, "stack.link", *PROTOCOLS, "stack.host")
+PURE = (*EVERYBODY, "stack.link", "stack.outside", *PROTOCOLS, "stack.host")
 
 FILE_LINES = 600
 PROSE_COLUMNS = 100

@@ -1,0 +1,269 @@
+"""Follows the connections of a capture: which segment belongs to which, and what each is.
+
+A connection begins with its SYN, not with a pair of ports: a SYN with another initial sequence
+number begins a new connection between the same two sockets, the same SYN once more does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from stack.link.captured import CapturedFrame
+from stack.outside import acknowledged, infer, kinds, packet, sent
+from stack.outside.connection import MASK, SeenConnection, SeenEnd, SeenSegment
+from stack.outside.fragments import Fragments
+from stack.outside.limits import LIMITS, Limits
+from stack.outside.mark import Mark
+from stack.outside.options import take_syn_options
+from stack.outside.packet import TcpPacket, tcp_packet
+from stack.wire.tcp import ACK, FIN, RST, SYN
+
+FAR = 1 << 31
+
+
+def follow(frames: Iterable[CapturedFrame], limits: Limits = LIMITS) -> Iterator[SeenConnection]:
+    """The TCP connections that a capture shows, over IPv4 and IPv6.
+
+    Never raises for any octets. A connection comes out when it cannot be followed any longer; those
+    of a capture of ordinary size come out at its end, in the order of their first frames. `limits`
+    bounds memory: see `Limits`.
+    """
+    follower = Follower(limits)
+    for frame in frames:
+        follower.take(frame)
+        if follower.done:
+            yield from follower.done
+            follower.done.clear()
+    yield from follower.end()
+
+
+class Follower:
+    """Takes the frames of a capture one by one.
+
+    `take` returns the segment of a frame with its marks; its states are complete when `end` or
+    `done` gives out the connection. `done` has the connections that are not followed any more; its
+    owner empties it.
+    """
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.done: list[SeenConnection] = []
+        self._limits = limits
+        self._between: dict[tuple[bytes, bytes], list[SeenConnection]] = {}
+        self._by_silence: dict[int, SeenConnection] = {}  # the one that was silent for longest is first
+        self._kept = 0
+        self._began = 0
+        self._fragments = Fragments(limits.datagrams)
+
+    def take(self, frame: CapturedFrame) -> SeenSegment | None:
+        """Take one frame. None if it has no TCP segment, or only a part of one."""
+        found = tcp_packet(frame, self._fragments)
+        if found is None:
+            return None
+        source, destination = found.source, found.destination
+        key = (source, destination) if source <= destination else (destination, source)
+        connections = self._between.get(key)
+        if connections is None:
+            connections = self._between[key] = []
+        connection, reused = self._choose(connections, found, frame)
+        index = 0 if connection.ends[0].socket == source else 1
+        segment = SeenSegment(
+            frame.number, frame.time_ns, index, found.seq, found.ack, found.flags, found.window, found.length,
+            found.options,
+        )  # fmt: skip
+        marks = marks_of_the_capture(connection, found)
+        if reused is not None:
+            marks.append(Mark(kinds.PORT_REUSED, 0, reused))
+        if found.checksum != packet.WRONG:
+            marks += judge(connection, segment, self._limits.outstanding)
+            infer.infer(connection, segment)
+        segment.marks = tuple(marks)
+        self._keep(connection, segment)
+        return segment
+
+    def end(self) -> list[SeenConnection]:
+        """The capture is over: the connections that are still followed, in order."""
+        left = sorted(self._by_silence.values(), key=lambda connection: connection.number)
+        for connection in left:
+            self._finish(connection)
+        self._between.clear()
+        self._by_silence.clear()
+        return left
+
+    # --- which connection
+
+    def _choose(
+        self, connections: list[SeenConnection], found: TcpPacket, frame: CapturedFrame
+    ) -> tuple[SeenConnection, int | None]:
+        """The connection of a segment, and the first frame of the one whose ports it uses again."""
+        source = found.source
+        if found.flags & SYN and not found.flags & (ACK | RST):
+            for connection in reversed(connections):
+                index = 0 if connection.ends[0].socket == source else 1
+                sender, receiver = connection.ends[index], connection.ends[1 - index]
+                if sender.iss == found.seq:
+                    return connection, None
+                if sender.nxt is None and receiver.iss is not None and receiver.ack is None:
+                    return connection, None  # it crosses the SYN of the other end
+            return self._begin(connections, found, frame)
+        if not connections:
+            return self._begin(connections, found, frame)
+        if len(connections) == 1:
+            return connections[0], None
+        best = min(reversed(connections), key=lambda connection: distance(connection, found))
+        return best, None
+
+    def _begin(
+        self, connections: list[SeenConnection], found: TcpPacket, frame: CapturedFrame
+    ) -> tuple[SeenConnection, int | None]:
+        reused = connections[-1].first_number if connections else None
+        if len(self._by_silence) >= self._limits.connections:
+            oldest = next(iter(self._by_silence.values()))
+            oldest.marks += (Mark(kinds.GIVEN_OUT_EARLY),)
+            self._give_out(oldest)
+        if len(connections) >= self._limits.same_ports:
+            self._give_out(connections[0])
+        self._began += 1
+        connection = SeenConnection(self._began, found.source, found.destination)
+        connection.first_number, connection.first_time_ns = frame.number, frame.time_ns
+        # `connections` may have been forgotten with the oldest connection.
+        key = (found.source, found.destination)
+        key = key if key[0] <= key[1] else (key[1], key[0])
+        self._between.setdefault(key, connections).append(connection)
+        self._by_silence[connection.number] = connection
+        if not found.flags & SYN:
+            connection.marks += (Mark(kinds.BEGAN_BEFORE),)
+            infer.assume_established(connection)
+        elif found.flags & ACK:
+            connection.marks += (Mark(kinds.BEGAN_BEFORE),)
+        else:
+            connection.began = True
+        return connection, reused
+
+    # --- how much is kept
+
+    def _keep(self, connection: SeenConnection, segment: SeenSegment) -> None:
+        connection.last_number, connection.last_time_ns = segment.number, segment.time_ns
+        counts = connection.counts
+        for mark in segment.marks:
+            name = mark.kind.name
+            counts[name] = counts.get(name, 0) + 1
+        if self._kept < self._limits.segments:
+            connection.segments.append(segment)
+            self._kept += 1
+        else:
+            connection.left_out += 1
+        del self._by_silence[connection.number]
+        self._by_silence[connection.number] = connection
+
+    def _give_out(self, connection: SeenConnection) -> None:
+        first, second = connection.ends[0].socket, connection.ends[1].socket
+        key = (first, second) if first <= second else (second, first)
+        connections = self._between[key]
+        connections.remove(connection)
+        if not connections:
+            del self._between[key]
+        del self._by_silence[connection.number]
+        self._kept -= len(connection.segments)
+        self._finish(connection)
+        self.done.append(connection)
+
+    def _finish(self, connection: SeenConnection) -> None:
+        infer.settle(connection)
+        if connection.left_out:
+            connection.marks += (Mark(kinds.NOT_KEPT, connection.left_out),)
+
+
+def distance(connection: SeenConnection, found: TcpPacket) -> int:
+    """How far the numbers of a segment are from those that the connection expects next."""
+    index = 0 if connection.ends[0].socket == found.source else 1
+    sender, receiver = connection.ends[index], connection.ends[1 - index]
+    far = 0
+    if found.flags & ACK:
+        far += FAR if receiver.nxt is None else between(found.ack, receiver.nxt)
+    if found.flags & RST and found.flags & ACK and not found.seq:
+        return far  # it answers a SYN, and has no sequence number
+    if sender.nxt is not None:
+        far += between(found.seq, sender.nxt)
+    elif not found.flags & SYN:
+        far += FAR
+    return far
+
+
+def between(a: int, b: int) -> int:
+    """The way from one number to another on the circle, the shorter way round."""
+    ahead = (a - b) & MASK
+    return min(ahead, MASK + 1 - ahead)
+
+
+def marks_of_the_capture(connection: SeenConnection, found: TcpPacket) -> list[Mark]:
+    """What the frame says of how it was captured: offload, fragments, damage."""
+    marks: list[Mark] = []
+    if found.checksum == packet.WRONG:
+        marks.append(Mark(kinds.WRONG_CHECKSUM))
+    elif found.checksum == packet.PARTIAL:
+        marks.append(Mark(kinds.PARTIAL_CHECKSUM))
+    if found.length > 536:
+        receiver = connection.ends[0 if connection.ends[0].socket == found.destination else 1]
+        if found.length_left_out or (receiver.mss is not None and found.length > receiver.mss):
+            marks.append(Mark(kinds.SUPER_FRAME, found.length))
+    if found.fragments:
+        marks.append(Mark(kinds.REASSEMBLED, found.fragments))
+    return marks
+
+
+def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: int) -> list[Mark]:
+    """The marks of a segment, in the order in which they are asked for; then it is remembered."""
+    sender, receiver = connection.ends[segment.end], connection.ends[1 - segment.end]
+    flags = segment.flags
+    marks: list[Mark] = []
+    if flags & SYN:
+        marks += begin(connection, sender, receiver, segment)
+    elif connection.rtt_ns is None and flags & ACK and not segment.end:
+        if connection.began and receiver.iss is not None:  # the ACK that ends the handshake
+            connection.rtt_ns = segment.time_ns - connection.syn_time_ns
+    if sent.is_probe(sender, receiver, segment):
+        marks.append(sent.PROBE)
+    else:
+        placed = sent.judge_place(sender, segment)
+        if placed is not None:
+            marks.append(placed)
+        windowed = acknowledged.judge_window(sender, segment)
+        if windowed is not None:
+            marks.append(windowed)
+        if sent.fills_window(connection, receiver, segment):
+            marks.append(sent.FULL)
+        repeated = acknowledged.judge_repetition(sender, receiver, segment)
+        if repeated is not None:
+            marks.append(repeated)
+            if sender.provoked:
+                marks.append(Mark(kinds.CHALLENGE_ACK, 0, sender.provoked))
+        if (segment.length or flags & (SYN | FIN)) and placed is not sent.KEEP_ALIVE:
+            marks += sent.judge_data(connection, sender, receiver, segment)
+        sent.remember_sent(sender, segment, most_outstanding)
+    unseen = acknowledged.judge_ack(receiver, segment)
+    if unseen is not None:
+        marks.append(unseen)
+    if flags & RST:
+        marks.append(Mark(kinds.RESET))
+    if flags & FIN and receiver.fin is not None and sender.fin is None and sent.before(segment.ack, receiver.fin):
+        marks.append(Mark(kinds.SIMULTANEOUS_CLOSE))
+    acknowledged.remember_ack(sender, receiver, segment)
+    sender.provoked = 0
+    sender.last = tuple(marks)
+    sender.octets += segment.length
+    return marks
+
+
+def begin(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> list[Mark]:
+    """What a SYN tells: the initial sequence number and the options."""
+    if not segment.end:
+        connection.syn_time_ns = segment.time_ns
+    if sender.iss == segment.seq:
+        return []
+    sender.iss = sender.base = segment.seq
+    take_syn_options(connection, sender, receiver, segment)
+    if not segment.flags & ACK and receiver.iss is not None and receiver.ack is not None and not receiver.ack:
+        return [Mark(kinds.SIMULTANEOUS_OPEN)]
+    if segment.flags & ACK and receiver.base is None:
+        receiver.base = infer.sequence_of_missing_syn(segment)
+    return []

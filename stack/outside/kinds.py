@@ -1,0 +1,182 @@
+"""The kinds of marks, each with its sentence, its rule if it is a guess, and its clauses.
+
+Where Wireshark has a flag of the same kind (User's Guide, "TCP Analysis"), its definition is used.
+README.md lists where this program says something else.
+"""
+
+from __future__ import annotations
+
+from stack.outside.mark import Kind
+
+# What is sent
+
+NEW = Kind("new", "It carries octets, a SYN or a FIN that the capture has not had before.")
+AGAIN = Kind(
+    "again",
+    "A retransmission. Frame {frame} was the last new segment before it.",
+    "It begins before the highest sequence number that was seen, and it comes too late for one that was overtaken.",
+    (),
+    "retransmission",
+)
+FAST = Kind(
+    "fast",
+    "A fast retransmission: it was not sent after a timeout, but since duplicate ACKs showed the loss.",
+    "It begins where two or more duplicate ACKs point, or in octets that no SACK block has; and it is sent within"
+    " 20 ms of the last ACK.",
+    ("5681-3.2-c",),
+    "fast_retransmission",
+)
+AFTER_TIMEOUT = Kind(
+    "after_timeout",
+    "It is sent again {number} ms after the last new segment, probably since the retransmission timer expired.",
+    "No duplicate ACK asks for it, and at least 200 ms have passed, the least that common systems wait.",
+    ("6298-5-e",),
+)
+SPURIOUS = Kind(
+    "spurious",
+    "A retransmission without need: all its octets had been acknowledged. The ACK may have been lost or late.",
+    "",
+    (),
+    "spurious_retransmission",
+)
+OUT_OF_ORDER = Kind(
+    "out_of_order",
+    "It comes after segments that follow it in the sequence: another segment has overtaken it.",
+    "It begins before the highest sequence number that was seen, within one round trip of the segment that has it"
+    " (3 ms if that is not known).",
+    ("9293 SHLD-31",),
+    "out_of_order",
+)
+GAP = Kind(
+    "gap",
+    "{number} octets before it were not captured: they were lost on the way to here, come later, or were left out"
+    " of the capture.",
+    "",
+    (),
+    "lost_segment",
+)
+WINDOW_FULL = Kind(
+    "window_full",
+    "It fills the window of the receiver. No more may be sent until the receiver opens it.",
+    "",
+    (),
+    "window_full",
+)
+ZERO_WINDOW_PROBE = Kind(
+    "zero_window_probe",
+    "One octet is sent into a window of zero, so that the receiver says whether it is still closed.",
+    "",
+    ("9293 MUST-36",),
+    "zero_window_probe",
+)
+KEEP_ALIVE = Kind(
+    "keep_alive",
+    "A keep-alive: its sequence number is one before the next, so the receiver must answer.",
+    "It has one octet or none, and begins one before the next sequence number.",
+    ("9293-3.8.4-a",),
+    "keep_alive",
+)
+
+# What is acknowledged
+
+DUPLICATE_ACK = Kind(
+    "duplicate_ack",
+    "Duplicate ACK number {number} of the ACK in frame {frame}.",
+    "",
+    ("5681-2-b",),
+    "duplicate_ack",
+)
+WINDOW_UPDATE = Kind(
+    "window_update",
+    "Nothing new is acknowledged, but the window is another one.",
+    "",
+    ("9293-3.10.7.4-p",),
+    "window_update",
+)
+ZERO_WINDOW = Kind(
+    "zero_window", "The window is zero: the receiver takes no more data now.", "", ("9293 MUST-35",), "zero_window"
+)
+ZERO_WINDOW_PROBE_ACK = Kind(
+    "zero_window_probe_ack",
+    "The answer to a zero window probe: the window is still zero.",
+    "",
+    ("9293-3.8.6.1-a",),
+    "zero_window_probe_ack",
+)
+KEEP_ALIVE_ACK = Kind(
+    "keep_alive_ack", "The answer to a keep-alive: the peer still has the connection.", "", (), "keep_alive_ack"
+)
+ACK_OF_UNSEEN = Kind(
+    "ack_of_unseen",
+    "It acknowledges {number} octets that were not captured, but have arrived.",
+    "",
+    (),
+    "ack_lost_segment",
+)
+CHALLENGE_ACK = Kind(
+    "challenge_ack",
+    "A challenge ACK: the segment in frame {frame} was dropped, and its sender is asked to prove itself.",
+    "It repeats the last ACK right after a SYN, a reset or an ACK that the connection cannot take.",
+    ("5961-3.2-d", "5961-4.2-b"),
+)
+
+# The connection
+
+PORT_REUSED = Kind(
+    "port_reused",
+    "A new connection between the same two sockets as the one that frame {frame} began.",
+    "",
+    (),
+    "reused_ports",
+)
+RESET = Kind("reset", "A reset: the sender does not have the connection, or gives it up.", "", ("9293-3.10.7.1-b",))
+SIMULTANEOUS_OPEN = Kind(
+    "simultaneous_open",
+    "The SYNs of both ends have crossed: both open the connection at the same time.",
+    "",
+    ("9293 MUST-10",),
+)
+SIMULTANEOUS_CLOSE = Kind(
+    "simultaneous_close",
+    "The FINs of both ends have crossed: this one does not acknowledge the other.",
+    "",
+    ("9293-3.6-a",),
+)
+HALF_OPEN = Kind(
+    "half_open",
+    "A half-open connection: the sender of the reset has lost the connection that its peer still has.",
+    "The reset answers a segment that the connection of the peer has sent.",
+    ("9293-3.5.1-a",),
+)
+REFUSED = Kind("refused", "The SYN is answered by a reset: there is no listener.", "", ("9293-3.10.7.1-b",))
+
+# The capture
+
+SUPER_FRAME = Kind(
+    "super_frame",
+    "A super-frame of {number} octets of data: the device splits it into segments, or has joined them (offload).",
+    "It has more data than the maximum segment size that the peer has told.",
+)
+PARTIAL_CHECKSUM = Kind(
+    "partial_checksum",
+    "The checksum is left to the device (offload): the field has the sum of the pseudo-header.",
+)
+WRONG_CHECKSUM = Kind(
+    "wrong_checksum", "The checksum is wrong, so the receiver drops the segment.", "", ("9293 MUST-3",)
+)
+REASSEMBLED = Kind("reassembled", "The datagram came in {number} fragments; this frame completes it.")
+COPY = Kind(
+    "copy",
+    "The same datagram as in frame {frame}: the network has duplicated it, or it was captured at two interfaces.",
+    "It has the same IPv4 Identification, sequence number and length.",
+)
+BEGAN_BEFORE = Kind(
+    "began_before",
+    "The connection began before the capture. Its first numbers and the scale of its windows are not known.",
+)
+GIVEN_OUT_EARLY = Kind(
+    "given_out_early", "The connection had been silent for longest when there were too many to follow them all."
+)
+NOT_KEPT = Kind("not_kept", "{number} segments were judged and counted, but there are too many to keep them all.")
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
