@@ -4,40 +4,51 @@ tap = stack.Tap("tap0", host_address="10.9.0.1/24")
 async with stack.open_host(tap, address="10.9.0.2/24") as host:
     print(await host.ping("10.9.0.1"))
     stream = await host.open_tcp_stream("10.9.0.1", 8000)
+
+A module behind these names is imported when one of its names is first used. A program that only
+reads frames imports neither trio nor a host.
 """
 
-from stack.config import (
-    AcdConfig,
-    ArpConfig,
-    Config,
-    DhcpConfig,
-    HostConfig,
-    IcmpConfig,
-    IpConfig,
-    LinkLocalConfig,
-    TcpConfig,
-    UdpConfig,
-)
-from stack.host.lease_record import LeaseRecord
-from stack.link.capture import Capture
-from stack.link.captured import CapturedFrame, CaptureError
-from stack.link.impair import Direction, Impaired, Impairment
-from stack.link.memory import Ethernet
-from stack.link.read_capture import CaptureReader, read_capture
-from stack.link.tap import Tap
-from stack.link.trace_file import TraceFile
-from stack.outside.connection import SeenConnection, SeenEnd, SeenSegment, StateChange
-from stack.outside.follow import Follower, follow
-from stack.outside.mark import Mark
-from stack.sockets.dhcp import Dhcp
-from stack.sockets.host import Host, open_host
-from stack.trace.event import Event, Observer
-from stack.trace.explain import explain
-from stack.trace.json_seq import event_json, read_trace
-from stack.trace.recorder import Recorder
-from stack.wire.show import show
+from __future__ import annotations
 
-Segment = Ethernet  # the former name, for programs that use it; in TCP a segment is something else
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stack.config import (
+        AcdConfig,
+        ArpConfig,
+        Config,
+        DhcpConfig,
+        HostConfig,
+        IcmpConfig,
+        IpConfig,
+        LinkLocalConfig,
+        TcpConfig,
+        UdpConfig,
+    )
+    from stack.host.lease_record import LeaseRecord
+    from stack.link.capture import Capture
+    from stack.link.captured import CapturedFrame, CaptureError
+    from stack.link.impair import Direction, Impaired, Impairment
+    from stack.link.memory import Ethernet
+    from stack.link.memory import Ethernet as Segment
+    from stack.link.read_capture import CaptureReader, read_capture
+    from stack.link.tap import Tap
+    from stack.link.trace_file import TraceFile
+    from stack.outside.connection import SeenConnection, SeenEnd, SeenSegment, StateChange
+    from stack.outside.follow import Follower, follow
+    from stack.outside.mark import Mark
+    from stack.sockets.dhcp import Dhcp
+    from stack.sockets.host import Host, open_host
+    from stack.trace.event import Event, Observer
+    from stack.trace.explain import explain
+    from stack.trace.json_seq import event_json, read_trace
+    from stack.trace.recorder import Recorder
+    from stack.wire.addresses import Prefix
+    from stack.wire.assigned import AssignedNumber, assigned_numbers
+    from stack.wire.show import show
+    from stack.wire.special_ranges import address_class, special_ranges
 
 __all__ = [
     "open_host",
@@ -80,4 +91,57 @@ __all__ = [
     "read_trace",
     "explain",
     "show",
+    "Prefix",
+    "address_class",
+    "special_ranges",
+    "AssignedNumber",
+    "assigned_numbers",
 ]
+
+_HOMES = {
+    "stack.config": "AcdConfig ArpConfig Config DhcpConfig HostConfig IcmpConfig IpConfig LinkLocalConfig"
+    " TcpConfig UdpConfig",
+    "stack.host.lease_record": "LeaseRecord",
+    "stack.link.capture": "Capture",
+    "stack.link.captured": "CaptureError CapturedFrame",
+    "stack.link.impair": "Direction Impaired Impairment",
+    "stack.link.memory": "Ethernet",
+    "stack.link.read_capture": "CaptureReader read_capture",
+    "stack.link.tap": "Tap",
+    "stack.link.trace_file": "TraceFile",
+    "stack.outside.connection": "SeenConnection SeenEnd SeenSegment StateChange",
+    "stack.outside.follow": "Follower follow",
+    "stack.outside.mark": "Mark",
+    "stack.sockets.dhcp": "Dhcp",
+    "stack.sockets.host": "Host open_host",
+    "stack.trace.event": "Event Observer",
+    "stack.trace.explain": "explain",
+    "stack.trace.json_seq": "event_json read_trace",
+    "stack.trace.recorder": "Recorder",
+    "stack.wire.addresses": "Prefix",
+    "stack.wire.assigned": "AssignedNumber assigned_numbers",
+    "stack.wire.show": "show",
+    "stack.wire.special_ranges": "address_class special_ranges",
+}
+_FORMER_NAMES = {"Segment": "Ethernet"}  # for programs that use them; in TCP a segment is something else
+
+
+if not TYPE_CHECKING:  # a type checker sees the imports above, and so it finds names that are not here
+
+    def __getattr__(name: str) -> object:
+        """Return a public name, imported from its module. AttributeError if there is none.
+
+        Python calls this for a name that the module does not have yet (PEP 562).
+        """
+        present = _FORMER_NAMES.get(name, name)
+        for module, names in _HOMES.items():
+            if present in names.split():
+                value = getattr(import_module(module), present)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for `dir` and for completion."""
+    return sorted({*globals(), *__all__})

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from . import namespace
 from .lab import environment, shell
-from .options import whole_number
 from .output import Failed
+from .parser import whole_number
 
 LARGEST_PID = 1 << 22  # proc(5), pid_max
 

@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 from . import kernel
+from .output import Failed
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
@@ -41,7 +42,7 @@ BANS = {
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
-class Forbidden(Exception):
+class Forbidden(Failed):
     """The machine does not let this user have a network namespace; the text says why and what to do."""
 
 

@@ -9,16 +9,15 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
 
 from stack import Tap
 
 from . import rights
 from .bad_wire import EXAMPLE, KEYS, BadWire, bad_wire
+from .parser import whole_number
 
 PORTS = {"echo": 7, "discard": 9, "daytime": 13, "qotd": 17, "chargen": 19, "time": 37, "http": 80}
 
@@ -126,13 +125,6 @@ def port(text: str) -> int:
     return whole_number(text, "port", 1, 65535)
 
 
-def whole_number(text: str, what: str, low: int, high: int) -> int:
-    """Parse a decimal number in this range. The error gives the range."""
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a valid {what}: a whole number from {low} to {high}")
-    return int(text)
-
-
 def seconds(text: str, what: str, low: float, high: float) -> float:
     """Parse a time in this range. The error gives the range."""
     try:
@@ -194,39 +186,12 @@ def trace_target(text: str) -> Path | None:
     return None if text == "-" else capture_file(text)
 
 
-def with_trace_alone(words: Sequence[str]) -> list[str]:
-    """Return the words of a command line with `--trace`, or a shorter form of it, as `--trace=-`.
-
-    argparse would take the next word as its FILE: `tapstack ping --trace 10.9.0.1`.
-    """
-    return ["--trace=-" if word.startswith("--tr") and "--trace".startswith(word) else word for word in words]
-
-
 def lease_file(text: str) -> Path:
     """Parse the name of a file in a writable folder: a lease file is replaced, not changed."""
     path = capture_file(text)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"{text!r} may not be replaced by you: its folder is not writable for you")
     return path
-
-
-class Parser(argparse.ArgumentParser):
-    """Prints an error in one line, which names the argument and the rule, without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the error and end the program with status 2."""
-        # The typed words may contain line breaks and control characters: escape them, so that the message is one line.
-        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
-
-    def refuse_unknown(self, words: Sequence[str]) -> NoReturn:
-        """End the program because of unknown words; the message suggests the most similar option."""
-        first = words[0].partition("=")[0]
-        known = [name for name in self._option_string_actions if name.startswith("--")]
-        close = get_close_matches(first, known, 1) if first.startswith("-") else []
-        if not first.startswith("-"):
-            self.error(f"unrecognized arguments: {' '.join(words)}")
-        self.error(f"there is no {first}" + (f": did you mean {close[0]}?" if close else ""))
 
 
 def add_address_options(parser: argparse.ArgumentParser) -> None:

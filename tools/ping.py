@@ -13,8 +13,9 @@ import trio
 import stack
 
 from . import namespace
-from .options import Options, host_address, seconds, whole_number
+from .options import Options, host_address, seconds
 from .output import say
+from .parser import whole_number
 from .up import ENDING, address, on_tap
 
 LARGEST_BYTES = 65507  # 65,535 less the headers of IP and ICMP

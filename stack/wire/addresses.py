@@ -189,6 +189,20 @@ class Prefix:
             raise ValueError(f"{text!r} is not a prefix: the length after the slash is a number from 0 to 32")
         return cls(parse_ipv4(address), int(length))
 
+    @classmethod
+    def with_mask(cls, address: str, mask: str) -> Prefix:
+        """The prefix with this address and mask, such as "10.9.0.2" and "255.255.255.0".
+
+        The ones of a mask come first, without a gap (RFC 4632 section 5.1). Raises ValueError,
+        which names the text and the rule that it breaks; TypeError if one is not a str.
+        """
+        octets = parse_ipv4(mask)
+        bits = "".join(f"{octet:08b}" for octet in octets)
+        length = bits.count("1")
+        if "01" in bits:
+            raise ValueError(f"{mask!r} is not a mask: its one bits come first, without a gap ({bits})")
+        return cls(parse_ipv4(address), length)
+
     @property
     def _mask_number(self) -> int:
         return (0xFFFFFFFF << (32 - self.length)) & 0xFFFFFFFF

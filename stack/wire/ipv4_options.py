@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer
+from stack.wire.registry import names
+from stack.wire.registry.options import IP_OPTIONS
 
 END = 0
 NO_OPERATION = 1
@@ -26,18 +28,7 @@ STREAM_ID = 136
 STRICT_SOURCE_ROUTE = 137
 ROUTER_ALERT = 148
 
-OPTION_NAMES: dict[int, str] = {
-    END: "end",
-    NO_OPERATION: "no-op",
-    RECORD_ROUTE: "record route",
-    TIMESTAMP: "timestamp",
-    SECURITY: "security",
-    LOOSE_SOURCE_ROUTE: "loose source route",
-    EXTENDED_SECURITY: "extended security",
-    STREAM_ID: "stream id",
-    STRICT_SOURCE_ROUTE: "strict source route",
-    ROUTER_ALERT: "router alert",
-}
+OPTION_NAMES: dict[int, str] = names(IP_OPTIONS, 10)
 
 ROUTES = (RECORD_ROUTE, LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE)
 SOURCE_ROUTES = (LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE)

@@ -7,8 +7,8 @@ There are two views of the same bytes. `split` and `join` keep every byte and it
 `parse_options` and `build_options` convert the options that we know to and from `TcpOptions`.
 
 To add an option that both ends send in their SYNs (`stack/tcp/README.md` has the other cases):
-1. Here: its kind, its name in `OPTION_NAMES`, a field of `TcpOptions`, a branch in `parse_options`
-   and one in `build_options`. `unknown` is only for options that have no field.
+1. Here: its kind, a field of `TcpOptions`, a branch in `parse_options` and one in `build_options`.
+   `unknown` is only for options that have no field. `registry/options.py` has IANA's names.
 2. `config.py`: a field of `TcpConfig` that switches it on.
 3. `tcp/tcb.py`: a variable for what the peer's SYN said.
 4. `tcp/handshake.py`: `send_syn` sends the option, `take_syn` reads that of the peer.
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer
+from stack.wire.registry import names
+from stack.wire.registry.options import TCP_OPTIONS
 
 END = 0
 NO_OPERATION = 1
@@ -32,25 +34,7 @@ TIMESTAMPS = 8
 USER_TIMEOUT = 28
 FAST_OPEN = 34
 
-OPTION_NAMES: dict[int, str] = {
-    END: "end",
-    NO_OPERATION: "no-op",
-    MSS: "mss",
-    WINDOW_SCALE: "window scale",
-    SACK_PERMITTED: "SACK permitted",
-    SACK: "SACK",
-    TIMESTAMPS: "timestamps",
-    19: "MD5 signature",
-    USER_TIMEOUT: "user timeout",
-    29: "TCP-AO",
-    30: "multipath TCP",
-    FAST_OPEN: "fast open",
-    69: "encryption negotiation",
-    172: "accurate ECN order 0",
-    174: "accurate ECN order 1",
-    253: "experiment 1",
-    254: "experiment 2",
-}
+OPTION_NAMES: dict[int, str] = names(TCP_OPTIONS, 10)
 
 MAX_LENGTH = 40
 MAX_SACK_BLOCKS = 4

@@ -24,7 +24,7 @@ THERE = bytes((10, 9, 0, 3))
         (136, True, 0, 8, "stream id"),
         (68, False, 2, 4, "timestamp"),
         (148, True, 0, 20, "router alert"),
-        (222, True, 2, 30, "option 222"),
+        (223, True, 2, 31, "option 223"),
     ],
 )
 def test_type_byte_is_copied_flag_class_and_number(
