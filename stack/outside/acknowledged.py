@@ -6,21 +6,17 @@ explains it: another window, or a probe that it answers.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from stack.outside import kinds
 from stack.outside.connection import MASK, SeenEnd, SeenSegment
 from stack.outside.mark import Kind, Mark
 from stack.outside.sent import UNUSUAL, before
-from stack.wire import tcp_options
 from stack.wire.tcp import ACK, RST, SYN
 
 WINDOW_UPDATE = Mark(kinds.WINDOW_UPDATE)
 ZERO_WINDOW = Mark(kinds.ZERO_WINDOW)
 PROBE_ACK = Mark(kinds.ZERO_WINDOW_PROBE_ACK)
+PROBE_TAKEN = Mark(kinds.ZERO_WINDOW_PROBE_TAKEN)
 KEEP_ALIVE_ACK = Mark(kinds.KEEP_ALIVE_ACK)
-NO_BLOCKS: tuple[tuple[int, int], ...] = ()
-_BLOCK = Struct("!II")
 
 
 def has(marks: tuple[Mark, ...], kind: Kind) -> bool:
@@ -46,14 +42,24 @@ def judge_repetition(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -
         return None
     same = segment.ack == sender.ack
     if not segment.window:
-        one_more = sender.ack is not None and segment.ack == (sender.ack + 1) & MASK
-        return PROBE_ACK if (same or one_more) and has(receiver.last, kinds.ZERO_WINDOW_PROBE) else None
+        if not has(receiver.last, kinds.ZERO_WINDOW_PROBE):
+            return None
+        return PROBE_ACK if same else PROBE_TAKEN if segment.ack == receiver.nxt else None
     if not same:
         return None
     if has(receiver.last, kinds.KEEP_ALIVE):
         return KEEP_ALIVE_ACK
     sender.duplicates += 1
     return Mark(kinds.DUPLICATE_ACK, sender.duplicates, sender.ack_frame)
+
+
+def take_probe(receiver: SeenEnd, segment: SeenSegment) -> None:
+    """The octet of a zero window probe counts as sent when it is acknowledged, and not before."""
+    probed = receiver.probed
+    if probed is not None and segment.flags & ACK and segment.ack == (probed + 1) & MASK:
+        if receiver.nxt == probed:
+            receiver.nxt = segment.ack
+        receiver.probed = None
 
 
 def judge_ack(receiver: SeenEnd, segment: SeenSegment) -> Mark | None:
@@ -63,8 +69,10 @@ def judge_ack(receiver: SeenEnd, segment: SeenSegment) -> Mark | None:
         return None
     missing = 0
     if before(nxt, ack):
-        if segment.flags & RST:
+        told = receiver.acknowledged_unseen
+        if segment.flags & RST or (told is not None and not before(told, ack)):
             return None
+        receiver.acknowledged_unseen = ack
         missing = (ack - nxt) & MASK
     if receiver.holes:
         left = []
@@ -83,16 +91,17 @@ def judge_ack(receiver: SeenEnd, segment: SeenSegment) -> Mark | None:
 def remember_ack(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
     """Take the ACK and the window into the variables, and measure the round trip."""
     ack = segment.ack
+    sender.window = segment.window
+    if segment.flags & SYN:
+        sender.octets_of_window = segment.window
+    else:
+        sender.octets_of_window = None if sender.scale is None else segment.window << sender.scale
+    if not segment.flags & ACK:
+        return
     if ack != sender.ack:
         sender.duplicates = 0
         sender.ack_frame = segment.number
     sender.ack, sender.ack_time_ns = ack, segment.time_ns
-    sender.window = segment.window
-    sender.octets_of_window = (
-        segment.window if segment.flags & SYN else None if sender.scale is None else segment.window << sender.scale
-    )
-    options = segment.options
-    sender.sacked = sack_blocks(options) if len(options) >= 10 else NO_BLOCKS
     waiting = receiver.unacknowledged
     while waiting and not before(ack, waiting[0][0]):
         end, number, time_ns = waiting.popleft()
@@ -100,19 +109,3 @@ def remember_ack(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> No
             segment.acknowledges = number
             if time_ns >= 0:
                 segment.rtt_ns = segment.time_ns - time_ns
-
-
-def sack_blocks(options: bytes) -> tuple[tuple[int, int], ...]:
-    """The blocks of a SACK option (RFC 2018 section 3); none if the options are broken."""
-    at, end = 0, len(options)
-    while at < end and (kind := options[at]) != tcp_options.END:
-        if kind == tcp_options.NO_OPERATION:
-            at += 1
-            continue
-        length = options[at + 1] if at + 1 < end else 0
-        if length < 2 or at + length > end:
-            break
-        if kind == tcp_options.SACK:
-            return tuple(_BLOCK.iter_unpack(options[at + 2 : at + 2 + (length - 2) // 8 * 8]))
-        at += length
-    return NO_BLOCKS

@@ -99,9 +99,33 @@ class SeenEnd:
     """
 
     __slots__ = (
-        "ack", "ack_frame", "ack_time_ns", "base", "changed_at", "duplicates", "fin", "holes", "inbox", "iss", "last",
-        "mss", "nxt", "nxt_frame", "nxt_time_ns", "octets", "octets_of_window", "offered_scale", "passive", "provoked",
-        "sacked", "scale", "socket", "state", "syn_acknowledged", "unacknowledged", "window",
+        "ack",
+        "ack_frame",
+        "ack_time_ns",
+        "acknowledged_unseen",
+        "base",
+        "changed_at",
+        "duplicates",
+        "fin",
+        "holes",
+        "inbox",
+        "iss",
+        "last",
+        "mss",
+        "nxt",
+        "nxt_frame",
+        "nxt_time_ns",
+        "octets",
+        "octets_of_window",
+        "offered_scale",
+        "passive",
+        "probed", "provoked",
+        "scale",
+        "socket",
+        "state",
+        "syn_acknowledged",
+        "unacknowledged",
+        "window",
     )  # fmt: skip
 
     def __init__(self, socket: bytes) -> None:
@@ -126,9 +150,10 @@ class SeenEnd:
         self.ack_time_ns = 0
         self.ack_frame = 0  # the first frame with this ACK
         self.duplicates = 0
-        self.sacked: tuple[tuple[int, int], ...] = ()
+        self.acknowledged_unseen: int | None = None  # the last ACK by the peer of more than was seen
         self.last: tuple[Mark, ...] = ()  # the marks of its last segment
         self.unacknowledged: deque[list[int]] = deque()  # of each: the number after it, frame, time
+        self.probed: int | None = None  # the number of a zero window probe that was not acknowledged yet
         self.provoked = 0  # the frame of a segment of the peer that this end must challenge
         # of infer.py
         self.inbox: list[tuple[SeenSegment, str]] = []

@@ -73,7 +73,9 @@ class Follower:
         marks = marks_of_the_capture(connection, found)
         if reused is not None:
             marks.append(Mark(kinds.PORT_REUSED, 0, reused))
-        if found.checksum != packet.WRONG:
+        if found.checksum == packet.WRONG:
+            take_damaged(connection, segment, self._limits.outstanding)
+        else:
             marks += judge(connection, segment, self._limits.outstanding)
             infer.infer(connection, segment)
         segment.marks = tuple(marks)
@@ -221,8 +223,10 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
     elif connection.rtt_ns is None and flags & ACK and not segment.end:
         if connection.began and receiver.iss is not None:  # the ACK that ends the handshake
             connection.rtt_ns = segment.time_ns - connection.syn_time_ns
+    acknowledged.take_probe(receiver, segment)
     if sent.is_probe(sender, receiver, segment):
         marks.append(sent.PROBE)
+        sender.probed = segment.seq
     else:
         placed = sent.judge_place(sender, segment)
         if placed is not None:
@@ -254,6 +258,17 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
     return marks
 
 
+def take_damaged(connection: SeenConnection, segment: SeenSegment, most_outstanding: int) -> None:
+    """A segment with a wrong checksum. If its number is the next one, its sender has sent it.
+
+    What it acknowledges, and its window, may be what is damaged.
+    """
+    sender, receiver = connection.ends[segment.end], connection.ends[1 - segment.end]
+    answers = segment.flags & (SYN | ACK) == SYN | ACK and sender.nxt is None and segment.ack == receiver.nxt
+    if segment.seq == sender.nxt or answers:
+        sent.remember_sent(sender, segment, most_outstanding)
+
+
 def begin(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> list[Mark]:
     """What a SYN tells: the initial sequence number and the options."""
     if not segment.end:
@@ -262,7 +277,7 @@ def begin(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, segmen
         return []
     sender.iss = sender.base = segment.seq
     take_syn_options(connection, sender, receiver, segment)
-    if not segment.flags & ACK and receiver.iss is not None and receiver.ack is not None and not receiver.ack:
+    if not segment.flags & ACK and receiver.iss is not None and receiver.ack is None:
         return [Mark(kinds.SIMULTANEOUS_OPEN)]
     if segment.flags & ACK and receiver.base is None:
         receiver.base = infer.sequence_of_missing_syn(segment)

@@ -13,7 +13,14 @@ from stack.outside.mark import Kind
 NEW = Kind("new", "It carries octets, a SYN or a FIN that the capture has not had before.")
 AGAIN = Kind(
     "again",
-    "A retransmission. Frame {frame} was the last new segment before it.",
+    "A retransmission: all its octets were captured before. Frame {frame} was the last new segment.",
+    "",
+    (),
+    "retransmission",
+)
+AGAIN_IT_SEEMS = Kind(
+    "again",
+    "A retransmission of octets that were lost before they came to here. Frame {frame} was the last new segment.",
     "It begins before the highest sequence number that was seen, and it comes too late for one that was overtaken.",
     (),
     "retransmission",
@@ -21,8 +28,7 @@ AGAIN = Kind(
 FAST = Kind(
     "fast",
     "A fast retransmission: it was not sent after a timeout, but since duplicate ACKs showed the loss.",
-    "It begins where two or more duplicate ACKs point, or in octets that no SACK block has; and it is sent within"
-    " 20 ms of the last ACK.",
+    "It begins where two or more duplicate ACKs point, and it is sent within 20 ms of the last of them.",
     ("5681-3.2-c",),
     "fast_retransmission",
 )
@@ -103,6 +109,12 @@ ZERO_WINDOW_PROBE_ACK = Kind(
     ("9293-3.8.6.1-a",),
     "zero_window_probe_ack",
 )
+ZERO_WINDOW_PROBE_TAKEN = Kind(
+    "zero_window_probe_taken",
+    "The answer to a zero window probe: its octet was taken, and the window is still zero.",
+    "",
+    ("9293-3.8.6.1-a",),
+)
 KEEP_ALIVE_ACK = Kind(
     "keep_alive_ack", "The answer to a keep-alive: the peer still has the connection.", "", (), "keep_alive_ack"
 )
@@ -179,4 +191,4 @@ GIVEN_OUT_EARLY = Kind(
 )
 NOT_KEPT = Kind("not_kept", "{number} segments were judged and counted, but there are too many to keep them all.")
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
+KINDS: tuple[Kind, ...] = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stack.outside import kinds
 from stack.outside.connection import MASK, SeenConnection, SeenEnd, SeenSegment
-from stack.outside.mark import Mark
+from stack.outside.mark import Kind, Mark
 from stack.wire.tcp import FIN, RST, SYN
 
 HALF = 0x8000_0000
@@ -69,18 +69,16 @@ def judge_data(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, s
     since_ack = segment.time_ns - receiver.ack_time_ns
     if since_ack < FAST_NS and asked_for(receiver, seq, end):
         return [FAST]
+    captured = was_captured(sender, segment)
     since_highest = segment.time_ns - sender.nxt_time_ns
-    if since_highest < (connection.rtt_ns or REORDERING_NS) and end != nxt and not was_captured(sender, segment):
+    if not captured and since_highest < (connection.rtt_ns or REORDERING_NS) and after(segment) != nxt:
         return [OUT_OF_ORDER]
-    return again_marks(sender, receiver, segment)
+    return again_marks(sender, receiver, segment, kinds.AGAIN if captured else kinds.AGAIN_IT_SEEMS)
 
 
 def asked_for(receiver: SeenEnd, seq: int, end: int) -> bool:
     """Whether duplicate ACKs or SACK blocks of the receiver show that these octets are missing."""
-    if receiver.duplicates >= 2 and receiver.ack == seq:
-        return True
-    blocks = receiver.sacked
-    return bool(blocks) and not any(not before(seq, left) and not before(right, end) for left, right in blocks)
+    return receiver.duplicates >= 2 and receiver.ack == seq
 
 
 def was_captured(sender: SeenEnd, segment: SeenSegment) -> bool:
@@ -91,9 +89,9 @@ def was_captured(sender: SeenEnd, segment: SeenSegment) -> bool:
     return not any(before(seq, right) and before(left, end) for left, right in sender.holes)
 
 
-def again_marks(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> list[Mark]:
+def again_marks(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment, kind: Kind) -> list[Mark]:
     """A retransmission, and whether the timer was its cause."""
-    marks = [Mark(kinds.AGAIN, 0, sender.nxt_frame)]
+    marks = [Mark(kind, 0, sender.nxt_frame)]
     waited = segment.time_ns - sender.nxt_time_ns
     if waited >= TIMEOUT_NS and receiver.duplicates < 2:
         marks.append(Mark(kinds.AFTER_TIMEOUT, waited // 1_000_000))
