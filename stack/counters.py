@@ -243,6 +243,10 @@ UNREADABLE: dict[str, str] = {
     "ntp_bad_version": "a version other than 1 to 4, whose header may be another",
     "ntp_control": "a control message or a private one (modes 6 and 7), which has another format",
     "ntp_bad_extension": "an extension field too short or past the packet, or a length that is no multiple of 4",
+    # --- dns
+    "dns_truncated": "the message ends inside its header, a question or a record",
+    "dns_bad_name": "a domain name that is too long, goes on behind the message, or has a pointer that leads not back",
+    "dns_bad_rdata": "a record whose data does not have the format of its type",
 }
 """Why a parser refuses a packet of a protocol that this host does not speak.
 

@@ -1,4 +1,4 @@
-"""Assigned numbers and their names: EtherTypes, SAPs, protocols, ICMP, DHCP options, ports.
+"""Assigned numbers and their names: EtherTypes, SAPs, protocols, ICMP, DHCP, DNS, ports.
 
 The tables of names are in `stack/wire/registry/`. The numbers that the code itself uses are here.
 """
@@ -8,6 +8,12 @@ from __future__ import annotations
 from stack.wire.registry import names, rows
 from stack.wire.registry.dhcp import DHCP_MESSAGE_TYPES as _DHCP_MESSAGE_TYPES
 from stack.wire.registry.dhcp import DHCP_OPTIONS as _DHCP_OPTIONS
+from stack.wire.registry.dns import DNS_CLASSES as _DNS_CLASSES
+from stack.wire.registry.dns import DNS_OPCODES as _DNS_OPCODES
+from stack.wire.registry.dns import DNS_RESPONSE_CODES as _DNS_RESPONSE_CODES
+from stack.wire.registry.dns import DNS_TYPES as _DNS_TYPES
+from stack.wire.registry.dns import EDNS_OPTIONS as _EDNS_OPTIONS
+from stack.wire.registry.dns import SVCB_KEYS as _SVCB_KEYS
 from stack.wire.registry.ethertypes import ETHERTYPES as _ETHERTYPES
 from stack.wire.registry.icmp import ICMP_CODES as _ICMP_CODES
 from stack.wire.registry.icmp import ICMP_TYPES as _ICMP_TYPES
@@ -44,6 +50,12 @@ DHCP_OPTION_KINDS: dict[int, str] = {int(row[0]): row[2] for row in rows(_DHCP_O
 
 Other options are shown as bytes.
 """
+DNS_TYPES: dict[int, str] = names(_DNS_TYPES, 10)
+DNS_CLASSES: dict[int, str] = names(_DNS_CLASSES, 10)
+DNS_OPCODES: dict[int, str] = names(_DNS_OPCODES, 10)
+DNS_RESPONSE_CODES: dict[int, str] = names(_DNS_RESPONSE_CODES, 10)
+EDNS_OPTIONS: dict[int, str] = names(_EDNS_OPTIONS, 10)
+SVCB_KEYS: dict[int, str] = names(_SVCB_KEYS, 10)
 PORTS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}
 """Service names of ports, by protocol and port."""
 PORT_DESCRIPTIONS: dict[int, dict[int, str]] = {PROTO_TCP: {}, PROTO_UDP: {}}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from stack.counters import DROPS, UNREADABLE
 from stack.errors import BadPacket
-from stack.wire import arp, dhcp, ethernet, icmp, ipv4, ipv4_options, ntp, tcp, tcp_options, udp
+from stack.wire import arp, dhcp, dns, ethernet, icmp, ipv4, ipv4_options, ntp, tcp, tcp_options, udp
 from stack.wire.checksum import Buffer
 from stack.wire.show import show
 
@@ -104,6 +104,29 @@ def ntp_again(data: Buffer) -> bytes:
     return packet.build()
 
 
+def dns_again(data: Buffer) -> bytes:
+    """The octets between the places that the parser gives, and the message that is built from what it has read."""
+    message = dns.Message.parse(data)
+    for compress in (True, False):
+        with contextlib.suppress(ValueError, OverflowError):  # without compression a message may be too long
+            assert dns.Message.parse(message.build(compress=compress)) == message
+    octets = bytes(data)
+    pieces, at = [octets[: dns.HEADER_LENGTH]], dns.HEADER_LENGTH
+    for question in message.questions:
+        assert dns.name_text(question.name).isprintable()
+        pieces.append(octets[at : question.end])
+        at = question.end
+    for record in (*message.answers, *message.authorities, *message.additionals):
+        pieces.append(octets[at : record.name_end + 10])
+        at = record.name_end + 10
+        for part in record.parts:
+            assert part.at == at
+            pieces.append(octets[at : at + part.length])
+            at += part.length
+        assert at == record.end
+    return b"".join(pieces) + message.trailing
+
+
 PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "ethernet": ethernet_again,
     "arp": arp_again,
@@ -115,6 +138,7 @@ PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "tcp_options": tcp_options_again,
     "dhcp": dhcp_again,
     "ntp": ntp_again,
+    "dns": dns_again,
 }
 
 

@@ -10,6 +10,7 @@ from stack.wire import arp, dhcp, ethernet, icmp, ipv4_options, ntp, tcp, tcp_op
 from stack.wire.checksum import pseudo_sum
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
+from tests.wire.dns_messages import MESSAGES
 
 MAC_A = bytes.fromhex("020000000001")
 MAC_B = bytes.fromhex("020000000002")
@@ -129,6 +130,8 @@ SAMPLES = (
     Sample("tcp_options", "syn", TCP_OPTIONS, tuple((offset, 1) for offset in range(len(TCP_OPTIONS)))),
     Sample("dhcp", "discover", DISCOVER.build(), ((2, 1), (241, 1), (244, 1))),
     Sample("dhcp", "overloaded", OVERLOADED.build(), ((2, 1), (45, 1), (109, 1), (241, 1), (245, 1))),
+    *(Sample("dns", name, data) for name, data in MESSAGES.items() if "TCP" not in name),
+    Sample("dns", "lengths", MESSAGES["SOA and NS"], ((4, 1), (5, 1), (7, 1), (12, 1), (37, 1), (55, 1))),
     Sample("ntp", "answer", NTP_ANSWER.build(), ((0, 1), (1, 1))),
     Sample("ntp", "extension fields", NTP_WITH_FIELDS.build(), ((50, 1), (51, 1), (87, 1))),
 )
