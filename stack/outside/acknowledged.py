@@ -53,6 +53,13 @@ def judge_repetition(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -
     return Mark(kinds.DUPLICATE_ACK, sender.duplicates, sender.ack_frame)
 
 
+def repeats(sender: SeenEnd, segment: SeenSegment) -> bool:
+    """Whether it says nothing new: an ACK alone, with the numbers of the last segment."""
+    if segment.length or segment.flags & UNUSUAL or not segment.flags & ACK:
+        return False
+    return segment.seq == sender.nxt and segment.ack == sender.ack
+
+
 def take_probe(receiver: SeenEnd, segment: SeenSegment) -> None:
     """The octet of a zero window probe counts as sent when it is acknowledged, and not before."""
     probed = receiver.probed

@@ -107,10 +107,11 @@ class SeenEnd:
         "changed_at",
         "duplicates",
         "fin",
+        "fin_acknowledged",
         "holes",
         "inbox",
         "iss",
-        "last",
+        "last", "last_time_ns",
         "mss",
         "nxt",
         "nxt_frame",
@@ -119,7 +120,7 @@ class SeenEnd:
         "octets_of_window",
         "offered_scale",
         "passive",
-        "probed", "provoked",
+        "probed", "provoked", "recent",
         "scale",
         "socket",
         "state",
@@ -155,10 +156,13 @@ class SeenEnd:
         self.unacknowledged: deque[list[int]] = deque()  # of each: the number after it, frame, time
         self.probed: int | None = None  # the number of a zero window probe that was not acknowledged yet
         self.provoked = 0  # the frame of a segment of the peer that this end must challenge
+        self.last_time_ns = 0
+        self.recent: dict[tuple[int, int, int, int, int], int] = {}  # its last datagrams, and their frames
         # of infer.py
         self.inbox: list[tuple[SeenSegment, str]] = []
         self.changed_at: SeenSegment | None = None
         self.syn_acknowledged = False
+        self.fin_acknowledged = False
 
     @property
     def address(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from stack.link.captured import CapturedFrame
-from stack.outside import acknowledged, infer, kinds, packet, sent
+from stack.outside import acknowledged, infer, kinds, packet, resets, sent
 from stack.outside.connection import MASK, SeenConnection, SeenEnd, SeenSegment
 from stack.outside.fragments import Fragments
 from stack.outside.limits import LIMITS, Limits
@@ -19,6 +19,7 @@ from stack.outside.packet import TcpPacket, tcp_packet
 from stack.wire.tcp import ACK, FIN, RST, SYN
 
 FAR = 1 << 31
+MOST_RECENT = 16  # datagrams of each end that are compared to find a copy
 
 
 def follow(frames: Iterable[CapturedFrame], limits: Limits = LIMITS) -> Iterator[SeenConnection]:
@@ -49,7 +50,7 @@ class Follower:
         self.done: list[SeenConnection] = []
         self._limits = limits
         self._between: dict[tuple[bytes, bytes], list[SeenConnection]] = {}
-        self._by_silence: dict[int, SeenConnection] = {}  # the one that was silent for longest is first
+        self._followed: dict[int, SeenConnection] = {}
         self._kept = 0
         self._began = 0
         self._fragments = Fragments(limits.datagrams)
@@ -70,7 +71,7 @@ class Follower:
             frame.number, frame.time_ns, index, found.seq, found.ack, found.flags, found.window, found.length,
             found.options,
         )  # fmt: skip
-        marks = marks_of_the_capture(connection, found)
+        marks = marks_of_the_capture(connection, found, frame.number)
         if reused is not None:
             marks.append(Mark(kinds.PORT_REUSED, 0, reused))
         if found.checksum == packet.WRONG:
@@ -84,11 +85,11 @@ class Follower:
 
     def end(self) -> list[SeenConnection]:
         """The capture is over: the connections that are still followed, in order."""
-        left = sorted(self._by_silence.values(), key=lambda connection: connection.number)
+        left = sorted(self._followed.values(), key=lambda connection: connection.number)
         for connection in left:
             self._finish(connection)
         self._between.clear()
-        self._by_silence.clear()
+        self._followed.clear()
         return left
 
     # --- which connection
@@ -118,20 +119,25 @@ class Follower:
         self, connections: list[SeenConnection], found: TcpPacket, frame: CapturedFrame
     ) -> tuple[SeenConnection, int | None]:
         reused = connections[-1].first_number if connections else None
-        if len(self._by_silence) >= self._limits.connections:
-            oldest = next(iter(self._by_silence.values()))
-            oldest.marks += (Mark(kinds.GIVEN_OUT_EARLY),)
-            self._give_out(oldest)
+        if len(self._followed) >= self._limits.connections:
+            by_silence = sorted(self._followed.values(), key=lambda connection: connection.last_number)
+            for silent in by_silence[: 1 + len(by_silence) // 10]:
+                silent.marks += (Mark(kinds.GIVEN_OUT_EARLY),)
+                self._give_out(silent)
         if len(connections) >= self._limits.same_ports:
             self._give_out(connections[0])
         self._began += 1
         connection = SeenConnection(self._began, found.source, found.destination)
         connection.first_number, connection.first_time_ns = frame.number, frame.time_ns
-        # `connections` may have been forgotten with the oldest connection.
+        # `connections` may have been forgotten with a connection that was given out.
         key = (found.source, found.destination)
         key = key if key[0] <= key[1] else (key[1], key[0])
+        if connections:
+            # The peer may still have the old connection, and challenge the SYN.
+            old = connections[-1]
+            old.ends[1 if old.ends[0].socket == found.source else 0].provoked = frame.number
         self._between.setdefault(key, connections).append(connection)
-        self._by_silence[connection.number] = connection
+        self._followed[connection.number] = connection
         if not found.flags & SYN:
             connection.marks += (Mark(kinds.BEGAN_BEFORE),)
             infer.assume_established(connection)
@@ -154,8 +160,6 @@ class Follower:
             self._kept += 1
         else:
             connection.left_out += 1
-        del self._by_silence[connection.number]
-        self._by_silence[connection.number] = connection
 
     def _give_out(self, connection: SeenConnection) -> None:
         first, second = connection.ends[0].socket, connection.ends[1].socket
@@ -164,7 +168,7 @@ class Follower:
         connections.remove(connection)
         if not connections:
             del self._between[key]
-        del self._by_silence[connection.number]
+        del self._followed[connection.number]
         self._kept -= len(connection.segments)
         self._finish(connection)
         self.done.append(connection)
@@ -197,7 +201,7 @@ def between(a: int, b: int) -> int:
     return min(ahead, MASK + 1 - ahead)
 
 
-def marks_of_the_capture(connection: SeenConnection, found: TcpPacket) -> list[Mark]:
+def marks_of_the_capture(connection: SeenConnection, found: TcpPacket, number: int) -> list[Mark]:
     """What the frame says of how it was captured: offload, fragments, damage."""
     marks: list[Mark] = []
     if found.checksum == packet.WRONG:
@@ -208,9 +212,24 @@ def marks_of_the_capture(connection: SeenConnection, found: TcpPacket) -> list[M
         receiver = connection.ends[0 if connection.ends[0].socket == found.destination else 1]
         if found.length_left_out or (receiver.mss is not None and found.length > receiver.mss):
             marks.append(Mark(kinds.SUPER_FRAME, found.length))
+    if found.identification > 0:
+        copied = copy_of(connection, found, number)
+        if copied:
+            marks.append(Mark(kinds.COPY, 0, copied))
     if found.fragments:
         marks.append(Mark(kinds.REASSEMBLED, found.fragments))
     return marks
+
+
+def copy_of(connection: SeenConnection, found: TcpPacket, number: int) -> int:
+    """The frame of which this datagram is a copy; 0 for none."""
+    recent = connection.ends[0 if connection.ends[0].socket == found.source else 1].recent
+    same = (found.identification, found.seq, found.ack, found.flags, found.length)
+    copied = recent.pop(same, 0)
+    recent[same] = copied or number
+    if len(recent) > MOST_RECENT:
+        del recent[next(iter(recent))]
+    return copied
 
 
 def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: int) -> list[Mark]:
@@ -239,8 +258,8 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
         repeated = acknowledged.judge_repetition(sender, receiver, segment)
         if repeated is not None:
             marks.append(repeated)
-            if sender.provoked:
-                marks.append(Mark(kinds.CHALLENGE_ACK, 0, sender.provoked))
+        if sender.provoked and acknowledged.repeats(sender, segment):
+            marks.append(Mark(kinds.CHALLENGE_ACK, 0, sender.provoked))
         if (segment.length or flags & (SYN | FIN)) and placed is not sent.KEEP_ALIVE:
             marks += sent.judge_data(connection, sender, receiver, segment)
         sent.remember_sent(sender, segment, most_outstanding)
@@ -248,12 +267,12 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
     if unseen is not None:
         marks.append(unseen)
     if flags & RST:
-        marks.append(Mark(kinds.RESET))
+        marks += resets.judge_reset(connection, sender, receiver, segment)
     if flags & FIN and receiver.fin is not None and sender.fin is None and sent.before(segment.ack, receiver.fin):
         marks.append(Mark(kinds.SIMULTANEOUS_CLOSE))
     acknowledged.remember_ack(sender, receiver, segment)
     sender.provoked = 0
-    sender.last = tuple(marks)
+    sender.last, sender.last_time_ns = tuple(marks), segment.time_ns
     sender.octets += segment.length
     return marks
 

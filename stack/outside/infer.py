@@ -21,6 +21,8 @@ SYN_ALONE, SYN_ACK, ACK_OF_SYN, ACK_OF_FIN, THE_FIN, RESET = (
     "syn", "syn_ack", "ack_of_syn", "ack_of_fin", "fin", "reset",
 )  # fmt: skip
 
+FIN_HAS_COME = (State.CLOSE_WAIT, State.LAST_ACK, State.TIME_WAIT, State.CLOSING, State.CLOSED)
+
 BECAUSE: dict[str, str] = {
     SYN_ALONE: "the SYN has arrived: it is answered by SYN,ACK",
     SYN_ACK: "the SYN,ACK has arrived",
@@ -52,18 +54,22 @@ def infer(connection: SeenConnection, segment: SeenSegment) -> None:
     index = segment.end
     sender, receiver = connection.ends[index], connection.ends[1 - index]
     if sender.inbox:
-        prove(sender, index, segment)
+        prove(sender, receiver, index, segment)
     if segment.flags & (SYN | FIN | RST):
         act(connection, sender, receiver, index, segment)
     post(sender, receiver, segment)
 
 
-def prove(end: SeenEnd, index: int, segment: SeenSegment) -> None:
+def prove(end: SeenEnd, peer: SeenEnd, index: int, segment: SeenSegment) -> None:
     """Apply what lies in the inbox of `end`, as far as its segment shows that it has arrived."""
     inbox, flags, proven = end.inbox, segment.flags, -1
     for position, (received, what) in enumerate(inbox):
-        if what in (SYN_ALONE, SYN_ACK, THE_FIN):
-            if flags & ACK and not before(segment.ack, after(received)):
+        if what in (SYN_ALONE, SYN_ACK):
+            # A reset acknowledges the SYN that it refuses.
+            if flags & ACK and not flags & RST and not before(segment.ack, after(received)):
+                proven = position
+        elif what == THE_FIN:
+            if flags & ACK and peer.fin is not None and not before(segment.ack, peer.fin):
                 proven = position
         elif (what == ACK_OF_SYN and not flags & SYN) or (what in (ACK_OF_SYN, ACK_OF_FIN) and flags & RST):
             proven = position
@@ -127,7 +133,9 @@ def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
     flags, inbox = segment.flags, receiver.inbox
     if flags & RST:
         if acceptable(sender, receiver, segment):
-            inbox.append((segment, RESET))
+            replace(receiver, segment, RESET)
+        elif receiver.state not in (None, State.CLOSED, State.SYN_SENT):
+            receiver.provoked = segment.number
         return
     if flags & SYN:
         what = SYN_ACK if flags & ACK else SYN_ALONE
@@ -136,16 +144,19 @@ def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
         if receiver.iss is not None and not receiver.syn_acknowledged and before(receiver.iss, segment.ack):
             receiver.syn_acknowledged = True
             inbox.append((segment, ACK_OF_SYN))
-    if flags & ACK and receiver.fin is not None and not before(segment.ack, receiver.fin):
-        if receiver.state not in (State.FIN_WAIT_2, State.TIME_WAIT, State.CLOSED):
-            if not any(what == ACK_OF_FIN for _, what in inbox):
-                inbox.append((segment, ACK_OF_FIN))
-    if flags & FIN and receiver.state not in (State.CLOSE_WAIT, State.LAST_ACK, State.TIME_WAIT, State.CLOSING):
-        replace(receiver, segment, THE_FIN)
+    if receiver.fin is not None and not receiver.fin_acknowledged and flags & ACK:
+        if not before(segment.ack, receiver.fin):
+            receiver.fin_acknowledged = True
+            inbox.append((segment, ACK_OF_FIN))
+    fin = sender.fin
+    if fin is not None and after(segment) != segment.seq and receiver.state not in FIN_HAS_COME:
+        # The FIN counts when nothing is missing before it. What is sent again had not arrived.
+        if not before(fin, after(segment)) and not any(before(left, fin) for left, _ in sender.holes):
+            replace(receiver, segment, THE_FIN)
 
 
 def replace(receiver: SeenEnd, segment: SeenSegment, what: str) -> None:
-    """A SYN or FIN comes to the inbox; if it is sent again there, the first one was lost."""
+    """A SYN, FIN or reset comes to the inbox; if it is there already, the first one was lost."""
     receiver.inbox = [entry for entry in receiver.inbox if entry[1] != what]
     receiver.inbox.append((segment, what))
 

@@ -128,7 +128,7 @@ ACK_OF_UNSEEN = Kind(
 CHALLENGE_ACK = Kind(
     "challenge_ack",
     "A challenge ACK: the segment in frame {frame} was dropped, and its sender is asked to prove itself.",
-    "It repeats the last ACK right after a SYN, a reset or an ACK that the connection cannot take.",
+    "It repeats the last ACK, right after a SYN or a reset that the connection cannot take.",
     ("5961-3.2-d", "5961-4.2-b"),
 )
 
@@ -157,7 +157,8 @@ SIMULTANEOUS_CLOSE = Kind(
 HALF_OPEN = Kind(
     "half_open",
     "A half-open connection: the sender of the reset has lost the connection that its peer still has.",
-    "The reset answers a segment that the connection of the peer has sent.",
+    "The reset answers a challenge ACK, or it has no ACK, takes its number from the segment before, and is the first"
+    " segment of its sender for a second.",
     ("9293-3.5.1-a",),
 )
 REFUSED = Kind("refused", "The SYN is answered by a reset: there is no listener.", "", ("9293-3.10.7.1-b",))
@@ -187,7 +188,8 @@ BEGAN_BEFORE = Kind(
     "The connection began before the capture. Its first numbers and the scale of its windows are not known.",
 )
 GIVEN_OUT_EARLY = Kind(
-    "given_out_early", "The connection had been silent for longest when there were too many to follow them all."
+    "given_out_early",
+    "It was among those that had been silent for longest when there were too many connections to follow.",
 )
 NOT_KEPT = Kind("not_kept", "{number} segments were judged and counted, but there are too many to keep them all.")
 

@@ -9,9 +9,9 @@ class Limits(NamedTuple):
     """The bounds of `follow`.
 
     Attributes:
-      connections: those that are followed at a time. With one more, the connection that has been
-        silent for longest is given out, and what comes for it later is a connection without a
-        beginning.
+      connections: those that are followed at a time. With one more, the tenth of them that has been
+        silent for longest is given out, and what comes for one of these later is a connection
+        without a beginning.
       segments: those that are kept at a time, of all connections. Later ones are judged and
         counted, but not kept (`SeenConnection.left_out`).
       same_ports: connections that are followed at a time between the same two sockets.

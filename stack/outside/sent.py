@@ -113,8 +113,11 @@ def remember_sent(sender: SeenEnd, segment: SeenSegment, most_outstanding: int) 
         if nxt is not None and before(nxt, seq):
             if segment.flags & RST:
                 return  # its number may be any
-            sender.holes.append((nxt, seq))
-            del sender.holes[:-MOST_HOLES]
+            told = sender.acknowledged_unseen
+            left = nxt if told is None or before(told, nxt) else told
+            if before(left, seq):
+                sender.holes.append((left, seq))
+                del sender.holes[:-MOST_HOLES]
         if end != seq and len(sender.unacknowledged) < most_outstanding:
             sender.unacknowledged.append([end, segment.number, segment.time_ns])
         sender.nxt, sender.nxt_frame, sender.nxt_time_ns = end, segment.number, segment.time_ns

@@ -126,7 +126,7 @@ def check(text: str, **iss: int) -> list[SeenConnection]:
     }
     seen = [found.get(frame.number, ("not kept", "")) for frame in figure.frames]
     expected = [
-        (want if want else got, state if state else now)
+        ("" if want == "nothing" else want if want else got, state if state else now)
         for (want, state), (got, now) in zip(figure.expected, seen, strict=True)
     ]
     assert show(text, seen) == show(text, expected)
