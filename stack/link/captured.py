@@ -8,8 +8,10 @@ from typing import NamedTuple
 class CapturedFrame(NamedTuple):
     """One frame of a capture.
 
-    number: its number in the file, from 1, as in Wireshark.
-    time_ns: nanoseconds since 1970; 0 for a Simple Packet Block, which has no time.
+    number: its number in the file, from 1, as in Wireshark. Numbers may be missing: those of frames
+      of a link type that is not known, and of custom blocks.
+    time_ns: nanoseconds since 1970; 0 for a Simple Packet Block, which has no time. A file can hold
+      times before 1970 and after the year 9999.
     octets: what the file has of the frame. It is less than the frame if a snapshot length cut it.
     length: the octets that the frame had on the wire, at least `len(octets)`.
     link: what `octets` begin with: "ethernet", "ip" (an IPv4 or IPv6 header), "linux-sll" or

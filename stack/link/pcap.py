@@ -55,14 +55,14 @@ def frames(source: OctetSource, kind: Kind, skipped: dict[int, int]) -> Iterator
     /                          Packet Data                          /
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
     """
-    link_type, lengths_may_be_swapped = _file_header(source, kind)
+    link_type, minor = _file_header(source, kind)
     link = LINKS.get(link_type, "")
     header = struct.Struct(kind.order + "IIII")
     head = header.size + kind.extra
     number = 0
     while source.has(head):
         seconds, fraction, captured, length = header.unpack_from(source.data, source.at)
-        if lengths_may_be_swapped and captured > length:
+        if minor < 3 or (minor == 3 and captured > length):  # the two came the other way round
             captured, length = length, captured
         if captured > LONGEST_FRAME:
             raise source.error(f"the captured length is {captured}: the most is {LONGEST_FRAME}")
@@ -88,13 +88,13 @@ def frames(source: OctetSource, kind: Kind, skipped: dict[int, int]) -> Iterator
         raise source.cut_short("the header of a frame")
 
 
-def _file_header(source: OctetSource, kind: Kind) -> tuple[int, bool]:
-    """The link type; and whether the two lengths of a frame may be in the wrong order."""
+def _file_header(source: OctetSource, kind: Kind) -> tuple[int, int]:
+    """The link type and the minor version."""
     if not source.has(FILE_HEADER):
         raise source.cut_short("the file header")
     major, minor = struct.unpack_from(kind.order + "HH", source.data, source.at + 4)
-    if (major, minor) not in ((2, 3), (2, 4)):
-        raise source.error(f"the version is {major}.{minor}: known are 2.3 and 2.4")
+    if major != 2 or minor > 4:
+        raise source.error(f"the version is {major}.{minor}: known are 2.0 to 2.4")
     (link_type,) = struct.unpack_from(kind.order + "I", source.data, source.at + 20)
     source.at += FILE_HEADER
-    return link_type & 0xFFFF, minor == 3  # the upper half tells of frame check sequences
+    return link_type & 0xFFFF, minor  # the upper half tells of frame check sequences

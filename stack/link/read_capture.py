@@ -53,7 +53,7 @@ class CaptureReader:
         self.path = path
         self.skipped: dict[int, int] = {}
         self._file = file
-        self._frames = self._read()
+        self._frames = _read(file, path, self.skipped)
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         return self._frames
@@ -69,11 +69,13 @@ class CaptureReader:
         self._frames.close()
         self._file.close()
 
-    def _read(self) -> Generator[CapturedFrame, None, None]:
-        try:
-            yield from _frames(OctetSource(self._file, self.path), self.skipped)
-        finally:
-            self._file.close()
+
+def _read(file: BinaryIO | FileIO, path: str, skipped: dict[int, int]) -> Generator[CapturedFrame, None, None]:
+    # It does not know the reader: one that is dropped in the midst of the file closes it at once.
+    try:
+        yield from _frames(OctetSource(file, path), skipped)
+    finally:
+        file.close()
 
 
 def _frames(source: OctetSource, skipped: dict[int, int]) -> Iterator[CapturedFrame]:
@@ -84,7 +86,7 @@ def _frames(source: OctetSource, skipped: dict[int, int]) -> Iterator[CapturedFr
         raise source.cut_short("the file header")
     magic = source.data[:4]
     if magic == SECTION_HEADER:
-        return pcapng.frames(source, skipped)
+        return pcapng.PcapngReader(source, skipped).frames()
     if magic in pcap.KINDS:
         return pcap.frames(source, pcap.KINDS[magic], skipped)
     for beginning, what in OTHER_FILES:
