@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         TcpConfig,
         UdpConfig,
     )
+    from stack.dissection.layer import Field, Layer, rebuild
+    from stack.dissection.show import show
+    from stack.dissection.walk import dissect
     from stack.host.lease_record import LeaseRecord
     from stack.link.capture import Capture
     from stack.link.captured import CapturedFrame, CaptureError
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from stack.trace.recorder import Recorder
     from stack.wire.addresses import Prefix
     from stack.wire.assigned import AssignedNumber, assigned_numbers
-    from stack.wire.show import show
     from stack.wire.special_ranges import address_class, special_ranges
 
 __all__ = [
@@ -96,11 +98,18 @@ __all__ = [
     "special_ranges",
     "AssignedNumber",
     "assigned_numbers",
+    "dissect",
+    "rebuild",
+    "Layer",
+    "Field",
 ]
 
 _HOMES = {
     "stack.config": "AcdConfig ArpConfig Config DhcpConfig HostConfig IcmpConfig IpConfig LinkLocalConfig"
     " TcpConfig UdpConfig",
+    "stack.dissection.layer": "Field Layer rebuild",
+    "stack.dissection.show": "show",
+    "stack.dissection.walk": "dissect",
     "stack.host.lease_record": "LeaseRecord",
     "stack.link.capture": "Capture",
     "stack.link.captured": "CaptureError CapturedFrame",
@@ -120,7 +129,6 @@ _HOMES = {
     "stack.trace.recorder": "Recorder",
     "stack.wire.addresses": "Prefix",
     "stack.wire.assigned": "AssignedNumber assigned_numbers",
-    "stack.wire.show": "show",
     "stack.wire.special_ranges": "address_class special_ranges",
 }
 _FORMER_NAMES = {"Segment": "Ethernet"}  # for programs that use them; in TCP a segment is something else

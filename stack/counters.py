@@ -238,6 +238,8 @@ DROPS: dict[str, str] = {
 }
 
 UNREADABLE: dict[str, str] = {
+    # --- cooked captures of Linux
+    "linux_cooked_truncated": "the frame ends inside the header that Linux has made up for it",
     # --- ntp
     "ntp_truncated": "the packet ends inside its 48 octets",
     "ntp_bad_version": "a version other than 1 to 4, whose header may be another",

@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stack.trace": ("stack.counters",),
     "stack.socket_option": ("stack.errors",),
     "stack.wire": EVERYBODY,
+    "stack.dissection": ("stack.wire", "stack.errors", "stack.counters"),
     "stack.link": EVERYBODY,
     "stack.internet": EVERYBODY,
     "stack.udp": EVERYBODY,
@@ -68,7 +69,7 @@ GRANTED = {
     "stack.link": frozenset({"os", "fcntl", "pytun", "random", "socket", "io", "pathlib"}),
     "stack.errors": frozenset({"os"}),
 }
-PURE = (*EVERYBODY, "stack.link", "stack.outside", *PROTOCOLS, "stack.host")
+PURE = (*EVERYBODY, "stack.dissection", "stack.link", "stack.outside", *PROTOCOLS, "stack.host")
 
 FILE_LINES = 600
 PROSE_COLUMNS = 100
@@ -393,7 +394,7 @@ def test_top_level_is_what_the_readme_says() -> None:
         ("stack.config", "from stack.tcp.connection import Connection"),
         ("stack.host.host", "def late():\n    import tools.up"),
         ("tools.up", "from stack.link import tap"),
-        ("tools.up", "from stack.wire.show import show"),
+        ("tools.up", "from stack.dissection.show import show"),
         ("tools.up", "import stack.counters"),
     ],
 )
@@ -430,7 +431,7 @@ def test_a_circle_of_imports_is_noticed() -> None:
         ("stack.internet.icmp", "from random import Random"),
         ("stack.link.impair", "import random"),
         ("stack.link.impair", "from random import random"),
-        ("stack.wire.show", "import logging"),
+        ("stack.dissection.show", "import logging"),
         ("stack.dhcp.client", "def late():\n    from trio import sleep"),
     ],
 )

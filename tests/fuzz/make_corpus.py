@@ -68,6 +68,11 @@ def parsers() -> dict[str, bytes]:
             found[f"segment/{name}"] = sample.data
         if sample.parser == "ipv4":
             found[f"fragment/{name}"] = sample.data
+    for name, data in [*found.items()]:
+        folder, _, rest = name.partition("/")
+        if folder == "show" or folder.startswith("linux_cooked"):
+            where = rest if folder == "show" else f"{folder}-{rest}"
+            found[f"dissect/{where}"] = found[f"dissect_snapped/{where}"] = data
     found["fragment/long"] = datagram(17, bytes(900), IP_OPTIONS)
     found["show_options/ipv4"], found["show_options/tcp"] = IP_OPTIONS, TCP_OPTIONS
     found["show_options/dhcp"] = found["dhcp_message/ack"] = _ack()

@@ -20,14 +20,16 @@ from stack.counters import DROPS, UNREADABLE
 from stack.dhcp import messages, options
 from stack.dhcp.lease import Lease
 from stack.dhcp.parameters import Parameters
+from stack.dissection import show_options
 from stack.errors import BadPacket
 from stack.internet.fragments import fragment
 from stack.sockets.lease_file import DAMAGED, LeaseFile
 from stack.tcp.segment import Segment, reset_for, reset_options
-from stack.wire import dhcp_values, show_options, virtio
+from stack.wire import dhcp_values, virtio
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, parse_mac
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
+from tests.dissection.again import LINKS, check
 from tests.wire.round_trip import PARSERS, shows, withstands
 
 MAC = b"\x02\0\0\0\0\x01"
@@ -197,9 +199,23 @@ def _show(data: bytes) -> None:
     shows(data)
 
 
+def _dissect(data: bytes) -> None:
+    for link in LINKS:
+        check(data, link)
+
+
+def _dissect_snapped(data: bytes) -> None:
+    """A frame of which not all octets were captured, from a device with offload."""
+    for link in LINKS:
+        check(data, link, offload=True, length=len(data) + 1)
+        check(data, link, offload=True, length=len(data) + 1400)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     **{name: _again(name) for name in PARSERS},
     "addresses": text_addresses,
+    "dissect": _dissect,
+    "dissect_snapped": _dissect_snapped,
     "dhcp_message": message_to_lease,
     "dhcp_options": options_of_dhcp,
     "dhcp_values": values_of_dhcp,

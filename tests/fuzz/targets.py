@@ -45,7 +45,14 @@ class Target:
         return CORPUS / ("host" if self.name == "fast_and_plain" else self.name)
 
 
-STATELESS = ("stack.wire", "stack.dhcp", "stack.tcp.segment", "stack.internet.fragments", "stack.sockets.lease_file")
+STATELESS = (
+    "stack.wire",
+    "stack.dissection",
+    "stack.dhcp",
+    "stack.tcp.segment",
+    "stack.internet.fragments",
+    "stack.sockets.lease_file",
+)
 PARSERS = {name: Target(name, run, 4096, 1.0, STATELESS) for name, run in parsers.TARGETS.items()}
 HOSTS = {name: Target(name, run, 1024, 30.0) for name, run in hosts.TARGETS.items()}
 TARGETS = {**PARSERS, **HOSTS}

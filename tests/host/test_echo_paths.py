@@ -9,8 +9,8 @@ from math import inf
 import pytest
 
 from stack.config import Config, HostConfig, IcmpConfig
+from stack.dissection.show import show
 from stack.wire.addresses import Prefix, parse_ipv4
-from stack.wire.show import show
 from tests.host.direct_host import NOW, OTHER, PEER, DirectHost
 from tests.host.fast_and_plain import Twin, repaired_message, request
 from tests.host.test_fast import ECHO_CHANGES

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from stack.dissection.show import show
 from stack.host.interface import Interface
 from stack.link.memory import Ethernet
 from stack.trace.event import Event
@@ -25,7 +26,6 @@ from stack.wire.numbers import (
     ETHERTYPE_VLAN,
     PROTO_ICMP,
 )
-from stack.wire.show import show
 from tests.requirements import rfc
 from tests.sim.network import Network, pair
 from tests.sim.programs import Echo, Exchange, Requester, Server

@@ -10,10 +10,10 @@ import contextlib
 from collections.abc import Callable
 
 from stack.counters import DROPS, UNREADABLE
+from stack.dissection.show import show
 from stack.errors import BadPacket
-from stack.wire import arp, dhcp, dns, ethernet, icmp, ipv4, ipv4_options, ntp, tcp, tcp_options, udp
+from stack.wire import arp, dhcp, dns, ethernet, icmp, ipv4, ipv4_options, linux_cooked, ntp, tcp, tcp_options, udp
 from stack.wire.checksum import Buffer
-from stack.wire.show import show
 
 
 def ethernet_again(data: Buffer) -> bytes:
@@ -127,6 +127,16 @@ def dns_again(data: Buffer) -> bytes:
     return b"".join(pieces) + message.trailing
 
 
+def linux_cooked_again(data: Buffer) -> bytes:
+    header = linux_cooked.LinuxCookedHeader.parse(data)
+    return header.build() + bytes(data[header.header_length :])
+
+
+def linux_cooked_v2_again(data: Buffer) -> bytes:
+    header = linux_cooked.LinuxCookedHeader.parse_v2(data)
+    return header.build() + bytes(data[header.header_length :])
+
+
 PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "ethernet": ethernet_again,
     "arp": arp_again,
@@ -139,6 +149,8 @@ PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "dhcp": dhcp_again,
     "ntp": ntp_again,
     "dns": dns_again,
+    "linux_cooked": linux_cooked_again,
+    "linux_cooked_v2": linux_cooked_v2_again,
 }
 
 

@@ -92,6 +92,9 @@ class Sample:
     lengths: tuple[tuple[int, int], ...] = ()
 
 
+COOKED = bytes.fromhex("0004 0001 0006 020000000001 0000 0800")
+COOKED_2 = bytes.fromhex("0800 0000 00000003 0001 04 06 020000000001 0000")
+"""Headers that Linux makes up for an IPv4 packet that A sends, of version 1 and 2."""
 ECHO = icmp.echo_request(1, 2, b"abcdefg").build()
 
 SAMPLES = (
@@ -129,6 +132,8 @@ SAMPLES = (
     Sample("tcp", "data", segment(b"hello"), ((12, 1),)),
     Sample("tcp_options", "syn", TCP_OPTIONS, tuple((offset, 1) for offset in range(len(TCP_OPTIONS)))),
     Sample("dhcp", "discover", DISCOVER.build(), ((2, 1), (241, 1), (244, 1))),
+    Sample("linux_cooked", "IPv4", COOKED + datagram(PROTO_ICMP, ECHO), ((0, 2), (4, 2), (14, 2))),
+    Sample("linux_cooked_v2", "IPv4", COOKED_2 + datagram(PROTO_ICMP, ECHO), ((0, 2), (10, 1), (11, 1))),
     Sample("dhcp", "overloaded", OVERLOADED.build(), ((2, 1), (45, 1), (109, 1), (241, 1), (245, 1))),
     *(Sample("dns", name, data) for name, data in MESSAGES.items() if "TCP" not in name),
     Sample("dns", "lengths", MESSAGES["SOA and NS"], ((4, 1), (5, 1), (7, 1), (12, 1), (37, 1), (55, 1))),

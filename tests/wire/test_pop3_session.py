@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from stack.dissection.show import show
 from stack.wire import checksum, tcp_options
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.show import show
 from stack.wire.tcp import TcpHeader, build_segment
 from tests.wire.pop3_session import ALTERED, CLIENT, SERVER, SESSION, Frame
 

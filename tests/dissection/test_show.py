@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from stack.dissection.layer import MAX_SHOWN
+from stack.dissection.show import show
 from stack.wire import arp, checksum, dhcp, ethernet, icmp, tcp
 from stack.wire.addresses import MAC_BROADCAST
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
-from stack.wire.show import MAX_SHOWN, show
 from tests.wire.samples import (
     DISCOVER,
     IP_A,

@@ -82,9 +82,13 @@ def _tcp_option(kind: int, data: bytes) -> str:
 def dhcp_line(data: Buffer) -> str | None:
     """A DHCP message as one line; None when it cannot be parsed as one."""
     try:
-        message = dhcp.DhcpMessage.parse(data)
+        return dhcp_message(dhcp.DhcpMessage.parse(data))
     except BadPacket:
         return None
+
+
+def dhcp_message(message: dhcp.DhcpMessage) -> str:
+    """A DHCP message as one line."""
     values = message.values()
     value = message.message_type
     kind = DHCP_MESSAGE_TYPES.get(value) or (f"type {value}" if value else "BOOTP")
