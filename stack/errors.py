@@ -6,11 +6,18 @@ never leaves the stack.
 """
 
 import os
+from errno import errorcode
 
 
 def os_error(error: int) -> OSError:
     """The exception that a kernel socket raises for this errno: the same class and message."""
-    return OSError(error, os.strerror(error))
+    return OSError(error, error_text(error))
+
+
+def error_text(error: int) -> str:
+    """The system's text for an errno; its name where there is none, as for sockets on Windows."""
+    text = os.strerror(error)
+    return errorcode.get(error, text) if text.startswith("Unknown error") else text
 
 
 class BadPacket(Exception):

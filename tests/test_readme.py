@@ -20,7 +20,7 @@ import stack
 from stack import config
 from stack.dhcp import states as dhcp_states
 from stack.sockets import options as socket_options
-from stack.tcp.options import TCP_FASTOPEN_CONNECT
+from stack.sockets.options import TCP_FASTOPEN_CONNECT
 from stack.tcp.states import diagram
 from tools import cli, options
 from tools.trace import TracePrinter

@@ -112,7 +112,7 @@ def test_run_says_what_the_host_would_say_without_the_tun_node(monkeypatch: pyte
     def refuse(**_: object) -> None:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
-    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refuse)
+    monkeypatch.setattr("pytun.TunTapDevice", refuse)
     with pytest.raises(OSError, match="missing") as caught:
         Tap("tap0").open(lambda: None)
     assert str(caught.value.strerror) in (TOP / "scripts" / "run").read_text().replace("\\`", "`")

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NoReturn
 
 from .output import Failed, flush_all, log
 from .parser import Parser
@@ -37,6 +37,7 @@ PROGRAMS: dict[str, dict[str, Any]] = {
 }
 """What `--help` says of each program."""
 WITH_A_HOST = ("up", "lab", "ping", "dhcp")
+ON_A_TAP = ("up", "lab", "enter", "ping", "dhcp")  # programs that need Linux
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     program = arguments.program
     if unknown:
         parsers[program].refuse_unknown(unknown)
+    if program in ON_A_TAP and sys.platform != "linux":
+        return reported(program, without_tap)
     if program in WITH_A_HOST:
         return run_host(arguments, parsers[program], command)
     if program == "drill":
@@ -71,6 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from . import number
 
     return reported(program, lambda: number.main(arguments))
+
+
+def without_tap() -> NoReturn:
+    """Say which programs need no TAP. Raises Failed."""
+    others = ", ".join(name for name in PROGRAMS if name not in ON_A_TAP)
+    raise Failed(f"it needs a TAP, which only Linux has; here you can use {others}, and the library's stack.Ethernet")
 
 
 def have_standard_descriptors() -> None:

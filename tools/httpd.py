@@ -49,6 +49,9 @@ BODY_S = 10.0  # for a request's body
 SEND_S = 300.0  # for each chunk sent: a client that reads more slowly is cut off
 PEER_CLOSE_S = 2.0  # for the client to close its side, too
 
+# How a file is opened: without waiting, and not through a symbolic link. Windows has none of the first three.
+CAREFULLY = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"))
+
 Headers = list[tuple[str, str]]
 CLOSE = ("Connection", "close")
 
@@ -341,7 +344,7 @@ async def find_file(root: Path, path: str, listings: Listings, files: Slots, con
     if file_slot is None:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many files are being read", [("Retry-After", "5")])
     try:
-        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(target, CAREFULLY)
     except BaseException:
         files.give_back(file_slot)
         raise

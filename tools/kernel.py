@@ -7,7 +7,6 @@ that no program needs to be installed.
 from __future__ import annotations
 
 import errno
-import fcntl
 import ipaddress
 import os
 import socket
@@ -71,6 +70,8 @@ def master(interface: str) -> str | None:
 
 def set_up(interface: str) -> None:
     """Bring an interface up. OSError when that is not permitted."""
+    import fcntl
+
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         name = os.fsencode(interface)
         _, flags = IFREQ_FLAGS.unpack(fcntl.ioctl(sock, SIOCGIFFLAGS, IFREQ_FLAGS.pack(name, 0)))

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import io
 import os
-import pwd
 import secrets
 import signal
 import subprocess
@@ -24,11 +23,11 @@ import trio
 
 from . import namespace
 from .options import Options
-from .output import Failed, Output, say
+from .output import Failed, Output, named_signals, say
 from .up import serving
 
-KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+KEYBOARD = named_signals("SIGINT SIGQUIT")
+ENDING = named_signals("SIGTERM SIGHUP")
 GRACE_S = 2.0  # from the signals that ask the command to end to SIGKILL
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -194,6 +193,8 @@ def second_terminal(lab: int) -> str:
 
 def shell() -> str:
     """Return the user's shell."""
+    import pwd
+
     try:
         of_user = pwd.getpwuid(os.getuid()).pw_shell
     except KeyError:

@@ -169,7 +169,7 @@ def capture_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text!r} is a folder, not a file")
     if not os.path.isdir(holder):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written: its folder does not exist")
-    longest = os.pathconf(holder, "PC_NAME_MAX")
+    longest = os.pathconf(holder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
     if len(os.fsencode(os.path.basename(text))) > longest:
         raise argparse.ArgumentTypeError(f"a file name there has at most {longest} bytes")
     if os.path.islink(text):

@@ -208,6 +208,11 @@ class Output:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def named_signals(names: str) -> tuple[signal.Signals, ...]:
+    """Return the signals with these names, without those that this system lacks (SIGHUP on Windows)."""
+    return tuple(signal.Signals[name] for name in names.split() if name in signal.Signals.__members__)
+
+
 def slow_descriptor(stream: TextIO) -> int | None:
     """Return the stream's descriptor if writing can block (pipe, socket, terminal), otherwise None."""
     try:

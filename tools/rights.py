@@ -13,8 +13,8 @@ import importlib
 import importlib.util
 import os
 import pkgutil
-import pwd
 import struct
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -62,6 +62,10 @@ ROOT = User("root", 0, 0, asked=True)
 
 def user(text: str) -> User:
     """Parse --user: a name or a number."""
+    if sys.platform != "linux":
+        raise argparse.ArgumentTypeError("a program can change its user on Linux only")
+    import pwd
+
     try:
         entry = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
     except (KeyError, OverflowError, ValueError):
@@ -73,6 +77,8 @@ def user(text: str) -> User:
 
 def default_user() -> User:
     """Return the owner of this program's folder, or nobody if that is root."""
+    import pwd
+
     owner = os.stat(os.path.dirname(os.path.abspath(__file__))).st_uid
     for name in (owner, NOBODY):
         try:

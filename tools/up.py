@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -16,14 +15,14 @@ import stack
 
 from . import bad_wire, kernel, rights, services
 from .options import Options
-from .output import Failed, log, report, say
+from .output import Failed, log, named_signals, report, say
 from .trace import TracePrinter
 
 WAITING_S = 5.0  # between two lines that say that the host has no address yet
 NODE = "/dev/net/tun"
 PAGE_EVENTS = 2000  # kept for the page of http
 PAGE_EVENT_BYTES = 2 << 20
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = named_signals("SIGINT SIGTERM SIGHUP")
 
 
 def main(options: Options) -> int:

@@ -25,7 +25,7 @@ _UNREACHABLE: dict[int, tuple[int, bool]] = {
     icmp.SOURCE_ROUTE_FAILED: (errno.EOPNOTSUPP, _SOFT),
     icmp.NET_UNKNOWN: (errno.ENETUNREACH, _HARD),
     icmp.HOST_UNKNOWN: (errno.EHOSTDOWN, _HARD),
-    icmp.HOST_ISOLATED: (errno.ENONET, _HARD),
+    icmp.HOST_ISOLATED: (getattr(errno, "ENONET", errno.EHOSTUNREACH), _HARD),  # ENONET is Linux's
     icmp.NET_PROHIBITED: (errno.ENETUNREACH, _HARD),
     icmp.HOST_PROHIBITED: (errno.EHOSTUNREACH, _HARD),
     icmp.NET_TOS_UNREACHABLE: (errno.ENETUNREACH, _SOFT),

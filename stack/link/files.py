@@ -17,6 +17,10 @@ of these when fs.protected_symlinks and similar settings are on. This module ref
   owner is replaced by a new one.
 - All of this is checked on the open descriptor, before the file is emptied or written.
 
+Two other systems can do less. macOS has no O_PATH, which opens a symbolic link itself: there a link
+is read by its name, and must be the same before and after. Windows opens no file in an open folder
+(`dir_fd`): there the path must name a regular file or none, and its folders are not examined.
+
 See open(2), symlink(7) and proc_sys_fs(5).
 """
 
@@ -26,14 +30,25 @@ import errno
 import os
 import stat
 from collections import deque
+from functools import reduce
+from operator import or_
 
 NO_REGULAR_FILE = "it is not a regular file"
 SYMBOLIC_LINK = "it is a symbolic link, which is not followed: name the file itself"
 MOST_LINKS = 40  # symbolic links in one path, as in Linux
 MOST_TRIES = 8  # attempts to open a file that others make and remove meanwhile
-_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def _flags(names: str) -> int:
+    """The flags of `os.open` with these names; those that this system does not have are 0."""
+    return reduce(or_, (getattr(os, name, 0) for name in names.split()))
+
+
+# O_BINARY and O_NOINHERIT are those of Windows.
+_CAREFULLY = _flags("O_NOFOLLOW O_NONBLOCK O_CLOEXEC O_NOCTTY O_BINARY O_NOINHERIT")
+_FOLDER = _flags("O_PATH O_NOFOLLOW O_CLOEXEC")
+_WITHOUT_PATH = _flags("O_DIRECTORY O_NOFOLLOW O_CLOEXEC")  # for a folder that is no symbolic link
 
 
 def open_empty(path: str) -> int:
@@ -42,6 +57,8 @@ def open_empty(path: str) -> int:
     Only its owner may read a new file. OSError if it is not a regular file or another user may have
     planted it (see above); the file is then left as it is.
     """
+    if os.open not in os.supports_dir_fd:
+        return _open_by_path(path)
     folder, name = open_folder(os.path.dirname(path)), os.path.basename(path)
     try:
         file = open_in(folder, name, os.O_WRONLY, make=True)
@@ -66,8 +83,10 @@ def open_empty(path: str) -> int:
 def open_folder(path: str) -> int:
     """A descriptor of a folder, for the `dir_fd` of functions in `os`. OSError.
 
-    "" is the current folder.
+    "" is the current folder. EOPNOTSUPP on a system without `dir_fd`, such as Windows.
     """
+    if os.open not in os.supports_dir_fd:
+        raise OSError(errno.EOPNOTSUPP, "this system cannot open a file in an open folder")
     here = os.open("/" if path.startswith("/") else ".", _FOLDER)
     try:
         names = deque(path.split("/"))
@@ -76,16 +95,11 @@ def open_folder(path: str) -> int:
             name = names.popleft()
             if name in ("", "."):
                 continue
-            there = os.open(name, _FOLDER, dir_fd=here)
-            status = os.fstat(there)
-            if not stat.S_ISLNK(status.st_mode):
+            there, status, target = _step(here, name)
+            if there >= 0:
                 here, left = there, here
                 os.close(left)
                 continue
-            try:
-                target = os.readlink("", dir_fd=there)
-            finally:
-                os.close(there)
             links += 1
             if links > MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -101,6 +115,47 @@ def open_folder(path: str) -> int:
         os.close(here)
         raise
     return here
+
+
+def _step(here: int, name: str) -> tuple[int, os.stat_result, str]:
+    """Look at `name` in the folder `here`: its descriptor, its status, and a link's target.
+
+    The descriptor of a symbolic link is -1. OSError.
+    """
+    if not hasattr(os, "O_PATH"):
+        return _step_by_name(here, name)
+    there = os.open(name, _FOLDER, dir_fd=here)
+    status = os.fstat(there)
+    if not stat.S_ISLNK(status.st_mode):
+        return there, status, ""
+    try:
+        return -1, status, os.readlink("", dir_fd=there)
+    finally:
+        os.close(there)
+
+
+def _step_by_name(here: int, name: str) -> tuple[int, os.stat_result, str]:
+    """As `_step`, on a system without O_PATH."""
+    status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        there = os.open(name, _WITHOUT_PATH, dir_fd=here)
+        return there, os.fstat(there), ""
+    target = os.readlink(name, dir_fd=here)
+    if not os.path.samestat(status, os.stat(name, dir_fd=here, follow_symlinks=False)):
+        raise OSError(errno.EAGAIN, f"another program keeps changing {name!r} in its path")
+    return -1, status, target
+
+
+def _open_by_path(path: str) -> int:
+    """As `open_empty`, on a system that opens no file in an open folder."""
+    if os.path.lexists(path):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, SYMBOLIC_LINK)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, NO_REGULAR_FILE)
+        return os.open(path, os.O_WRONLY | os.O_TRUNC | _CAREFULLY)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFULLY, 0o600)
 
 
 def open_in(folder: int, name: str, flags: int, *, make: bool = False) -> int:

@@ -7,16 +7,15 @@ at the kernel as if from the wire. See Documentation/networking/tuntap.rst in th
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import math
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
-
-import pytun
 
 from stack.frame_buffer import FrameBuffer
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Offload, check_station_address
@@ -59,7 +58,7 @@ SMALLEST_MTU = 68  # RFC 791 section 3.2
 LARGEST_MTU = 65535 - ETHERNET_HEADER  # what the kernel allows on a TAP
 STALE_FRAMES = 4096  # the most frames that `open` reads to empty the queue; the kernel's holds 500 to 1,000
 _DISCARD_BYTES = 64  # read of each frame that is discarded
-MOST_PARTS: int = os.sysconf("SC_IOV_MAX")
+MOST_PARTS = 1024  # linux/uio.h: UIO_MAXIOV
 TRANSIENT = frozenset({errno.EINTR, errno.ENOMEM, errno.ENOBUFS})
 
 MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
@@ -139,21 +138,23 @@ class Tap:
     def open(self, wake: Callable[[], None]) -> None:
         """Make or open the TAP and set it up. `wake` is never called: wait for the descriptor.
 
-        OSError with a text for users: EPERM or EACCES without the privilege, ENOENT without
-        /dev/net/tun, EBUSY if another process uses this TAP, EINVAL if the name belongs to an
-        interface of another kind, EADDRINUSE if the kernel's interface has our MAC address,
-        EALREADY if it is open.
+        OSError with a text for users: EOPNOTSUPP on a system other than Linux and without the
+        package python-pytun, EPERM or EACCES without the privilege, ENOENT without /dev/net/tun,
+        EBUSY if another process uses this TAP, EINVAL if the name belongs to an interface of
+        another kind, EADDRINUSE if the kernel's interface has our MAC address, EALREADY if it is
+        open.
         """
         if self._device is not None:
             raise OSError(errno.EALREADY, f"{self.name} is open already")
-        device = self._create()
+        fcntl, pytun = _what_a_tap_needs(self.name)
+        device = self._create(pytun)
         try:
             descriptor: int = device.fileno()
             os.set_inheritable(descriptor, False)
             os.set_blocking(descriptor, False)
-            self._negotiate(descriptor)
+            self._negotiate(descriptor, fcntl)
             self._discard_stale_frames(descriptor)
-            self._set_up(device)
+            self._set_up(device, fcntl)
         except BaseException:
             device.close()
             raise
@@ -219,7 +220,7 @@ class Tap:
         self.write_errors[name] = self.write_errors.get(name, 0) + 1
         return False
 
-    def _create(self) -> Any:
+    def _create(self, pytun: ModuleType) -> Any:
         flags = pytun.IFF_TAP | pytun.IFF_NO_PI
         try:
             if self.may_offload:
@@ -234,7 +235,7 @@ class Tap:
         except OSError as error:
             raise _open_error(error, self.name) from None
 
-    def _negotiate(self, descriptor: int) -> None:
+    def _negotiate(self, descriptor: int, fcntl: ModuleType) -> None:
         """Set what an earlier user may have left, and ask for the offloads.
 
         A persistent TAP keeps the settings of its last user: offloads, the size and byte order of
@@ -272,7 +273,7 @@ class Tap:
             except OSError:
                 break
 
-    def _set_up(self, device: Any) -> None:
+    def _set_up(self, device: Any, fcntl: ModuleType) -> None:
         """Configure the kernel's interface. Settings that are right already need no privilege."""
         if device.hwaddr == self.mac:
             raise OSError(
@@ -292,13 +293,13 @@ class Tap:
             if self._up:
                 doing = "bring it up"
                 device.up()
-            self._set_queue_length()
+            self._set_queue_length(fcntl)
         except OSError as error:
             forbidden = error.errno in (errno.EPERM, errno.EACCES)
             reason = "that needs root or CAP_NET_ADMIN" if forbidden else error.strerror
             raise OSError(error.errno, f"{self.name}: cannot {doing}: {reason}") from None
 
-    def _set_queue_length(self) -> None:
+    def _set_queue_length(self, fcntl: ModuleType) -> None:
         """Give a TAP that we made a queue that is long enough, and read the queue's length."""
         name = os.fsencode(self.name)
         self.queue_frames = 0
@@ -312,12 +313,30 @@ class Tap:
                 pass  # the length stays unknown: 0
 
 
+def _what_a_tap_needs(name: str) -> tuple[ModuleType, ModuleType]:
+    """The modules fcntl and pytun. OSError(EOPNOTSUPP), which says what is missing.
+
+    They are imported here, since a network in memory needs neither of them.
+    """
+    if sys.platform != "linux":
+        text = "a TAP needs Linux: on this system use stack.Ethernet, a network in memory"
+        raise OSError(errno.EOPNOTSUPP, f"{name}: {text}")
+    try:
+        import fcntl
+
+        import pytun
+    except ImportError as error:
+        text = f"a TAP needs the package python-pytun: `pip install python-pytun` ({error})"
+        raise OSError(errno.EOPNOTSUPP, f"{name}: {text}") from None
+    return fcntl, pytun
+
+
 def stable_mac(name: str) -> bytes:
     """A locally administered address for the host on the TAP `name`, always the same on a machine.
 
     It is a hash, since the machine id must not be shown to the network (machine-id(5)).
     """
-    identity = os.uname().nodename.encode()
+    identity = socket.gethostname().encode()
     for path in MACHINE_ID_FILES:
         try:
             with open(path, "rb") as file:

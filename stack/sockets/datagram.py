@@ -22,6 +22,7 @@ from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
     IGNORED_FLAGS,
+    MSG_MORE,
     Socket,
     bytes_view,
     check_size,
@@ -36,7 +37,6 @@ from stack.wire.addresses import ANY, LOOPBACK
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-MSG_MORE = int(getattr(stdlib, "MSG_MORE", 0))
 RECEIVE_FLAGS = IGNORED_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
 
 

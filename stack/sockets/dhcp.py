@@ -13,6 +13,7 @@ from math import inf
 import trio
 
 from stack.dhcp.lease import Lease
+from stack.errors import os_error
 from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.host.lease_record import LeaseRecord, lease_record
@@ -122,7 +123,7 @@ class DhcpClients:
             while not self._layer.has_address(interface, link_local=dhcp.wait == LINK_LOCAL):
                 await self._runner.wait_change()
                 if not attachment.open:
-                    raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+                    raise os_error(errno.ENETDOWN)
             return
         raise TimeoutError(errno.ETIMEDOUT, f"no DHCP server has given an address within {dhcp.wait_s:g} s")
 
@@ -136,7 +137,7 @@ class DhcpClients:
         if attachment.dhcp is not None or interface is None:
             raise ValueError(f"{attachment.link.name} has a lease, or waits for one: the lease has the parameters")
         if not interface.addresses:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+            raise os_error(errno.EADDRNOTAVAIL)
         interface_dhcp = self._layer.on(interface) or self._layer.prepare(interface)
         address = interface.addresses[0].address
         interface_dhcp.inform(address, now)
@@ -144,9 +145,9 @@ class DhcpClients:
         while not interface_dhcp.informed_or_silent:
             await self._runner.wait_change()
         if not attachment.open:
-            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+            raise os_error(errno.ENETDOWN)
         if self._layer.on(interface) is not interface_dhcp:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+            raise os_error(errno.EADDRNOTAVAIL)
         if interface_dhcp.parameters is None:
             raise TimeoutError(errno.ETIMEDOUT, "no DHCP server has answered")
         await trio.lowlevel.checkpoint()

@@ -7,7 +7,6 @@ Everything asynchronous is trio's. Streams and listeners are trio's own `SocketS
 from __future__ import annotations
 
 import errno
-import os
 import socket as stdlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import trio
 
 from stack.config import Config
+from stack.errors import error_text, os_error
 from stack.host.host import HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
@@ -359,7 +359,7 @@ class Host:
             data = data[:size] if data else bytes(number & 0xFF for number in range(size))
             data = data.ljust(size, b"\0")
         if len(data) > LONGEST_ECHO_BYTES:
-            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+            raise os_error(errno.EMSGSIZE)
         waiter = Waiter()
         results: list[EchoResult] = []
 
@@ -379,7 +379,7 @@ class Host:
             ping.cancel()
         result = results[0]
         if isinstance(result, EchoFailure):
-            raise OSError(result.errno, f"{os.strerror(result.errno)}: no echo from {destination}")
+            raise OSError(result.errno, f"{error_text(result.errno)}: no echo from {destination}")
         return result
 
     async def _look_up(self, name: str) -> bytes:

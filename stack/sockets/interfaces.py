@@ -6,11 +6,11 @@ The program waits here until an address may be used, or until another host takes
 from __future__ import annotations
 
 import errno
-import os
 from functools import partial
 
 import trio
 
+from stack.errors import os_error
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.attachment import AddressOutcome, Attachment
@@ -170,5 +170,5 @@ async def _wait_outcome(attachment: Attachment, address: bytes, outcome: Address
     if outcome.mac is not None:
         raise OSError(errno.EADDRINUSE, f"{name} is another host's address: {format_mac(outcome.mac)} has it")
     if not attachment.open:
-        raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        raise os_error(errno.ENETDOWN)
     raise OSError(errno.EADDRNOTAVAIL, f"{name} was removed before it could be used")

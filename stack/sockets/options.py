@@ -7,7 +7,6 @@ option that is not in the tables below raises OSError(ENOPROTOOPT).
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
 from dataclasses import replace
@@ -15,7 +14,9 @@ from operator import index
 from struct import Struct
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
+from stack.errors import os_error
 from stack.socket_option import C_INT, C_UNSIGNED_MAX, Option, Value, between, flag, unsigned
+from stack.sockets.numbers import number
 from stack.tcp.options import TCP_LEVEL, UserOption, always
 from stack.tcp.pacing import UNLIMITED
 
@@ -29,17 +30,16 @@ LINGER = Struct("ii")  # struct linger: on or off, and the number of seconds
 # The largest `buflen` that the standard library's getsockopt accepts.
 LONGEST_ANSWER_BYTES = 1024
 
-# An option of Linux that the standard library does not name.
-SO_MAX_PACING_RATE = 47
-
-# Constants of Linux that some versions of Python do not name.
-UDP_CORK = 1
-MSG_FASTOPEN = 0x2000_0000
+# Names of Linux that Python's socket module, or some versions of it, does not have.
+SO_MAX_PACING_RATE = number("SO_MAX_PACING_RATE", 47)
+UDP_CORK = number("UDP_CORK", 1)
+TCP_FASTOPEN_CONNECT = number("TCP_FASTOPEN_CONNECT", 30)
+MSG_FASTOPEN = number("MSG_FASTOPEN", 0x2000_0000)
 
 
 def fail(error: int) -> NoReturn:
-    """Raise the OSError of this errno, with the kernel's text."""
-    raise OSError(error, os.strerror(error))
+    """Raise the OSError of this errno, with the system's text."""
+    raise os_error(error)
 
 
 def _rate(given: tuple[int, ...]) -> Value:
@@ -121,10 +121,10 @@ GENERAL: dict[tuple[int, int], Option] = {
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): Option("reuse_address", flag),
     (socket.SOL_SOCKET, socket.SO_BROADCAST): Option("broadcast", flag),
     (socket.SOL_SOCKET, socket.SO_ERROR): Option("error"),
-    (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): Option("accepting"),
+    (socket.SOL_SOCKET, number("SO_ACCEPTCONN", 30)): Option("accepting"),
     (socket.SOL_SOCKET, socket.SO_TYPE): Option("kind"),
-    (socket.SOL_SOCKET, socket.SO_DOMAIN): Option("domain"),
-    (socket.SOL_SOCKET, socket.SO_PROTOCOL): Option("protocol"),
+    (socket.SOL_SOCKET, number("SO_DOMAIN", 39)): Option("domain"),
+    (socket.SOL_SOCKET, number("SO_PROTOCOL", 38)): Option("protocol"),
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
@@ -138,8 +138,8 @@ STREAM: dict[tuple[int, int], Option] = {
     (socket.IPPROTO_IP, socket.IP_TOS): TOS,
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): OOBINLINE,
     (socket.SOL_SOCKET, SO_MAX_PACING_RATE): MAX_PACING_RATE,
-    (socket.IPPROTO_TCP, socket.TCP_FASTOPEN): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
-    **{(socket.IPPROTO_TCP, optname): option for optname, option in TCP_LEVEL.items()},
+    (socket.IPPROTO_TCP, number("TCP_FASTOPEN", 23)): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
+    **{(socket.IPPROTO_TCP, number(name, linux)): option for (name, linux), option in TCP_LEVEL.items()},
 }
 
 

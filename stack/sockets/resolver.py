@@ -16,11 +16,12 @@ from typing import Any, Protocol
 
 import trio
 
+from stack.sockets.numbers import number
 from stack.sockets.options import fail
 
 STREAM_PROTOCOLS = (0, stdlib.IPPROTO_TCP)
 DATAGRAM_PROTOCOLS = (0, stdlib.IPPROTO_UDP)
-KIND_MASK = ~(stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC)
+KIND_MASK = ~(number("SOCK_NONBLOCK", 0x800) | number("SOCK_CLOEXEC", 0x8_0000))
 
 
 class SocketProvider(Protocol):

@@ -9,7 +9,6 @@ Ctrl-C does not interrupt these tasks: trio raises KeyboardInterrupt in the prog
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from math import inf
 from threading import get_ident
@@ -18,13 +17,14 @@ from time import monotonic, perf_counter
 import trio
 from trio.lowlevel import checkpoint, enable_ki_protection, wait_readable
 
+from stack.errors import error_text
 from stack.host.host import HostCore
 from stack.noop import noop
 from stack.sockets.attachment import Attachment
 from stack.sockets.suspension import Suspension, boottime
 from stack.sockets.system_memory import trim
 
-HAS_ENDED = f"{os.strerror(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
+HAS_ENDED = f"{error_text(errno.ENETDOWN)}: the host has ended, as it does when its open_host block is left"
 
 
 def require_trio() -> None:

@@ -8,7 +8,6 @@ of trio's sockets, with the same errno.
 from __future__ import annotations
 
 import errno
-import os
 import socket as stdlib
 import sys
 import warnings
@@ -25,6 +24,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from stack.socket_option import Option, Value
 from stack.sockets import options
+from stack.sockets.numbers import number
 from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.waiter import Waiter
@@ -36,15 +36,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
+MSG_MORE = number("MSG_MORE", 0x8000)
 # Flags that make no difference: a call never blocks the thread and never raises SIGPIPE.
-# The value is an int, since each operation on the standard library's enums costs a microsecond.
-IGNORED_FLAGS = int(stdlib.MSG_DONTWAIT | stdlib.MSG_NOSIGNAL | stdlib.MSG_WAITALL | getattr(stdlib, "MSG_MORE", 0))
+IGNORED_FLAGS = number("MSG_DONTWAIT", 0x40) | number("MSG_WAITALL", 0x100) | number("MSG_NOSIGNAL", 0x4000) | MSG_MORE
 
 
 @cache
-def _event_descriptor() -> int:
-    """The descriptor of an event that never happens. It stays open while the process lives."""
-    return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+def _event() -> tuple[stdlib.socket, stdlib.socket]:
+    """An event that never happens: two connected sockets of the kernel's, of which one never sends.
+
+    They stay open while the process lives. Every system has them, and lets programs wait for them.
+    """
+    return stdlib.socketpair()
 
 
 class Socket(trio.socket.SocketType):
@@ -148,7 +151,7 @@ class Socket(trio.socket.SocketType):
         Programs call it to see whether a socket is open. All sockets share one descriptor, so that
         a thousand connections do not use up the process's limit.
         """
-        return -1 if self._closed else _event_descriptor()
+        return -1 if self._closed else _event()[0].fileno()
 
     def detach(self) -> int:
         """OSError(EOPNOTSUPP): no descriptor could take over the connection. -1 if closed."""

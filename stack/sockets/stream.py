@@ -6,7 +6,6 @@ See RFC 9293 section 3.9.1 for the user calls, and POSIX.1-2017 for their BSD fo
 from __future__ import annotations
 
 import errno
-import os
 import socket as stdlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -17,6 +16,7 @@ import trio
 from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from stack.errors import error_text
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
 from stack.sockets.options import fail
@@ -210,7 +210,7 @@ class StreamSocket(Socket):
         if error:
             connection.error = 0
             self._connect_failed = True
-            raise OSError(error, f"Error connecting to {python_address(remote)!r}: {os.strerror(error)}")
+            raise OSError(error, f"Error connecting to {python_address(remote)!r}: {error_text(error)}")
         return taken
 
     def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:

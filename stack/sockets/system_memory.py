@@ -18,9 +18,10 @@ def default_budget_bytes() -> int:
 
 
 def _machine_bytes() -> int:
+    """The size of the memory; 2 GiB where the system does not tell, as Windows."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         return 2 << 30
 
 
@@ -50,6 +51,6 @@ def trim() -> None:
     """Ask malloc to return free memory to the system, if malloc has such a call."""
     try:
         malloc_trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, TypeError):  # TypeError on Windows, where a library has a name
         return
     malloc_trim(0)

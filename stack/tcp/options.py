@@ -15,16 +15,6 @@ from stack.errors import os_error
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value, between, flag, number
 from stack.tcp.pacing import UNLIMITED
 
-# The numbers of the options in tcp(7). They are the same on every machine.
-TCP_NODELAY = 1
-TCP_MAXSEG = 2
-TCP_KEEPIDLE = 4
-TCP_KEEPINTVL = 5
-TCP_KEEPCNT = 6
-TCP_USER_TIMEOUT = 18
-TCP_NOTSENT_LOWAT = 25
-TCP_FASTOPEN_CONNECT = 30
-
 # Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
 LONGEST_KEEPALIVE_S = 32767
 MOST_KEEPALIVE_PROBES = 127
@@ -183,14 +173,14 @@ FAST_OPEN_CONNECT = UserOption(
     put=lambda o, v: replace(o, fast_open_connect=bool(v)),
 )
 
-# The options of level IPPROTO_TCP
-TCP_LEVEL: dict[int, UserOption] = {
-    TCP_NODELAY: NODELAY,
-    TCP_MAXSEG: MAXSEG,
-    TCP_KEEPIDLE: KEEPALIVE_IDLE,
-    TCP_KEEPINTVL: KEEPALIVE_INTERVAL,
-    TCP_KEEPCNT: KEEPALIVE_COUNT,
-    TCP_USER_TIMEOUT: USER_TIMEOUT,
-    TCP_NOTSENT_LOWAT: NOTSENT_LOWAT,
-    TCP_FASTOPEN_CONNECT: FAST_OPEN_CONNECT,
+# The options of level IPPROTO_TCP: their names in tcp(7), and their numbers on Linux.
+TCP_LEVEL: dict[tuple[str, int], UserOption] = {
+    ("TCP_NODELAY", 1): NODELAY,
+    ("TCP_MAXSEG", 2): MAXSEG,
+    ("TCP_KEEPIDLE", 4): KEEPALIVE_IDLE,
+    ("TCP_KEEPINTVL", 5): KEEPALIVE_INTERVAL,
+    ("TCP_KEEPCNT", 6): KEEPALIVE_COUNT,
+    ("TCP_USER_TIMEOUT", 18): USER_TIMEOUT,
+    ("TCP_NOTSENT_LOWAT", 25): NOTSENT_LOWAT,
+    ("TCP_FASTOPEN_CONNECT", 30): FAST_OPEN_CONNECT,
 }

@@ -126,8 +126,8 @@ def fakes(patch: pytest.MonkeyPatch) -> Iterator[tuple[FakeDevice, FakeControl]]
         control.flags |= flags
         return device
 
-    patch.setattr("stack.link.tap.pytun.TunTapDevice", create)
-    patch.setattr("stack.link.tap.fcntl.ioctl", control.ioctl)
+    patch.setattr("pytun.TunTapDevice", create)
+    patch.setattr("fcntl.ioctl", control.ioctl)
     yield device, control
     device.kernel.close()
     device.close()

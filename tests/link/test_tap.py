@@ -134,7 +134,7 @@ def test_a_tap_whose_offloads_cannot_be_set_is_not_used(device: FakeDevice, cont
     ],
 )
 def test_one_clear_line_for_each_reason(number: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refusing(number))
+    monkeypatch.setattr("pytun.TunTapDevice", refusing(number))
     with pytest.raises(OSError, match=text) as caught:
         opened()
     assert caught.value.errno == number

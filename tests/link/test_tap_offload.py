@@ -88,7 +88,7 @@ def test_a_tap_that_cannot_be_had_is_asked_for_once(
         asked.append(arguments)
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("stack.link.tap.pytun.TunTapDevice", refuse)
+    monkeypatch.setattr("pytun.TunTapDevice", refuse)
     with pytest.raises(OSError, match="tap7: "):
         opened()
     assert len(asked) == 1

@@ -11,8 +11,7 @@ import pytest
 import trio
 
 import stack
-from stack.sockets.options import MSG_FASTOPEN
-from stack.tcp.options import TCP_FASTOPEN_CONNECT
+from stack.sockets.options import MSG_FASTOPEN, TCP_FASTOPEN_CONNECT
 from tests.live.net import OURS, THEIRS, Namespace
 from tests.live.tap_host import TCP_INFO_OPTIONS, on_tap
 

@@ -15,8 +15,7 @@ from trio.socket import IPPROTO_TCP, SHUT_WR
 from trio.testing import MockClock
 
 from stack import Config, Host
-from stack.sockets.options import MSG_FASTOPEN
-from stack.tcp.options import TCP_FASTOPEN_CONNECT
+from stack.sockets.options import MSG_FASTOPEN, TCP_FASTOPEN_CONNECT
 from tests.sockets.hosts import ALICE, BOB, Cut, two_hosts
 
 PORT = 8000

@@ -7,8 +7,6 @@ the interpreter cancels a call that would block; `Progress` says how much it had
 from __future__ import annotations
 
 import errno
-import os
-import select
 import socket as stdlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from .sockopts import expected_value, given_value, shown_value
 from .wire import HOST_PATTERN, PEER_PATTERN, Flow, Wire, octets
 
 CHUNK = 1 << 18  # the most octets that a write generates at a time
-POLLED = select.POLLIN | select.POLLOUT
+POLLED = symbols.POLLIN | symbols.POLLOUT
 
 
 @dataclass(slots=True)
@@ -113,8 +111,8 @@ class Calls:
         if arguments.at(0) not in (..., int(stdlib.AF_INET)):
             raise arguments.unsupported("only the family AF_INET is supported")
         kind, proto = arguments.integer(1), arguments.integer(2)
-        nonblocking = bool(kind & stdlib.SOCK_NONBLOCK)
-        kind &= ~(stdlib.SOCK_NONBLOCK | stdlib.SOCK_CLOEXEC)
+        nonblocking = bool(kind & symbols.SOCK_NONBLOCK)
+        kind &= ~(symbols.SOCK_NONBLOCK | symbols.SOCK_CLOEXEC)
         if kind not in (stdlib.SOCK_STREAM, stdlib.SOCK_DGRAM):
             raise arguments.unsupported("only SOCK_STREAM and SOCK_DGRAM are supported")
 
@@ -174,7 +172,7 @@ class Calls:
         async def run(_: Progress) -> Result:
             taken, peer = await descriptor.socket.accept()
             ports = taken.getsockname()[1], peer[1]
-            new = Descriptor(taken, True, bool(flags & stdlib.SOCK_NONBLOCK), flow=self._wire.flow(ports))
+            new = Descriptor(taken, True, bool(flags & symbols.SOCK_NONBLOCK), flow=self._wire.flow(ports))
             new.inline = descriptor.inline
             return Result(self.files.add(new))
 
@@ -226,7 +224,7 @@ class Calls:
                 raise _unsupported_if_refused(arguments, error, flags) from None
             return Result(len(data), 0, self._check_data(descriptor, data, flags))
 
-        return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+        return PreparedCall(run, not flags & symbols.MSG_DONTWAIT, descriptor)
 
     def _check_data(self, descriptor: Descriptor, data: bytes, flags: int) -> tuple[Row, ...]:
         """Compare the data of a read with the peer's stream; a row for data that differs.
@@ -278,7 +276,7 @@ class Calls:
             except OSError as error:
                 raise _unsupported_if_refused(arguments, error, flags) from None
 
-        return PreparedCall(run, not flags & stdlib.MSG_DONTWAIT, descriptor)
+        return PreparedCall(run, not flags & symbols.MSG_DONTWAIT, descriptor)
 
     # --- shutdown, close, options and flags
 
@@ -351,14 +349,14 @@ class Calls:
             raise arguments.unsupported("only F_GETFL and F_SETFL are supported")
         if command == symbols.F_SETFL:
             flags = arguments.integer(2) if arguments.count(3) else 0
-            if flags & ~(os.O_RDWR | os.O_NONBLOCK | os.O_WRONLY):
+            if flags & ~(symbols.O_RDWR | symbols.O_NONBLOCK | symbols.O_WRONLY):
                 raise arguments.unsupported("only the flag O_NONBLOCK can be set")
 
         async def run(_: Progress) -> Result:
             if command == symbols.F_SETFL:
-                descriptor.nonblocking = bool(flags & os.O_NONBLOCK)
+                descriptor.nonblocking = bool(flags & symbols.O_NONBLOCK)
                 return Result(0)
-            return Result(os.O_RDWR | (os.O_NONBLOCK if descriptor.nonblocking else 0))
+            return Result(symbols.O_RDWR | (symbols.O_NONBLOCK if descriptor.nonblocking else 0))
 
         return PreparedCall(run, False, descriptor)
 
@@ -433,10 +431,10 @@ class Calls:
     async def _ready(self, descriptor: Descriptor, events: int) -> int:
         """Return those of the requested poll() events that are true now."""
         found = 0
-        if events & select.POLLIN and not descriptor.connecting and descriptor.socket.is_readable():
-            found |= select.POLLIN
-        if events & select.POLLOUT and not descriptor.connecting and await _is_writable(descriptor.socket):
-            found |= select.POLLOUT
+        if events & symbols.POLLIN and not descriptor.connecting and descriptor.socket.is_readable():
+            found |= symbols.POLLIN
+        if events & symbols.POLLOUT and not descriptor.connecting and await _is_writable(descriptor.socket):
+            found |= symbols.POLLOUT
         return found
 
 
@@ -466,7 +464,7 @@ def _count_written(descriptor: Descriptor, count: int, flags: int) -> None:
 
     In a stream it moves on. Each datagram begins at 0, but one that MSG_MORE collects goes on.
     """
-    descriptor.written = descriptor.written + count if descriptor.stream or flags & stdlib.MSG_MORE else 0
+    descriptor.written = descriptor.written + count if descriptor.stream or flags & symbols.MSG_MORE else 0
 
 
 def _unsupported_if_refused(arguments: Arguments, error: OSError, flags: int) -> Exception:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import select
 import socket
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
@@ -13,32 +11,55 @@ _SHOWN = "SFRPUEW."  # the order of flags in a report
 
 SIOCINQ, SIOCOUTQ = 0x541B, 0x5411
 F_GETFL, F_SETFL = 3, 4
-IPPROTO_TCP, TCP_MAXSEG = int(socket.IPPROTO_TCP), int(socket.TCP_MAXSEG)
-MSG_FASTOPEN = 0x2000_0000
+O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK = 0, 1, 2, 0x800
+POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x2000
+IPPROTO_TCP = int(socket.IPPROTO_TCP)
 _PREFIXES = ("AF_", "SOCK_", "SOL_", "IPPROTO_", "SO_", "IP_", "TCP_", "MSG_", "SHUT_")
 _MORE = {
     "F_GETFL": F_GETFL,
     "F_SETFL": F_SETFL,
-    "O_RDONLY": os.O_RDONLY,
-    "O_WRONLY": os.O_WRONLY,
-    "O_RDWR": os.O_RDWR,
-    "O_NONBLOCK": os.O_NONBLOCK,
+    "O_RDONLY": O_RDONLY,
+    "O_WRONLY": O_WRONLY,
+    "O_RDWR": O_RDWR,
+    "O_NONBLOCK": O_NONBLOCK,
     "FIONREAD": SIOCINQ,
     "SIOCINQ": SIOCINQ,
     "SIOCOUTQ": SIOCOUTQ,
-    "POLLIN": select.POLLIN,
-    "POLLOUT": select.POLLOUT,
-    "POLLPRI": select.POLLPRI,
-    "POLLERR": select.POLLERR,
-    "POLLHUP": select.POLLHUP,
-    "POLLRDHUP": select.POLLRDHUP,
-    "POLLNVAL": select.POLLNVAL,
-    "MSG_FASTOPEN": MSG_FASTOPEN,
-    "MSG_ZEROCOPY": 0x400_0000,
-    "SO_MAX_PACING_RATE": 47,
-    "TCP_FASTOPEN_CONNECT": 30,
+    "POLLIN": POLLIN,
+    "POLLOUT": POLLOUT,
+    "POLLPRI": POLLPRI,
+    "POLLERR": POLLERR,
+    "POLLHUP": POLLHUP,
+    "POLLRDHUP": POLLRDHUP,
+    "POLLNVAL": POLLNVAL,
     "INADDR_ANY": 0,
 }
+# The numbers of Linux, for machines whose socket interface lacks the name. The host's sockets know them.
+_OF_LINUX = {
+    "SOCK_NONBLOCK": 0x800,
+    "SOCK_CLOEXEC": 0x8_0000,
+    "SOL_TCP": 6,
+    "SO_ACCEPTCONN": 30,
+    "SO_PROTOCOL": 38,
+    "SO_DOMAIN": 39,
+    "SO_MAX_PACING_RATE": 47,
+    "TCP_MAXSEG": 2,
+    "TCP_KEEPIDLE": 4,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 6,
+    "TCP_INFO": 11,
+    "TCP_USER_TIMEOUT": 18,
+    "TCP_FASTOPEN": 23,
+    "TCP_NOTSENT_LOWAT": 25,
+    "TCP_FASTOPEN_CONNECT": 30,
+    "MSG_DONTWAIT": 0x40,
+    "MSG_NOSIGNAL": 0x4000,
+    "MSG_MORE": 0x8000,
+    "MSG_ZEROCOPY": 0x400_0000,
+    "MSG_FASTOPEN": 0x2000_0000,
+}
+# macOS has another name for it.
+_OTHER_NAMES = {} if hasattr(socket, "TCP_KEEPIDLE") else {"TCP_KEEPIDLE": "TCP_KEEPALIVE"}
 
 TCP_STATES = (
     "CLOSED ESTABLISHED SYN-SENT SYN-RECEIVED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT CLOSED CLOSE-WAIT LAST-ACK LISTEN CLOSING"
@@ -76,8 +97,8 @@ def constant(name: str) -> int | None:
     if is_errno(name):
         return int(getattr(errno, name))
     if name.startswith(_PREFIXES):
-        found = getattr(socket, name, None)
-        return int(found) if isinstance(found, int) else None
+        found = getattr(socket, _OTHER_NAMES.get(name, name), None)
+        return int(found) if isinstance(found, int) else _OF_LINUX.get(name)
     return None
 
 
@@ -106,3 +127,8 @@ def icmp_code_name(kind: int, code: int) -> str:
     if kind == UNREACHABLE and code < len(UNREACHABLE_CODES):
         return UNREACHABLE_CODES[code]
     return f"code_{code}" if code else ""
+
+
+SOCK_NONBLOCK, SOCK_CLOEXEC, TCP_MAXSEG, MSG_DONTWAIT, MSG_MORE, MSG_FASTOPEN = (
+    constant(name) or 0 for name in "SOCK_NONBLOCK SOCK_CLOEXEC TCP_MAXSEG MSG_DONTWAIT MSG_MORE MSG_FASTOPEN".split()
+)
