@@ -35,7 +35,7 @@ from stack.tcp.options import UserOption, UserOptions, with_option
 from stack.tcp.states import State
 from stack.tcp.tcb import Services, Tcb
 from stack.tcp.time_wait import suspended
-from stack.wire.addresses import ANY
+from stack.wire.addresses import ANY, endpoint
 from stack.wire.checksum import internet_checksum, ones_sum, pseudo_sum
 from stack.wire.flow import PORTS, flow_key
 from stack.wire.ipv4 import ADDRESSES, HEADER_LENGTH, PROTOCOL_AT
@@ -187,6 +187,21 @@ class TcpLayer:
         data. Raises OSError: ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EMSGSIZE, and ENOBUFS
         above the budget's high mark.
         """
+        try:
+            path, port = self._find_way(local, remote, now)
+        except OSError as error:
+            self._tell_failed_open(remote, error)
+            raise
+        connection = self._make_connection((path.source, port), remote, path)
+        if options is not connection.user_options:
+            connection.set_options(options)
+        connection.deferred = deferred or (options.fast_open_connect and fast_open.has_cookie(connection, now))
+        if not connection.deferred:
+            connection.open(now)
+        return connection
+
+    def _find_way(self, local: Address | None, remote: Address, now: float) -> tuple[Path, int]:
+        """The path and the local port of a connection to be."""
         if self.services.budget.full:
             self._counters.drop("tcp_open_no_memory")
             raise os_error(errno.ENOBUFS)
@@ -213,13 +228,15 @@ class TcpLayer:
         except OSError:
             path.close()
             raise
-        connection = self._make_connection((path.source, port), remote, path)
-        if options is not connection.user_options:
-            connection.set_options(options)
-        connection.deferred = deferred or (options.fast_open_connect and fast_open.has_cookie(connection, now))
-        if not connection.deferred:
-            connection.open(now)
-        return connection
+        return path, port
+
+    def _tell_failed_open(self, remote: Address, error: OSError) -> None:
+        """Tell observers of an OPEN that makes no connection."""
+        if self.services.trace is None:
+            return
+        trace, number = self.services.trace.trace, error.errno or 0
+        trace.tell("host:call", "host", "call_open", call="OPEN", remote=endpoint(remote))
+        trace.tell("host:result", "host", "call_failed", call="OPEN", result=errno.errorcode.get(number, str(number)))
 
     def _accept(self, local: Address, remote: Address, now: float) -> Connection:
         """Make a connection for a listener. OSError: there is no route to the remote address."""

@@ -87,6 +87,7 @@ class IcmpOutput:
         if self._trace.on:
             to = format_ipv4(destination)
             self._trace.tell("icmp:sent", "host", because, type=message.type, code=message.code, to=to)
+            self._trace.verdict("answered")  # no frame says it where the answer goes by the loopback
         try:
             self.output.send(
                 source,

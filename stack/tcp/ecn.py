@@ -139,6 +139,8 @@ def echo_arrived(tcb: Tcb, ecn: Ecn, cwnd: int, flight: int, now: float) -> None
     if not tcb.recovering:
         congestion.cwnd = min(congestion.cwnd, cwnd)
     if not seq.gt(tcb.snd_una, ecn.reduced_at):
+        if tcb.services.trace is not None:
+            tcb.tell("tcp:ecn", "ecn_window_was_reduced", reduced_at=ecn.reduced_at)
         return
     if congestion.cwnd <= congestion.mss:
         ecn.hold_until = now + tcb.rtt.timeout_s()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from stack.trace.event import HEAD_OCTETS, Event
 
 EVENT_BYTES = 432  # what an event takes at most, without its data
 FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
+COUNTED_AT_ONCE = 64  # a loop over many events costs less than a call for each
 
-_new = tuple.__new__
 _DATA = Event._fields.index("data")
 
 
@@ -28,41 +29,59 @@ class Recorder:
     """
 
     def __init__(self, max_events: int = 50_000, max_bytes: int = 32 << 20, *, frame_octets: int = HEAD_OCTETS) -> None:
-        self._events: deque[Event] = deque()
-        self._sizes: deque[int] = deque()
+        # Plain tuples in the place of events: the garbage collector leaves out a tuple that refers
+        # to nothing that it must visit, but not an object of a class of ours.
+        self._events: deque[tuple[Any, ...]] = deque()
+        self._sizes: deque[int] = deque()  # of the events, but for the last few, which are not counted yet
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._frame_octets = frame_octets
         self._bytes = 0
-        self.lost = 0
+        self._lost = 0
+        self._count_at = COUNTED_AT_ONCE  # events
 
     def __call__(self, event: Event) -> None:
         """Keep an event; the oldest makes room."""
         data = event.data
         octets = data.get("octets")
-        size = EVENT_BYTES + FIELD_BYTES * len(data)
-        if type(octets) is bytes:
-            size += self._frame_octets
-            if len(octets) > self._frame_octets:
-                event = _new(Event, (*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
+        if type(octets) is bytes and len(octets) > self._frame_octets:
+            self._events.append((*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
         else:
+            self._events.append(event[:])
+        if len(self._events) >= self._count_at:
+            self._count()
+
+    def _count(self) -> None:
+        """Add up what the last events take, and let the oldest go."""
+        events, sizes = self._events, self._sizes
+        for position in range(len(sizes), len(events)):
+            data: dict[str, object] = events[position][_DATA]
+            size = EVENT_BYTES + FIELD_BYTES * len(data)
             for value in data.values():
                 if type(value) is str or type(value) is bytes:
                     size += len(value)
-        self._events.append(event)
-        self._sizes.append(size)
-        self._bytes += size
-        while len(self._events) > self._max_events or self._bytes > self._max_bytes:
-            self._events.popleft()
-            self._bytes -= self._sizes.popleft()
-            self.lost += 1
+            sizes.append(size)
+            self._bytes += size
+        while len(events) > self._max_events or self._bytes > self._max_bytes:
+            events.popleft()
+            self._bytes -= sizes.popleft()
+            self._lost += 1
+        self._count_at = len(events) + COUNTED_AT_ONCE
+
+    @property
+    def lost(self) -> int:
+        """How many events have left to make room."""
+        self._count()
+        return self._lost
 
     def __iter__(self) -> Iterator[Event]:
         """The events that are kept, the oldest first."""
-        return iter(list(self._events))
+        self._count()
+        return map(Event._make, list(self._events))
 
     def __len__(self) -> int:
         """How many events are kept."""
+        self._count()
         return len(self._events)
 
     def clear(self) -> None:
@@ -70,3 +89,4 @@ class Recorder:
         self._events.clear()
         self._sizes.clear()
         self._bytes = 0
+        self._count_at = COUNTED_AT_ONCE

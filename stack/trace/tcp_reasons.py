@@ -496,6 +496,10 @@ TCP_REASONS: dict[str, Reason] = {
         " it has reduced its window.",
         ("3168-6.1.3-a", "3168-6.1.1-f"),
     ),
+    "ecn_window_was_reduced": Reason(
+        "The ACK has ECE, but the window was reduced less than one round trip ago. It is not reduced again.",
+        ("3168-6.1.2-d",),
+    ),
     "ecn_sender_has_reduced": Reason(
         "The segment has CWR: the sender has reduced its window. ECE is sent no more.",
         ("3168-6.1.3-a",),

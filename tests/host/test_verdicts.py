@@ -116,6 +116,22 @@ def test_a_fragment_is_queued_and_the_last_one_delivers_the_datagram(world: Worl
     assert told.verdict() == {"verdict": "delivered", "to": "udp 0.0.0.0:9"}
 
 
+def test_an_echo_request_on_the_loopback_is_answered_too(world: World) -> None:
+    told = Told(world)
+    world.host.ip.icmp.echo.ping(OUR_ADDRESS, b"x", world.network.now, lambda result: None)
+    looped = [event for event in told.settled() if event.name == "host:done" and event.group == "lo"]
+    assert [event.data["verdict"] for event in looped] == ["answered", "delivered"]
+
+
+def test_an_open_that_makes_no_connection_is_told_with_its_error(world: World) -> None:
+    told = Told(world)
+    with pytest.raises(OSError, match="unreachable"):
+        world.host.connect(None, (parse_ipv4("192.0.2.1"), 80), world.network.now)
+    [call, result] = [event for event in told.settled() if event.name in ("host:call", "host:result")]
+    assert call.data == {"call": "OPEN", "remote": "192.0.2.1:80", "because": "call_open"}
+    assert result.data == {"call": "OPEN", "result": "ENETUNREACH", "because": "call_failed"}
+
+
 def test_an_echo_request_is_answered_and_arp_is_taken(world: World) -> None:
     told = Told(world)
     world.says_icmp(echo_request(1, 1))

@@ -385,6 +385,18 @@ def test_an_echo_reduces_the_window() -> None:
     peer.sends(ACK)
 
 
+def test_a_second_echo_within_a_round_trip_is_told_to_change_nothing() -> None:
+    conn, peer, _ = test_ecn.capable()
+    conn.send(text(10 * MSS), peer.now)
+    peer.world.sent.clear()
+    peer.sends(ACK | ECE, ack=add(conn.snd_una, MSS))
+    log = watch(peer)
+    peer.sends(ACK | ECE, ack=add(conn.snd_una, MSS))
+    assert not log.all("tcp:loss")
+    told = log.one("tcp:ecn")
+    assert (told.data["because"], told.why) == ("ecn_window_was_reduced", ("3168-6.1.2-d",))
+
+
 # --- the send window
 
 
