@@ -9,6 +9,7 @@ from __future__ import annotations
 from stack.outside import kinds
 from stack.outside.connection import MASK, SeenEnd, SeenSegment
 from stack.outside.mark import Kind, Mark
+from stack.outside.options import NO_BLOCKS, SHORTEST_SACK, sack_blocks
 from stack.outside.sent import UNUSUAL, before
 from stack.wire.tcp import ACK, RST, SYN
 
@@ -53,11 +54,13 @@ def judge_repetition(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -
     return Mark(kinds.DUPLICATE_ACK, sender.duplicates, sender.ack_frame)
 
 
-def repeats(sender: SeenEnd, segment: SeenSegment) -> bool:
-    """Whether it says nothing new: an ACK alone, with the numbers of the last segment."""
-    if segment.length or segment.flags & UNUSUAL or not segment.flags & ACK:
-        return False
-    return segment.seq == sender.nxt and segment.ack == sender.ack
+def judge_challenge(sender: SeenEnd, segment: SeenSegment) -> Mark | None:
+    """A challenge ACK: an ACK that says nothing new, after a segment that must be challenged."""
+    if not sender.provoked or segment.length or segment.flags & UNUSUAL or not segment.flags & ACK:
+        return None
+    if segment.seq != sender.nxt or segment.ack != sender.ack:
+        return None
+    return Mark(kinds.CHALLENGE_ACK, 0, sender.provoked)
 
 
 def take_probe(receiver: SeenEnd, segment: SeenSegment) -> None:
@@ -109,6 +112,8 @@ def remember_ack(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> No
         sender.duplicates = 0
         sender.ack_frame = segment.number
     sender.ack, sender.ack_time_ns = ack, segment.time_ns
+    options = segment.options
+    sender.sacked = sack_blocks(options) if len(options) >= SHORTEST_SACK else NO_BLOCKS
     waiting = receiver.unacknowledged
     while waiting and not before(ack, waiting[0][0]):
         end, number, time_ns = waiting.popleft()

@@ -111,7 +111,9 @@ class SeenEnd:
         "holes",
         "inbox",
         "iss",
-        "last", "last_time_ns",
+        "last",
+        "last_time_ns",
+        "local",
         "mss",
         "nxt",
         "nxt_frame",
@@ -120,7 +122,10 @@ class SeenEnd:
         "octets_of_window",
         "offered_scale",
         "passive",
-        "probed", "provoked", "recent",
+        "probed",
+        "provoked",
+        "recent",
+        "sacked",
         "scale",
         "socket",
         "state",
@@ -151,6 +156,7 @@ class SeenEnd:
         self.ack_time_ns = 0
         self.ack_frame = 0  # the first frame with this ACK
         self.duplicates = 0
+        self.sacked: tuple[tuple[int, int], ...] = ()  # the SACK blocks of its last segment
         self.acknowledged_unseen: int | None = None  # the last ACK by the peer of more than was seen
         self.last: tuple[Mark, ...] = ()  # the marks of its last segment
         self.unacknowledged: deque[list[int]] = deque()  # of each: the number after it, frame, time
@@ -158,6 +164,7 @@ class SeenEnd:
         self.provoked = 0  # the frame of a segment of the peer that this end must challenge
         self.last_time_ns = 0
         self.recent: dict[tuple[int, int, int, int, int], int] = {}  # its last datagrams, and their frames
+        self.local: bool | None = None  # whether the capture was made at this end
         # of infer.py
         self.inbox: list[tuple[SeenSegment, str]] = []
         self.changed_at: SeenSegment | None = None

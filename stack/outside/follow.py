@@ -18,7 +18,7 @@ from stack.outside.options import take_syn_options
 from stack.outside.packet import TcpPacket, tcp_packet
 from stack.wire.tcp import ACK, FIN, RST, SYN
 
-FAR = 1 << 31
+FAR = 1 << 32  # as far as both numbers of a segment together can be
 MOST_RECENT = 16  # datagrams of each end that are compared to find a copy
 
 
@@ -78,7 +78,7 @@ class Follower:
             take_damaged(connection, segment, self._limits.outstanding)
         else:
             marks += judge(connection, segment, self._limits.outstanding)
-            infer.infer(connection, segment)
+            infer.infer(connection, segment, captured_where_it_arrived(connection, index, frame))
         segment.marks = tuple(marks)
         self._keep(connection, segment)
         return segment
@@ -180,19 +180,19 @@ class Follower:
 
 
 def distance(connection: SeenConnection, found: TcpPacket) -> int:
-    """How far the numbers of a segment are from those that the connection expects next."""
+    """How far the numbers of a segment are from those that the connection expects next.
+
+    If one end has said nothing yet, the number of the other must be exactly the next one.
+    """
     index = 0 if connection.ends[0].socket == found.source else 1
-    sender, receiver = connection.ends[index], connection.ends[1 - index]
-    far = 0
-    if found.flags & ACK:
-        far += FAR if receiver.nxt is None else between(found.ack, receiver.nxt)
-    if found.flags & RST and found.flags & ACK and not found.seq:
-        return far  # it answers a SYN, and has no sequence number
-    if sender.nxt is not None:
-        far += between(found.seq, sender.nxt)
-    elif not found.flags & SYN:
-        far += FAR
-    return far
+    sent_next, received_next = connection.ends[index].nxt, connection.ends[1 - index].nxt
+    if not found.flags & ACK:
+        return FAR if sent_next is None else between(found.seq, sent_next)
+    if sent_next is None or (found.flags & RST and not found.seq):  # a reset that answers a SYN has no number
+        return 0 if found.ack == received_next else FAR
+    if received_next is None:
+        return 0 if found.seq == sent_next else FAR
+    return between(found.seq, sent_next) + between(found.ack, received_next)
 
 
 def between(a: int, b: int) -> int:
@@ -219,6 +219,20 @@ def marks_of_the_capture(connection: SeenConnection, found: TcpPacket, number: i
     if found.fragments:
         marks.append(Mark(kinds.REASSEMBLED, found.fragments))
     return marks
+
+
+def captured_where_it_arrived(connection: SeenConnection, index: int, frame: CapturedFrame) -> bool:
+    """Whether the capture was made at the receiver of a frame, by what it says of directions.
+
+    A router sees a frame twice: it comes in, and goes out. Its frames have not arrived.
+    """
+    sender, receiver = connection.ends[index], connection.ends[1 - index]
+    if frame.direction == "in":
+        sender.local = False
+        return receiver.local is True
+    if frame.direction == "out" and sender.local is None:
+        sender.local = True
+    return False
 
 
 def copy_of(connection: SeenConnection, found: TcpPacket, number: int) -> int:
@@ -255,11 +269,11 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
             marks.append(windowed)
         if sent.fills_window(connection, receiver, segment):
             marks.append(sent.FULL)
-        repeated = acknowledged.judge_repetition(sender, receiver, segment)
+        repeated = acknowledged.judge_challenge(sender, segment)
+        if repeated is None:
+            repeated = acknowledged.judge_repetition(sender, receiver, segment)
         if repeated is not None:
             marks.append(repeated)
-        if sender.provoked and acknowledged.repeats(sender, segment):
-            marks.append(Mark(kinds.CHALLENGE_ACK, 0, sender.provoked))
         if (segment.length or flags & (SYN | FIN)) and placed is not sent.KEEP_ALIVE:
             marks += sent.judge_data(connection, sender, receiver, segment)
         sent.remember_sent(sender, segment, most_outstanding)

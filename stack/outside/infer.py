@@ -49,8 +49,11 @@ def change(end: SeenEnd, index: int, segment: SeenSegment, event: Event, because
     return True
 
 
-def infer(connection: SeenConnection, segment: SeenSegment) -> None:
-    """Take one segment: what it shows of its sender, and what it may do at the receiver."""
+def infer(connection: SeenConnection, segment: SeenSegment, arrived: bool = False) -> None:
+    """Take one segment: what it shows of its sender, and what it may do at the receiver.
+
+    `arrived` says that it was captured at the receiver, so that it does it now.
+    """
     index = segment.end
     sender, receiver = connection.ends[index], connection.ends[1 - index]
     if sender.inbox:
@@ -58,6 +61,21 @@ def infer(connection: SeenConnection, segment: SeenSegment) -> None:
     if segment.flags & (SYN | FIN | RST):
         act(connection, sender, receiver, index, segment)
     post(sender, receiver, segment)
+    if arrived and receiver.inbox:
+        arrive(receiver, 1 - index)
+
+
+def arrive(end: SeenEnd, index: int) -> None:
+    """What lies in the inbox of `end` has come.
+
+    Whether there is a listener that takes a SYN is not known before the answer.
+    """
+    entries, end.inbox = end.inbox, []
+    for received, what in entries:
+        if what == SYN_ALONE and end.state is None:
+            end.inbox.append((received, what))
+        else:
+            take(end, index, received, what)
 
 
 def prove(end: SeenEnd, peer: SeenEnd, index: int, segment: SeenSegment) -> None:
@@ -156,7 +174,12 @@ def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
 
 
 def replace(receiver: SeenEnd, segment: SeenSegment, what: str) -> None:
-    """A SYN, FIN or reset comes to the inbox; if it is there already, the first one was lost."""
+    """A SYN, FIN or reset comes to the inbox. If it is there already, the first one was lost.
+
+    At an end where the capture was made nothing is lost: there the first one counts.
+    """
+    if receiver.local and any(entry[1] == what for entry in receiver.inbox):
+        return
     receiver.inbox = [entry for entry in receiver.inbox if entry[1] != what]
     receiver.inbox.append((segment, what))
 

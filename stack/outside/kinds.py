@@ -32,6 +32,12 @@ FAST = Kind(
     ("5681-3.2-c",),
     "fast_retransmission",
 )
+BY_SACK = Kind(
+    "by_sack",
+    "SACK blocks show that octets after it have arrived, and this segment has not.",
+    "The last SACK blocks before it have octets after it, and none of its own.",
+    ("6675-5-c",),
+)
 AFTER_TIMEOUT = Kind(
     "after_timeout",
     "It is sent again {number} ms after the last new segment, probably since the retransmission timer expired.",

@@ -105,7 +105,11 @@ def _in_ipv4(frame: CapturedFrame, at: int, fragments: Fragments) -> TcpPacket |
             return None
         joined, pieces = whole
         return _segment(joined, 0, len(joined), source, destination, identification, False, pieces)
-    return _segment(octets, begin, length, source, destination, identification, not total, 0)
+    found = _segment(octets, begin, length, source, destination, identification, not total, 0)
+    if found is not None and int.from_bytes(octets[at:begin], "big") % 65535:
+        if octets[at + 10] or octets[at + 11]:  # 0: the device computes it
+            return found._replace(checksum=WRONG)
+    return found
 
 
 def _in_ipv6(frame: CapturedFrame, at: int, fragments: Fragments) -> TcpPacket | None:

@@ -22,6 +22,7 @@ NEW = Mark(kinds.NEW)
 FULL = Mark(kinds.WINDOW_FULL)
 PROBE = Mark(kinds.ZERO_WINDOW_PROBE)
 KEEP_ALIVE = Mark(kinds.KEEP_ALIVE)
+BY_SACK = Mark(kinds.BY_SACK)
 SPURIOUS = Mark(kinds.SPURIOUS)
 FAST = Mark(kinds.FAST)
 OUT_OF_ORDER = Mark(kinds.OUT_OF_ORDER)
@@ -90,12 +91,22 @@ def was_captured(sender: SeenEnd, segment: SeenSegment) -> bool:
 
 
 def again_marks(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment, kind: Kind) -> list[Mark]:
-    """A retransmission, and whether the timer was its cause."""
+    """A retransmission, and what may be its cause: SACK blocks, or the timer."""
     marks = [Mark(kind, 0, sender.nxt_frame)]
     waited = segment.time_ns - sender.nxt_time_ns
-    if waited >= TIMEOUT_NS and receiver.duplicates < 2:
+    if not_sacked(receiver, segment):
+        marks.append(BY_SACK)
+    elif waited >= TIMEOUT_NS and receiver.duplicates < 2:
         marks.append(Mark(kinds.AFTER_TIMEOUT, waited // 1_000_000))
     return marks
+
+
+def not_sacked(receiver: SeenEnd, segment: SeenSegment) -> bool:
+    """Whether the last SACK blocks have octets after this segment, and none of its own."""
+    end, blocks = after(segment), receiver.sacked
+    if not blocks or not any(not before(left, end) for left, _ in blocks):
+        return False
+    return all(not before(segment.seq, right) or not before(left, end) for left, right in blocks)
 
 
 def after(segment: SeenSegment) -> int:

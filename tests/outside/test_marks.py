@@ -196,7 +196,7 @@ def test_a_challenge_of_a_reset_in_the_window() -> None:
     +0   A . 1:101(100) ack 1 win 1000             | new             | ESTABLISHED ESTABLISHED
     +10  B . 1:1(0) ack 101 win 1000               | nothing         | ESTABLISHED ESTABLISHED
     +10  A R 301:301(0)                            | reset           | ESTABLISHED ESTABLISHED
-    +10  B . 1:1(0) ack 101 win 1000               | duplicate_ack=1 challenge_ack | ESTABLISHED ESTABLISHED
+    +10  B . 1:1(0) ack 101 win 1000               | challenge_ack   | ESTABLISHED ESTABLISHED
     +10  A R 101:101(0)                            | reset half_open | CLOSED CLOSED
     """
     )
