@@ -15,7 +15,7 @@ def test_every_reason_names_its_layer_and_has_one_sentence() -> None:
 
 
 def test_every_reason_of_a_parser_alone_names_its_protocol_and_has_one_sentence() -> None:
-    protocols = ("ntp", "dns", "ipv6", "icmpv6")
+    protocols = ("ntp", "dns", "ipv6", "icmpv6", "linux_cooked")
     assert [reason for reason in UNREADABLE if not reason.startswith(protocols)] == []
     assert [reason for reason, text in UNREADABLE.items() if not text or text.endswith(".") or "\n" in text] == []
     assert DROPS.keys().isdisjoint(UNREADABLE)
