@@ -108,12 +108,14 @@ class Follower:
                 if sender.nxt is None and receiver.iss is not None and receiver.ack is None:
                     return connection, None  # it crosses the SYN of the other end
             return self._begin(connections, found, frame)
-        if not connections:
+        fitting = connections
+        if found.flags & SYN:
+            fitting = [connection for connection in connections if may_begin(connection, found)]
+        if not fitting:
             return self._begin(connections, found, frame)
-        if len(connections) == 1:
-            return connections[0], None
-        best = min(reversed(connections), key=lambda connection: distance(connection, found))
-        return best, None
+        if len(fitting) == 1:
+            return fitting[0], None
+        return min(reversed(fitting), key=lambda connection: distance(connection, found)), None
 
     def _begin(
         self, connections: list[SeenConnection], found: TcpPacket, frame: CapturedFrame
@@ -177,6 +179,12 @@ class Follower:
         infer.settle(connection)
         if connection.left_out:
             connection.marks += (Mark(kinds.NOT_KEPT, connection.left_out),)
+
+
+def may_begin(connection: SeenConnection, found: TcpPacket) -> bool:
+    """Whether a SYN,ACK has the number of this connection: its sender has said nothing else yet."""
+    sender = connection.ends[0 if connection.ends[0].socket == found.source else 1]
+    return sender.nxt is None or found.seq == sender.base
 
 
 def distance(connection: SeenConnection, found: TcpPacket) -> int:

@@ -72,7 +72,7 @@ def arrive(end: SeenEnd, index: int) -> None:
     """
     entries, end.inbox = end.inbox, []
     for received, what in entries:
-        if what == SYN_ALONE and end.state is None:
+        if what in (SYN_ALONE, SYN_ACK) and end.state is None:
             end.inbox.append((received, what))
         else:
             take(end, index, received, what)
@@ -112,6 +112,8 @@ def take(end: SeenEnd, index: int, received: SeenSegment, what: str) -> None:
             change(end, index, received, Event.PASSIVE_OPEN, "it answers a SYN, so there is a listener")
         change(end, index, received, Event.RCV_SYN, because, State.SYN_RECEIVED)
     elif what == SYN_ACK:
+        if end.state is None:
+            change(end, index, received, Event.ACTIVE_OPEN, "it takes a SYN,ACK, so it has sent a SYN")
         if not change(end, index, received, Event.RCV_SYN_ACK, because):
             change(end, index, received, Event.RCV_ACK_OF_SYN, because)
     elif what == ACK_OF_SYN:
@@ -130,8 +132,12 @@ def act(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, index: i
     """What a SYN, a FIN or a reset shows of its sender."""
     flags = segment.flags
     if flags & RST:
-        if sender.state is State.SYN_SENT or sender.state is None or segment.seq != sender.nxt:
-            return  # it answers a segment that it cannot take, and stays
+        refused = any(what == SYN_ACK and received.ack == sender.nxt for received, what in sender.inbox)
+        sender.inbox = [entry for entry in sender.inbox if entry[1] != SYN_ACK]
+        if sender.state is State.SYN_SENT and not refused:
+            return  # it answers an ACK that it cannot take, and stays
+        if sender.state is None or segment.seq != sender.nxt:
+            return
         change(sender, index, segment, Event.ABORT, "it sends a reset with its next sequence number")
     elif flags & SYN:
         if not flags & ACK and sender.state is None:
@@ -198,7 +204,7 @@ def settle(connection: SeenConnection) -> None:
     for index, end in enumerate(connection.ends):
         for received, what in end.inbox:
             if what != THE_FIN or not connection.ends[1 - index].holes:
-                if what != SYN_ALONE or end.state is not None:
+                if what not in (SYN_ALONE, SYN_ACK) or end.state is not None:
                     take(end, index, received, what)
         end.inbox = []
     states = [connection.first_state, connection.first_state]
