@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 from .output import Failed, flush_all, log
@@ -32,6 +31,10 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "ping": {"help": "send ICMP echo requests from a host of our own"},
     "dhcp": {"help": "get a lease from a DHCP server and print it"},
     "drill": {"help": "run packet scripts against a host in memory, in virtual time"},
+    "explain": {
+        "help": "explain a capture file: the connections as ladders, every field of a frame, or all as JSON",
+        "epilog": "JSON is written as JSON Lines: frames, then connections, each with its segments.",
+    },
     "ipcalc": {"help": "explain an IPv4 address and its network: class, mask, range of hosts, bits"},
     "number": {"help": "look up assigned numbers, by number or by name: ports, protocols, types, options"},
 }
@@ -67,6 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from . import enter
 
         return reported(program, lambda: enter.main(arguments.lab, command))
+    if program == "explain":
+        from . import explain
+
+        return reported(program, lambda: explain.main(arguments))
     if program == "ipcalc":
         from . import ipcalc
 
@@ -149,7 +156,7 @@ def make_parser(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     If `only` is a program, the others are not imported, and their parsers take no options.
     """
     parser = Parser(prog="tapstack", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"tapstack {own_version()}")
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
     parsers = {name: programs.add_parser(name, **words) for name, words in PROGRAMS.items()}
     for name, its_parser in parsers.items():
@@ -170,6 +177,10 @@ def add_options(name: str, parser: Parser) -> None:
         from . import enter
 
         enter.add_options(parser)
+    elif name == "explain":
+        from . import explain
+
+        explain.add_options(parser)
     elif name == "ipcalc":
         from . import ipcalc
 
@@ -199,8 +210,19 @@ def add_host_options(name: str, parser: Parser) -> None:
         parser.set_defaults(dhcp=True, gateway=None)
 
 
+class Version(argparse.Action):
+    """Prints the version, which takes a while to find out, and ends the program."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """See the class."""
+        print(f"tapstack {own_version()}")
+        parser.exit()
+
+
 def own_version() -> str:
     """Return the installed version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("tapstack")
     except PackageNotFoundError:

@@ -37,6 +37,7 @@ class SeenSegment:
       end: which end of the connection has sent it, 0 or 1.
       seq, ack, flags, window, options: the fields of the header as they are on the wire.
       length: octets of data.
+      data_at: where its data begin in the octets of its frame; 0 if the datagram came in fragments.
       marks: what is said of it.
       changes: the changes of state that it shows, at the sender and then at the receiver.
       states: of both ends after it.
@@ -45,8 +46,8 @@ class SeenSegment:
     """
 
     __slots__ = (
-        "ack", "acknowledges", "changes", "end", "flags", "length", "marks", "number", "options", "rtt_ns", "seq",
-        "states", "time_ns", "window",
+        "ack", "acknowledges", "changes", "data_at", "end", "flags", "length", "marks", "number", "options",
+        "rtt_ns", "seq", "states", "time_ns", "window",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class SeenSegment:
         self.window = window
         self.length = length
         self.options = options
+        self.data_at = 0
         self.marks: tuple[Mark, ...] = ()
         self.changes: tuple[StateChange, ...] = ()
         self.states: States = (None, None)

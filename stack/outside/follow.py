@@ -71,6 +71,7 @@ class Follower:
             frame.number, frame.time_ns, index, found.seq, found.ack, found.flags, found.window, found.length,
             found.options,
         )  # fmt: skip
+        segment.data_at = found.data_at
         marks = marks_of_the_capture(connection, found, frame.number)
         if reused is not None:
             marks.append(Mark(kinds.PORT_REUSED, 0, reused))

@@ -33,7 +33,8 @@ class TcpPacket(NamedTuple):
 
     `source` and `destination` are address and port, 6 or 18 octets. `length` is that of the data on
     the wire. `identification` is the IPv4 header's, -1 for IPv6. `length_left_out` says that the IP
-    header has length 0: the device fills it in.
+    header has length 0: the device fills it in. `data_at` is where the data begin in the frame; 0
+    if the datagram came in fragments.
     """
 
     source: bytes
@@ -48,6 +49,7 @@ class TcpPacket(NamedTuple):
     identification: int
     length_left_out: bool
     fragments: int
+    data_at: int
 
 
 def network_layer(frame: CapturedFrame) -> tuple[int, int]:
@@ -188,4 +190,5 @@ def _segment(
         identification,
         length_left_out,
         pieces,
+        0 if pieces else begin + header,
     )

@@ -1,0 +1,151 @@
+"""What `tapstack explain` keeps of a capture: the connections, and a little of each frame."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast
+
+import stack
+
+from .printer import clean, octets_as_text
+
+MOST_DATA = 64  # octets of a segment's data that are shown
+MOST_FRAMES = 250_000  # of which something is kept
+MOST_COMMENTS = 24  # of a frame
+NO_PROTOCOL = ("Data", "Padding", "Trailer", "Not captured")
+SYN = 2
+OPTIONS = re.compile(r"options \[(.*?)\]")
+CONNECTION = re.compile(r"^c\d{1,9}: ")
+FACTS = re.compile(r"[^\n]{1,200}?=\S{0,60}: (.*)", re.DOTALL)
+DECISIONS = ("dropped", "send ", "reset sent", "ack ", "loss ", "state ")  # the first that a frame has is told
+
+
+class Kept(NamedTuple):
+    """What is kept of a frame with a segment: a line about its data or its options, and its comments."""
+
+    line: str
+    comments: tuple[str, ...]
+
+
+class Other(NamedTuple):
+    """A frame without a whole segment: its lines."""
+
+    number: int
+    time_ns: int
+    lines: tuple[str, ...]
+    comments: tuple[str, ...]
+
+
+class Seen:
+    """The connections of a capture, in order, and the other frames.
+
+    `every_comment`: keep all comments of a frame, and not only the one that says why.
+
+    Attributes:
+      kept: by the number of the frame.
+      others: the other frames, in order; at most `MOST_FRAMES`.
+      protocols: how many other frames have each protocol: the name of the last layer.
+      frames, first_ns, last_ns: how many frames there are, and when the first and the last came.
+      skipped: how many frames have a link type that is not known.
+      links: the kinds of link.
+    """
+
+    def __init__(self, frames: Iterable[stack.CapturedFrame], *, every_comment: bool = False) -> None:
+        self._every = every_comment
+        self.connections: list[stack.SeenConnection] = []
+        self.kept: dict[int, Kept] = {}
+        self.others: list[Other] = []
+        self.protocols: Counter[str] = Counter()
+        self.links: Counter[str] = Counter()
+        self.frames = 0
+        self.first_ns = self.last_ns = 0
+        follower = stack.Follower()
+        take = follower.take
+        for frame in frames:
+            if not self.frames:
+                self.first_ns = frame.time_ns
+            self.frames += 1
+            self.last_ns = frame.time_ns
+            self.links[frame.link] += 1
+            segment = take(frame)
+            if segment is None:
+                self._keep_other(frame)
+            elif segment.length or frame.comments or segment.flags & SYN:
+                self._keep_segment(frame, segment)
+            if follower.done:
+                self.connections += follower.done
+                follower.done.clear()
+        self.connections += follower.end()
+        self.connections.sort(key=lambda connection: connection.number)
+        self.skipped = dict(getattr(frames, "skipped", {}))
+
+    def seconds(self, time_ns: int) -> str:
+        """Return a time, in seconds since the first frame."""
+        return f"{(time_ns - self.first_ns) / 1e9:.6f}"
+
+    def _keep_segment(self, frame: stack.CapturedFrame, segment: stack.SeenSegment) -> None:
+        if len(self.kept) < MOST_FRAMES:
+            self.kept[frame.number] = Kept(about_segment(frame, segment), comments_of(frame, every=self._every))
+
+    def _keep_other(self, frame: stack.CapturedFrame) -> None:
+        layers = layers_of(frame)
+        self.protocols[protocol_of(layers)] += 1
+        if len(self.others) < MOST_FRAMES:
+            lines = tuple(line for layer in layers if (line := layer.line))
+            self.others.append(Other(frame.number, frame.time_ns, lines, comments_of(frame, every=self._every)))
+
+
+def layers_of(frame: stack.CapturedFrame) -> tuple[stack.Layer, ...]:
+    """Return the layers of a frame. A partial checksum is no error in a capture of one's own machine."""
+    link = cast(Literal["ethernet", "ip", "linux-sll", "linux-sll2"], frame.link)
+    return stack.dissect(frame.octets, link=link, offload=True, length=frame.length)
+
+
+def about_segment(frame: stack.CapturedFrame, segment: stack.SeenSegment) -> str:
+    """Return a line about the data of a segment, or about the options of its SYN; empty if it has neither."""
+    if segment.flags & SYN:
+        return options_of(frame)
+    at, length = segment.data_at, segment.length
+    data = frame.octets[at : at + (length if length < MOST_DATA else MOST_DATA)] if at else b""
+    if not data:
+        return ""
+    return f"data {octets_as_text(data)}" + ("..." if length > len(data) else "")
+
+
+def options_of(frame: stack.CapturedFrame) -> str:
+    """Return the options of a TCP header as `stack.show` has them."""
+    for layer in layers_of(frame):
+        if layer.name == "TCP" and (found := OPTIONS.search(layer.line)):
+            return f"options {found[1]}"
+    return ""
+
+
+def comments_of(frame: stack.CapturedFrame, *, every: bool) -> tuple[str, ...]:
+    """Return the comments of a frame as harmless lines: all, or the sentence that says why, with its clause."""
+    comments = frame.comments[:MOST_COMMENTS]
+    if every or len(comments) < 2:
+        return tuple(clean(text) for text in comments)
+    return (clean(sentence_of(why(comments))),)
+
+
+def why(comments: tuple[str, ...]) -> str:
+    """Return the comment that says why a frame was sent or what became of it: see `stack.Capture.explain`."""
+    for decision in DECISIONS:
+        for text in reversed(comments):
+            if CONNECTION.sub("", text, count=1).startswith(decision):
+                return text
+    return next((text for text in reversed(comments) if text.endswith(")")), comments[-1])
+
+
+def sentence_of(comment: str) -> str:
+    """Return what stands in a comment behind the facts of an event, `len=0 flags=ACK: `."""
+    found = FACTS.match(comment)
+    return found[1] if found else CONNECTION.sub("", comment, count=1)
+
+
+def protocol_of(layers: tuple[stack.Layer, ...]) -> str:
+    """Return the name of the innermost protocol of a frame, not that of a datagram that it quotes."""
+    names = [layer.name for layer in layers if not layer.depth and layer.name not in NO_PROTOCOL]
+    return names[-1] if names else "other"
