@@ -138,20 +138,25 @@ def json_lines(arguments: argparse.Namespace, reading: Reading, printer: Printer
     """Print one JSON object a line: the frames, then the connections, each with its segments."""
     from . import capture_json
 
+    found = connection_of(arguments) if arguments.connection is not None else None
     follower = stack.Follower()
-    found: stack.SeenConnection | None = None
-    if arguments.connection is not None:
-        found = connection_of(arguments)
+    ended: list[stack.SeenConnection] = [] if found is None else [found]
     for frame in chosen(reading, wanted(arguments, found)):
-        if found is None:
-            follower.take(frame)
         printer(capture_json.frame_line(frame, layers_of(frame)))
-    if arguments.frame is not None:
-        return
-    connections = [*follower.done, *follower.end()] if found is None else [found]
-    for connection in sorted(connections, key=lambda each: each.number):
-        for line in capture_json.connection_lines(connection):
-            printer(line)
+        if found is None and arguments.frame is None:
+            follower.take(frame)
+            for connection in follower.done:  # too many to follow them all
+                print_all(capture_json.connection_lines(connection), printer)
+            follower.done.clear()
+    ended += follower.end()
+    for connection in ended:
+        print_all(capture_json.connection_lines(connection), printer)
+
+
+def print_all(lines: Iterator[str], printer: Printer) -> None:
+    """Print the lines."""
+    for line in lines:
+        printer(line)
 
 
 def wanted(arguments: argparse.Namespace, connection: stack.SeenConnection | None = None) -> frozenset[int] | None:
@@ -187,13 +192,14 @@ def connection_of(arguments: argparse.Namespace) -> stack.SeenConnection:
     path, number = arguments.file, arguments.connection
     if path == STANDARD_INPUT or not os.path.isfile(path):
         raise Failed("--connection with --fields or --json reads the file twice: write the capture to a file first", 2)
+    count = 0
     with Reading(path) as reading:
-        connections = list(stack.follow(reading))
-    for connection in connections:
-        if connection.number == number:
-            return connection
+        for connection in stack.follow(reading):
+            if connection.number == number:
+                return connection
+            count += 1
     reading.check()
-    raise no_connection(number, len(connections))
+    raise no_connection(number, count)
 
 
 def no_connection(number: int, count: int) -> Failed:

@@ -28,6 +28,7 @@ FLAGS = (
 )
 ACK = 0x10
 NUMBER, TIME, STATE = 6, 10, 12  # the widths of the columns
+MOST_CONVERSATIONS = 20  # over UDP, in the summary
 NOTES = " " * (NUMBER + TIME + 2)
 UNTOLD = frozenset({"new"})  # marks without a line: that a segment is new is what a reader expects
 ONCE = frozenset({"partial_checksum", "super_frame"})  # marks that are told once for each connection
@@ -57,6 +58,9 @@ def summary(seen: Seen, name: str, width: int) -> Iterator[str]:
         yield from wrapped(f"{count(number, 'more frame')} of link type {kind}, which is not known here", width)
     for connection in seen.connections:
         yield from in_summary(connection, width)
+    if seen.left_out:
+        yield f"and {count(seen.left_out, 'more connection')}, which are not kept"
+    yield from datagrams(seen, width)
     if seen.protocols:
         told = ", ".join(f"{number} {clean(protocol)}" for protocol, number in seen.protocols.most_common())
         yield from wrapped(told, width, "other frames: ")
@@ -64,10 +68,20 @@ def summary(seen: Seen, name: str, width: int) -> Iterator[str]:
         yield from wrapped(LEGEND, width)
 
 
+def datagrams(seen: Seen, width: int) -> Iterator[str]:
+    """Yield the conversations over UDP that have the most datagrams."""
+    for (first, second), number in seen.conversations.most_common(MOST_CONVERSATIONS):
+        yield from wrapped(f"{first} > {second}, {count(number, 'datagram')}", width, " UDP  ")
+    left = len(seen.conversations) - MOST_CONVERSATIONS
+    if left > 0:
+        yield f"      and {count(left, 'more conversation')} over UDP"
+
+
 def in_summary(connection: stack.SeenConnection, width: int) -> Iterator[str]:
     """Yield two lines or more about a connection."""
     first, second = connection.ends
-    yield f"{connection.number:>4}  {socket(first)} {'>' if connection.began else '-'} {socket(second)}"
+    sockets = f"{socket(first)} {'>' if connection.began else '-'} {socket(second)}"
+    yield from wrapped(sockets, width, f"{connection.number:>4}  ")
     segments = len(connection.segments) + connection.left_out
     told = [
         f"{count(segments, 'segment')} in {seconds(connection.last_time_ns - connection.first_time_ns)}",
@@ -92,9 +106,11 @@ def ladder(connection: stack.SeenConnection, seen: Seen, width: int) -> Iterator
     left, right = (socket(end) for end in connection.ends)
     yield f"connection {connection.number}"
     room = width - len(NOTES) - len(left)
-    yield (
-        f"{'frame':>{NUMBER}} {'time':>{TIME}} {left}{right:>{room}}" if len(right) < room else f"{NOTES}{left} {right}"
-    )
+    if len(right) < room:
+        yield f"{'frame':>{NUMBER}} {'time':>{TIME}} {left}{right:>{room}}"
+    else:  # two addresses of IPv6
+        yield from wrapped(f"{left} (left)", width, NOTES)
+        yield from wrapped(f"{right} (right)", width, NOTES)
     shown: list[object] = [None, None]
     told: set[str] = set()
     for segment in connection.segments:

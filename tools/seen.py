@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 import stack
@@ -13,7 +14,11 @@ from .printer import clean, octets_as_text
 
 MOST_DATA = 64  # octets of a segment's data that are shown
 MOST_FRAMES = 250_000  # of which something is kept
+MOST_CHARACTERS = 50_000_000  # of all that is kept
+MOST_CONNECTIONS = 20_000
+MOST_CONVERSATIONS = 10_000  # of UDP
 MOST_COMMENTS = 24  # of a frame
+LONGEST_COMMENT = 1000  # characters
 NO_PROTOCOL = ("Data", "Padding", "Trailer", "Not captured")
 SYN = 2
 OPTIONS = re.compile(r"options \[(.*?)\]")
@@ -47,6 +52,8 @@ class Seen:
       kept: by the number of the frame.
       others: the other frames, in order; at most `MOST_FRAMES`.
       protocols: how many other frames have each protocol: the name of the last layer.
+      conversations: of UDP: by the two sockets, the first sender first, how many datagrams.
+      left_out: how many connections are not kept.
       frames, first_ns, last_ns: how many frames there are, and when the first and the last came.
       skipped: how many frames have a link type that is not known.
       links: the kinds of link.
@@ -58,6 +65,9 @@ class Seen:
         self.kept: dict[int, Kept] = {}
         self.others: list[Other] = []
         self.protocols: Counter[str] = Counter()
+        self.conversations: Counter[tuple[str, str]] = Counter()
+        self.left_out = 0
+        self._characters = 0
         self.links: Counter[str] = Counter()
         self.frames = 0
         self.first_ns = self.last_ns = 0
@@ -75,9 +85,9 @@ class Seen:
             elif segment.length or frame.comments or segment.flags & SYN:
                 self._keep_segment(frame, segment)
             if follower.done:
-                self.connections += follower.done
+                self._keep_connections(follower.done)
                 follower.done.clear()
-        self.connections += follower.end()
+        self._keep_connections(follower.end())
         self.connections.sort(key=lambda connection: connection.number)
         self.skipped = dict(getattr(frames, "skipped", {}))
 
@@ -85,15 +95,29 @@ class Seen:
         """Return a time, in seconds since the first frame."""
         return f"{(time_ns - self.first_ns) / 1e9:.6f}"
 
+    def _keep_connections(self, connections: list[stack.SeenConnection]) -> None:
+        room = MOST_CONNECTIONS - len(self.connections)
+        self.connections += connections[:room]
+        self.left_out += len(connections[room:])
+
     def _keep_segment(self, frame: stack.CapturedFrame, segment: stack.SeenSegment) -> None:
-        if len(self.kept) < MOST_FRAMES:
-            self.kept[frame.number] = Kept(about_segment(frame, segment), comments_of(frame, every=self._every))
+        if len(self.kept) < MOST_FRAMES and self._characters < MOST_CHARACTERS:
+            kept = self.kept[frame.number] = Kept(about_segment(frame, segment), comments_of(frame, every=self._every))
+            self._characters += len(kept.line) + sum(map(len, kept.comments))
 
     def _keep_other(self, frame: stack.CapturedFrame) -> None:
         layers = layers_of(frame)
         self.protocols[protocol_of(layers)] += 1
-        if len(self.others) < MOST_FRAMES:
+        pair = conversation_of(layers)
+        if pair is not None:
+            first, second = pair
+            if (second, first) in self.conversations:
+                pair = second, first
+            if pair in self.conversations or len(self.conversations) < MOST_CONVERSATIONS:
+                self.conversations[pair] += 1
+        if len(self.others) < MOST_FRAMES and self._characters < MOST_CHARACTERS:
             lines = tuple(line for layer in layers if (line := layer.line))
+            self._characters += sum(map(len, lines))
             self.others.append(Other(frame.number, frame.time_ns, lines, comments_of(frame, every=self._every)))
 
 
@@ -124,7 +148,7 @@ def options_of(frame: stack.CapturedFrame) -> str:
 
 def comments_of(frame: stack.CapturedFrame, *, every: bool) -> tuple[str, ...]:
     """Return the comments of a frame as harmless lines: all, or the sentence that says why, with its clause."""
-    comments = frame.comments[:MOST_COMMENTS]
+    comments = tuple(text[:LONGEST_COMMENT] for text in frame.comments[:MOST_COMMENTS])
     if every or len(comments) < 2:
         return tuple(clean(text) for text in comments)
     return (clean(sentence_of(why(comments))),)
@@ -149,3 +173,27 @@ def protocol_of(layers: tuple[stack.Layer, ...]) -> str:
     """Return the name of the innermost protocol of a frame, not that of a datagram that it quotes."""
     names = [layer.name for layer in layers if not layer.depth and layer.name not in NO_PROTOCOL]
     return names[-1] if names else "other"
+
+
+def conversation_of(layers: tuple[stack.Layer, ...]) -> tuple[str, str] | None:
+    """Return the two sockets of a UDP datagram, the sender's first; None for other frames."""
+    addresses: tuple[bytes, bytes] | None = None
+    for layer in layers:
+        header = layer.header
+        if layer.name in ("IPv4", "IPv6"):
+            addresses = getattr(header, "source", b""), getattr(header, "destination", b"")
+        elif layer.name == "UDP" and not layer.depth and addresses is not None:
+            ports = getattr(header, "source_port", None), getattr(header, "destination_port", None)
+            if None not in ports:
+                return socket(addresses[0], ports[0]), socket(addresses[1], ports[1])
+    return None
+
+
+@lru_cache(maxsize=1024)
+def socket(address: bytes, port: object) -> str:
+    """Return the text of an address of 4 or 16 octets, and a port."""
+    if len(address) == 4:
+        return f"{'.'.join(map(str, address))}:{port}"
+    from ipaddress import IPv6Address
+
+    return f"[{IPv6Address(address)}]:{port}" if len(address) == 16 else f"?:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,10 @@ import trio
 from trio.testing import MockClock
 
 import stack
+from stack.wire.checksum import internet_checksum
 from tests.tools.capture_files import capture_of_echo, tcp_frame, udp_frame, write_pcapng
 from tests.wire.pop3_session import SESSION
-from tools import cli, explain
+from tools import cli, explain, ladder, seen
 from tools.printer import clean, octets_as_text, wrapped
 from tools.seen import sentence_of, why
 
@@ -358,3 +360,45 @@ def test_long_lines_are_wrapped_at_blanks_and_long_words_are_cut() -> None:
     assert list(wrapped("one two three", 9, "- ")) == ["- one two", "  three"]
     assert list(wrapped("x" * 25, 12, "- ")) == ["- " + "x" * 10, "  " + "x" * 10, "  " + "x" * 5]
     assert list(wrapped("", 12, "- ")) == ["- "]
+
+
+def test_what_is_kept_of_a_hostile_capture_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many connections as frames, long comments, and frames of other protocols."""
+    monkeypatch.setattr(seen, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(seen, "MOST_CONVERSATIONS", 4)
+    monkeypatch.setattr(seen, "MOST_CHARACTERS", 3000)
+    frames = [tcp_frame(b"", seq=number << 8, flags=2, ack=0) for number in range(30)]
+    frames += [udp_frame(b"x" * 100, port=number) for number in range(1, 30)]
+    comments = {number: ["y" * 60_000] for number in range(1, 60)}
+    found = seen.Seen(stack.read_capture(write_pcapng(tmp_path / "x.pcapng", frames, comments=comments)))
+    assert (len(found.connections), found.left_out) == (5, 25)
+    assert len(found.conversations) == 4
+    assert len(found.kept) + len(found.others) == 3
+    assert found.frames == 59
+    lines = list(ladder.summary(found, "x", 80))
+    assert "and 25 more connections, which are not kept" in lines
+
+
+def test_udp_is_told_by_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [udp_frame(b"a", port=port) for port in (5000, 6000, 5000)]
+    lines = run(capsys, str(write_pcapng(tmp_path / "x.pcapng", frames)))
+    assert " UDP  10.9.0.1:5000 > 10.9.0.2:5000, 2 datagrams" in lines
+    assert " UDP  10.9.0.1:6000 > 10.9.0.2:6000, 1 datagram" in lines
+
+
+def test_long_addresses_do_not_make_long_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, str(write_pcapng(tmp_path / "x.pcapng", [ipv6_syn()])))
+    assert max(map(len, lines)) <= 80
+    address = "2001:db8:1111:2222:3333:4444:5555:6666"
+    assert f"                  [{address}]:50000 (left)" in lines
+    assert f"                  [{address}]:80 (right)" in lines
+
+
+def ipv6_syn() -> bytes:
+    """A SYN between two long addresses."""
+    address = bytes.fromhex("20010db8111122223333444455556666")
+    tcp = struct.pack("!HHIIBBHHH", 50000, 80, 7, 0, 0x50, 2, 1000, 0, 0)
+    checksum = internet_checksum(address + address + struct.pack("!IHBB", len(tcp), 0, 0, 6) + tcp)
+    tcp = tcp[:16] + checksum.to_bytes(2, "big") + tcp[18:]
+    header = struct.pack("!IHBB", 0x60000000, len(tcp), 6, 64) + address + address
+    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x86\xdd" + header + tcp
