@@ -249,6 +249,17 @@ UNREADABLE: dict[str, str] = {
     "dns_truncated": "the message ends inside its header, a question or a record",
     "dns_bad_name": "a domain name that is too long, goes on behind the message, or has a pointer that leads not back",
     "dns_bad_rdata": "a record whose data does not have the format of its type",
+    # --- ipv6
+    "ipv6_truncated": "the packet ends inside its header of 40 octets",
+    "ipv6_bad_version": "the version field is not 6",
+    "ipv6_bad_payload_length": "the payload length is more than what arrived",
+    "ipv6_bad_extension": "an extension header that reaches past the packet",
+    "ipv6_bad_option": "an option that reaches past its extension header",
+    # --- icmpv6
+    "icmpv6_truncated": "the message ends before the fields of its type",
+    "icmpv6_bad_checksum": "the checksum is wrong",
+    "icmpv6_bad_option": "an option of neighbour discovery with a length of 0, or one past the message",
+    "icmpv6_bad_record": "a multicast address record that reaches past the message",
 }
 """Why a parser refuses a packet of a protocol that this host does not speak.
 

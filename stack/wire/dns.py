@@ -47,6 +47,8 @@ HEADER_LENGTH = 12
 _HEADER = struct.Struct("!HHHHHH")
 _QUESTION = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
+RECORD_LENGTH = _RECORD.size
+"""The octets of a record between its name and its data."""
 _STREAM_LENGTH = struct.Struct("!H")
 
 # --- the bits of the second word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3)
@@ -64,38 +66,42 @@ Name = tuple[bytes, ...]
 Value = int | bytes | Name
 
 LAYOUTS: dict[int, tuple[tuple[str, str], ...]] = {
-    A: (("address", "octets4"),),
-    NS: (("nsdname", "name"),),
-    CNAME: (("cname", "name"),),
+    A: (("ADDRESS", "octets4"),),
+    NS: (("NSDNAME", "name"),),
+    CNAME: (("CNAME", "name"),),
     SOA: (
-        ("mname", "name"),
-        ("rname", "name"),
-        ("serial", "u32"),
-        ("refresh", "u32"),
-        ("retry", "u32"),
-        ("expire", "u32"),
-        ("minimum", "u32"),
+        ("MNAME", "name"),
+        ("RNAME", "name"),
+        ("SERIAL", "u32"),
+        ("REFRESH", "u32"),
+        ("RETRY", "u32"),
+        ("EXPIRE", "u32"),
+        ("MINIMUM", "u32"),
     ),
-    PTR: (("ptrdname", "name"),),
-    MX: (("preference", "u16"), ("exchange", "name")),
-    TXT: (("txt-data", "strings"),),
-    AAAA: (("address", "octets16"),),
-    SRV: (("priority", "u16"), ("weight", "u16"), ("port", "u16"), ("target", "plain name")),
-    OPT: (("option", "options"),),
-    SVCB: (("svcpriority", "u16"), ("targetname", "plain name"), ("svcparam", "options")),
-    HTTPS: (("svcpriority", "u16"), ("targetname", "plain name"), ("svcparam", "options")),
-    CAA: (("flags", "u8"), ("tag", "string"), ("value", "rest")),
+    PTR: (("PTRDNAME", "name"),),
+    MX: (("PREFERENCE", "u16"), ("EXCHANGE", "name")),
+    TXT: (("TXT-DATA", "strings"),),
+    AAAA: (("ADDRESS", "octets16"),),
+    SRV: (("Priority", "u16"), ("Weight", "u16"), ("Port", "u16"), ("Target", "plain name")),
+    OPT: (("OPTION", "options"),),
+    SVCB: (("SvcPriority", "u16"), ("TargetName", "plain name"), ("SvcParam", "options")),
+    HTTPS: (("SvcPriority", "u16"), ("TargetName", "plain name"), ("SvcParam", "options")),
+    CAA: (("Flags", "u8"), ("Tag", "string"), ("Value", "rest")),
 }
 """By type: the fields of a record's data, each with its name in the RFC and its form.
 
 The names of RFC 1035's types may be compressed; a "plain name" is never written so. "strings" are
 one or more, and "options" are pairs of a code and octets, up to the end.
 """
-_OCTETS = (("rdata", "rest"),)
+_OCTETS = (("RDATA", "rest"),)
 _ONLY_IN = frozenset((A, AAAA, SRV, SVCB, HTTPS))
 """The types whose data has this format only in the class IN."""
 _WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
 _OPTION = struct.Struct("!HH")
+_OPTION_NAMES = {
+    "OPTION": ("OPTION-CODE", "OPTION-LENGTH", "OPTION-DATA"),
+    "SvcParam": ("SvcParamKey", "SvcParamValue length", "SvcParamValue"),
+}
 
 
 class Part(NamedTuple):
@@ -424,9 +430,10 @@ def _options(data: bytes, at: int, end: int, name: str) -> Iterator[Part]:
         if at + _OPTION.size > end:
             raise BadPacket("dns_bad_rdata")
         code, length = _OPTION.unpack_from(data, at)
-        yield Part(f"{name} code", at, 2, code)
-        yield Part(f"{name} length", at + 2, 2, length, counts=True)
-        yield Part(name, at + 4, length, data[at + 4 : at + 4 + length])
+        names = _OPTION_NAMES[name]
+        yield Part(names[0], at, 2, code)
+        yield Part(names[1], at + 2, 2, length, counts=True)
+        yield Part(names[2], at + 4, length, data[at + 4 : at + 4 + length])
         at += 4 + length
 
 

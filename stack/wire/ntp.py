@@ -293,11 +293,12 @@ def measure(origin: int, receive: int, transmit: int, destination: int) -> Measu
     in 64 bits with a sign. So they are right across a change of the era, as long as the two clocks
     differ by less than 68 years.
     """
-    there, back = _difference(receive, origin), _difference(transmit, destination)
-    away, served = _difference(destination, origin), _difference(transmit, receive)
+    there, back = difference_s(receive, origin), difference_s(transmit, destination)
+    away, served = difference_s(destination, origin), difference_s(transmit, receive)
     return Measurement((there + back) / 2, away - served)
 
 
-def _difference(later: int, earlier: int) -> float:
+def difference_s(later: int, earlier: int) -> float:
+    """The seconds from one timestamp to another: at most 68 years, forwards or backwards."""
     units = (later - earlier + _WRAP // 2) % _WRAP - _WRAP // 2
     return units / ERA_S

@@ -17,6 +17,8 @@ from stack.wire.registry.dns import SVCB_KEYS as _SVCB_KEYS
 from stack.wire.registry.ethertypes import ETHERTYPES as _ETHERTYPES
 from stack.wire.registry.icmp import ICMP_CODES as _ICMP_CODES
 from stack.wire.registry.icmp import ICMP_TYPES as _ICMP_TYPES
+from stack.wire.registry.icmpv6 import ICMPV6_CODES as _ICMPV6_CODES
+from stack.wire.registry.icmpv6 import ICMPV6_TYPES as _ICMPV6_TYPES
 from stack.wire.registry.ip_protocols import IP_PROTOCOLS as _IP_PROTOCOLS
 from stack.wire.registry.ip_protocols import IP_VERSIONS as _IP_VERSIONS
 from stack.wire.registry.llc_saps import LLC_SAPS as _LLC_SAPS
@@ -43,6 +45,9 @@ IP_VERSIONS: dict[int, str] = names(_IP_VERSIONS, 10)
 ICMP_TYPES: dict[int, str] = names(_ICMP_TYPES, 10)
 ICMP_CODES: dict[tuple[int, int], str] = {}
 """Names of codes, by (type, code). If a type has only code 0, that has no name."""
+ICMPV6_TYPES: dict[int, str] = names(_ICMPV6_TYPES, 10)
+ICMPV6_CODES: dict[tuple[int, int], str] = {(int(kind), int(code)): name for kind, code, name in rows(_ICMPV6_CODES)}
+"""Names of codes, by (type, code)."""
 DHCP_MESSAGE_TYPES: dict[int, str] = names(_DHCP_MESSAGE_TYPES, 10)
 DHCP_OPTIONS: dict[int, str] = names(_DHCP_OPTIONS, 10)
 DHCP_OPTION_KINDS: dict[int, str] = {int(row[0]): row[2] for row in rows(_DHCP_OPTIONS) if len(row) > 2}
@@ -89,6 +94,13 @@ def protocol_name(protocol: int) -> str:
 def ethertype_name(ethertype: int) -> str:
     """The name of an EtherType; "EtherType 0x1234" for a number without a name."""
     return ETHERTYPES.get(ethertype) or f"EtherType 0x{ethertype:04x}"
+
+
+def icmpv6_name(kind: int, code: int) -> str:
+    """The names of type and code of ICMPv6, as those of `icmp_name`."""
+    name = ICMPV6_TYPES.get(kind) or f"type {kind}"
+    detail = ICMPV6_CODES.get((kind, code)) or (f"code {code}" if code else "")
+    return f"{name} ({detail})" if detail else name
 
 
 def icmp_name(kind: int, code: int) -> str:

@@ -83,6 +83,9 @@ def parsers() -> dict[str, bytes]:
     found["lease_file/lease"] = _lease_file()
     found["addresses/prefix"], found["addresses/mac"] = b"10.9.0.2/24", b"02:00:00:00:00:01"
     found["virtio/checksum"], found["virtio/super-frame"] = checksum_header(34, 16), tcp_header(34, 20, 1448)
+    found["text_lines/http"] = b"GET / HTTP/1.1\r\nHost: here\r\n folded\r\n\r\nbody\n\0"
+    found["text_lines/status"] = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n\x1f\x8b"
+    found["text_lines/pop3"], found["text_lines/smtp"] = b"+OK 1\r\n1 120\r\n.\r\n", b"MAIL FROM:<a>\r\n250-x\n."
     return found
 
 

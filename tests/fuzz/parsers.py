@@ -25,7 +25,7 @@ from stack.errors import BadPacket
 from stack.internet.fragments import fragment
 from stack.sockets.lease_file import DAMAGED, LeaseFile
 from stack.tcp.segment import Segment, reset_for, reset_options
-from stack.wire import dhcp_values, virtio
+from stack.wire import dhcp_values, text_lines, virtio
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, parse_mac
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
@@ -57,6 +57,14 @@ def show_options_of(data: bytes) -> None:
     for line in (show_options.ipv4_options(data), show_options.tcp_options(data), show_options.dhcp_line(data) or ""):
         _printable(line)
     _printable(escape(data))
+
+
+def lines_of_text(data: bytes) -> None:
+    """All octets are in the lines, or none."""
+    for protocol in text_lines.PORTS.values():
+        for from_server in (False, True):
+            lines = text_lines.split_lines(data, protocol, from_server=from_server)
+            assert not lines or b"".join(line.text + line.ending for line in lines) == data
 
 
 def virtio_header(data: bytes) -> None:
@@ -224,5 +232,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "segment": segment,
     "show": _show,
     "show_options": show_options_of,
+    "text_lines": lines_of_text,
     "virtio": virtio_header,
 }

@@ -12,7 +12,22 @@ from collections.abc import Callable
 from stack.counters import DROPS, UNREADABLE
 from stack.dissection.show import show
 from stack.errors import BadPacket
-from stack.wire import arp, dhcp, dns, ethernet, icmp, ipv4, ipv4_options, linux_cooked, ntp, tcp, tcp_options, udp
+from stack.wire import (
+    arp,
+    dhcp,
+    dns,
+    ethernet,
+    icmp,
+    icmpv6,
+    ipv4,
+    ipv4_options,
+    ipv6,
+    linux_cooked,
+    ntp,
+    tcp,
+    tcp_options,
+    udp,
+)
 from stack.wire.checksum import Buffer
 
 
@@ -137,6 +152,33 @@ def linux_cooked_v2_again(data: Buffer) -> bytes:
     return header.build() + bytes(data[header.header_length :])
 
 
+def ipv6_again(data: Buffer) -> bytes:
+    """The header, all extension headers with their options, and what follows."""
+    header = ipv6.Ipv6Header.parse(data)
+    assert ipv6.format_ipv6(header.source).isprintable()
+    built, at, end = header.build(), ipv6.HEADER_LENGTH, ipv6.HEADER_LENGTH + header.payload_length
+    kind = header.next_header
+    while kind in ipv6.EXTENSIONS:
+        extension = ipv6.ExtensionHeader.parse(kind, data[at:end])
+        assert 0 <= extension.fragment_offset < 65536
+        if kind in ipv6.WITH_OPTIONS:
+            options = ipv6.split_options(extension.data)
+            assert b"".join(option.build() for option in options) == extension.data
+        built += extension.build()
+        kind, at = extension.next_header, at + extension.length
+    return built + bytes(data[at:])
+
+
+def icmpv6_again(data: Buffer) -> bytes:
+    message = icmpv6.Icmpv6Message.parse(data)
+    assert message.fixed_length <= len(message.body)
+    options = b"".join(option.build() for option in message.options())
+    assert not options or message.body[message.fixed_length :] == options
+    for begin, end in message.records():
+        assert message.fixed_length <= begin < end <= len(message.body)
+    return message.build()
+
+
 PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "ethernet": ethernet_again,
     "arp": arp_again,
@@ -151,6 +193,8 @@ PARSERS: dict[str, Callable[[Buffer], bytes]] = {
     "dns": dns_again,
     "linux_cooked": linux_cooked_again,
     "linux_cooked_v2": linux_cooked_v2_again,
+    "ipv6": ipv6_again,
+    "icmpv6": icmpv6_again,
 }
 
 

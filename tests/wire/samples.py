@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stack.wire import arp, dhcp, ethernet, icmp, ipv4_options, ntp, tcp, tcp_options, udp
+from stack.wire import arp, dhcp, ethernet, icmp, ipv4_options, ipv6, ntp, tcp, tcp_options, udp
 from stack.wire.checksum import pseudo_sum
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from tests.wire.dns_messages import MESSAGES
+from tests.wire.ipv6_frames import FRAMES
 
 MAC_A = bytes.fromhex("020000000001")
 MAC_B = bytes.fromhex("020000000002")
@@ -79,6 +80,9 @@ NTP_ANSWER = ntp.NtpPacket(0, 4, ntp.SERVER, 1, 6, -20, 0, 16, b"GPS", 1 << 63, 
 NTP_WITH_FIELDS = replace(
     NTP_ANSWER, extensions=(ntp.Extension(0x0104, bytes(32)), ntp.Extension(0x0204, bytes(24))), mac=bytes(20)
 )
+EXTENSION_HEADERS = ipv6.Ipv6Header(bytes(15) + b"\1", bytes(15) + b"\2", ipv6.HOP_BY_HOP, 37).build() + bytes.fromhex(
+    "3c00 05020000 0100  2b00 0104 00000000  2c00 0400 00000000  3a00 0001 00000007  80 00 0000 01"
+)
 QUOTED = datagram(PROTO_UDP, user_datagram(b"lost"))[:28]
 
 
@@ -137,6 +141,12 @@ SAMPLES = (
     Sample("dhcp", "overloaded", OVERLOADED.build(), ((2, 1), (45, 1), (109, 1), (241, 1), (245, 1))),
     *(Sample("dns", name, data) for name, data in MESSAGES.items() if "TCP" not in name),
     Sample("dns", "lengths", MESSAGES["SOA and NS"], ((4, 1), (5, 1), (7, 1), (12, 1), (37, 1), (55, 1))),
+    *(Sample("ipv6", name, data[14:], ((4, 2),) if name == "echo request" else ()) for name, data in FRAMES.items()),
+    Sample("ipv6", "extension headers", EXTENSION_HEADERS, ((5, 1), (6, 1), (41, 1), (43, 1), (49, 1))),
+    Sample("icmpv6", "neighbor solicitation", FRAMES["neighbor solicitation"][54:], ((0, 1), (25, 1))),
+    Sample("icmpv6", "router advertisement", FRAMES["router advertisement"][54:], ((0, 1), (17, 1))),
+    Sample("icmpv6", "listener report", FRAMES["listener report"][62:], ((0, 1), (6, 1), (7, 1), (9, 1), (11, 1))),
+    Sample("icmpv6", "no route", FRAMES["no route"][54:], ((0, 1),)),
     Sample("ntp", "answer", NTP_ANSWER.build(), ((0, 1), (1, 1))),
     Sample("ntp", "extension fields", NTP_WITH_FIELDS.build(), ((50, 1), (51, 1), (87, 1))),
 )
