@@ -1,4 +1,4 @@
-"""Packets of other versions of IP than 4. IPv6 is not read yet."""
+"""Packets of other versions of IP than 4 and 6."""
 
 from __future__ import annotations
 
@@ -22,15 +22,3 @@ class OtherIp(Layer):
         version = self.octets[0] >> 4
         row.number("Version", 4, IP_VERSIONS.get(version, "unassigned"))
         row.number("rest of the octet", 4)
-
-
-class Ipv6(OtherIp):
-    """An IPv6 packet."""
-
-    __slots__ = ()
-    name = "IPv6"
-    rfc = "RFC 8200 section 3"
-
-    def text(self) -> str:
-        """The first octets."""
-        return f"IPv6 {shown(self.octets)}"

@@ -1,8 +1,9 @@
 """Which layer follows which: from the link header of a frame to its last octet.
 
 Each method of `Walk` reads one header, adds its layer, and calls the method of the next one. There
-are no loops and no recursion but one: an ICMP error quotes a datagram, which is read, too. An error
-that is quoted in an error is not, so that a frame has few layers whatever its octets are.
+is one loop, over at most eight extension headers of IPv6, and one recursion: an ICMP error quotes a
+datagram, which is read, too. An error that is quoted in an error is not, so that a frame has few
+layers whatever its octets are.
 """
 
 from __future__ import annotations
@@ -14,22 +15,26 @@ from stack.dissection.applications import READERS
 from stack.dissection.arp import Arp, Rarp
 from stack.dissection.ethernet import Ethernet, EthernetII, Ieee8023, Llc
 from stack.dissection.icmp import Icmp
+from stack.dissection.icmpv6 import Icmpv6
 from stack.dissection.ipv4 import Ipv4
+from stack.dissection.ipv6 import Ipv6, Ipv6Extension
 from stack.dissection.layer import CutOff, Data, Layer, Malformed, NotCaptured, Padding, Trailer
 from stack.dissection.linux_cooked import LinuxCooked, LinuxCooked2
-from stack.dissection.other_ip import Ipv6, OtherIp
+from stack.dissection.other_ip import OtherIp
 from stack.dissection.payload import Payload
 from stack.dissection.tcp import QuotedTcp, Tcp
 from stack.dissection.udp import Udp
 from stack.errors import BadPacket
-from stack.wire import icmp, tcp, udp
+from stack.wire import icmp, ipv6, tcp, udp
 from stack.wire.arp import LENGTH as ARP_LENGTH
 from stack.wire.arp import ArpPacket
 from stack.wire.checksum import Buffer, pseudo_sum
 from stack.wire.ethernet import HEADER_LENGTH as ETHERNET_LENGTH
 from stack.wire.ethernet import MAX_LLC_LENGTH, EthernetHeader
 from stack.wire.icmp import IcmpMessage
+from stack.wire.icmpv6 import Icmpv6Message
 from stack.wire.ipv4 import Ipv4Header
+from stack.wire.ipv6 import EXTENSIONS, ExtensionHeader, Ipv6Header
 from stack.wire.linux_cooked import LinuxCookedHeader
 from stack.wire.numbers import (
     ETHERTYPE_ARP,
@@ -37,6 +42,7 @@ from stack.wire.numbers import (
     ETHERTYPE_IPV6,
     ETHERTYPE_RARP,
     PROTO_ICMP,
+    PROTO_IPV6_ICMP,
     PROTO_TCP,
     PROTO_UDP,
 )
@@ -45,6 +51,9 @@ from stack.wire.udp import UdpHeader
 
 Link = Literal["ethernet", "ip", "linux-sll", "linux-sll2"]
 """What a frame begins with: an Ethernet header, an IP header, or one that Linux has made up."""
+
+EXTENSIONS_MAX = 8
+"""So many extension headers of an IPv6 packet are read. What follows them is data."""
 
 MORE = ETHERNET_LENGTH + MAX_LLC_LENGTH
 """A header needs at most so many octets, with what its parser compares lengths with."""
@@ -102,6 +111,9 @@ class Walk:
     def ethernet(self) -> None:
         """A frame of an Ethernet."""
         frame = self.frame
+        if self.missing and len(frame) < ETHERNET_LENGTH:
+            self.cut_off(Ethernet, frame, 0, 0)
+            return
         try:
             header = EthernetHeader.parse(frame if not self.missing else self._longer(frame))
         except BadPacket as error:
@@ -164,11 +176,15 @@ class Walk:
 
     def ip(self, octets: memoryview, offset: int) -> int:
         """A packet of any version of IP. Returns the octets that it has of these."""
+        if not len(octets) and self.missing:
+            return 0
         version = octets[0] >> 4 if len(octets) else 4
         if version == 4:
             end = self.ipv4(octets, offset, 0)
+        elif version == 6:
+            end = self.ipv6(octets, offset, 0)
         else:
-            self.layers.append((Ipv6 if version == 6 else OtherIp)(octets, offset))
+            self.layers.append(OtherIp(octets, offset))
             end = len(octets)
         return end
 
@@ -194,6 +210,68 @@ class Walk:
                 pseudo = pseudo_sum(header.source, header.destination, header.protocol, len(payload))
             self.transport(header.protocol, payload, offset + start, depth, pseudo)
         return start + len(payload)
+
+    def ipv6(self, octets: memoryview, offset: int, depth: int) -> int:
+        """An IPv6 packet. Returns the octets that it has of these."""
+        cut = depth > 0 or self.missing > 0
+        try:
+            header = Ipv6Header.parse(octets, quoted=cut)
+            if not depth and ipv6.HEADER_LENGTH + header.payload_length > len(octets) + self.missing:
+                raise BadPacket("ipv6_bad_payload_length")
+        except BadPacket as error:
+            self._unread(Ipv6, octets, offset, depth, error, _parse_ipv6)
+            return len(octets)
+        start, end = ipv6.HEADER_LENGTH, ipv6.HEADER_LENGTH + header.payload_length
+        self.layers.append(Ipv6(octets[:start], offset, header, depth, self.mtu))
+        payload = octets[start:end]
+        self._behind_ipv6(header, payload, offset + start, depth, whole=not depth and end <= len(octets))
+        return start + len(payload)
+
+    def _behind_ipv6(self, header: Ipv6Header, octets: memoryview, offset: int, depth: int, whole: bool) -> None:
+        """The extension headers of an IPv6 packet, at most eight of them, and what follows them."""
+        protocol = header.next_header
+        for _ in range(EXTENSIONS_MAX):
+            if protocol not in EXTENSIONS:
+                break
+            try:
+                extension = ExtensionHeader.parse(protocol, octets)
+            except BadPacket as error:
+                self._cut_or_malformed(Ipv6Extension, octets, offset, depth, error, whole)
+                return
+            size = extension.length
+            self.layers.append(Ipv6Extension(octets[:size], offset, extension, depth))
+            protocol, octets, offset = extension.next_header, octets[size:], offset + size
+            if extension.kind == ipv6.FRAGMENT and (extension.fragment_offset or extension.more_fragments):
+                whole = False
+                if extension.fragment_offset:
+                    self.data(octets, offset, depth)  # the transport header is in the first fragment
+                    return
+            elif extension.kind == ipv6.ROUTING and extension.data[1]:
+                whole = False  # the pseudo-header has the last destination (RFC 8200 section 8.1)
+        pseudo = pseudo_sum(header.source, header.destination, protocol, len(octets)) if whole else None
+        if protocol == PROTO_IPV6_ICMP:
+            self.icmpv6(octets, offset, depth, pseudo, whole)
+        elif protocol in (PROTO_TCP, PROTO_UDP):
+            self.transport(protocol, octets, offset, depth, pseudo)
+        else:
+            self.data(octets, offset, depth)
+
+    def icmpv6(self, octets: memoryview, offset: int, depth: int, pseudo: int | None, whole: bool) -> None:
+        """An ICMPv6 message, and the packet that it quotes if it is an error."""
+        try:
+            message = Icmpv6Message.parse(octets)
+        except BadPacket as error:
+            self._cut_or_malformed(Icmpv6, octets, offset, depth, error, whole)
+            return
+        layer = Icmpv6(octets, offset, message, depth, pseudo)
+        self.layers.append(layer)
+        start = len(layer.octets)
+        rest = octets[start:]
+        if message.is_error and whole and len(rest):
+            end = self.ipv6(rest, offset + start, 1)
+            self.trailer(rest[end:], offset + start + end, 1)
+        else:
+            self.data(rest, offset + start, depth)
 
     def transport(self, protocol: int, octets: memoryview, offset: int, depth: int, pseudo: int | None) -> None:
         """What an IP header carries, by its protocol number.
@@ -248,6 +326,9 @@ class Walk:
 
     def udp(self, octets: memoryview, offset: int, depth: int, pseudo: int | None) -> None:
         """A UDP datagram."""
+        if self.missing and len(octets) < udp.HEADER_LENGTH:
+            self.cut_off(Udp, octets, offset, depth)
+            return
         try:
             header = UdpHeader.parse(octets, quoted=pseudo is None)
         except BadPacket as error:
@@ -291,6 +372,20 @@ class Walk:
         if len(octets):
             self.layers.append(Trailer(octets, offset, None, depth))
 
+    def _cut_or_malformed(
+        self, protocol: type[Layer], octets: memoryview, offset: int, depth: int, error: BadPacket, whole: bool
+    ) -> None:
+        """Add a layer for a header that is refused. If its packet is not whole, it is cut off."""
+        if whole:
+            self.layers.append(Malformed(octets, offset, protocol, error.reason, depth))
+        else:
+            self.cut_off(protocol, octets, offset, depth)
+
+    def cut_off(self, protocol: type[Layer], octets: memoryview, offset: int, depth: int) -> None:
+        """The octets of a header that ends behind them, if there are any."""
+        if len(octets):
+            self.layers.append(CutOff(octets, offset, protocol, depth))
+
     def _unread(
         self,
         protocol: type[Layer],
@@ -321,6 +416,10 @@ class Walk:
 
 def _parse_ipv4(octets: Buffer) -> object:
     return Ipv4Header.parse(octets, False, quoted=True)
+
+
+def _parse_ipv6(octets: Buffer) -> object:
+    return Ipv6Header.parse(octets, quoted=True)
 
 
 def _parse_icmp(octets: Buffer) -> object:

@@ -22,6 +22,8 @@ from stack.errors import BadPacket
 from stack.wire.checksum import Buffer
 
 PORT = 53
+MULTICAST_PORT = 5353
+"""Multicast DNS has the same messages (RFC 6762)."""
 
 A = 1
 NS = 2

@@ -66,6 +66,9 @@ class Line(NamedTuple):
 def split_lines(data: Buffer, protocol: Protocol, *, from_server: bool) -> tuple[Line, ...]:
     """The lines of a segment's text; nothing if its first line does not look like text.
 
+    In HTTP, text that does not begin with a request line or a status line is a part of a body, and
+    has no lines.
+
     The lines end where one has octets that are no text: all from there on is one more line of kind
     "data". The kind of a line follows from its first word and from the lines before it in the same
     segment. A line that fits nothing is "text": it may belong to what began in a segment before.
@@ -83,6 +86,8 @@ def split_lines(data: Buffer, protocol: Protocol, *, from_server: bool) -> tuple
                 lines.append(Line("data", at, octets[at:], b""))
             break
         kind = _kind(text, protocol, from_server, kind)
+        if kind == "text" and protocol == "HTTP" and not lines:
+            break
         lines.append(Line(kind, at, text, ending))
         at = end
     return tuple(lines)

@@ -10,7 +10,7 @@ from stack.dissection.layer import Layer, rebuild
 from stack.dissection.walk import Link, dissect
 
 LINKS: tuple[Link, ...] = ("ethernet", "ip", "linux-sll", "linux-sll2")
-MOST_LAYERS = 12
+MOST_LAYERS = 30
 """A frame has no more layers, whatever its octets are."""
 
 

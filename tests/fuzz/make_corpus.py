@@ -18,7 +18,7 @@ from stack.wire.virtio import checksum_header, tcp_header
 from tests.fuzz.parsers import MAC
 from tests.fuzz.script import Script
 from tests.fuzz.targets import CORPUS
-from tests.wire.samples import IP_OPTIONS, SAMPLES, TCP_OPTIONS, datagram, frame
+from tests.wire.samples import IP_OPTIONS, SAMPLES, TCP_OPTIONS, datagram, frame, user_datagram
 
 ROUTES_121 = bytes.fromhex("180a0900 0a090001 00 0a090001 200a090007 00000000")
 SEARCH = b"\x03lab\x07example\x00\x04corp\xc0\x04"
@@ -64,6 +64,11 @@ def parsers() -> dict[str, bytes]:
             found[f"show/{name}"] = frame(datagram(protocols[sample.parser], sample.data))
         elif sample.parser in ("ethernet", "arp"):
             found[f"show/{name}"] = sample.data if sample.parser == "ethernet" else frame(sample.data, 0x0806)
+        elif sample.parser == "ipv6":
+            found[f"show/{name}"] = frame(sample.data, 0x86DD)
+        elif sample.parser in ("dns", "ntp"):
+            port = 53 if sample.parser == "dns" else 123
+            found[f"show/{name}"] = frame(datagram(17, user_datagram(sample.data, port)))
         if sample.parser == "tcp":
             found[f"segment/{name}"] = sample.data
         if sample.parser == "ipv4":

@@ -78,10 +78,13 @@ def test_http() -> None:
     ]  # fmt: skip
 
 
-def test_a_segment_in_the_middle_is_text() -> None:
-    assert kinds(b"rest of a page</p>\r\nHost: x", "HTTP", from_server=True) == [
-        ("text", b"rest of a page</p>"), ("text", b"Host: x"),
-    ]  # fmt: skip
+def test_a_segment_in_the_middle() -> None:
+    assert split_lines(b"rest of a page</p>\r\nHost: x", "HTTP", from_server=True) == ()
+    assert [kind for kind, _ in kinds(b"of a mail\r\nDear x", "SMTP", from_server=False)] == ["text", "text"]
+    assert [kind for kind, _ in kinds(b"of a mail\r\n.\r\n", "POP3", from_server=True)] == [
+        "line of reply",
+        "end of reply",
+    ]
 
 
 def test_octets_that_are_no_text_are_data_to_the_end() -> None:
