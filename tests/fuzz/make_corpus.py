@@ -87,6 +87,8 @@ def parsers() -> dict[str, bytes]:
     found["dhcp_values/routes"], found["dhcp_values/names"] = ROUTES_121, SEARCH
     found["lease_file/lease"] = _lease_file()
     found["addresses/prefix"], found["addresses/mac"] = b"10.9.0.2/24", b"02:00:00:00:00:01"
+    found["follow/handshake"] = bytes.fromhex("0102808003050200 0012808103050205 0110818103050005".replace(" ", ""))
+    found["follow/frame"] = frame(datagram(6, next(sample.data for sample in SAMPLES if sample.parser == "tcp")))
     found["virtio/checksum"], found["virtio/super-frame"] = checksum_header(34, 16), tcp_header(34, 20, 1448)
     found["text_lines/http"] = b"GET / HTTP/1.1\r\nHost: here\r\n folded\r\n\r\nbody\n\0"
     found["text_lines/status"] = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n\x1f\x8b"

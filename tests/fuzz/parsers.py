@@ -23,6 +23,8 @@ from stack.dhcp.parameters import Parameters
 from stack.dissection import show_options
 from stack.errors import BadPacket
 from stack.internet.fragments import fragment
+from stack.link.captured import CapturedFrame
+from stack.outside.follow import follow
 from stack.sockets.lease_file import DAMAGED, LeaseFile
 from stack.tcp.segment import Segment, reset_for, reset_options
 from stack.wire import dhcp_values, text_lines, virtio
@@ -30,11 +32,13 @@ from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, pa
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
 from tests.dissection.again import LINKS, check
+from tests.outside.any_segments import segments
 from tests.wire.round_trip import PARSERS, shows, withstands
 
 MAC = b"\x02\0\0\0\0\x01"
 MTU = 1500
 MOST = 16
+FOLLOWED_LINKS = ("ethernet", "ip", "linux-sll", "linux-sll2")
 
 
 @contextlib.contextmanager
@@ -219,6 +223,18 @@ def _dissect_snapped(data: bytes) -> None:
         check(data, link, offload=True, length=len(data) + 1400)
 
 
+def _follow(data: bytes) -> None:
+    """A capture of segments that are made of the input, and of the input itself as a frame."""
+    whole = [CapturedFrame(0, 0, data, len(data) + more, link) for link in FOLLOWED_LINKS for more in (0, 1)]
+    connections = list(follow([*segments(data), *whole]))
+    for connection in connections:
+        for found in connection.segments:
+            for mark in found.marks:
+                _printable(mark.sentence)
+            connection.relative_seq(found)
+            connection.window(found)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     **{name: _again(name) for name in PARSERS},
     "addresses": text_addresses,
@@ -227,6 +243,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "dhcp_message": message_to_lease,
     "dhcp_options": options_of_dhcp,
     "dhcp_values": values_of_dhcp,
+    "follow": _follow,
     "fragment": cut,
     "lease_file": lease_file,
     "segment": segment,

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stack.link.captured import CapturedFrame
+from stack.outside.connection import SeenConnection
 from stack.outside.follow import Follower, follow
 from stack.outside.limits import Limits
+from tests.outside.any_segments import segments
 from tests.outside.figure import Figure
 
 LINK_TYPES = st.sampled_from(["ethernet", "ip", "linux-sll", "linux-sll2", "unknown"])
@@ -28,44 +30,28 @@ def test_nothing_raises_for_any_octets(frames: list[tuple[bytes, str, int, int]]
     )
 
 
-def segments(seed: int, count: int, ports: int) -> Iterator[CapturedFrame]:
-    """Segments with any flags and numbers near each other, between few ports; some broken."""
-    chance = random.Random(seed)
-    figure = Figure()
-    figure.line("+0 A . 1:1(0) ack 1 win 100")
-    base = bytearray(figure.frames[0].octets)
-    for number in range(1, count + 1):
-        frame = bytearray(base + bytes(chance.choice((0, 0, 1, 5))))
-        if chance.random() < 0.5:
-            frame[26:30], frame[30:34] = frame[30:34], frame[26:30]
-        frame[16:18] = (len(frame) - 14).to_bytes(2, "big")
-        frame[24:26] = frame[50:52] = bytes(2)
-        frame[34:38] = bytes((0, 9, 0, chance.randrange(ports)))
-        near = 2**32 - 8
-        for at in (38, 42):
-            frame[at : at + 4] = ((near + chance.randrange(16)) % 2**32).to_bytes(4, "big")
-        frame[47] = chance.randrange(64)
-        frame[48:50] = chance.choice((0, 0, 1, 5, 300)).to_bytes(2, "big")
-        cut = len(frame) if chance.random() < 0.3 else len(frame) - 1  # cut off: the checksum cannot be told
-        direction = chance.choice(("in", "out", ""))
-        time_ns = number * chance.choice((1_000, 400_000_000))
-        yield CapturedFrame(number, time_ns, bytes(frame[:cut]), len(frame), "ethernet", "", direction)
-
-
 def test_any_sequence_of_segments_is_followed_within_bounds() -> None:
     for seed in range(20):
         follower = Follower(SMALL)
-        kept = 0
-        for frame in segments(seed, 1000, ports=40):
+        for frame in segments(random.Random(seed).randbytes(8 * 1000)):
             follower.take(frame)
             for connection in follower.done:
-                kept = max(kept, len(connection.segments))
-                assert all(len(end.holes) <= 64 and len(end.inbox) <= 8 for end in connection.ends)
-                assert all(len(end.unacknowledged) <= 10 for end in connection.ends)
+                within_bounds(connection)
             follower.done.clear()
         left = follower.end()
         assert len(left) <= SMALL.connections
         assert sum(len(connection.segments) for connection in left) <= SMALL.segments
+        for connection in left:
+            within_bounds(connection)
+
+
+def within_bounds(connection: SeenConnection) -> None:
+    """What is kept for a connection besides its segments."""
+    for end in connection.ends:
+        assert len(end.holes) <= 64
+        assert len(end.inbox) <= 8
+        assert len(end.unacknowledged) <= SMALL.outstanding
+        assert len(end.recent) <= 16
 
 
 def flood(count: int) -> Iterator[CapturedFrame]:
@@ -112,6 +98,7 @@ def test_segments_beyond_the_limit_are_counted() -> None:
     assert [mark.sentence for mark in connection.marks] == [
         "51 segments were judged and counted, but there are too many to keep them all."
     ]
+    assert connection.marks[0].name == "not_kept"
 
 
 def test_ports_that_are_used_again_and_again() -> None:

@@ -52,6 +52,21 @@ def test_later_than_20_ms_it_is_not_called_fast() -> None:
     )
 
 
+def test_sack_blocks_show_what_is_missing() -> None:
+    """A has sent from 1001; B has got 1201 to 1300, and not what is before."""
+    check(
+        OPEN
+        + """
+    +0   A . 1:101(100) ack 1 win 1000             | new
+    +0   A . 101:201(100) ack 1 win 1000           | new
+    +0   A . 201:301(100) ack 1 win 1000           | new
+    +10  B . 1:1(0) ack 1 win 1000 <sack 1201:1301> | duplicate_ack=1
+    +30  A . 1:101(100) ack 1 win 1000             | again by_sack
+    +1   A . 201:301(100) ack 1 win 1000           | again
+    """
+    )
+
+
 def test_what_was_acknowledged_is_sent_again_without_need() -> None:
     check(
         OPEN

@@ -132,6 +132,19 @@ def test_fragments_are_put_together() -> None:
     assert mark.number == 3
 
 
+def test_fragments_of_ipv6_are_put_together() -> None:
+    """RFC 8200 section 4.5."""
+    packet = in_ipv6(ethernet(TEXT))
+    segment, pieces = packet[40:], []
+    for number, (begin, end) in enumerate(((0, 800), (800, len(segment))), 1):
+        header = struct.pack("!BBHI", 6, 0, begin | (end < len(segment)), 77)
+        body = header + segment[begin:end]
+        octets = packet[:4] + struct.pack("!HBB", len(body), 44, 64) + packet[8:40] + body
+        pieces.append(CapturedFrame(number, 0, octets, len(octets), "ip"))
+    (found,) = only(*pieces).segments
+    assert (found.number, found.length) == (2, 1200)
+
+
 def test_a_datagram_with_a_piece_missing_is_no_segment() -> None:
     packet = ethernet(TEXT)[14:]
     assert list(follow([fragment(packet, 0, 400, 1), fragment(packet, 800, 1220, 2)])) == []

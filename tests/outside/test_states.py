@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.outside.figure import check
+from stack.outside.follow import follow
+from stack.tcp.states import Event
+from tests.outside.figure import Figure, check, lines
 
 OPEN = """
     +0   A S 0:0(0) win 1000               | new | SYN_SENT SYN_RECEIVED
@@ -153,3 +155,24 @@ def test_a_syn_ack_with_another_number_is_another_connection() -> None:
     """
     )
     assert [mark.name for mark in second.marks] == ["began_before"]
+
+
+def test_where_the_capture_was_made_the_first_copy_counts() -> None:
+    """The directions say that it was made at A: what has come in there has arrived."""
+    text = (
+        OPEN
+        + """
+    +5   B F. 1:1(0) ack 1 win 1000
+    +5   B F. 1:1(0) ack 1 win 1000
+    +5   A . 1:1(0) ack 2 win 1000
+    """
+    )
+    figure = Figure()
+    for line in lines(text):
+        figure.line(line)
+    (unknown,) = follow(figure.frames)
+    assert [segment.number for segment, change in unknown.changes if change.event is Event.RCV_FIN] == [5]
+    ends = ["in" if frame.octets[29] == 2 else "out" for frame in figure.frames]
+    frames = [frame._replace(direction=end) for frame, end in zip(figure.frames, ends, strict=True)]
+    (known,) = follow(frames)
+    assert [segment.number for segment, change in known.changes if change.event is Event.RCV_FIN] == [4]
