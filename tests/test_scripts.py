@@ -205,6 +205,15 @@ def test_run_starts_up_as_root_and_lab_otherwise(checkout: Path, programs: Path,
     assert said.splitlines()[-len(words) - 4 :] == [f"[{word}]" for word in ("-I", "-m", "tapstack", program, *words)]
 
 
+def test_run_runs_a_command_that_is_named(checkout: Path, programs: Path) -> None:
+    made(checkout, "run")
+    fake(checkout / ".venv" / "bin", "python", 'for word; do echo "[$word]"; done')
+    words = ["explain", "a b.pcapng", "--frame", "1"]
+    command = [str(checkout / "scripts" / "run"), *words]
+    said = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-len(words) - 3 :] == [f"[{word}]" for word in ("-I", "-m", "tapstack", *words)]
+
+
 # --- what lies in the current folder ----------------------------------------------------------------------------------
 
 SCRIPTS = sorted(path.name for path in (TOP / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK))

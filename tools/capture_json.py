@@ -13,7 +13,12 @@ import stack
 
 from .ladder import FLAGS, state_name
 
-ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+
+
+def encode(told: dict[str, object]) -> str:
+    """Return an object as one line of printable ASCII. JSON itself would leave the character DEL as it is."""
+    return _ENCODER.encode(told).replace("\x7f", "\\u007f")
 
 
 def frame_line(frame: stack.CapturedFrame, layers: tuple[stack.Layer, ...]) -> str:
@@ -30,7 +35,7 @@ def frame_line(frame: stack.CapturedFrame, layers: tuple[stack.Layer, ...]) -> s
         "comments": list(frame.comments),
         "layers": [layer_object(layer) for layer in layers],
     }
-    return ENCODE(told)
+    return encode(told)
 
 
 def layer_object(layer: stack.Layer) -> dict[str, object]:
@@ -58,7 +63,7 @@ def layer_object(layer: stack.Layer) -> dict[str, object]:
 
 def connection_lines(connection: stack.SeenConnection) -> Iterator[str]:
     """Yield the object "connection", and an object "segment" for each segment that is kept."""
-    yield ENCODE(
+    yield encode(
         {
             "type": "connection",
             "number": connection.number,
@@ -76,7 +81,7 @@ def connection_lines(connection: stack.SeenConnection) -> Iterator[str]:
         }
     )
     for segment in connection.segments:
-        yield ENCODE(segment_object(connection, segment))
+        yield encode(segment_object(connection, segment))
 
 
 def end_object(end: stack.SeenEnd) -> dict[str, object]:

@@ -39,6 +39,7 @@ REGISTRIES = {
     "icmp": Registry(("icmp",), 0xFF, field="a type of ICMP, and a code, has 8 bits"),
     "ip-option": Registry(("ip option",), 0xFF, field="an option's type has 8 bits"),
     "tcp-option": Registry(("tcp option",), 0xFF, field="an option's kind has 8 bits"),
+    "dns": Registry(("dns type",), 0xFFFF, field="a type has 16 bits"),
     "dhcp": Registry(("dhcp option",), 0xFF, field="an option's code has 8 bits"),
     "dhcp-message": Registry(("dhcp message",), 0xFF, field="a message type has 8 bits"),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from stack.wire.registry import dhcp, ethertypes, icmp, ip_protocols, llc_saps, names, options, rows
+from stack.wire.registry import dhcp, dns, ethertypes, icmp, ip_protocols, llc_saps, names, options, rows
 from stack.wire.registry.ports_registered import REGISTERED_PORTS
 from stack.wire.registry.ports_well_known import WELL_KNOWN_PORTS
 
@@ -18,7 +18,7 @@ class AssignedNumber(NamedTuple):
     """One assignment: `first` to `last` (mostly the same) of a registry have this name.
 
     registry: "tcp port", "udp port", "protocol", "ip version", "ethertype", "sap", "icmp",
-      "ip option", "tcp option", "dhcp option" or "dhcp message".
+      "ip option", "tcp option", "dns type", "dhcp option" or "dhcp message".
     code: of an ICMP type; None for the type itself, and in the other registries.
     about: what it is, or its RFC; may be empty.
     """
@@ -39,6 +39,7 @@ _TABLES = (
     ("icmp", icmp.ICMP_TYPES, 10),
     ("ip option", options.IP_OPTIONS, 10),
     ("tcp option", options.TCP_OPTIONS, 10),
+    ("dns type", dns.DNS_TYPES, 10),
 )
 
 

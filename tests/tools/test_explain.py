@@ -24,7 +24,7 @@ from tools.printer import clean, octets_as_text, wrapped
 from tools.seen import sentence_of, why
 
 TOP = Path(__file__).resolve().parents[2]
-NASTY = b"<script>\x1b[2J\x07\x00\x9b31m\xe2\x80\xae\r\nGET / \xff"
+NASTY = b"<script>\x1b[2J\x07\x7f\x00\x9b31m\xe2\x80\xae\r\nGET / \xff"
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +241,7 @@ def test_hostile_text_comes_out_as_harmless_text(
     how: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Markup, control and bidirectional characters in a payload, in a comment, and in the name of the file."""
-    comment = "<img onerror>\x1b]0;x\x07 \u202egnp.exe\u2066 caf\xe9\nsecond\x9b31m"
+    comment = "<img onerror>\x1b]0;x\x07\x7f \u202egnp.exe\u2066 caf\xe9\nsecond\x9b31m"
     frames = [tcp_frame(b"", seq=0, flags=2, ack=0), tcp_frame(NASTY, seq=1), udp_frame(NASTY), b"\x1b" * 70]
     path = write_pcapng(tmp_path / "a\x1b[2J\u202e.pcapng", frames, comments={2: [comment], 3: [comment]})
     lines = run(capsys, str(path), *how)

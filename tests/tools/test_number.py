@@ -37,6 +37,8 @@ def lines(words: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         ("ip-option 148", "ip option 148 router alert RFC 2113"),
         ("tcp-option 8", "tcp option 8 timestamps RFC 7323"),
         ("tcp-option mss", "tcp option 2 mss RFC 9293"),
+        ("dns 28", "dns type 28 AAAA RFC 3596"),
+        ("dns mx", "dns type 15 MX RFC 1035"),
         ("dhcp 51", "dhcp option 51 IP address lease time RFC 2132"),
         ("dhcp-message 6", "dhcp message 6 NAK RFC 2132"),
         ("version 6", "ip version 6 IPv6 (first assigned to SIP)"),
@@ -49,7 +51,7 @@ def test_what_is_found_first(words: str, first: str, capsys: pytest.CaptureFixtu
 
 def test_a_number_is_looked_up_in_all_registries(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line[:13].strip() for line in lines("17", capsys)] == [
-        *("port", "protocol", "icmp", "tcp option", "dhcp option"),
+        *("port", "protocol", "icmp", "tcp option", "dns type", "dhcp option"),
     ]
 
 
