@@ -15,7 +15,8 @@ from stack.wire.addresses import (
     can_be_host,
     is_loopback,
 )
-from stack.wire.dhcp_values import NAME_MAX, is_label, names
+from stack.wire.dhcp_values import is_label, names
+from stack.wire.dns import NAME_MAX
 
 
 def host(data: bytes) -> bytes | None:

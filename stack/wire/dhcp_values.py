@@ -9,9 +9,7 @@ from __future__ import annotations
 from stack.errors import BadPacket
 from stack.wire.addresses import Prefix
 from stack.wire.checksum import Buffer
-
-NAME_MAX = 255  # RFC 1035 section 2.3.4, length octets included
-LABEL_MAX = 63
+from stack.wire.dns import LABEL_MAX, read_name
 
 _LABEL_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -56,35 +54,11 @@ def names(data: bytes, most: int) -> tuple[str, ...]:
     found: dict[str, None] = {}
     offset = 0
     while offset < len(data) and len(found) < most:
-        name, offset = _name(data, offset)
-        if name == "":
+        try:
+            labels, offset = read_name(data, offset, first=0)
+        except BadPacket:
             break
-        found[name] = None
+        if not labels or not all(map(is_label, labels)):
+            break
+        found[b".".join(labels).decode("ascii")] = None
     return tuple(found)
-
-
-def _name(data: bytes, offset: int) -> tuple[str, int]:
-    """The name at `offset`, and the offset after it.
-
-    The name is "" if it is malformed, or the root.
-    """
-    labels: list[bytes] = []
-    length, end, earliest = 1, -1, offset
-    while offset < len(data):
-        size = data[offset]
-        if size >= 0xC0 and offset + 1 < len(data):
-            pointer = (size & 0x3F) << 8 | data[offset + 1]
-            end = offset + 2 if end < 0 else end
-            if pointer >= earliest:
-                break
-            offset = earliest = pointer
-            continue
-        if size == 0:
-            return b".".join(labels).decode("ascii"), offset + 1 if end < 0 else end
-        label = data[offset + 1 : offset + 1 + size]
-        offset += 1 + size
-        length += 1 + size
-        if size > LABEL_MAX or len(label) < size or length > NAME_MAX or not is_label(label):
-            break
-        labels.append(label)
-    return "", len(data)

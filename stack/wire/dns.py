@@ -7,8 +7,9 @@ RFC 1035, RFC 3596 (AAAA), RFC 2782 (SRV), RFC 8659 (CAA) and RFC 9460 (SVCB, HT
 all other types are octets: among them are the records of DNSSEC. The values of EDNS options and of
 SvcParams are octets, too.
 
-This is the one place where DNS messages are read and written. A dissector needs to know where each
-field lies, which libraries for DNS do not tell. A resolver is to use the same code.
+This is the one place where DNS messages and compressed names are read and written. A dissector
+needs to know where each field lies, which libraries for DNS do not tell. A resolver is to use the
+same code.
 """
 
 from __future__ import annotations
@@ -262,11 +263,11 @@ class Message:
 # --- names
 
 
-def read_name(data: bytes, at: int) -> tuple[Name, int]:
+def read_name(data: bytes, at: int, first: int = HEADER_LENGTH) -> tuple[Name, int]:
     """The name at offset `at`, and the offset behind it (RFC 1035 section 4.1.4).
 
-    Each pointer must lead to before the labels that led to it, and behind the header. So there can
-    be no loop. Raises BadPacket dns_bad_name.
+    Each pointer must lead to before the labels that led to it, so that there can be no loop, and
+    not to before `first`: behind the header. Raises BadPacket dns_bad_name.
     """
     labels: list[bytes] = []
     length, end, earliest, pointers = 1, -1, at, 0
@@ -280,7 +281,7 @@ def read_name(data: bytes, at: int) -> tuple[Name, int]:
             end = at + 2 if end < 0 else end
             at = (size & 0x3F) << 8 | data[at + 1]
             pointers += 1
-            if not HEADER_LENGTH <= at < earliest or pointers > POINTERS_MAX:
+            if not first <= at < earliest or pointers > POINTERS_MAX:
                 break
             earliest = at
             continue

@@ -27,7 +27,7 @@ from stack.link.captured import CapturedFrame
 from stack.outside.follow import follow
 from stack.sockets.lease_file import DAMAGED, LeaseFile
 from stack.tcp.segment import Segment, reset_for, reset_options
-from stack.wire import dhcp_values, text_lines, virtio
+from stack.wire import dhcp_values, dns, text_lines, virtio
 from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, parse_mac
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
@@ -100,7 +100,7 @@ def values_of_dhcp(data: bytes) -> None:
     assert len(names) <= MOST
     for name in names:
         _printable(name)
-        assert len(name) <= dhcp_values.NAME_MAX
+        assert len(name) <= dns.NAME_MAX
 
 
 def options_of_dhcp(data: bytes) -> None:
