@@ -104,7 +104,7 @@ def test_show_reads_as_the_course_prints_it() -> None:
         "Ethernet II 00:20:18:61:90:e3 > 00:20:18:b9:49:37, type IPv4",
         "IPv4 192.168.0.250 > 192.168.0.10, TCP, length 89, id 2187, DF, ttl 64",
         "TCP 110 (pop3) > 1927, PSH,ACK, seq 4089248826, ack 3662573347, win 32120",
-        'data 49 bytes "+OK POP3 gateway1.maison.mrs v7.64 server ready\\r\\n"',
+        'POP3 reply "+OK POP3 gateway1.maison.mrs v7.64 server ready", 49 bytes',
     ]
     assert show(SESSION[0].build())[2].endswith("options [mss 1460, no-op, no-op, SACK permitted]")
     marked = [frame.number for frame in SESSION if "WRONG CHECKSUM" in "".join(show(frame.build()))]
