@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from stack.dissection.layer import Layer, Table
-from stack.dissection.texts import station, station_words
-from stack.wire.addresses import format_ipv4
+from stack.dissection.texts import address, station, station_words
 from stack.wire.arp import HARDWARE_ETHERNET, OPERATIONS, REPLY, REQUEST, ArpPacket
 from stack.wire.numbers import ethertype_name
 
@@ -21,15 +20,15 @@ class Arp(Layer):
         """Who asks or answers, as a sentence."""
         packet = self.header
         operation = OPERATIONS.get(packet.operation) or f"operation {packet.operation}"
-        sender = f"{format_ipv4(packet.sender_ip)} at {station(packet.sender_mac)}"
+        sender = f"{address(packet.sender_ip)} at {station(packet.sender_mac)}"
         if packet.operation == REQUEST and packet.sender_ip == bytes(4):
-            detail = f"is {format_ipv4(packet.target_ip)} in use? asks {station(packet.sender_mac)} (probe)"
+            detail = f"is {address(packet.target_ip)} in use? asks {station(packet.sender_mac)} (probe)"
         elif packet.operation in (REQUEST, REPLY) and packet.sender_ip == packet.target_ip:
             detail = f"{sender} (announcement)"
         elif packet.operation == REQUEST:
-            detail = f"who has {format_ipv4(packet.target_ip)}? tell {sender}"
+            detail = f"who has {address(packet.target_ip)}? tell {sender}"
         else:
-            target = f"{format_ipv4(packet.target_ip)} at {station(packet.target_mac)}"
+            target = f"{address(packet.target_ip)} at {station(packet.target_mac)}"
             detail = f"{sender}, to {target}" if packet.operation == REPLY else f"sender {sender}, target {target}"
         return f"{self.name} {operation}, {detail}"
 
@@ -43,10 +42,10 @@ class Arp(Layer):
         row.number("ar$pln", 8, "a protocol address has 4 octets")
         row.number("ar$op", 16, OPERATIONS.get(packet.operation, "unassigned"))
         row.octets("ar$sha", 6, f"sender hardware address {station_words(packet.sender_mac)}")
-        row.octets("ar$spa", 4, f"sender protocol address {format_ipv4(packet.sender_ip)}")
+        row.octets("ar$spa", 4, f"sender protocol address {address(packet.sender_ip)}")
         unknown = " (not known yet)" if packet.operation == REQUEST and not any(packet.target_mac) else ""
         row.octets("ar$tha", 6, f"target hardware address {station_words(packet.target_mac)}{unknown}")
-        row.octets("ar$tpa", 4, f"target protocol address {format_ipv4(packet.target_ip)}")
+        row.octets("ar$tpa", 4, f"target protocol address {address(packet.target_ip)}")
 
 
 class Rarp(Arp):

@@ -8,8 +8,9 @@ from stack.dissection.layer import Layer, Table
 from stack.dissection.show_options import ipv4_options
 from stack.dissection.texts import from_to
 from stack.wire.addresses import format_ipv4
+from stack.wire.checksum import internet_checksum
 from stack.wire.ipv4 import CHECKSUM_AT, Ipv4Header
-from stack.wire.numbers import protocol_name
+from stack.wire.numbers import IP_PROTOCOLS, protocol_name
 
 PRECEDENCE = (
     "routine",
@@ -46,7 +47,10 @@ class Ipv4(Layer):
     header: Ipv4Header
 
     def __init__(self, octets: memoryview, offset: int, header: Ipv4Header, depth: int, mtu: int | None) -> None:
-        super().__init__(octets, offset, header, depth)
+        self.octets = octets
+        self.offset = offset
+        self.header = header
+        self.depth = depth
         self.mtu = mtu
 
     @property
@@ -68,15 +72,20 @@ class Ipv4(Layer):
         flags = ", DF" if header.dont_fragment else ""
         if header.reserved or header.more_fragments:
             flags = (", reserved flag" if header.reserved else "") + flags + (", MF" if header.more_fragments else "")
-        offset = f", fragment offset {header.fragment_offset}" if header.is_fragment else ""
+        offset = (
+            f", fragment offset {header.fragment_offset}" if header.more_fragments or header.fragment_offset else ""
+        )
         tos = f", tos 0x{header.tos:02x} (dscp {header.dscp} ecn {header.ecn})" if header.tos else ""
         options = f", options [{ipv4_options(header.options)}]" if header.options else ""
         length = header.total_length
+        protocol = IP_PROTOCOLS.get(header.protocol) or protocol_name(header.protocol)
         above = f" (a super-frame, above the MTU of {mtu})" if mtu is not None and length > mtu else ""
+        wrong = not self.depth and internet_checksum(self.octets)
+        note = checksums.note(self.verdict, header.checksum or 0) if wrong else ""
         return (
-            f"IPv4 {from_to(header.source, header.destination)}, {protocol_name(header.protocol)}, "
+            f"IPv4 {from_to(header.source, header.destination)}, {protocol}, "
             f"length {length}{above}, id {header.identification}{flags}{offset}, ttl {header.ttl}{tos}{options}"
-            f"{checksums.note(self.verdict, header.checksum or 0)}"
+            f"{note}"
         )
 
     def table(self, row: Table) -> None:

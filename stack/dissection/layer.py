@@ -15,8 +15,8 @@ from stack.wire.escape import escape
 
 MAX_SHOWN = 64
 """At most this many bytes of a payload are shown."""
-MAX_NUMBER = 64
-"""The width in bits of the widest field whose value is a number."""
+SHORT_FRAME = 68
+"""The length in octets up to which padding is explained: 46, an Ethernet header and two tags."""
 _INDENT = "    "
 
 
@@ -103,27 +103,30 @@ class Layer:
     name: str = ""
     rfc: str = ""
     header: object
+    _fields: tuple[Field, ...]
 
     def __init__(self, octets: memoryview, offset: int, header: object = None, depth: int = 0) -> None:
         self.octets = octets
         self.offset = offset
         self.header = header
         self.depth = depth
-        self._fields: tuple[Field, ...] | None = None
 
     @property
     def line(self) -> str:
         """The layer as one line of `show`. It is empty if `show` leaves the layer out."""
-        return _INDENT * self.depth + self.text() if self.depth else self.text()
+        text = self.text()
+        return _INDENT * self.depth + text if self.depth and text else text
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The fields, in order. Each bit of `octets` is in exactly one of them."""
-        if self._fields is None:
+        try:
+            return self._fields
+        except AttributeError:  # they are made when they are first asked for
             table = Table(self.octets)
             self.table(table)
             self._fields = table.finish()
-        return self._fields
+            return self._fields
 
     @property
     def error(self) -> str:
@@ -264,9 +267,10 @@ class Trailer(Layer):
 class Padding(Layer):
     """Octets after the end of a datagram, up to the end of the frame.
 
-    An Ethernet frame has at least 46 octets behind its header (IEEE 802.3), so that a station still
-    sends when a collision at the other end of the longest cable comes back. A sender fills a short
-    frame up with zeros (RFC 894, RFC 1042).
+    An Ethernet frame has at least 46 octets behind its header (IEEE 802.3). With fewer, a station
+    could have sent its frame before the signal of a collision at the far end of the cable comes
+    back, and would not know that the frame is lost. A sender fills a short frame up with zeros
+    (RFC 894, RFC 1042).
     """
 
     __slots__ = ()
@@ -279,9 +283,10 @@ class Padding(Layer):
 
     def table(self, row: Table) -> None:
         """One field."""
-        zeros = "zeros" if not any(self.octets) else shown(self.octets)
-        why = "a frame has at least 46 octets behind the Ethernet header, so a short one is filled up"
-        row.octets("padding", len(self.octets), f"{count(len(self.octets), 'octet')}, {zeros}: {why}")
+        octets = f"{count(len(self.octets), 'octet')}, all zero" if not any(self.octets) else shown(self.octets)
+        short = self.offset + len(self.octets) <= SHORT_FRAME
+        why = ": a short frame is filled up to 46 octets behind its header, so that a collision is noticed"
+        row.octets("padding", len(self.octets), octets + (why if short else ""))
 
 
 class NotCaptured(Layer):

@@ -15,7 +15,7 @@ class Payload(NamedTuple):
       octets: at least one.
       offset: of the first octet, from the beginning of the frame.
       depth: for the layers: 1 inside a datagram that an ICMP error quotes, else 0.
-      from_server: whether the port of `READERS` is the source's.
+      from_server: whether the port by which the reader was found is the source's.
       whole: whether these are all octets of the datagram or the segment.
     """
 

@@ -19,4 +19,4 @@ def show(
     say, such as padding of zeros, has no line.
     """
     layers = dissect(frame, link=link, offload=offload, mtu=mtu, length=length)
-    return [line for layer in layers if (line := layer.line)]
+    return [line for layer in layers if (line := layer.line if layer.depth else layer.text())]

@@ -57,6 +57,10 @@ def _ipv4_option(option: ipv4.Ipv4Option) -> str:
 
 def tcp_options(raw: Buffer) -> str:
     """Text such as "mss 1460, no-op, window scale 7"."""
+    if len(raw) == tcp.STAMP.size:  # what nearly all segments have
+        layout, value, echo = tcp.STAMP.unpack(raw)
+        if layout == tcp.STAMP_LAYOUT:
+            return f"no-op, no-op, timestamps {value} echo {echo}"
     try:
         options = tcp.split(raw)
     except BadPacket:
@@ -103,7 +107,7 @@ def dhcp_message(message: dhcp.DhcpMessage) -> str:
         )
         if any(address)
     )
-    options = ", ".join(_dhcp_option(code, value) for code, value in values.items() if code != dhcp.MESSAGE_TYPE)
+    options = ", ".join(dhcp_option(code, value) for code, value in values.items() if code != dhcp.MESSAGE_TYPE)
     broadcast = ", broadcast" if message.broadcast else ""
     return (
         f"DHCP {kind} ({direction}), xid 0x{message.xid:08x}, chaddr {message.chaddr.hex(':')}, secs {message.secs}"
@@ -111,7 +115,8 @@ def dhcp_message(message: dhcp.DhcpMessage) -> str:
     )
 
 
-def _dhcp_option(code: int, value: bytes) -> str:
+def dhcp_option(code: int, value: bytes) -> str:
+    """An option of DHCP as text, with its name: "IP address lease time 3600 s"."""
     if code == dhcp.CLASSLESS_STATIC_ROUTE:
         return _routes(DHCP_OPTIONS[code], value)
     return _dhcp_value(code, value[:MAX_SHOWN]) + ("..." if len(value) > MAX_SHOWN else "")

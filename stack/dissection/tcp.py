@@ -10,8 +10,9 @@ from stack.dissection.show_options import tcp_options
 from stack.dissection.tcp_options import options_table
 from stack.dissection.texts import REMEMBERED, port, port_words, set_or_not
 from stack.wire import tcp
+from stack.wire.checksum import internet_checksum
 from stack.wire.numbers import PROTO_TCP
-from stack.wire.tcp import CHECKSUM_AT, TcpHeader
+from stack.wire.tcp import CHECKSUM_AT, HEADER_LENGTH, TcpHeader
 
 QUOTED_LENGTH = 8
 """An ICMP error quotes at least the first 8 octets: ports and sequence number (RFC 792)."""
@@ -36,8 +37,13 @@ class Tcp(Layer):
     def __init__(
         self, segment: memoryview, offset: int, header: TcpHeader, depth: int, pseudo: int | None, offload: bool
     ) -> None:
-        super().__init__(segment[: header.header_length], offset, header, depth)
-        self.segment, self.pseudo, self.offload = segment, pseudo, offload
+        self.octets = segment[: HEADER_LENGTH + len(header.options)]
+        self.offset = offset
+        self.header = header
+        self.depth = depth
+        self.segment = segment
+        self.pseudo = pseudo
+        self.offload = offload
 
     @property
     def verdict(self) -> str:
@@ -57,10 +63,12 @@ class Tcp(Layer):
         urgent = f", urgent pointer {header.urgent_pointer}" if flags & tcp.URG else ""
         reserved = f", reserved bits 0x{header.reserved:x}" if header.reserved else ""
         options = f", options [{tcp_options(header.options)}]" if header.options else ""
+        wrong = self.pseudo is not None and internet_checksum(self.segment, self.pseudo)
+        note = checksums.note(self.verdict, header.checksum) if wrong else ""
         return (
             f"TCP {port(header.source_port, PROTO_TCP)} > {port(header.destination_port, PROTO_TCP)}, "
             f"{_flags(flags)}, seq {header.seq}{ack}, win {header.window}{urgent}{reserved}{options}"
-            f"{checksums.note(self.verdict, header.checksum)}"
+            f"{note}"
         )
 
     def table(self, row: Table) -> None:
@@ -84,10 +92,16 @@ class Tcp(Layer):
         row.number("RST", 1, set_or_not(flags & tcp.RST, "reset the connection"))
         row.number("SYN", 1, set_or_not(flags & tcp.SYN, "synchronize sequence numbers"))
         row.number("FIN", 1, set_or_not(flags & tcp.FIN, "the sender has no more data"))
-        row.number("Window", 16, f"the sender takes {header.window} octets from the Acknowledgment Number on")
+        row.number("Window", 16, _window(header))
         row.number("Checksum", 16, checksum)
         row.number("Urgent Pointer", 16, urgent)
         options_table(row, header.options)
+
+
+def _window(header: TcpHeader) -> str:
+    if header.flags & tcp.SYN:
+        return f"the sender takes {header.window} octets; in a SYN this is never scaled"
+    return f"the sender takes {header.window} octets more, times 2 to the shift.cnt of its SYN if both SYNs had one"
 
 
 class QuotedTcp(Layer):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from stack.dissection import checksums
 from stack.dissection.layer import Layer, Table
 from stack.dissection.texts import port, port_words
+from stack.wire.checksum import internet_checksum
 from stack.wire.numbers import PROTO_UDP
-from stack.wire.udp import CHECKSUM_AT, UdpHeader
+from stack.wire.udp import CHECKSUM_AT, HEADER_LENGTH, UdpHeader
 
 
 class Udp(Layer):
@@ -23,8 +24,13 @@ class Udp(Layer):
     def __init__(
         self, datagram: memoryview, offset: int, header: UdpHeader, depth: int, pseudo: int | None, offload: bool
     ) -> None:
-        super().__init__(datagram[:8], offset, header, depth)
-        self.datagram, self.pseudo, self.offload = datagram, pseudo, offload
+        self.octets = datagram[:HEADER_LENGTH]
+        self.offset = offset
+        self.header = header
+        self.depth = depth
+        self.datagram = datagram
+        self.pseudo = pseudo
+        self.offload = offload
 
     @property
     def verdict(self) -> str:
@@ -41,8 +47,11 @@ class Udp(Layer):
     def text(self) -> str:
         """Ports and length."""
         header = self.header
-        verdict = self.verdict
-        note = ", no checksum" if verdict == checksums.NONE else checksums.note(verdict, header.checksum)
+        note = ""
+        if header.checksum == 0:
+            note = ", no checksum"
+        elif self.pseudo is not None and internet_checksum(self.datagram, self.pseudo):
+            note = checksums.note(self.verdict, header.checksum)
         return (
             f"UDP {port(header.source_port, PROTO_UDP)} > {port(header.destination_port, PROTO_UDP)}, "
             f"length {header.length}{note}"

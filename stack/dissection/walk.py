@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from stack.dissection.applications import READERS
+from stack.dissection.applications import TCP_READERS, UDP_READERS
 from stack.dissection.arp import Arp, Rarp
 from stack.dissection.ethernet import Ethernet, EthernetII, Ieee8023, Llc
 from stack.dissection.icmp import Icmp
@@ -21,18 +21,19 @@ from stack.dissection.ipv6 import Ipv6, Ipv6Extension
 from stack.dissection.layer import CutOff, Data, Layer, Malformed, NotCaptured, Padding, Trailer
 from stack.dissection.linux_cooked import LinuxCooked, LinuxCooked2
 from stack.dissection.other_ip import OtherIp
-from stack.dissection.payload import Payload
+from stack.dissection.payload import Payload, Reader
 from stack.dissection.tcp import QuotedTcp, Tcp
 from stack.dissection.udp import Udp
 from stack.errors import BadPacket
 from stack.wire import icmp, ipv6, tcp, udp
 from stack.wire.arp import LENGTH as ARP_LENGTH
 from stack.wire.arp import ArpPacket
-from stack.wire.checksum import Buffer, pseudo_sum
+from stack.wire.checksum import Buffer, ones_sum, pseudo_sum
 from stack.wire.ethernet import HEADER_LENGTH as ETHERNET_LENGTH
 from stack.wire.ethernet import MAX_LLC_LENGTH, EthernetHeader
 from stack.wire.icmp import IcmpMessage
 from stack.wire.icmpv6 import Icmpv6Message
+from stack.wire.ipv4 import HEADER_LENGTH as IPV4_LENGTH
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.ipv6 import EXTENSIONS, ExtensionHeader, Ipv6Header
 from stack.wire.linux_cooked import LinuxCookedHeader
@@ -54,6 +55,9 @@ Link = Literal["ethernet", "ip", "linux-sll", "linux-sll2"]
 
 EXTENSIONS_MAX = 8
 """So many extension headers of an IPv6 packet are read. What follows them is data."""
+
+ADDRESSES_AT = 12
+"""Where the addresses begin in an IPv4 header."""
 
 MORE = ETHERNET_LENGTH + MAX_LLC_LENGTH
 """A header needs at most so many octets, with what its parser compares lengths with."""
@@ -152,7 +156,9 @@ class Walk:
 
     def network(self, ethertype: int, octets: memoryview, offset: int) -> None:
         """What a link header carries, by its EtherType."""
-        if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+        if ethertype == ETHERTYPE_IPV4 and (not len(octets) or octets[0] >> 4 == 4):
+            end = self.ipv4(octets, offset, 0)
+        elif ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
             end = self.ip(octets, offset)
         elif ethertype == ETHERTYPE_ARP:
             end = self.arp(octets, offset, Arp)
@@ -193,21 +199,22 @@ class Walk:
         cut = depth > 0 or self.missing > 0
         try:
             header = Ipv4Header.parse(octets, False, quoted=cut)
-            if not depth and header.total_length > len(octets) + self.missing:
-                raise BadPacket("ipv4_bad_total_length")
         except BadPacket as error:
             self._unread(Ipv4, octets, offset, depth, error, _parse_ipv4)
             return len(octets)
-        start, end = header.header_length, header.total_length
-        self.layers.append(Ipv4(octets[:start], offset, header, depth, self.mtu))
-        whole = not depth and end <= len(octets) and not header.is_fragment
+        start, end = IPV4_LENGTH + len(header.options), header.total_length
+        if not depth and end > len(octets) + self.missing:  # the parser has not compared them
+            self.layers.append(Malformed(octets, offset, Ipv4, "ipv4_bad_total_length"))
+            return len(octets)
+        self.layers.append(Ipv4(octets[:start], offset, header, depth, None if depth else self.mtu))
         payload = octets[start:end]
         if header.fragment_offset:
             self.data(payload, offset + start, depth)  # the transport header is in the first fragment
         else:
             pseudo = None
-            if whole:
-                pseudo = pseudo_sum(header.source, header.destination, header.protocol, len(payload))
+            if not (depth or header.more_fragments or end > len(octets)):
+                # The two addresses are summed as one: `pseudo_sum` does the same with each.
+                pseudo = ones_sum(octets[ADDRESSES_AT:IPV4_LENGTH]) + header.protocol + len(payload)
             self.transport(header.protocol, payload, offset + start, depth, pseudo)
         return start + len(payload)
 
@@ -216,13 +223,14 @@ class Walk:
         cut = depth > 0 or self.missing > 0
         try:
             header = Ipv6Header.parse(octets, quoted=cut)
-            if not depth and ipv6.HEADER_LENGTH + header.payload_length > len(octets) + self.missing:
-                raise BadPacket("ipv6_bad_payload_length")
         except BadPacket as error:
             self._unread(Ipv6, octets, offset, depth, error, _parse_ipv6)
             return len(octets)
         start, end = ipv6.HEADER_LENGTH, ipv6.HEADER_LENGTH + header.payload_length
-        self.layers.append(Ipv6(octets[:start], offset, header, depth, self.mtu))
+        if not depth and end > len(octets) + self.missing:  # the parser has not compared them
+            self.layers.append(Malformed(octets, offset, Ipv6, "ipv6_bad_payload_length"))
+            return len(octets)
+        self.layers.append(Ipv6(octets[:start], offset, header, depth, None if depth else self.mtu))
         payload = octets[start:end]
         self._behind_ipv6(header, payload, offset + start, depth, whole=not depth and end <= len(octets))
         return start + len(payload)
@@ -300,7 +308,7 @@ class Walk:
         start = len(layer.octets)
         rest = octets[start:]
         kind = message.type
-        if message.is_error and whole:  # an error quoted in an error is not read, which bounds the depth
+        if whole and kind in icmp.ERRORS:  # an error quoted in an error is not read, which bounds the depth
             end = self.ipv4(rest, offset + start, 1)
             self.trailer(rest[end:], offset + start + end, 1)
         elif kind not in icmp.QUERIES or kind in (icmp.ECHO_REQUEST, icmp.ECHO_REPLY):
@@ -318,11 +326,18 @@ class Walk:
         except BadPacket as error:
             self._unread(Tcp, octets, offset, depth, error, TcpHeader.parse)
             return
-        start = header.header_length
+        start = tcp.HEADER_LENGTH + len(header.options)
         self.layers.append(Tcp(octets, offset, header, depth, pseudo, self.offload))
         if len(octets) > start:
-            ports = header.source_port, header.destination_port
-            self.application(PROTO_TCP, ports, octets[start:], offset + start, depth, pseudo is not None)
+            source, destination = header.source_port, header.destination_port
+            reader = TCP_READERS.get(destination) or TCP_READERS.get(source)
+            if reader is None:
+                self.layers.append(Data(octets[start:], offset + start, None, depth))
+            else:
+                from_server = destination not in TCP_READERS
+                self.application(
+                    reader, Payload(octets[start:], offset + start, depth, from_server, pseudo is not None)
+                )
 
     def udp(self, octets: memoryview, offset: int, depth: int, pseudo: int | None) -> None:
         """A UDP datagram."""
@@ -340,27 +355,22 @@ class Walk:
         self.layers.append(Udp(octets[:end], offset, header, depth, pseudo, self.offload))
         payload = octets[udp.HEADER_LENGTH : end]
         if len(payload):
-            ports = header.source_port, header.destination_port
-            at = offset + udp.HEADER_LENGTH
-            self.application(PROTO_UDP, ports, payload, at, depth, pseudo is not None)
-        self.trailer(octets[end:], offset + end, depth)
+            source, destination, at = header.source_port, header.destination_port, offset + udp.HEADER_LENGTH
+            reader = UDP_READERS.get(destination) or UDP_READERS.get(source)
+            if reader is None:
+                self.layers.append(Data(payload, at, None, depth))
+            else:
+                from_server = destination not in UDP_READERS
+                self.application(reader, Payload(payload, at, depth, from_server, pseudo is not None))
+        if len(octets) > end:
+            self.layers.append(Trailer(octets[end:], offset + end, None, depth))
 
-    def application(
-        self, protocol: int, ports: tuple[int, int], octets: memoryview, offset: int, depth: int, whole: bool
-    ) -> None:
-        """What UDP or TCP carries: the layers that the reader of the port finds, then data."""
-        source, destination = ports
-        from_server = False
-        reader = READERS.get((protocol, destination))
-        if reader is None:
-            from_server = True
-            reader = READERS.get((protocol, source))
-        if reader is not None:
-            found = reader(Payload(octets, offset, depth, from_server, whole))
-            self.layers += found
-            end = sum(len(layer.octets) for layer in found)
-            octets, offset = octets[end:], offset + end
-        self.data(octets, offset, depth)
+    def application(self, reader: Reader, payload: Payload) -> None:
+        """What UDP or TCP carries: the layers that the reader finds, then data."""
+        found = reader(payload)
+        self.layers += found
+        end = sum(len(layer.octets) for layer in found)
+        self.data(payload.octets[end:], payload.offset + end, payload.depth)
 
     def data(self, octets: memoryview, offset: int, depth: int) -> None:
         """Octets that no header describes."""

@@ -32,6 +32,7 @@ DESTINATION_AND_TYPE = struct.Struct("!6s6xH")
 """What `host/` reads of every frame: the destination and the EtherType of an untagged frame."""
 
 _ADDRESSES = struct.Struct("!6s6sH")
+_TAGS = (ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN)
 _TAG = struct.Struct("!HH")
 
 
@@ -136,9 +137,11 @@ class EthernetHeader:
         if len(data) < HEADER_LENGTH:
             raise BadPacket("ethernet_truncated")
         destination, source, kind = _ADDRESSES.unpack_from(data)
+        if kind >= MIN_ETHERTYPE and kind not in _TAGS:
+            return cls(destination, source, kind)
         offset = HEADER_LENGTH
         tags: list[VlanTag] = []
-        while kind in (ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN):
+        while kind in _TAGS:
             if len(tags) == MAX_TAGS:
                 raise BadPacket("ethernet_too_many_tags")
             if len(data) < offset + 4:

@@ -111,14 +111,14 @@ class Ipv4Header:
             protocol,
             total_length,
             identification,
-            dont_fragment=bool(fragment & DONT_FRAGMENT),
-            more_fragments=bool(fragment & _MORE_FRAGMENTS),
-            fragment_offset=(fragment & _OFFSET_MASK) * 8,
-            ttl=ttl,
-            tos=tos,
-            options=bytes(data[HEADER_LENGTH:header_length]),
-            checksum=checksum,
-            reserved=bool(fragment & _RESERVED),
+            fragment & DONT_FRAGMENT != 0,
+            fragment & _MORE_FRAGMENTS != 0,
+            (fragment & _OFFSET_MASK) * 8,
+            ttl,
+            tos,
+            bytes(data[HEADER_LENGTH:header_length]) if header_length > HEADER_LENGTH else b"",
+            checksum,
+            fragment & _RESERVED != 0,
         )
 
     @property

@@ -115,10 +115,8 @@ class TcpHeader:
         header_length = (offset >> 4) * 4
         if not HEADER_LENGTH <= header_length <= len(data):
             raise BadPacket("tcp_bad_data_offset")
-        options = bytes(data[HEADER_LENGTH:header_length])
-        return cls(
-            source_port, destination_port, seq, ack, flags, window, urgent, options, checksum, reserved=offset & 0x0F
-        )
+        options = bytes(data[HEADER_LENGTH:header_length]) if header_length > HEADER_LENGTH else b""
+        return cls(source_port, destination_port, seq, ack, flags, window, urgent, options, checksum, offset & 0x0F)
 
     @property
     def header_length(self) -> int:
