@@ -18,6 +18,7 @@ from stack.wire.virtio import checksum_header, tcp_header
 from tests.fuzz.parsers import MAC
 from tests.fuzz.script import Script
 from tests.fuzz.targets import CORPUS
+from tests.link.capture_files import TCP, UDP, pcap, varied
 from tests.wire.samples import IP_OPTIONS, SAMPLES, TCP_OPTIONS, datagram, frame, user_datagram
 
 ROUTES_121 = bytes.fromhex("180a0900 0a090001 00 0a090001 200a090007 00000000")
@@ -85,6 +86,9 @@ def parsers() -> dict[str, bytes]:
     found["dhcp_options/mask"], found["dhcp_options/mtu"] = parse_ipv4("255.255.240.0"), b"\x05\x78"
     found["dhcp_options/name"], found["dhcp_options/search"] = b"lab.example\0", SEARCH
     found["dhcp_values/routes"], found["dhcp_values/names"] = ROUTES_121, SEARCH
+    found["capture/pcap"], found["capture/pcapng"] = pcap([UDP, TCP]), varied("<")
+    found["capture/nanoseconds"] = pcap([UDP, TCP], order=">", magic=0xA1B23C4D)
+    found["capture/big-endian"] = varied(">")
     found["lease_file/lease"] = _lease_file()
     found["addresses/prefix"], found["addresses/mac"] = b"10.9.0.2/24", b"02:00:00:00:00:01"
     found["follow/handshake"] = bytes.fromhex("0102808003050200 0012808103050205 0110818103050005".replace(" ", ""))

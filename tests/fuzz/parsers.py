@@ -32,6 +32,7 @@ from stack.wire.addresses import Prefix, format_ipv4, format_mac, parse_ipv4, pa
 from stack.wire.escape import escape
 from stack.wire.ipv4 import Ipv4Header
 from tests.dissection.again import LINKS, check
+from tests.link.reads import reads
 from tests.outside.any_segments import segments
 from tests.wire.round_trip import PARSERS, shows, withstands
 
@@ -171,6 +172,11 @@ def lease_file(data: bytes) -> None:
     path.with_name(path.name + DAMAGED).unlink(missing_ok=True)
 
 
+def capture(data: bytes) -> None:
+    """A file of frames and at most one CaptureError."""
+    reads(data)
+
+
 def segment(data: bytes) -> None:
     """What TCP makes of the bytes of a segment before it looks for a connection."""
     with refusing():
@@ -238,6 +244,7 @@ def _follow(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     **{name: _again(name) for name in PARSERS},
     "addresses": text_addresses,
+    "capture": capture,
     "dissect": _dissect,
     "dissect_snapped": _dissect_snapped,
     "dhcp_message": message_to_lease,

@@ -49,6 +49,7 @@ STATELESS = (
     "stack.wire",
     "stack.dissection",
     "stack.dhcp",
+    "stack.link",
     "stack.tcp.segment",
     "stack.internet.fragments",
     "stack.sockets.lease_file",
