@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple
 
 import stack
 
@@ -123,8 +123,7 @@ class Seen:
 
 def layers_of(frame: stack.CapturedFrame) -> tuple[stack.Layer, ...]:
     """Return the layers of a frame. A partial checksum is no error in a capture of one's own machine."""
-    link = cast(Literal["ethernet", "ip", "linux-sll", "linux-sll2"], frame.link)
-    return stack.dissect(frame.octets, link=link, offload=True, length=frame.length)
+    return stack.dissect(frame.octets, link=frame.link, offload=True, length=frame.length)
 
 
 def about_segment(frame: stack.CapturedFrame, segment: stack.SeenSegment) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+LinkHeader = Literal["ethernet", "ip", "linux-sll", "linux-sll2"]
 
 
 class CapturedFrame(NamedTuple):
@@ -26,7 +28,7 @@ class CapturedFrame(NamedTuple):
     time_ns: int
     octets: bytes
     length: int
-    link: str
+    link: LinkHeader
     interface: str = ""
     direction: str = ""
     comments: tuple[str, ...] = ()

@@ -6,7 +6,9 @@ at tcpdump.org for the cooked headers.
 
 from __future__ import annotations
 
-LINKS = {
+from stack.link.captured import LinkHeader
+
+LINKS: dict[int, LinkHeader] = {
     1: "ethernet",
     12: "ip",  # what some systems write in the place of 101
     101: "ip",

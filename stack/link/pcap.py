@@ -56,7 +56,7 @@ def frames(source: OctetSource, kind: Kind, skipped: dict[int, int]) -> Iterator
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
     """
     link_type, minor = _file_header(source, kind)
-    link = LINKS.get(link_type, "")
+    link = LINKS.get(link_type)
     header = struct.Struct(kind.order + "IIII")
     head = header.size + kind.extra
     number = 0
@@ -72,7 +72,7 @@ def frames(source: OctetSource, kind: Kind, skipped: dict[int, int]) -> Iterator
         octets = source.data[begin : begin + captured]
         source.at = begin + captured
         number += 1
-        if not link:
+        if link is None:
             skipped[link_type] = skipped.get(link_type, 0) + 1
             continue
         yield CapturedFrame(

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stack.link.captured import CapturedFrame, CaptureError
+from stack.link.captured import CapturedFrame, CaptureError, LinkHeader
 from stack.link.link_types import LINKS, LONGEST_FRAME, cooked_direction
 from stack.link.octet_source import OctetSource
 
@@ -59,7 +59,7 @@ class _Interface(NamedTuple):
     """An interface of a section. A timestamp t is t * multiply // divide + offset_ns."""
 
     link_type: int
-    link: str  # "" if the type is not known
+    link: LinkHeader | None  # None if the type is not known
     snap_length: int  # 0 for none
     name: str = ""
     multiply: int = 1000
@@ -124,7 +124,7 @@ class PcapngReader:
         if len(self._interfaces) == MOST_INTERFACES:
             raise source.error(f"the section has more than {MOST_INTERFACES} interfaces")
         link_type, _, snap_length = self._numbers.interface.unpack_from(source.data, source.at + 8)
-        interface = _Interface(link_type, LINKS.get(link_type, ""), snap_length)
+        interface = _Interface(link_type, LINKS.get(link_type), snap_length)
         for code, value, at in self._options(source.at + 16, end):
             if code == IF_NAME:
                 interface = interface._replace(name=value[:LONGEST_NAME].decode("utf-8", "replace"))
@@ -175,7 +175,7 @@ class PcapngReader:
         octets = source.data[begin : begin + captured]
         direction, comments = self._about_frame(rest, end) if kind != SIMPLE_PACKET else ("", ())
         source.at = end + 4
-        if not link:
+        if link is None:
             self._skipped[link_type] = self._skipped.get(link_type, 0) + 1
             return None
         direction = direction or cooked_direction(link, octets)

@@ -39,7 +39,6 @@ from tests.wire.round_trip import PARSERS, shows, withstands
 MAC = b"\x02\0\0\0\0\x01"
 MTU = 1500
 MOST = 16
-FOLLOWED_LINKS = ("ethernet", "ip", "linux-sll", "linux-sll2")
 
 
 @contextlib.contextmanager
@@ -231,7 +230,7 @@ def _dissect_snapped(data: bytes) -> None:
 
 def _follow(data: bytes) -> None:
     """A capture of segments that are made of the input, and of the input itself as a frame."""
-    whole = [CapturedFrame(0, 0, data, len(data) + more, link) for link in FOLLOWED_LINKS for more in (0, 1)]
+    whole = [CapturedFrame(0, 0, data, len(data) + more, link) for link in LINKS for more in (0, 1)]
     connections = list(follow([*segments(data), *whole]))
     for connection in connections:
         for found in connection.segments:

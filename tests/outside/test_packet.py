@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from stack.link.captured import CapturedFrame
+from stack.link.captured import CapturedFrame, LinkHeader
 from stack.outside.connection import SeenConnection, format_address
 from stack.outside.follow import follow
 from stack.wire.checksum import internet_checksum
@@ -27,7 +27,7 @@ def only(*frames: CapturedFrame) -> SeenConnection:
     return connection
 
 
-def captured(octets: bytes, link: str = "ethernet", length: int = 0) -> CapturedFrame:
+def captured(octets: bytes, link: LinkHeader = "ethernet", length: int = 0) -> CapturedFrame:
     return CapturedFrame(1, 0, octets, length or len(octets), link)
 
 
@@ -43,7 +43,7 @@ def in_ipv6(frame: bytes, *between: bytes, next_header: int = 6) -> bytes:
 
 
 PACKET = ethernet(SYN)[14:]
-LINKS = {
+LINKS: dict[str, tuple[bytes, LinkHeader]] = {
     "ethernet": (ethernet(SYN), "ethernet"),
     "vlan": (ethernet(SYN)[:12] + b"\x81\0\0\x05\x08\0" + PACKET, "ethernet"),
     "two tags": (ethernet(SYN)[:12] + b"\x88\xa8\0\x05\x81\0\0\x06\x08\0" + PACKET, "ethernet"),
