@@ -5,8 +5,8 @@ async with stack.open_host(tap, address="10.9.0.2/24") as host:
     print(await host.ping("10.9.0.1"))
     stream = await host.open_tcp_stream("10.9.0.1", 8000)
 
-A module behind these names is imported when one of its names is first used. A program that only
-reads frames imports neither trio nor a host.
+The modules behind these names are imported when they are first used. A program that only reads
+frames imports neither trio nor a host. One that uses any part of a host has all modules at once.
 """
 
 from __future__ import annotations
@@ -131,6 +131,9 @@ _HOMES = {
     "stack.wire.assigned": "AssignedNumber assigned_numbers",
     "stack.wire.special_ranges": "address_class special_ranges",
 }
+_WITHOUT_A_HOST = (
+    "stack.dissection", "stack.link.captured", "stack.link.read_capture", "stack.outside", "stack.trace", "stack.wire"
+)  # fmt: skip
 _FORMER_NAMES = {"Segment": "Ethernet"}  # for programs that use them; in TCP a segment is something else
 
 
@@ -144,6 +147,12 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so it finds 
         present = _FORMER_NAMES.get(name, name)
         for module, names in _HOMES.items():
             if present in names.split():
+                if not module.startswith(_WITHOUT_A_HOST):
+                    # Else a program would import the rest while it runs. A Ctrl-C within an import
+                    # may be lost: CPython 3.11 remembers one that leaves an `exec` of text, and
+                    # ends by the signal, although the program has caught it.
+                    for other in _HOMES:
+                        import_module(other)
                 value = getattr(import_module(module), present)
                 globals()[name] = value
                 return value

@@ -41,11 +41,26 @@ def test_dir_has_the_public_names() -> None:
     assert set(stack.__all__) <= set(dir(stack))
 
 
-@pytest.mark.parametrize("code", ["stack.show(bytes(60))", "stack.explain", "stack.Config()"])
+@pytest.mark.parametrize("code", ["stack.show(bytes(60))", "stack.explain", "stack.follow([])"])
 def test_to_read_a_frame_neither_trio_nor_a_host_is_imported(code: str) -> None:
     looked = (
         f"import sys, stack; {code}; print([name for name in ('trio', 'stack.host', 'socket') if name in sys.modules])"
     )
     program = [sys.executable, "-c", looked]
     done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=SOURCE.parent.parent)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("first", ["Tap", "Ethernet", "Config", "open_host"])
+def test_with_the_first_part_of_a_host_all_of_it_is_imported(first: str) -> None:
+    """A program that is interrupted while it runs is then never in the midst of an import."""
+    program = (
+        "import sys, stack\n"
+        f"stack.{first}; before = set(sys.modules)\n"
+        "for name in stack.__all__: getattr(stack, name)\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCE.parent.parent
+    )
     assert done.stdout.strip() == "[]"
