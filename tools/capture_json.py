@@ -121,6 +121,7 @@ def segment_object(connection: stack.SeenConnection, segment: stack.SeenSegment)
                 "event": change.event.name,
                 "after": state_or_none(change.after),
                 "because": change.because,
+                "clauses": list(change.clauses),
             }
             for change in segment.changes
         ],

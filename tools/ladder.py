@@ -149,7 +149,8 @@ def row(
     elif about:
         yield from wrapped(about, width, NOTES)
     for change in segment.changes:
-        text = f"{'left' if change.end == 0 else 'right'} end {state_name(change.after)}: {change.because}"
+        side = "left" if change.end == 0 else "right"
+        text = f"{side} end {state_name(change.after)}: {change.because}{in_brackets(change.clauses)}"
         yield from wrapped(text, width, f"{NOTES}state   ", f"{NOTES}        ")
     for mark in segment.marks:
         yield from mark_lines(mark, told, width)
@@ -162,9 +163,8 @@ def mark_lines(mark: stack.Mark, told: set[str], width: int) -> Iterator[str]:
     """Yield the sentence of a mark, as a fact or as a guess with its rule (the rule once for each connection)."""
     if mark.name in UNTOLD or (mark.name in ONCE and mark.name in told):
         return
-    clauses = f" ({', '.join(mark.clauses)})" if mark.clauses else ""
     label = "fact    " if mark.certain else "guess   "
-    yield from wrapped(f"{mark.sentence}{clauses}", width, NOTES + label, f"{NOTES}        ")
+    yield from wrapped(f"{mark.sentence}{in_brackets(mark.clauses)}", width, NOTES + label, f"{NOTES}        ")
     if mark.rule and mark.rule not in told:
         yield from wrapped(f"Rule: {mark.rule}", width, f"{NOTES}        ")
     told.update((mark.name, mark.rule))
@@ -179,7 +179,7 @@ def words_of(connection: stack.SeenConnection, segment: stack.SeenSegment) -> li
         parts.append(f"len {segment.length}")
     if flags & ACK:
         parts.append(f"ack {connection.relative_ack(segment)}")
-    window = connection.window(segment)
+    window = connection.window(segment) if segment.window else 0
     parts.append(f"win {segment.window} (its scale is not known)" if window is None else f"win {window}")
     return parts
 
@@ -219,6 +219,11 @@ def other_lines(other: Other, seen: Seen, width: int) -> Iterator[str]:
 
 
 # --- words
+
+
+def in_brackets(clauses: tuple[str, ...]) -> str:
+    """Return the clauses of the RFCs for the end of a sentence."""
+    return f" ({', '.join(clauses)})" if clauses else ""
 
 
 def count(number: int, unit: str) -> str:

@@ -6,7 +6,9 @@ from collections import deque
 from typing import NamedTuple
 
 from stack.outside.mark import Mark
-from stack.tcp.states import Event, State
+from stack.tcp.states import Event, State, reason_for
+from stack.trace.explain import OWN
+from stack.trace.reasons import REASONS
 from stack.wire.addresses import format_ipv4
 from stack.wire.tcp import SYN
 
@@ -27,6 +29,17 @@ class StateChange(NamedTuple):
     event: Event
     after: State
     because: str
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """The clauses of the RFCs that ask for this change.
+
+        None for a reset that is sent: it does not show whether a program or the stack gave up.
+        """
+        if self.event is Event.ABORT:
+            return ()
+        why = REASONS[reason_for(State.CLOSED if self.before is None else self.before, self.event)].why
+        return () if why == OWN else why
 
 
 class SeenSegment:

@@ -70,6 +70,8 @@ def test_a_session_is_a_summary_and_a_ladder(pop3: Path, capsys: pytest.CaptureF
     assert rows[2] == "     3   0.002000             |-- ACK seq 1 ack 1 win 17520 ------>|ESTABLISHED"
     assert rows[3] == "     4   0.003000             |<-- PSH,ACK seq 1 len 49 ack 1 -----|"
     assert '                  win 32120; data "+OK POP3 gateway1.maison.mrs v7.64 server ...' in lines
+    text = " ".join(" ".join(lines).split())
+    assert "state left end FIN-WAIT-2: the ACK of its FIN has arrived (9293-3.10.7.4-q)" in text
     left = [state for row in rows for state in row.partition("|")[0].split()[2:]]
     right = [row.rpartition("|")[2] for row in rows if not row.endswith("|")]
     assert left == ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
@@ -149,6 +151,7 @@ def test_one_connection_is_asked_for_by_its_number(echo: Path, capsys: pytest.Ca
     lines = run(capsys, str(echo), "--connection", "2")
     assert lines[0] == "connection 2"
     assert "connection 1" not in lines
+    assert "its scale is not known" not in " ".join(" ".join(lines).split()), "a window of 0 has none"
     assert cli.main(["explain", str(echo), "--connection", "3"]) == 1
     assert capsys.readouterr().err == "tapstack explain: there is no connection 3: the file has 2\n"
 
@@ -220,6 +223,8 @@ def test_json_has_what_the_ladder_and_the_fields_have(echo: Path, capsys: pytest
     assert [each["number"] for each in objects(lines, "connection")] == [each.number for each in connections]
     expected_segments = [(c.number, s.number) for c in connections for s in c.segments]
     assert [(each["connection"], each["frame"]) for each in objects(lines, "segment")] == expected_segments
+    changes = [change["clauses"] for each in objects(lines, "segment") for change in each["changes"]]
+    assert ["9293-3.10.7.3-e"] in changes
     marks = [[mark["name"] for mark in each["marks"]] for each in objects(lines, "segment")]
     assert marks == [[mark.name for mark in s.marks] for c in connections for s in c.segments]
 
@@ -402,3 +407,15 @@ def ipv6_syn() -> bytes:
     tcp = tcp[:16] + checksum.to_bytes(2, "big") + tcp[18:]
     header = struct.pack("!IHBB", 0x60000000, len(tcp), 6, 64) + address + address
     return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x86\xdd" + header + tcp
+
+
+def test_a_reset_that_is_sent_has_no_clause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Why it was sent is not on the wire."""
+    frames = [
+        tcp_frame(b"", seq=0, flags=2, ack=0),
+        tcp_frame(b"", seq=0, flags=0x12, back=True),
+        tcp_frame(b"", seq=1, flags=0x14),
+    ]
+    lines = run(capsys, str(write_pcapng(tmp_path / "x.pcapng", frames)), "--connection", "1")
+    aborted = next(line for line in lines if "CLOSED: it sends a reset" in line)
+    assert "(" not in aborted + lines[lines.index(aborted) + 1].partition("state")[0]
