@@ -123,6 +123,7 @@ class SeenEnd:
         "duplicates",
         "fin",
         "fin_acknowledged",
+        "held",
         "holes",
         "inbox",
         "iss",
@@ -139,6 +140,7 @@ class SeenEnd:
         "passive",
         "probed",
         "provoked",
+        "rcv_nxt",
         "recent",
         "sacked",
         "scale",
@@ -180,6 +182,9 @@ class SeenEnd:
         self.last_time_ns = 0
         self.recent: dict[tuple[int, int, int, int, int], int] = {}  # its last datagrams, and their frames
         self.local: bool | None = None  # whether the capture was made at this end
+        # of arrival.py, where the capture was made at this end
+        self.rcv_nxt: int | None = None  # RCV.NXT
+        self.held: list[tuple[int, int]] = []  # text that waits behind a gap
         # of infer.py
         self.inbox: list[tuple[SeenSegment, str]] = []
         self.changed_at: SeenSegment | None = None

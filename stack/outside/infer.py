@@ -11,6 +11,7 @@ not have in the inferred state changes nothing.
 
 from __future__ import annotations
 
+from stack.outside.arrival import accept
 from stack.outside.connection import MASK, SeenConnection, SeenEnd, SeenSegment, StateChange
 from stack.outside.sent import after, before
 from stack.tcp.states import LEGAL, Event, State
@@ -60,8 +61,10 @@ def infer(connection: SeenConnection, segment: SeenSegment, arrived: bool = Fals
         prove(sender, receiver, index, segment)
     if segment.flags & (SYN | FIN | RST):
         act(connection, sender, receiver, index, segment)
-    post(sender, receiver, segment)
-    if arrived and receiver.inbox:
+    if not arrived:
+        post(sender, receiver, segment, not any(before(left, sender.fin or left) for left, _ in sender.holes))
+    elif accept(sender, receiver, segment) or segment.flags & (SYN | RST):
+        post(sender, receiver, segment, sender.fin is not None and receiver.rcv_nxt == sender.fin)
         arrive(receiver, 1 - index)
 
 
@@ -152,8 +155,11 @@ def act(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, index: i
             change(sender, index, segment, Event.CLOSE, "it sends a FIN", State.FIN_WAIT_1)
 
 
-def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
-    """Put into the receiver's inbox what the segment will do when it arrives."""
+def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment, complete: bool) -> None:
+    """Put into the receiver's inbox what the segment will do when it arrives.
+
+    `complete` says that nothing is missing before the sender's FIN.
+    """
     flags, inbox = segment.flags, receiver.inbox
     if flags & RST:
         if acceptable(sender, receiver, segment):
@@ -175,7 +181,7 @@ def post(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
     fin = sender.fin
     if fin is not None and after(segment) != segment.seq and receiver.state not in FIN_HAS_COME:
         # The FIN counts when nothing is missing before it. What is sent again had not arrived.
-        if not before(fin, after(segment)) and not any(before(left, fin) for left, _ in sender.holes):
+        if complete and not before(fin, after(segment)):
             replace(receiver, segment, THE_FIN)
 
 
