@@ -44,9 +44,18 @@ class Dissected:
         link: Literal["ethernet", "ip"] = "ip" if frame.link == "ip" else "ethernet"
         self.layers = {layer.name: layer for layer in stack.dissect(frame.octets, link=link)}
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the layers."""
+        return list(self.layers)
+
     def field(self, layer: str, name: str) -> stack.Field:
         """The field of this name."""
         return {field.name: field for field in self.layers[layer].fields}[name]
+
+    def words(self, layer: str, name: str) -> str:
+        """What the field means."""
+        return self.field(layer, name).words
 
     def number(self, layer: str, name: str) -> int:
         """The value of a field that is a number."""
@@ -62,9 +71,21 @@ class Dissected:
 
     def payload(self, behind: str) -> bytes:
         """The octets of the layers behind one, without the padding."""
-        names = list(self.layers)
-        later = [self.layers[name] for name in names[names.index(behind) + 1 :] if name != "Padding"]
-        return b"".join(bytes(layer.octets) for layer in later)
+        later = self.names[self.names.index(behind) + 1 :]
+        return b"".join(self.octets_of(name) for name in later if name != "Padding")
+
+    def octets_of(self, layer: str) -> bytes:
+        """All octets of a layer."""
+        return bytes(self.layers[layer].octets)
+
+    def errors(self) -> list[str]:
+        """Why a host drops the frame."""
+        return [layer.error for layer in self.layers.values() if layer.error]
+
+    def options(self) -> list[str]:
+        """The options of TCP, as the layer's line lists them."""
+        listed = re.search(r"options \[(.*?)\]", self.layers["TCP"].line)
+        return listed[1].split(", ") if listed else []
 
     def address(self, name: str) -> str:
         """An IP address with its name: "chris.maison.mrs (192.168.0.10)"."""
@@ -73,8 +94,7 @@ class Dissected:
 
     def port(self, layer: str, name: str) -> str:
         """A port with its name, as the words of the field have it: "pop3 (110)"."""
-        field = self.field(layer, name)
-        named = re.match(r"\d+ \((.+?)\)", field.words)
+        named = re.match(r"\d+ \((.+?)\)", self.words(layer, name))
         number = self.number(layer, name)
         return f"{named[1] if named else number} ({number})"
 
@@ -140,8 +160,8 @@ class Dissected:
 
     def ip_ends(self) -> Fields:
         """The part of the IP header that is printed of NTP, too."""
-        part, checksum = "Internet Protocol", self.field("IPv4", "Header Checksum")
-        right = "correct" if checksum.words.endswith(", right") else "incorrect"
+        part = "Internet Protocol"
+        right = "correct" if self.words("IPv4", "Header Checksum").endswith(", right") else "incorrect"
         return {
             (part, "Protocol"): (PROTOCOLS[self.number("IPv4", "Protocol")],),
             (part, "Header checksum"): (f"0x{self.number('IPv4', 'Header Checksum'):04x} ({right})",),
@@ -179,14 +199,12 @@ class Dissected:
         return made | self.tcp_options()
 
     def tcp_options(self) -> Fields:
-        """The options, from the line of the layer."""
+        """The options of the header."""
         part, header = "Transmission Control Protocol", 4 * self.number("TCP", "Data Offset")
-        listed = re.search(r"options \[(.*?)\]", self.layers["TCP"].line)
-        if listed is None:
-            assert header == 20
+        if header == 20:
             return {}
         made: Fields = {(part, "Options"): (f"({header - 20} bytes)",)}
-        for option in listed[1].split(", "):
+        for option in self.options():
             name, value = ("mss", option.split()[1] + " bytes") if option.startswith("mss ") else (option, "")
             made[part, OPTIONS[name]] = (*made.get((part, OPTIONS[name]), ()), value)
         return made
@@ -208,7 +226,7 @@ class Dissected:
 
     def summary(self, first: stack.CapturedFrame) -> Fields:
         """The row of the table. `first` is the first frame of the capture."""
-        source, destination, protocol, info = self.arp() if "ARP" in self.layers else self.segment()
+        source, destination, protocol, info = self.arp() if "ARP" in self.names else self.segment()
         return {
             ("Summary", "Time"): (f"{(self.frame.time_ns - first.time_ns) / 1e9:.6f}",),
             ("Summary", "Source"): (source,),

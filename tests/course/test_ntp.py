@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import stack
 from stack.wire import ntp
 from tests.course import captures, printed
 from tests.course.captures import NTP_FIRST, NTP_NUMBERS
+from tests.course.explained import explain
 from tests.course.printed import NTP, Fields
 from tests.course.seen import Dissected
 
@@ -23,9 +26,9 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[int, stack.Captured
     return {NTP_FIRST - 1 + frame.number: frame for frame in stack.read_capture(path)}
 
 
-def made(frame: stack.CapturedFrame) -> Fields:
-    """What the analyser would print today."""
-    seen = Dissected(frame)
+def told(seen: Dissected) -> Fields:
+    """What the analyser would print today of a frame."""
+    frame = seen.frame
     size = {("Frame", "on wire"): (str(frame.length),), ("Frame", "captured"): (str(len(frame.octets)),)}
     return {**summary(seen), **size, **seen.ip_ends(), **seen.udp(), **seen.ntp()}
 
@@ -53,18 +56,31 @@ def test_the_tables_have_the_printed_frames() -> None:
 
 @pytest.mark.parametrize("number", NTP_NUMBERS)
 def test_every_printed_field_is_in_the_frame(frames: dict[int, stack.CapturedFrame], number: int) -> None:
+    assert told(Dissected(frames[number])) == corrected(number)
+
+
+def corrected(number: int) -> Fields:
+    """What is printed of a frame, but for the values in `DIFFERENT`."""
     of_print = printed.fields(NTP, number)
     for (frame, part, label), (value, _) in DIFFERENT.items():
         if frame == number:
             assert of_print[part, label] != (value,)
             of_print[part, label] = (value,)
-    assert made(frames[number]) == of_print
+    return of_print
+
+
+def test_every_printed_field_is_in_what_the_command_explains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = captures.write(tmp_path / "ntp.pcap", captures.RAW_IP, captures.ntp())
+    texts = explain(path, "ip", capsys, monkeypatch)
+    assert [told(seen) for seen in texts] == [corrected(number) for number in NTP_NUMBERS]
 
 
 def test_both_checksums_are_right(frames: dict[int, stack.CapturedFrame]) -> None:
     for frame in frames.values():
         seen = Dissected(frame)
-        assert [layer.error for layer in seen.layers.values()] == [""] * len(seen.layers)
+        assert seen.errors() == []
         assert seen.field("UDP", "Checksum").words.endswith("right")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import stack
 from tests.course import captures, printed
+from tests.course.explained import explain
 from tests.course.printed import POP3, Fields
 from tests.course.seen import Dissected
 from tests.wire.pop3_session import ALTERED, SESSION
@@ -37,8 +40,12 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[int, stack.Captured
 
 
 def made(frames: dict[int, stack.CapturedFrame], number: int) -> Fields:
-    """What the analyser would print today of one frame."""
-    seen = Dissected(frames[number])
+    """What the analyser would print today of one frame, by what `stack.dissect` gives."""
+    return told(Dissected(frames[number]), frames, number)
+
+
+def told(seen: Dissected, frames: dict[int, stack.CapturedFrame], number: int) -> Fields:
+    """The same, of a frame that is seen in any way."""
     if number < 3:  # printed as a row of the table only
         return seen.summary(frames[1])
     return {
@@ -60,12 +67,30 @@ def test_the_table_has_twenty_frames() -> None:
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_printed_field_is_in_the_frame(frames: dict[int, stack.CapturedFrame], number: int) -> None:
+    assert made(frames, number) == corrected(number)
+
+
+def corrected(number: int) -> Fields:
+    """What is printed of a frame, but for the values in `DIFFERENT`."""
     of_print = printed.fields(POP3, number)
     for (frame, part, label), (value, _) in DIFFERENT.items():
         if frame == number:
             assert of_print[part, label] != (value,)
             of_print[part, label] = (value,)
-    assert made(frames, number) == of_print
+    return of_print
+
+
+def test_every_printed_field_is_in_what_the_command_explains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = captures.write(tmp_path / "pop3.pcap", captures.ETHERNET, captures.pop3())
+    texts = {seen.frame.number: seen for seen in explain(path, "ethernet", capsys, monkeypatch)}
+    frames = {number: seen.frame for number, seen in texts.items()}  # numbers, times and lengths alone
+    assert {number: told(texts[number], frames, number) for number in NUMBERS} == {
+        number: corrected(number) for number in NUMBERS
+    }
+    assert [number for number, seen in texts.items() if seen.errors()] == [ALTERED]
+    assert len(texts[6].payload("TCP")) == 49
 
 
 def test_a_changed_value_would_be_noticed(frames: dict[int, stack.CapturedFrame]) -> None:
@@ -86,8 +111,7 @@ def test_a_changed_value_would_be_noticed(frames: dict[int, stack.CapturedFrame]
 
 
 def test_the_frame_whose_text_was_altered_is_found(frames: dict[int, stack.CapturedFrame]) -> None:
-    wrong = {number: [layer.error for layer in Dissected(frame).layers.values() if layer.error]
-             for number, frame in frames.items()}  # fmt: skip
+    wrong = {number: Dissected(frame).errors() for number, frame in frames.items()}
     assert {number: errors for number, errors in wrong.items() if errors} == {ALTERED: ["tcp_bad_checksum"]}
     seen = Dissected(frames[ALTERED])
     assert seen.field("TCP", "Checksum").words == "0x8f50, WRONG: these octets have 0x94ae"
