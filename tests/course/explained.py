@@ -6,7 +6,7 @@ import ast
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 
@@ -61,7 +61,7 @@ class TextLayer:
 class Explained(Dissected):
     """A frame as the command prints it. It gives the same as `Dissected`."""
 
-    def __init__(self, lines: list[str], link: str) -> None:
+    def __init__(self, lines: list[str], link: Literal["ethernet", "ip"]) -> None:
         heading = _HEADING.match(lines[0])
         assert heading is not None
         number, second, fraction, length = heading.groups()
@@ -121,7 +121,9 @@ class Explained(Dissected):
         return {field.name: field for field in self.texts[layer].fields}[name]
 
 
-def explain(path: Path, link: str, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> list[Explained]:
+def explain(
+    path: Path, link: Literal["ethernet", "ip"], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+) -> list[Explained]:
     """Run the command on a capture."""
     patch.setenv("COLUMNS", str(COLUMNS))
     assert cli.main(["explain", "--fields", str(path)]) == 0

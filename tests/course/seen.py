@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import stack
-from stack.wire.ntp import NtpPacket, utc_text
+from stack.wire.ntp import utc_text
 from tests.course.printed import Fields
 
 NAMES = {
@@ -29,8 +29,6 @@ FLAG_LABELS = {
     "URG": "Urgent", "ACK": "Acknowledgment", "PSH": "Push", "RST": "Reset", "SYN": "Syn", "FIN": "Fin",
 }  # fmt: skip
 OPTIONS = {"mss": "Maximum segment size", "no-op": "NOP", "SACK permitted": "SACK permitted"}
-LEAP = {0: "no warning", 3: "alarm condition (clock not synchronized)"}
-MODES = {3: "client", 4: "server"}
 STRATA = {0: "unspecified or unavailable (0)", 2: "secondary reference (2)"}  # RFC 1305's words
 
 NO_CLOCK = "Unindentified reference source ''"  # so it is printed
@@ -269,26 +267,38 @@ class Dissected:
     def ntp(self) -> Fields:
         """The NTP header."""
         part = "Network Time Protocol"
-        packet = NtpPacket.parse(self.payload("UDP"))
-        flags = packet.leap << 6 | packet.version << 3 | packet.mode
-        bits = f"{flags:08b}"
-        clock = ".".join(map(str, packet.reference_id)) if any(packet.reference_id) else NO_CLOCK
+
+        def number(name: str) -> int:
+            return self.number("NTP", name)
+
+        def seconds(name: str) -> str:
+            return comma(f"{number(name) / 65536:.4f} sec")
+
+        leap, version, mode = number("LI"), number("VN"), number("Mode")
+        bits = f"{leap:02b}{version:03b}{mode:03b}"
+        poll, precision = number("Poll"), number("Precision")
+        reference_id = self.octets("NTP", "Reference ID")
+        clock = ".".join(map(str, reference_id)) if any(reference_id) else NO_CLOCK
         return {
-            (part, "Flags"): (f"{flags:02X}",),
-            (part, f"{bits[:2]}.. .... = Leap Indicator"): (LEAP[packet.leap],),
-            (part, f"..{bits[2:4]} {bits[4]}... = Version number"): (f"NTP Version {packet.version}",),
-            (part, f".... .{bits[5:]} = Mode"): (MODES[packet.mode],),
-            (part, "Peer Clock Stratum"): (STRATA[packet.stratum],),
-            (part, "Peer Pooling Interval"): (f"{packet.poll} ({2**packet.poll} sec)",),
-            (part, "Peer Clock Precision"): (comma(f"{2.0**packet.precision:.6f} sec"),),
-            (part, "Root Delay"): (comma(f"{packet.root_delay / 65536:.4f} sec"),),
-            (part, "Clock Dispersion"): (comma(f"{packet.root_dispersion / 65536:.4f} sec"),),
+            (part, "Flags"): (f"{int(bits, 2):02X}",),
+            (part, f"{bits[:2]}.. .... = Leap Indicator"): (self.meaning("LI"),),
+            (part, f"..{bits[2:4]} {bits[4]}... = Version number"): (f"NTP Version {version}",),
+            (part, f".... .{bits[5:]} = Mode"): (self.meaning("Mode"),),
+            (part, "Peer Clock Stratum"): (STRATA[number("Stratum")],),
+            (part, "Peer Pooling Interval"): (f"{poll} ({2**poll} sec)",),
+            (part, "Peer Clock Precision"): (comma(f"{2.0 ** (precision - 256):.6f} sec"),),  # an octet with a sign
+            (part, "Root Delay"): (seconds("Root Delay"),),
+            (part, "Clock Dispersion"): (seconds("Root Dispersion"),),
             (part, "Reference Clock ID"): (clock,),
-            (part, "Reference Clock Update Time"): (ntp_time(packet.reference),),
-            (part, "Originate Time Stamp"): (ntp_time(packet.origin),),
-            (part, "Receive Time Stamp"): (ntp_time(packet.receive),),
-            (part, "Transmit Time Stamp"): (ntp_time(packet.transmit),),
+            (part, "Reference Clock Update Time"): (ntp_time(number("Reference Timestamp")),),
+            (part, "Originate Time Stamp"): (ntp_time(number("Origin Timestamp")),),
+            (part, "Receive Time Stamp"): (ntp_time(number("Receive Timestamp")),),
+            (part, "Transmit Time Stamp"): (ntp_time(number("Transmit Timestamp")),),
         }
+
+    def meaning(self, name: str) -> str:
+        """The words of a field of NTP, behind what they are about: "leap indicator: no warning"."""
+        return self.words("NTP", name).split(": ")[-1]
 
 
 def ntp_time(timestamp: int) -> str:

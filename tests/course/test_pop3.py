@@ -90,7 +90,8 @@ def test_every_printed_field_is_in_what_the_command_explains(
         number: corrected(number) for number in NUMBERS
     }
     assert [number for number, seen in texts.items() if seen.errors()] == [ALTERED]
-    assert len(texts[6].payload("TCP")) == 49
+    assert texts[6].words("POP3", "reply").startswith("47 octets: ")
+    assert texts[6].words("POP3", "end of the line") == "CR LF: with it the line has 49 octets"
 
 
 def test_a_changed_value_would_be_noticed(frames: dict[int, stack.CapturedFrame]) -> None:
