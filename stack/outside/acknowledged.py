@@ -51,7 +51,8 @@ def judge_repetition(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -
     if has(receiver.last, kinds.KEEP_ALIVE):
         return KEEP_ALIVE_ACK
     sender.duplicates += 1
-    return Mark(kinds.DUPLICATE_ACK, sender.duplicates, sender.ack_frame)
+    kind = kinds.DUPLICATE_OF_ALL if sender.ack == receiver.nxt else kinds.DUPLICATE_ACK
+    return Mark(kind, sender.duplicates, sender.ack_frame)
 
 
 def judge_challenge(sender: SeenEnd, segment: SeenSegment) -> Mark | None:

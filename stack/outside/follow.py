@@ -270,7 +270,7 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
         marks.append(sent.PROBE)
         sender.probed = segment.seq
     else:
-        placed = sent.judge_place(sender, segment)
+        placed = sent.judge_place(sender, receiver, segment)
         if placed is not None:
             marks.append(placed)
         windowed = acknowledged.judge_window(sender, segment)

@@ -13,7 +13,8 @@ from stack.outside.mark import Kind
 NEW = Kind("new", "It carries octets, a SYN or a FIN that the capture has not had before.")
 AGAIN = Kind(
     "again",
-    "A retransmission: all its octets were captured before. Frame {frame} was the last new segment.",
+    "All its octets were captured before: it is a retransmission, or a copy that the network has made. Frame {frame}"
+    " was the last new segment.",
     "",
     (),
     "retransmission",
@@ -46,7 +47,7 @@ AFTER_TIMEOUT = Kind(
 )
 SPURIOUS = Kind(
     "spurious",
-    "A retransmission without need: all its octets had been acknowledged. The ACK may have been lost or late.",
+    "All its octets had been acknowledged: the retransmission was not needed, or the ACK was lost or late.",
     "",
     (),
     "spurious_retransmission",
@@ -56,7 +57,7 @@ OUT_OF_ORDER = Kind(
     "It comes after segments that follow it in the sequence: another segment has overtaken it.",
     "It begins before the highest sequence number that was seen, within one round trip of the segment that has it"
     " (3 ms if that is not known).",
-    ("9293 SHLD-31",),
+    (),
     "out_of_order",
 )
 GAP = Kind(
@@ -84,8 +85,8 @@ ZERO_WINDOW_PROBE = Kind(
 KEEP_ALIVE = Kind(
     "keep_alive",
     "A keep-alive: its sequence number is one before the next, so the receiver must answer.",
-    "It has one octet or none, and begins one before the next sequence number.",
-    ("9293-3.8.4-a",),
+    "It has one octet or none, and begins one before the next sequence number; and all data before it is acknowledged.",
+    ("9293-3.8.4-a", "9293 MUST-26"),
     "keep_alive",
 )
 
@@ -96,6 +97,13 @@ DUPLICATE_ACK = Kind(
     "Duplicate ACK number {number} of the ACK in frame {frame}.",
     "",
     ("5681-2-b",),
+    "duplicate_ack",
+)
+DUPLICATE_OF_ALL = Kind(
+    "duplicate_ack",
+    "It repeats the ACK in frame {frame}, for the {number}. time. All data is acknowledged, so it shows no loss.",
+    "",
+    (),
     "duplicate_ack",
 )
 WINDOW_UPDATE = Kind(
@@ -147,7 +155,7 @@ PORT_REUSED = Kind(
     (),
     "reused_ports",
 )
-RESET = Kind("reset", "A reset: the sender does not have the connection, or gives it up.", "", ("9293-3.10.7.1-b",))
+RESET = Kind("reset", "A reset: the sender does not have the connection, or gives it up.")
 SIMULTANEOUS_OPEN = Kind(
     "simultaneous_open",
     "The SYNs of both ends have crossed: both open the connection at the same time.",
@@ -157,8 +165,6 @@ SIMULTANEOUS_OPEN = Kind(
 SIMULTANEOUS_CLOSE = Kind(
     "simultaneous_close",
     "The FINs of both ends have crossed: this one does not acknowledge the other.",
-    "",
-    ("9293-3.6-a",),
 )
 HALF_OPEN = Kind(
     "half_open",

@@ -38,15 +38,19 @@ def is_probe(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> bool:
     return segment.length == 1 and segment.seq == sender.nxt and receiver.window == 0
 
 
-def judge_place(sender: SeenEnd, segment: SeenSegment) -> Mark | None:
-    """A gap before the segment, or a keep-alive's place one before the next octet."""
+def judge_place(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> Mark | None:
+    """A gap before the segment, or a keep-alive's place one before the next octet.
+
+    A keep-alive is sent only if no data is outstanding (RFC 9293 MUST-26): one octet that was not
+    acknowledged is sent again.
+    """
     seq, nxt = segment.seq, sender.nxt
     if nxt is None or seq == nxt:
         return None
     if before(nxt, seq) and not segment.flags & RST:
         return Mark(kinds.GAP, (seq - nxt) & MASK)
     if segment.length <= 1 and (seq + 1) & MASK == nxt and not segment.flags & UNUSUAL:
-        return KEEP_ALIVE
+        return KEEP_ALIVE if receiver.ack is None or receiver.ack == nxt else None
     return None
 
 

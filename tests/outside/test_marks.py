@@ -203,6 +203,36 @@ def test_keep_alives_and_their_answers() -> None:
     )
 
 
+def test_an_octet_that_was_not_acknowledged_is_no_keep_alive() -> None:
+    """It is outstanding, so no keep-alive may be sent (RFC 9293 MUST-26). Wireshark calls it one."""
+    check(
+        OPEN
+        + """
+    +0    A P. 1:2(1) ack 1 win 1000               | new
+    +300  A P. 1:2(1) ack 1 win 1000               | again after_timeout
+    +10   B . 1:1(0) ack 2 win 1000                | nothing
+    +5000 A . 1:1(0) ack 1 win 1000                | keep_alive
+    """
+    )
+
+
+def test_a_duplicate_ack_shows_a_loss_only_if_data_is_outstanding() -> None:
+    """RFC 5681 section 2."""
+    (connection,) = check(
+        OPEN
+        + """
+    +0   A . 1:101(100) ack 1 win 1000             | new
+    +10  B . 1:1(0) ack 1 win 1000                 | duplicate_ack=1
+    +10  B . 1:1(0) ack 101 win 1000               | nothing
+    +10  B . 1:1(0) ack 101 win 1000               | duplicate_ack=1
+    """
+    )
+    clauses = [
+        mark.clauses for segment in connection.segments for mark in segment.marks if mark.name == "duplicate_ack"
+    ]
+    assert clauses == [("5681-2-b",), ()]
+
+
 def test_a_challenge_of_a_reset_in_the_window() -> None:
     """RFC 5961 section 3.2: its number is not the next one."""
     check(
