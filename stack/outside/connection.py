@@ -10,6 +10,7 @@ from stack.tcp.states import Event, State, reason_for
 from stack.trace.explain import OWN
 from stack.trace.reasons import REASONS
 from stack.wire.addresses import format_ipv4
+from stack.wire.ipv6 import format_ipv6
 from stack.wire.tcp import SYN
 
 MASK = 0xFFFF_FFFF
@@ -206,21 +207,8 @@ class SeenEnd:
 
 
 def format_address(address: bytes) -> str:
-    """An address of 4 or 16 octets as text (RFC 5952 section 4 for IPv6)."""
-    if len(address) == 4:
-        return format_ipv4(address)
-    groups = [f"{address[at] << 8 | address[at + 1]:x}" for at in range(0, 16, 2)]
-    best, at = (0, 0), 0
-    while at < 8:
-        length = 0
-        while at + length < 8 and groups[at + length] == "0":
-            length += 1
-        if length > max(1, best[1]):
-            best = at, length
-        at += length + 1
-    if not best[1]:
-        return ":".join(groups)
-    return ":".join(groups[: best[0]]) + "::" + ":".join(groups[best[0] + best[1] :])
+    """An address of 4 or 16 octets as text."""
+    return format_ipv4(address) if len(address) == 4 else format_ipv6(address)
 
 
 class SeenConnection:

@@ -169,14 +169,14 @@ def _segment(
     if not 20 <= header <= length:
         return None
     whole = octets[begin : begin + length]
-    checksum = UNKNOWN
-    if len(whole) == length:
-        pseudo = (ones_sum(source) + ones_sum(destination) + PROTO_TCP + length) % 65535
-        total = int.from_bytes(whole, "big")
-        if ((total << 8 if length & 1 else total) + pseudo) % 65535 == 0:
-            checksum = RIGHT
-        else:
-            checksum = PARTIAL if field % 65535 == pseudo else WRONG
+    pseudo = (ones_sum(source) + ones_sum(destination) + PROTO_TCP + length) % 65535
+    total = int.from_bytes(whole, "big")
+    if len(whole) == length and ((total << 8 if length & 1 else total) + pseudo) % 65535 == 0:
+        checksum = RIGHT
+    elif field % 65535 == pseudo:
+        checksum = PARTIAL
+    else:
+        checksum = WRONG if len(whole) == length else UNKNOWN
     return TcpPacket(
         source + whole[:2],
         destination + whole[2:4],

@@ -108,6 +108,9 @@ def test_offload_is_no_error() -> None:
         segment = only(*figure.frames).segments[3]
         assert [mark.name for mark in segment.marks] == ["partial_checksum", "super_frame", "new"]
         assert segment.length == 1200
+        figure.frames[3] = figure.frames[3]._replace(octets=bytes(frame[:60]), length=len(frame))
+        snapped = only(*figure.frames).segments[3]
+        assert [mark.name for mark in snapped.marks] == ["partial_checksum", "super_frame", "new"]
 
 
 def fragment(packet: bytes, offset: int, end: int, number: int) -> CapturedFrame:
