@@ -139,6 +139,14 @@ def octet_before_was_captured(facts: Facts, piece: Piece, follow: Flags, tshark:
     return tshark == {"lost_segment"} and facts.was_captured(piece, piece.sender, (piece.seq - 1) & MASK, piece.seq)
 
 
+def octet_is_outstanding(facts: Facts, piece: Piece, follow: Flags, tshark: Flags) -> bool:
+    """Its one octet was not acknowledged yet."""
+    if tshark != {"keep_alive"} or piece.length != 1:
+        return False
+    acks = [one.ack for one in facts.before(piece, piece.receiver) if one.flags & ACK]
+    return bool(acks) and all((ack - piece.end) & MASK >= HALF for ack in acks)
+
+
 def number_zero(facts: Facts, piece: Piece, follow: Flags, tshark: Flags) -> bool:
     return not follow and len(tshark) == 1 and 0 in (piece.seq, piece.ack, (piece.seq + 1) & MASK)
 
@@ -193,6 +201,11 @@ REASONS: dict[str, Reason] = {
     "acked_before": Reason(
         "An earlier frame acknowledges as much, and that was told there. tshark 4.0 tells it once more.",
         acked_before,
+    ),
+    "octet_is_outstanding": Reason(
+        "Its one octet is not acknowledged, and a keep-alive may be sent only if all data is (RFC 9293 MUST-26): the"
+        " octet is sent again. tshark looks at the number only.",
+        octet_is_outstanding,
     ),
     "octet_before_was_captured": Reason(
         "The octet before it is in an earlier frame: the receiver has taken that of a window probe, and tshark 4.0"
