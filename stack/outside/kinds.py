@@ -26,6 +26,11 @@ AGAIN_IT_SEEMS = Kind(
     (),
     "retransmission",
 )
+OCTET_AGAIN = Kind(
+    "octet_again",
+    "One octet that is not acknowledged is sent again: it is retransmitted, or it probes a window whose closing was not"
+    " captured.",
+)
 FAST = Kind(
     "fast",
     "A fast retransmission: it was not sent after a timeout, but since duplicate ACKs showed the loss.",

@@ -22,6 +22,7 @@ NEW = Mark(kinds.NEW)
 FULL = Mark(kinds.WINDOW_FULL)
 PROBE = Mark(kinds.ZERO_WINDOW_PROBE)
 KEEP_ALIVE = Mark(kinds.KEEP_ALIVE)
+OCTET_AGAIN = Mark(kinds.OCTET_AGAIN)
 BY_SACK = Mark(kinds.BY_SACK)
 SPURIOUS = Mark(kinds.SPURIOUS)
 FAST = Mark(kinds.FAST)
@@ -50,7 +51,9 @@ def judge_place(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> Mar
     if before(nxt, seq) and not segment.flags & RST:
         return Mark(kinds.GAP, (seq - nxt) & MASK)
     if segment.length <= 1 and (seq + 1) & MASK == nxt and not segment.flags & UNUSUAL:
-        return KEEP_ALIVE if receiver.ack is None or receiver.ack == nxt else None
+        if receiver.ack is None or receiver.ack == nxt:
+            return KEEP_ALIVE
+        return OCTET_AGAIN if segment.length else None
     return None
 
 

@@ -209,7 +209,7 @@ def test_an_octet_that_was_not_acknowledged_is_no_keep_alive() -> None:
         OPEN
         + """
     +0    A P. 1:2(1) ack 1 win 1000               | new
-    +300  A P. 1:2(1) ack 1 win 1000               | again after_timeout
+    +300  A P. 1:2(1) ack 1 win 1000               | octet_again
     +10   B . 1:1(0) ack 2 win 1000                | nothing
     +5000 A . 1:1(0) ack 1 win 1000                | keep_alive
     """
