@@ -37,15 +37,18 @@ def main(arguments: argparse.Namespace) -> int:
 
 def parse(address: str, mask: str | None) -> stack.Prefix:
     """Parse an address with its prefix length or its mask. Raises Failed, with status 2."""
+    slash = "/"
     if mask is None:
         address, slash, mask = address.partition("/")
-        if not slash:
+        if not slash and is_address(address):
             raise Failed(f"{address!r} has no network: write {address}/24, or a mask: {address} 255.255.255.0", 2)
     elif "/" in address:
         raise Failed(f"{address!r} has its prefix length already: leave out {mask!r}", 2)
-    if ":" in address:
+    if ":" in address or not (slash or is_address(address)):
         raise Failed(
-            f"{address!r} is not an IPv4 address, and only those are explained here: four numbers with dots", 2
+            f"{address!r} is not an IPv4 address, and only those are explained here: four numbers from 0 to 255 with"
+            " dots",
+            2,
         )
     try:
         if "." in mask:
@@ -53,6 +56,15 @@ def parse(address: str, mask: str | None) -> stack.Prefix:
         return stack.Prefix.parse(f"{address}/{mask}")
     except ValueError as error:
         raise Failed(str(error), 2) from None
+
+
+def is_address(text: str) -> bool:
+    """Return whether this is an IPv4 address."""
+    try:
+        stack.Prefix.parse(f"{text}/32")
+    except ValueError:
+        return False
+    return True
 
 
 # --- the table
@@ -140,7 +152,10 @@ def dotted(value: int) -> str:
 def explained(prefix: stack.Prefix) -> Iterator[str]:
     """Yield sentences about the address, its network, its class and its special purposes."""
     address, length = dotted(number(prefix.address)), prefix.length
-    yield f"The first {length} of its 32 bits are the network's, the others the host's. (RFC 4632 section 3.1)"
+    if length in (0, 32):
+        yield f"All of its 32 bits are the {'network' if length else 'host'}'s. (RFC 4632 section 3.1)"
+    else:
+        yield f"The first {length} of its 32 bits are the network's, the others the host's. (RFC 4632 section 3.1)"
     yield f"{address} {role(prefix)}"
     kind = stack.address_class(prefix.address)
     if (octet := prefix.address[3]) in (0, 255) and is_host(prefix) and length < 31 and kind.letter in "ABC":

@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="+",
-        metavar="WHAT",
+        metavar="[REGISTRY] NUMBER|NAME",
         help="a number (110, 0x806, or 3/4 for a type of ICMP with its code) or a part of a name, and before it the"
         f" registry, if it is to be only one: {names}",
     )
@@ -75,12 +75,20 @@ def look_up(words: Sequence[str]) -> list[stack.AssignedNumber]:
     text = " ".join(words[1:] if registry else words)
     among = [each for each in stack.assigned_numbers() if registry is None or each.registry in registry.names]
     number, _, code = text.partition("/")
-    value = as_number(number, registry.base if registry else 10)
-    if value is None:
+    values = as_numbers(number, registry)
+    if not values:
         return by_name(among, text, registry)
     if code and (as_number(code) is None or (registry and registry.names != ("icmp",))):
         raise Failed(f"{text!r}: only a type of ICMP has a code: icmp 3/4", 2)
-    return by_number(among, value, as_number(code) if code else None, registry, text)
+    return by_number(among, values, as_number(code) if code else None, registry, text)
+
+
+def as_numbers(text: str, registry: Registry | None) -> list[int]:
+    """Return what a number can mean: `sap 66` is 0x66, as SAPs are written, or 66, which is 0x42."""
+    bases = (registry.base, 10) if registry else (10,)
+    values = dict.fromkeys(value for base in bases if (value := as_number(text, base)) is not None)
+    fitting = [value for value in values if registry is None or value <= registry.largest]
+    return fitting or list(values)
 
 
 def as_number(text: str, base: int = 10) -> int | None:
@@ -96,9 +104,10 @@ def as_number(text: str, base: int = 10) -> int | None:
 
 
 def by_number(
-    among: list[stack.AssignedNumber], value: int, code: int | None, registry: Registry | None, text: str
+    among: list[stack.AssignedNumber], values: list[int], code: int | None, registry: Registry | None, text: str
 ) -> list[stack.AssignedNumber]:
     """Return the assignments of a number: in one registry, or in all. Raises Failed."""
+    value = values[0]
     largest = registry.largest if registry else 0xFFFF
     if value > largest or (code or 0) > 0xFF:
         rule = (
@@ -109,7 +118,7 @@ def by_number(
             else "none has more than 16 bits"
         )
         raise Failed(f"{text} is too large: {rule}, 0 to {largest if value > largest else 0xFF}", 2)
-    found = [each for each in among if each.first <= value <= each.last]
+    found = [each for value in values for each in among if each.first <= value <= each.last]
     if code is not None:
         found = [each for each in found if each.code == code]
     elif registry is None or registry.names == ("icmp",):

@@ -109,6 +109,8 @@ def test_the_bits_are_parted_where_the_network_ends(length: int) -> None:
             "10.0.0.0 is host 0 of 2 on a point-to-point link, which has no broadcast address. (RFC 3021 section 2.1)",
         ),
         ("10.0.0.1/32", "10.0.0.1 is the only address: the route leads to one host."),
+        ("10.0.0.1/32", "All of its 32 bits are the network's. (RFC 4632 section 3.1)"),
+        ("10.0.0.1/0", "All of its 32 bits are the host's. (RFC 4632 section 3.1)"),
         ("192.168.0.9/26", "192.168.0.0/26 is in 192.168.0.0/16, Private Internet. (RFC 1918)"),
         ("224.0.0.1/24", "224.0.0.1 is a group of hosts, not one host. (RFC 1112 section 4)"),
         (
@@ -135,6 +137,7 @@ def test_verbose_prints_the_words_after_the_table(capsys: pytest.CaptureFixture[
         ("10.0.0.1", "has no network: write 10.0.0.1/24, or a mask"),
         ("10.0.0.1/33", "is a number from 0 to 32"),
         ("10.0.0.1/", "is a number from 0 to 32"),
+        ("300.1.1.1", "is not an IPv4 address"),
         ("10.0.0/8", "it needs four numbers"),
         ("10.0.0.256/8", "256 is over 255"),
         ("10.0.0.01/8", "leading zero"),
