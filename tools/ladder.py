@@ -85,7 +85,7 @@ def in_summary(connection: stack.SeenConnection, width: int) -> Iterator[str]:
     segments = len(connection.segments) + connection.left_out
     told = [
         f"{count(segments, 'segment')} in {seconds(connection.last_time_ns - connection.first_time_ns)}",
-        f"{first.octets} octets there, {second.octets} back",
+        f"{count(first.octets, 'octet')} there, {second.octets} back",
     ]
     if connection.rtt_ns is not None:
         told.append(f"round trip {seconds(connection.rtt_ns)}")

@@ -25,6 +25,8 @@ OPTIONS = re.compile(r"options \[(.*?)\]")
 CONNECTION = re.compile(r"^c\d{1,9}: ")
 FACTS = re.compile(r"[^\n]{1,200}?=\S{0,60}: (.*)", re.DOTALL)
 DECISIONS = ("dropped", "send ", "reset sent", "ack ", "loss ", "state ")  # the first that a frame has is told
+OF_AN_ARRIVAL = ("dropped", "reset sent", "ack now", "ack later", "loss ", "state ")
+ABOUT_ANSWERS = ("send ", "ack with data", "ip route", "ip ident", "ip fragment")  # to a frame that has arrived
 
 
 class Kept(NamedTuple):
@@ -150,15 +152,22 @@ def comments_of(frame: stack.CapturedFrame, *, every: bool) -> tuple[str, ...]:
     comments = tuple(text[:LONGEST_COMMENT] for text in frame.comments[:MOST_COMMENTS])
     if every or len(comments) < 2:
         return tuple(clean(text) for text in comments)
-    return (clean(sentence_of(why(comments))),)
+    return (clean(sentence_of(why(comments, arrived=frame.direction == "in"))),)
 
 
-def why(comments: tuple[str, ...]) -> str:
-    """Return the comment that says why a frame was sent or what became of it: see `stack.Capture.explain`."""
-    for decision in DECISIONS:
+def why(comments: tuple[str, ...], *, arrived: bool = False) -> str:
+    """Return the comment that says why a frame was sent or what became of it: see `stack.Capture.explain`.
+
+    A frame that has `arrived` also has the comments about what the host sends because of it. The frame
+    that it sends has them, too, and there they belong.
+    """
+    for decision in OF_AN_ARRIVAL if arrived else DECISIONS:
         for text in reversed(comments):
             if CONNECTION.sub("", text, count=1).startswith(decision):
                 return text
+    if arrived:
+        own = [text for text in comments if not CONNECTION.sub("", text, count=1).startswith(ABOUT_ANSWERS)]
+        return next((text for text in own if text.endswith(")")), own[-1] if own else comments[-1])
     return next((text for text in reversed(comments) if text.endswith(")")), comments[-1])
 
 

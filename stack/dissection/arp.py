@@ -43,7 +43,7 @@ class Arp(Layer):
         row.number("ar$op", 16, OPERATIONS.get(packet.operation, "unassigned"))
         row.octets("ar$sha", 6, f"sender hardware address {station_words(packet.sender_mac)}")
         row.octets("ar$spa", 4, f"sender protocol address {address(packet.sender_ip)}")
-        unknown = " (not known yet)" if packet.operation == REQUEST and not any(packet.target_mac) else ""
+        unknown = " (not known yet, or not used)" if packet.operation == REQUEST and not any(packet.target_mac) else ""
         row.octets("ar$tha", 6, f"target hardware address {station_words(packet.target_mac)}{unknown}")
         row.octets("ar$tpa", 4, f"target protocol address {address(packet.target_ip)}")
 

@@ -73,7 +73,7 @@ class Dns(Layer):
             for number, record in enumerate(records, 1):
                 _record(row, record, f"{section} {number}")
         if message.trailing:
-            row.octets("trailing", len(message.trailing), f"behind the last record: {shown(message.trailing)}")
+            row.octets("trailing", len(message.trailing), f"after the last record: {shown(message.trailing)}")
 
 
 def type_name(kind: int) -> str:
@@ -102,7 +102,8 @@ def _flags(row: Table, message: Message) -> None:
     row.number("RD", 1, set_or_not(flags & dns.RD, "recursion desired"))
     row.number("RA", 1, set_or_not(flags & dns.RA, "recursion available"))
     row.number("Z", 1, "must be zero")
-    row.number("AD", 1, set_or_not(flags & dns.AD, "authentic data (DNSSEC)"))
+    authentic = "authentic data (DNSSEC)" if message.is_response else "the sender wants to know it (RFC 6840)"
+    row.number("AD", 1, set_or_not(flags & dns.AD, authentic))
     row.number("CD", 1, set_or_not(flags & dns.CD, "checking disabled (DNSSEC)"))
     more = f"; with the bits in OPT: {_rcode(message.rcode)}" if message.rcode > 15 else ""
     row.number("RCODE", 4, _rcode(flags & 15) + more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stack.dissection import checksums
 from stack.dissection.ipv4_options import options_table
-from stack.dissection.layer import Layer, Table
+from stack.dissection.layer import Layer, Table, count
 from stack.dissection.show_options import ipv4_options
 from stack.dissection.texts import from_to
 from stack.wire.addresses import format_ipv4
@@ -100,7 +100,7 @@ class Ipv4(Layer):
         row.number("DF", 1, "don't fragment" if header.dont_fragment else "may fragment")
         row.number("MF", 1, "more fragments follow" if header.more_fragments else "the last fragment, or the only one")
         row.number("Fragment Offset", 13, _offset(header))
-        row.number("Time to Live", 8, f"at most {header.ttl} more hops (RFC 791: seconds)")
+        row.number("Time to Live", 8, f"at most {count(header.ttl, 'more hop')} (RFC 791: seconds)")
         row.number("Protocol", 8, protocol_name(header.protocol))
         row.number("Header Checksum", 16, self._checksum())
         row.octets("Source Address", 4, format_ipv4(header.source))

@@ -59,7 +59,7 @@ class Ipv6(Layer):
         row.number("DSCP", 6, f"traffic class: {DSCP.get(header.dscp, 'not assigned')}")
         row.number("ECN", 2, f"traffic class: {ECN[header.ecn]}")
         row.number("Flow Label", 20, "the packets of a flow have the same" if header.flow_label else "none")
-        row.number("Payload Length", 16, f"{count(header.payload_length, 'octet')} behind this header")
+        row.number("Payload Length", 16, f"{count(header.payload_length, 'octet')} after this header")
         row.number("Next Header", 8, next_header_name(header.next_header))
         row.number("Hop Limit", 8, f"at most {count(header.hop_limit, 'more hop')}")
         row.octets("Source Address", 16, format_ipv6(header.source))

@@ -261,7 +261,7 @@ class Trailer(Layer):
 
     def table(self, row: Table) -> None:
         """One field."""
-        row.octets("trailer", len(self.octets), f"behind the end that the header gives: {shown(self.octets)}")
+        row.octets("trailer", len(self.octets), f"after the end that the header gives: {shown(self.octets)}")
 
 
 class Padding(Layer):
@@ -285,7 +285,7 @@ class Padding(Layer):
         """One field."""
         octets = f"{count(len(self.octets), 'octet')}, all zero" if not any(self.octets) else shown(self.octets)
         short = self.offset + len(self.octets) <= SHORT_FRAME
-        why = ": a short frame is filled up to 46 octets behind its header, so that a collision is noticed"
+        why = ": a short frame is filled up to 46 octets after its header, so that a collision is noticed"
         row.octets("padding", len(self.octets), octets + (why if short else ""))
 
 

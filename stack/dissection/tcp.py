@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from stack.dissection import checksums
-from stack.dissection.layer import Layer, Table, shown
+from stack.dissection.layer import Layer, Table, count, shown
 from stack.dissection.show_options import tcp_options
 from stack.dissection.tcp_options import options_table
 from stack.dissection.texts import REMEMBERED, port, port_words, set_or_not
@@ -76,7 +76,9 @@ class Tcp(Layer):
         header, flags = self.header, self.header.flags
         syn = ", the number of the SYN; the first octet of data has the next one" if flags & tcp.SYN else ""
         ack = f"{header.ack}, the next octet that the sender expects" if flags & tcp.ACK else "no meaning without ACK"
-        urgent = f"{header.urgent_pointer} octets from SEG.SEQ" if flags & tcp.URG else "no meaning without URG"
+        urgent = (
+            f"{count(header.urgent_pointer, 'octet')} from SEG.SEQ" if flags & tcp.URG else "no meaning without URG"
+        )
         checksum = checksums.words(self.verdict, header.checksum, self.segment, self.pseudo, CHECKSUM_AT)
         row.number("Source Port", 16, port_words(header.source_port, PROTO_TCP))
         row.number("Destination Port", 16, port_words(header.destination_port, PROTO_TCP))

@@ -11,7 +11,7 @@ from stack.trace.explain import OWN
 from stack.trace.reasons import REASONS
 from stack.wire.addresses import format_ipv4
 from stack.wire.ipv6 import format_ipv6
-from stack.wire.tcp import SYN
+from stack.wire.tcp import RST, SYN
 
 MASK = 0xFFFF_FFFF
 
@@ -255,8 +255,14 @@ class SeenConnection:
         return [(segment, change) for segment in self.segments for change in segment.changes]
 
     def relative_seq(self, segment: SeenSegment) -> int:
-        """The sequence number of a segment, counted from its sender's first."""
-        return (segment.seq - (self.ends[segment.end].base or 0)) & MASK
+        """The sequence number of a segment, counted from its sender's first.
+
+        A reset that answers a SYN has the number 0 itself (RFC 9293 section 3.10.7.1).
+        """
+        end = self.ends[segment.end]
+        if segment.flags & RST and not segment.seq and end.iss is None:
+            return 0
+        return (segment.seq - (end.base or 0)) & MASK
 
     def relative_ack(self, segment: SeenSegment) -> int:
         """The acknowledgment number of a segment, counted from the other end's first number."""

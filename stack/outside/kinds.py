@@ -155,7 +155,7 @@ CHALLENGE_ACK = Kind(
 
 PORT_REUSED = Kind(
     "port_reused",
-    "A new connection between the same two sockets as the one that frame {frame} began.",
+    "A new connection between the same two sockets as the one that was first seen in frame {frame}.",
     "",
     (),
     "reused_ports",
@@ -178,7 +178,12 @@ HALF_OPEN = Kind(
     " segment of its sender for a second.",
     ("9293-3.5.1-a",),
 )
-REFUSED = Kind("refused", "The SYN is answered by a reset: there is no listener.", "", ("9293-3.10.7.1-b",))
+REFUSED = Kind(
+    "refused",
+    "The SYN is answered by a reset: there is no listener, or a firewall refuses the connection.",
+    "",
+    ("9293-3.10.7.1-b",),
+)
 
 # The capture
 

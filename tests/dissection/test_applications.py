@@ -108,6 +108,19 @@ def test_an_answer_of_dns_field_by_field() -> None:
     assert found.fields[-1].words == "192.0.2.7"
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("A with CNAME query", "set: the sender wants to know it (RFC 6840)"),
+        ("A with CNAME", "set: authentic data (DNSSEC)"),
+    ],
+)
+def test_authentic_data_in_a_query_is_a_question(name: str, words: str) -> None:
+    octets = bytearray(MESSAGES[name])
+    octets[3] |= 0x20
+    assert next(field.words for field in over_udp(bytes(octets), 53)[2].fields if field.name == "AD") == words
+
+
 def test_opt_and_options() -> None:
     found = over_udp(MESSAGES["refused, extended error"], 53)[2]
     assert found.line == "DNS response 0x123a, refused, SOA zone.test"

@@ -88,7 +88,7 @@ def test_a_short_frame_is_filled_up() -> None:
             0,
             48,
             bytes(6),
-            "6 octets, all zero: a short frame is filled up to 46 octets behind its header, so that a collision is "
+            "6 octets, all zero: a short frame is filled up to 46 octets after its header, so that a collision is "
             "noticed",
         ),
     )
@@ -161,6 +161,12 @@ def test_the_other_bits_of_the_type_of_service() -> None:
     assert ip_field(octets, "T").words == "high throughput; now a bit of the DSCP"
     assert ip_field(octets, "R").words == "normal reliability; now a bit of the DSCP"
     assert ip_field(octets, "ECN").words == "CE: congestion experienced (RFC 791: reserved)"
+
+
+@pytest.mark.parametrize(("ttl", "hops"), [(1, "1 more hop"), (64, "64 more hops")])
+def test_the_time_to_live_in_hops(ttl: int, hops: str) -> None:
+    octets = Ipv4Header(IP_A, IP_B, 17, 20, ttl=ttl).build()
+    assert ip_field(octets, "Time to Live").words == f"at most {hops} (RFC 791: seconds)"
 
 
 def test_a_fragment_offset_is_in_units_of_8() -> None:
@@ -343,5 +349,5 @@ def test_what_is_wrong_in_a_snapped_frame_is_wrong() -> None:
 def test_an_announcement_has_no_target_station_yet() -> None:
     octets = ethernet_ii(MAC_BROADCAST, MAC_A, 0x0806) + arp.ArpPacket(1, MAC_A, IP_A, bytes(6), IP_B).build()
     assert field(octets, "ARP", "ar$tha").words == (
-        "target hardware address 00:00:00:00:00:00: no station (not known yet)"
+        "target hardware address 00:00:00:00:00:00: no station (not known yet, or not used)"
     )

@@ -269,6 +269,7 @@ def test_a_refused_connection() -> None:
         B=0,
     )
     assert [mark.name for mark in connection.marks] == ["refused"]
+    assert connection.relative_seq(connection.segments[1]) == 0, "RFC 9293 section 3.10.7.1: SEQ=0"
 
 
 def test_a_half_open_connection_is_found_by_data() -> None:

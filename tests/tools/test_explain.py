@@ -124,6 +124,22 @@ def test_the_decision_is_told_before_its_facts_and_after_a_drop() -> None:
     assert sentence_of("x" * 70_000) == "x" * 70_000
 
 
+def test_what_is_told_of_a_frame_that_has_arrived_is_not_about_its_answer() -> None:
+    syn = (
+        "c1: state before=LISTEN event=RCV_SYN after=SYN_RECEIVED: A SYN has come. (9293-3.10.7.2-c)",
+        "c1: send seq=5 len=0 flags=SYN,ACK: This SYN brings our initial sequence number. (9293-3.10.7.2-c)",
+        "answered",
+    )
+    assert sentence_of(why(syn, arrived=True)) == "A SYN has come. (9293-3.10.7.2-c)"
+    fragment = (
+        "ip reassembly offset=8 holes=0: No hole is left: the datagram is complete. (815-3-f)",
+        "ip fragment offset=0 more len=8: The datagram is larger than the path MTU. (791-3.2-d)",
+        "answered",
+    )
+    assert sentence_of(why(fragment, arrived=True)) == "No hole is left: the datagram is complete. (815-3-f)"
+    assert sentence_of(why((fragment[1], "answered"), arrived=True)) == "answered"
+
+
 def test_each_segment_of_each_connection_has_a_row(echo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = run(capsys, str(echo))
     connections = list(stack.follow(stack.read_capture(echo)))
