@@ -43,6 +43,20 @@ _UNITS = {
     "Aux Data Len": "words of 32 bits",
     "Pointer": "octets into the quoted packet",
 }
+_RFCS = {
+    icmpv6.LISTENER_QUERY: "RFC 2710 section 3",
+    icmpv6.LISTENER_REPORT: "RFC 2710 section 3",
+    icmpv6.LISTENER_DONE: "RFC 2710 section 3",
+    icmpv6.ROUTER_SOLICITATION: "RFC 4861 section 4.1",
+    icmpv6.ROUTER_ADVERTISEMENT: "RFC 4861 section 4.2",
+    icmpv6.NEIGHBOR_SOLICITATION: "RFC 4861 section 4.3",
+    icmpv6.NEIGHBOR_ADVERTISEMENT: "RFC 4861 section 4.4",
+    icmpv6.REDIRECT: "RFC 4861 section 4.5",
+    icmpv6.LISTENER_REPORT_2: "RFC 3810 section 5.2",
+}
+"""Where the message of a type is drawn; the others are in RFC 4443."""
+_QUERY_2_LENGTH = 28
+"""From this length on a query is of version 2 (RFC 3810 section 8.1)."""
 _PREFERENCES = ("medium", "high", "reserved", "low")
 """RFC 4191 section 2.1."""
 
@@ -54,15 +68,17 @@ class Icmpv6(Layer):
     cannot be verified.
     """
 
-    __slots__ = ("message", "pseudo")
+    __slots__ = ("message", "pseudo", "rfc")
     name = "ICMPv6"
-    rfc = "RFC 4443 section 2.1"
     header: Icmpv6Message
 
     def __init__(self, message: memoryview, offset: int, header: Icmpv6Message, depth: int, pseudo: int | None) -> None:
         size = len(message) if header.type in _WHOLE else icmpv6.HEADER_LENGTH + header.fixed_length
         super().__init__(message[:size], offset, header, depth)
         self.message, self.pseudo = message, pseudo
+        self.rfc = _RFCS.get(header.type, "RFC 4443 section 2.1")
+        if header.type == icmpv6.LISTENER_QUERY and len(message) >= _QUERY_2_LENGTH:
+            self.rfc = "RFC 3810 section 5.1"
 
     @property
     def verdict(self) -> str:

@@ -74,7 +74,7 @@ class OctetSource:
 
     def cut_short(self, what: str) -> CaptureError:
         """The error about a file that ends in the midst of what begins at data[at]."""
-        return CaptureError(self.path, self.offset, f"the file ends in the midst of {what}", cut_short=True)
+        return CaptureError(self.path, self.offset, f"the file ends in the middle of {what}", cut_short=True)
 
     def _read(self) -> bytes:
         part = self._file.read(CHUNK_BYTES)

@@ -226,7 +226,7 @@ class PcapngReader:
             raise self._bad_length(12, total)
         offset = source.offset
         if not (source.skip(total - 4) and source.has(4)):
-            raise CaptureError(source.path, offset, "the file ends in the midst of a block", cut_short=True)
+            raise CaptureError(source.path, offset, "the file ends in the middle of a block", cut_short=True)
         (again,) = self._numbers.length.unpack_from(source.data, source.at)
         if again != total:
             raise CaptureError(source.path, offset, _differ(total, again))

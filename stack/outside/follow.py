@@ -283,7 +283,7 @@ def judge(connection: SeenConnection, segment: SeenSegment, most_outstanding: in
             repeated = acknowledged.judge_repetition(sender, receiver, segment)
         if repeated is not None:
             marks.append(repeated)
-        if (segment.length or flags & (SYN | FIN)) and placed not in (sent.KEEP_ALIVE, sent.OCTET_AGAIN):
+        if (segment.length or flags & (SYN | FIN)) and placed not in sent.NOT_NEW:
             marks += sent.judge_data(connection, sender, receiver, segment)
         sent.remember_sent(sender, segment, most_outstanding)
     unseen = acknowledged.judge_ack(receiver, segment)

@@ -94,6 +94,14 @@ KEEP_ALIVE = Kind(
     ("9293-3.8.4-a", "9293 MUST-26"),
     "keep_alive",
 )
+KEEP_ALIVE_AT_ZERO = Kind(
+    "keep_alive",
+    "The window is zero, so this is a probe of it, in the form of a keep-alive: its sequence number is one before the"
+    " next, and the receiver must answer.",
+    KEEP_ALIVE.rule,
+    ("9293 MUST-36",),
+    "keep_alive",
+)
 
 # What is acknowledged
 

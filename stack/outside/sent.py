@@ -22,7 +22,9 @@ NEW = Mark(kinds.NEW)
 FULL = Mark(kinds.WINDOW_FULL)
 PROBE = Mark(kinds.ZERO_WINDOW_PROBE)
 KEEP_ALIVE = Mark(kinds.KEEP_ALIVE)
+KEEP_ALIVE_AT_ZERO = Mark(kinds.KEEP_ALIVE_AT_ZERO)
 OCTET_AGAIN = Mark(kinds.OCTET_AGAIN)
+NOT_NEW = (KEEP_ALIVE, KEEP_ALIVE_AT_ZERO, OCTET_AGAIN)
 BY_SACK = Mark(kinds.BY_SACK)
 SPURIOUS = Mark(kinds.SPURIOUS)
 FAST = Mark(kinds.FAST)
@@ -52,7 +54,7 @@ def judge_place(sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> Mar
         return Mark(kinds.GAP, (seq - nxt) & MASK)
     if segment.length <= 1 and (seq + 1) & MASK == nxt and not segment.flags & UNUSUAL:
         if receiver.ack is None or receiver.ack == nxt:
-            return KEEP_ALIVE
+            return KEEP_ALIVE if receiver.window else KEEP_ALIVE_AT_ZERO
         return OCTET_AGAIN if segment.length else None
     return None
 

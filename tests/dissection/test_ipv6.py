@@ -98,6 +98,7 @@ def test_the_checksum_over_the_pseudo_header_is_verified() -> None:
     good = check(message(icmpv6.ECHO_REQUEST, b"\0\1\0\2data"), "ip")
     assert words(good[1])["Checksum"].endswith(", right")
     bad = check(message(icmpv6.ECHO_REQUEST, b"\0\1\0\2data")[:-1] + b"b", "ip")
+    assert good[1].rfc == "RFC 4443 section 2.1"
     assert (good[1].error, bad[1].error) == ("", "icmpv6_bad_checksum")
     udp = check(FRAMES["UDP"], "ethernet")
     assert udp[2].error == "udp_bad_checksum"  # partial, and not said to be
@@ -105,6 +106,7 @@ def test_the_checksum_over_the_pseudo_header_is_verified() -> None:
 
 def test_fields_of_a_router_advertisement() -> None:
     found = check(FRAMES["router advertisement"], "ethernet")[2]
+    assert found.rfc == "RFC 4861 section 4.2"
     assert [field.name for field in found.fields if field.name != "Reserved"] == [
         "Type", "Code", "Checksum", "Cur Hop Limit", "M", "O", "H", "Prf", "Router Lifetime", "Reachable Time",
         "Retrans Timer", "Type", "Length", "Prefix Length", "L", "A", "Reserved1", "Valid Lifetime",
@@ -128,6 +130,8 @@ def test_fields_of_a_listener_report_with_sources() -> None:
 def test_a_query_of_version_2() -> None:
     body = b"\x27\x10\0\0" + bytes(16) + b"\x0a\x7d\0\1" + A
     query = check(message(icmpv6.LISTENER_QUERY, body), "ip")[1]
+    assert query.rfc == "RFC 3810 section 5.1"
+    assert check(message(icmpv6.LISTENER_QUERY, body[:20]), "ip")[1].rfc == "RFC 2710 section 3"
     assert values(query)["QRV"] == 2
     assert words(query)["S"] == "set: suppress what routers do"
     assert query.fields[-1][0::4] == ("Source Address", "2001:db8::1")

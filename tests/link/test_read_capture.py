@@ -274,8 +274,8 @@ def test_the_message_has_file_place_and_rule(tmp_path: Path) -> None:
         list(frames)
     error = caught.value
     assert (error.path, error.offset, error.cut_short) == (str(path), 24 + 16 + 3, True)
-    assert error.rule == "the file ends in the midst of a frame"
-    assert str(error) == f"{path}: at octet 43: the file ends in the midst of a frame"
+    assert error.rule == "the file ends in the middle of a frame"
+    assert str(error) == f"{path}: at octet 43: the file ends in the middle of a frame"
     assert list(frames) == []
 
 
@@ -289,8 +289,8 @@ def claims(total: int, kind: int = 6) -> bytes:
 
 FIELDS = LITTLE.pack("IIIII", 0, 0, 0, 3, 3) + b"abc\0"
 DAMAGED = {
-    "empty": (b"", 0, "the file ends in the midst of the file header: it is empty"),
-    "three octets": (b"\n\r\r", 0, "the file ends in the midst of the file header"),
+    "empty": (b"", 0, "the file ends in the middle of the file header: it is empty"),
+    "three octets": (b"\n\r\r", 0, "the file ends in the middle of the file header"),
     "text": (b"frame 1: 02 00", 0, "the file is no capture: it begins with 6672616d, and neither pcap nor pcapng does"),
     "gzip": (b"\x1f\x8b\x08\0", 0, "the file is compressed by gzip: unpack it first (gunzip)"),
     "a log": (b'\x1e{"qlog_version"', 0, "the file is a log of events, not a capture: `read_trace` reads it"),
@@ -314,7 +314,7 @@ DAMAGED = {
     "length 11": (HEAD + claims(8, 0x99), 48, "the block total length is 8: the least is 12"),
     "length 33": (HEAD + claims(33), 48, "the block total length is 33: it must be a multiple of 4"),
     "length 2**32-4": (HEAD + claims(0xFFFFFFFC), 48, "the block total length is 4294967292: the most is 16777216"),
-    "skipped length 2**32-4": (HEAD + claims(0xFFFFFFFC, 0x99), 48, "the file ends in the midst of a block"),
+    "skipped length 2**32-4": (HEAD + claims(0xFFFFFFFC, 0x99), 48, "the file ends in the middle of a block"),
     "trailer": (
         HEAD + LITTLE.enhanced(b"abcd")[:-4] + bytes(4),
         48,
@@ -390,7 +390,7 @@ def test_each_rule_that_a_file_can_break(name: str) -> None:
     _, error = read_until(content)
     assert (error.rule, error.offset) == (rule, offset)
     assert str(error) == f"file: at octet {offset}: {rule}"
-    assert error.cut_short == ("ends in the midst" in rule)
+    assert error.cut_short == ("ends in the middle" in rule)
 
 
 def test_the_frames_before_the_damage_are_given() -> None:
@@ -454,7 +454,7 @@ def test_standard_input_is_read_as_frames_come() -> None:
         program.stdin.write(b"\0\0")
         program.stdin.close()
         assert program.stdout.readline() == (
-            b"standard input: at octet 63: the file ends in the midst of the header of a frame\n"
+            b"standard input: at octet 63: the file ends in the middle of the header of a frame\n"
         )
         assert program.wait(20) == 0
 

@@ -169,6 +169,22 @@ def test_the_receiver_takes_the_octet_of_a_probe() -> None:
     )
 
 
+def test_a_probe_may_have_the_form_of_a_keep_alive() -> None:
+    """So Linux probes a window of zero. The name is Wireshark's, the sentence says what it is."""
+    (connection,) = check(
+        OPEN
+        + """
+    +0   A . 1:1001(1000) ack 1 win 1000           | window_full new
+    +10  B . 1:1(0) ack 1001 win 0                 | zero_window
+    +200 A . 1000:1000(0) ack 1 win 1000           | keep_alive
+    +10  B . 1:1(0) ack 1001 win 0                 | zero_window
+    """
+    )
+    (mark,) = connection.segments[-2].marks
+    assert mark.sentence.startswith("The window is zero, so this is a probe of it")
+    assert not mark.certain
+
+
 def test_a_window_is_full_only_if_its_scale_is_known() -> None:
     """A SYN,ACK shows both: a SYN that was not captured had the option if it has it, too."""
     check(
