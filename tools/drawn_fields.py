@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import stack
 
-from .printer import clean, wrapped
+from .printer import clean, utc, wrapped
 
 BITS, OCTETS = 9, 23  # the widths of the columns
 MOST_OCTETS = 8  # of a field that are shown in hexadecimal
@@ -26,9 +25,7 @@ def drawn(frame: stack.CapturedFrame, layers: tuple[stack.Layer, ...], width: in
 
 def heading(frame: stack.CapturedFrame) -> str:
     """Return what the capture itself says of a frame."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=frame.time_ns // 1_000_000_000)
-    told = [f"frame {frame.number}", f"{at:%Y-%m-%d %H:%M:%S}.{frame.time_ns % 1_000_000_000:09d} UTC"]
-    told.append(f"{frame.length} octets")
+    told = [f"frame {frame.number}", utc(frame.time_ns, 9), f"{frame.length} octets"]
     if len(frame.octets) < frame.length:
         told.append(f"{len(frame.octets)} of them captured")
     told += [clean(word) for word in (frame.direction, frame.interface) if word]

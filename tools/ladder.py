@@ -9,11 +9,10 @@ On each rail stands the state of that end, where it changes. A state is always i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import stack
 
-from .printer import clean, wrapped
+from .printer import clean, utc, wrapped
 from .seen import Other, Seen
 
 FLAGS = (
@@ -47,11 +46,10 @@ def summary(seen: Seen, name: str, width: int) -> Iterator[str]:
     if not seen.frames:
         yield f"{clean(name)}: no frames"
         return
-    began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=seen.first_ns // 1000)
     links = ", ".join(seen.links)
     yield from wrapped(
         f"{clean(name)}: {count(seen.frames, 'frame')} in {seconds(seen.last_ns - seen.first_ns)},"
-        f" from {began:%Y-%m-%d %H:%M:%S.%f} UTC{f' ({links})' if links else ''}",
+        f" from {utc(seen.first_ns, 6)}{f' ({links})' if links else ''}",
         width,
     )
     for kind, number in sorted(seen.skipped.items()):

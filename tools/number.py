@@ -7,6 +7,7 @@ The registries are those of `stack.assigned_numbers`. IANA keeps most of them
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ import stack
 from .output import Failed, say
 
 MOST_LINES = 40
+HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
+DECIMAL = re.compile(r"[0-9]+")
+LONGEST = 1000  # digits; Python refuses to turn more than 4300 into a number
 FIRST_DYNAMIC_PORT = 49152  # RFC 6335 section 6
 
 
@@ -72,15 +76,17 @@ def main(arguments: argparse.Namespace) -> int:
 def look_up(words: Sequence[str]) -> list[stack.AssignedNumber]:
     """Return the assignments for these words, the best first. Raises Failed."""
     registry = REGISTRIES.get(words[0].lower()) if len(words) > 1 else None
-    text = " ".join(words[1:] if registry else words)
+    text = " ".join(words[1:] if registry else words).strip()
+    if not text:
+        raise Failed("there is nothing to look up: give a number or a part of a name", 2)
     among = [each for each in stack.assigned_numbers() if registry is None or each.registry in registry.names]
-    number, _, code = text.partition("/")
+    number, slash, code = text.partition("/")
     values = as_numbers(number, registry)
     if not values:
         return by_name(among, text, registry)
-    if code and (as_number(code) is None or (registry and registry.names != ("icmp",))):
+    if slash and (as_number(code) is None or (registry and registry.names != ("icmp",))):
         raise Failed(f"{text!r}: only a type of ICMP has a code: icmp 3/4", 2)
-    return by_number(among, values, as_number(code) if code else None, registry, text)
+    return by_number(among, values, as_number(code) if slash else None, registry, text)
 
 
 def as_numbers(text: str, registry: Registry | None) -> list[int]:
@@ -93,14 +99,14 @@ def as_numbers(text: str, registry: Registry | None) -> list[int]:
 
 def as_number(text: str, base: int = 10) -> int | None:
     """Return a number, with 0x hexadecimal, and without in this base (16: only what it cannot mistake for a name)."""
-    try:
-        if text[:2].lower() == "0x":
-            return int(text[2:9], 16) if len(text) < 10 and text.isalnum() else None
-        if base == 16 and len(text) in (2, 4) and text.isalnum():
-            return int(text, 16)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-    except ValueError:
-        return None
+    # Python's `int` takes more than these: blanks, signs, underscores, the digits of other scripts.
+    if HEXADECIMAL.fullmatch(text):
+        return int(text[2:], 16)
+    if base == 16 and len(text) in (2, 4) and HEXADECIMAL.fullmatch(f"0x{text}"):
+        return int(text, 16)
+    if DECIMAL.fullmatch(text):
+        return int(text) if len(text) < LONGEST else 10**LONGEST  # too large in any case
+    return None
 
 
 def by_number(

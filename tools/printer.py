@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from .output import Failed
 
 CHUNK_LINES = 256
+CHUNK_CHARACTERS = 1 << 18  # one line of JSON can have millions
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Printer:
@@ -21,20 +24,25 @@ class Printer:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._characters = 0
 
     def __call__(self, line: str) -> None:
         """Print a line."""
         self._lines.append(line)
-        if len(self._lines) >= CHUNK_LINES:
+        self._characters += len(line)
+        if len(self._lines) >= CHUNK_LINES or self._characters >= CHUNK_CHARACTERS:
             self.flush()
 
     def flush(self) -> None:
         """Write what is left."""
-        lines, self._lines = self._lines, []
+        lines, self._lines, self._characters = self._lines, [], 0
         if lines and sys.stdout is not None:
-            encoding = sys.stdout.encoding or "utf-8"
-            text = "\n".join(lines) + "\n"
-            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            lines.append("")
+            text = "\n".join(lines)
+            if not text.isascii():
+                encoding = sys.stdout.encoding or "utf-8"
+                text = text.encode(encoding, "backslashreplace").decode(encoding)
+            sys.stdout.write(text)
             sys.stdout.flush()
 
 
@@ -79,13 +87,29 @@ def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> 
     """
     head = first
     rest = " " * len(first) if rest is None else rest
+    begin = 0  # the text is not cut, since copying what is left of it for each line takes quadratic time
     while True:
         room = max(width - len(head), 8)
-        if len(text) <= room:
-            yield head + text
+        if len(text) - begin <= room:
+            yield head + text[begin:]
             return
-        at = text.rfind(" ", 1, room + 1)
-        cut = at if at > 0 else room
-        yield head + text[:cut]
-        text = text[cut:].lstrip(" ")
+        blank = text.rfind(" ", begin + 1, begin + room + 1)
+        end = blank if blank > 0 else begin + room
+        yield head + text[begin:end]
+        begin = end
+        while text.startswith(" ", begin):
+            begin += 1
         head = rest
+
+
+def utc(time_ns: int, digits: int) -> str:
+    """Return a time of a capture as text, with this many digits of its fraction, at most 9.
+
+    A file can hold times that no calendar has: those outside the years 1 to 9999 are seconds since 1970.
+    """
+    try:
+        at = (EPOCH + timedelta(seconds=time_ns // 1_000_000_000)).isoformat(" ")[:19]
+    except OverflowError:
+        whole, nanoseconds = divmod(abs(time_ns), 1_000_000_000)
+        return f"{'-' if time_ns < 0 else ''}{whole}.{nanoseconds:09d}"[: digits - 9 or None] + " s since 1970"
+    return f"{at}.{time_ns % 1_000_000_000:09d}"[: digits - 9 or None] + " UTC"

@@ -16,6 +16,7 @@ MOST_DATA = 64  # octets of a segment's data that are shown
 MOST_FRAMES = 250_000  # of which something is kept
 MOST_CHARACTERS = 50_000_000  # of all that is kept
 MOST_CONNECTIONS = 20_000
+MOST_SEGMENTS = 500_000  # of all connections; the follower's own limit is half of it
 MOST_CONVERSATIONS = 10_000  # of UDP
 MOST_COMMENTS = 24  # of a frame
 LONGEST_COMMENT = 1000  # characters
@@ -70,6 +71,7 @@ class Seen:
         self.conversations: Counter[tuple[str, str]] = Counter()
         self.left_out = 0
         self._characters = 0
+        self._segments = 0
         self.links: Counter[str] = Counter()
         self.frames = 0
         self.first_ns = self.last_ns = 0
@@ -99,7 +101,13 @@ class Seen:
 
     def _keep_connections(self, connections: list[stack.SeenConnection]) -> None:
         room = MOST_CONNECTIONS - len(self.connections)
-        self.connections += connections[:room]
+        for connection in connections[:room]:
+            # The follower forgets what it has given out, so that its own limit does not bound this.
+            if self._segments + len(connection.segments) > MOST_SEGMENTS:
+                connection.left_out += len(connection.segments)
+                connection.segments.clear()
+            self._segments += len(connection.segments)
+            self.connections.append(connection)
         self.left_out += len(connections[room:])
 
     def _keep_segment(self, frame: stack.CapturedFrame, segment: stack.SeenSegment) -> None:
@@ -119,8 +127,9 @@ class Seen:
                 self.conversations[pair] += 1
         if len(self.others) < MOST_FRAMES and self._characters < MOST_CHARACTERS:
             lines = tuple(line for layer in layers if (line := layer.line))
-            self._characters += sum(map(len, lines))
-            self.others.append(Other(frame.number, frame.time_ns, lines, comments_of(frame, every=self._every)))
+            comments = comments_of(frame, every=self._every)
+            self._characters += sum(map(len, lines)) + sum(map(len, comments))
+            self.others.append(Other(frame.number, frame.time_ns, lines, comments))
 
 
 def layers_of(frame: stack.CapturedFrame) -> tuple[stack.Layer, ...]:

@@ -17,10 +17,11 @@ from trio.testing import MockClock
 
 import stack
 from stack.wire.checksum import internet_checksum
+from tests.link.capture_files import IF_TSOFFSET, Pcapng
 from tests.tools.capture_files import capture_of_echo, tcp_frame, udp_frame, write_pcapng
 from tests.wire.pop3_session import SESSION
-from tools import cli, explain, ladder, seen
-from tools.printer import clean, octets_as_text, wrapped
+from tools import cli, explain, ladder, printer, seen
+from tools.printer import clean, octets_as_text, utc, wrapped
 from tools.seen import sentence_of, why
 
 TOP = Path(__file__).resolve().parents[2]
@@ -381,6 +382,26 @@ def test_long_lines_are_wrapped_at_blanks_and_long_words_are_cut() -> None:
     assert list(wrapped("one two three", 9, "- ")) == ["- one two", "  three"]
     assert list(wrapped("x" * 25, 12, "- ")) == ["- " + "x" * 10, "  " + "x" * 10, "  " + "x" * 5]
     assert list(wrapped("", 12, "- ")) == ["- "]
+    assert list(wrapped("one   two   " + "x" * 12, 12, "- ")) == ["- one   two ", "  " + "x" * 10, "  xx"]
+
+
+def test_the_time_to_wrap_a_line_grows_with_its_length_alone() -> None:
+    """No text is copied but what is printed. Each line would otherwise cost a copy of all that follows it."""
+
+    class Counting(str):
+        copied = 0
+
+        def __getitem__(self, index: Any) -> str:
+            part = str.__getitem__(self, index)
+            Counting.copied += len(part)
+            return Counting(part)
+
+        def lstrip(self, *characters: str | None) -> str:
+            return Counting(str.lstrip(self, *characters))
+
+    text = Counting("word " * 2000 + "x" * 10_000)
+    assert "".join("".join(wrapped(text, 60)).split()) == "".join(text.split())
+    assert Counting.copied <= len(text)
 
 
 def test_what_is_kept_of_a_hostile_capture_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,6 +419,66 @@ def test_what_is_kept_of_a_hostile_capture_is_bounded(tmp_path: Path, monkeypatc
     assert found.frames == 59
     lines = list(ladder.summary(found, "x", 80))
     assert "and 25 more connections, which are not kept" in lines
+
+
+def test_segments_of_connections_that_were_given_out_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The follower makes room for new connections, and forgets what it has given out. `Seen` does not."""
+    monkeypatch.setattr(seen, "MOST_SEGMENTS", 7)
+    frames = [tcp_frame(b"x", seq=number << 8, flags=2, ack=0) for number in range(30)]
+    found = seen.Seen(stack.read_capture(write_pcapng(tmp_path / "x.pcapng", frames)))
+    assert [len(connection.segments) for connection in found.connections] == [1] * 7 + [0] * 23
+    assert [connection.left_out for connection in found.connections] == [0] * 7 + [1] * 23
+
+
+def test_comments_of_other_frames_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "MOST_CHARACTERS", 10_000)
+    comments = {number: ["y" * 60_000] * 5 for number in range(1, 30)}
+    path = write_pcapng(tmp_path / "x.pcapng", [udp_frame(b"x")] * 29, comments=comments)
+    found = seen.Seen(stack.read_capture(path), every_comment=True)
+    assert len(found.others) == 2
+
+
+def test_lines_are_written_when_they_are_long_or_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of JSON has as many characters as a frame can have fields: lines are not held by their number alone."""
+    lines = printer.Printer()
+    for _ in range(3):
+        lines("x" * printer.CHUNK_CHARACTERS)
+        assert len(capsys.readouterr().out) == printer.CHUNK_CHARACTERS + 1
+    for _ in range(printer.CHUNK_LINES):
+        assert not capsys.readouterr().out
+        lines("\xe9")
+    assert capsys.readouterr().out == "\xe9\n" * printer.CHUNK_LINES
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text"),
+    [
+        (0, "1970-01-01 00:00:00.000000 UTC"),
+        (-1, "1969-12-31 23:59:59.999999 UTC"),
+        (-62_135_596_800_000_000_000, "0001-01-01 00:00:00.000000 UTC"),
+        (-62_135_596_800_000_000_001, "-62135596800.000000 s since 1970"),
+        (253_402_300_799_999_999_999, "9999-12-31 23:59:59.999999 UTC"),
+        (253_402_300_800_000_000_000, "253402300800.000000 s since 1970"),
+        ((2**64 - 1 + 2**63 - 1) * 10**9, "27670116110564327422.000000 s since 1970"),
+    ],
+)
+def test_a_time_that_no_calendar_has_is_in_seconds(time_ns: int, text: str) -> None:
+    assert utc(time_ns, 6) == text
+
+
+@pytest.mark.parametrize("offset_s", [2**63 - 1, -(2**63), -62_135_596_801])
+@pytest.mark.parametrize("how", [[], ["--fields"], ["--json"], ["--connection", "1"]])
+def test_a_capture_can_have_any_time(
+    how: list[str], offset_s: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The times of an interface have an offset of 64 bits (if_tsoffset)."""
+    file = Pcapng()
+    interface = file.interface((IF_TSOFFSET, struct.pack("<q", offset_s)))
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(file.section() + interface + file.enhanced(tcp_frame(b"x", seq=1)) + file.enhanced(udp_frame(b"")))
+    assert str(offset_s) in "".join(run(capsys, str(path), *how)) or "--connection" in how
 
 
 def test_udp_is_told_by_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,8 +156,11 @@ def test_errors_name_the_rule(words: str, rule: str, capsys: pytest.CaptureFixtu
 
 
 def test_control_characters_in_a_word_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["ipcalc", "\x1b[2J/8"]) == 2
-    assert "\x1b" not in capsys.readouterr().err
+    for word in ("\x1b[2J/8", "\x1b[2J\u202e"):
+        assert cli.main(["ipcalc", word]) == 2
+        said = capsys.readouterr().err
+        assert "\x1b" not in said
+        assert "\u202e" not in said
     with pytest.raises(Failed):
         parse("10.0.0.1\n", None)
 

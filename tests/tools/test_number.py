@@ -89,6 +89,12 @@ def test_the_output_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
         ("tcp 50000", 1, "ports from 49152 on are for clients"),
         ("no-such-name", 1, "has a name with 'no-such-name'"),
         ("ethertype 0x", 1, "has a name with '0x'"),
+        ("99999999999", 2, "none has more than 16 bits"),
+        ("port " + "9" * 5000, 2, "a port has 16 bits"),
+        ("ethertype 0x12345678", 2, "an EtherType has 16 bits"),
+        ("icmp 3/", 2, "only a type of ICMP has a code"),
+        ("0x\uff11", 1, "has a name with"),  # digits of another script
+        ("ethertype 08\uff10\uff10", 1, "has a name with"),
     ],
 )
 def test_errors_name_the_rule(words: str, status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +102,13 @@ def test_errors_name_the_rule(words: str, status: int, said: str, capsys: pytest
     printed = capsys.readouterr().err
     assert printed.startswith("tapstack number: ")
     assert said in printed
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["port", ""]])
+def test_nothing_is_not_looked_up(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every name contains the empty text."""
+    assert cli.main(["number", *words]) == 2
+    assert "there is nothing to look up" in capsys.readouterr().err
 
 
 def test_each_registry_of_the_stack_can_be_named() -> None:
