@@ -169,7 +169,7 @@ def mark_lines(mark: stack.Mark, told: set[str], width: int) -> Iterator[str]:
 
 
 def words_of(connection: stack.SeenConnection, segment: stack.SeenSegment) -> list[str]:
-    """Return what stands on the arrow: flags, relative numbers, length, window."""
+    """Return what stands on the arrow: flags, relative numbers, length, window, SACK blocks."""
     flags = segment.flags
     parts = [",".join(name for bit, name in FLAGS if flags & bit) or "no flags"]
     parts.append(f"seq {connection.relative_seq(segment)}")
@@ -179,6 +179,8 @@ def words_of(connection: stack.SeenConnection, segment: stack.SeenSegment) -> li
         parts.append(f"ack {connection.relative_ack(segment)}")
     window = connection.window(segment) if segment.window else 0
     parts.append(f"win {segment.window} (its scale is not known)" if window is None else f"win {window}")
+    if blocks := connection.relative_sack(segment):
+        parts.append(f"SACK {' '.join(f'{left}:{right}' for left, right in blocks)}")
     return parts
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stack.outside import kinds
 from stack.outside.connection import MASK, SeenEnd, SeenSegment
 from stack.outside.mark import Kind, Mark
-from stack.outside.options import NO_BLOCKS, SHORTEST_SACK, sack_blocks
+from stack.outside.sack import NO_BLOCKS, SHORTEST_SACK, sack_blocks
 from stack.outside.sent import UNUSUAL, before
 from stack.wire.tcp import ACK, RST, SYN
 

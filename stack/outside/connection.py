@@ -6,6 +6,7 @@ from collections import deque
 from typing import NamedTuple
 
 from stack.outside.mark import Mark
+from stack.outside.sack import sack_blocks
 from stack.tcp.states import Event, State, reason_for
 from stack.trace.explain import OWN
 from stack.trace.reasons import REASONS
@@ -181,7 +182,7 @@ class SeenEnd:
         self.probed: int | None = None  # the number of a zero window probe that was not acknowledged yet
         self.provoked = 0  # the frame of a segment of the peer that this end must challenge
         self.last_time_ns = 0
-        self.recent: dict[tuple[int, int, int, int, int], int] = {}  # its last datagrams, and their frames
+        self.recent: dict[tuple[int, int, int, int, int, int, bytes], int] = {}  # its last datagrams, and their frames
         self.local: bool | None = None  # whether the capture was made at this end
         # of arrival.py, where the capture was made at this end
         self.rcv_nxt: int | None = None  # RCV.NXT
@@ -267,6 +268,11 @@ class SeenConnection:
     def relative_ack(self, segment: SeenSegment) -> int:
         """The acknowledgment number of a segment, counted from the other end's first number."""
         return (segment.ack - (self.ends[1 - segment.end].base or 0)) & MASK
+
+    def relative_sack(self, segment: SeenSegment) -> tuple[tuple[int, int], ...]:
+        """The SACK blocks of a segment, counted as its ACK: the first octet of each, and the first after it."""
+        base = self.ends[1 - segment.end].base or 0
+        return tuple(((left - base) & MASK, (right - base) & MASK) for left, right in sack_blocks(segment.options))
 
     def window(self, segment: SeenSegment) -> int | None:
         """The window of a segment in octets; None if its scale is not known.

@@ -247,7 +247,7 @@ def captured_where_it_arrived(connection: SeenConnection, index: int, frame: Cap
 def copy_of(connection: SeenConnection, found: TcpPacket, number: int) -> int:
     """The frame of which this datagram is a copy; 0 for none."""
     recent = connection.ends[0 if connection.ends[0].socket == found.source else 1].recent
-    same = (found.identification, found.seq, found.ack, found.flags, found.length)
+    same = (found.identification, found.seq, found.ack, found.flags, found.length, found.window, found.options)
     copied = recent.pop(same, 0)
     recent[same] = copied or number
     if len(recent) > MOST_RECENT:

@@ -114,7 +114,7 @@ DUPLICATE_ACK = Kind(
 )
 DUPLICATE_OF_ALL = Kind(
     "duplicate_ack",
-    "It repeats the ACK in frame {frame}, for the {number}. time. All data is acknowledged, so it shows no loss.",
+    "Repetition number {number} of the ACK in frame {frame}. All data is acknowledged, so it shows no loss.",
     "",
     (),
     "duplicate_ack",
@@ -211,7 +211,7 @@ REASSEMBLED = Kind("reassembled", "The datagram came in {number} fragments; this
 COPY = Kind(
     "copy",
     "The same datagram as in frame {frame}: the network has duplicated it, or it was captured at two interfaces.",
-    "It has the same IPv4 Identification, sequence number and length.",
+    "It has the same IPv4 Identification, length and TCP header.",
 )
 BEGAN_BEFORE = Kind(
     "began_before",

@@ -1,18 +1,13 @@
-"""What the options say: the segment size and scale of the SYNs, and the blocks of SACK."""
+"""What the options of the SYNs say: the segment size and the scale of the window."""
 
 from __future__ import annotations
-
-from struct import Struct
 
 from stack.errors import BadPacket
 from stack.outside.connection import SeenConnection, SeenEnd, SeenSegment
 from stack.wire.tcp import ACK
-from stack.wire.tcp_options import END, NO_OPERATION, NO_OPTIONS, SACK, parse_options
+from stack.wire.tcp_options import NO_OPTIONS, parse_options
 
 MOST_SHIFT = 14  # RFC 7323 section 2.3
-SHORTEST_SACK = 10  # octets
-NO_BLOCKS: tuple[tuple[int, int], ...] = ()
-_BLOCK = Struct("!II")
 
 
 def take_syn_options(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, segment: SeenSegment) -> None:
@@ -33,19 +28,3 @@ def take_syn_options(connection: SeenConnection, sender: SeenEnd, receiver: Seen
         scaled = sender.offered_scale >= 0 and receiver.offered_scale >= 0
         sender.scale = sender.offered_scale if scaled else 0
         receiver.scale = receiver.offered_scale if scaled else 0
-
-
-def sack_blocks(options: bytes) -> tuple[tuple[int, int], ...]:
-    """The blocks of a SACK option (RFC 2018 section 3); none if the options are broken."""
-    at, end = 0, len(options)
-    while at < end and (kind := options[at]) != END:
-        if kind == NO_OPERATION:
-            at += 1
-            continue
-        length = options[at + 1] if at + 1 < end else 0
-        if length < 2 or at + length > end:
-            break
-        if kind == SACK:
-            return tuple(_BLOCK.iter_unpack(options[at + 2 : at + 2 + (length - 2) // 8 * 8]))
-        at += length
-    return NO_BLOCKS

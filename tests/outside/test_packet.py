@@ -163,6 +163,18 @@ def test_a_copy_is_told_from_a_retransmission() -> None:
     assert [[mark.name for mark in segment.marks] for segment in segments] == [["new"], ["copy", "again"], ["again"]]
 
 
+def test_another_header_is_no_copy() -> None:
+    """A system may give all datagrams that are not fragmented the same Identification (RFC 6864)."""
+    figure = Figure()
+    figure.line("+0 A . 1:1(0) ack 1 win 1000")
+    figure.line("+9 A . 1:1(0) ack 1 win 1000 <sack 1001:2001>")
+    first, second = figure.frames
+    same = first.octets[18:20]
+    second = second._replace(octets=second.octets[:18] + same + second.octets[20:])
+    segments = only(first, second).segments
+    assert [segment.mark("copy") for segment in segments] == [None, None]
+
+
 def test_addresses_as_text() -> None:
     """RFC 5952 section 4."""
     for octets, text in (

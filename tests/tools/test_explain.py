@@ -18,6 +18,7 @@ from trio.testing import MockClock
 import stack
 from stack.wire.checksum import internet_checksum
 from tests.link.capture_files import IF_TSOFFSET, Pcapng
+from tests.outside.figure import Figure
 from tests.tools.capture_files import capture_of_echo, tcp_frame, udp_frame, write_pcapng
 from tests.wire.pop3_session import SESSION
 from tools import cli, explain, ladder, printer, seen
@@ -139,6 +140,26 @@ def test_what_is_told_of_a_frame_that_has_arrived_is_not_about_its_answer() -> N
     )
     assert sentence_of(why(fragment, arrived=True)) == "No hole is left: the datagram is complete. (815-3-f)"
     assert sentence_of(why((fragment[1], "answered"), arrived=True)) == "answered"
+
+
+def test_sack_blocks_are_counted_as_the_ack_is() -> None:
+    figure = Figure()
+    first = figure.iss["A"]
+    for line in (
+        "+0 A S 0:0(0) win 1000 <mss 1460,sackOK>",
+        "+9 B S. 0:0(0) ack 1 win 1000 <mss 1460,sackOK>",
+        "+9 A . 1001:2001(1000) ack 1 win 1000",
+        f"+9 B . 1:1(0) ack 1 win 1000 <sack {first + 1001}:{first + 2001}>",
+    ):
+        figure.line(line)
+    (connection,) = stack.follow(figure.frames)
+    assert ladder.words_of(connection, connection.segments[-1]) == [
+        "ACK",
+        "seq 1",
+        "ack 1",
+        "win 1000",
+        "SACK 1001:2001",
+    ]
 
 
 def test_each_segment_of_each_connection_has_a_row(echo: Path, capsys: pytest.CaptureFixture[str]) -> None:
