@@ -12,7 +12,7 @@ UNKNOWN = "not verified"
 
 _SENTENCES = {
     RIGHT: "right",
-    NONE: "none: 0 says that the sender has computed no checksum",
+    NONE: "none: 0 says that the sender has computed no checksum (over IPv6 only in tunnels: RFC 6935)",
     PARTIAL: "partial (offload): only the sum of the pseudo-header, which the device completes when it sends",
     UNKNOWN: "not verified: not all the octets that it covers are in this frame",
 }

@@ -246,6 +246,13 @@ def test_a_partial_checksum_is_called_so(protocol: int) -> None:
     assert layer(bytes(octets), name, link="ip").error == f"{name.lower()}_bad_checksum"
 
 
+def test_udp_without_a_checksum() -> None:
+    octets = datagram(17, bytes.fromhex("0001 0002 0008 0000"))
+    assert field(octets, "UDP", "Checksum", link="ip").words == (
+        "0x0000, none: 0 says that the sender has computed no checksum (over IPv6 only in tunnels: RFC 6935)"
+    )
+
+
 def test_octets_behind_a_udp_datagram_are_a_trailer() -> None:
     octets = datagram(17, user_datagram(b"hello") + b"surplus")
     assert [each.name for each in dissect(octets, link="ip")] == ["IPv4", "UDP", "Data", "Trailer"]
