@@ -270,7 +270,10 @@ class SeenConnection:
         return (segment.ack - (self.ends[1 - segment.end].base or 0)) & MASK
 
     def relative_sack(self, segment: SeenSegment) -> tuple[tuple[int, int], ...]:
-        """The SACK blocks of a segment, counted as its ACK: the first octet of each, and the first after it."""
+        """The SACK blocks of a segment, counted as its ACK is.
+
+        Of each block: the number of its first octet, and of the first octet after it.
+        """
         base = self.ends[1 - segment.end].base or 0
         return tuple(((left - base) & MASK, (right - base) & MASK) for left, right in sack_blocks(segment.options))
 

@@ -38,6 +38,7 @@ def lines(words: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         ("3/4", "icmp 3/4 fragmentation needed and DF set destination unreachable"),
         ("icmp echo request", "icmp 8 echo request RFC 792"),
         ("ip-option 148", "ip option 148 router alert RFC 2113"),
+        ("ip-option 205", "ip option 205 experimental flow control no open specification (RFC 7126 section 4.23)"),
         ("tcp-option 8", "tcp option 8 timestamps RFC 7323"),
         ("tcp-option mss", "tcp option 2 mss RFC 9293"),
         ("dns 28", "dns type 28 AAAA RFC 3596"),

@@ -9,10 +9,10 @@ IP_OPTIONS = """
 0    end                                 RFC 791
 1    no-op                               RFC 791
 7    record route                        RFC 791
-10   experimental measurement            deprecated
+10   experimental measurement            no open specification (RFC 7126 section 4.23)
 11   probe MTU                           RFC 1063, obsoleted by RFC 1191
 12   reply MTU                           RFC 1063, obsoleted by RFC 1191
-15   encode                              deprecated
+15   encode                              deprecated by RFC 6814
 25   quick-start                         RFC 4782
 30   experiment, not copied, control     RFC 4727
 68   timestamp                           RFC 791
@@ -25,7 +25,7 @@ IP_OPTIONS = """
 136  stream id                           RFC 791, deprecated by RFC 6814
 137  strict source route                 RFC 791
 142  experimental access control (VISA)  deprecated by RFC 6814
-144  IMI traffic descriptor              deprecated
+144  IMI traffic descriptor              no open specification (RFC 7126 section 4.23)
 145  extended internet protocol          RFC 1385, deprecated by RFC 6814
 147  address extension                   deprecated by RFC 6814
 148  router alert                        RFC 2113
@@ -33,7 +33,7 @@ IP_OPTIONS = """
 151  dynamic packet state                deprecated by RFC 6814
 152  upstream multicast packet           deprecated by RFC 6814
 158  experiment, copied, control         RFC 4727
-205  experimental flow control           deprecated
+205  experimental flow control           no open specification (RFC 7126 section 4.23)
 222  experiment, copied, debugging       RFC 4727
 """
 
