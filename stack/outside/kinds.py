@@ -33,7 +33,7 @@ OCTET_AGAIN = Kind(
 )
 FAST = Kind(
     "fast",
-    "A fast retransmission: it was not sent after a timeout, but since duplicate ACKs showed the loss.",
+    "A fast retransmission: it was not sent after a timeout, but because duplicate ACKs showed the loss.",
     "It begins where two or more duplicate ACKs point, and it is sent within 20 ms of the last of them.",
     ("5681-3.2-c",),
     "fast_retransmission",
@@ -46,7 +46,7 @@ BY_SACK = Kind(
 )
 AFTER_TIMEOUT = Kind(
     "after_timeout",
-    "It is sent again {number} ms after the last new segment, probably since the retransmission timer expired.",
+    "It is sent again {number} ms after the last new segment, probably because the retransmission timer expired.",
     "No duplicate ACK asks for it, and at least 200 ms have passed, the least that common systems wait.",
     ("6298-5-e",),
 )
