@@ -59,6 +59,8 @@ QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0
 
 LABEL_MAX = 63
 NAME_MAX = 255  # RFC 1035 section 2.3.4, length octets included
+SHORT = 512
+"""In a message of at most so many octets, each name is read anew, which is faster there."""
 POINTERS_MAX = 127
 """A name has at most 127 labels, and no more pointers are needed to reach them."""
 _POINTER = 0xC0
@@ -67,6 +69,10 @@ _POINTER_REACH = 0x4000
 Name = tuple[bytes, ...]
 """The labels of a name, the top level last. The root has none."""
 Value = int | bytes | Name
+Known = dict[int, tuple[Name, int, int, int]]
+"""By offset in a message, for names that have been read: the name, how many of its labels come
+before the offset, how many octets follow from there on, and how many pointers.
+"""
 
 LAYOUTS: dict[int, tuple[tuple[str, str], ...]] = {
     A: (("ADDRESS", "octets4"),),
@@ -202,8 +208,8 @@ class Message:
     def parse(cls, data: Buffer) -> Message:
         """Parse a whole message: a UDP payload, or one message of a TCP stream.
 
-        The work is at most proportional to the length times the labels of a name. Raises BadPacket
-        dns_truncated, dns_bad_name, dns_bad_rdata.
+        In a long message, what many pointers lead to is read once. Raises BadPacket dns_truncated,
+        dns_bad_name, dns_bad_rdata.
         """
         if len(data) < HEADER_LENGTH:
             raise BadPacket("dns_truncated")
@@ -211,15 +217,16 @@ class Message:
         id, flags, *counts = _HEADER.unpack_from(octets)
         at = HEADER_LENGTH
         questions = []
+        known: Known | None = {} if len(octets) > SHORT else None
         for _ in range(counts[0]):
-            question = _question(octets, at)
+            question = _question(octets, at, known)
             questions.append(question)
             at = question.end
         sections: list[tuple[Record, ...]] = []
         for count in counts[1:]:
             records = []
             for _ in range(count):
-                record = _record(octets, at)
+                record = _record(octets, at, known)
                 records.append(record)
                 at = record.end
             sections.append(tuple(records))
@@ -263,18 +270,32 @@ class Message:
 # --- names
 
 
-def read_name(data: bytes, at: int, first: int = HEADER_LENGTH) -> tuple[Name, int]:
+def read_name(data: bytes, at: int, first: int = HEADER_LENGTH, known: Known | None = None) -> tuple[Name, int]:
     """The name at offset `at`, and the offset behind it (RFC 1035 section 4.1.4).
 
     Each pointer must lead to before the labels that led to it, so that there can be no loop, and
     not to before `first`: behind the header. Raises BadPacket dns_bad_name.
+
+    `known` has what has been read of the same message: a pointer to it costs no second reading.
     """
     labels: list[bytes] = []
+    way: list[tuple[int, int, int, int]] = []  # each offset with the labels, octets and pointers before it
     length, end, earliest, pointers = 1, -1, at, 0
     while at < len(data):
+        if known is not None:
+            # Only behind a pointer: a known pointer may lead to labels that were read just now.
+            if end >= 0 and at == earliest and at in known:
+                name, before, octets, more = known[at]
+                length, pointers = length + octets, pointers + more
+                if length > NAME_MAX or pointers > POINTERS_MAX:
+                    break
+                labels += name[before:]
+                return _remembered(known, way, labels, length, pointers), end
+            way.append((at, len(labels), length, pointers))
         size = data[at]
         if size == 0:
-            return tuple(labels), at + 1 if end < 0 else end
+            after = at + 1 if end < 0 else end
+            return tuple(labels) if known is None else _remembered(known, way, labels, length, pointers), after
         if size >= _POINTER:
             if at + 1 >= len(data):
                 break
@@ -291,6 +312,17 @@ def read_name(data: bytes, at: int, first: int = HEADER_LENGTH) -> tuple[Name, i
         labels.append(data[at + 1 : at + 1 + size])
         at += 1 + size
     raise BadPacket("dns_bad_name")
+
+
+def _remembered(
+    known: Known, way: list[tuple[int, int, int, int]], labels: list[bytes], length: int, pointers: int
+) -> Name:
+    """The name. What it has behind each offset of its way is known from now on."""
+    name = tuple(labels)
+    for at, before, octets, passed in way:
+        if at < _POINTER_REACH:
+            known[at] = name, before, length - octets, pointers - passed
+    return name
 
 
 def name_text(name: Name) -> str:
@@ -356,16 +388,16 @@ def _check_name(name: Name) -> None:
 # --- reading questions and records
 
 
-def _question(data: bytes, at: int) -> Question:
-    name, end = read_name(data, at)
+def _question(data: bytes, at: int, known: Known | None) -> Question:
+    name, end = read_name(data, at, known=known)
     if end + _QUESTION.size > len(data):
         raise BadPacket("dns_truncated")
     kind, class_ = _QUESTION.unpack_from(data, end)
     return Question(name, kind, class_, at, end + _QUESTION.size)
 
 
-def _record(data: bytes, at: int) -> Record:
-    name, name_end = read_name(data, at)
+def _record(data: bytes, at: int, known: Known | None) -> Record:
+    name, name_end = read_name(data, at, known=known)
     start = name_end + _RECORD.size
     if start > len(data):
         raise BadPacket("dns_truncated")
@@ -375,7 +407,7 @@ def _record(data: bytes, at: int) -> Record:
         raise BadPacket("dns_truncated")
     parts: tuple[Part, ...] = ()
     if length:
-        parts = tuple(_parts(data, start, end, layout_of(kind, class_)))
+        parts = tuple(_parts(data, start, end, layout_of(kind, class_), known))
     values = tuple(part.value for part in parts if not part.counts)
     return Record(name, kind, class_, ttl, values, parts, at, name_end, end)
 
@@ -387,13 +419,13 @@ def layout_of(kind: int, class_: int) -> tuple[tuple[str, str], ...]:
     return LAYOUTS.get(kind, _OCTETS)
 
 
-def _parts(data: bytes, at: int, end: int, layout: tuple[tuple[str, str], ...]) -> Iterator[Part]:
+def _parts(data: bytes, at: int, end: int, layout: tuple[tuple[str, str], ...], known: Known | None) -> Iterator[Part]:
     """The fields of the data from `at` to `end`, which they must fill.
 
     Raises BadPacket dns_bad_rdata, dns_bad_name.
     """
     for name, form in layout:
-        for part in _form(data, at, end, name, form):
+        for part in _form(data, at, end, name, form, known):
             at = part.at + part.length
             if at > end:
                 raise BadPacket("dns_bad_rdata")
@@ -402,7 +434,7 @@ def _parts(data: bytes, at: int, end: int, layout: tuple[tuple[str, str], ...]) 
         raise BadPacket("dns_bad_rdata")
 
 
-def _form(data: bytes, at: int, end: int, name: str, form: str) -> Iterator[Part]:
+def _form(data: bytes, at: int, end: int, name: str, form: str, known: Known | None) -> Iterator[Part]:
     """The parts of one field. One that reaches past `end` is the last."""
     if form in _WIDTHS:
         width = _WIDTHS[form]
@@ -411,7 +443,7 @@ def _form(data: bytes, at: int, end: int, name: str, form: str) -> Iterator[Part
         width = int(form.removeprefix("octets"))
         yield Part(name, at, width, data[at : at + width])
     elif form in ("name", "plain name"):
-        labels, after = read_name(data, at)
+        labels, after = read_name(data, at, known=known)
         yield Part(name, at, after - at, labels)
     elif form == "rest":
         yield Part(name, at, end - at, data[at:end])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -180,6 +182,60 @@ def test_a_chain_of_pointers_is_bounded() -> None:
     data = chained(128)
     with pytest.raises(BadPacket, match="dns_bad_name"):
         read_name(data, len(data) - 2)
+
+
+def test_what_many_pointers_lead_to_is_read_once() -> None:
+    """1000 pointers to each of the 126 labels of a name, and to the pointer that follows another one."""
+
+    class Counting(bytes):
+        reads = 0
+
+        def __getitem__(self, index: Any) -> Any:
+            Counting.reads += 1
+            return bytes.__getitem__(self, index)
+
+    name = bytes(12) + b"\x01a" * 126 + b"\0"
+    end = len(name)
+    name += b"\xc0\x0c" + (0xC000 | end).to_bytes(2, "big")
+    targets = [*range(12, end - 1, 2), end, end + 2] * 1000
+    data = Counting(name + b"".join((0xC000 | target).to_bytes(2, "big") for target in targets))
+    known: dns.Known = {}
+    read_name(data, 12, known=known)
+    Counting.reads = 0
+    for number, target in enumerate(targets):
+        labels, after = read_name(data, len(name) + 2 * number, known=known)
+        assert len(labels) == (126 if target >= end else 126 - (target - 12) // 2)
+        assert after == len(name) + 2 * number + 2
+    assert Counting.reads <= 2 * len(targets) + 10
+
+
+def test_a_known_name_is_read_as_an_unknown_one() -> None:
+    """Messages of labels and pointers to anywhere: the same names, and the same are refused."""
+    random = Random(14)
+    taken = refused = 0
+    for _ in range(2000):
+        size = random.choice((20, 60, 600))
+        parts = (b"\0", b"\x01a", b"\x02bc", b"\x3f" + b"d" * 63)
+        data = bytes(12)
+        while len(data) < size:
+            pointer = (0xC000 | random.randrange(10, len(data) + 2)).to_bytes(2, "big")
+            data += random.choice((*parts, pointer, pointer, pointer))
+        known: dns.Known = {}
+        for _ in range(30):
+            at = random.randrange(12, len(data))
+            expected = outcome(data, at, None)
+            assert outcome(data, at, known) == expected
+            taken, refused = taken + (expected is not None), refused + (expected is None)
+    assert taken > 1000
+    assert refused > 1000
+
+
+def outcome(data: bytes, at: int, known: dns.Known | None) -> tuple[Name, int] | None:
+    """The name, or None if it is refused."""
+    try:
+        return read_name(data, at, known=known)
+    except BadPacket:
+        return None
 
 
 def test_the_work_for_a_message_of_pointers_is_bounded() -> None:
