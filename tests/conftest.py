@@ -89,7 +89,17 @@ class Tally:
 
     collected = 0
     passed = 0
-    whole_run = False
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs tests for another one, which prints and counts (pytest-xdist)."""
+    return hasattr(config, "workerinput")
+
+
+def is_whole_run(config: pytest.Config) -> bool:
+    """Whether all tests were asked for."""
+    chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("deselect")
+    return config.args_source is not pytest.Config.ArgsSource.ARGS and not chosen
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -101,8 +111,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         else:
             check_clock(item)
     Tally.collected = sum(item.get_closest_marker("live") is not None for item in items)
-    chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("deselect")
-    Tally.whole_run = config.args_source is not pytest.Config.ArgsSource.ARGS and not chosen
 
 
 @pytest.hookimpl(wrapper=True)
@@ -110,13 +118,22 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if item.get_closest_marker("live") is not None:
-        if report.skipped and REQUIRED and isinstance(report.longrepr, tuple):
+    if item.get_closest_marker("live") is not None and report.skipped and REQUIRED:
+        if isinstance(report.longrepr, tuple):
             report.outcome = "failed"
             report.longrepr = f"REQUIRE_LIVE is set, and this check would not run: {report.longrepr[2]}"
-        if report.when == "call" and report.passed:
-            Tally.passed += 1
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed and "live" in report.keywords:
+        Tally.passed += 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process that ran tests for this one has ended, and says what it has collected."""
+    Tally.collected = getattr(node, "workeroutput", {}).get("live", Tally.collected)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -125,7 +142,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if REQUIRED and Tally.whole_run and Tally.passed != EXPECTED and exitstatus == pytest.ExitCode.OK:
+    if is_worker(session.config):
+        session.config.workeroutput["live"] = Tally.collected  # type: ignore[attr-defined]
+    elif REQUIRED and is_whole_run(session.config) and Tally.passed != EXPECTED and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

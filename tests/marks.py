@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,15 @@ class Conformance:
         if report.when == "call" or report.outcome != "passed":
             self._outcome.setdefault(report.nodeid, report.outcome)
 
-    def pytest_sessionfinish(self) -> None:
-        if self._out is not None:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process that ran tests for this one has ended (pytest-xdist): it has collected them, this one has not."""
+        self._tests |= getattr(node, "workeroutput", {}).get("marks", {})
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["marks"] = self._tests
+        elif self._out is not None:
             results = {
                 id: {test: self._outcome.get(test, "not run") for test in tests} for id, tests in self._tests.items()
             }

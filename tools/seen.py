@@ -140,7 +140,7 @@ def layers_of(frame: stack.CapturedFrame) -> tuple[stack.Layer, ...]:
 def about_segment(frame: stack.CapturedFrame, segment: stack.SeenSegment) -> str:
     """Return a line about the data of a segment, or about the options of its SYN; empty if it has neither."""
     if segment.flags & SYN:
-        return options_of(frame)
+        return options_of(frame) if segment.options else ""
     at, length = segment.data_at, segment.length
     data = frame.octets[at : at + (length if length < MOST_DATA else MOST_DATA)] if at else b""
     if not data:
