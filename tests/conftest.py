@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("tests.live.net")
 
+TCP = "tests/tcp/"
 LIVE = Path(__file__).parent / "live"
 EXPECTED = int((LIVE / "EXPECTED").read_text())
 REQUIRED = os.environ.get("REQUIRE_LIVE", "") not in ("", "0")
@@ -128,6 +129,18 @@ def pytest_runtest_makereport(
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed and "live" in report.keywords:
         Tally.passed += 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The tests of a file run one after another; so do all of tests/tcp, whose last one asks what they have seen."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return TCP if nodeid.startswith(TCP) else str(super()._split_scope(nodeid))
+
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

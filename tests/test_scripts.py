@@ -258,7 +258,7 @@ def with_everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout.mkdir()
     copy_to(checkout)
     furnish(checkout)
-    for tests in ("requirements", "fuzz", "sim", "dhcp", "wire"):
+    for tests in ("requirements", "fuzz", "sim", "dhcp", "wire", "dissection", "outside", "link", "tcp"):
         shutil.copytree(TOP / "tests" / tests, checkout / "tests" / tests, ignore=shutil.ignore_patterns("__pycache__"))
     for module in (TOP / "tests").glob("*.py"):
         shutil.copy(module, checkout / "tests" / module.name)
