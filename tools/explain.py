@@ -8,9 +8,11 @@ other frames as `stack.show` has them. `--fields` prints the fields of each fram
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import stack
 
@@ -21,6 +23,7 @@ from .seen import Seen, layers_of
 
 NARROWEST, USUAL, WIDEST = 60, 80, 250  # columns
 STANDARD_INPUT = "-"
+SELDOM = 100_000, 50, 50  # objects, and generations, between two collections
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Print what is asked for. Raises Failed, after all that could be read was printed."""
     if arguments.connection is not None and arguments.frame is not None:
         raise Failed("--frame and --connection ask for different things: give one of them", 2)
-    with Reading(arguments.file) as reading, printing() as printer:
+    with Reading(arguments.file) as reading, printing() as printer, collecting_seldom():
         if arguments.json:
             json_lines(arguments, reading, printer)
         elif arguments.fields or arguments.frame is not None:
@@ -95,6 +98,17 @@ def main(arguments: argparse.Namespace) -> int:
             ladders(arguments, reading, printer)
     reading.check()
     return 0
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Let the garbage collector look seldom: what is kept of a capture has no cycles, and takes it long to visit."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def ladders(arguments: argparse.Namespace, reading: Reading, printer: Printer) -> None:

@@ -9,6 +9,7 @@ On each rail stands the state of that end, where it changes. A state is always i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import stack
 
@@ -133,14 +134,17 @@ def row(
         shown[end] = state
     wide = width - len(NOTES) - STATE - 2 - STATE
     parts = words_of(connection, segment)
-    fitting = len(parts)
-    while fitting > 1 and len(" ".join(parts[:fitting])) > wide - 6:
+    fitting, words = len(parts), " ".join(parts)
+    while len(words) > wide - 6 and fitting > 1:
         fitting -= 1
-    drawn = arrow(" ".join(parts[:fitting]), wide, to_the_right=segment.end == 0)
+        words = " ".join(parts[:fitting])
+    drawn = arrow(words, wide, to_the_right=segment.end == 0)
     time = seen.seconds(segment.time_ns)
     yield f"{segment.number:>{NUMBER}} {time:>{TIME}} {names[0]:<{STATE}}|{drawn}|{names[1]}".rstrip()
     kept = seen.kept.get(segment.number)
-    about = "; ".join(part for part in (" ".join(parts[fitting:]), kept.line if kept is not None else "") if part)
+    about = " ".join(parts[fitting:])
+    if kept is not None and kept.line:
+        about = f"{about}; {kept.line}" if about else kept.line
     if about and segment.length:
         room = width - len(NOTES)
         yield NOTES + (about if len(about) <= room else about[: room - 3] + "...")
@@ -171,8 +175,7 @@ def mark_lines(mark: stack.Mark, told: set[str], width: int) -> Iterator[str]:
 def words_of(connection: stack.SeenConnection, segment: stack.SeenSegment) -> list[str]:
     """Return what stands on the arrow: flags, relative numbers, length, window, SACK blocks."""
     flags = segment.flags
-    parts = [",".join(name for bit, name in FLAGS if flags & bit) or "no flags"]
-    parts.append(f"seq {connection.relative_seq(segment)}")
+    parts = [names_of(flags), f"seq {connection.relative_seq(segment)}"]
     if segment.length:
         parts.append(f"len {segment.length}")
     if flags & ACK:
@@ -182,6 +185,12 @@ def words_of(connection: stack.SeenConnection, segment: stack.SeenSegment) -> li
     if blocks := connection.relative_sack(segment):
         parts.append(f"SACK {' '.join(f'{left}:{right}' for left, right in blocks)}")
     return parts
+
+
+@lru_cache
+def names_of(flags: int) -> str:
+    """Return the names of the control bits that are set."""
+    return ",".join(name for bit, name in FLAGS if flags & bit) or "no flags"
 
 
 def arrow(text: str, wide: int, *, to_the_right: bool) -> str:

@@ -72,12 +72,8 @@ def clean(text: str) -> str:
 
 def octets_as_text(octets: bytes) -> str:
     """Return octets as printable ASCII in quotation marks; others are escaped, as \\r and \\x1b."""
-    text = octets.decode("latin-1").translate(_ESCAPES)
-    return f'"{text}"'
-
-
-_ESCAPES = {octet: f"\\x{octet:02x}" for octet in (*range(0x20), *range(0x7F, 0x100))}
-_ESCAPES |= {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
+    escaped = octets.decode("latin-1").encode("unicode_escape").decode("ascii")
+    return '"' + escaped.replace('"', '\\"') + '"'
 
 
 def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> Iterator[str]:

@@ -274,8 +274,11 @@ class SeenConnection:
 
         Of each block: the number of its first octet, and of the first octet after it.
         """
+        blocks = sack_blocks(segment.options)
+        if not blocks:
+            return blocks
         base = self.ends[1 - segment.end].base or 0
-        return tuple(((left - base) & MASK, (right - base) & MASK) for left, right in sack_blocks(segment.options))
+        return tuple(((left - base) & MASK, (right - base) & MASK) for left, right in blocks)
 
     def window(self, segment: SeenSegment) -> int | None:
         """The window of a segment in octets; None if its scale is not known.
