@@ -20,6 +20,11 @@ def error_text(error: int) -> str:
     return errorcode.get(error, text) if text.startswith("Unknown error") else text
 
 
+def error_name(error: int | None) -> str:
+    """The POSIX name of an errno, as "ECONNRESET"; its number where it has no name."""
+    return errorcode.get(error or 0, str(error))
+
+
 class BadPacket(Exception):
     """Bytes that are not a valid packet.
 

@@ -63,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
         set_default(HostConfig, "fast_paths", False)
     config.pluginmanager.register(Conformance(config.getoption("conformance")), "conformance")
     if config.getoption("digests"):
+        if config.getoption("numprocesses", None):
+            raise pytest.UsageError("--digests needs -n 0: one process has all networks, and writes the file")
         config.pluginmanager.register(Digests(config.getoption("digests")), "digests")
 
 
@@ -90,11 +92,6 @@ class Tally:
 
     collected = 0
     passed = 0
-
-
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process runs tests for another one, which prints and counts (pytest-xdist)."""
-    return hasattr(config, "workerinput")
 
 
 def is_whole_run(config: pytest.Config) -> bool:
@@ -155,8 +152,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if is_worker(session.config):
-        session.config.workeroutput["live"] = Tally.collected  # type: ignore[attr-defined]
+    if hasattr(session.config, "workeroutput"):  # this process runs tests for another one (pytest-xdist)
+        session.config.workeroutput["live"] = Tally.collected
     elif REQUIRED and is_whole_run(session.config) and Tally.passed != EXPECTED and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

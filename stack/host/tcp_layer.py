@@ -15,7 +15,7 @@ from math import inf
 from stack.budget import Budget
 from stack.config import TcpConfig
 from stack.counters import Counters
-from stack.errors import os_error
+from stack.errors import error_name, os_error
 from stack.host.deadlines import Deadlines
 from stack.host.ports import EphemeralPorts
 from stack.internet.icmp_error import IcmpError
@@ -234,9 +234,9 @@ class TcpLayer:
         """Tell observers of an OPEN that makes no connection."""
         if self.services.trace is None:
             return
-        trace, number = self.services.trace.trace, error.errno or 0
+        trace = self.services.trace.trace
         trace.tell("host:call", "host", "call_open", call="OPEN", remote=endpoint(remote))
-        trace.tell("host:result", "host", "call_failed", call="OPEN", result=errno.errorcode.get(number, str(number)))
+        trace.tell("host:result", "host", "call_failed", call="OPEN", result=error_name(error.errno))
 
     def _accept(self, local: Address, remote: Address, now: float) -> Connection:
         """Make a connection for a listener. OSError: there is no route to the remote address."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from stack.errors import error_name
 from stack.frame_buffer import FrameBuffer
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Offload, check_station_address
 from stack.wire import virtio
@@ -216,7 +217,7 @@ class Tap:
             return False
         if error.errno == errno.EINVAL and len(parts) >= MOST_PARTS:
             return self.write([b"".join(parts)], 0.0, offload)
-        name = errno.errorcode.get(error.errno or 0, str(error.errno))
+        name = error_name(error.errno)
         self.write_errors[name] = self.write_errors.get(name, 0) + 1
         return False
 

@@ -7,10 +7,10 @@ again.
 
 from __future__ import annotations
 
-from errno import errorcode
 from functools import partial
 from math import inf
 
+from stack.errors import error_name
 from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
 from stack.tcp.output import transmit
 from stack.tcp.segment_arrives import segment_arrives
@@ -270,7 +270,7 @@ class Connection(Tcb):
 
         This ends an open that has not succeeded; for any other connection it is a soft error.
         """
-        self.report(error, f"not delivered: {errorcode.get(error, error)}")
+        self.report(error, f"not delivered: {error_name(error)}")
         if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
             finish(self, Event.HARD_ERROR, error, now)
             self.settle(now)
@@ -311,7 +311,7 @@ class Connection(Tcb):
         if hard:
             self.unreachable(error, now)
         else:
-            self.report(error, f"ICMP: {errorcode.get(error, error)}")
+            self.report(error, f"ICMP: {error_name(error)}")
         return True
 
     def _quotes(self, quoted_seq: int, length: int) -> bool:

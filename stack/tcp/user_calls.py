@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stack.errors import os_error
+from stack.errors import error_name, os_error
 from stack.tcp import fast_open
 from stack.tcp.autotune import grow_send_buffer, note_read
 from stack.tcp.handshake import begin_handshake, send_syn
@@ -316,9 +316,8 @@ def told(tcb: Tcb, now: float, call: str, act: Callable[[], Result], /, **data: 
     try:
         result = act()
     except OSError as error:
-        number = error.errno or 0
-        because = "call_after_close" if call == "SEND" and number == errno.EPIPE else "call_failed"
-        tcb.tell("host:result", because, call=call, result=errno.errorcode.get(number, str(number)))
+        because = "call_after_close" if call == "SEND" and error.errno == errno.EPIPE else "call_failed"
+        tcb.tell("host:result", because, call=call, result=error_name(error.errno))
         raise
     if result is None:
         tcb.tell("host:result", "receive_waits", call=call, result="wait")
