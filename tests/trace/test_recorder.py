@@ -11,7 +11,7 @@ import pytest
 from stack.config import Config, HostConfig
 from stack.tcp.changes import VARIABLES
 from stack.trace.event import HEAD_OCTETS, Event
-from stack.trace.recorder import Recorder
+from stack.trace.recorder import EVENT_BYTES, FIELD_BYTES, Recorder
 from tests.sim.network import pair
 from tests.sim.programs import Requester, Server
 
@@ -114,3 +114,41 @@ def test_it_may_be_read_while_the_host_goes_on() -> None:
     reading: Iterator[Event] = iter(recorder)
     recorder(event(10, {}))
     assert [kept.n for kept in reading] == list(range(10))
+
+
+@pytest.mark.parametrize("before", [0, 6000], ids=["new", "cleared"])
+def test_the_memory_is_bounded_while_nobody_looks(before: int) -> None:
+    recorder = Recorder(max_bytes=MAX_BYTES)
+    for n in range(before):
+        recorder(event(n, {}))
+    recorder.clear()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for n in range(1, 6000):
+            recorder(event(n, texts(n)))
+        assert tracemalloc.get_traced_memory()[1] < 1.25 * MAX_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_cleared_recorder_keeps_as_much_as_a_new_one() -> None:
+    def kept(recorder: Recorder) -> int:
+        for n in range(1, 6000):
+            recorder(event(n, texts(n)))
+        return len(recorder)
+
+    recorder = Recorder(max_bytes=MAX_BYTES)
+    first = kept(recorder)
+    recorder.clear()
+    assert kept(recorder) == first < 1000
+
+
+def test_how_much_is_kept_unless_something_else_is_asked_for() -> None:
+    small, large = Recorder(), Recorder()
+    for n in range(51_000):
+        small(event(n, {}))
+    for n in range(11_000):
+        large(event(n, {"text": "x" * 3000}))
+    assert len(small) == 50_000
+    assert len(large) == 32 * 1024 * 1024 // (EVENT_BYTES + FIELD_BYTES + 3000)
