@@ -255,6 +255,10 @@ class SeenConnection:
         """Every change of state, with the segment that shows it."""
         return [(segment, change) for segment in self.segments for change in segment.changes]
 
+    def index_of(self, socket: bytes) -> int:
+        """Which of the two ends has this socket: 0 or 1."""
+        return 0 if self.ends[0].socket == socket else 1
+
     def relative_seq(self, segment: SeenSegment) -> int:
         """The sequence number of a segment, counted from its sender's first.
 

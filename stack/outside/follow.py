@@ -19,6 +19,7 @@ from stack.outside.packet import TcpPacket, tcp_packet
 from stack.wire.tcp import ACK, FIN, RST, SYN
 
 FAR = 1 << 32  # as far as both numbers of a segment together can be
+LEAST_SEGMENT = 536  # octets of data that every receiver takes (RFC 9293 section 3.7.1): no super-frame
 MOST_RECENT = 16  # datagrams of each end that are compared to find a copy
 
 
@@ -60,26 +61,26 @@ class Follower:
         found = tcp_packet(frame, self._fragments)
         if found is None:
             return None
-        source, destination = found.source, found.destination
-        key = (source, destination) if source <= destination else (destination, source)
+        key = pair(found.source, found.destination)
         connections = self._between.get(key)
         if connections is None:
             connections = self._between[key] = []
         connection, reused = self._choose(connections, found, frame)
-        index = 0 if connection.ends[0].socket == source else 1
+        index = connection.index_of(found.source)
+        sender, receiver = connection.ends[index], connection.ends[1 - index]
         segment = SeenSegment(
             frame.number, frame.time_ns, index, found.seq, found.ack, found.flags, found.window, found.length,
             found.options,
         )  # fmt: skip
         segment.data_at = found.data_at
-        marks = marks_of_the_capture(connection, found, frame.number)
+        marks = marks_of_the_capture(sender, receiver, found, frame.number)
         if reused is not None:
             marks.append(Mark(kinds.PORT_REUSED, 0, reused))
         if found.checksum == packet.WRONG:
             take_damaged(connection, segment, self._limits.outstanding)
         else:
             marks += judge(connection, segment, self._limits.outstanding)
-            infer.infer(connection, segment, captured_where_it_arrived(connection, index, frame))
+            infer.infer(connection, segment, captured_where_it_arrived(sender, receiver, frame))
         segment.marks = tuple(marks)
         self._keep(connection, segment)
         return segment
@@ -99,10 +100,9 @@ class Follower:
         self, connections: list[SeenConnection], found: TcpPacket, frame: CapturedFrame
     ) -> tuple[SeenConnection, int | None]:
         """The connection of a segment, and the first frame of the one whose ports it uses again."""
-        source = found.source
         if found.flags & SYN and not found.flags & (ACK | RST):
             for connection in reversed(connections):
-                index = 0 if connection.ends[0].socket == source else 1
+                index = connection.index_of(found.source)
                 sender, receiver = connection.ends[index], connection.ends[1 - index]
                 if sender.iss == found.seq:
                     return connection, None
@@ -132,14 +132,12 @@ class Follower:
         self._began += 1
         connection = SeenConnection(self._began, found.source, found.destination)
         connection.first_number, connection.first_time_ns = frame.number, frame.time_ns
-        # `connections` may have been forgotten with a connection that was given out.
-        key = (found.source, found.destination)
-        key = key if key[0] <= key[1] else (key[1], key[0])
         if connections:
             # The peer may still have the old connection, and challenge the SYN.
             old = connections[-1]
-            old.ends[1 if old.ends[0].socket == found.source else 0].provoked = frame.number
-        self._between.setdefault(key, connections).append(connection)
+            old.ends[old.index_of(found.destination)].provoked = frame.number
+        # `connections` may have been forgotten with a connection that was given out.
+        self._between.setdefault(pair(found.source, found.destination), connections).append(connection)
         self._followed[connection.number] = connection
         if not found.flags & SYN:
             connection.marks += (Mark(kinds.BEGAN_BEFORE),)
@@ -165,8 +163,7 @@ class Follower:
             connection.left_out += 1
 
     def _give_out(self, connection: SeenConnection) -> None:
-        first, second = connection.ends[0].socket, connection.ends[1].socket
-        key = (first, second) if first <= second else (second, first)
+        key = pair(connection.ends[0].socket, connection.ends[1].socket)
         connections = self._between[key]
         connections.remove(connection)
         if not connections:
@@ -182,9 +179,14 @@ class Follower:
             connection.marks += (Mark(kinds.NOT_KEPT, connection.left_out),)
 
 
+def pair(source: bytes, destination: bytes) -> tuple[bytes, bytes]:
+    """Two sockets in the same order, whichever of them sends."""
+    return (source, destination) if source <= destination else (destination, source)
+
+
 def may_begin(connection: SeenConnection, found: TcpPacket) -> bool:
     """Whether a SYN,ACK has the number of this connection: its sender has said nothing else yet."""
-    sender = connection.ends[0 if connection.ends[0].socket == found.source else 1]
+    sender = connection.ends[connection.index_of(found.source)]
     return sender.nxt is None or found.seq == sender.base
 
 
@@ -193,7 +195,7 @@ def distance(connection: SeenConnection, found: TcpPacket) -> int:
 
     If one end has said nothing yet, the number of the other must be exactly the next one.
     """
-    index = 0 if connection.ends[0].socket == found.source else 1
+    index = connection.index_of(found.source)
     sent_next, received_next = connection.ends[index].nxt, connection.ends[1 - index].nxt
     if not found.flags & ACK:
         return FAR if sent_next is None else between(found.seq, sent_next)
@@ -210,19 +212,18 @@ def between(a: int, b: int) -> int:
     return min(ahead, MASK + 1 - ahead)
 
 
-def marks_of_the_capture(connection: SeenConnection, found: TcpPacket, number: int) -> list[Mark]:
+def marks_of_the_capture(sender: SeenEnd, receiver: SeenEnd, found: TcpPacket, number: int) -> list[Mark]:
     """What the frame says of how it was captured: offload, fragments, damage."""
     marks: list[Mark] = []
     if found.checksum == packet.WRONG:
         marks.append(Mark(kinds.WRONG_CHECKSUM))
     elif found.checksum == packet.PARTIAL:
         marks.append(Mark(kinds.PARTIAL_CHECKSUM))
-    if found.length > 536:
-        receiver = connection.ends[0 if connection.ends[0].socket == found.destination else 1]
+    if found.length > LEAST_SEGMENT:
         if found.length_left_out or (receiver.mss is not None and found.length > receiver.mss):
             marks.append(Mark(kinds.SUPER_FRAME, found.length))
     if found.identification > 0:
-        copied = copy_of(connection, found, number)
+        copied = copy_of(sender, found, number)
         if copied:
             marks.append(Mark(kinds.COPY, 0, copied))
     if found.fragments:
@@ -230,12 +231,11 @@ def marks_of_the_capture(connection: SeenConnection, found: TcpPacket, number: i
     return marks
 
 
-def captured_where_it_arrived(connection: SeenConnection, index: int, frame: CapturedFrame) -> bool:
+def captured_where_it_arrived(sender: SeenEnd, receiver: SeenEnd, frame: CapturedFrame) -> bool:
     """Whether the capture was made at the receiver of a frame, by what it says of directions.
 
     A router sees a frame twice: it comes in, and goes out. Its frames have not arrived.
     """
-    sender, receiver = connection.ends[index], connection.ends[1 - index]
     if frame.direction == "in":
         sender.local = False
         return receiver.local is True
@@ -244,9 +244,9 @@ def captured_where_it_arrived(connection: SeenConnection, index: int, frame: Cap
     return False
 
 
-def copy_of(connection: SeenConnection, found: TcpPacket, number: int) -> int:
+def copy_of(sender: SeenEnd, found: TcpPacket, number: int) -> int:
     """The frame of which this datagram is a copy; 0 for none."""
-    recent = connection.ends[0 if connection.ends[0].socket == found.source else 1].recent
+    recent = sender.recent
     same = (found.identification, found.seq, found.ack, found.flags, found.length, found.window, found.options)
     copied = recent.pop(same, 0)
     recent[same] = copied or number
@@ -322,5 +322,5 @@ def begin(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, segmen
     if not segment.flags & ACK and receiver.iss is not None and receiver.ack is None:
         return [Mark(kinds.SIMULTANEOUS_OPEN)]
     if segment.flags & ACK and receiver.base is None:
-        receiver.base = infer.sequence_of_missing_syn(segment)
+        receiver.base = (segment.ack - 1) & MASK  # the ISS of the SYN that was not captured
     return []

@@ -12,7 +12,7 @@ not have in the inferred state changes nothing.
 from __future__ import annotations
 
 from stack.outside.arrival import accept
-from stack.outside.connection import MASK, SeenConnection, SeenEnd, SeenSegment, StateChange
+from stack.outside.connection import SeenConnection, SeenEnd, SeenSegment, StateChange, States
 from stack.outside.sent import after, before
 from stack.tcp.states import LEGAL, Event, State
 from stack.wire.tcp import ACK, FIN, RST, SYN
@@ -214,7 +214,7 @@ def settle(connection: SeenConnection) -> None:
                     take(end, index, received, what)
         end.inbox = []
     states = [connection.first_state, connection.first_state]
-    known: dict[tuple[State | None, State | None], tuple[State | None, State | None]] = {}
+    known: dict[States, States] = {}  # one tuple for each pair of states, however many segments have it
     pair = (states[0], states[1])
     for segment in connection.segments:
         if segment.changes:
@@ -231,8 +231,3 @@ def assume_established(connection: SeenConnection) -> None:
     for end in connection.ends:
         end.state = State.ESTABLISHED
         end.syn_acknowledged = True
-
-
-def sequence_of_missing_syn(segment: SeenSegment) -> int:
-    """The ISS of an end whose SYN was not captured, from the SYN,ACK that answers it."""
-    return (segment.ack - 1) & MASK
