@@ -77,7 +77,7 @@ def judge_data(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, s
     if segment.length > 1 and (seq + 1) & MASK == nxt:
         return [NEW]  # its first octet was a probe of the window or a keep-alive
     since_ack = segment.time_ns - receiver.ack_time_ns
-    if since_ack < FAST_NS and asked_for(receiver, seq, end):
+    if since_ack < FAST_NS and asked_for(receiver, seq):
         return [FAST]
     captured = was_captured(sender, segment)
     since_highest = segment.time_ns - sender.nxt_time_ns
@@ -86,8 +86,8 @@ def judge_data(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, s
     return again_marks(sender, receiver, segment, kinds.AGAIN if captured else kinds.AGAIN_IT_SEEMS)
 
 
-def asked_for(receiver: SeenEnd, seq: int, end: int) -> bool:
-    """Whether duplicate ACKs or SACK blocks of the receiver show that these octets are missing."""
+def asked_for(receiver: SeenEnd, seq: int) -> bool:
+    """Whether two or more duplicate ACKs of the receiver say that the octet `seq` is missing."""
     return receiver.duplicates >= 2 and receiver.ack == seq
 
 
