@@ -1,9 +1,9 @@
-"""Two hosts in memory, for any test; options; and the live checks.
+"""Two hosts in memory, for any test; options; and the checks with programs that are not ours.
 
-The live checks, those marked `live`, are counted, and with REQUIRE_LIVE=1 not to be skipped.
-A live check that finds a program or a privilege missing skips and says which. CI sets
-REQUIRE_LIVE=1: there a skip is a failure, and so is a full run with another number of passed checks
-than tests/live/EXPECTED says.
+The live checks, those marked `live`, are counted. One that finds a program or a privilege missing
+skips and says which, and so does a test of the page (`page`) without a browser. CI sets
+REQUIRE_LIVE=1: there a skip is a failure, and so is a full run with another number of passed live
+checks than tests/live/EXPECTED says.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if item.get_closest_marker("live") is not None and report.skipped and REQUIRED:
+    outside = item.get_closest_marker("live") or item.get_closest_marker("page")
+    if outside is not None and report.skipped and REQUIRED:
         if isinstance(report.longrepr, tuple):
             report.outcome = "failed"
             report.longrepr = f"REQUIRE_LIVE is set, and this check would not run: {report.longrepr[2]}"
