@@ -1,0 +1,113 @@
+/** Where the records come from: server-sent events of a running host, or the log inside a report. */
+
+const HIDDEN_CLOSE_MS = 60000;
+const RETRY_MS = [500, 1000, 2000, 4000];
+
+/** Fill the store from the page's log if it has one, else from the server. @param {import("./store.js").Store} store */
+export function startFeed(store) {
+  const log = document.getElementById("log");
+  if (log) return readLog(store, log.textContent || "");
+  loadWords(store);
+  return new LiveFeed(store);
+}
+
+async function loadWords(store) {
+  try {
+    const answer = await fetch("words.json");
+    if (answer.ok) store.words = {...store.words, ...(await answer.json())};
+    store.notify(true);
+  } catch {
+    /* the rows then show the keys */
+  }
+}
+
+class LiveFeed {
+  constructor(store) {
+    this.store = store;
+    this.tries = 0;
+    this.hiddenTimer = 0;
+    document.addEventListener("visibilitychange", () => this.visibility());
+    this.open();
+  }
+
+  open() {
+    const {store} = this;
+    const source = (this.source = new EventSource(`events?after=${store.lastN}`));
+    source.addEventListener("hello", (event) => this.hello(parsed(event.data)));
+    source.addEventListener("batch", (event) => store.take(() => parsed(event.data)));
+    source.addEventListener("gap", (event) => this.gap(parsed(event.data)));
+    source.addEventListener("state", (event) => store.takeState(parsed(event.data)));
+    source.onerror = () => this.again();
+  }
+
+  hello(hello) {
+    if (!hello) return;
+    this.tries = 0;
+    const {store} = this;
+    store.hello = hello;
+    store.online = true;
+    store.takeState({wire: hello.wire, settings: hello.settings});
+  }
+
+  gap(gap) {
+    const lost = gap?.lost;
+    if (Array.isArray(lost) && lost[1] >= lost[0]) this.store.take([{n: lost[1], at: 0, name: "gap", data: {lost}}]);
+  }
+
+  /** The stream has ended: ask for what follows the last record, a little later each time. */
+  again() {
+    this.close();
+    const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
+    setTimeout(() => this.source || document.hidden || this.open(), wait);
+  }
+
+  close() {
+    this.source?.close();
+    this.source = null;
+    this.store.online = false;
+    this.store.notify(true);
+  }
+
+  visibility() {
+    clearTimeout(this.hiddenTimer);
+    if (document.hidden) this.hiddenTimer = setTimeout(() => this.close(), HIDDEN_CLOSE_MS);
+    else if (!this.source) this.open();
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The log of a report: base64 of gzip of lines of JSON. The first line is the "hello" object, which
+ * may hold "words"; each other line is a record.
+ */
+async function readLog(store, base64) {
+  store.report = true;
+  store.live = false;
+  const octets = Uint8Array.from(atob(base64.trim()), (character) => character.charCodeAt(0));
+  const stream = new Blob([octets]).stream().pipeThrough(new DecompressionStream("gzip")).pipeThrough(new TextDecoderStream());
+  let rest = "";
+  const reader = stream.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (rest + part.value).split("\n");
+    rest = lines.pop();
+    takeLines(store, lines);
+  }
+  takeLines(store, [rest]);
+}
+
+function takeLines(store, lines) {
+  if (!store.hello && lines.length) {
+    store.hello = parsed(lines.shift()) || {};
+    if (store.hello.words) store.words = {...store.words, ...store.hello.words};
+    store.takeState({wire: store.hello.wire, settings: store.hello.settings, host: store.hello.state?.host});
+  }
+  const records = lines.filter(Boolean);
+  if (records.length) store.take(() => parsed(`[${records.join(",")}]`) || records.map(parsed));
+}

@@ -1,0 +1,58 @@
+/**
+ * The variables of one connection's TCB as they were after any event.
+ *
+ * Every 64th change keeps a copy of all variables, so that going back costs at most 64 small steps.
+ */
+
+const EVERY = 64;
+
+export class TcbFold {
+  constructor() {
+    /** @type {number[]} */
+    this.ns = [];
+    /** @type {object[]} the changes, in order */
+    this.changes = [];
+    /** @type {object[]} the values before each 64th change */
+    this.points = [];
+    this.last = {};
+  }
+
+  /** Add the variables that event `n` changed. @param {number} n @param {object} change */
+  add(n, change) {
+    if (this.ns.length % EVERY === 0) this.points.push({...this.last});
+    this.ns.push(n);
+    this.changes.push(change);
+    Object.assign(this.last, change);
+  }
+
+  /** How many changes there were up to event `n`. @param {number} n */
+  upTo(n) {
+    let low = 0, high = this.ns.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.ns[middle] <= n) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The values after event `n`. @param {number} n @returns {object} */
+  at(n) {
+    const count = this.upTo(n);
+    if (!count) return {...(this.points[0] || {})};
+    const point = Math.floor((count - 1) / EVERY);
+    const values = {...this.points[point]};
+    for (let i = point * EVERY; i < count; i++) Object.assign(values, this.changes[i]);
+    return values;
+  }
+
+  /** Forget the changes before event `n`, but not what they led to. @param {number} n */
+  forget(n) {
+    const whole = Math.floor(this.upTo(n) / EVERY);
+    if (!whole) return;
+    this.ns.splice(0, whole * EVERY);
+    this.changes.splice(0, whole * EVERY);
+    this.points.splice(0, whole);
+    if (!this.points.length) this.points.push({...this.last});
+  }
+}
