@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from stack.sockets.host import Host, open_host
     from stack.trace.event import Event, Observer
     from stack.trace.explain import explain
-    from stack.trace.json_seq import event_json, read_trace
+    from stack.trace.json_seq import event_json, events_json, read_trace
     from stack.trace.recorder import Recorder
+    from stack.trace.words import event_words
     from stack.wire.addresses import Prefix
     from stack.wire.assigned import AssignedNumber, assigned_numbers
     from stack.wire.special_ranges import address_class, special_ranges
@@ -90,7 +91,9 @@ __all__ = [
     "Recorder",
     "TraceFile",
     "event_json",
+    "events_json",
     "read_trace",
+    "event_words",
     "explain",
     "show",
     "Prefix",
@@ -125,8 +128,9 @@ _HOMES = {
     "stack.sockets.host": "Host open_host",
     "stack.trace.event": "Event Observer",
     "stack.trace.explain": "explain",
-    "stack.trace.json_seq": "event_json read_trace",
+    "stack.trace.json_seq": "event_json events_json read_trace",
     "stack.trace.recorder": "Recorder",
+    "stack.trace.words": "event_words",
     "stack.wire.addresses": "Prefix",
     "stack.wire.assigned": "AssignedNumber assigned_numbers",
     "stack.wire.special_ranges": "address_class special_ranges",

@@ -200,6 +200,7 @@ def add_host_options(name: str, parser: Parser) -> None:
     options.add_link_options(parser, name)
     options.add_file_options(parser)
     if name in ("up", "lab"):
+        options.add_inspect_option(parser)
         options.add_impair_option(parser)
         options.add_conflict_options(parser)
         options.add_service_options(parser, name)

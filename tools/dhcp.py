@@ -99,7 +99,7 @@ async def get(options: Options, plan: Plan) -> None:
         f" for {plan.timeout_s:g} s in all"
     )
     watcher = DhcpNarrator(log) if plan.verbose else SilenceNotice(log, waiting)
-    async with on_tap(options, dhcp, watcher) as (host, tap):
+    async with on_tap(options, dhcp, watcher) as (host, tap, _):
         lease = host.lease
         if lease is None:
             raise Failed("the lease was lost as soon as it was given")

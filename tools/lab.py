@@ -22,9 +22,10 @@ from typing import IO
 import trio
 
 from . import namespace
+from .inspector.door import Door
 from .options import Options
 from .output import Failed, Output, named_signals, say
-from .up import serving
+from .up import open_door, serving
 
 KEYBOARD = named_signals("SIGINT SIGQUIT")
 ENDING = named_signals("SIGTERM SIGHUP")
@@ -37,13 +38,14 @@ def main(options: Options, command: Sequence[str]) -> int:
 
     A signal that ends the command gives 128 plus its number.
     """
+    door = open_door(options)  # in the user's own namespace, where the browser is
     namespace.enter()
     terminal = sys.stderr
     tell = Output(lambda: terminal, "standard error")
     with Log(os.path.join(tempfile.gettempdir(), f"tapstack-lab-{secrets.token_hex(4)}.log")) as log:
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-                status = trio.run(run, options, list(command), tell, log.path)
+                status = trio.run(run, options, list(command), tell, log.path, door)
         finally:
             if log.made:
                 tell(f"lab: the host's output is in {log.path}")
@@ -87,12 +89,12 @@ class Log(io.TextIOBase):
             self._file.close()
 
 
-async def run(options: Options, command: list[str], tell: Output, log: str) -> int:
+async def run(options: Options, command: list[str], tell: Output, log: str, door: Door | None = None) -> int:
     """Start the host, then the command. The host ends after the command."""
     # We catch the keyboard's signals and do nothing. SIG_IGN would be inherited by the command.
     with trio.open_signal_receiver(*KEYBOARD), trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
-            await nursery.start(serving, options, tell)
+            await nursery.start(serving, options, tell, door)
             if options.address is None:
                 tell(f"lab: the host asks for an address on {options.tap}: start a DHCP server there")
             if not command:

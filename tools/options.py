@@ -44,6 +44,7 @@ class Options:
     acd: str = "optimistic"
     impair: BadWire | None = None
     fast: bool = True
+    inspect: int | None = None  # the port of the page; 0 for any that is free
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -123,6 +124,11 @@ def checked(make_link: Callable[[], object]) -> None:
 def port(text: str) -> int:
     """Parse a TCP or UDP port to serve on."""
     return whole_number(text, "port", 1, 65535)
+
+
+def inspect_port(text: str) -> int:
+    """Parse the port of `--inspect`; 0 stands for any that is free."""
+    return whole_number(text, "port", 0, 65535)
 
 
 def seconds(text: str, what: str, low: float, high: float) -> float:
@@ -234,6 +240,19 @@ def add_impair_option(parser: argparse.ArgumentParser) -> None:
         help=f"lose, delay or change frames in both directions, as in {EXAMPLE}: any of {', '.join(KEYS)}."
         " The first four are probabilities for each frame (0.1 or 10%%); times have a unit (20ms); the same seed"
         " repeats the same run. Offload is off, so that a frame is one segment",
+    )
+
+
+def add_inspect_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that serves the page on which one watches the host."""
+    parser.add_argument(
+        "--inspect",
+        type=inspect_port,
+        nargs="?",
+        const=0,
+        metavar="PORT",
+        help="serve a page on which you watch the host work, on PORT of 127.0.0.1 (default: any that is free). Its"
+        " address is printed; it has a secret token. Offload is off, and no frame takes a fast path then",
     )
 
 
@@ -357,6 +376,9 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
     impair: BadWire | None = getattr(arguments, "impair", None)
     if impair is not None and arguments.offload in ("all", "checksum"):
         parser.error("argument --impair: not with --offload: a bad wire carries single segments with their checksums")
+    inspect: int | None = getattr(arguments, "inspect", None)
+    if inspect is not None and arguments.offload in ("all", "checksum"):
+        parser.error("argument --inspect: not with --offload: the page shows single segments with their checksums")
     return Options(
         tap=arguments.tap,
         address=own,
@@ -364,7 +386,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         host_address=kernels(arguments, parser, own),
         mac=arguments.mac,
         mtu=arguments.mtu,
-        offload=impair is None and (arguments.offload == "all" or arguments.offload),
+        offload=impair is None and inspect is None and (arguments.offload == "all" or arguments.offload),
         services=getattr(arguments, "services", {}),
         http_root=getattr(arguments, "http_root", None),
         pcap=arguments.pcap,
@@ -377,6 +399,7 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         status=arguments.program == "lab" if status is None else status,
         impair=impair,
         fast=arguments.fast,
+        inspect=inspect,
     )
 
 

@@ -94,7 +94,7 @@ async def run(options: Options, plan: Plan) -> Tally:
     """Open the host and ping from it."""
     tally = Tally()
     with trio.open_signal_receiver(*ENDING) as signals:
-        async with on_tap(options) as (host, _), trio.open_nursery() as nursery:
+        async with on_tap(options) as (host, _, _), trio.open_nursery() as nursery:
 
             async def end_when_asked() -> None:
                 await anext(signals)

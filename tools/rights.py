@@ -42,6 +42,7 @@ LATE = (
     "mimetypes",
     "linecache",
 )
+NEED_H11 = ("httpd", "inspector.server")  # modules that import it
 
 
 @dataclass(frozen=True)
@@ -175,4 +176,4 @@ def import_all() -> None:
 
 
 def _lacks_its_extra(name: str) -> bool:
-    return name == f"{PACKAGE}.httpd" and importlib.util.find_spec("h11") is None
+    return name.removeprefix(f"{PACKAGE}.") in NEED_H11 and importlib.util.find_spec("h11") is None

@@ -14,6 +14,7 @@ import trio
 import stack
 
 from . import bad_wire, kernel, rights, services
+from .inspector.door import Door
 from .options import Options
 from .output import Failed, log, named_signals, report, say
 from .trace import TracePrinter
@@ -27,24 +28,35 @@ ENDING = named_signals("SIGINT SIGTERM SIGHUP")
 
 def main(options: Options) -> int:
     """Run until a signal ends the program. Returns the exit status."""
-    trio.run(until_signal, options)
+    door = open_door(options)
+    trio.run(until_signal, options, door)
     say.check()
     return 0
 
 
-async def until_signal(options: Options) -> None:
+def open_door(options: Options) -> Door | None:
+    """Open the socket of `--inspect`, if it is asked for. Raises Failed."""
+    return None if options.inspect is None else Door(options.inspect)
+
+
+async def until_signal(options: Options, door: Door | None) -> None:
     """Serve until a signal of `ENDING`."""
     with trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serving, options, say)
+            nursery.start_soon(serving, options, say, door)
             await anext(signals)
             nursery.cancel_scope.cancel()
 
 
 async def serving(
-    options: Options, ready: Callable[[str], None], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    options: Options,
+    ready: Callable[[str], None],
+    door: Door | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the host and its services until cancelled; call `ready` with one line when they answer.
+
+    With a `door`, the page of `--inspect` is served there from the beginning.
 
     The task counts as started then. With DHCP it counts as started earlier, before the host has an
     address.
@@ -53,13 +65,18 @@ async def serving(
     # To watch a host costs its fast paths, so the page shows events only of a host that is watched anyway.
     watched = options.trace or options.trace_file is not None or options.pcap is not None
     events = stack.Recorder(PAGE_EVENTS, PAGE_EVENT_BYTES) if watched and options.status else None
-    async with on_tap(options, dhcp, events) as (host, tap), trio.open_nursery() as nursery:
+    recorder = None if door is None else stack.Recorder()
+    events = events if recorder is None else recorder
+    async with on_tap(options, dhcp, events) as (host, tap, wire), trio.open_nursery() as nursery:
+        if door is not None and recorder is not None:
+            await start_page(host, wire, door, recorder, nursery)
+            ready(f"inspect: {door.url}")
         nursery.start_soon(fail_on_link_lost, host)
         nursery.start_soon(fail_on_address_lost, host)
         nursery.start_soon(print_conflicts, host)
         await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
         if "http" in options.services:
-            await start_http(host, options, nursery, events)
+            await start_http(host, options, nursery, events if options.status else None)
         if dhcp is not None:
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
@@ -157,6 +174,19 @@ async def print_conflicts(host: stack.Host) -> None:
         say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
 
 
+async def start_page(
+    host: stack.Host, wire: stack.Impaired | None, door: Door, recorder: stack.Recorder, nursery: trio.Nursery
+) -> None:
+    """Start the page of `--inspect`."""
+    from .inspector.inspector import Inspector
+    from .inspector.parts import add_parts
+    from .inspector.server import serve
+
+    inspector = Inspector(host, recorder, epoch_s=time.time() - trio.current_time(), wire=wire)
+    add_parts(inspector)
+    await nursery.start(serve, inspector, door.socket, door.token)
+
+
 async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery, events: stack.Recorder | None) -> None:
     """Start http, or print that h11 is missing."""
     if find_spec("h11") is None:
@@ -178,8 +208,8 @@ def offload_name(tap: stack.Tap) -> str:
 @asynccontextmanager
 async def on_tap(
     options: Options, dhcp: stack.Dhcp | None = None, watcher: stack.Observer | None = None
-) -> AsyncIterator[tuple[stack.Host, stack.Tap]]:
-    """Run a host on the TAP, and set up the kernel's side of it. Raises Failed.
+) -> AsyncIterator[tuple[stack.Host, stack.Tap, stack.Impaired | None]]:
+    """Run a host on the TAP, and set up the kernel's side of it: host, TAP, bad wire. Raises Failed.
 
     `dhcp` configures the DHCP client when the address comes from a server; `watcher` gets the
     events of the host, as do `--trace`, `--trace=FILE` and `--pcap`.
@@ -188,7 +218,7 @@ async def on_tap(
     epoch_s = time.time() - trio.current_time()
     kernels = None if options.host_address is None else str(options.host_address)
     tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
-    wire = None if options.impair is None else options.impair.wrap(tap)
+    wire = wrapped(tap, options)
     capture = None
     if options.pcap is not None:
         capture = stack.Capture(wire or tap, options.pcap, epoch_s=epoch_s, clock=trio.current_time)
@@ -223,7 +253,7 @@ async def on_tap(
                 if file is not None and file.error:
                     raise Failed(f"{option}: {file.error}")
             running = True
-            yield host, tap
+            yield host, tap, wire
     except OSError as error:
         if running:
             raise
@@ -233,8 +263,15 @@ async def on_tap(
         for file in (capture, trace_file):
             if running and file is not None and file.error:
                 report(file.error)
-        if running and wire is not None:
+        if running and wire is not None and options.impair is not None:
             say(bad_wire.summary(wire))
+
+
+def wrapped(tap: stack.Tap, options: Options) -> stack.Impaired | None:
+    """Return a bad wire around the TAP: with `--impair`, or if the page of `--inspect` may make it one."""
+    if options.impair is not None:
+        return options.impair.wrap(tap)
+    return None if options.inspect is None else stack.Impaired(tap)
 
 
 def default_dhcp(options: Options) -> stack.Dhcp | None:

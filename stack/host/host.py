@@ -45,6 +45,9 @@ from stack.trace.trace import Trace
 from stack.wire.addresses import Prefix
 from stack.wire.numbers import PROTO_TCP, PROTO_UDP
 
+BY_THE_USER = {"wire": "lab:wire", "setting": "lab:setting", "mark": "lab:mark", "break": "lab:break"}
+"""What a program tells of, that changes the host's surroundings: the names of its events."""
+
 
 class HostCore:
     """The protocol layers of one host, without I/O. `stack.Host` connects them to trio.
@@ -347,6 +350,12 @@ class HostCore:
     def unwatch(self, observer: Observer) -> None:
         """Tell `observer` no more."""
         self.trace.remove(observer)
+
+    def tell(self, what: str, now: float, data: dict[str, object]) -> None:
+        """Tell the observers what the program does to the host from outside: see `BY_THE_USER`."""
+        if self.trace.on:
+            self.input.now = now
+            self.trace.tell(BY_THE_USER[what], **data)
 
     def _watch(self, watched: bool) -> None:
         """The first observer has come, or the last one has gone."""

@@ -17,7 +17,7 @@ import trio
 
 from stack.config import Config
 from stack.errors import error_text, os_error
-from stack.host.host import HostCore
+from stack.host.host import BY_THE_USER, HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
@@ -424,6 +424,17 @@ class Host:
             yield
         finally:
             self._runner.core.unwatch(observer)
+
+    def tell(self, what: str, /, **data: object) -> None:
+        """Tell the observers what the program does to the host from outside.
+
+        `what` is "wire" (what the wire does to frames is changed), "setting", "mark" (a moment to
+        find again) or "break". The event has the name "lab:wire" and so on, and these `data`, which
+        are numbers and text. ValueError for another word. OSError ENETDOWN if the host has ended.
+        """
+        if what not in BY_THE_USER:
+            raise ValueError(f"{what!r} is none of {', '.join(BY_THE_USER)}")
+        self._runner.core.tell(what, self._runner.now(), data)
 
     def counters(self) -> dict[str, int]:
         """Every counter by its name."""

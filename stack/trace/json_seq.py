@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf, isfinite
 from typing import BinaryIO
 
@@ -35,7 +35,7 @@ def header(epoch_s: float = 0.0, title: str = "tapstack") -> bytes:
     """
     common = {"time_format": "relative", "reference_time": _milliseconds(epoch_s)}
     trace = {"vantage_point": {"type": "unknown"}, "common_fields": common}
-    return _record({**FORMAT, "title": title, "trace": trace})
+    return RS + _text({**FORMAT, "title": title, "trace": trace}).encode() + LF
 
 
 def event_json(event: Event) -> bytes:
@@ -44,6 +44,22 @@ def event_json(event: Event) -> bytes:
     "sentence" is that of the reason. Octets are base64; of a frame, the first 128 octets are
     "head". Numbers that JSON does not have are text: "inf".
     """
+    record = _object(event)
+    because = event.data.get("because")
+    if because in REASONS:
+        record["sentence"] = REASONS[str(because)].sentence
+    return RS + _text(record).encode() + LF
+
+
+def events_json(events: Iterable[Event], **fields: object) -> bytes:
+    """The objects of `event_json`, without "sentence", as one JSON array; each with `fields`, too.
+
+    >>> # events_json(recorder, host="alice")
+    """
+    return _text([{**_object(event), **fields} for event in events]).encode()
+
+
+def _object(event: Event) -> dict[str, object]:
     n, time, at, name, group, frame, cause, data, why = event
     record: dict[str, object] = {
         "n": n,
@@ -60,10 +76,7 @@ def event_json(event: Event) -> bytes:
     if type(octets) is bytes:
         record["data"] = data = {**data, "head": _base64(octets)}
         del data["octets"]
-    because = data.get("because")
-    if because in REASONS:
-        record["sentence"] = REASONS[str(because)].sentence
-    return _record(record)
+    return record
 
 
 def read_trace(file: BinaryIO) -> Iterator[Event]:
@@ -86,15 +99,15 @@ def read_trace(file: BinaryIO) -> Iterator[Event]:
 # --- writing
 
 
-def _record(content: dict[str, object]) -> bytes:
+def _text(content: object) -> str:
     try:
         text = _encode(content)
     except ValueError:  # a number that JSON does not have
-        text = _encode({key: _plain(value) for key, value in content.items()})
+        text = _encode(_plain(content))
     if "\\ud" in text:  # a surrogate: half a character is not allowed in JSON (RFC 7493 section 2.1)
         whole = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
         text = _encode(json.loads(whole))
-    return RS + text.encode() + LF
+    return text
 
 
 def _other(value: object) -> object:

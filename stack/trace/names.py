@@ -88,5 +88,9 @@ NAMES: dict[str, Reason] = {
         ),
     ),
     "dhcp:state": Reason("the state of the DHCP client changes", ("own",)),
+    "lab:wire": Reason("the user changes what the wire does to frames", ("own",)),
+    "lab:setting": Reason("the user changes a setting, for connections that are opened later", ("own",)),
+    "lab:mark": Reason("the user marks this moment", ("own",)),
+    "lab:break": Reason("the user breaks something on purpose", ("own",)),
     "dhcp:link_local": Reason("a link-local address is used meanwhile", ("3927-1.9-f",)),
 }

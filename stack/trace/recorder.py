@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 from stack.trace.event import HEAD_OCTETS, Event
@@ -13,6 +15,7 @@ FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
 COUNTED_AT_ONCE = 64  # a loop over many events costs less than a call for each
 
 _DATA = Event._fields.index("data")
+_number = itemgetter(Event._fields.index("n"))
 
 
 class Recorder:
@@ -78,6 +81,23 @@ class Recorder:
         """The events that are kept, the oldest first."""
         self._count()
         return map(Event._make, list(self._events))
+
+    def since(self, n: int, limit: int) -> list[Event]:
+        """The first `limit` events with a larger number than `n`, the oldest first.
+
+        It looks at few of the others, so a program may call it again and again to read on. It is
+        for the events of one host, whose numbers grow.
+        """
+        self._count()
+        events = self._events
+        first = bisect_right(events, n, key=_number)
+        return [Event._make(events[position]) for position in range(first, min(first + limit, len(events)))]
+
+    def numbers(self) -> tuple[int, int]:
+        """The numbers of the oldest and of the newest event that is kept; (0, 0) without any."""
+        self._count()
+        events = self._events
+        return (_number(events[0]), _number(events[-1])) if events else (0, 0)
 
     def __len__(self) -> int:
         """How many events are kept."""

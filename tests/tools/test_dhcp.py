@@ -253,10 +253,10 @@ def put_on(ethernet: Ethernet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program use this segment in the place of a TAP."""
 
     @asynccontextmanager
-    async def on_tap(options: object, asked: Dhcp, watcher: Observer) -> AsyncIterator[tuple[Host, EthernetPort]]:
+    async def on_tap(options: object, asked: Dhcp, watcher: Observer) -> AsyncIterator[tuple[Host, EthernetPort, None]]:
         link = ethernet.attach()
         async with client(link, asked, trace=watcher) as host:
-            yield host, link
+            yield host, link, None
 
     monkeypatch.setattr(dhcp, "on_tap", on_tap)
 

@@ -1,0 +1,9 @@
+"""The parts of the page that add looks, actions and routes: see README.md."""
+
+from __future__ import annotations
+
+from .inspector import Inspector
+
+
+def add_parts(inspector: Inspector) -> None:
+    """Let each part add its own."""

@@ -1,0 +1,237 @@
+"""HTTP/1.1 for the page, on a socket of the kernel: h11 parses and writes, `Inspector` answers.
+
+Every size, time and number is bounded, since any program of the machine may connect. See RFC 9112,
+and the HTML standard for server-sent events.
+"""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from functools import partial
+from http import HTTPStatus
+
+import h11
+import trio
+from trio.abc import HalfCloseableStream as Stream
+
+from ..httpd import CLOSE, Headers, lingering_close, next_event, skip_body
+from ..output import report
+from ..slots import Slot, Slots
+from .answers import Answer, Refused, Request
+from .feed import CATCHING_UP_S, Viewer, message
+from .guard import admit
+from .inspector import Inspector
+
+HEADER_BYTES = 16384  # request line and headers together
+POST_BYTES = 8192
+MOST_CONNECTIONS = 64
+IDLE_S = 30.0  # for a request's headers
+BODY_S = 10.0  # for a request's body
+SEND_S = 60.0  # for a part that is sent: a client that takes nothing for so long is cut off
+GOODBYE_S = 0.5  # for the last words to a viewer
+SEND_BUFFER_BYTES = 1 << 18  # of a viewer: more would only make it see older events
+PART_BYTES = 1 << 16  # sent at a time
+RETRY_MS = 1000  # until a browser connects again
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SAFETY: Headers = [
+    ("Content-Security-Policy", CONTENT_POLICY),
+    ("Cache-Control", "no-store"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+]
+"""Headers of every answer."""
+
+
+async def serve(
+    inspector: Inspector,
+    door: socket.socket,
+    token: str,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve the page on a listening socket until cancelled."""
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(door))
+    slots = Slots(MOST_CONNECTIONS, MOST_CONNECTIONS)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inspector.feed.run, inspector.host)
+        nursery.start_soon(inspector.state.run)
+        await nursery.start(trio.serve_listeners, partial(serve_one, inspector, token, slots), [listener])
+        task_status.started()
+
+
+async def serve_one(inspector: Inspector, token: str, slots: Slots, stream: Stream) -> None:
+    """Serve one connection. A bug ends only this connection."""
+    slot = slots.take("")
+    if slot is None:
+        return
+    try:
+        with slot.scope:
+            await Connection(inspector, token, stream, slots, slot).run()
+    except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+        pass
+    except* Exception:
+        report(f"the page failed:\n{traceback.format_exc()}")
+    finally:
+        slots.give_back(slot)
+
+
+class Connection:
+    """One connection of a client."""
+
+    def __init__(self, inspector: Inspector, token: str, stream: Stream, slots: Slots, slot: Slot) -> None:
+        self._inspector = inspector
+        self._token = token
+        self._stream = stream
+        self._slots = slots
+        self._slot = slot
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
+        self._gone = False  # a viewer: it has ended its side
+
+    async def run(self) -> None:
+        """Answer requests one after another until one side ends."""
+        try:
+            while await self._one_request():
+                self._http.start_next_cycle()
+        except h11.RemoteProtocolError as error:
+            if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+                return
+            await self._refuse(Refused(HTTPStatus(error.error_status_hint), str(error)))
+        await lingering_close(self._stream)
+
+    async def _one_request(self) -> bool:
+        """Answer the next request. Returns whether another one may follow."""
+        self._slots.mark_waiting(self._slot)
+        asked = None
+        with trio.move_on_after(IDLE_S):
+            asked = await next_event(self._http, self._stream)
+        if not isinstance(asked, h11.Request):
+            return False
+        head = asked.method == b"HEAD"
+        try:
+            request = admit(asked.method, asked.target, list(asked.headers), self._token)
+            if request.path == "events" and request.method == "GET":
+                await self._events(request)
+                return False
+            if request.method == "POST":
+                request = Request(request.method, request.path, request.query, request.headers, await self._body())
+            self._slots.mark_working(self._slot)
+            answer = await self._inspector.answer(request)
+        except Refused as refusal:
+            await self._refuse(refusal, head)
+        else:
+            await self._answer(answer, head)
+        return self._http.our_state is h11.DONE and await skip_body(self._http, self._stream)
+
+    async def _body(self) -> bytes:
+        """Return the body of a POST. Raises Refused."""
+        body = bytearray()
+        if self._http.they_are_waiting_for_100_continue:
+            await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        with trio.move_on_after(BODY_S):
+            while True:
+                event = await next_event(self._http, self._stream)
+                if isinstance(event, h11.EndOfMessage):
+                    return bytes(body)
+                if not isinstance(event, h11.Data):
+                    break
+                body += event.data
+                if len(body) > POST_BYTES:
+                    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {POST_BYTES} octets")
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "the body did not come")
+
+    # --- answers
+
+    async def _answer(self, answer: Answer, head: bool) -> None:
+        headers = [("Content-Type", answer.kind)]
+        if answer.file_name:
+            headers.append(("Content-Disposition", f'attachment; filename="{answer.file_name}"'))
+        parts = [answer.body] if isinstance(answer.body, bytes) else answer.body
+        if isinstance(answer.body, bytes):
+            headers.append(("Content-Length", str(len(answer.body))))
+        await self._head(HTTPStatus.OK, headers)
+        for part in () if head else parts:
+            for start in range(0, len(part), PART_BYTES):
+                self._slots.mark_waiting(self._slot)
+                await self._send(h11.Data(data=part[start : start + PART_BYTES]))
+        await self._send(h11.EndOfMessage())
+
+    async def _refuse(self, refusal: Refused, head: bool = False) -> None:
+        body = f"{refusal.status.phrase}: {refusal.why}\n".encode()
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), CLOSE]
+        if refusal.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", "GET, HEAD, POST"))
+        await self._head(refusal.status, headers)
+        if not head:
+            await self._send(h11.Data(data=body))
+        await self._send(h11.EndOfMessage())
+
+    async def _head(self, status: HTTPStatus, headers: Headers) -> None:
+        await self._send(h11.Response(status_code=int(status), headers=[*SAFETY, *headers], reason=status.phrase))
+
+    async def _send(self, event: h11.Event) -> None:
+        """Send. TooSlowError for a client that takes nothing."""
+        with trio.fail_after(SEND_S):
+            await self._stream.send_all(self._http.send(event) or b"")
+
+    # --- a viewer
+
+    async def _events(self, request: Request) -> None:
+        """Send events until the viewer goes, or the host ends. Raises Refused."""
+        after = self._inspector.after(request)
+        self._inspector.check_room()
+        self._slots.mark_working(self._slot)
+        if isinstance(self._stream, trio.SocketStream):
+            self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        await self._head(HTTPStatus.OK, [("Content-Type", "text/event-stream"), CLOSE])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_for_end, nursery.cancel_scope)
+            await self._show(after)
+
+    async def _watch_for_end(self, scope: trio.CancelScope) -> None:
+        """Cancel `scope` when the viewer is gone. It sends nothing more; if it does, it is cut off."""
+        try:
+            await self._stream.receive_some(1)
+        except trio.BrokenResourceError:
+            pass
+        self._gone = True
+        scope.cancel()
+
+    async def _show(self, after: int) -> None:
+        feed = self._inspector.feed
+        await self._send(h11.Data(data=b"retry: %d\n\n" % RETRY_MS))
+        with feed.viewer(after) as viewer:
+            whole = False  # whether the last message has been sent whole
+            try:
+                told: bytes | None = await self._inspector.hello()
+                while True:
+                    if told is None:
+                        whole = True
+                        await feed.wait()
+                    else:
+                        whole = False
+                        await self._send(h11.Data(data=told))
+                        whole = True
+                        if viewer.catching_up:
+                            await trio.sleep(CATCHING_UP_S)
+                    told = feed.next_for(viewer)
+            except trio.Cancelled:
+                if whole and not self._gone:
+                    with trio.move_on_after(GOODBYE_S, shield=True):
+                        await self._goodbye(viewer)
+                raise
+
+    async def _goodbye(self, viewer: Viewer) -> None:
+        """Send what has happened until now, and that the host ends."""
+        feed = self._inspector.feed
+        while feed.encode():
+            pass
+        while (told := feed.next_for(viewer)) is not None:
+            await self._send(h11.Data(data=told))
+        await self._send(h11.Data(data=message("end", b"{}")))
+        await self._send(h11.EndOfMessage())
