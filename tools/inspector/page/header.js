@@ -1,8 +1,10 @@
 /** The bar above the ladder, and the line below it. */
 
+import {useStore} from "./store.js";
 import {html} from "./vendor/preact-htm.js";
 
 export function Bar({store, drawer, setDrawer, setHelp}) {
+  useStore(store);
   return html`<header class="bar">
     <h1 class="brand">tapstack${store.hello?.host && html` <span class="host">${store.hello.host}</span>`}</h1>
     <${Light} store=${store} />
@@ -44,6 +46,7 @@ function Chooser({store}) {
 }
 
 export function Foot({store}) {
+  useStore(store);
   const missed = store.lostCount ? `${store.lostCount.toLocaleString("en")} events were missed` : "no event was missed";
   return html`<footer class="foot">
     <span>${store.visible.length.toLocaleString("en")} rows${store.filter || store.follow ? " shown" : ""}</span>

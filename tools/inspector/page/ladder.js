@@ -20,8 +20,9 @@ export function Ladder({store}) {
   useEffect(() => measure(scroll.current, state.current, setHeight), []);
   useLayoutEffect(() => keepPlace(store, scroll.current, state.current));
   const {rowHeight} = state.current, count = store.visible.length;
-  const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN);
-  const last = Math.min(count, Math.ceil((top + height) / rowHeight) + OVERSCAN);
+  const from = store.live ? Math.max(0, count * rowHeight - height) : top;
+  const first = Math.max(0, Math.floor(from / rowHeight) - OVERSCAN);
+  const last = Math.min(count, Math.ceil((from + height) / rowHeight) + OVERSCAN);
   const {row: chosen} = store, place = chosen ? store.placeOf(chosen.i) : -1;
   const shown = [];
   for (let at = first; at < last; at++) shown.push(at);
@@ -95,10 +96,11 @@ function keepPlace(store, element, state) {
 /** The user has scrolled, or we have. A live page whose user scrolls up is paused. */
 function scrolled(store, element, state, setTop) {
   const {scrollTop, scrollHeight, clientHeight} = element;
-  setTop(scrollTop);
+  if (!store.live) setTop(scrollTop);
   const atEnd = scrollTop + clientHeight > scrollHeight - 3 * state.rowHeight;
   if (store.live && !state.byUs && !atEnd) {
     state.chosen = store.row ? store.row.i : -1;
+    setTop(scrollTop);
     store.pause();
   }
   state.byUs = false;
@@ -116,8 +118,8 @@ function LadderRow({store, row, at, top, chosen}) {
     <span role="gridcell" class="wire"><${OnWire} row=${row} store=${store} /></span>
     <span role="gridcell" class=${`ours rail st-${row.states.ours || "none"}`}><${EndState} row=${row} side="ours" chosen=${chosen} dropped=${dropped} /></span>
     <span role="gridcell" class="program">${row.kind === "call" && html`<${Note} row=${row} store=${store} />`}</span>
-    <span role="gridcell" class="why" title=${reason.text}><span class="text">${reason.text}</span>
-      ${reason.why.length > 0 && html`<span class="clause">${reason.why[0]}${reason.why.length > 1 ? ` +${reason.why.length - 1}` : ""}</span>`}</span>
+    <span role="gridcell" class="why" title=${reason.text}><span class=${`text${reason.plain ? " quiet" : ""}`}>
+      ${reason.why.length > 0 && html`<span class="id">${reason.why[0]}</span> `}${reason.text}</span></span>
   </div>`;
 }
 
@@ -125,26 +127,39 @@ function LadderRow({store, row, at, top, chosen}) {
 function EndState({row, side, chosen, dropped}) {
   const state = row.states[side], changed = row.changed[side];
   if (dropped) return html`<span class="badge drop">dropped</span>`;
-  if (row.kind === "timer" && side === "ours") return html`<span class="badge timer">${row.event.data.timer}</span>`;
-  if (!state || (!changed && !chosen)) return null;
+  if (row.kind === "timer" && side === "ours") return html`<span class="badge clock">${row.event.data.timer}</span>`;
+  const named = state && (changed || chosen);
+  if (!named) return row.kind === "call" && side === "ours" ? html`<${CallArrow} />` : null;
   const inferred = side === "peer" && row.states.inferred;
   return html`<span class=${`state${changed ? "" : " same"}`} title=${inferred ? "inferred from the segments" : ""}>
-    <b class="letter" aria-hidden="true">${STATE_LETTERS[state] || "?"}</b>${stateName(state)}${inferred ? html`<i class="inferred" aria-label="inferred">?</i>` : ""}</span>`;
+    <b class="letter" aria-hidden="true">${STATE_LETTERS[state] || "?"}</b><span class="name">${stateName(state)}</span>${inferred ? html`<i class="inferred">?</i>` : ""}</span>`;
+}
+
+function CallArrow() {
+  return html`<span class="arrow out call" aria-hidden="true"><i class="line"></i><i class="tip"></i></span>`;
 }
 
 function OnWire({row, store}) {
-  if (row.kind === "call") return null;
-  if (!row.frame || (row.kind === "fate" && !row.lost)) return row.kind === "timer" ? null : html`<${Note} row=${row} store=${store} />`;
-  const {name, rest} = arrowText(row, store);
-  return html`<span class=${`arrow ${row.dir} ${lineKind(row)}${row.again ? " again" : ""}${row.lost ? " lost" : ""}`}>
-    <i class="tail"></i><span class="on">${!store.follow && /^c\d/.test(row.group) && html`<span class="tag">${row.group}</span>`}
-      <b>${name}</b> <span class="rest">${rest}</span>${row.again && html` <span class="mark" title=${AGAIN[row.again]}>${AGAIN_LETTERS[row.again]}</span>`}</span>
+  if (row.kind === "call" || row.kind === "timer") return null;
+  if (!row.frame || (row.kind === "fate" && !row.lost)) return html`<${Note} row=${row} store=${store} />`;
+  const {name, rest} = arrowText(row, store), again = row.again && AGAIN_LETTERS[row.again];
+  return html`<span class=${`arrow ${row.dir} ${lineKind(row)}${again ? " again" : ""}${row.lost ? " lost" : ""}`}>
+    <i class="tail"></i><span class="on"><${Tag} row=${row} store=${store} /><b>${name}</b>
+      ${again && html`<span class="mark" title=${AGAIN[row.again]}><b>${again}</b> again</span>`}<span class="rest">${rest}</span></span>
     <i class="line"></i>${row.lost ? html`<i class="cross" aria-hidden="true">✕</i><i class="gone"></i>` : html`<i class="tip"></i>`}</span>`;
+}
+
+/** The connection or socket of a row, while rows of several are shown. */
+function Tag({row, store}) {
+  const {group} = row;
+  if (store.follow || !group) return null;
+  if (/^c\d/.test(group)) return html`<span class="tag">${group}</span>`;
+  return row.kind === "call" ? html`<span class="tag">${group.slice(group.lastIndexOf(":"))}</span>` : null;
 }
 
 function Note({row, store}) {
   const {name, rest} = noteText(row, store);
-  return html`<span class="note"><b>${name}</b> <span class="rest">${rest}</span></span>`;
+  return html`<span class="note"><${Tag} row=${row} store=${store} /><b>${name}</b> <span class="rest">${rest}</span></span>`;
 }
 
 function timeOf(row, at, store) {

@@ -8,7 +8,7 @@ import {HostPanel} from "./host.js";
 import {Help, listenToKeys} from "./keys.js";
 import {Ladder} from "./ladder.js";
 import {StatesPanel} from "./states.js";
-import {Store, useStore} from "./store.js";
+import {Store} from "./store.js";
 import {Tabs} from "./tabs.js";
 import {TcbPanel} from "./tcb.js";
 import {html, render, useEffect, useState} from "./vendor/preact-htm.js";
@@ -24,7 +24,6 @@ function Page({store}) {
   const [lower, setLower] = useState("why");
   const [drawer, setDrawer] = useState(false);
   const [help, setHelp] = useState(false);
-  useStore(store, false);
   useEffect(() => listenToKeys(store, {
     open: (id) => (CONNECTION.some(([each]) => each === id) ? setUpper(id) : setLower(id)),
     drawer: () => setDrawer((open) => !open),

@@ -67,7 +67,7 @@ export class RowMaker {
     if (r.name === "wire:frame") return this.frame(r);
     if (r.name === "wire:fate") return this.fate(r);
     if (r.name === "host:call") return this.call(r);
-    if (r.name === "tcp:timer" && r.data.action === "expired") return this.timer(r);
+    if (r.name === "tcp:timer" && r.data.action === "fired") return this.timer(r);
     if (r.name.startsWith("lab:")) return this.add("lab", r, r.group_id);
     if (!KNOWN.test(r.name)) return this.add("note", r, r.group_id);
     if (r.name.startsWith("tcp:")) this.ofConnection(r);

@@ -11,6 +11,9 @@ import {useLayoutEffect, useState} from "./vendor/preact-htm.js";
 const MOST_EVENTS = 200000;
 const FORGET_AT_ONCE = 10000;
 const SLICE_MS = 8;
+const LADDER_MS = 45; // how often the ladder is drawn anew while events stream in
+const CATCHING_UP_MS = 300; // the same while many records wait
+const MANY_BATCHES = 3;
 const PANEL_MS = 120; // how often a panel is drawn anew while events stream in
 
 export class Store {
@@ -42,6 +45,7 @@ export class Store {
     this.queue = [];
     this.subscribers = new Map();
     this.scheduled = this.userTurn = this.pumping = false;
+    this.toldAt = this.calmAt = this.timer = 0;
   }
 
   // --- reading
@@ -220,7 +224,7 @@ export class Store {
       if (typeof this.queue[0] === "function") this.queue[0] = this.queue[0]() || [];
       this.applySome(until);
     }
-    this.scan(until);
+    this.scan(performance.now() + SLICE_MS / 2);
     this.notify(false);
     if (this.queue.length || this.scanAt < this.maker.base + this.rows.length) later(() => this.pump());
     else this.pumping = false;
@@ -292,6 +296,10 @@ export class Store {
 
   scan(until) {
     const end = this.maker.base + this.rows.length;
+    if (!this.filter && !this.follow) {
+      while (this.scanAt < end) this.visible.push(this.scanAt++);
+      return;
+    }
     this.tests = filterTests(this.filter);
     for (let count = 0; this.scanAt < end; this.scanAt++, count++) {
       if (count % 64 === 63 && performance.now() > until) return;
@@ -328,11 +336,24 @@ export class Store {
   }
 
   tell() {
-    const now = performance.now(), all = this.userTurn || now - (this.calmAt || 0) >= PANEL_MS;
-    this.scheduled = this.userTurn = false;
+    const now = performance.now(), {userTurn} = this;
+    this.scheduled = false;
+    const pause = this.queue.length > MANY_BATCHES ? CATCHING_UP_MS : LADDER_MS;
+    if (!userTurn && now - this.toldAt < pause) return this.tellLater(pause);
+    const all = userTurn || now - this.calmAt >= PANEL_MS;
+    this.userTurn = false;
+    this.toldAt = now;
     if (all) this.calmAt = now;
-    else if (!this.calmTimer) this.calmTimer = setTimeout(() => [(this.calmTimer = 0), this.notify(false)], PANEL_MS);
+    else this.tellLater(PANEL_MS);
     for (const [fn, calm] of this.subscribers) if (all || !calm) fn();
+    return undefined;
+  }
+
+  tellLater(ms) {
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      this.notify(false);
+    }, ms);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Tabs by the ARIA pattern: one is reached by Tab, the others by the arrow keys or their number. */
 
+import {useStore} from "./store.js";
 import {html} from "./vendor/preact-htm.js";
 
 export function Tabs({label, tabs, chosen, choose, store, first}) {
@@ -21,7 +22,13 @@ export function Tabs({label, tabs, chosen, choose, store, first}) {
         title=${`key ${first + place}`} onClick=${() => choose(id)}>${title}</button>`)}
     </div>
     <div class="tabpanel" role="tabpanel" id=${`panel-${chosen}`} aria-labelledby=${`tab-${chosen}`} tabindex="0">
-      <${Panel} store=${store} key=${chosen} />
+      <${Shown} Panel=${Panel} store=${store} key=${chosen} />
     </div>
   </div>`;
+}
+
+/** A panel that is drawn anew when the store has changed. */
+function Shown({Panel, store}) {
+  useStore(store);
+  return html`<${Panel} store=${store} />`;
 }

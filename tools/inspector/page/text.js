@@ -52,11 +52,9 @@ export function arrowText(row, store) {
 
 function segmentText(row, store) {
   const {tcp} = row, {seq, ack} = numbersOf(row, store);
-  const size = tcp.len + (tcp.flags & (SYN | FIN) ? 1 : 0);
-  let rest = tcp.flags & (SYN | FIN | RST) || size ? ` seq ${seq}${tcp.len ? `:${seq + tcp.len}` : ""}` : "";
+  let rest = tcp.len ? `${seq}:${seq + tcp.len} (${tcp.len})` : tcp.flags & (SYN | FIN | RST) ? `seq ${seq}` : "";
   if (tcp.flags & ACK) rest += `  ack ${ack}`;
-  if (tcp.len) rest += `  len ${tcp.len}`;
-  else if (!(tcp.flags & RST)) rest += `  win ${windowOf(row, store)}`;
+  if (!tcp.len && !(tcp.flags & RST)) rest += `  win ${windowOf(row, store)}`;
   for (const [left, right] of tcp.sacks) rest += `  SACK ${seqShown(row, store, left)}:${seqShown(row, store, right)}`;
   const {mss, ws, sack, ts} = tcp.options;
   if (tcp.flags & SYN) rest += `  ${[mss && `mss ${mss}`, sack && "sack", ts && "ts", ws !== undefined && `ws ${ws}`].filter(Boolean).join(", ")}`;
@@ -129,13 +127,13 @@ export function sentence(record, store) {
 /** The decisions of a row that have something to say to people, the weightiest first. */
 export function reasonsOf(row, store) {
   const said = row.decisions.filter((record) => tells(record, row) && sentence(record, store));
-  return said.sort((a, b) => weight(b, row) - weight(a, row) || a.n - b.n);
+  return said.sort((a, b) => weight(b, row) - weight(a, row) || (a.name === "tcp:state" ? b.n - a.n : a.n - b.n));
 }
 
 function tells(record, row) {
   const {name, data} = record;
   if (UNSAID.has(name)) return false;
-  if (name === "tcp:timer") return data.action === "expired" && record !== row.event;
+  if (name === "tcp:timer") return data.action === "fired" && record !== row.event;
   if (name === "wire:fate") return data.because !== "wire_delayed";
   if (name === "tcp:ack") return data.decision !== "none" || row.decisions.length < 4;
   return name !== "tcp:blocked" || Boolean(data.unsent);
@@ -149,12 +147,20 @@ function weight(record, row) {
   return WEIGHTS[record.name] ?? 3;
 }
 
-/** The sentence that says most about a row, with its clauses. @returns {{text: string, why: string[]}} */
+/** The sentence that says most about a row, with its clauses. @returns {{text: string, why: string[], plain?: boolean}} */
 export function whyOf(row, store) {
   const first = row.kind === "frame" ? reasonsOf(row, store)[0] : row.event;
-  if (!first) return {text: "", why: []};
+  if (!first) return {text: doneText(row), why: [], plain: true};
   const text = row.kind === "gap" ? gapText(row.event.data.lost) : sentence(first, store);
-  return {text, why: (first.why || []).filter((id) => id !== "own")};
+  return {text, why: (first.why || []).filter((id) => id !== "own"), plain: !first.data.because && first.name !== "host:drop"};
+}
+
+/** What became of a frame that nothing else is said of. */
+function doneText(row) {
+  const done = row.decisions.find((record) => record.name === "host:done");
+  if (!done) return "";
+  const {verdict, to} = done.data;
+  return to ? `${verdict} to ${to}` : String(verdict);
 }
 
 /** The row as one sentence, for its label: "frame 7, from the kernel, PSH,ACK, 6 octets, ...". */
