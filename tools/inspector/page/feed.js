@@ -37,6 +37,7 @@ class LiveFeed {
     source.addEventListener("batch", (event) => store.take(() => parsed(event.data)));
     source.addEventListener("gap", (event) => this.gap(parsed(event.data)));
     source.addEventListener("state", (event) => store.takeState(parsed(event.data)));
+    source.addEventListener("end", () => this.end());
     source.onerror = () => this.again();
   }
 
@@ -54,9 +55,15 @@ class LiveFeed {
     if (Array.isArray(lost) && lost[1] >= lost[0]) this.store.take([{n: lost[1], at: 0, name: "gap", data: {lost}}]);
   }
 
+  end() {
+    this.store.ended = true;
+    this.close();
+  }
+
   /** The stream has ended: ask for what follows the last record, a little later each time. */
   again() {
     this.close();
+    if (this.store.ended) return;
     const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
     setTimeout(() => this.source || document.hidden || this.open(), wait);
   }
@@ -71,7 +78,7 @@ class LiveFeed {
   visibility() {
     clearTimeout(this.hiddenTimer);
     if (document.hidden) this.hiddenTimer = setTimeout(() => this.close(), HIDDEN_CLOSE_MS);
-    else if (!this.source) this.open();
+    else if (!this.source && !this.store.ended) this.open();
   }
 }
 

@@ -30,7 +30,7 @@ export function Bar({store, drawer, setDrawer, setHelp}) {
 }
 
 function Light({store}) {
-  const state = store.report ? "report" : !store.online ? "offline" : store.live ? "live" : "paused";
+  const state = store.report ? "report" : store.ended ? "ended" : !store.online ? "offline" : store.live ? "live" : "paused";
   return html`<p class=${`light ${state}`}><span class="dot" aria-hidden="true"></span> ${state}
     <span class="quiet number"> ${store.count.toLocaleString("en")} events</span></p>`;
 }

@@ -31,6 +31,7 @@ export class Store {
     this.focusRow = this.showRow = false;
     this.hello = null;
     this.online = false;
+    this.ended = false; // the host has ended
     this.report = false;
     this.slow = {};
     this.words = {reasons: {}, names: {}, drops: {}, ports: {}};
@@ -274,11 +275,18 @@ export class Store {
     if (this.chosen >= 0 && this.chosen < base) this.chosen = base;
   }
 
-  /** What changes slowly. @param {object} state */
+  /** What changes slowly: `{look: {name: value}}`, only what differs; null for a value that is gone. */
   takeState(state) {
-    if (!state || typeof state !== "object") return;
-    this.slow = {...this.slow, ...state};
-    this.maker.kernelSays(state.kernel);
+    for (const [look, values] of Object.entries(state || {})) {
+      if (!values || typeof values !== "object") continue;
+      const merged = {...this.slow[look]};
+      for (const [name, value] of Object.entries(values)) {
+        if (value === null) delete merged[name];
+        else merged[name] = value;
+      }
+      this.slow = {...this.slow, [look]: merged};
+    }
+    if (state?.kernel) this.maker.kernelSays(state.kernel);
     this.notify(false);
   }
 

@@ -88,7 +88,8 @@ function icmpText(frame) {
   const {icmpType, code} = frame;
   const name = `ICMP ${ICMP[icmpType] || `type ${icmpType}`}`;
   if (icmpType === 0 || icmpType === 8) return {name, rest: `id ${frame.id}  seq ${frame.number}  ${octets(frame.octets)}`};
-  if (icmpType === 3) return {name: `ICMP ${UNREACHABLE[code] || `code ${code}`} unreachable`.replace("fragmentation needed unreachable", "fragmentation needed"), rest: frame.mtu ? `mtu ${frame.mtu}` : ""};
+  if (icmpType === 3 && code === 4) return {name: "ICMP fragmentation needed", rest: frame.mtu ? `mtu ${frame.mtu}` : ""};
+  if (icmpType === 3) return {name: `ICMP ${UNREACHABLE[code] || `code ${code}`} unreachable`, rest: ""};
   return {name, rest: `code ${code}`};
 }
 
