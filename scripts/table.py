@@ -1,5 +1,5 @@
 """Makes the table of clauses, for scripts/conformance, from the lists, the tests' marks, the
-exceptions and the mutants.
+exceptions and the mutants: CONFORMANCE.md for readers, clauses.json for the inspector's page.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from pathlib import Path
 from tests.requirements import FOLDER, Excepted, Requirement, exceptions, mutants, requirements, where
 
 TABLE = FOLDER / "CONFORMANCE.md"
+CLAUSES = FOLDER.parent.parent / "tools/inspector/clauses.json"
+MOST_TESTS = 3  # of a clause that are named
 KINDS = ("obsoleted", "exclusive", "not-a-host's")
 STATES = ("proved", "tested", "excepted", "open")
 
@@ -165,30 +168,80 @@ def render(table: list[Row]) -> str:
             ]
         level = requirement.level if requirement.formal else f"*{requirement.level}*"
         scope = "" if requirement.scope == "core" else f" ({requirement.scope})"
-        tests = "<br>".join(test.removeprefix("tests/").replace("|", "\\|") for test in row.tests[:3])
-        if len(row.tests) > 3:
-            tests += f"<br>and {len(row.tests) - 3} more"
+        tests = "<br>".join(test.removeprefix("tests/").replace("|", "\\|") for test in row.tests[:MOST_TESTS])
+        if len(row.tests) > MOST_TESTS:
+            tests += f"<br>and {len(row.tests) - MOST_TESTS} more"
         reason = f": {row.exception.sentence} ({row.exception.clause})" if row.exception and not row.tests else ""
         text = requirement.text.replace("|", "\\|")
         lines.append(f"| {requirement.id} | {level}{scope} | {text} | {row.where} | {tests} | {row.state}{reason} |")
     return "\n".join(lines) + "\n"
 
 
+def clauses_json(table: list[Row]) -> str:
+    """Return the table for the inspector's page: an array of objects, one a line, in order of the ids.
+
+    What is empty or zero is left out. "basis" is "keyword" where the RFC's sentence has the
+    capitalised word, else "reading". "tests" are functions, without their parameters, or packet
+    scripts; "more" is the number of those that are not named; "mutants" that of the kept mutants.
+    """
+    kept = Counter(id for mutant in mutants() for id in mutant.clauses)
+    lines = []
+    for row in sorted(table, key=lambda row: row.requirement.id):
+        requirement = row.requirement
+        functions = list(dict.fromkeys(test.partition("[")[0].removeprefix("tests/") for test in row.tests))
+        told = {
+            "id": requirement.id,
+            "rfc": rfc_of(requirement),
+            "section": requirement.section,
+            "level": requirement.level,
+            "basis": "keyword" if requirement.formal else "reading",
+            "text": requirement.text,
+            "where": row.where,
+            "tests": functions[:MOST_TESTS],
+            "more": max(0, len(functions) - MOST_TESTS),
+            "mutants": kept[requirement.id],
+            "not_followed": row.exception.sentence if row.exception and not row.tests else "",
+        }
+        lines.append(json.dumps({key: value for key, value in told.items() if value}, separators=(",", ":")))
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def rfc_of(requirement: Requirement) -> str:
+    """Return the number of the RFC that a clause is from; nothing for an attack."""
+    number = re.match(r"(\d+)[a-z]?[ -]", requirement.id)
+    return number[1] if number else ""
+
+
+def write(table: list[Row]) -> None:
+    """Write both files."""
+    TABLE.write_text(render(table), encoding="utf-8")
+    CLAUSES.write_text(clauses_json(table), encoding="ascii")
+
+
+def out_of_date(table: list[Row]) -> list[str]:
+    """Return the complaints about files that are not as they would be written now."""
+    texts = {TABLE: render(table), CLAUSES: clauses_json(table)}
+    return [
+        f"{path.name} is out of date: run scripts/conformance and commit it"
+        for path, text in texts.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/conformance")
-    parser.add_argument("--check", action="store_true", help="fail if the table in the repository is out of date")
+    parser.add_argument("--check", action="store_true", help="fail if a table in the repository is out of date")
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="run no test: take what scripts/test --conformance=FILE wrote"
     )
     args = parser.parse_args()
     results = json.loads(args.results.read_text(encoding="utf-8")) if args.results else run_marked_tests()
     table = rows(results)
-    text = render(table)
     wrong = complaints(table)
-    if args.check and (not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text):
-        wrong.append(f"{TABLE.name} is out of date: run scripts/conformance and commit it")
-    if not args.check:
-        TABLE.write_text(text, encoding="utf-8")
+    if args.check:
+        wrong += out_of_date(table)
+    else:
+        write(table)
     print(totals(table))
     print(f"\nnot decided:\n{totals(table, decided=False)}")
     if wrong:
