@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from . import sources
 from .inspector import Inspector
 
 
 def add_parts(inspector: Inspector) -> None:
     """Let each part add its own."""
+    sources.add(inspector)
