@@ -15,6 +15,7 @@ async function loadWords(store) {
   try {
     const answer = await fetch("words.json");
     if (answer.ok) store.words = {...store.words, ...(await answer.json())};
+    store.wordsVersion += 1;
     store.notify(true);
   } catch {
     /* the rows then show the keys */

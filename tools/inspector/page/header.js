@@ -6,7 +6,7 @@ import {html} from "./vendor/preact-htm.js";
 export function Bar({store, drawer, setDrawer, setHelp}) {
   useStore(store);
   return html`<header class="bar">
-    <h1 class="brand">tapstack${store.hello?.host && html` <span class="host">${store.hello.host}</span>`}</h1>
+    <h1 class="brand">tapstack${store.hello?.host && store.hello.host !== "host" && html` <span class="host">${store.hello.host}</span>`}</h1>
     <${Light} store=${store} />
     <div class="group" role="group" aria-label="pace">
       ${!store.report && html`<button type="button" aria-pressed=${store.live ? "false" : "true"} onClick=${() => store.pause()}>

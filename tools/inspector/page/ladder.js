@@ -8,7 +8,7 @@
 import {STATE_LETTERS, stateName} from "./model.js";
 import {useStore} from "./store.js";
 import {AGAIN, AGAIN_LETTERS, arrowText, lineKind, noteText, reasonsOf, rowLabel, whyOf} from "./text.js";
-import {html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/preact-htm.js";
+import {Component, html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/preact-htm.js";
 
 const OVERSCAN = 6;
 
@@ -24,6 +24,8 @@ export function Ladder({store}) {
   const first = Math.max(0, Math.floor(from / rowHeight) - OVERSCAN);
   const last = Math.min(count, Math.ceil((from + height) / rowHeight) + OVERSCAN);
   const {row: chosen} = store, place = chosen ? store.placeOf(chosen.i) : -1;
+  const rowAt = (at) => store.maker.row(store.visible[at]);
+  const look = `${store.absolute} ${store.delta} ${store.follow} ${store.wordsVersion}`; // what changes all rows
   const shown = [];
   for (let at = first; at < last; at++) shown.push(at);
   if (place >= 0 && place < count && (place < first || place >= last)) shown.push(place);
@@ -33,8 +35,8 @@ export function Ladder({store}) {
       <${Head} store=${store} />
       <div class="scroll" role="rowgroup" ref=${scroll} onScroll=${() => scrolled(store, scroll.current, state.current, setTop)}>
         <div class="spacer" role="presentation" ref=${(element) => element && (element.style.height = `${count * rowHeight}px`)}></div>
-        ${shown.map((at) => html`<${LadderRow} key=${store.visible[at]} store=${store} row=${store.maker.row(store.visible[at])}
-          at=${at} top=${at * rowHeight} chosen=${at === place} />`)}
+        ${shown.map((at) => html`<${LadderRow} key=${store.visible[at]} store=${store} row=${rowAt(at)}
+          at=${at} top=${at * rowHeight} chosen=${at === place} look=${look} version=${rowAt(at)?.version} />`)}
       </div>
     </div>
     ${count === 0 && html`<${Empty} store=${store} />`}
@@ -106,8 +108,19 @@ function scrolled(store, element, state, setTop) {
   state.byUs = false;
 }
 
-function LadderRow({store, row, at, top, chosen}) {
-  if (!row) return null;
+/** A row. It is drawn anew only if it has changed: most rows in view stay as they are. */
+class LadderRow extends Component {
+  shouldComponentUpdate(next) {
+    const {row, chosen, top, look, version} = this.props;
+    return next.row !== row || next.version !== version || next.chosen !== chosen || next.top !== top || next.look !== look;
+  }
+
+  render({store, row, at, top, chosen}) {
+    return row ? drawRow(store, row, at, top, chosen) : null;
+  }
+}
+
+function drawRow(store, row, at, top, chosen) {
   const place = (element) => element && (element.style.transform = `translateY(${top}px)`);
   const reason = whyOf(row, store), dropped = row.decisions.some((record) => record.name === "host:drop");
   return html`<div role="row" class=${`row ${row.kind}${chosen ? " chosen" : ""}${dropped ? " dropped" : ""}`} ref=${place}

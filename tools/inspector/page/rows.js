@@ -28,6 +28,7 @@ import {PeerState} from "./peer_state.js";
  * @property {{ours: boolean, peer: boolean}} changed  which of them this row changed
  * @property {string} again  why it was sent again: "rto", "fast", "tail", "probe", "other", "seen", or ""
  * @property {object|null} result  of a call: the record of its result
+ * @property {number} version  counts its changes
  */
 
 /** Decisions that explain the frame that leaves next. */
@@ -89,7 +90,7 @@ export class RowMaker {
   add(kind, r, group, dir = "") {
     const row = {i: this.base + this.rows.length, n: r.n, at: r.at, time: r.time, kind, group, dir, lost: false,
       event: r, decisions: [], frame: null, tcp: null, states: {ours: "", peer: "", inferred: true},
-      changed: {ours: false, peer: false}, again: "", result: null, delta: 0};
+      changed: {ours: false, peer: false}, again: "", result: null, version: 0};
     const conn = this.connections.get(group);
     if (conn) this.statesOf(row, conn);
     this.rows.push(row);
@@ -126,6 +127,7 @@ export class RowMaker {
     const row = this.frames.get(r.frame);
     if (row) {
       row.decisions.push(r);
+      row.version += 1;
       if (lost && !row.lost) this.lose(row);
       if (r.data.because !== "wire_delayed") this.changed(row);
       return row;
@@ -176,6 +178,7 @@ export class RowMaker {
     }
     if (!row) return this.withoutCause(r);
     if (row.decisions.length < 500) row.decisions.push(r);
+    row.version += 1;
     if (r.name !== "tcp:delta") this.changed(row);
     return null;
   }
@@ -218,6 +221,7 @@ export class RowMaker {
     const row = this.frames.get(r.frame);
     if (row && row.tcp && row.dir === "in") {
       row.group = conn.group;
+      row.version += 1;
       this.segment(row);
     }
   }
@@ -238,7 +242,9 @@ export class RowMaker {
     row.changed.ours = true;
     for (let i = this.rows.length - 1; i >= 0 && this.rows[i].i >= row.i && i > this.rows.length - 64; i--) {
       const later = this.rows[i];
-      if (later.group === conn.group || later === row) later.states.ours = after;
+      if (later.group !== conn.group && later !== row) continue;
+      later.states.ours = after;
+      later.version += 1;
     }
   }
 
@@ -270,6 +276,7 @@ export class RowMaker {
   seenAgain(row, conn) {
     const {tcp} = row, size = tcp.len + (tcp.flags & (SYN | FIN) ? 1 : 0), end = (tcp.seq + size) >>> 0;
     if (size && conn.seqMax !== null && seqDiff(end, conn.seqMax) <= 0) row.again = "seen";
+    if (row.lost) return; // told when it left, before those that are still under way
     if (conn.seqMax === null || seqDiff(end, conn.seqMax) > 0) conn.seqMax = end;
   }
 

@@ -35,6 +35,7 @@ export class Store {
     this.report = false;
     this.slow = {};
     this.words = {reasons: {}, names: {}, drops: {}, ports: {}};
+    this.wordsVersion = 0;
     this.count = 0;
     this.lostCount = 0;
     this.firstN = this.lastN = 0;

@@ -7,8 +7,8 @@ const ICMP = {0: "echo reply", 3: "unreachable", 4: "source quench", 5: "redirec
 const UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "fragmentation needed", 13: "prohibited"};
 const PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 50: "ESP", 132: "SCTP"};
 const ETHERTYPES = {0x86dd: "IPv6", 0x88cc: "LLDP", 0x8035: "RARP", 0x8863: "PPPoE", 0x8864: "PPPoE"};
-export const AGAIN = {rto: "again: timeout", fast: "again: fast", tail: "tail probe", probe: "probe", other: "again", seen: "seen before"};
-export const AGAIN_LETTERS = {rto: "R", fast: "F", tail: "T", probe: "P", other: "A", seen: "D"};
+export const AGAIN = {rto: "again: timeout", fast: "again: fast", tail: "tail probe", probe: "probe", other: "again", seen: "again, by the peer"};
+export const AGAIN_LETTERS = {rto: "R", fast: "F", tail: "T", probe: "P", other: "A", seen: "A"};
 const UNSAID = new Set(["tcp:delta", "host:done", "ip:route", "ip:ident"]);
 
 /** The numbers of a segment relative to the SYNs of both ends. @returns {{seq: number, ack: number}} */
@@ -112,7 +112,7 @@ export const gapText = ([a, b]) => `${b - a + 1} events were skipped or are no l
 
 function callText(row) {
   const {data} = row.event;
-  const size = data.octets === undefined ? "" : ` ${data.octets}`;
+  const count = data.octets ?? data.len, size = count === undefined ? "" : ` ${count}`;
   const result = row.result ? row.result.data.result : data.result;
   return {name: `${data.call}${size}`, rest: result === undefined ? "" : `→ ${result}`};
 }
@@ -140,7 +140,7 @@ function tells(record, row) {
   return name !== "tcp:blocked" || Boolean(data.unsent);
 }
 
-const WEIGHTS = {"host:drop": 9, "wire:fate": 8, "tcp:state": 7, "tcp:loss": 7, "tcp:reset": 7, "tcp:recovery": 6, "tcp:undo": 6,
+const WEIGHTS = {"host:drop": 9, "wire:fate": 10, "tcp:state": 7, "tcp:loss": 7, "tcp:reset": 7, "tcp:recovery": 6, "tcp:undo": 6,
   "tcp:ack": 4, "tcp:send": 4, "icmp:sent": 5, "icmp:taken": 5, "arp:entry": 5, "arp:answer": 5, "tcp:rtt": 1, "tcp:window": 2};
 
 function weight(record, row) {
