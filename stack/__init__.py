@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stack.host.lease_record import LeaseRecord
     from stack.link.capture import Capture
     from stack.link.captured import CapturedFrame, CaptureError
+    from stack.link.faults import Fault
     from stack.link.impair import Direction, Impaired, Impairment
     from stack.link.memory import Ethernet
     from stack.link.memory import Ethernet as Segment
@@ -74,6 +75,7 @@ __all__ = [
     "Impaired",
     "Impairment",
     "Direction",
+    "Fault",
     "Capture",
     "read_capture",
     "CapturedFrame",
@@ -116,6 +118,7 @@ _HOMES = {
     "stack.host.lease_record": "LeaseRecord",
     "stack.link.capture": "Capture",
     "stack.link.captured": "CaptureError CapturedFrame",
+    "stack.link.faults": "Fault",
     "stack.link.impair": "Direction Impaired Impairment",
     "stack.link.memory": "Ethernet",
     "stack.link.read_capture": "CaptureReader read_capture",

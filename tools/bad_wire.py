@@ -122,6 +122,8 @@ def direction(name: str, of: stack.Direction) -> str:
     """Return the counts of one direction: "to the kernel 120 frames, 11 lost"."""
     counts = (
         ("lost", of.lost),
+        ("lost on purpose", of.dropped),
+        ("too large", of.too_large),
         ("duplicated", of.duplicated),
         ("reordered", of.reordered),
         ("corrupted", of.corrupted),

@@ -16,8 +16,14 @@ FATES = {
     "lost on purpose": "wire_lost_on_purpose",
     "queue full": "wire_queue_full",
     "duplicated": "wire_duplicated",
+    "too large": "wire_too_large",
     "corrupted": "wire_corrupted",
+    "corrupted ethernet": "wire_corrupted_ethernet",
+    "corrupted ip": "wire_corrupted_ip",
+    "corrupted transport": "wire_corrupted_transport",
+    "corrupted data": "wire_corrupted_data",
     "held back": "wire_held_back",
+    "swapped": "wire_swapped",
     "delayed": "wire_delayed",
 }
 """The reasons of `stack.trace.reasons` for what a `Fate` says."""

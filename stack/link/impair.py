@@ -1,7 +1,8 @@
 """A bad wire: a link that loses, duplicates, reorders, delays and corrupts frames, by a seed.
 
-It can also limit the rate and queue frames. What happens to a frame depends only on the seed and on
-the order of the frames in its direction. Frames are copied; delayed ones wait in a heap until
+It can also limit the rate and queue frames, and swallow those that are too large for the path. What
+happens to a frame depends only on the seed, on the faults that are armed, and on the order of the
+frames in its direction. Frames are copied; delayed ones wait in a heap until
 `poll` (see `stack.link.device.Link`).
 
 See RFC 3819 for what real links do to packets, and how transports cope with it.
@@ -21,6 +22,7 @@ from typing import NamedTuple, TypedDict, Unpack
 from stack.changed_fields import changed_fields
 from stack.errors import BadPacket
 from stack.link.device import ETHERNET_HEADER, NO_OFFLOAD, Link
+from stack.link.faults import SWAP_WAIT_S, Fault, look, part_of
 from stack.link.loan import Loan
 from stack.link.wrapper import LinkWrapper
 from stack.wire.checksum import Buffer
@@ -31,6 +33,9 @@ from stack.wire.tcp import TcpHeader
 # (frame, its number in this direction, counted from 1) -> whether the frame is lost
 Predicate = Callable[[bytes, int], bool]
 
+Held = tuple[float, int, bytes]  # when it is due, a serial number, the frame
+
+MOST_ARMED = 64  # faults that may wait in one direction
 LOOKS_PER_READ = 64  # the frames that one `read` may take from the wrapped link before the host does other work
 
 
@@ -47,6 +52,8 @@ class Impairment:
     queue_limit_bytes: the bytes that may wait for the rate, including the frame that is being sent;
       None for no limit. Further frames are lost. An idle wire accepts a frame of any size.
     queue_limit: the number of frames that may be held in all, delayed ones included.
+    mtu_bytes: an MTU black hole (RFC 2923 section 2.1): a larger packet is lost, and no ICMP
+      message tells of it. The link's own MTU stays what it is. None for no limit.
     drop: a predicate that is called first, with the frame and its number in this direction. If it
       returns True the frame is lost.
     """
@@ -61,6 +68,7 @@ class Impairment:
     rate_bps: float | None = None
     queue_limit_bytes: int | None = None
     queue_limit: int = 10_000
+    mtu_bytes: int | None = None
     drop: Predicate | None = None
 
     def __post_init__(self) -> None:
@@ -76,6 +84,8 @@ class Impairment:
             raise ValueError(f"queue_limit is a number of frames, at least 1, not {self.queue_limit}")
         if self.queue_limit_bytes is not None and (self.queue_limit_bytes < 0 or self.rate_bps is None):
             raise ValueError("queue_limit_bytes is a number of bytes, not negative, and it needs rate_bps")
+        if self.mtu_bytes is not None and number(self, "mtu_bytes") < 1:
+            raise ValueError(f"mtu_bytes is a number of bytes, at least 1, not {self.mtu_bytes}")
 
     __repr__ = changed_fields
 
@@ -93,8 +103,10 @@ class Fate(NamedTuple):
 
     Attributes:
       outgoing: whether the host has sent it; otherwise it comes to the host.
-      what: "lost", "lost on purpose" (by the predicate), "queue full", "duplicated", "corrupted",
-        "held back" (to be reordered) or "delayed".
+      what: "lost", "lost on purpose" (by a `Fault` or by the predicate), "too large" (for
+        `mtu_bytes`), "queue full", "duplicated", "held back" (to be reordered), "swapped" (with the
+        next one), "delayed", or "corrupted", with the part where the bit is: "corrupted ethernet",
+        "corrupted ip", "corrupted transport" (header), "corrupted data".
       frame: its octets.
       now: the time at which it was, in seconds.
       detail: "bit", the number of the bit that was changed, counted from the first one; or
@@ -114,34 +126,81 @@ OnFate = Callable[[Fate], None]
 class Direction:
     """One direction of an impaired link, with its counters.
 
-    `frames` counts all frames, `dropped` those that the predicate lost, `lost` those lost by
-    chance, `queue_dropped` those that found a queue full; `duplicated`, `reordered` and `corrupted`
-    count what their names say. A duplicate is corrupted, reordered and queued independently of its
-    original, and counted in each case. `on_fate`, if it is set, is called with each thing that
-    happens to a frame. A frame that passes at once and unchanged has no such call.
+    `impairment` is what the wire does to all frames; it may be replaced at any time. Frames that
+    are held by then keep the time that they were given. `arm` adds what is to happen to one frame.
+
+    `frames` counts all frames, `dropped` those that a fault or the predicate lost, `lost` those
+    lost by chance, `too_large` those larger than `mtu_bytes`, `queue_dropped` those that found a
+    queue full; `duplicated`, `reordered` and `corrupted` count what their names say, by chance or
+    by a fault. A duplicate is corrupted, reordered and queued independently of its original, and
+    counted in each case. `on_fate`, if it is set, is called with each thing that happens to a
+    frame. A frame that passes at once and unchanged has no such call.
     """
 
-    def __init__(self, impairment: Impairment, random: Random, outgoing: bool) -> None:
-        self.impairment = impairment
+    def __init__(
+        self, impairment: Impairment, random: Random, outgoing: bool, ip_offset: int = ETHERNET_HEADER
+    ) -> None:
+        self._impairment = impairment
         self.on_fate: OnFate | None = None
+        self.ip_offset = ip_offset
         self._outgoing = outgoing
         self.frames = 0
         self.dropped = 0
         self.lost = 0
+        self.too_large = 0
         self.duplicated = 0
         self.reordered = 0
         self.corrupted = 0
         self.queue_dropped = 0
         self._random = random
         self._serial = 0
-        self._held: list[tuple[float, int, bytes]] = []
+        self._armed: list[Armed] = []
+        self._held: list[Held] = []
         self._ready: deque[bytes] = deque()
         self._busy_until = -math.inf  # the time at which the last bit of the queued frames is sent
 
     def __repr__(self) -> str:
-        counts = ("dropped", "lost", "duplicated", "reordered", "corrupted", "queue_dropped")
+        counts = ("dropped", "lost", "too_large", "duplicated", "reordered", "corrupted", "queue_dropped")
         happened = "".join(f", {count} {name}" for name in counts if (count := getattr(self, name)))
         return f"<Direction of {self.impairment!r}: {self.frames} frames{happened}>"
+
+    @property
+    def impairment(self) -> Impairment:
+        """What the wire does to all frames. TypeError for anything but an `Impairment`."""
+        return self._impairment
+
+    @impairment.setter
+    def impairment(self, how: Impairment) -> None:
+        if not isinstance(how, Impairment):
+            raise TypeError(f"impairment is a stack.Impairment(...), not {how!r}")
+        if how.rate_bps != self._impairment.rate_bps:
+            self._busy_until = -math.inf
+        self._impairment = how
+
+    @property
+    def armed(self) -> tuple[Fault, ...]:
+        """The faults that have not struck yet, the oldest first."""
+        return tuple(armed.fault for armed in self._armed if not self._is_over(armed))
+
+    def arm(self, fault: Fault) -> None:
+        """Let `fault` happen once, to a frame that is still to come.
+
+        Faults that concern the same frame all happen to it; one that is lost cannot be swapped.
+        ValueError if `MOST_ARMED` faults wait already.
+        """
+        if not isinstance(fault, Fault):
+            raise TypeError(f"arm takes a stack.Fault(...), not {fault!r}")
+        self._armed = [armed for armed in self._armed if not self._is_over(armed)]
+        if len(self._armed) >= MOST_ARMED:
+            raise ValueError(f"{MOST_ARMED} faults wait for their frames already")
+        self._armed.append(Armed(fault))
+
+    def heal(self) -> None:
+        """Be a perfect wire from now on: no fault is armed, and what is held is due at once."""
+        self.impairment = Impairment()
+        self._armed.clear()
+        self._busy_until = -math.inf
+        self._held = [(-math.inf, place, frame) for place, (_, _, frame) in enumerate(sorted(self._held))]
 
     @property
     def deadline(self) -> float:
@@ -150,23 +209,31 @@ class Direction:
 
     def put(self, frame: bytes, now: float) -> None:
         """Take a frame and decide what happens to it."""
-        how = self.impairment
+        how = self._impairment
         self.frames += 1
-        if how.drop is not None and how.drop(frame, self.frames):
+        struck = self._strike(frame) if self._armed else NONE
+        held = None
+        if (how.drop is not None and how.drop(frame, self.frames)) or (struck and _any(struck, "lose")):
             self.dropped += 1
             if self.on_fate is not None:
                 self._tell("lost on purpose", frame, now)
-        elif self._happens(how.loss):
+        elif how.mtu_bytes is not None and len(frame) - self.ip_offset > how.mtu_bytes:
+            self.too_large += 1
+            if self.on_fate is not None:
+                self._tell("too large", frame, now, mtu=how.mtu_bytes)
+        elif how.loss and self._happens(how.loss):
             self.lost += 1
             if self.on_fate is not None:
                 self._tell("lost", frame, now)
         else:
-            self._hold(frame, now)
-            if self._happens(how.duplicate):
+            held = self._hold(self._corrupt(frame, now, struck) if struck else frame, now)
+            if (how.duplicate and self._happens(how.duplicate)) or (struck and _any(struck, "duplicate")):
                 self.duplicated += 1
                 if self.on_fate is not None:
                     self._tell("duplicated", frame, now)
                 self._hold(frame, now)
+        if struck:
+            self._swap(struck, frame, held, now)
 
     def take(self, now: float) -> bytes | None:
         """The next frame that is due, by due time, then by arrival; None if there is none."""
@@ -189,14 +256,14 @@ class Direction:
         self._ready.clear()
         self._busy_until = -math.inf
 
-    def _hold(self, frame: bytes, now: float) -> None:
-        how = self.impairment
-        if self._happens(how.corrupt):
-            self.corrupted += 1
+    def _hold(self, frame: bytes, now: float) -> Held | None:
+        """Keep a frame until it is due, which may be now; None if it finds a queue full."""
+        how = self._impairment
+        if how.corrupt and self._happens(how.corrupt):
             frame = self._flip_a_bit(frame, now)
         if len(self._held) + len(self._ready) >= how.queue_limit:
             self._find_queue_full(frame, now)
-            return
+            return None
         due = now
         if how.rate_bps is not None:
             starts = max(now, self._busy_until)
@@ -204,12 +271,12 @@ class Direction:
             full = how.queue_limit_bytes is not None and waiting_bytes + len(frame) > how.queue_limit_bytes
             if full and waiting_bytes:
                 self._find_queue_full(frame, now)
-                return
+                return None
             due = self._busy_until = starts + len(frame) * 8 / how.rate_bps
         due += how.delay_s
         if how.jitter_s:
             due = max(now, due + self._random.uniform(-how.jitter_s, how.jitter_s))
-        if self._happens(how.reorder):
+        if how.reorder and self._happens(how.reorder):
             self.reordered += 1
             due += how.reorder_s
             if self.on_fate is not None:
@@ -217,7 +284,9 @@ class Direction:
         elif due > now and self.on_fate is not None:
             self._tell("delayed", frame, now, delay_s=due - now)
         self._serial += 1
-        heapq.heappush(self._held, (due, self._serial, frame))
+        held = (due, self._serial, frame)
+        heapq.heappush(self._held, held)
+        return held
 
     def _find_queue_full(self, frame: bytes, now: float) -> None:
         self.queue_dropped += 1
@@ -231,15 +300,91 @@ class Direction:
     def _happens(self, probability: float) -> bool:
         return probability > 0.0 and self._random.random() < probability
 
-    def _flip_a_bit(self, frame: bytes, now: float) -> bytes:
+    def _flip_a_bit(self, frame: bytes, now: float, part: str = "") -> bytes:
+        """`frame` with another bit, in one of its parts (`Fault.part`) or anywhere."""
         if not frame:
             return frame
-        bit = self._random.randrange(len(frame) * 8)
+        self.corrupted += 1
+        first, after = look(frame, self.ip_offset).parts[part] if part else (0, len(frame))
+        bit = self._random.randrange(first * 8, after * 8)
         if self.on_fate is not None:
-            self._tell("corrupted", frame, now, bit=bit)
+            self._tell(f"corrupted {part_of(frame, self.ip_offset, bit >> 3)}".rstrip(), frame, now, bit=bit)
         broken = bytearray(frame)
         broken[bit >> 3] ^= 0x80 >> (bit & 7)
         return bytes(broken)
+
+    # --- faults
+
+    def _strike(self, frame: bytes) -> list[Armed]:
+        """The faults that concern this frame; only a swap stays armed, for its second one."""
+        seen = look(frame, self.ip_offset)
+        struck, waiting = [], []
+        for armed in self._armed:
+            matches = armed.fault.matches(seen)
+            if matches:
+                armed.seen += 1
+                if armed.seen >= armed.fault.number:
+                    struck.append(armed)
+            if not armed.is_used:
+                waiting.append(armed)
+        self._armed = waiting
+        return struck
+
+    def _corrupt(self, frame: bytes, now: float, struck: list[Armed]) -> bytes:
+        for armed in struck:
+            if armed.fault.action == "corrupt":
+                frame = self._flip_a_bit(frame, now, armed.fault.part)
+        return frame
+
+    def _swap(self, struck: list[Armed], frame: bytes, held: Held | None, now: float) -> None:
+        """Let the first frame of a swap wait, and the second one pass it."""
+        for armed in struck:
+            if armed.fault.action != "swap":
+                continue
+            if armed.is_used:  # by its second frame, this one
+                self._move(armed.first, now if held is None else held[0])
+            elif held is not None:
+                self.reordered += 1
+                if self.on_fate is not None:
+                    self._tell("swapped", frame, now, delay_s=SWAP_WAIT_S)
+                armed.first = held = self._move(held, held[0] + SWAP_WAIT_S)
+
+    def _move(self, held: Held | None, due: float) -> Held | None:
+        """Give a frame another time, if it is still held: it is then the last of that time."""
+        for place, other in enumerate(self._held):
+            if other is held:
+                self._serial += 1
+                self._held[place] = moved = (due, self._serial, other[2])
+                heapq.heapify(self._held)
+                return moved
+        return None
+
+    def _is_over(self, armed: Armed) -> bool:
+        """Whether a swap has waited for its second frame in vain."""
+        return armed.seen >= armed.fault.number and not any(held is armed.first for held in self._held)
+
+
+class Armed:
+    """A fault that waits: the frames `seen` that match, and the `first` of those to be swapped."""
+
+    __slots__ = ("fault", "first", "seen")
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.seen = 0
+        self.first: Held | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it has seen all its frames."""
+        return self.seen >= self.fault.number + (self.fault.action == "swap")
+
+
+def _any(struck: list[Armed], action: str) -> bool:
+    return any(armed.fault.action == action for armed in struck)
+
+
+NONE: list[Armed] = []  # the faults of a frame, mostly
 
 
 class Fields(TypedDict, total=False):
@@ -255,6 +400,7 @@ class Fields(TypedDict, total=False):
     rate_bps: float | None
     queue_limit_bytes: int | None
     queue_limit: int
+    mtu_bytes: int | None
     drop: Predicate | None
 
 
@@ -268,8 +414,9 @@ class Impaired(LinkWrapper):
     `Ethernet`), or 0 if it has none. A predicate given in the short form is called for both
     directions: if it counts, it counts their frames together.
 
-    The attributes `outgoing` and `incoming` are `Direction`s: they count what happened, and their
-    `impairment` may be replaced at any time. `write` returns True for a frame that the wire lost,
+    The attributes `outgoing` and `incoming` are `Direction`s: they count what happened, their
+    `impairment` may be replaced at any time, and they can be told of single faults to come
+    (`Direction.arm`). `heal` ends all that. `write` returns True for a frame that the wire lost,
     since a sender on a real wire cannot know of the loss. The link announces no offload, and opens
     the wrapped link without offload, because it needs frames that fit the MTU. ValueError if the
     arguments contradict each other, or if the link is open and offloads.
@@ -293,10 +440,10 @@ class Impaired(LinkWrapper):
         if link.offload != NO_OFFLOAD:
             raise ValueError(f"{link.name} is open and offloads: wrap it in Impaired before it is opened")
         link.may_offload = False
-        chosen = (self.seed or 0) if seed is None else seed
+        chosen, at = (self.seed or 0) if seed is None else seed, self.ip_offset
         # A text seeds the generator in the same way for every PYTHONHASHSEED.
-        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{chosen} outgoing"), outgoing=True)
-        self.incoming = Direction(incoming or Impairment(**both), Random(f"{chosen} incoming"), outgoing=False)
+        self.outgoing = Direction(outgoing or Impairment(**both), Random(f"{chosen} outgoing"), True, at)
+        self.incoming = Direction(incoming or Impairment(**both), Random(f"{chosen} incoming"), False, at)
         self.offload = NO_OFFLOAD
         self.rx_gso_size = 0
         self.may_offload = False
@@ -317,7 +464,16 @@ class Impaired(LinkWrapper):
             raise OSError(errno.EOPNOTSUPP, text)
         self._wake = wake
         self._copy_attributes()
+        self.outgoing.ip_offset = self.incoming.ip_offset = self.ip_offset
         self._rearm()
+
+    def heal(self) -> None:
+        """Be a perfect wire from now on, both ways. Frames that are held pass at once."""
+        self.outgoing.heal()
+        self.incoming.heal()
+        self._rearm()
+        if self._wake is not None:
+            self._wake()
 
     def watch_fates(self, on_fate: OnFate | None) -> None:
         """Call `on_fate` from now on with what happens to frames; None ends that.

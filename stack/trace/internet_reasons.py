@@ -11,6 +11,21 @@ INTERNET_REASONS: dict[str, Reason] = {
     "wire_queue_full": Reason("The queue before the wire is full, so the frame is lost.", ("own",)),
     "wire_duplicated": Reason("The wire delivers the frame twice.", ("own",)),
     "wire_corrupted": Reason("The wire changes a bit of the frame.", ("own",)),
+    "wire_corrupted_ethernet": Reason(
+        "The wire changes a bit of the Ethernet header. The frame check sequence of a cable covers it; a TAP has none.",
+        ("own",),
+    ),
+    "wire_corrupted_ip": Reason("The wire changes a bit of the IP header. The header checksum covers it.", ("own",)),
+    "wire_corrupted_transport": Reason(
+        "The wire changes a bit of the TCP, UDP or ICMP header. The checksum in that header covers it.", ("own",)
+    ),
+    "wire_corrupted_data": Reason(
+        "The wire changes a bit of the data. The checksum of TCP, UDP or ICMP covers it.", ("own",)
+    ),
+    "wire_too_large": Reason(
+        "The packet is too large for the path, and no ICMP message says so: an MTU black hole.", ("own",)
+    ),
+    "wire_swapped": Reason("The wire lets the next frame of the kind pass before this one.", ("own",)),
     "wire_held_back": Reason("The wire holds the frame back, so that later ones overtake it.", ("own",)),
     "wire_delayed": Reason("The frame takes some time to pass the wire.", ("own",)),
     # --- ARP: asking

@@ -10,6 +10,7 @@ import pytest
 import stack
 from stack.link.capture import Capture
 from stack.link.device import Link
+from stack.link.faults import Fault
 from stack.link.impair import Fate, Impaired, Impairment
 from stack.link.memory import Ethernet
 from stack.trace.event import Event
@@ -53,7 +54,7 @@ KINDS = [
     ("wire_lost", Impairment(loss=1.0)),
     ("wire_lost_on_purpose", Impairment(drop=lambda frame, number: True)),
     ("wire_duplicated", Impairment(duplicate=1.0)),
-    ("wire_corrupted", Impairment(corrupt=1.0)),
+    ("wire_too_large", Impairment(mtu_bytes=100)),
     ("wire_held_back", Impairment(reorder=1.0, reorder_s=0.02)),
     ("wire_delayed", Impairment(delay_s=0.03)),
     ("wire_queue_full", Impairment(queue_limit=1, delay_s=5.0)),
@@ -98,9 +99,45 @@ def test_the_details() -> None:
     world = World(outgoing=Impairment(corrupt=1.0, delay_s=0.03))
     world.ping()
     corrupted, delayed = world.fates[:2]
-    assert corrupted.data["because"] == "wire_corrupted"
+    assert str(corrupted.data["because"]).startswith("wire_corrupted")
     assert corrupted.data["bit"] in range(42 * 8)
     assert (delayed.data["because"], delayed.data["delay_s"]) == ("wire_delayed", pytest.approx(0.03))
+
+
+@pytest.mark.parametrize(
+    ("part", "octets"), [("ethernet", (0, 14)), ("ip", (14, 34)), ("transport", (34, 42)), ("data", (42, 142))]
+)
+def test_a_bit_is_told_with_the_part_of_the_frame_that_it_is_in(part: str, octets: tuple[int, int]) -> None:
+    world = World()
+    world.wire.outgoing.arm(Fault("corrupt", "icmp", part=part))
+    world.ping()
+    [fate] = world.fates
+    assert fate.data["because"] == f"wire_corrupted_{part}"
+    bit = fate.data["bit"]
+    assert isinstance(bit, int)
+    assert octets[0] <= bit // 8 < octets[1]
+
+
+def test_a_bit_of_padding_is_in_no_part() -> None:
+    """No checksum covers it."""
+    wire = Impaired(Ethernet().attach(), outgoing=Impairment(corrupt=1.0), seed=1)
+    fates: list[Fate] = []
+    wire.watch_fates(fates.append)
+    for _ in range(100):
+        wire.outgoing.put(bytes(12) + b"\x08\x06" + bytes(46), 0.0)
+    assert {(fate.what, fate.detail["bit"] // 8 < 14) for fate in fates} == {
+        ("corrupted ethernet", True),
+        ("corrupted", False),
+    }
+
+
+def test_a_swap_is_told_of_the_first_frame() -> None:
+    world = World()
+    world.wire.outgoing.arm(Fault("swap", "icmp"))
+    world.ping()
+    [fate] = world.fates
+    assert (fate.data["because"], fate.data["delay_s"]) == ("wire_swapped", 1.0)
+    assert world.frame(fate.frame).data["dir"] == "out"
 
 
 def test_through_a_wrapper_and_until_the_observer_goes(tmp_path: Path) -> None:
