@@ -213,7 +213,7 @@ export class Store {
 
   /** Take records, or text with them, in slices that leave time for keys. @param {Function|object[]} batch */
   take(batch) {
-    this.queue.push(batch);
+    this.queue.push({batch, taken: 0});
     if (!this.pumping) {
       this.pumping = true;
       this.pump();
@@ -222,10 +222,7 @@ export class Store {
 
   pump() {
     const until = performance.now() + SLICE_MS;
-    while (this.queue.length && performance.now() < until) {
-      if (typeof this.queue[0] === "function") this.queue[0] = this.queue[0]() || [];
-      this.applySome(until);
-    }
+    while (this.queue.length && performance.now() < until) this.applySome(until);
     this.scan(performance.now() + SLICE_MS / 2);
     this.notify(false);
     if (this.queue.length || this.scanAt < this.maker.base + this.rows.length) later(() => this.pump());
@@ -233,15 +230,16 @@ export class Store {
   }
 
   applySome(until) {
-    const batch = this.queue[0];
-    let i = batch.taken || 0;
-    while (i < batch.length) {
-      this.apply(batch[i]);
-      i += 1;
-      if (i % 32 === 0 && performance.now() > until) break;
+    const next = this.queue[0];
+    if (typeof next.batch === "function") next.batch = next.batch();
+    if (!Array.isArray(next.batch)) next.batch = [];
+    const {batch} = next;
+    while (next.taken < batch.length) {
+      this.apply(batch[next.taken]);
+      next.taken += 1;
+      if (next.taken % 32 === 0 && performance.now() > until) return;
     }
-    batch.taken = i;
-    if (i >= batch.length) this.queue.shift();
+    this.queue.shift();
   }
 
   /** Take one record. A malformed one is left out. */
@@ -368,7 +366,7 @@ export class Store {
 
 function wellFormed(r) {
   return Boolean(r) && typeof r === "object" && typeof r.name === "string" && Number.isFinite(r.n)
-    && Boolean(r.data) && typeof r.data === "object" && Number.isFinite(r.at);
+    && Boolean(r.data) && typeof r.data === "object" && Number.isFinite(r.at) && (r.name === "gap" || Array.isArray(r.why));
 }
 
 function filterTests(text) {

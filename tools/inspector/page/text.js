@@ -121,8 +121,7 @@ function callText(row) {
 export function sentence(record, store) {
   const {data} = record;
   if (record.name === "host:drop") return `Dropped: ${data.meaning || store.words.drops[data.reason] || data.reason}.`;
-  if (record.sentence) return record.sentence;
-  return store.words.reasons[data.because] || data.because || store.words.names[record.name] || "";
+  return String(record.sentence || store.words.reasons[data.because] || data.because || store.words.names[record.name] || "");
 }
 
 /** The decisions of a row that have something to say to people, the weightiest first. */
