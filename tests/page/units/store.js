@@ -80,7 +80,7 @@ export const tests = {
     const log = new Log().handshake();
     const hostile = [null, 1, "x", {}, {n: 1}, {n: NaN, name: "a", data: {}, at: 1}, {n: 99, name: "tcp:state", data: null, at: 1},
       {n: 50, at: 50, time: 50, name: "tcp:delta", group_id: "__proto__", frame: 0, cause: "frame", data: {}, why: []},
-      {n: 51, at: 51, time: 51, name: "host:drop", group_id: "c1", frame: "x", cause: {}, data: {reason: {}}, why: 7},
+      {n: 51, at: 51, time: 51, name: "host:drop", group_id: "c1", frame: "x", cause: {}, data: {reason: {}, because: {}}, why: []},
       {n: 52, at: 52, time: 52, name: "wire:frame", group_id: "c1", frame: 0, cause: "", data: {head: {}, len: "x"}, why: null}];
     const store = await filled({records: [...log.records, ...log.records, ...hostile]});
     same(store.count, log.records.length + 2);
