@@ -49,13 +49,13 @@ export class Log {
   handshake() {
     const syn = this.segment({seq: 100, flags: SYN});
     this.tell("tcp:open", {local: "10.9.0.2:80", remote: "10.9.0.1:5000", passive: true, state: "CLOSED"}, {group: "c1", frame: syn});
-    this.tell("tcp:state", {before: "CLOSED", event: "PASSIVE_OPEN", after: "LISTEN"}, {group: "c1", frame: syn});
+    this.tell("tcp:state", {before: "CLOSED", event: "PASSIVE_OPEN", after: "LISTEN", because: "passive_open"}, {group: "c1", frame: syn});
     this.tell("tcp:agreed", {iss: 500, irs: 100, window_scale: false}, {group: "c1", frame: syn});
-    this.tell("tcp:state", {before: "LISTEN", event: "RCV_SYN", after: "SYN_RECEIVED"}, {group: "c1", frame: syn});
+    this.tell("tcp:state", {before: "LISTEN", event: "RCV_SYN", after: "SYN_RECEIVED", because: "rcv_syn"}, {group: "c1", frame: syn});
     this.tell("tcp:send", {seq: 500, len: 0, flags: "SYN,ACK", again: false, because: "send_syn_ack"}, {group: "c1", frame: syn});
     this.segment({dir: "out", seq: 500, ack: 101, flags: SYN | ACK}, {frame: syn});
     const ack = this.segment({seq: 101, ack: 501});
-    this.tell("tcp:state", {before: "SYN_RECEIVED", event: "RCV_ACK_OF_SYN", after: "ESTABLISHED"}, {group: "c1", frame: ack});
+    this.tell("tcp:state", {before: "SYN_RECEIVED", event: "RCV_ACK_OF_SYN", after: "ESTABLISHED", because: "rcv_ack_of_syn"}, {group: "c1", frame: ack});
     return this;
   }
 }

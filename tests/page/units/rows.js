@@ -109,6 +109,16 @@ export const tests = {
     }
     same(made(log).rows.map((row) => row.frame.kind), Array(6).fill("other"));
   },
+  "the kernel's word counts, unless the segments have said more since it was asked"() {
+    const log = new Log().handshake(), maker = made(log), conn = maker.connections.get("c1");
+    maker.kernelSays({c1: {state: "FIN-WAIT-1"}, c9: {state: "ESTAB"}, c8: null});
+    same([conn.peer.state, conn.kernelSays], ["ESTABLISHED", ""]);
+    maker.kernelSays({c1: {state: "ESTAB"}});
+    same([conn.peer.state, conn.kernelSays], ["ESTABLISHED", "ESTABLISHED"]);
+    maker.kernelSays({c1: {state: "nonsense"}}, Infinity);
+    maker.kernelSays({c1: {state: "CLOSE-WAIT"}}, Infinity);
+    same([conn.peer.state, conn.kernelSays], ["CLOSE_WAIT", "CLOSE_WAIT"]);
+  },
   "rows that leave keep the places of the others"() {
     const maker = made(new Log().handshake());
     const last = maker.rows.at(-1);

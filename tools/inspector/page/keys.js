@@ -22,6 +22,11 @@ const KEYS = [
   ["Esc", "close, clear the filter, or back to the ladder"],
 ];
 
+/** What is drawn: the class of a line, and what it means. */
+const LINES = [["data", "data"], ["ack", "an ACK alone"], ["syn", "SYN"], ["fin", "FIN"], ["rst", "RST"], ["other", "another protocol than TCP"],
+  ["data again", "sent again: R after a timeout, F by fast retransmit, T as a tail probe, P as a probe of the window or the peer, A otherwise"],
+  ["data lost", "lost on the wire"]];
+
 const PANELS = ["states", "tcb", "graph", "why", "bits", "host"];
 
 /** Answer keys, wherever the focus is, except while one types. @returns {() => void} to stop */
@@ -80,6 +85,11 @@ export function Help({close}) {
   return html`<dialog ref=${ref} class="help" aria-labelledby="help-title" onClose=${close}>
     <h2 id="help-title">Keys</h2>
     <dl>${KEYS.map(([key, what]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+    <h3>Lines</h3>
+    <dl>${LINES.map(([kind, what]) => html`<div key=${kind}><dt><span class=${`arrow in ${kind}`} aria-hidden="true"><i class="line"></i>
+      ${kind === "data lost" ? html`<i class="cross">✕</i><i class="gone"></i>` : html`<i class="tip"></i>`}</span></dt><dd>${what}</dd></div>`)}</dl>
+    <p class="quiet">The bands beside the wire are the states of both ends, each with its own pattern. The letter and the name stand where a
+      state changes. A state with a question mark is inferred from the segments.</p>
     <p class="quiet">Click a row to stop there. The filter takes words: <code>syn</code>, <code>c3</code>, <code>lost</code>,
       <code>drop</code>, <code>-ack</code> for rows without it.</p>
     <button type="button" onClick=${() => ref.current.close()}>Close</button>

@@ -14,7 +14,7 @@ const OVERSCAN = 6;
 
 export function Ladder({store}) {
   useStore(store, false);
-  const scroll = useRef(null), state = useRef({rowHeight: 30, forgotten: 0, byUs: false, chosen: -1});
+  const scroll = useRef(null), state = useRef({rowHeight: 30, forgotten: 0, liveTop: 0, chosen: -1});
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   useEffect(() => measure(scroll.current, state.current, setHeight), []);
@@ -81,8 +81,8 @@ function keepPlace(store, element, state) {
   if (gone && !store.live) element.scrollTop -= gone * rowHeight;
   if (store.live) {
     state.chosen = -1;
-    state.byUs = true;
     element.scrollTop = store.visible.length * rowHeight;
+    state.liveTop = element.scrollTop;
     return;
   }
   const {row} = store;
@@ -97,15 +97,12 @@ function keepPlace(store, element, state) {
 
 /** The user has scrolled, or we have. A live page whose user scrolls up is paused. */
 function scrolled(store, element, state, setTop) {
-  const {scrollTop, scrollHeight, clientHeight} = element;
-  if (!store.live) setTop(scrollTop);
-  const atEnd = scrollTop + clientHeight > scrollHeight - 3 * state.rowHeight;
-  if (store.live && !state.byUs && !atEnd) {
-    state.chosen = store.row ? store.row.i : -1;
-    setTop(scrollTop);
-    store.pause();
-  }
-  state.byUs = false;
+  const {scrollTop} = element;
+  if (!store.live) return setTop(scrollTop);
+  if (scrollTop >= state.liveTop - 2) return undefined;
+  state.chosen = store.row ? store.row.i : -1;
+  setTop(scrollTop);
+  return store.pause();
 }
 
 /** A row. It is drawn anew only if it has changed: most rows in view stay as they are. */

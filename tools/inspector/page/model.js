@@ -14,6 +14,14 @@ export const STATE_LETTERS = {
   CLOSE_WAIT: "W", CLOSING: "X", LAST_ACK: "A", TIME_WAIT: "T",
 };
 
+const KERNEL_NAMES = {ESTAB: "ESTABLISHED", SYN_RECV: "SYN_RECEIVED", UNCONN: "CLOSED", CLOSE: "CLOSED", FIN_WAIT1: "FIN_WAIT_1", FIN_WAIT2: "FIN_WAIT_2"};
+
+/** The state that the kernel's tools call "ESTAB" or "FIN-WAIT-1"; "" if it is none. @param {string} name */
+export function stateOfKernel(name) {
+  const plain = String(name || "").toUpperCase().replaceAll("-", "_"), state = KERNEL_NAMES[plain] || plain;
+  return Object.hasOwn(STATE_LETTERS, state) ? state : "";
+}
+
 /** "FIN_WAIT_1" as the RFC writes it: "FIN-WAIT-1". @param {string} state */
 export const stateName = (state) => String(state || "").replaceAll("_", "-");
 

@@ -7,7 +7,7 @@
  */
 
 import {TcbFold} from "./fold.js";
-import {ACK, FIN, SYN, parseHead, seqDiff} from "./model.js";
+import {ACK, FIN, SYN, parseHead, seqDiff, stateOfKernel} from "./model.js";
 import {PeerState} from "./peer_state.js";
 
 /**
@@ -38,6 +38,7 @@ const KNOWN = /^(wire|host|arp|acd|ip|icmp|udp|tcp|dhcp|lab):/;
 const NOT_LOST = new Set(["wire_delayed", "wire_duplicated", "wire_corrupted", "wire_held_back"]);
 const MOST_CONNECTIONS = 20000;
 const MOST_SEGMENTS = 100000;
+const KERNEL_OLD_MS = 1500;
 
 /** Why a segment goes again, in the classes that the page tells apart. @param {string} because */
 export function againKind(because) {
@@ -214,7 +215,7 @@ export class RowMaker {
     const {local, remote, passive} = r.data;
     const conn = {group: r.group_id, local, remote, opened_n: r.n, at: r.at, iss: null, irs: null, agreed: null,
       states: [], passive: Boolean(passive), state: r.data.state || "CLOSED", peer: new PeerState(),
-      kernelSays: "", fold: new TcbFold(), timers: new TcbFold(), segments: [], seqMax: null};
+      kernelSays: "", peerChangedAt: 0, fold: new TcbFold(), timers: new TcbFold(), segments: [], seqMax: null};
     this.connections.set(conn.group, conn);
     this.byKey.set(`${local} - ${remote}`, conn.group);
     if (this.connections.size > MOST_CONNECTIONS) this.forgetConnection(this.connections.values().next().value);
@@ -264,6 +265,7 @@ export class RowMaker {
     if (conn.peer.state !== before) {
       row.changed.peer = true;
       conn.kernelSays = "";
+      conn.peerChangedAt = performance.now();
     }
     this.statesOf(row, conn);
     if (conn.segments.length >= MOST_SEGMENTS) conn.segments.splice(0, MOST_SEGMENTS / 10);
@@ -298,13 +300,17 @@ export class RowMaker {
     return null;
   }
 
-  /** What the kernel says of its end (`state.kernel`). @param {object} kernel by group */
-  kernelSays(kernel) {
+  /**
+   * What the kernel says of its end (`state.kernel`), by group.
+   *
+   * It was asked up to a second ago. So what was inferred since then counts for more.
+   */
+  kernelSays(kernel, now = performance.now()) {
     for (const [group, end] of Object.entries(kernel || {})) {
-      const conn = this.connections.get(group);
-      if (!conn || !end || typeof end.state !== "string") continue;
-      conn.kernelSays = end.state;
-      conn.peer.to(end.state);
+      const conn = this.connections.get(group), state = end && stateOfKernel(end.state);
+      if (!conn || !state || (state !== conn.peer.state && now - conn.peerChangedAt < KERNEL_OLD_MS)) continue;
+      conn.kernelSays = state;
+      conn.peer.to(state);
     }
   }
 
