@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ CHOSEN = ".ladder [role=row][aria-selected=true]"
 
 
 @pytest.fixture
-def ladder(page: Page) -> Iterator[Page]:
+def ladder(page: Page) -> Page:
     """The page with the rows of a connection; its server says nothing."""
 
     def answer(route: Route) -> None:
@@ -50,8 +49,7 @@ def ladder(page: Page) -> Iterator[Page]:
     page.goto("http://page.test/t/")
     page.wait_for_selector(".ladder")
     page.evaluate(FILL, 300)
-    yield page
-    page.unroute_all()
+    return page
 
 
 def label(page: Page) -> str:

@@ -1,5 +1,7 @@
 /** Where the records come from: server-sent events of a running host, or the log inside a report. */
 
+import {later} from "./store.js";
+
 const HIDDEN_CLOSE_MS = 60000;
 const RETRY_MS = [500, 1000, 2000, 4000];
 
@@ -98,7 +100,8 @@ function parsed(text) {
 async function readLog(store, base64) {
   store.report = true;
   store.live = false;
-  const octets = Uint8Array.from(atob(base64.trim()), (character) => character.charCodeAt(0));
+  const binary = atob(base64.trim()), octets = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) octets[i] = binary.charCodeAt(i);
   const stream = new Blob([octets]).stream().pipeThrough(new DecompressionStream("gzip")).pipeThrough(new TextDecoderStream());
   let rest = "";
   const reader = stream.getReader();
@@ -106,6 +109,7 @@ async function readLog(store, base64) {
     const lines = (rest + part.value).split("\n");
     rest = lines.pop();
     takeLines(store, lines);
+    await new Promise(later); // so that the first rows are drawn while the others come
   }
   takeLines(store, [rest]);
 }

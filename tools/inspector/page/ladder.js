@@ -7,7 +7,7 @@
 
 import {STATE_LETTERS, stateName} from "./model.js";
 import {useStore} from "./store.js";
-import {AGAIN, AGAIN_LETTERS, arrowText, lineKind, noteText, reasonsOf, rowLabel, whyOf} from "./text.js";
+import {AGAIN, AGAIN_LETTERS, arrowText, lineKind, noteText, rowLabel, saidOf, sentence, whyOf} from "./text.js";
 import {Component, html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/preact-htm.js";
 
 const OVERSCAN = 6;
@@ -181,12 +181,12 @@ function timeOf(row, at, store) {
 /** Below the ladder: the chosen row in whole sentences. A step is told to a screen reader. */
 function Caption({store, row}) {
   if (!row) return html`<div class="caption"></div>`;
-  const reasons = reasonsOf(row, store).slice(0, 3);
-  const said = reasons.length ? reasons : [row.event];
+  const said = saidOf(row, store);
   return html`<div class="caption">
     <p class="what"><span class="number quiet">${row.kind === "frame" ? `frame ${row.n}` : `event ${row.n}`}</span> ${whatOf(row, store)}</p>
-    ${said.map((record) => html`<p class="reason" key=${record.n}>${record === row.event ? whyOf(row, store).text : whyOf({kind: "note", event: record}, store).text}
-      ${(record.why || []).filter((id) => id !== "own").map((id) => html` <span class="clause">${id}</span>`)}</p>`)}
+    ${said.map((record) => html`<p class="reason" key=${record.n}>${record.name === "gap" ? "" : sentence(record, store)}
+      ${record.why.filter((id) => id !== "own").map((id) => html` <span class="clause">${id}</span>`)}</p>`)}
+    ${said.length === 0 && html`<p class="reason quiet">${whyOf(row, store).text}</p>`}
     <p class="sr" aria-live="polite">${store.said}</p>
   </div>`;
 }

@@ -70,14 +70,13 @@ export function parseHead(head, length, link = "ethernet") {
     type = u16(b, 12);
     at = 14;
     while ((type === 0x8100 || type === 0x88a8) && at < 26) [type, at] = [u16(b, at + 2), at + 4];
-    frame.from = station(b, 6);
-    frame.to = station(b, 0);
   } else if (b.length && b[0] >> 4 === 6) {
     type = 0x86dd;
   }
   frame.type = type;
   if (type === 0x0806) return parseArp(b, at, frame);
   if (type === 0x0800 && at + 20 <= b.length) return parseIp(b, at, frame);
+  if (at === 14) [frame.from, frame.to] = [station(b, 6), station(b, 0)];
   return frame;
 }
 

@@ -186,7 +186,10 @@ export class RowMaker {
 
   causeOf(r) {
     if (r.frame) return this.frames.get(r.frame);
-    if (r.cause === "call") return this.calls.get(r.group_id) || this.lastCall;
+    if (r.cause === "call") {
+      const call = this.calls.get(r.group_id);
+      return call || (this.lastCall?.time === r.time ? this.lastCall : null);
+    }
     const timer = this.lastTimer;
     return timer && (timer.group === r.group_id || timer.time === r.time) ? timer : null;
   }

@@ -382,7 +382,7 @@ const waiting = [];
 channel.port1.onmessage = () => waiting.shift()?.();
 
 /** Call `fn` after the events that wait: unlike a timer, without a delay that grows. */
-function later(fn) {
+export function later(fn) {
   waiting.push(fn);
   channel.port2.postMessage(0);
 }

@@ -111,10 +111,10 @@ export function noteText(row, store) {
 export const gapText = ([a, b]) => `${b - a + 1} events were skipped or are no longer kept (${a} to ${b})`;
 
 function callText(row) {
-  const {data} = row.event;
-  const count = data.octets ?? data.len, size = count === undefined ? "" : ` ${count}`;
+  const {data} = row.event, asked = data.octets ?? data.len;
   const result = row.result ? row.result.data.result : data.result;
-  return {name: `${data.call}${size}`, rest: result === undefined ? "" : `→ ${result}`};
+  const size = asked === undefined || (data.call === "RECEIVE" && Number.isFinite(result)) ? "" : ` ${asked}`;
+  return {name: `${data.call}${size}`, rest: result === undefined || result === asked ? "" : `→ ${result}`};
 }
 
 /** The sentence of a record: that of its reason, drop or name. */
@@ -132,7 +132,7 @@ export function reasonsOf(row, store) {
 
 function tells(record, row) {
   const {name, data} = record;
-  if (UNSAID.has(name)) return false;
+  if (UNSAID.has(name) || (name === "host:result" && !data.because)) return false;
   if (name === "tcp:timer") return data.action === "fired" && record !== row.event;
   if (name === "wire:fate") return data.because !== "wire_delayed";
   if (name === "tcp:ack") return data.decision !== "none" || row.decisions.length < 4;
@@ -153,6 +153,17 @@ export function whyOf(row, store) {
   if (!first) return {text: doneText(row), why: [], plain: true};
   const text = row.kind === "gap" ? gapText(row.event.data.lost) : sentence(first, store);
   return {text, why: (first.why || []).filter((id) => id !== "own"), plain: !first.data.because && first.name !== "host:drop"};
+}
+
+/** The records to tell of a row in whole sentences, at most three, none twice. */
+export function saidOf(row, store) {
+  const told = new Set(), said = [];
+  for (const record of [...(row.kind === "frame" ? [] : [row.event]), ...reasonsOf(row, store)]) {
+    const text = sentence(record, store);
+    if (!told.has(text) && said.length < 3) said.push(record);
+    told.add(text);
+  }
+  return said;
 }
 
 /** What became of a frame that nothing else is said of. */
