@@ -24,13 +24,14 @@ from stack.host.input import Input
 from stack.host.interface import HasDeadline, HostLink, Interface, make_interface
 from stack.host.lease_record import LeaseRecord
 from stack.host.ports import EphemeralPorts
-from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, interface_record
+from stack.host.records import ConnectionRecord, InterfaceRecord, all_connections, all_listeners, interface_record
 from stack.host.retry import Retry
 from stack.host.tables import all_tables
 from stack.host.tcp_layer import TcpLayer
 from stack.host.traced_link import TracedLink
 from stack.host.udp_layer import make_udp
 from stack.internet.echo import EchoResult, Ping
+from stack.internet.fragments import ReassemblyRecord
 from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
@@ -432,13 +433,13 @@ class HostCore:
         """The interfaces, without the loopback."""
         return [interface_record(interface, self.addresses.tentative(interface)) for interface in self._interfaces]
 
-    def neighbors(self) -> list[NeighborRecord]:
-        """The entries of all ARP caches."""
+    def neighbors(self, now: float | None = None) -> list[NeighborRecord]:
+        """The entries of all ARP caches, with their ages at `now`: by default `self.now`."""
         return [
             record
             for interface in self._interfaces
             if interface.neighbors is not None
-            for record in interface.neighbors.records(self.now)
+            for record in interface.neighbors.records(self.now if now is None else now)
         ]
 
     def routes(self) -> list[RouteRecord]:
@@ -452,6 +453,14 @@ class HostCore:
     def connections(self) -> list[ConnectionRecord]:
         """TCP listeners and connections, then UDP endpoints."""
         return all_connections(self.tcp, self.udp)
+
+    def listeners(self) -> list[ConnectionRecord]:
+        """TCP listeners, then UDP endpoints."""
+        return all_listeners(self.tcp, self.udp)
+
+    def reassembly(self) -> list[ReassemblyRecord]:
+        """The datagrams that are being reassembled, the oldest first."""
+        return self.ip.input.reassembler.records()
 
     def tables(self) -> dict[str, int]:
         """The number of entries in each table of the host (see `stack.host.tables`)."""

@@ -136,6 +136,27 @@ class Expired:
     quote: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReassemblyRecord:
+    """A datagram that is being reassembled, as the user reads it.
+
+    `octets` of it have arrived. `length` is that of the whole payload, None until the last fragment
+    has come. `holes` are the gaps as (first octet, last octet); the last octet is None at the end
+    of a datagram whose length is not known. `expires_at` is a time on the host's clock. `refused`:
+    it was discarded, and the fragments that are still to come are dropped.
+    """
+
+    source: str
+    destination: str
+    protocol: int
+    identification: int
+    octets: int
+    length: int | None
+    holes: tuple[tuple[int, int | None], ...]
+    expires_at: float
+    refused: bool
+
+
 class Reassembler:
     """Reassembles fragments into datagrams.
 
@@ -163,6 +184,23 @@ class Reassembler:
             "fragment_sources": len(self._per_source),
             "fragment_bytes": self.charged,
         }
+
+    def records(self) -> list[ReassemblyRecord]:
+        """The datagrams that are being reassembled, the oldest first."""
+        return [
+            ReassemblyRecord(
+                format_ipv4(flow.key[0]),
+                format_ipv4(flow.key[1]),
+                flow.key[2],
+                flow.key[3],
+                sum(map(len, flow.pieces.values())),
+                flow.end,
+                tuple((first, None if last == _INFINITY else last) for first, last in flow.holes),
+                flow.deadline,
+                flow.refused,
+            )
+            for flow in self._flows.values()
+        ]
 
     @property
     def deadline(self) -> float:

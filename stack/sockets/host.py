@@ -21,6 +21,7 @@ from stack.host.host import BY_THE_USER, HostCore
 from stack.host.lease_record import LeaseRecord
 from stack.host.records import ConnectionRecord, InterfaceRecord
 from stack.internet.echo import EchoFailure, EchoReply, EchoResult
+from stack.internet.fragments import ReassemblyRecord
 from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
@@ -395,7 +396,7 @@ class Host:
 
     def neighbors(self) -> list[NeighborRecord]:
         """The ARP cache."""
-        return self._runner.core.neighbors()
+        return self._runner.core.neighbors(trio.current_time())
 
     def routes(self) -> list[RouteRecord]:
         """The routing table."""
@@ -404,6 +405,14 @@ class Host:
     def connections(self) -> list[ConnectionRecord]:
         """Every TCP connection and listener and every UDP socket."""
         return self._runner.core.connections()
+
+    def listeners(self) -> list[ConnectionRecord]:
+        """Every TCP listener and every UDP socket: `connections` without TCP's connections."""
+        return self._runner.core.listeners()
+
+    def reassembly(self) -> list[ReassemblyRecord]:
+        """The IPv4 datagrams of which fragments have arrived, but not all, the oldest first."""
+        return self._runner.core.reassembly()
 
     @contextmanager
     def watch(self, observer: Observer) -> Iterator[None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import sources
+from . import host_view, sources
 from .inspector import Inspector
 
 
 def add_parts(inspector: Inspector) -> None:
     """Let each part add its own."""
     sources.add(inspector)
+    host_view.add(inspector)

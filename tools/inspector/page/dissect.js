@@ -49,7 +49,7 @@ const octetsCount = (number) => (number === 1 ? "1 octet" : `${number} octets`);
 export const hexOf = (b) => Array.from(b, (octet) => octet.toString(16).padStart(2, "0")).join("");
 
 /** Octets as characters, those that cannot be printed as \xNN. @param {Uint8Array} b */
-export function printable(b, most = 64) {
+function printable(b, most = 64) {
   let text = "";
   for (const octet of b.subarray(0, most)) {
     if (octet === 10) text += "\\n";
