@@ -53,6 +53,8 @@ def ladder(page: Page) -> Page:
 
 
 def label(page: Page) -> str:
+    """The sentence of the chosen row, after the page was drawn."""
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     return page.locator(CHOSEN).get_attribute("aria-label") or ""
 
 
@@ -69,8 +71,10 @@ def test_steps_by_keys_move_the_focus_and_are_told(ladder: Page) -> None:
     ladder.keyboard.press(" ")
     ladder.keyboard.press("ArrowRight")
     assert label(ladder).startswith("frame 10, from the kernel, PSH,ACK")
-    assert ladder.evaluate("document.activeElement.getAttribute('aria-label')") == label(ladder)
-    assert ladder.locator("[aria-live=polite]").inner_text() == label(ladder)
+    told = "document.activeElement.ariaLabel === tapstackStore.said && tapstackStore.said.startsWith('frame 10,')"
+    ladder.wait_for_function(
+        f"() => {told} && document.querySelector('[aria-live]').textContent === tapstackStore.said"
+    )
     ladder.keyboard.press("j")
     assert label(ladder).startswith("frame 12, "), "the call between them belongs to another group"
     ladder.keyboard.press("k")
@@ -81,17 +85,17 @@ def test_steps_by_keys_move_the_focus_and_are_told(ladder: Page) -> None:
 def test_keys_open_what_they_say(ladder: Page) -> None:
     for key, tab in (("w", "why"), ("g", "graph"), ("1", "states"), ("2", "tcb"), ("5", "bits"), ("6", "host")):
         ladder.keyboard.press(key)
-        assert ladder.locator(f"#tab-{tab}").get_attribute("aria-selected") == "true", key
+        ladder.wait_for_selector(f"#tab-{tab}[aria-selected=true]")
     ladder.keyboard.press("Enter")
-    assert ladder.locator("#tab-bits").get_attribute("aria-selected") == "true"
+    ladder.wait_for_selector("#tab-bits[aria-selected=true]")
     ladder.keyboard.press("b")
-    assert ladder.locator("#drawer").is_visible()
+    ladder.wait_for_selector("#drawer")
     ladder.keyboard.press("b")
-    assert ladder.locator("#drawer").count() == 0
+    ladder.wait_for_selector("#drawer", state="detached")
     ladder.keyboard.press("?")
-    assert ladder.locator("dialog.help").is_visible()
+    ladder.wait_for_selector("dialog.help")
     ladder.keyboard.press("Escape")
-    assert ladder.locator("dialog.help").count() == 0
+    ladder.wait_for_selector("dialog.help", state="detached")
 
 
 def test_what_is_typed_into_the_filter_is_no_command(ladder: Page) -> None:
