@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stack.link.impair import Direction, Impaired, Impairment
     from stack.link.memory import Ethernet
     from stack.link.memory import Ethernet as Segment
+    from stack.link.output_file import OutputFile
     from stack.link.read_capture import CaptureReader, read_capture
     from stack.link.tap import Tap
     from stack.link.trace_file import TraceFile
@@ -92,6 +93,7 @@ __all__ = [
     "Observer",
     "Recorder",
     "TraceFile",
+    "OutputFile",
     "event_json",
     "events_json",
     "read_trace",
@@ -121,6 +123,7 @@ _HOMES = {
     "stack.link.faults": "Fault",
     "stack.link.impair": "Direction Impaired Impairment",
     "stack.link.memory": "Ethernet",
+    "stack.link.output_file": "OutputFile",
     "stack.link.read_capture": "CaptureReader read_capture",
     "stack.link.tap": "Tap",
     "stack.link.trace_file": "TraceFile",
@@ -139,7 +142,8 @@ _HOMES = {
     "stack.wire.special_ranges": "address_class special_ranges",
 }
 _WITHOUT_A_HOST = (
-    "stack.dissection", "stack.link.captured", "stack.link.read_capture", "stack.outside", "stack.trace", "stack.wire"
+    "stack.dissection", "stack.link.captured", "stack.link.output_file", "stack.link.read_capture", "stack.outside",
+    "stack.trace", "stack.wire",
 )  # fmt: skip
 _FORMER_NAMES = {"Segment": "Ethernet"}  # for programs that use them; in TCP a segment is something else
 

@@ -202,6 +202,7 @@ def add_host_options(name: str, parser: Parser) -> None:
     if name in ("up", "lab"):
         options.add_inspect_option(parser)
         options.add_impair_option(parser)
+        options.add_report_options(parser)
         options.add_conflict_options(parser)
         options.add_service_options(parser, name)
     elif name == "ping":

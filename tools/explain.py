@@ -2,7 +2,7 @@
 
 Without options it prints a summary of the connections, a ladder for each (see ladder.py), and the
 other frames as `stack.show` has them. `--fields` prints the fields of each frame (drawn_fields.py),
-`--json` all of it as JSON (capture_json.py).
+`--json` all of it as JSON (capture_json.py), and `--html OUT` writes a report (inspector/file_report.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import stack
 
@@ -29,13 +30,35 @@ SELDOM = 100_000, 50, 50  # objects, and generations, between two collections
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `tapstack explain`."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="a capture: pcap or pcapng; - is standard input")
+    add(
+        "file",
+        metavar="FILE",
+        help="a capture: pcap or pcapng; - is standard input. With --html also a file of --trace=FILE",
+    )
     add("--connection", type=number, metavar="N", help="only this connection, by its number in the summary")
     add("--frame", type=number, metavar="N", help="every field of this frame, by its number in the file")
     add("--comments", action="store_true", help="every comment of a frame, not only the one that says why")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--fields", action="store_true", help="every field of each frame: its bits, value and meaning")
     how.add_argument("--json", action="store_true", help="all of it as JSON, one object a line")
+    how.add_argument(
+        "--html",
+        type=written_file,
+        metavar="OUT",
+        help="write a report to OUT: one HTML file with the page of `lab --inspect`, which opens without a network",
+    )
+    add(
+        "--payload",
+        choices=("none", "head", "all"),
+        help="how much of the frames --html keeps: their headers, their first 128 octets (the default), or all",
+    )
+
+
+def written_file(text: str) -> Path:
+    """Parse the name of the file of a report."""
+    from .options import capture_file
+
+    return capture_file(text)
 
 
 def number(text: str) -> int:
@@ -89,6 +112,12 @@ def main(arguments: argparse.Namespace) -> int:
     """Print what is asked for. Raises Failed, after all that could be read was printed."""
     if arguments.connection is not None and arguments.frame is not None:
         raise Failed("--frame and --connection ask for different things: give one of them", 2)
+    if arguments.payload is not None and arguments.html is None:
+        raise Failed("--payload is for --html", 2)
+    if arguments.html is not None:
+        from .inspector import file_report
+
+        return file_report.main(arguments)
     with Reading(arguments.file) as reading, printing() as printer, collecting_seldom():
         if arguments.json:
             json_lines(arguments, reading, printer)

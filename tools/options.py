@@ -45,6 +45,8 @@ class Options:
     impair: BadWire | None = None
     fast: bool = True
     inspect: int | None = None  # the port of the page; 0 for any that is free
+    report: Path | None = None
+    payload: str = "head"  # of the report
 
 
 def interface_address(text: str) -> ipaddress.IPv4Interface:
@@ -256,6 +258,22 @@ def add_inspect_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the report that is written at the end."""
+    parser.add_argument(
+        "--report",
+        type=capture_file,
+        metavar="FILE",
+        help="at the end, write the last events (at most 50,000) to FILE as a report: one HTML file with the page of"
+        " --inspect, which opens without a network. No frame takes a fast path then",
+    )
+    parser.add_argument(
+        "--payload",
+        choices=("none", "head", "all"),
+        help="how much of the frames --report keeps: their headers, their first 128 octets (the default), or all",
+    )
+
+
 def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     """Add the options for the link of the host; the help gives the defaults of `kernels`."""
     add = parser.add_argument
@@ -373,6 +391,13 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         parser.error("argument --trace: only one FILE")
     if trace_files and arguments.pcap is not None and trace_files[0].resolve() == arguments.pcap.resolve():
         parser.error("argument --trace: not the FILE of --pcap")
+    report: Path | None = getattr(arguments, "report", None)
+    payload: str | None = getattr(arguments, "payload", None)
+    if payload is not None and report is None:
+        parser.error("argument --payload: only with --report")
+    for option, other in (("--pcap", arguments.pcap), ("--trace", trace_files[0] if trace_files else None)):
+        if report is not None and other is not None and report.resolve() == other.resolve():
+            parser.error(f"argument --report: not the FILE of {option}")
     impair: BadWire | None = getattr(arguments, "impair", None)
     if impair is not None and arguments.offload in ("all", "checksum"):
         parser.error("argument --impair: not with --offload: a bad wire carries single segments with their checksums")
@@ -400,6 +425,8 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         impair=impair,
         fast=arguments.fast,
         inspect=inspect,
+        report=report,
+        payload=payload or "head",
     )
 
 

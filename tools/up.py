@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -18,6 +19,9 @@ from .inspector.door import Door
 from .options import Options
 from .output import Failed, log, named_signals, report, say
 from .trace import TracePrinter
+
+if TYPE_CHECKING:
+    from .inspector.run_report import RunReport
 
 WAITING_S = 5.0  # between two lines that say that the host has no address yet
 NODE = "/dev/net/tun"
@@ -63,7 +67,8 @@ async def serving(
     """
     dhcp = stack.Dhcp(wait="nothing", lease_file=options.lease_file) if options.address is None else None
     # To watch a host costs its fast paths, so the page shows events only of a host that is watched anyway.
-    watched = options.trace or options.trace_file is not None or options.pcap is not None
+    files = options.trace_file, options.pcap, options.report
+    watched = options.trace or any(file is not None for file in files)
     events = stack.Recorder(PAGE_EVENTS, PAGE_EVENT_BYTES) if watched and options.status else None
     recorder = None if door is None else stack.Recorder()
     events = events if recorder is None else recorder
@@ -212,12 +217,11 @@ async def on_tap(
     """Run a host on the TAP, and set up the kernel's side of it: host, TAP, bad wire. Raises Failed.
 
     `dhcp` configures the DHCP client when the address comes from a server; `watcher` gets the
-    events of the host, as do `--trace`, `--trace=FILE` and `--pcap`.
+    events of the host, as do `--trace`, `--trace=FILE`, `--report` and `--pcap`.
     """
     check_addresses(options)
     epoch_s = time.time() - trio.current_time()
-    kernels = None if options.host_address is None else str(options.host_address)
-    tap = stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
+    tap = tap_of(options)
     wire = wrapped(tap, options)
     capture = None
     if options.pcap is not None:
@@ -226,14 +230,16 @@ async def on_tap(
     gateway = None if options.gateway is None else str(options.gateway)
     trace = TracePrinter(say, offload=options.offload is not False) if options.trace else None
     trace_file: stack.TraceFile | None = None
-    running = False
+    running, run_report = False, None
     watching = ExitStack()  # ends when the host has ended, so that its end is told, too
     try:
         if options.trace_file is not None:
             trace_file = watching.enter_context(stack.TraceFile(options.trace_file, epoch_s=epoch_s))
+        if (run_report := open_report(options, epoch_s)) is not None:
+            watching.enter_context(run_report)
         config = stack.Config(host=stack.HostConfig(fast_paths=options.fast))
         async with stack.open_host(config=config, report=report) as host:
-            for observer in (trace, watcher, trace_file, None if capture is None else capture.explain):
+            for observer in (trace, watcher, trace_file, run_report, None if capture is None else capture.explain):
                 if observer is not None:
                     watching.enter_context(host.watch(observer))
             # Each thread has its own rights, so no other thread may exist when they are given up.
@@ -260,11 +266,17 @@ async def on_tap(
         raise Failed(culprit(options, error) + why_not(error)) from None
     finally:
         watching.close()
-        for file in (capture, trace_file):
-            if running and file is not None and file.error:
-                report(file.error)
+        for early_end in [file.error for file in (capture, trace_file, run_report) if running and file is not None]:
+            if early_end:
+                report(early_end)
         if running and wire is not None and options.impair is not None:
             say(bad_wire.summary(wire))
+
+
+def tap_of(options: Options) -> stack.Tap:
+    """Return the TAP of the options."""
+    kernels = None if options.host_address is None else str(options.host_address)
+    return stack.Tap(options.tap, mtu=options.mtu, mac=options.mac, offload=options.offload, host_address=kernels)
 
 
 def wrapped(tap: stack.Tap, options: Options) -> stack.Impaired | None:
@@ -274,6 +286,16 @@ def wrapped(tap: stack.Tap, options: Options) -> stack.Impaired | None:
     return None if options.inspect is None else stack.Impaired(tap)
 
 
+def open_report(options: Options, epoch_s: float) -> RunReport | None:
+    """Open the file of `--report`, if it is asked for. OSError."""
+    if options.report is None:
+        return None
+    from .inspector.run_report import RunReport
+
+    name = options.tap if options.address is None else str(options.address.ip)
+    return RunReport(options.report, name=name, epoch_s=epoch_s, payload=options.payload)
+
+
 def default_dhcp(options: Options) -> stack.Dhcp | None:
     """Return how to get an address if a server is to give it."""
     return stack.Dhcp(lease_file=options.lease_file) if options.address is None else None
@@ -281,7 +303,7 @@ def default_dhcp(options: Options) -> stack.Dhcp | None:
 
 def culprit(options: Options, error: OSError) -> str:
     """Return the option that named the file of this error: "--pcap: ", or nothing."""
-    for option, path in (("--pcap", options.pcap), ("--trace", options.trace_file)):
+    for option, path in (("--pcap", options.pcap), ("--trace", options.trace_file), ("--report", options.report)):
         if path is not None and os.fspath(path) == error.filename:
             return f"{option}: "
     return ""

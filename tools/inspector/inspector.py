@@ -30,6 +30,7 @@ class Inspector:
     `epoch_s` is the time of day, in seconds since 1970, at which the host's time is 0.
 
     Attributes:
+      name: of the host.
       recorder: has the events of the host.
       wire: the link of the host, if it is a bad wire.
       actions: by the word in "do", what the page may do: "mark", "wire", ...
@@ -57,8 +58,8 @@ class Inspector:
             "clauses.json": self._clauses,
             "layers": self._layers,
         }
-        self._name = name
-        self._epoch_s = epoch_s
+        self.name = name
+        self.epoch_s = epoch_s
         self._files = page_files()
         self._clauses_json = package_file("clauses.json") or b"[]"
 
@@ -130,8 +131,8 @@ class Inspector:
         """Return the first message for a viewer."""
         first, last = self.recorder.numbers()
         told: dict[str, object] = {
-            "host": self._name,
-            "epoch_ms": round(1000 * self._epoch_s, 3),
+            "host": self.name,
+            "epoch_ms": round(1000 * self.epoch_s, 3),
             "first": first,
             "last": last,
             "lost": self.recorder.lost,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import host_view, sources
+from . import host_view, run_report, sources
 from .inspector import Inspector
 
 
@@ -10,3 +10,4 @@ def add_parts(inspector: Inspector) -> None:
     """Let each part add its own."""
     sources.add(inspector)
     host_view.add(inspector)
+    run_report.add(inspector)

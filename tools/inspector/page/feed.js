@@ -1,5 +1,7 @@
 /** Where the records come from: server-sent events of a running host, or the log inside a report. */
 
+import {ColumnReader} from "./columns.js";
+import {octetsOf} from "./model.js";
 import {later} from "./store.js";
 
 const HIDDEN_CLOSE_MS = 60000;
@@ -95,31 +97,35 @@ function parsed(text) {
 
 /**
  * The log of a report: base64 of gzip of lines of JSON. The first line is the "hello" object, which
- * may hold "words"; each other line is a record.
+ * holds the words, too; each other line is a part of the log, in columns.
  */
 async function readLog(store, base64) {
   store.report = true;
   store.live = false;
-  const binary = atob(base64.trim()), octets = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) octets[i] = binary.charCodeAt(i);
+  const octets = octetsOf(base64.replaceAll("\n", ""));
   const stream = new Blob([octets]).stream().pipeThrough(new DecompressionStream("gzip")).pipeThrough(new TextDecoderStream());
+  const reader = stream.getReader(), log = {store, columns: null};
   let rest = "";
-  const reader = stream.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     const lines = (rest + part.value).split("\n");
     rest = lines.pop();
-    takeLines(store, lines);
+    for (const line of lines) takeLine(log, line);
     await new Promise(later); // so that the first rows are drawn while the others come
   }
-  takeLines(store, [rest]);
+  takeLine(log, rest);
 }
 
-function takeLines(store, lines) {
-  if (!store.hello && lines.length) {
-    store.hello = parsed(lines.shift()) || {};
-    if (store.hello.words) store.words = {...store.words, ...store.hello.words};
-    store.takeState({wire: store.hello.wire, settings: store.hello.settings, host: store.hello.state?.host});
+function takeLine(log, line) {
+  const {store} = log;
+  if (!line) return;
+  if (log.columns) {
+    store.take(() => log.columns.records(parsed(line)));
+    return;
   }
-  const records = lines.filter(Boolean);
-  if (records.length) store.take(() => parsed(`[${records.join(",")}]`) || records.map(parsed));
+  const hello = (store.hello = parsed(line) || {});
+  log.columns = new ColumnReader(hello.host);
+  store.words = {...store.words, ...hello.words};
+  store.follow = hello.follow || "";
+  if (hello.lost > 0) store.take([{n: hello.first - 1, at: 0, name: "gap", data: {lost: [hello.first - hello.lost, hello.first - 1]}}]);
+  store.takeState({wire: hello.wire, settings: hello.settings, host: hello.state?.host});
 }

@@ -45,6 +45,12 @@ function Chooser({store}) {
     </select></label>`;
 }
 
+/** What a report says of its log: warnings first. */
+export function Notes({notes}) {
+  return Array.isArray(notes) && notes.length > 0 && html`<div class="notes" role="note">
+    ${notes.map((note) => html`<p key=${note} class=${note.startsWith("Warning: ") ? "warning" : "quiet"}>${note}</p>`)}</div>`;
+}
+
 export function Foot({store}) {
   useStore(store);
   const missed = store.lostCount ? `${store.lostCount.toLocaleString("en")} events were missed` : "no event was missed";

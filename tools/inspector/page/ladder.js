@@ -50,7 +50,7 @@ function Head({store}) {
       onClick=${() => store.toggleTime()}>${store.delta ? "Δ time" : "time"}</button></span>
     <span role="columnheader" class="peer">${store.peerName}</span>
     <span role="columnheader" class="wire">wire</span>
-    <span role="columnheader" class="ours">our host</span>
+    <span role="columnheader" class="ours">${store.ourName}</span>
     <span role="columnheader" class="program">program</span>
     <span role="columnheader" class="why">why</span>
   </div>`;
@@ -140,7 +140,7 @@ function EndState({row, side, chosen, dropped}) {
   if (row.kind === "timer" && side === "ours") return html`<span class="badge clock">${row.event.data.timer}</span>`;
   const named = state && (changed || chosen);
   if (!named) return row.kind === "call" && side === "ours" ? html`<${CallArrow} />` : null;
-  const inferred = side === "peer" && row.states.inferred;
+  const inferred = row.states.inferred && (side === "peer" || row.states.captured);
   return html`<span class=${`state${changed ? "" : " same"}`} title=${inferred ? "inferred from the segments" : ""}>
     <b class="letter" aria-hidden="true">${STATE_LETTERS[state] || "?"}</b><span class="name">${stateName(state)}</span>${inferred ? html`<i class="inferred">?</i>` : ""}</span>`;
 }

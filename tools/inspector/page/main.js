@@ -3,7 +3,7 @@
 import {BitsPanel} from "./bits.js";
 import {startFeed} from "./feed.js";
 import {GraphPanel} from "./graph.js";
-import {Bar, Foot} from "./header.js";
+import {Bar, Foot, Notes} from "./header.js";
 import {HostPanel} from "./host.js";
 import {Help, listenToKeys} from "./keys.js";
 import {Ladder} from "./ladder.js";
@@ -31,6 +31,7 @@ function Page({store}) {
   }), [store]);
   return html`
     <${Bar} store=${store} drawer=${drawer} setDrawer=${setDrawer} setHelp=${setHelp} />
+    <${Notes} notes=${store.hello?.notes} />
     ${drawer && html`<div class="drawer" id="drawer"><${WirePanel} store=${store} /></div>`}
     <main class="columns">
       <${Ladder} store=${store} />
@@ -46,6 +47,7 @@ function Page({store}) {
 const store = new Store();
 const root = document.getElementById("page");
 root.replaceChildren();
+document.documentElement.classList.add("with-script"); // hides the static ladder of a report
 render(html`<${Page} store=${store} />`, root);
 startFeed(store);
 globalThis.tapstackStore = store; // for tests, and for the curious

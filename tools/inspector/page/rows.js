@@ -34,8 +34,11 @@ import {PeerState} from "./peer_state.js";
 /** Decisions that explain the frame that leaves next. */
 const EXPLAINS = new Set(["tcp:send", "tcp:reset", "icmp:sent", "arp:ask", "arp:answer", "udp:sent", "dhcp:send",
   "ip:ident", "ip:fragment", "ip:route", "acd:state", "dhcp:probe"]);
-const KNOWN = /^(wire|host|arp|acd|ip|icmp|udp|tcp|dhcp|lab):/;
+const KNOWN = /^(wire|host|arp|acd|ip|icmp|udp|tcp|dhcp|lab|seen):/;
 const NOT_LOST = new Set(["wire_delayed", "wire_duplicated", "wire_corrupted", "wire_held_back"]);
+/** The marks of a capture that say that octets were sent before. */
+const MARKED_AGAIN = {again: "seen", fast: "fast", by_sack: "fast", after_timeout: "rto", spurious: "other",
+  zero_window_probe: "probe", keep_alive: "probe"};
 const MOST_CONNECTIONS = 20000;
 const MOST_SEGMENTS = 100000;
 const KERNEL_OLD_MS = 1500;
@@ -99,7 +102,7 @@ export class RowMaker {
   }
 
   statesOf(row, conn) {
-    row.states = {ours: conn.state, peer: conn.peer.state, inferred: !conn.kernelSays};
+    row.states = {ours: conn.state, peer: conn.peer.state, inferred: !conn.kernelSays, captured: conn.captured};
   }
 
   // --- rows of their own
@@ -163,7 +166,7 @@ export class RowMaker {
     if (!row.tcp) return;
     const {from, to, sport, dport} = row.frame;
     const key = row.dir === "in" ? `${to}:${dport} - ${from}:${sport}` : `${from}:${sport} - ${to}:${dport}`;
-    row.group = this.byKey.get(key) || key;
+    row.group = row.event.data.connection || this.byKey.get(key) || key;
     const conn = this.connections.get(row.group);
     if (conn) this.statesOf(row, conn);
   }
@@ -173,6 +176,7 @@ export class RowMaker {
   decision(r) {
     const row = this.causeOf(r);
     if (r.name === "host:result" && row) row.result = r;
+    if (r.name === "seen:mark" && row) this.mark(row, r.data);
     if (EXPLAINS.has(r.name) || (r.name === "tcp:ack" && (r.data.decision === "now" || r.data.decision === "with data"))) {
       this.pending.push(r);
       if (this.pending.length > 64) this.pending.shift();
@@ -216,9 +220,10 @@ export class RowMaker {
 
   open(r) {
     const {local, remote, passive} = r.data;
-    const conn = {group: r.group_id, local, remote, opened_n: r.n, at: r.at, iss: null, irs: null, agreed: null,
-      states: [], passive: Boolean(passive), state: r.data.state || "CLOSED", peer: new PeerState(),
-      kernelSays: "", peerChangedAt: 0, fold: new TcbFold(), timers: new TcbFold(), segments: [], seqMax: null};
+    const conn = {group: r.group_id, local, remote, opened_n: r.n, at: r.at,
+      iss: r.data.iss ?? null, irs: r.data.irs ?? null, agreed: null, states: [], passive: Boolean(passive), state: r.data.state || "CLOSED", peer: new PeerState(),
+      kernelSays: "", peerChangedAt: 0, captured: Boolean(r.data.captured), peerStates: [],
+      fold: new TcbFold(), timers: new TcbFold(), segments: [], seqMax: null};
     this.connections.set(conn.group, conn);
     this.byKey.set(`${local} - ${remote}`, conn.group);
     if (this.connections.size > MOST_CONNECTIONS) this.forgetConnection(this.connections.values().next().value);
@@ -237,6 +242,7 @@ export class RowMaker {
   }
 
   state(conn, r) {
+    if (r.data.end === "peer") return this.peerState(conn, r);
     const {before, event, after} = r.data;
     conn.states.push({n: r.n, before, event, after});
     conn.state = after;
@@ -252,6 +258,24 @@ export class RowMaker {
     }
   }
 
+  /** The state of the other end, as a capture shows it. */
+  peerState(conn, r) {
+    const {before, event, after} = r.data, row = this.causeOf(r);
+    conn.peerStates.push({n: r.n, before, event, after});
+    conn.peer.to(after);
+    if (!row) return;
+    row.changed.peer = true;
+    row.states.peer = after;
+  }
+
+  /** What is said of a segment in a capture. */
+  mark(row, {mark}) {
+    const kind = MARKED_AGAIN[mark];
+    if (!kind || (row.again && row.again !== "seen")) return;
+    row.again = kind;
+    if (row.segment) row.segment.again = kind;
+  }
+
   // --- segments and the state of the peer
 
   segment(row) {
@@ -259,7 +283,9 @@ export class RowMaker {
     if (!tcp || !conn) return;
     const before = conn.peer.state;
     if (row.dir === "in" && conn.irs === null && tcp.flags & SYN) conn.irs = tcp.seq;
-    if (row.dir === "in") {
+    if (conn.captured) {
+      // its states and marks follow the frame
+    } else if (row.dir === "in") {
       conn.peer.sent(tcp);
       this.seenAgain(row, conn);
     } else if (!row.lost) {

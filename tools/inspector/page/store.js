@@ -80,6 +80,11 @@ export class Store {
     return this.hello?.peer || "kernel";
   }
 
+  /** What our end is called. */
+  get ourName() {
+    return this.hello?.ours || "our host";
+  }
+
   /** The number of the last event that belongs to the chosen row. */
   get now() {
     const {row} = this;

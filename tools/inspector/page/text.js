@@ -121,7 +121,15 @@ function callText(row) {
 export function sentence(record, store) {
   const {data} = record;
   if (record.name === "host:drop") return `Dropped: ${data.meaning || store.words.drops[data.reason] || data.reason}.`;
+  if (data.sentence) return saidOf(record);
   return String(record.sentence || store.words.reasons[data.because] || data.because || store.words.names[record.name] || "");
+}
+
+/** What is said of a frame in a capture: a fact, a guess with its rule, a comment, or an inferred state. */
+function saidOf({name, data}) {
+  if (name === "seen:comment") return `Comment: ${data.sentence}`;
+  if (data.inferred) return `Inferred: ${stateName(data.after)}, ${data.sentence}`;
+  return data.certain === false ? `Guess: ${data.sentence} Rule: ${data.rule}` : String(data.sentence);
 }
 
 /** The decisions of a row that have something to say to people, the weightiest first. */
@@ -139,7 +147,8 @@ function tells(record, row) {
   return name !== "tcp:blocked" || Boolean(data.unsent);
 }
 
-const WEIGHTS = {"host:drop": 9, "wire:fate": 10, "tcp:state": 7, "tcp:loss": 7, "tcp:reset": 7, "tcp:recovery": 6, "tcp:undo": 6,
+const WEIGHTS = {"host:drop": 9, "seen:mark": 8, "seen:note": 6, "seen:comment": 5,
+  "wire:fate": 10, "tcp:state": 7, "tcp:loss": 7, "tcp:reset": 7, "tcp:recovery": 6, "tcp:undo": 6,
   "tcp:ack": 4, "tcp:send": 4, "icmp:sent": 5, "icmp:taken": 5, "arp:entry": 5, "arp:answer": 5, "tcp:rtt": 1, "tcp:window": 2};
 
 function weight(record, row) {
@@ -179,15 +188,15 @@ export function rowLabel(row, store) {
   const parts = [];
   if (row.frame) {
     const {name, rest} = arrowText(row, store);
-    parts.push(`frame ${row.n}`, row.dir === "in" ? "from the kernel" : "from our host", name, rest);
+    parts.push(`frame ${row.n}`, row.dir === "in" ? `from ${store.peerName}` : `from ${store.ourName}`, name, rest);
     if (row.again) parts.push(AGAIN[row.again]);
     if (row.lost) parts.push("lost on the wire");
   } else {
     const {name, rest} = noteText(row, store);
     parts.push({call: "call of the program", timer: "timer", lab: "inspector", note: "event"}[row.kind] || row.kind, name, rest);
   }
-  if (row.changed.ours) parts.push(`our host is in ${stateName(row.states.ours)}`);
-  if (row.changed.peer) parts.push(`the kernel is in ${stateName(row.states.peer)}`);
+  if (row.changed.ours) parts.push(`${store.ourName} is in ${stateName(row.states.ours)}`);
+  if (row.changed.peer) parts.push(`${store.peerName} is in ${stateName(row.states.peer)}`);
   parts.push(whyOf(row, store).text);
   return parts.filter(Boolean).join(", ").replace(/\s+/g, " ");
 }

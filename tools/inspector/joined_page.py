@@ -1,0 +1,135 @@
+"""The page as one document: its modules joined to one script, its style sheets to one, without a tool to build it.
+
+Each module becomes a function that is called once and returns what it exports, in the order in which they
+import one another; so names that two files use for different things stay apart, as in modules:
+
+    const m3 = (() => { const {h, html} = m1; ...; return {Ladder, rowLabel}; })();
+
+Our own modules use the few forms of `import` and `export` that are read here. Any other is refused, and a test
+joins the page.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from posixpath import dirname, join, normpath
+
+IMPORT = re.compile(
+    r'(?:^|(?<=;))import\s*(\{[^}]*\}|[\w$]+|\*\s*as\s+[\w$]+)?\s*(?:from)?\s*"(\.[^"]+)";?', re.MULTILINE
+)
+LIST = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^}]*)\};?", re.MULTILINE)
+DEFAULT = re.compile(r"(?:^|(?<=[;}]))export default\s+", re.MULTILINE)
+NAMED = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) +([\w$]+))", re.MULTILINE)
+LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
+SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$\n?", re.MULTILINE)
+STYLE_LINK = re.compile(r'<link rel="stylesheet" href="page/([^"]+)">\n?')
+SCRIPT = re.compile(r'<script (?:defer |type="module" )src="page/([^"]+)"></script>\n?')
+ENDS_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
+
+
+class Page:
+    """The parts of the page, from its files by path: "index.html", "main.js", "vendor/preact.js".
+
+    style: all style sheets.
+    scripts: the classic scripts, and the module at the end.
+    licences: of what is vendored.
+    before, after: what stands in index.html before the end of its head, and after the beginning of its body.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        index = files["index.html"].decode()
+        self.style = "\n".join(files[path].decode() for path in STYLE_LINK.findall(index))
+        self.scripts: list[tuple[str, str]] = []  # attributes, and the code
+        for found in SCRIPT.finditer(index):
+            module = "module" in found[0]
+            code = joined(files, found[1]) if module else files[found[1]].decode()
+            self.scripts.append((' type="module"' if module else "", "\n" + harmless(code) + "\n"))
+        if "</style" in self.style:
+            raise ValueError("a style sheet of the page ends its element")
+        bare = SCRIPT.sub("", STYLE_LINK.sub("", index))
+        licences = (files[path].decode() for path in sorted(files) if path.startswith("vendor/licences/"))
+        self.licences = harmless("\n\n".join(licences))
+        self.before, _, rest = bare.partition("</head>")
+        self.after = rest.partition("<body>")[2].partition("</body>")[0]
+
+    def policy(self) -> str:
+        """Return the Content-Security-Policy: nothing but these scripts and this style, and no connection."""
+        scripts = " ".join(hash_of(code) for _, code in self.scripts)
+        return (
+            f"default-src 'none'; script-src {scripts}; style-src {hash_of(self.style)}; img-src data:;"
+            " base-uri 'none'; form-action 'none'"
+        )
+
+
+def hash_of(text: str) -> str:
+    """Return the source of a policy that allows an element with this text."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def harmless(code: str) -> str:
+    """Return code that may stand in a script element. ValueError if it would end it."""
+    code = SOURCE_MAP.sub("", code)
+    if ENDS_SCRIPT.search(code):
+        raise ValueError("a script of the page has a text that ends its element")
+    return code
+
+
+def joined(files: Mapping[str, bytes], first: str) -> str:
+    """Return one module that does what `first` and all that it imports do."""
+    names: dict[str, str] = {}
+    parts: list[str] = []
+
+    def add(path: str) -> str:
+        if path in names:
+            if not names[path]:
+                raise ValueError(f"{path} imports itself")
+            return names[path]
+        names[path] = ""  # in progress
+        code, exported = unwrapped(files[path].decode(), path, add)
+        name = names[path] = f"m{len(parts) + 1}"
+        parts.append(f"// {path}\nconst {name} = (() => {{\n{code}\nreturn {{{', '.join(exported)}}};\n}})();")
+        return name
+
+    add(first)
+    return "\n".join(parts)
+
+
+def unwrapped(code: str, path: str, add: object) -> tuple[str, list[str]]:
+    """Return the code of a module without `import` and `export`, and what it returns: "name" or "outer: inner".
+
+    `add(path)` adds a module that it imports, and returns its name in the joined script.
+    """
+    assert callable(add)
+    exported: list[str] = []
+
+    def imported(found: re.Match[str]) -> str:
+        module = add(normpath(join(dirname(path), found[2])))
+        what = (found[1] or "").strip()
+        if not what:
+            return ""
+        if what.startswith("{"):
+            return f"const {what.replace(' as ', ': ')} = {module};"
+        name = what.removeprefix("*").strip().removeprefix("as").strip() if what.startswith("*") else what
+        return f"const {name} = {module};" if what.startswith("*") else f"const {{default: {name}}} = {module};"
+
+    def listed(found: re.Match[str]) -> str:
+        for each in filter(None, (part.strip() for part in found[1].split(","))):
+            inner, _, outer = (word.strip() for word in each.partition(" as "))
+            exported.append(f"{outer}: {inner}" if outer else inner)
+        return ""
+
+    def named(found: re.Match[str]) -> str:
+        exported.append(found[2])
+        return found[1]
+
+    code = IMPORT.sub(imported, code)
+    code = NAMED.sub(named, LIST.sub(listed, code))
+    if DEFAULT.search(code):
+        exported.append("default: byDefault")
+        code = DEFAULT.sub("const byDefault = ", code)
+    if LEFT.search(code):
+        raise ValueError(f"{path}: a form of import or export that is not read: {LEFT.search(code)}")
+    return code.strip(), exported
