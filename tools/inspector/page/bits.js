@@ -56,13 +56,14 @@ const layerClass = (name) => {
   if (/^(IPv4|IPv6|IP|ARP|RARP)/.test(name)) return "of-net";
   return /^(TCP|UDP|ICMP)/.test(name) ? "of-transport" : "of-data";
 };
-const innermost = (layers) => layers.findLast((layer) => !/^(Data|Padding|Trailer)$/.test(layer.name) && !layer.depth) || layers[0];
+/** The header that is shown first: that of the transport, or the last one before it. */
+const innermost = (layers) => layers.findLast((layer) => layerClass(layer.name) !== "of-data" && layer.name !== "Padding" && !layer.depth) || layers[0];
 
 /** The server's layers of a row, or ours until they have come. */
 function useServerLayers(store, row, ours) {
   const [answered, setAnswered] = useState(0);
   useEffect(() => {
-    if (store.report || serverLayers.has(row.n)) return undefined;
+    if (store.report || row.kind !== "frame" || serverLayers.has(row.n)) return undefined;
     const timer = setTimeout(async () => {
       const answer = await fetch(`layers?n=${row.n}`).then((got) => (got.ok ? got.json() : null)).catch(() => null);
       serverLayers.set(row.n, Array.isArray(answer?.layers) ? answer.layers : null);
@@ -128,9 +129,8 @@ function HeaderPicture({layer, field, pick}) {
         class=${`cell ${piece.first ? "" : "more"} ${each.width === 1 ? "bit" : ""} ${piece.span < 4 ? "narrow" : ""}`}
         role=${piece.first ? "option" : "presentation"} aria-hidden=${piece.first ? null : "true"} id=${piece.first ? `field-${at}` : null}
         aria-selected=${piece.first ? String(each === field) : null} data-chosen=${each === field ? "" : null}
-        aria-label=${piece.first ? `${each.name}: ${each.words || each.value}` : null}
         style=${{gridColumn: `span ${piece.span}`}} onClick=${() => pick(layer, each)}>
-        ${piece.first ? html`<span class="title">${each.name}</span><span class="value">${cellText(each, layer)}</span>` : html`<span class="title">…</span>`}
+        ${piece.first ? html`<span class="title">${each.name}</span><span class="value"> ${cellText(each, layer)}</span><span class="sr">. ${cellText(each, layer) === each.words ? "" : each.words}</span>` : html`<span class="title">…</span>`}
       </div>`))}
     </div>
   </div>`;

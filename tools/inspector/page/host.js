@@ -73,7 +73,7 @@ function LeaseLine({lease, now}) {
   const said = marks.map(([name, at]) => `${name} ${at <= now ? `${duration(now - at)} ago` : `in ${duration(at - now)}`}`).join("; ");
   return html`<div><h3>DHCP lease of ${lease.interface}</h3>
     <p>${lease.address}/${lease.prefix_length} from ${lease.server}${lease.host_name && `, name ${lease.host_name}`}${end === null ? ", without end" : ""}</p>
-    ${end !== null && html`<svg viewBox="0 0 300 24" width="100%" height="24" role="img" aria-label=${said}>
+    ${end !== null && html`<svg viewBox="0 0 300 24" preserveAspectRatio="none" width="100%" height="24" role="img" aria-label=${said}>
       <line x1="10" x2="290" y1="12" y2="12" stroke="var(--strong)" stroke-width="2" />
       <line x1="10" x2=${place(now)} y1="12" y2="12" stroke="var(--fill-blue)" stroke-width="6" />
       ${marks.map(([name, at]) => html`<line key=${name} x1=${place(at)} x2=${place(at)} y1="3" y2="21" stroke="var(--ink)" stroke-width="2" />`)}
