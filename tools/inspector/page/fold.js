@@ -5,6 +5,8 @@
  */
 
 const EVERY = 64;
+/** The objects that a TCB has only for a time: null says that one is gone, and with it its variables. */
+const FOR_A_TIME = ["ecn", "loss", "pacer", "rack", "sack_reporter", "scoreboard", "user_timeout"];
 
 export class TcbFold {
   constructor() {
@@ -21,8 +23,16 @@ export class TcbFold {
   add(n, change) {
     if (this.ns.length % EVERY === 0) this.points.push({...this.last});
     this.ns.push(n);
+    for (const part of FOR_A_TIME) if (change[part] === null) change = this.without(part, change);
     this.changes.push(change);
     Object.assign(this.last, change);
+  }
+
+  /** The change with null for each variable of an object that is gone. */
+  without(part, change) {
+    const {[part]: gone, ...rest} = change;
+    for (const name of Object.keys(this.last)) if (name.startsWith(`${part}.`)) rest[name] = gone;
+    return rest;
   }
 
   /** How many changes there were up to event `n`. @param {number} n */
