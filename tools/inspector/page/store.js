@@ -9,7 +9,7 @@ import {rowLabel, searchText} from "./text.js";
 import {useLayoutEffect, useState} from "./vendor/preact-htm.js";
 
 const MOST_EVENTS = 200000;
-const FORGET_AT_ONCE = 10000;
+const FORGET_AT_ONCE = 2000;
 const SLICE_MS = 8;
 const LADDER_MS = 45; // how often the ladder is drawn anew while events stream in
 const CATCHING_UP_MS = 300; // the same while many records wait
