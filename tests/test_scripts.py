@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import json
 import marshal
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from scripts import mutate
-from scripts.table import Row, complaints, stands, totals
+from scripts.table import Row, clauses_json, complaints, stands, totals
 from stack.link.tap import Tap
 from tests.checkout import copy_to, furnish, stamp
 from tests.requirements import LISTS, UNDECIDED_LISTS, mutants, requirements, rfc, where
@@ -377,6 +378,32 @@ def test_every_function_that_answers_for_a_clause_is_there() -> None:
     assert not lost
     assert not stands("tcp/newreno.py:_new_ack")
     assert not stands("tcp/nothing.py")
+
+
+def test_the_clauses_for_the_page_are_a_row_a_line_in_order_of_their_ids() -> None:
+    known = requirements()
+    tests = (
+        "tests/tcp/test_a.py::test_a[1]",
+        "tests/tcp/test_a.py::test_a[2]",
+        *(f"tests/b.py::t{i}" for i in range(4)),
+    )
+    table = [
+        Row(known["9293 MUST-9"], "proved", tests, "tcp/isn.py:keyed_hash", None),
+        Row(known["826-gen-b"], "open", (), "", None),
+        Row(known["watch-1"], "open", (), "", None),
+    ]
+    text = clauses_json(table)
+    told = json.loads(text)
+    assert [json.loads(line.rstrip(",")) for line in text.splitlines()[1:-1]] == told
+    assert [(row["id"], row.get("rfc"), row["basis"]) for row in told] == [
+        ("826-gen-b", "826", "reading"),
+        ("9293 MUST-9", "9293", "keyword"),
+        ("watch-1", None, "keyword"),
+    ]
+    assert told[1]["tests"] == ["tcp/test_a.py::test_a", "b.py::t0", "b.py::t1"]
+    assert (told[1]["more"], told[1]["where"]) == (2, "tcp/isn.py:keyed_hash")
+    assert told[1]["mutants"] >= 1
+    assert "tests" not in told[0]
 
 
 def test_an_open_clause_is_a_failure_only_in_a_list_that_is_decided() -> None:
