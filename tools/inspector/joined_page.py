@@ -24,6 +24,7 @@ LIST = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^}]*)\};?", re.MULTILINE)
 DEFAULT = re.compile(r"(?:^|(?<=[;}]))export default\s+", re.MULTILINE)
 NAMED = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) +([\w$]+))", re.MULTILINE)
 LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
+COMMENTS = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*|//.*)\n", re.MULTILINE)
 SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$\n?", re.MULTILINE)
 STYLE_LINK = re.compile(r'<link rel="stylesheet" href="page/([^"]+)">\n?')
 SCRIPT = re.compile(r'<script (?:defer |type="module" )src="page/([^"]+)"></script>\n?')
@@ -88,13 +89,21 @@ def joined(files: Mapping[str, bytes], first: str) -> str:
                 raise ValueError(f"{path} imports itself")
             return names[path]
         names[path] = ""  # in progress
-        code, exported = unwrapped(files[path].decode(), path, add)
+        code, exported = unwrapped(without_comments(files[path].decode(), path), path, add)
         name = names[path] = f"m{len(parts) + 1}"
         parts.append(f"// {path}\nconst {name} = (() => {{\n{code}\nreturn {{{', '.join(exported)}}};\n}})();")
         return name
 
     add(first)
     return "\n".join(parts)
+
+
+def without_comments(code: str, path: str) -> str:
+    """Return code of ours without the comments that have lines of their own, since each report carries it.
+
+    What is vendored keeps its comments: they may be its licence.
+    """
+    return code if path.startswith("vendor/") else COMMENTS.sub("", code)
 
 
 def unwrapped(code: str, path: str, add: object) -> tuple[str, list[str]]:

@@ -121,12 +121,12 @@ function callText(row) {
 export function sentence(record, store) {
   const {data} = record;
   if (record.name === "host:drop") return `Dropped: ${data.meaning || store.words.drops[data.reason] || data.reason}.`;
-  if (data.sentence) return saidOf(record);
+  if (data.sentence) return seenSentence(record);
   return String(record.sentence || store.words.reasons[data.because] || data.because || store.words.names[record.name] || "");
 }
 
 /** What is said of a frame in a capture: a fact, a guess with its rule, a comment, or an inferred state. */
-function saidOf({name, data}) {
+function seenSentence({name, data}) {
   if (name === "seen:comment") return `Comment: ${data.sentence}`;
   if (data.inferred) return `Inferred: ${stateName(data.after)}, ${data.sentence}`;
   return data.certain === false ? `Guess: ${data.sentence} Rule: ${data.rule}` : String(data.sentence);
