@@ -12,6 +12,8 @@ import {AGAIN, AGAIN_LETTERS} from "./text.js";
 import {html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/preact-htm.js";
 
 const DIRECTIONS = [["out", "what we send"], ["in", "what we get"]];
+/** What the letters mean, where the ladder's words begin with "again". */
+const LETTER_WORDS = {rto: "timeout", fast: "fast", other: "otherwise", seen: "by the peer"};
 const TALL = 250, LOW = 110, MANY = 20000, MANY_MS = 600;
 
 /** Two pictures with one time axis. */
@@ -217,7 +219,7 @@ function graphKey(event, pictures) {
 /** The marks and lines of the upper picture, and the lines of the lower one, with what they mean. */
 function Legend({dir}) {
   const swatch = (kind, body) => html`<svg class=${`swatch ${kind}`} viewBox="0 0 26 14" aria-hidden="true">${body}</svg>`;
-  const letters = Object.entries(AGAIN_LETTERS).map(([kind, letter], i) => html`${i ? ", " : ""}<b>${letter}</b> ${AGAIN[kind].replace("again: ", "")}`);
+  const letters = Object.entries(AGAIN_LETTERS).map(([kind, letter], i) => html`${i ? ", " : ""}<b>${letter}</b> ${LETTER_WORDS[kind] || AGAIN[kind]}`);
   const line = (kind) => swatch(kind, html`<path d="M1 7 H25" />`);
   return html`<ul class="legend" aria-label="legend">
     <li>${swatch("segment", html`<path d="M13 2 V12 M9 2 H17 M9 12 H17" />`)} segment</li>
