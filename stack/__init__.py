@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stack.host.lease_record import LeaseRecord
     from stack.link.capture import Capture
     from stack.link.captured import CapturedFrame, CaptureError
+    from stack.link.event_capture import capture_of
     from stack.link.faults import Fault
     from stack.link.impair import Direction, Impaired, Impairment
     from stack.link.memory import Ethernet
@@ -78,6 +79,7 @@ __all__ = [
     "Direction",
     "Fault",
     "Capture",
+    "capture_of",
     "read_capture",
     "CapturedFrame",
     "follow",
@@ -119,6 +121,7 @@ _HOMES = {
     "stack.dissection.walk": "dissect",
     "stack.host.lease_record": "LeaseRecord",
     "stack.link.capture": "Capture",
+    "stack.link.event_capture": "capture_of",
     "stack.link.captured": "CaptureError CapturedFrame",
     "stack.link.faults": "Fault",
     "stack.link.impair": "Direction Impaired Impairment",

@@ -70,6 +70,16 @@ def test_the_wheel_installs_stack_and_tapstack_and_nothing_else(wheel: Path) -> 
     assert {"stack/py.typed", "tapstack/py.typed", "tapstack/examples/README.md"} <= set(names)
 
 
+def test_the_wheel_has_every_file_of_the_page(wheel: Path) -> None:
+    folder = TOP / "tools" / "inspector"
+    served = [path for path in (folder / "page").rglob("*") if path.is_file()]
+    served += [*folder.glob("*.json"), folder / "README.md"]
+    assert any(path.name == "index.html" for path in served)
+    with zipfile.ZipFile(wheel) as opened:
+        for path in served:
+            assert opened.read(f"tapstack/{path.relative_to(TOP / 'tools').as_posix()}") == path.read_bytes()
+
+
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = str(tmp_path / "env" / "bin" / "python")

@@ -274,10 +274,10 @@ def interface_description(name: str, ip_offset: int) -> bytes:
     return block(INTERFACE_DESCRIPTION, fields + options(*named))
 
 
-def enhanced_packet(record: Record) -> bytes:
+def enhanced_packet(record: Record, interface: int = 0) -> bytes:
     """The Enhanced Packet Block (section 4.3) of one frame, with its direction and its comments."""
     timestamp = record.timestamp_ns & (1 << 64) - 1
-    fields = struct.pack("<IIIII", 0, timestamp >> 32, timestamp & 0xFFFFFFFF, len(record.data), record.length)
+    fields = struct.pack("<IIIII", interface, timestamp >> 32, timestamp & 0xFFFFFFFF, len(record.data), record.length)
     comments = (option(OPT_COMMENT, _comment(text)) for text in record.comments)
     flags = option(EPB_FLAGS, struct.pack("<I", record.direction))
     return block(ENHANCED_PACKET, fields + _padded(record.data) + options(flags, *comments))

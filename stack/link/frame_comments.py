@@ -43,11 +43,12 @@ def head(octets: bytes, length: int) -> tuple[int, bytes]:
 class FrameComments:
     """Finds the frame of each event, among the frames that are not in the file yet.
 
-    `link` is the name of the link. `add` and `sent` return how many bytes of comments came to be.
+    `links` has the names of the links whose frames have comments. `add` and `sent` return how many
+    bytes of comments came to be.
     """
 
-    def __init__(self, link: str) -> None:
-        self._link = link
+    def __init__(self, *links: str) -> None:
+        self.links = set(links)
         self._came_in: dict[int, Commented] = {}  # by the number of the event that told of the frame
         self._numbers: deque[tuple[int, int]] = deque(maxlen=MOST_SEARCHED)  # event and packet, of the last ones
         self._coming: deque[tuple[tuple[int, bytes], list[str]]] = deque(maxlen=MOST_COMING)
@@ -58,7 +59,7 @@ class FrameComments:
         if event.name == "wire:frame":
             octets = event.data["octets"]
             assert isinstance(octets, bytes)
-            if event.group == self._link:
+            if event.group in self.links:
                 if event.data["dir"] == "in":
                     self._find(event, octets, records)
                 else:
@@ -71,7 +72,7 @@ class FrameComments:
         text = explain(event)
         if not text:
             return 0
-        if event.group not in ("host", self._link):  # a connection, a listener
+        if event.group != "host" and event.group not in self.links:  # a connection, a listener
             text = f"{event.group}: {text}"
         if len(text) > LONGEST_COMMENT:
             text = text[: LONGEST_COMMENT - 3] + "..."

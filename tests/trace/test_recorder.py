@@ -152,3 +152,18 @@ def test_how_much_is_kept_unless_something_else_is_asked_for() -> None:
         large(event(n, {"text": "x" * 3000}))
     assert len(small) == 50_000
     assert len(large) == 32 * 1024 * 1024 // (EVENT_BYTES + FIELD_BYTES + 3000)
+
+
+def test_since_reads_on_in_pieces_also_when_the_oldest_have_left() -> None:
+    recorder = Recorder(max_events=100)
+    assert recorder.since(0, 10) == []
+    assert recorder.numbers() == (0, 0)
+    for n in range(1, 1001):
+        recorder(Event(n, 0.0, 0.0, "host:done", "host", 0, "call", {}, ("own",)))
+    first, last = recorder.numbers()
+    assert (first, last) == (901, 1000)
+    assert [event.n for event in recorder.since(0, 3)] == [901, 902, 903]
+    assert [event.n for event in recorder.since(903, 3)] == [904, 905, 906]
+    assert [event.n for event in recorder.since(998, 30)] == [999, 1000]
+    assert recorder.since(1000, 30) == []
+    assert recorder.since(5000, 30) == []

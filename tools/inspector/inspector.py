@@ -11,7 +11,7 @@ import stack
 from .answers import JSON, Answer, Refused, Request, wrong
 from .feed import Feed, message
 from .page_files import kind, package_file, page_files
-from .recorded import layers_json
+from .recorded import capture_file, layers_json
 from .words import words_json
 
 MOST_VIEWERS = 4
@@ -57,6 +57,7 @@ class Inspector:
             "words.json": self._words,
             "clauses.json": self._clauses,
             "layers": self._layers,
+            "capture.pcapng": self._capture,
         }
         self.name = name
         self.epoch_s = epoch_s
@@ -110,6 +111,10 @@ class Inspector:
         if told is None:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such frame, or it is not kept any more")
         return Answer(JSON, told)
+
+    async def _capture(self, request: Request) -> Answer:
+        parts = capture_file(self.recorder, self._epoch_s)
+        return Answer("application/octet-stream", parts, file_name="tapstack.pcapng")
 
     # --- viewers
 

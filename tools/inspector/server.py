@@ -156,6 +156,7 @@ class Connection:
             headers.append(("Content-Length", str(len(answer.body))))
         await self._head(HTTPStatus.OK, headers)
         for part in () if head else parts:
+            await trio.lowlevel.checkpoint()  # a part may be empty
             for start in range(0, len(part), PART_BYTES):
                 self._slots.mark_waiting(self._slot)
                 await self._send(h11.Data(data=part[start : start + PART_BYTES]))

@@ -1,0 +1,209 @@
+"""Only the user's own page gets anything: token, Host, Origin, and bounds on what a client may send."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+import trio
+import trio.testing
+
+from tests.inspector.served import HOST, TOKEN, served
+from tools.inspector import server
+from tools.inspector.inspector import MOST_VIEWERS
+
+START = f"POST /{TOKEN}/do HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+}
+
+
+async def test_the_page_is_served_with_the_headers_that_keep_it_safe(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        for path, status in (("", 200), ("words.json", 200), ("nothing", 404)):
+            got, headers, body = await page.get(path)
+            assert got == status
+            assert set(headers["content-security-policy"].split("; ")) == POLICY
+            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/x/",
+        "/events",
+        f"/{TOKEN[:-1]}/",
+        f"/{TOKEN}x/",
+        f"/{TOKEN.lower()}/events",
+        "/favicon.ico",
+        "//",
+        "/%30/",
+    ],
+)
+async def test_without_the_token_there_is_nothing(autojump_clock: trio.abc.Clock, path: str) -> None:
+    async with served() as page:
+        for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
+            assert (await page.ask(method, path))[0] == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:65535", "localhost:8000"])
+async def test_a_host_header_that_names_this_machine_is_taken(autojump_clock: trio.abc.Clock, host: str) -> None:
+    async with served() as page:
+        assert (await page.get("", Host=host))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example",
+     "10.9.0.2", "localhost:", "localhost:x", "localhost.", "127.0.0.1:8000@evil", "::1", "0.0.0.0"],
+)  # fmt: skip
+async def test_a_foreign_host_header_is_refused(autojump_clock: trio.abc.Clock, host: str) -> None:
+    async with served() as page:
+        assert (await page.get("", Host=host))[0] == 400
+        assert (await page.post({"do": "mark"}, Host=host))[0] == 400
+
+
+async def test_a_request_has_exactly_one_host_header(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        assert (await page.raw(f"GET /{TOKEN}/ HTTP/1.1\r\n\r\n".encode()))[0] == 400
+        assert (await page.raw(f"GET /{TOKEN}/ HTTP/1.0\r\n\r\n".encode()))[0] == 400
+        two = f"GET /{TOKEN}/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+        assert (await page.raw(two.encode()))[0] == 400
+
+
+async def test_a_post_of_another_page_is_refused(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        before = page.recorder.numbers()
+        for origin in ("http://evil.example", "null", "http://127.0.0.1:9", f"https://{HOST}", f"http://{HOST}.evil"):
+            assert (await page.post({"do": "mark", "text": "x"}, Origin=origin))[0] == 403
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+            assert (await page.post({"do": "mark", "text": "x"}, Content_Type=kind))[0] == 415
+        assert page.recorder.numbers() == before
+        assert (await page.post({"do": "mark", "text": "x"}, Origin=f"http://{HOST}"))[0] == 200
+        assert list(page.recorder)[-1].name == "lab:mark"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"1", b'"do"', b"{}", b'{"do": "rm"}', b'{"do": ["mark"]}', b'{"do": {}}',
+     b"[" * 8000, b"\xff\xfe", b'{"do":"mark","text":7}', b'{"do":"mark","text":"' + b"x" * 201 + b'"}'],
+)  # fmt: skip
+async def test_a_post_that_is_wrong_gets_400_and_a_sentence(autojump_clock: trio.abc.Clock, body: bytes) -> None:
+    async with served() as page:
+        status, _, told = await page.ask("POST", f"/{TOKEN}/do", {}, body)
+        assert status == 400
+        assert told.startswith(b"Bad Request: ")
+
+
+async def test_methods_and_paths_that_do_not_fit_are_refused(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        assert (await page.ask("PUT", f"/{TOKEN}/"))[0] == 405
+        assert (await page.ask("OPTIONS", f"/{TOKEN}/do"))[0] == 405
+        assert (await page.ask("POST", f"/{TOKEN}/"))[0] == 405
+        assert (await page.get("do"))[0] == 405
+        assert (await page.ask("GET", f"/{TOKEN}"))[0] == 404
+        for path in ("page/../inspector.py", "page/%2e%2e/server.py", "page//index.html", "page/", "index.html", "../"):
+            assert (await page.get(path))[0] == 404
+        assert (await page.get("layers"))[0] == 400
+        assert (await page.get("layers?n=999"))[0] == 404
+        assert (await page.get("layers?n=1e3"))[0] == 400
+        assert (await page.get("layers?" + "&".join(f"a{n}=1" for n in range(9))))[0] == 400
+        assert (await page.get("events?after=" + "9" * 16))[0] == 400
+        assert (await page.get("x" * 1100))[0] == 414
+
+
+async def test_what_is_too_large_is_refused(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        assert (await page.raw(b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000))[0] == 431
+        assert (await page.raw(b"x" * 20_000))[0] in (400, 431)
+        large = {"do": "mark", "text": "x" * 9000}
+        assert (await page.post(large))[0] == 413
+        start = START.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
+        chunks = b"2000\r\n" + b" " * 0x2000 + b"\r\n10\r\n" + b" " * 16 + b"\r\n"
+        assert (await page.raw(start + chunks))[0] == 413
+
+
+async def test_a_client_that_is_slow_is_cut_off(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        began = trio.current_time()
+        silent = page.connect()
+        assert await silent.receive_some() == b""
+        assert trio.current_time() - began < server.IDLE_S + 5
+        began = trio.current_time()
+        half = page.connect()
+        await half.send_all(START.encode() + b"Content-Length: 9\r\n\r\n")
+        assert b"408" in await half.receive_some()
+        assert trio.current_time() - began < server.BODY_S + 5
+
+
+async def test_a_crowd_that_says_nothing_does_not_keep_the_user_out(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        crowd = [page.connect() for _ in range(server.MOST_CONNECTIONS)]
+        await trio.sleep(2)
+        assert (await page.get(""))[0] == 200
+        assert len(page.slots) <= server.MOST_CONNECTIONS
+        assert len(crowd) == server.MOST_CONNECTIONS
+
+
+async def test_a_fifth_viewer_is_told_why_there_is_no_room(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page, trio.open_nursery() as nursery:
+
+        async def look(task_status: trio.TaskStatus[None]) -> None:
+            async with page.viewer() as events:
+                assert (await events.next())[0] == "hello"
+                task_status.started()
+                await trio.sleep_forever()
+
+        for _ in range(MOST_VIEWERS):
+            await nursery.start(look)
+        status, _, told = await page.get("events?after=0")
+        assert status == 503
+        assert b"4 pages show this host already" in told
+        nursery.cancel_scope.cancel()
+
+
+async def test_hostile_requests_never_break_the_server(
+    autojump_clock: trio.abc.Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(7)
+    good = START.encode() + b"Content-Length: 2\r\n\r\n{}"
+    async with served() as page:
+        for _ in range(400):
+            octets = bytearray(good)
+            for _ in range(chance.randint(1, 8)):
+                place = chance.randrange(len(octets))
+                octets[place : place + chance.randint(0, 3)] = chance.randbytes(chance.randint(0, 3))
+            client = page.connect()
+            with trio.move_on_after(100):
+                await client.send_all(bytes(octets))
+                await client.send_eof()
+                while await client.receive_some():
+                    pass
+        assert (await page.get(""))[0] == 200
+    assert capsys.readouterr().err == ""
+
+
+def test_the_token_has_128_bits() -> None:
+    from tools.inspector.door import Door
+
+    doors = [Door(0) for _ in range(3)]
+    assert len({door.token for door in doors}) == 3
+    assert all(
+        set(door.token) <= set(string.ascii_letters + string.digits + "-_") and len(door.token) == 22 for door in doors
+    )
+    assert all(door.socket.getsockname()[0] == "127.0.0.1" for door in doors)
+    for door in doors:
+        door.close()
