@@ -113,7 +113,7 @@ class Inspector:
         return Answer(JSON, told)
 
     async def _capture(self, request: Request) -> Answer:
-        parts = capture_file(self.recorder, self._epoch_s)
+        parts = capture_file(self.recorder, self.epoch_s)
         return Answer("application/octet-stream", parts, file_name="tapstack.pcapng")
 
     # --- viewers
