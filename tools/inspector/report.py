@@ -175,10 +175,14 @@ def warning(secret: Secret) -> str:
     )
 
 
+NOT_IN_A_REPORT = {"wire.js": b"export const WirePanel = () => null;\n"}
+"""Parts of the page that only a running host needs, and what stands in their place."""
+
+
 @cache
 def whole_page() -> Page:
     """Return the parts of the page."""
-    return Page(page_files())
+    return Page({**page_files(), **NOT_IN_A_REPORT})
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode

@@ -46,7 +46,9 @@ function Chooser({store}) {
 }
 
 /** What a report says of its log: warnings first. */
-export function Notes({notes}) {
+export function Notes({store}) {
+  useStore(store);
+  const notes = store.hello?.notes;
   return Array.isArray(notes) && notes.length > 0 && html`<div class="notes" role="note">
     ${notes.map((note) => html`<p key=${note} class=${note.startsWith("Warning: ") ? "warning" : "quiet"}>${note}</p>`)}</div>`;
 }

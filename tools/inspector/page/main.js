@@ -31,7 +31,7 @@ function Page({store}) {
   }), [store]);
   return html`
     <${Bar} store=${store} drawer=${drawer} setDrawer=${setDrawer} setHelp=${setHelp} />
-    <${Notes} notes=${store.hello?.notes} />
+    <${Notes} store=${store} />
     ${drawer && html`<div class="drawer" id="drawer"><${WirePanel} store=${store} /></div>`}
     <main class="columns">
       <${Ladder} store=${store} />

@@ -188,7 +188,7 @@ export function rowLabel(row, store) {
   const parts = [];
   if (row.frame) {
     const {name, rest} = arrowText(row, store);
-    parts.push(`frame ${row.n}`, row.dir === "in" ? `from ${store.peerName}` : `from ${store.ourName}`, name, rest);
+    parts.push(`frame ${row.n}`, row.dir === "in" ? `from ${store.hello?.peer || "the kernel"}` : `from ${store.ourName}`, name, rest);
     if (row.again) parts.push(AGAIN[row.again]);
     if (row.lost) parts.push("lost on the wire");
   } else {
@@ -196,7 +196,7 @@ export function rowLabel(row, store) {
     parts.push({call: "call of the program", timer: "timer", lab: "inspector", note: "event"}[row.kind] || row.kind, name, rest);
   }
   if (row.changed.ours) parts.push(`${store.ourName} is in ${stateName(row.states.ours)}`);
-  if (row.changed.peer) parts.push(`${store.peerName} is in ${stateName(row.states.peer)}`);
+  if (row.changed.peer) parts.push(`${store.hello?.peer || "the kernel"} is in ${stateName(row.states.peer)}`);
   parts.push(whyOf(row, store).text);
   return parts.filter(Boolean).join(", ").replace(/\s+/g, " ");
 }
