@@ -10,11 +10,13 @@ names such as "congestion.cwnd".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 from math import inf
 from operator import attrgetter
 from typing import Any
 
+from stack.errors import error_name
 from stack.tcp.states import State
 from stack.tcp.tcb import SLOTS, Tcb
 
@@ -110,43 +112,77 @@ WITH_THE_SYN = (
 """What changes no more once the handshake is over. It is not looked at any longer."""
 
 
-def _names(slots: tuple[str, ...]) -> tuple[str, ...]:
-    """What is told of every TCB, at any time; the timers and the objects with more come last."""
+SENDING = ("snd_una", "snd_nxt", "snd_wl2", "snd_sml", "send_buffer.size", "rtt_seq", "recover")
+"""What changes while we send, with nearly every ACK."""
+
+RECEIVING = ("rcv_nxt", "rcv_wnd", "snd_wl1", "receive_buffer.size", "ack_due", "timestamps.recent")
+"""What changes while we receive."""
+
+CONTROL = (
+    "snd_wnd", "max_snd_wnd", "congestion.cwnd", "congestion.ssthresh", "rtt.srtt_s", "rtt.rttvar_s", "rtt.rto_s",
+    "rtx_nxt", "rtx_end",
+)  # fmt: skip
+"""The windows and times by which we send."""
+
+
+def _all_others(slots: tuple[str, ...]) -> tuple[str, ...]:
+    """The other variables of every TCB; those of the objects in it come last."""
     tables = (TIMERS, UNTOLD, PARTS, OPTIONAL_PARTS)
     plain = (name for name in slots if not any(name in table for table in tables))
     dotted = (f"{part}.{name}" for part, names in PARTS.items() for name in names)
-    return tuple(name for name in (*plain, *dotted) if name not in WITH_THE_SYN)
+    return tuple(name for name in (*plain, *dotted) if name not in (*WITH_THE_SYN, *SENDING, *RECEIVING, *CONTROL))
 
 
-VARIABLES = _names(SLOTS)
+OTHERS = _all_others(SLOTS)
+"""What changes seldom."""
+
+VARIABLES = (*SENDING, *RECEIVING, *CONTROL, *OTHERS)
 """What is told of every TCB, at any time, besides the timers."""
 
 OVER = (State.CLOSED, State.LISTEN)
 """The states of a connection that has ended; in LISTEN its listener goes on without it."""
 
 Values = tuple[Any, ...]
-
-_variables = len(VARIABLES)
-_timers = len(TIMERS)
-_snd_una, _peer_fin = VARIABLES.index("snd_una"), VARIABLES.index("peer_fin")
-_values: Callable[[Tcb], Values] = attrgetter(*VARIABLES, *TIMERS, *OPTIONAL_PARTS)
-_with_the_syn: Callable[[Tcb], Values] = attrgetter(*WITH_THE_SYN)
-_getters: tuple[Callable[[Any], Values], ...] = tuple(attrgetter(*names) for names in OPTIONAL_PARTS.values())
-_no_parts = (None,) * len(OPTIONAL_PARTS)
-
-_OF_THE_PHASE = frozenset({"congestion.cwnd", "congestion.ssthresh", "loss", "loss.after_timeout"})
-
+Get = Callable[[Tcb], Values]
 Tell = Callable[[Tcb, str, str, dict[str, object]], None]  # as `TcpTrace.tell`
 
+_sending: Get = attrgetter(*SENDING)
+_receiving: Get = attrgetter(*RECEIVING)
+_control: Get = attrgetter(*CONTROL)
+_others: Get = attrgetter(*OTHERS)
+_timers: Get = attrgetter(*TIMERS)
+_parts: Get = attrgetter(*OPTIONAL_PARTS)
+_with_the_syn: Get = attrgetter(*WITH_THE_SYN)
 
-Known = tuple[Values, Values, Values, bool]
-"""What observers know of a TCB: the values, in the order of the names above; those in the optional
-objects; those that come with the SYN; and whether the handshake was over already.
-"""
+_snd_una, _peer_fin = SENDING.index("snd_una"), OTHERS.index("peer_fin")
+_OF_THE_PHASE = frozenset({"congestion.cwnd", "congestion.ssthresh", "loss", "loss.after_timeout"})
 
-NOTHING: Known = (
-    (None,) * _variables + (inf,) * _timers + _no_parts, _no_parts, (None,) * len(WITH_THE_SYN), False
-)  # fmt: skip
+
+class _Known:
+    """What observers know of a TCB: the values, in the order of the names above.
+
+    The values are in groups. A group that is the same is found by one comparison of tuples.
+    """
+
+    __slots__ = (
+        "control", "get_parts", "is_open", "others", "part_names", "part_values", "parts", "phase", "receiving",
+        "sending", "syn", "timers",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.sending: Values = (None,) * len(SENDING)
+        self.receiving: Values = (None,) * len(RECEIVING)
+        self.control: Values = (None,) * len(CONTROL)
+        self.others: Values = (None,) * len(OTHERS)
+        self.timers: Values = (inf,) * len(TIMERS)
+        self.syn: Values = (None,) * len(WITH_THE_SYN)
+        self.is_open = False  # the handshake is over
+        self.phase = ""
+        # The optional objects that the TCB has now, the names of their variables, and the values
+        self.parts: Values = (None,) * len(OPTIONAL_PARTS)
+        self.part_names: tuple[str, ...] = ()
+        self.get_parts: Get | None = None
+        self.part_values: Values = ()
 
 
 class Changes:
@@ -154,74 +190,91 @@ class Changes:
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
-        self._known: dict[int, Known] = {}
-        self._phases: dict[int, str] = {}
+        self._known: dict[int, _Known] = {}
 
     def tell(self, tcb: Tcb, now: float) -> None:
         """Tell what has changed since the last call for this TCB."""
-        known = self._known.get(tcb.serial, NOTHING)
-        over = tcb.state in OVER
-        if over:
-            if known is NOTHING:
+        known = self._known.get(tcb.serial)
+        is_new = known is None
+        if known is None:
+            if tcb.state in OVER:
                 return  # it was over before it was observed
-            del self._known[tcb.serial]
-            self._phases.pop(tcb.serial, None)
-        old_values, old_parts, old_syn, was_open = known
-        values = _values(tcb)
-        parts = values[_variables + _timers :]
-        if parts != _no_parts:
-            parts = tuple([None if part is None else get(part) for part, get in zip(parts, _getters, strict=True)])
-        syn = old_syn if was_open else _with_the_syn(tcb)
-        if values == old_values and parts == old_parts and syn is old_syn:
-            return
-        timers = slice(_variables, _variables + _timers)
-        if values[timers] != old_values[timers]:
-            self._tell_timers(tcb, old_values, values, now)
-        changed = differences(VARIABLES, old_values, values)
-        if syn is not old_syn:
-            changed |= differences(WITH_THE_SYN, old_syn, syn)
-        if parts != old_parts:
-            changed |= _in_parts(old_parts, parts)
-        if known is NOTHING:  # the first time, what is not told is 0
+            known = _Known()
+        changed: dict[str, object] = {}
+        sending, receiving, control, others = _sending(tcb), _receiving(tcb), _control(tcb), _others(tcb)
+        timers = _timers(tcb)
+        if timers != known.timers:
+            acknowledged = sending[_snd_una] != known.sending[_snd_una]
+            self._tell_timers(tcb, known, timers, acknowledged, now)
+            known.timers = timers
+        if sending != known.sending:
+            changed = differences(SENDING, known.sending, sending)
+            known.sending = sending
+        if receiving != known.receiving:
+            changed |= differences(RECEIVING, known.receiving, receiving)
+            known.receiving = receiving
+        if control != known.control:
+            changed |= differences(CONTROL, known.control, control)
+            known.control = control
+        if others != known.others:
+            changed |= _with_error_names(differences(OTHERS, known.others, others))
+            known.others = others
+        if not known.is_open:
+            syn = _with_the_syn(tcb)
+            changed |= differences(WITH_THE_SYN, known.syn, syn)
+            known.syn, known.is_open = syn, tcb.state >= State.ESTABLISHED
+        parts = _parts(tcb)
+        if parts != known.parts:
+            changed |= _other_parts(known, tcb, parts)
+        elif known.get_parts is not None:
+            values = known.get_parts(tcb)
+            if values != known.part_values:
+                changed |= differences(known.part_names, known.part_values, values)
+                known.part_values = values
+        if is_new:  # what is not told is 0
             changed = {name: value for name, value in changed.items() if value}
-        if not over:
-            self._known[tcb.serial] = values, parts, syn, tcb.state >= State.ESTABLISHED
         if changed:
             self._tell(tcb, "tcp:delta", "", changed)
-        if tcb.state >= State.ESTABLISHED and not _OF_THE_PHASE.isdisjoint(changed):
-            self._tell_phase(tcb)
+            if tcb.state >= State.ESTABLISHED and not _OF_THE_PHASE.isdisjoint(changed):
+                self._tell_phase(tcb, known)
+        if tcb.state in OVER:
+            self._known.pop(tcb.serial, None)
+        elif is_new:
+            self._known[tcb.serial] = known  # it may have got its serial number just now
 
-    def _tell_timers(self, tcb: Tcb, before: Values, after: Values, now: float) -> None:
-        for timer, old, new in zip(TIMERS.values(), before[_variables:], after[_variables:], strict=False):
+    def _tell_timers(self, tcb: Tcb, known: _Known, timers: Values, acknowledged: bool, now: float) -> None:
+        for timer, old, new in zip(TIMERS.values(), known.timers, timers, strict=True):
+            if new == old:
+                continue
             if timer == "TIME-WAIT" and not tcb.peer_fin:
                 timer = "FIN-WAIT-2"  # the same deadline
-            if new == inf != old:
+            if new == inf:
                 self._tell(tcb, "tcp:timer", _why_cleared(tcb, timer), {"timer": timer, "action": "cleared"})
-            elif new != old:
-                told = {"timer": timer, "action": "set", "in_s": round(new - now, 6)}
-                acknowledged = before[_snd_una] != after[_snd_una]
-                if timer == "retransmission" and old < inf:
-                    self._tell(tcb, "tcp:timer", _why_again(old <= now, acknowledged), told)
-                elif timer == "TIME-WAIT" and before[_peer_fin] and old < inf:
-                    self._tell(tcb, "tcp:timer", "set_time_wait_again", told)
-                else:
-                    self._tell(tcb, "tcp:timer", WHEN_SET[timer], told)
+                continue
+            if old == inf:
+                because = WHEN_SET[timer]
+            elif timer == "retransmission":
+                because = _why_again(old <= now, acknowledged)
+            elif timer == "TIME-WAIT" and known.others[_peer_fin]:
+                because = "set_time_wait_again"
+            else:
+                because = WHEN_SET[timer]
+            self._tell(tcb, "tcp:timer", because, {"timer": timer, "action": "set", "in_s": round(new - now, 6)})
 
-    def _tell_phase(self, tcb: Tcb) -> None:
+    def _tell_phase(self, tcb: Tcb, known: _Known) -> None:
         """Tell by which rule cwnd changes from now on, if that is another one than before."""
         congestion = tcb.congestion
         if tcb.recovering:
             phase = "fast_recovery"
         else:
             phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
-        if self._phases.get(tcb.serial) != phase:
-            self._phases[tcb.serial] = phase
+        if known.phase != phase:
+            known.phase = phase
             self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
 
     def clear(self) -> None:
         """Forget all connections."""
         self._known.clear()
-        self._phases.clear()
 
 
 def _why_cleared(tcb: Tcb, timer: str) -> str:
@@ -240,22 +293,44 @@ def _why_again(fired: bool, acknowledged: bool) -> str:
     return "set_retransmission_anew" if acknowledged else "set_retransmission_moved"
 
 
-def differences(names: Iterable[str], before: Values, after: Values) -> dict[str, object]:
-    """The new values, by name, of what is not the same; more values than names do not count."""
+def differences(names: tuple[str, ...], before: Values, after: Values) -> dict[str, object]:
+    """The new values, by name, of what is not the same."""
     return {
-        name: new for name, old, new in zip(names, before, after, strict=False) if new is not old and new != old
+        name: new for name, old, new in zip(names, before, after, strict=True) if new is not old and new != old
     }  # fmt: skip
 
 
-def _in_parts(before: Values, after: Values) -> dict[str, object]:
-    """The same for the optional objects; None for one that is gone."""
-    changed: dict[str, object] = {}
-    for (part, names), old, new in zip(OPTIONAL_PARTS.items(), before, after, strict=True):
-        if new == old:
-            continue
-        if new is None:
-            changed[part] = None
-        else:
-            dotted = [f"{part}.{name}" for name in names]
-            changed |= differences(dotted, old or (None,) * len(names), new)
+def _with_error_names(changed: dict[str, object]) -> dict[str, object]:
+    """The same, with an errno as text, "ECONNREFUSED". It is None when there is no error."""
+    for name in ("error", "soft_error"):
+        error = changed.get(name)
+        if isinstance(error, int):
+            changed[name] = error_name(error) if error else None
     return changed
+
+
+def _other_parts(known: _Known, tcb: Tcb, parts: Values) -> dict[str, object]:
+    """The same for the optional objects, when one has come or gone; None for one that is gone."""
+    before = dict(zip(known.part_names, known.part_values, strict=True))
+    gone = {
+        part: None
+        for part, old, new in zip(OPTIONAL_PARTS, known.parts, parts, strict=True)
+        if old is not None and new is None
+    }  # fmt: skip
+    known.parts = parts
+    known.part_names, known.get_parts = _reader(tuple(part is not None for part in parts))
+    known.part_values = () if known.get_parts is None else known.get_parts(tcb)
+    after = zip(known.part_names, known.part_values, strict=True)
+    return gone | {name: value for name, value in after if value != before.get(name)}
+
+
+@lru_cache(maxsize=1 << len(OPTIONAL_PARTS))
+def _reader(present: tuple[bool, ...]) -> tuple[tuple[str, ...], Get | None]:
+    """The names of the variables in the optional objects that are present, and what reads them."""
+    names = tuple(
+        f"{part}.{name}"
+        for (part, inner), is_present in zip(OPTIONAL_PARTS.items(), present, strict=True)
+        if is_present
+        for name in inner
+    )
+    return names, attrgetter(*names) if names else None

@@ -468,9 +468,10 @@ def _tell_why_not(tcb: Tcb, trace: TcpTrace, now: float) -> None:
     That no data waits is told once, until some waits.
     """
     reason = _why_not(tcb, now)
-    figures = tcb.unsent, tcb.flight, tcb.snd_wnd, tcb.congestion.cwnd
-    if reason and trace.is_news(tcb, "tcp:blocked", reason if reason == "blocked_no_data" else (reason, *figures)):
-        unsent, flight, snd_wnd, cwnd = figures
+    if not reason or (reason == "blocked_no_data" and not trace.is_news(tcb, "tcp:blocked", reason)):
+        return
+    unsent, flight, snd_wnd, cwnd = figures = tcb.unsent, tcb.flight, tcb.snd_wnd, tcb.congestion.cwnd
+    if reason == "blocked_no_data" or trace.is_news(tcb, "tcp:blocked", (reason, *figures)):
         tcb.tell("tcp:blocked", reason, unsent=unsent, flight=flight, snd_wnd=snd_wnd, cwnd=cwnd)
 
 

@@ -24,6 +24,7 @@ class TcpTrace:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self._event = trace.event
         self._connections = 0
         self._changes = Changes(self.tell)
         self._timed: dict[int, float] = {}  # connection to when the segment that is being timed was told
@@ -52,7 +53,11 @@ class TcpTrace:
         """See `Trace.tell`."""
         if because:
             data["because"] = because
-        self.trace.event(name, f"c{tcb.serial}" if tcb.serial else self.group(tcb), WHY[because or name], data)
+            why = WHY[because]
+        else:
+            why = WHY[name]
+        serial = tcb.serial
+        self._event(name, f"c{serial}" if serial else self.group(tcb), why, data)
 
     def segment_of(self, tcb: Tcb, segment: Segment) -> None:
         """The frame in progress has a segment for this connection."""
@@ -81,9 +86,11 @@ class TcpTrace:
 
     def is_news(self, tcb: Tcb, name: str, what: object) -> bool:
         """Whether the last call for this connection and event had another `what`."""
-        self.group(tcb)
-        told = self._told.setdefault(tcb.serial, {})
-        if told.get(name) == what:
+        told = self._told.get(tcb.serial)
+        if told is None:
+            self.group(tcb)
+            told = self._told[tcb.serial] = {}
+        elif told.get(name) == what:
             return False
         told[name] = what
         return True

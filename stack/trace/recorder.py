@@ -13,8 +13,16 @@ from stack.trace.event import HEAD_OCTETS, Event
 EVENT_BYTES = 432  # what an event takes at most, without its data
 FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
 COUNTED_AT_ONCE = 64  # a loop over many events costs less than a call for each
+BLOCKS = 256  # how many blocks of events, of equal size, `max_bytes` has room for at least
 
-_DATA = Event._fields.index("data")
+WITHOUT_LONG_TEXT = frozenset(
+    """
+    host:call host:done host:result tcp:ack tcp:blocked tcp:delta tcp:rtt tcp:send tcp:state tcp:timer tcp:window
+    """.split()
+)
+"""The events that come often, with numbers and short words only: their texts are not measured."""
+
+_NAME, _DATA = Event._fields.index("name"), Event._fields.index("data")
 _number = itemgetter(Event._fields.index("n"))
 
 
@@ -35,41 +43,53 @@ class Recorder:
         # Plain tuples in the place of events: the garbage collector leaves out a tuple that refers
         # to nothing that it must visit, but not an object of a class of ours.
         self._events: deque[tuple[Any, ...]] = deque()
-        self._sizes: deque[int] = deque()  # of the events, but for the last few, which are not counted yet
+        self._new: list[tuple[Any, ...]] = []  # the last ones, which are not counted yet
+        # The others are counted in blocks: how many events, and what they take at most
+        self._numbers: deque[int] = deque()
+        self._sizes: deque[int] = deque()
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._frame_octets = frame_octets
         self._bytes = 0
         self._lost = 0
-        self._count_at = COUNTED_AT_ONCE  # events
 
     def __call__(self, event: Event) -> None:
         """Keep an event; the oldest makes room."""
-        data = event.data
-        octets = data.get("octets")
-        if type(octets) is bytes and len(octets) > self._frame_octets:
-            self._events.append((*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
+        data, new = event.data, self._new
+        if "octets" in data and type(octets := data["octets"]) is bytes and len(octets) > self._frame_octets:
+            new.append((*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
         else:
-            self._events.append(event[:])
-        if len(self._events) >= self._count_at:
+            new.append(event[:])
+        if len(new) >= COUNTED_AT_ONCE:
             self._count()
 
     def _count(self) -> None:
         """Add up what the last events take, and let the oldest go."""
-        events, sizes = self._events, self._sizes
-        for position in range(len(sizes), len(events)):
-            data: dict[str, object] = events[position][_DATA]
-            size = EVENT_BYTES + FIELD_BYTES * len(data)
-            for value in data.values():
-                if type(value) is str or type(value) is bytes:
-                    size += len(value)
-            sizes.append(size)
-            self._bytes += size
-        while len(events) > self._max_events or self._bytes > self._max_bytes:
-            events.popleft()
+        events, new, numbers, sizes = self._events, self._new, self._numbers, self._sizes
+        if new:
+            added = _bytes(new)
+            if added * BLOCKS <= self._max_bytes:
+                numbers.append(len(new))
+                sizes.append(added)
+            else:
+                numbers += [1] * len(new)
+                sizes += [_bytes([event]) for event in new]
+            events += new
+            self._bytes += added
+            new.clear()
+        while numbers and (self._bytes > self._max_bytes or len(events) - numbers[0] >= self._max_events):
+            self._drop(numbers.popleft())
             self._bytes -= sizes.popleft()
-            self._lost += 1
-        self._count_at = len(events) + COUNTED_AT_ONCE
+        too_many = len(events) - self._max_events
+        if too_many > 0:  # a part of the first block
+            self._drop(too_many)
+            numbers[0] -= too_many
+
+    def _drop(self, number: int) -> None:
+        """Let so many events go, the oldest first."""
+        for _ in range(number):
+            self._events.popleft()
+        self._lost += number
 
     @property
     def lost(self) -> int:
@@ -107,6 +127,18 @@ class Recorder:
     def clear(self) -> None:
         """Forget the events. They do not count as lost."""
         self._events.clear()
+        self._new.clear()
+        self._numbers.clear()
         self._sizes.clear()
         self._bytes = 0
-        self._count_at = COUNTED_AT_ONCE
+
+
+def _bytes(events: list[tuple[Any, ...]]) -> int:
+    """What the events take at most."""
+    size = EVENT_BYTES * len(events) + FIELD_BYTES * sum([len(event[_DATA]) for event in events])
+    for event in events:
+        if event[_NAME] not in WITHOUT_LONG_TEXT:
+            for value in event[_DATA].values():
+                if type(value) is str or type(value) is bytes:
+                    size += len(value)
+    return size

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from operator import eq, is_
 from traceback import format_exception
+from types import FunctionType, MethodType
 from typing import Protocol
 
 from stack.counters import DROPS, MIB
@@ -57,10 +58,11 @@ class Trace:
         self.cause = "call"
         self.frame = 0
         self.time: Time = NO_TIME
-        self._clock = clock or (lambda: self.time.now)
+        self._clock = clock
         self._switched = switched
         self._added: tuple[Entry, ...] = ()
-        self._observers: tuple[Entry, ...] = ()  # the same, each observer once
+        # The same, each observer once, with what is called
+        self._observers: tuple[tuple[Observer, Entry], ...] = ()
         self._n = 0
         self._in_progress = False  # a frame
         self._interface = "host"  # of the frame in progress
@@ -96,7 +98,7 @@ class Trace:
 
     def _set(self, added: tuple[Entry, ...]) -> None:
         self._added = added
-        self._observers = tuple({id(entry[0]): entry for entry in added}.values())
+        self._observers = tuple((_call(entry[0]), entry) for entry in {id(each[0]): each for each in added}.values())
 
     def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
         """Tell of an event: see `Event`."""
@@ -106,25 +108,32 @@ class Trace:
 
     def event(self, name: str, group: str, why: tuple[str, ...], data: dict[str, object]) -> None:
         """The same, with its clauses, and `data` that belongs to the event from now on."""
-        self._n += 1
+        self._n = n = self._n + 1
+        now = self.time.now
+        clock = self._clock
         event = _new(
             Event,
-            (self._n, self.time.now, self._clock(), name, group, self.frame, self.cause, data, why),
+            (n, now, now if clock is None else clock(), name, group, self.frame, self.cause, data, why),
         )  # fmt: skip
-        for observer, report in self._observers:
+        for call, entry in self._observers:
             try:
-                observer(event)
+                call(event)
             except Exception as error:
-                if report is None:
-                    raise
-                self._set(tuple(entry for entry in self._added if entry[0] is not observer))
-                with suppress(Exception):  # if the report raises too, that costs no packet either
-                    told = "".join(format_exception(error))
-                    report(f"{_name(observer)} has raised, and is not called again:\n{told}")
+                self._failed(entry, error)
+
+    def _failed(self, entry: Entry, error: Exception) -> None:
+        """An observer has raised."""
+        observer, report = entry
+        if report is None:
+            raise error
+        self._set(tuple(each for each in self._added if each[0] is not observer))
+        with suppress(Exception):  # if the report raises too, that costs no packet either
+            told = "".join(format_exception(error))
+            report(f"{_name(observer)} has raised, and is not called again:\n{told}")
 
     def at(self) -> float:
         """The time of the telling: see `Event.at`."""
-        return self._clock()
+        return self.time.now if self._clock is None else self._clock()
 
     # --- frames
 
@@ -218,6 +227,12 @@ class Trace:
         if self.on and not self._observers:
             self.on = False
             self._switched(False)
+
+
+def _call(observer: Observer) -> Observer:
+    """What to call. A method of Python code is called faster than the object that has it."""
+    function = type(observer).__call__
+    return MethodType(function, observer) if isinstance(function, FunctionType) else observer
 
 
 def _name(observer: Observer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer, internet_checksum
@@ -59,6 +60,7 @@ SEQ_AT, DATA_OFFSET_AT, FLAGS_AT, CHECKSUM_AT = 4, 12, 13, 16
 """Where some fields of the header begin, in octets."""
 
 
+@lru_cache(maxsize=256)
 def flag_names(flags: int) -> str:
     """The flags that are set, such as "SYN,ACK"; "none" when no flag is set."""
     return ",".join(name for bit, name in FLAG_NAMES.items() if flags & bit) or "none"

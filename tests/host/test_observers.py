@@ -239,5 +239,4 @@ def kept(world: World) -> tuple[int, ...]:
     """How much is kept for the observers of TCP."""
     trace = world.host.tcp.services.trace
     assert trace is not None
-    changes = trace._changes
-    return len(trace._frames), len(trace._segments), len(trace._told), len(changes._known), len(changes._phases)
+    return len(trace._frames), len(trace._segments), len(trace._told), len(trace._changes._known)

@@ -13,6 +13,7 @@ import pytest
 
 from stack.tcp.seq import MASK, ge, gt
 from stack.trace.event import Event
+from stack.trace.recorder import WITHOUT_LONG_TEXT
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import TcpHeader, flag_names
 from tests.sim.lossy import LossyEcho
@@ -64,6 +65,15 @@ def told_of_an_echo(seed: int) -> Log:
 
 
 RUNS = [told_of, told_of_an_echo]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_what_the_recorder_does_not_measure_has_no_long_text(run: Any) -> None:
+    texts = [
+        text for e in run(1).named(*WITHOUT_LONG_TEXT) for text in e.data.values() if isinstance(text, str | bytes)
+    ]
+    assert len(texts) > 100
+    assert max(map(len, texts)) <= 32
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import EHOSTUNREACH
 from math import inf
 from typing import Any
 
@@ -17,6 +18,7 @@ from stack.tcp.changes import (
     WITH_THE_SYN,
     Changes,
 )
+from stack.tcp.loss import Loss
 from stack.tcp.states import State
 from stack.tcp.tcb import SLOTS, Tcb
 
@@ -152,6 +154,31 @@ def test_what_comes_with_the_syn_is_told_and_does_not_change_later() -> None:
     assert listener.accept() is not None
     peer.wait(1.0)
     peer.expects(ACK)
+
+
+def test_an_errno_is_told_by_its_name_and_none_when_it_is_taken() -> None:
+    conn, peer = established()
+    log = watch(peer)
+    conn.settle(peer.now)
+    log.events.clear()
+    conn.unreachable(EHOSTUNREACH, peer.now)
+    conn.settle(peer.now)
+    assert log.one("tcp:delta").data == {"soft_error": "EHOSTUNREACH"}
+    log.events.clear()
+    assert conn.take_error() == EHOSTUNREACH
+    conn.settle(peer.now)
+    assert log.one("tcp:delta").data == {"soft_error": None}
+
+
+def test_of_an_object_that_was_replaced_the_differences_are_told() -> None:
+    conn, peer = established()
+    conn.loss = Loss()
+    log = watch(peer)
+    conn.settle(peer.now)
+    log.events.clear()
+    conn.loss = Loss(after_timeout=True)
+    conn.settle(peer.now)
+    assert log.one("tcp:delta").data == {"loss.after_timeout": True}
 
 
 def test_a_connection_that_is_over_is_forgotten() -> None:

@@ -20,7 +20,7 @@ WHY = ("9293 MUST-58",)
 
 
 def event(n: int, data: dict[str, object]) -> Event:
-    return Event(n, n / 7, n / 7 + 0.001, "tcp:delta", f"c{n}", n, "frame", data, WHY)
+    return Event(n, n / 7, n / 7 + 0.001, "host:drop", f"c{n}", n, "frame", data, WHY)
 
 
 def held_by(recorder: Recorder, fill: Callable[[], object]) -> int:
