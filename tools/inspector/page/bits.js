@@ -130,7 +130,8 @@ function HeaderPicture({layer, field, pick}) {
         role=${piece.first ? "option" : "presentation"} aria-hidden=${piece.first ? null : "true"} id=${piece.first ? `field-${at}` : null}
         aria-selected=${piece.first ? String(each === field) : null} data-chosen=${each === field ? "" : null}
         style=${{gridColumn: `span ${piece.span}`}} onClick=${() => pick(layer, each)}>
-        ${piece.first ? html`<span class="title">${each.name}</span><span class="value"> ${cellText(each, layer)}</span><span class="sr">. ${cellText(each, layer) === each.words ? "" : each.words}</span>` : html`<span class="title">…</span>`}
+        ${piece.first ? html`<span class="title">${each.name}</span><span class="value"> ${cellText(each, layer)}</span>
+          <span class="sr">. ${cellText(each, layer) === each.words ? "" : each.words}</span>` : html`<span class="title">…</span>`}
       </div>`))}
     </div>
   </div>`;
@@ -163,7 +164,8 @@ function FieldWords({layer, field}) {
   return html`<dl class="field">
     <div><dt>${field.name}</dt><dd>${field.words || (isNumber ? "" : field.value)}</dd></div>
     ${value && html`<div><dt>value</dt><dd class="number">${value}</dd></div>`}
-    <div><dt>place</dt><dd>${bits} of the ${layer.name} ${layerClass(layer.name) === "of-data" ? "octets" : "header"}; ${from === to ? `octet ${from}` : `octets ${from}–${to}`} of the frame${layer.rfc && html` · <span class="clause">${layer.rfc}</span>`}</dd></div>
+    <div><dt>place</dt><dd>${bits} of the ${layer.name} ${layerClass(layer.name) === "of-data" ? "octets" : "header"};
+      ${from === to ? `octet ${from}` : `octets ${from}–${to}`} of the frame${layer.rfc && html` · <span class="clause">${layer.rfc}</span>`}</dd></div>
     ${layer.error && html`<div><dt>dropped</dt><dd>A host drops it: <code>${layer.error}</code></dd></div>`}
   </dl>`;
 }

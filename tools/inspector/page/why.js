@@ -100,7 +100,8 @@ function ClauseProof({id, clause, store}) {
     <ul>${named.slice(tests.length ? 1 : 0).map((name) => html`<li key=${name}><code>tests/${name}</code></li>`)}</ul>
     ${clause.more > 0 && html`<p class="quiet">and ${clause.more} more</p>`}
     ${clause.mutants > 0 && html`<h3>What if not?</h3>
-      <p>${clause.mutants === 1 ? "One small fault that breaks this clause is kept: it makes a test fail." : `${clause.mutants} small faults that break this clause are kept: each makes a test fail.`} In a checkout, <code>scripts/mutants "${id}"</code> shows it.</p>`}
+      <p>${clause.mutants === 1 ? "One small fault that breaks this clause is kept: it makes a test fail." : `${clause.mutants} small faults that break this clause are kept: each makes a test fail.`}
+        ${" "}In a checkout, <code>scripts/mutants "${id}"</code> shows it.</p>`}
   </div>`;
 }
 
