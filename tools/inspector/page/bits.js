@@ -165,7 +165,7 @@ function FieldWords({layer, field}) {
     <div><dt>${field.name}</dt><dd>${field.words || (isNumber ? "" : field.value)}</dd></div>
     ${value && html`<div><dt>value</dt><dd class="number">${value}</dd></div>`}
     <div><dt>place</dt><dd>${bits} of the ${layer.name} ${layerClass(layer.name) === "of-data" ? "octets" : "header"};
-      ${from === to ? `octet ${from}` : `octets ${from}–${to}`} of the frame${layer.rfc && html` · <span class="clause">${layer.rfc}</span>`}</dd></div>
+      ${" "}${from === to ? `octet ${from}` : `octets ${from}–${to}`} of the frame${layer.rfc && html` · <span class="clause">${layer.rfc}</span>`}</dd></div>
     ${layer.error && html`<div><dt>dropped</dt><dd>A host drops it: <code>${layer.error}</code></dd></div>`}
   </dl>`;
 }
