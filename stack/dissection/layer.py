@@ -211,8 +211,8 @@ class Malformed(Layer):
 class CutOff(Layer):
     """The beginning of a header. The rest of it is not in the frame, and that is no error.
 
-    Either the capture has only the first octets of each frame, or an ICMP error quotes only the
-    first octets of a datagram.
+    The capture has only the first octets of each frame, or the rest is in another fragment, or an
+    ICMP error quotes only the first octets of a datagram.
     """
 
     __slots__ = ("name", "rfc")

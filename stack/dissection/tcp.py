@@ -106,8 +106,11 @@ def _window(header: TcpHeader) -> str:
     return f"the sender takes {header.window} octets more, times 2 to the shift.cnt of its SYN if both SYNs had one"
 
 
-class QuotedTcp(Layer):
-    """The beginning of a header in an ICMP error, and the ports and the number that are in it."""
+class PartOfTcp(Layer):
+    """The beginning of a header, with the ports and the number that are in it.
+
+    The rest was not captured, or is in another fragment, or an ICMP error does not quote it.
+    """
 
     __slots__ = ()
     name = "TCP"

@@ -22,7 +22,7 @@ from stack.dissection.layer import CutOff, Data, Layer, Malformed, NotCaptured, 
 from stack.dissection.linux_cooked import LinuxCooked, LinuxCooked2
 from stack.dissection.other_ip import OtherIp
 from stack.dissection.payload import Payload, Reader
-from stack.dissection.tcp import QuotedTcp, Tcp
+from stack.dissection.tcp import PartOfTcp, Tcp
 from stack.dissection.udp import Udp
 from stack.errors import BadPacket
 from stack.wire import icmp, ipv6, tcp, udp
@@ -301,7 +301,7 @@ class Walk:
         try:
             message = IcmpMessage.parse(octets, verify_checksum=False)
         except BadPacket as error:
-            self._unread(Icmp, octets, offset, depth, error, _parse_icmp)
+            self._cut_or_malformed(Icmp, octets, offset, depth, error, whole)
             return
         layer = Icmp(octets, offset, message, depth, whole)
         self.layers.append(layer)
@@ -318,13 +318,14 @@ class Walk:
 
     def tcp(self, octets: memoryview, offset: int, depth: int, pseudo: int | None) -> None:
         """A TCP segment."""
-        if len(octets) < tcp.HEADER_LENGTH and (depth or self.missing):
-            self.layers.append(QuotedTcp(octets, offset, None, depth))
-            return
         try:
             header = TcpHeader.parse(octets)
         except BadPacket as error:
-            self._unread(Tcp, octets, offset, depth, error, TcpHeader.parse)
+            short = len(octets) < tcp.HEADER_LENGTH or octets[tcp.DATA_OFFSET_AT] >> 4 >= tcp.HEADER_LENGTH // 4
+            if short and pseudo is None:
+                self.layers.append(PartOfTcp(octets, offset, None, depth))  # it goes on behind these octets
+            else:
+                self.layers.append(Malformed(octets, offset, Tcp, error.reason, depth))
             return
         start = tcp.HEADER_LENGTH + len(header.options)
         self.layers.append(Tcp(octets, offset, header, depth, pseudo, self.offload))
@@ -341,13 +342,13 @@ class Walk:
 
     def udp(self, octets: memoryview, offset: int, depth: int, pseudo: int | None) -> None:
         """A UDP datagram."""
-        if self.missing and len(octets) < udp.HEADER_LENGTH:
+        if pseudo is None and len(octets) < udp.HEADER_LENGTH:
             self.cut_off(Udp, octets, offset, depth)
             return
         try:
             header = UdpHeader.parse(octets, quoted=pseudo is None)
         except BadPacket as error:
-            self._unread(Udp, octets, offset, depth, error, UdpHeader.parse)
+            self.layers.append(Malformed(octets, offset, Udp, error.reason, depth))
             return
         end = header.length
         if pseudo is not None:
@@ -430,7 +431,3 @@ def _parse_ipv4(octets: Buffer) -> object:
 
 def _parse_ipv6(octets: Buffer) -> object:
     return Ipv6Header.parse(octets, quoted=True)
-
-
-def _parse_icmp(octets: Buffer) -> object:
-    return IcmpMessage.parse(octets, verify_checksum=False)

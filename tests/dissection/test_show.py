@@ -126,6 +126,35 @@ def test_fragments() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "payload", "line"),
+    [
+        (6, segment()[:8], "TCP 49152 > 80 (http), seq 4294967280, cut off"),
+        (6, segment(options=TCP_OPTIONS)[:24], "TCP 49152 > 80 (http), seq 4294967280, cut off"),
+        (6, segment()[:4], 'TCP cut off, 4 bytes "\\xc0\\x00\\x00P"'),
+        (17, user_datagram(b"")[:4], 'UDP cut off, 4 bytes "\\xc0\\x00\\x00\\x07"'),
+        (1, bytes((icmp.TIMESTAMP_REQUEST, 0, *b"ab")), 'ICMP cut off, 4 bytes "\\r\\x00ab"'),
+    ],
+)
+def test_a_header_may_go_on_in_the_next_fragment(protocol: int, payload: bytes, line: str) -> None:
+    """`nmap -f` sends such fragments: see RFC 1858 section 3.1."""
+    first = Ipv4Header(IP_A, IP_B, protocol, 20 + len(payload), more_fragments=True).build() + payload
+    assert show(first, link="ip")[1:] == [line]
+    whole = ip(protocol, payload)[1:]
+    assert len(whole) == 1
+    assert " malformed, " in whole[0]
+
+
+def test_no_other_fragment_mends_a_header_that_is_wrong() -> None:
+    """A Data Offset of 2 words, and a length of 7 octets."""
+    for protocol, payload, name in (
+        (6, segment()[:12] + b"\x20" + segment()[13:], "TCP"),
+        (17, bytes.fromhex("c000 0007 0007 0000"), "UDP"),
+    ):
+        first = Ipv4Header(IP_A, IP_B, protocol, 20 + len(payload), more_fragments=True).build() + payload
+        assert show(first, link="ip")[1].startswith(f"{name} malformed, ")
+
+
 def test_icmp_errors_show_what_they_are_about() -> None:
     lost = datagram(6, segment())[:28]
     assert ip(1, icmp.unreachable(4, lost, 1400).build())[1:] == [
