@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from stack.budget import Budget
-from stack.config import Config
+from stack.config import Config, TcpConfig
 from stack.counters import Counters
 from stack.errors import os_error
 from stack.host.addresses import Addresses
@@ -374,6 +375,13 @@ class HostCore:
         self.ip.output.links_changed()
 
     # --- user calls
+
+    def configure_tcp(self, tcp: TcpConfig, now: float) -> None:
+        """Let the connections to come have another configuration: see `TcpLayer.configure`."""
+        self._check_up()
+        self.input.now = now
+        self.tcp.configure(tcp)
+        self.config = replace(self.config, tcp=tcp)
 
     def connect(
         self,

@@ -44,6 +44,12 @@ from stack.wire.tcp import CHECKSUM_AT, SEQ_AT
 
 Address = tuple[bytes, int]
 
+OF_THE_HOST = (
+    "syn_cookie_period_s", "fast_open_key_period_s", "fast_open_servers", "fast_open_max_mss", "fast_open_retry_s",
+    "fast_open_retry_max_s",
+)  # fmt: skip
+"""The fields of `TcpConfig` that concern what the host itself remembers, no single connection."""
+
 
 class TcpLayer:
     """All connections and listeners of a host.
@@ -64,9 +70,7 @@ class TcpLayer:
         clock: Callable[[], float],
         budget: Budget,
     ) -> None:
-        if config.congestion not in POLICIES:
-            known = ", ".join(POLICIES)
-            raise ValueError(f"TcpConfig.congestion must be one of {known}, not {config.congestion!r}")
+        check_congestion(config)
         secret, timestamp_secret, cookie_secret = random(16), random(16), random(16)
         self.services = Services(
             config,
@@ -89,8 +93,24 @@ class TcpLayer:
         self._reserved: dict[int, list[tuple[bytes, bool]]] = {}  # by port: (address, reuse_address) of each `bind`
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
         # What a new BSD socket asks for: urgent data out of the stream, and IP's TTL
-        self.socket_options = replace(self.services.user_options, oobinline=False, ttl=ip.config.ttl)
+        self.socket_options = self._for_sockets(self.services.user_options)
+        self._random = random
         self._shared_with_option = lru_cache(maxsize=64)(with_option)
+
+    def _for_sockets(self, options: UserOptions) -> UserOptions:
+        return replace(options, oobinline=False, ttl=self._ip.config.ttl)
+
+    def configure(self, config: TcpConfig) -> None:
+        """Let the connections to come have another configuration: see `stack.Host.configure`.
+
+        ValueError for a value that is not allowed, or for another value of `OF_THE_HOST`.
+        """
+        check_congestion(config)
+        for name in OF_THE_HOST:
+            if getattr(config, name) != getattr(self.services.config, name):
+                raise ValueError(f"TcpConfig.{name} concerns the whole host: it cannot change while the host runs")
+        self.services.configure(config, self._random(16))
+        self.socket_options = self._for_sockets(self.services.user_options)
 
     # --- user calls
 
@@ -385,3 +405,10 @@ class TcpLayer:
 def _overlap(a: bytes, b: bytes) -> bool:
     """Whether two local addresses of the same port conflict: they are equal, or one is ANY."""
     return a == b or ANY in (a, b)
+
+
+def check_congestion(config: TcpConfig) -> None:
+    """ValueError if `congestion` names no policy."""
+    if config.congestion not in POLICIES:
+        known = ", ".join(POLICIES)
+        raise ValueError(f"TcpConfig.congestion must be one of {known}, not {config.congestion!r}")

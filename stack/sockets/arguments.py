@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 
-from stack.config import Config
+from stack.config import Config, TcpConfig
 from stack.sockets.dhcp import Dhcp
 
 
@@ -19,6 +19,12 @@ def check_config(config: object) -> None:
             text = f"config is a stack.Config, and {name} is a part of one: write stack.Config({field.name}={config!r})"
             raise TypeError(text)
     raise TypeError(f"config is a stack.Config, not {short(config)}: write stack.Config(tcp=stack.TcpConfig(...))")
+
+
+def check_tcp_config(tcp: object) -> None:
+    """TypeError unless it is a `TcpConfig`."""
+    if not isinstance(tcp, TcpConfig):
+        raise TypeError(f"tcp is a stack.TcpConfig(...), not {short(tcp)}")
 
 
 def check_random(random: Callable[[int], bytes]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from stack.config import Config
+from stack.config import Config, TcpConfig
 from stack.errors import error_text, os_error
 from stack.host.host import BY_THE_USER, HostCore
 from stack.host.lease_record import LeaseRecord
@@ -27,7 +27,7 @@ from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.memory import check_link
 from stack.sockets import suspension, time_of_day
-from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random
+from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random, check_tcp_config
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp, warn
 from stack.sockets.events import AddressClaimed, AddressLost
@@ -387,6 +387,29 @@ class Host:
         with self.install():
             found = await trio.socket.getaddrinfo(name, 0, stdlib.AF_INET, stdlib.SOCK_DGRAM)
         return stdlib.inet_pton(stdlib.AF_INET, str(found[0][4][0]))
+
+    # --- configuration
+
+    @property
+    def config(self) -> Config:
+        """The configuration; its `tcp` is that of the connections that are opened from now on."""
+        return self._runner.core.config
+
+    def configure(self, *, tcp: TcpConfig) -> None:
+        """Let connections that are opened from now on have another configuration.
+
+        Connections that are open keep theirs. What one asks for by `setsockopt`, such as buffer
+        sizes and keep-alives, a socket takes when it is made, and a listener for all its
+        connections. Cookies that answered a SYN or were given for Fast Open are void.
+
+        TypeError if it is no `TcpConfig`. ValueError if `congestion` is not known, or for another
+        value of a field that concerns the whole host (`syn_cookie_period_s`, and of Fast Open the
+        key period, the table of servers and its waits). OSError ENETDOWN if the host has ended.
+
+        >>> # host.configure(tcp=dataclasses.replace(host.config.tcp, sack=False))
+        """
+        check_tcp_config(tcp)
+        self._runner.core.configure_tcp(tcp, self._runner.now())
 
     # --- the state of the host: frozen records, ready for JSON
 

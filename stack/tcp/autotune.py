@@ -22,7 +22,7 @@ def note_read(tcb: Tcb, count: int, now: float) -> None:
     tcb.trip_octets += count
     srtt_s = tcb.rtt.srtt_s
     elapsed_s = now - tcb.trip_began_at
-    config = tcb.services.config
+    config = tcb.config
     if srtt_s is None or elapsed_s < srtt_s or elapsed_s < config.auto_tuning_trip_s:
         return
     wanted = 2 * tcb.trip_octets + _SLACK_SEGMENTS * tcb.mss
@@ -40,7 +40,7 @@ def grow_send_buffer(tcb: Tcb) -> None:
     """The send buffer is nearly full: enlarge it if the congestion window allows."""
     if tcb.services.budget.tight:
         return
-    wanted = min(2 * tcb.congestion.cwnd, tcb.services.config.max_send_buffer_bytes)
+    wanted = min(2 * tcb.congestion.cwnd, tcb.config.max_send_buffer_bytes)
     if wanted > tcb.sndbuf:
         tcb.sndbuf = wanted
         if tcb.services.trace is not None:

@@ -22,7 +22,7 @@ def challenge_ack(tcb: Tcb, now: float, because: str) -> None:
 
 def may_challenge(tcb: Tcb, now: float) -> bool:
     """Take one challenge ACK from this connection's budget; return whether one was left."""
-    config = tcb.services.config
+    config = tcb.config
     if now >= tcb.challenge_window_end:
         tcb.challenge_window_end = now + config.challenge_ack_window_s
         tcb.challenge_budget = config.challenge_acks_per_window

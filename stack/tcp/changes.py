@@ -50,6 +50,7 @@ UNTOLD = {
     "challenge_budget": "It changes with every challenge ACK; a drop tells when it is used up.",
     "challenge_window_end": "A time; `challenge_budget` shows its effect.",
     "charged": "What the host's memory budget charges; it follows the sizes of the buffers.",
+    "config": "It never changes; a setting of the host is for later connections.",
     "deadline": "The earliest of the timers, which are told.",
     "fast_open": "The cookie of a handshake that is under way; `tcp:fast_open` tells what is decided.",
     "heap_entry": "An object of the host's deadlines.",

@@ -84,7 +84,7 @@ def syn_flags(tcb: Tcb) -> int:
     """
     if tcb.state is not State.SYN_SENT:
         return ECE if tcb.ecn is not None else 0
-    if tcb.services.config.ecn != ON:
+    if tcb.config.ecn != ON:
         return 0
     if tcb.ecn is None:
         tcb.ecn = Ecn(tcb.iss)
@@ -105,7 +105,7 @@ def take_syn_flags(tcb: Tcb, flags: int) -> None:
             tcb.ecn = None
     elif tcb.state is State.SYN_SENT:  # simultaneous open: ECN is not used
         tcb.ecn = None
-    elif setup == ECE | CWR and tcb.services.config.ecn != OFF:
+    elif setup == ECE | CWR and tcb.config.ecn != OFF:
         tcb.ecn = Ecn(tcb.iss)
 
 

@@ -226,13 +226,13 @@ def server_key(tcb: Tcb) -> ServerKey:
 def has_cookie(tcb: Tcb, now: float) -> bool:
     """Whether a SYN of this connection, if sent now, would carry data."""
     cache, key = tcb.services.cookie_cache, server_key(tcb)
-    return tcb.services.config.fast_open_client and cache.may_try(key, now) and cache.cookie(key) is not None
+    return tcb.config.fast_open_client and cache.may_try(key, now) and cache.cookie(key) is not None
 
 
 def begin_fast_open(tcb: Tcb, now: float) -> None:
     """The user wants Fast Open for this OPEN: use the cached cookie, or ask for one (4.2.1)."""
     cache, key = tcb.services.cookie_cache, server_key(tcb)
-    if not tcb.services.config.fast_open_client or not cache.may_try(key, now):
+    if not tcb.config.fast_open_client or not cache.may_try(key, now):
         if tcb.services.trace is not None:
             tcb.tell("tcp:fast_open", "fast_open_not_now")
         return
@@ -309,4 +309,4 @@ def handshake_failed(tcb: Tcb, event: Event, now: float) -> None:
     pending, tcb.fast_open = tcb.fast_open, None
     if pending is not None and pending.requests is not None:
         reset = event is Event.RCV_RST
-        pending.requests.remove(now + tcb.services.config.fast_open_reset_penalty_s if reset else None)
+        pending.requests.remove(now + tcb.config.fast_open_reset_penalty_s if reset else None)

@@ -38,7 +38,7 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
     The ISS of a connection that replaces one in TIME-WAIT is "larger than the largest sequence
     number it used on the previous connection" (RFC 1122 section 4.2.2.13 (a)).
     """
-    config = tcb.services.config
+    config = tcb.config
     tcb.iss = tcb.services.choose_iss(tcb.key, now) if iss is None else iss
     if tcb.predecessor is not None and not seq.gt(tcb.iss, tcb.predecessor.snd_nxt):
         tcb.iss = seq.add(tcb.predecessor.snd_nxt, _ISS_GAP)
@@ -122,7 +122,7 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.rcv_nxt = seq.add(seg.seg_seq, 1)
     options = seg.options()
     # MUST-15; `min_send_mss` is ours
-    tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.services.config.min_send_mss)
+    tcb.send_mss = max(options.mss or DEFAULT_SEND_MSS, tcb.config.min_send_mss)
     if tcb.user_options.maxseg:
         tcb.send_mss = min(tcb.send_mss, tcb.user_options.maxseg)
     if options.window_scale is None or not tcb.scaling:  # RFC 7323 section 2.2: both or neither
@@ -137,7 +137,7 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.timestamps.agree(options.timestamps[0], seg.seg_seq, now)
     tcb.sack = tcb.sack and options.sack_permitted
     if tcb.sack:
-        config = tcb.services.config
+        config = tcb.config
         tcb.scoreboard = Scoreboard(config.max_sacked_ranges)
         tcb.rack = Rack(config.min_rtt_window_s) if config.rack else None
     take_syn_flags(tcb, seg.flags)

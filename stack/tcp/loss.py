@@ -54,7 +54,7 @@ def begin(tcb: Tcb, flight: int, now: float, *, because: str) -> None:
     if tcb.scoreboard is None:
         for _ in range(DUP_THRESH):
             tcb.congestion.on_duplicate_ack()  # "inflate" by the segments behind the duplicates
-    elif tcb.services.config.prr:
+    elif tcb.config.prr:
         loss.prr = Prr(tcb.flight, tcb.mss)
     tcb.recover = tcb.snd_nxt
     tcb.tlp_end = None
@@ -105,7 +105,7 @@ def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False, 
         congestion.on_loss(flight, now)
     if tcb.ecn is not None:
         tcb.ecn.reduced(tcb.snd_nxt)
-    if undoable and tcb.timestamps.agreed and tcb.services.config.undo:
+    if undoable and tcb.timestamps.agreed and tcb.config.undo:
         tcb.rtx_stamp = tcb.timestamps.clock(now)
     if tcb.services.trace is not None:
         before = {"cwnd_before": cwnd, "ssthresh_before": ssthresh}

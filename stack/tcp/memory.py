@@ -56,7 +56,7 @@ def ranges_limit(tcb: Tcb) -> int:
     A range that is not recorded counts as not SACKed.
     """
     budget = tcb.services.budget
-    return tcb.services.config.max_sacked_ranges if budget.left(tcb.remote[0]) else budget.least // RANGE_BYTES
+    return tcb.config.max_sacked_ranges if budget.left(tcb.remote[0]) else budget.least // RANGE_BYTES
 
 
 def send_room(tcb: Tcb) -> int:

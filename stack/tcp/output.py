@@ -226,7 +226,7 @@ def _begin_burst(tcb: Tcb, pacer: Pacer, now: float) -> None:
     if pacer.resume_at < inf:
         tcb.wakes |= WAKE_WRITABLE  # data that waited for the pacer can go now
     rate = tcb.congestion.pacing_rate(tcb.rtt.srtt_s)
-    config = tcb.services.config
+    config = tcb.config
     least = _SHORTEST_BURST * tcb.congestion.mss
     pacer.begin_burst(inf if rate is None else rate, config.pacing_quantum_s, least, config.send_quantum_bytes, now)
 

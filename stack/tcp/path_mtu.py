@@ -95,7 +95,7 @@ def packet_too_big(tcb: Tcb, mtu: int, seq: int) -> bool:
 
 def on_timeout(tcb: Tcb, now: float) -> None:
     """Find out whether the segment that timed out is too large, before it is sent again."""
-    sizes, config = tcb.sizes, tcb.services.config
+    sizes, config = tcb.sizes, tcb.config
     sizes.holding = False
     if sizes.claimed_mtu:
         mtu, sizes.claimed_mtu = sizes.claimed_mtu, 0

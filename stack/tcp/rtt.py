@@ -107,7 +107,7 @@ def measure_echo(tcb: Tcb, acked: int, ts_ecr: int, length: int, now: float) -> 
 
     `acked` octets are newly acknowledged. The ACK has `length` octets of text and FIN.
     """
-    config = tcb.services.config
+    config = tcb.config
     # An echo may claim up to 24 days, and a paced connection would stop for that long
     measured_s = min(tcb.timestamps.elapsed_s(ts_ecr, now), config.rto_max_s)
     if not tcb.syn_acked:

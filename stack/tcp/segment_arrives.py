@@ -98,7 +98,7 @@ def check_timestamps(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not timestamps.agreed or seg.flags & RST:
         return True
     if not seg.read_timestamps():
-        if seg.flags & SYN or not tcb.services.config.strict_timestamps:
+        if seg.flags & SYN or not tcb.config.strict_timestamps:
             return True
         tcb.services.counters.drop("tcp_no_timestamp")
         return False
@@ -311,7 +311,7 @@ def _report(tcb: Tcb, reporter: SackReporter, start: int, end: int, now: float) 
 def _reporter(tcb: Tcb) -> SackReporter | None:
     """The object that composes our SACK blocks, made when first needed; None without SACK."""
     if tcb.sack_reporter is None and tcb.sack:
-        tcb.sack_reporter = SackReporter(tcb.services.config.max_out_of_order_runs)
+        tcb.sack_reporter = SackReporter(tcb.config.max_out_of_order_runs)
     return tcb.sack_reporter
 
 
@@ -333,7 +333,7 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_reset_not_exact")
         challenge_ack(tcb, now, "ack_challenge_reset")
         return False
-    if tcb.state is State.TIME_WAIT and tcb.services.config.protect_time_wait:
+    if tcb.state is State.TIME_WAIT and tcb.config.protect_time_wait:
         tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
         return False
     if tcb.state is State.SYN_RECEIVED:
@@ -448,7 +448,7 @@ def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     if tcb.state is State.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
-            tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
+            tcb.time_wait_deadline = now + tcb.config.fin_wait_2_timeout_s
     elif tcb.state is State.CLOSING:
         enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
     elif tcb.state is State.LAST_ACK:
@@ -564,7 +564,7 @@ def _schedule_ack(tcb: Tcb, count: int, now: float) -> None:
     if count > tcb.rcv_mss:
         tcb.rcv_mss = min(count, tcb.mss)
     if tcb.delack_deadline == inf:
-        tcb.delack_deadline = now + tcb.services.config.delayed_ack_s
+        tcb.delack_deadline = now + tcb.config.delayed_ack_s
 
 
 def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:

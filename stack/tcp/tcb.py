@@ -131,6 +131,7 @@ def _no_clock() -> float:
 class Services:
     """What all connections of one host share. TCP gets its clock and its random numbers through it.
 
+    - `config` is that of the connections to come; `configure` replaces it.
     - `choose_iss(key, now)` is RFC 6528's function, `timestamp_offset(key)` RFC 7323 section 5.4's.
     - `cookie_secret` is the key of our SYN cookies and Fast Open cookies; `cookie_cache` holds the
       Fast Open cookies that servers have given us.
@@ -161,10 +162,20 @@ class Services:
         self.cookie_cache = CookieCache(self.config)
         self.user_options = default_options(self.config)
 
+    def configure(self, config: TcpConfig, cookie_secret: bytes) -> None:
+        """Let the connections to come have another configuration.
+
+        What a SYN cookie says must be read with the options that were offered when it was made, so
+        those that are outstanding are made void by another secret.
+        """
+        self.config = config
+        self.user_options = default_options(config)
+        self.cookie_secret = cookie_secret
+
 
 SLOTS = (
     "_touched", "ack_due", "ack_now", "came_from_listen", "challenge_budget", "challenge_window_end", "charged",
-    "congestion", "deadline", "deferred", "delack_deadline", "duplicate_acks", "ecn", "error", "fast_open",
+    "config", "congestion", "deadline", "deferred", "delack_deadline", "duplicate_acks", "ecn", "error", "fast_open",
     "fast_opened", "fin_queued", "fin_seq", "heap_entry", "irs", "iss", "keepalive_deadline", "keepalive_probes_sent",
     "key", "last_received_at", "last_sent_at", "left_network", "listener", "local", "loss", "loss_flight",
     "max_snd_wnd", "on_readable", "on_urgent", "on_writable", "open_in_syn_sent", "orphaned", "pacer", "path",
@@ -196,8 +207,8 @@ class Tcb:
     __slots__ = SLOTS
 
     def __init__(self, services: Services, local: tuple[bytes, int], remote: tuple[bytes, int], path: Path) -> None:
-        config = services.config
         self.services = services
+        self.config = config = services.config  # a connection keeps the one with which it began
         self.path = path
         self.local, self.remote = local, remote
         self.key = flow_key(remote[0], local[0], remote[1], local[1])
@@ -243,7 +254,7 @@ class Tcb:
         self.send_mss = DEFAULT_SEND_MSS
         self.sizes = Sizes()
         services = self.services
-        self.timestamps = Timestamps(services.config.timestamps, services.timestamp_offset(self.key))
+        self.timestamps = Timestamps(self.config.timestamps, services.timestamp_offset(self.key))
         self.fin_queued = False  # CLOSE was called: a FIN follows the last octet of send_buffer
         self.fin_seq: int | None = None  # the sequence number of our FIN, once sent
 
@@ -258,7 +269,7 @@ class Tcb:
         self.peer_fin = False  # the peer's FIN was processed: no more data will come
 
         # Buffers
-        config = self.services.config
+        config = self.config
         self.send_buffer = SendBuffer()
         self.receive_buffer = ReceiveBuffer(config.max_out_of_order_runs)
         # Data and FIN of a SYN, kept until ESTABLISHED
@@ -328,7 +339,7 @@ class Tcb:
 
         The initial window is counted in it (RFC 6928 section 2).
         """
-        config = self.services.config
+        config = self.config
         self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments, config.pacing)
         if self.pacer is None and self.congestion.pacing_rate(None) is not None:
             self.pacer = Pacer()

@@ -58,5 +58,5 @@ def enter_time_wait(tcb: Tcb, event: Event, now: float) -> None:
 
 def restart_time_wait(tcb: Tcb, now: float) -> None:
     """Set the time-wait timer to 2 MSL from now (MUST-13)."""
-    tcb.time_wait_deadline = now + 2 * tcb.services.config.msl_s
+    tcb.time_wait_deadline = now + 2 * tcb.config.msl_s
     set_timers(tcb, now)

@@ -85,7 +85,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if _timed_out(tcb, now):
         return
     tcb.timeouts += 1
-    r1 = tcb.services.config.r1_retransmissions
+    r1 = tcb.config.r1_retransmissions
     if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, at every timeout from R1 on
         tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
     if tcb.timeouts == r1:
@@ -126,11 +126,11 @@ def _persist_timeout(tcb: Tcb, now: float) -> None:
         tcb.tell("tcp:timer", "timer_persist", timer="persist", action="fired", count=tcb.persist_backoff + 1)
     unanswered = tcb.probing and tcb.last_received_at < tcb.last_sent_at
     tcb.timeouts = tcb.timeouts + 1 if unanswered else 0
-    if tcb.timeouts >= tcb.services.config.r1_retransmissions:
+    if tcb.timeouts >= tcb.config.r1_retransmissions:
         tcb.path.suspect(now, tcb.last_sent_at)
     _probe_window(tcb, now)
     tcb.persist_backoff += 1
-    interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.services.config.rto_max_s)
+    interval_s = min(tcb.rtt.rto_s * 2 ** min(tcb.persist_backoff, 16), tcb.config.rto_max_s)
     tcb.persist_deadline = min(now + interval_s, give_up_at(tcb))
 
 
@@ -169,7 +169,7 @@ def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
         teardown.reset_connection(tcb, Event.USER_TIMEOUT, error, now, because="keepalive_timeout")
         return
     # R1: after this many unanswered probes the path may be dead
-    if tcb.keepalive_probes_sent >= tcb.services.config.r1_retransmissions:
+    if tcb.keepalive_probes_sent >= tcb.config.r1_retransmissions:
         tcb.path.suspect(now, due - tcb.user_options.keepalive_interval_s)
     tcb.keepalive_probes_sent += 1
     # SHLD-12: no data, SEG.SEQ = SND.NXT-1

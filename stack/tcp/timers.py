@@ -78,7 +78,7 @@ def set_timers(tcb: Tcb, now: float) -> None:  # hot
         if not waiting or (tcb.pacer is not None and tcb.pacer.resume_at < inf):
             tcb.sws_deadline = inf
         elif tcb.sws_deadline == inf:  # rule (4): no ACK will come that could open the small window
-            tcb.sws_deadline = now + tcb.services.config.sws_override_s
+            tcb.sws_deadline = now + tcb.config.sws_override_s
         deadline = tcb.sws_deadline
     if tcb.user_options.keepalive and tcb.keepalive_deadline == inf and _ESTABLISHED <= state < _TIME_WAIT:
         tcb.keepalive_deadline = now + user_timeout.keepalive_idle_s(tcb)
@@ -103,7 +103,7 @@ def restart_rto(tcb: Tcb, now: float) -> None:
 
 def give_up_at(tcb: Tcb) -> float:
     """R2 (3.8.3, MUST-20 to MUST-23): when to give up if no new data is acknowledged."""
-    config = tcb.services.config
+    config = tcb.config
     if tcb.user_options.user_timeout_s is not None:
         limit_s = tcb.user_options.user_timeout_s
     elif tcb.state is State.SYN_SENT:

@@ -34,7 +34,7 @@ def probe_at(tcb: Tcb, now: float) -> float:
         or (tcb.scoreboard is not None and tcb.scoreboard.sacked)
     ):
         return inf
-    config = tcb.services.config
+    config = tcb.config
     if tcb.rtt.srtt_s is None:
         pto_s = _PTO_WITHOUT_SRTT_S
     else:

@@ -47,7 +47,7 @@ def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) ->
     begin_handshake(tcb, now)
     tcb.services.counters["tcpActiveOpens"] += 1
     tcb.enter(Event.ACTIVE_OPEN)
-    taken = min(len(data), tcb.sndbuf, tcb.services.config.send_quantum_bytes)
+    taken = min(len(data), tcb.sndbuf, tcb.config.send_quantum_bytes)
     if taken:
         tcb.send_buffer.append(data if taken == len(data) else memoryview(data)[:taken])
     if fast or tcb.user_options.fast_open_connect:
@@ -99,7 +99,7 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
 
 def _quantum(tcb: Tcb) -> int:
     """How many octets `send` takes before it checks for room again: whole segments."""
-    quantum, mss = tcb.path.gso_max_bytes or tcb.services.config.send_quantum_bytes, tcb.mss
+    quantum, mss = tcb.path.gso_max_bytes or tcb.config.send_quantum_bytes, tcb.mss
     return max(quantum // mss * mss, mss)
 
 
@@ -187,7 +187,7 @@ def after_read(tcb: Tcb, now: float) -> None:
         if (budget.used > budget.pressure) is not budget.tight:
             budget.crossed()
     due = tcb.ack_due >= 2 * tcb.rcv_mss
-    tcb.reader_expected_until = now + tcb.services.config.ack_by_reader_s
+    tcb.reader_expected_until = now + tcb.config.ack_by_reader_s
     if not tcb.peer_fin and tcb.synchronized and (due or update_is_due(tcb)):
         send_ack(tcb, now, "ack_two_segments" if due else "ack_window_update")
 
@@ -254,7 +254,7 @@ def close(tcb: Tcb, now: float) -> None:
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)
     if tcb.state is State.FIN_WAIT_2:
-        tcb.time_wait_deadline = now + tcb.services.config.fin_wait_2_timeout_s
+        tcb.time_wait_deadline = now + tcb.config.fin_wait_2_timeout_s
 
 
 def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:

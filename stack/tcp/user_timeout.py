@@ -37,7 +37,7 @@ def advertised(tcb: Tcb) -> int:
     """The option's value, ADV_UTO: never zero, in minutes if seconds do not fit (section 3.3)."""
     wanted_s = tcb.user_options.user_timeout_s
     if wanted_s is None:
-        wanted_s = tcb.services.config.user_timeout_s
+        wanted_s = tcb.config.user_timeout_s
     seconds = max(1, round(min(wanted_s, _MOST * 60)))
     return seconds if seconds <= _MOST else _MINUTES | min(-(-seconds // 60), _MOST)
 
@@ -67,7 +67,7 @@ def adopted_s(tcb: Tcb) -> float:
 
     A timeout that the user has set takes precedence.
     """
-    config = tcb.services.config
+    config = tcb.config
     if tcb.user_options.user_timeout_s is not None:
         return tcb.user_options.user_timeout_s
     agreed = tcb.user_timeout
