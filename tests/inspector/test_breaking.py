@@ -1,0 +1,163 @@
+"""The page breaks the wire and changes settings; what it asks for is hostile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+import stack
+from tools.inspector import breaking, settings
+from tools.inspector.answers import Refused
+from tools.inspector.inspector import Inspector
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[tuple[Inspector, stack.Host]]:
+    """An inspector of a host at 10.9.0.2 on a bad wire, and the host at its other end."""
+    ethernet = stack.Ethernet(seed=3)
+    wire = stack.Impaired(ethernet.attach())
+    async with (
+        stack.open_host(wire, address="10.9.0.2/24", acd="off") as host,
+        stack.open_host(ethernet.attach(), address="10.9.0.1/24", acd="off") as other,
+    ):
+        recorder = stack.Recorder()
+        with host.watch(recorder):
+            inspector = Inspector(host, recorder, wire=wire)
+            breaking.add(inspector)
+            settings.add(inspector)
+            yield inspector, other
+
+
+async def do(inspector: Inspector, name: str, **asked: Any) -> Any:
+    return await inspector.actions[name]({"do": name, **asked})
+
+
+def told(inspector: Inspector, name: str) -> list[stack.Event]:
+    return [event for event in inspector.recorder if event.name == name]
+
+
+async def test_the_next_syn_ack_is_lost(autojump_clock: trio.testing.MockClock) -> None:
+    async with watched() as (inspector, other):
+        listeners = await inspector.host.open_tcp_listeners(7)
+        state = await do(inspector, "wire", fault="lose", kind="syn,ack", dir="out")
+        assert state["words"] == ["the next SYN,ACK is lost (from us)."]
+        began = trio.current_time()
+        stream = await other.open_tcp_stream("10.9.0.2", 7)
+        assert trio.current_time() - began >= 1.0, "by a retransmission"
+        [fate] = told(inspector, "wire:fate")
+        [lab] = told(inspector, "lab:wire")
+        assert fate.data["because"] == "wire_lost_on_purpose"
+        assert lab.n < fate.n
+        assert lab.data["words"] == "the next SYN,ACK is lost (from us)."
+        assert (await inspector.state.looks["wire"]())["words"] == []
+        for each in (stream, *listeners):
+            await each.aclose()
+
+
+async def test_standing_faults_are_said_and_healed(autojump_clock: trio.testing.MockClock) -> None:
+    async with watched() as (inspector, _):
+        await do(inspector, "wire", dir="out", loss=0.05, rate_kbps=64, queue_kb=10)
+        state = await do(inspector, "wire", dir="in", mtu=1000, delay_ms=20)
+        assert state["words"] == [
+            "5 % of the frames are lost (from us).",
+            "64 kbit/s pass, with a queue of 10 kB (from us).",
+            "each frame takes 20 ms (to us).",
+            "packets of more than 1000 octets vanish without ICMP (to us).",
+        ]
+        assert (state["out"]["loss"], state["out"]["rate_kbps"], state["in"]["mtu"]) == (0.05, 64, 1000)
+        state = await do(inspector, "wire", dir="out", rate_kbps=0)
+        assert state["out"]["queue_kb"] == 0
+        assert inspector.wire is not None
+        assert (await do(inspector, "wire", heal=True))["words"] == []
+        assert inspector.wire.outgoing.impairment == stack.Impairment()
+        assert len(told(inspector, "lab:wire")) == 4
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"dir": "up", "loss": 0.1},
+        {"loss": 2},
+        {"loss": -1},
+        {"loss": True},
+        {"loss": "1"},
+        {"loss": None},
+        {"loss": float("nan")},
+        {"loss": float("inf")},
+        {"delay_ms": 10**400},
+        {"rate_kbps": 1},
+        {"mtu": 20},
+        {"queue_kb": 5},
+        {"x" * 10_000: 1},
+        {"<img onerror=1>": 1},
+        {"heal": 1},
+        {"heal": True, "loss": 0.1},
+        {"dir": ["out"], "loss": 0.1},
+        {"fault": "lose"},
+        {"fault": "explode", "dir": "out"},
+        {"fault": 1, "dir": "out"},
+        {"fault": "lose", "dir": "both"},
+        {"fault": "lose", "dir": "out", "number": 1.5},
+        {"fault": "lose", "dir": "out", "number": True},
+        {"fault": "lose", "dir": "out", "number": 10**9},
+        {"fault": "lose", "dir": "out", "part": "ip"},
+        {"fault": "lose", "dir": "out", "kind": ["syn"]},
+        {"fault": "lose", "dir": "out", "loss": 1},
+        {"fault": "lose", "dir": "out", "flow": "x"},
+        {"fault": "lose", "dir": "out", "flow": ["1.2.3.4:5"]},
+        {"fault": "lose", "dir": "out", "flow": ["ten:7", "1.2.3.4:5"]},
+        {"fault": "lose", "dir": "out", "flow": ["1.2.3.4:99999", "1.2.3.4:5"]},
+        {"fault": "lose", "dir": "out", "flow": ["1.2.3.4:٣", "1.2.3.4:5"]},
+    ],
+)
+async def test_a_wrong_request_changes_nothing(asked: dict[str, Any], autojump_clock: trio.testing.MockClock) -> None:
+    async with watched() as (inspector, _):
+        with pytest.raises(Refused) as caught:
+            await do(inspector, "wire", **asked)
+        assert 0 < len(caught.value.why) < 200
+        assert inspector.wire is not None
+        for direction in (inspector.wire.outgoing, inspector.wire.incoming):
+            assert (direction.impairment, direction.armed) == (stack.Impairment(), ())
+        assert told(inspector, "lab:wire") == []
+
+
+async def test_a_setting_holds_for_later_connections(autojump_clock: trio.testing.MockClock) -> None:
+    async with watched() as (inspector, _):
+        state = await do(inspector, "setting", sack=False, msl_s=1)
+        assert (state["sack"]["value"], state["sack"]["usual"], state["msl_s"]["value"]) == (False, True, 1)
+        assert inspector.host.config.tcp == stack.TcpConfig(sack=False, msl_s=1)
+        assert [(event.data["setting"], event.data["value"]) for event in told(inspector, "lab:setting")] == [
+            ("sack", False),
+            ("msl_s", 1),
+        ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"sack": 0},
+        {"sack": "no"},
+        {"congestion": "vegas"},
+        {"congestion": ["reno"]},
+        {"msl_s": 1e9},
+        {"msl_s": "1"},
+        {"msl_s": float("nan")},
+        {"initial_window_segments": 1.5},
+        {"initial_window_segments": True},
+        {"syn_cookie_period_s": 1},
+        {"__class__": 1},
+        {"sack": False, "msl_s": -1},
+    ],
+)
+async def test_a_wrong_setting_changes_nothing(asked: dict[str, Any], autojump_clock: trio.testing.MockClock) -> None:
+    async with watched() as (inspector, _):
+        with pytest.raises(Refused):
+            await do(inspector, "setting", **asked)
+        assert inspector.host.config.tcp == stack.TcpConfig()
+        assert told(inspector, "lab:setting") == []

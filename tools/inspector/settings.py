@@ -1,0 +1,116 @@
+"""Settings of TCP from the page: {"do": "setting", "sack": false, "msl_s": 1}.
+
+They hold for connections that are opened from then on: see `stack.Host.configure`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import stack
+
+from .answers import wrong
+from .inspector import Inspector
+
+LONGEST_NAME = 40
+
+
+class Setting(NamedTuple):
+    """A field of `TcpConfig` that the page may set.
+
+    `choices` are its values; without any it is a number from `low` to `high`, and a whole one if
+    `whole` is set.
+    """
+
+    label: str
+    choices: tuple[object, ...] = ()
+    low: float = 0
+    high: float = 0
+    whole: bool = False
+
+
+ON_OFF = (True, False)
+SETTINGS: dict[str, Setting] = {
+    "congestion": Setting("congestion control", ("cubic", "reno")),
+    "sack": Setting("SACK (RFC 2018)", ON_OFF),
+    "timestamps": Setting("timestamps (RFC 7323)", ON_OFF),
+    "window_scaling": Setting("window scaling (RFC 7323)", ON_OFF),
+    "rack": Setting("RACK and tail loss probes (RFC 8985)", ON_OFF),
+    "prr": Setting("proportional rate reduction (RFC 6937)", ON_OFF),
+    "undo": Setting("undo of spurious retransmissions (RFC 4015)", ON_OFF),
+    "ecn": Setting("ECN (RFC 3168)", ("accept", "on", "off")),
+    "pacing": Setting("pacing", ON_OFF),
+    "black_hole_detection": Setting("black hole detection (RFC 4821)", ON_OFF),
+    "protect_time_wait": Setting("resets are ignored in TIME-WAIT (RFC 1337)", ON_OFF),
+    "delayed_ack_s": Setting("delayed ACK, in seconds", low=0.001, high=0.5),
+    "rto_min_s": Setting("least RTO, in seconds", low=0.01, high=60),
+    "initial_window_segments": Setting("initial window, in segments", low=1, high=64, whole=True),
+    "msl_s": Setting("MSL, in seconds", low=0.1, high=120),
+}
+
+
+def add(inspector: Inspector) -> None:
+    """Let the page set these."""
+    settings = Settings(inspector.host)
+    inspector.actions["setting"] = settings.act
+    inspector.state.looks["settings"] = settings.look
+
+
+class Settings:
+    """The settings of a host, for the page."""
+
+    def __init__(self, host: stack.Host) -> None:
+        self._host = host
+        self._usual = host.config.tcp
+
+    async def look(self) -> dict[str, object]:
+        """Return each setting: its label, its value, the usual one, and what it may be."""
+        now = self._host.config.tcp
+        return {
+            name: {
+                "label": setting.label,
+                "value": getattr(now, name),
+                "usual": getattr(self._usual, name),
+                "choices": setting.choices,
+                "low": setting.low,
+                "high": setting.high,
+            }
+            for name, setting in SETTINGS.items()
+        }
+
+    async def act(self, asked: dict[str, object]) -> object:
+        """Change settings. Raises Refused."""
+        wanted = {name: checked(name, value) for name, value in asked.items() if name != "do"}
+        if not wanted:
+            raise wrong(f"name a setting: {', '.join(SETTINGS)}")
+        before = self._host.config.tcp
+        try:
+            self._host.configure(tcp=replace(before, **wanted))  # type: ignore[arg-type]
+        except ValueError as error:
+            raise wrong(str(error)) from None
+        for name, value in wanted.items():
+            words = f"{SETTINGS[name].label}: {said(value)}, for connections opened from now on."
+            self._host.tell("setting", setting=name, value=value, before=getattr(before, name), words=words)
+        return await self.look()
+
+
+def checked(name: str, value: object) -> object:
+    """Return the value of a setting. Raises Refused."""
+    setting = SETTINGS.get(name)
+    if setting is None:
+        raise wrong(f"{name[:LONGEST_NAME]!r} is none of {', '.join(SETTINGS)}")
+    if setting.choices:
+        if not any(type(value) is type(choice) and value == choice for choice in setting.choices):
+            raise wrong(f"{name} is one of {', '.join(map(said, setting.choices))}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int if setting.whole else int | float):
+        raise wrong(f"{name} is a {'whole ' if setting.whole else ''}number")
+    if not setting.low <= value <= setting.high:
+        raise wrong(f"{name} is a number from {setting.low:g} to {setting.high:g}")
+    return value
+
+
+def said(value: object) -> str:
+    """Return a value in words."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
