@@ -18,7 +18,7 @@ from tools.inspector.report import About, Report
 
 HOSTILE = 1000  # payloads
 MOST_PAGES = 4  # of A4
-PAGE_BYTES, EVENT_BYTES = 360_000, 50
+PAGE_BYTES, EVENT_BYTES = 250_000, 50
 READ = "([count]) => globalThis.tapstackStore && tapstackStore.count >= count && tapstackStore.visible.length > 0"
 SCROLL = """async () => {
   const element = document.querySelector(".scroll"), times = [];

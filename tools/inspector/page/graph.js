@@ -1,10 +1,11 @@
 /**
  * S4, the graph: sequence numbers against time, and below it cwnd, ssthresh and what is in flight.
  *
- * uPlot makes axes, zoom and the pointer; `graph_draw.js` draws the marks. A step moves one line of
- * the document above the canvas, so that nothing is drawn anew.
+ * `graph_axes.js` has the axes and the pointer, `graph_draw.js` draws the marks. A step moves one line
+ * of the document above the canvas, so that nothing is drawn anew.
  */
 
+import {Plot} from "./graph_axes.js";
 import {GraphData} from "./graph_data.js";
 import {drawSequence, drawStrip} from "./graph_draw.js";
 import {rowOfEvent, spanShown} from "./moment.js";
@@ -14,7 +15,7 @@ import {html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/preac
 const DIRECTIONS = [["out", "what we send"], ["in", "what we get"]];
 /** What the letters mean, where the ladder's words begin with "again". */
 const LETTER_WORDS = {rto: "timeout", fast: "fast", other: "otherwise", seen: "by the peer"};
-const TALL = 250, LOW = 110, MANY = 20000, MANY_MS = 600;
+const TALL = 250, LOW = 110, MANY = 20000, MANY_MS = 600, LEAST_S = 1e-6;
 
 /** Two pictures with one time axis. */
 export class Pictures {
@@ -25,15 +26,19 @@ export class Pictures {
     this.span = null; // the times in view; null for all
     this.drawnAt = 0;
     this.later = 0;
-    this.view = [0, 1]; // the times that are drawn
-    this.upper = this.make(TALL, () => this.data.range(...this.view), drawSequence);
-    this.lower = this.make(LOW, () => [0, this.data.most(...this.view)], drawStrip);
+    const chosen = (from, to) => {
+      this.dragged = performance.now();
+      this.show([from, to]);
+    };
+    this.upper = new Plot(element, TALL, (plot) => drawSequence(plot, this.data), chosen);
+    this.lower = new Plot(element, LOW, (plot) => drawStrip(plot, this.data), chosen);
     this.line = document.createElement("div");
     this.line.className = "now-line";
     this.upper.over.append(this.line);
     this.lowLine = this.line.cloneNode();
     this.lower.over.append(this.lowLine);
     this.upper.over.addEventListener("click", (event) => this.click(event));
+    for (const {over} of [this.upper, this.lower]) over.addEventListener("dblclick", () => this.all());
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(element);
     this.scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -41,42 +46,14 @@ export class Pictures {
     this.scheme.addEventListener("change", this.recolour);
   }
 
-  make(height, range, draw) {
-    const colour = (name) => () => getComputedStyle(this.element).getPropertyValue(name).trim();
-    const thin = {stroke: colour("--line"), width: 1};
-    const axis = {stroke: colour("--quiet"), grid: thin, ticks: thin, font: "11px system-ui, sans-serif"};
-    const big = new Intl.NumberFormat("en", {notation: "compact"});
-    return new globalThis.uPlot({
-      width: this.width(), height, legend: {show: false}, pxAlign: 0,
-      cursor: {sync: {key: "graph"}, drag: {x: true, y: false}, points: {show: false}, bind: {dblclick: () => () => this.all()}},
-      scales: {x: {time: false}, y: {range: () => (this.data ? range() : [0, 1])}},
-      axes: [{...axis, size: 26, values: (u, marks) => marks.map((mark) => `${Number(mark.toPrecision(6))} s`)},
-        {...axis, size: 48, values: (u, marks) => marks.map((mark) => big.format(mark))}],
-      series: [{}, {stroke: "transparent", points: {show: false}}],
-      hooks: {draw: [(u) => this.data && draw(u, this.data)], setSelect: [(u) => this.selected(u)]},
-    }, [[0, 1], [0, 0]], this.element);
-  }
-
-  width() {
-    return Math.max(220, this.element.clientWidth);
-  }
-
   resize() {
-    for (const [plot, height] of [[this.upper, TALL], [this.lower, LOW]]) plot.setSize({width: this.width(), height});
-    this.place();
-  }
-
-  /** A stretch was chosen with the pointer. */
-  selected(u) {
-    if (u.select.width < 4) return;
-    const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
-    this.dragged = performance.now();
-    u.setSelect({left: 0, width: 0, top: 0, height: 0}, false);
-    this.show([from, to]);
+    const width = Math.max(220, this.element.clientWidth);
+    if ([this.upper, this.lower].filter((plot) => plot.resize(width)).length) this.redraw();
   }
 
   show(span) {
     const end = this.data.end * 1.02;
+    if (span && span[1] - span[0] < LEAST_S) return;
     this.span = span && span[1] - span[0] < end ? [Math.max(-end * 0.02, span[0]), Math.min(end * 1.02, span[1])] : null;
     this.redraw();
   }
@@ -99,9 +76,9 @@ export class Pictures {
 
   click(event) {
     if (performance.now() - (this.dragged || -1000) < 300) return;
-    const {upper} = this, box = upper.over.getBoundingClientRect(), left = event.clientX - box.left, top = event.clientY - box.top;
-    const x = upper.posToVal(left, "x"), y = upper.posToVal(top, "y");
-    const n = this.data.nearest(x, y, upper.posToVal(left + 1, "x") - x, y - upper.posToVal(top + 1, "y"));
+    const {upper} = this, box = upper.over.getBoundingClientRect();
+    const left = event.clientX - box.left, top = event.clientY - box.top, x = upper.timeAt(left), y = upper.numberAt(top);
+    const n = this.data.nearest(x, y, upper.timeAt(left + 1) - x, y - upper.numberAt(top + 1));
     if (n) this.choose(n);
   }
 
@@ -120,21 +97,20 @@ export class Pictures {
     clearTimeout(this.later);
     this.later = 0;
     if (!this.data) return;
-    const [min, max] = (this.view = this.span || [-this.data.end * 0.02, this.data.end * 1.04]), began = performance.now();
-    for (const plot of [this.upper, this.lower]) plot.setData([[min, max], [0, 0]], false);
-    for (const plot of [this.upper, this.lower]) plot.setScale("x", {min, max});
+    const {data} = this, [from, to] = this.span || [-data.end * 0.02, data.end * 1.04];
+    this.upper.view(from, to, ...data.range(from, to));
+    this.lower.view(from, to, 0, data.most(from, to));
     this.drawnAt = performance.now();
-    this.cost = this.drawnAt - began;
     this.place();
   }
 
   /** Put the line at the chosen row. @param {number} [x] seconds */
   place(x = this.now) {
     this.now = x;
-    const {min, max} = this.upper.scales.x, seen = x !== null && x >= min && x <= max;
+    const {from, to, width} = this.upper, seen = width > 0 && x !== null && x >= from && x <= to;
     for (const [plot, line] of [[this.upper, this.line], [this.lower, this.lowLine]]) {
       line.hidden = !seen;
-      if (seen) line.style.transform = `translateX(${plot.valToPos(x, "x")}px)`;
+      if (seen) line.style.transform = `translateX(${plot.leftOf(x)}px)`;
     }
   }
 
@@ -150,8 +126,7 @@ export class Pictures {
     this.watch.disconnect();
     this.scheme.removeEventListener("change", this.recolour);
     clearTimeout(this.later);
-    this.upper.destroy();
-    this.lower.destroy();
+    this.element.replaceChildren();
   }
 }
 

@@ -7,42 +7,32 @@ import {AGAIN_LETTERS} from "./text.js";
 const MOST_LETTERS = 400; // in view; with more of them only the bars are drawn
 
 /** The colours of the page, as the canvas needs them. */
-export function coloursNow() {
-  const style = getComputedStyle(document.documentElement), colours = {};
-  for (const name of ["blue", "green", "orange", "purple", "vermilion", "ink", "quiet", "line", "surface", "grey"]) colours[name] = style.getPropertyValue(`--${name}`).trim();
-  return colours;
+function coloursNow() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["blue", "green", "orange", "purple", "vermilion", "ink", "quiet"];
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-/** The marks of the upper picture. @param {object} u the uPlot @param {import("./graph_data.js").GraphData} data */
-export function drawSequence(u, data) {
-  const {ctx} = u, colours = coloursNow(), {left, top, width, height} = u.bbox, ratio = devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(left, top, width, height);
-  ctx.clip();
-  const px = (x) => u.valToPos(x, "x", true), py = (y) => u.valToPos(y, "y", true);
-  const {min, max} = u.scales.x, view = {ctx, px, py, ratio, colours, min, max};
-  steps(view, data.acks.x, data.acks.edge, colours.orange, [6, 4], 1.5);
-  steps(view, data.acks.x, data.acks.ack, colours.green, [], 2);
+/** What the marks need to know of the plot. @param {import("./graph_axes.js").Plot} plot */
+const viewOf = (plot) => ({ctx: plot.ctx, ratio: plot.ratio, colours: coloursNow(), min: plot.from, max: plot.to,
+  px: (time) => plot.x(time), py: (number) => plot.y(number)});
+
+/** The marks of the upper picture. @param {import("./graph_data.js").GraphData} data */
+export function drawSequence(plot, data) {
+  const view = viewOf(plot), {acks} = data;
+  steps(view, acks.x, acks.edge, view.colours.orange, [6, 4], 1.5);
+  steps(view, acks.x, acks.ack, view.colours.green, [], 2);
   drawSacks(view, data.sacks);
   drawSegments(view, data.segments);
   drawAgain(view, data.segments);
-  ctx.restore();
 }
 
 /** The lines of the lower picture. */
-export function drawStrip(u, data) {
-  const {ctx} = u, colours = coloursNow(), {left, top, width, height} = u.bbox, ratio = devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(left, top, width, height);
-  ctx.clip();
-  const px = (x) => u.valToPos(x, "x", true), py = (y) => u.valToPos(y, "y", true);
-  const {min, max} = u.scales.x, view = {ctx, px, py, ratio, colours, min, max};
-  steps(view, data.flight.x, data.flight.y, colours.quiet, [1.5, 3], 1.5);
-  steps(view, data.ssthresh.x, data.ssthresh.y, colours.vermilion, [8, 4], 1.5);
-  steps(view, data.cwnd.x, data.cwnd.y, colours.blue, [], 2);
-  ctx.restore();
+export function drawStrip(plot, {flight, ssthresh, cwnd}) {
+  const view = viewOf(plot), {colours} = view;
+  steps(view, flight.x, flight.y, colours.quiet, [1.5, 3], 1.5);
+  steps(view, ssthresh.x, ssthresh.y, colours.vermilion, [8, 4], 1.5);
+  steps(view, cwnd.x, cwnd.y, colours.blue, [], 2);
 }
 
 /** A line of steps: within one column its least and greatest value, and the last one. */
@@ -134,7 +124,7 @@ function drawAgain({ctx, px, py, ratio, colours, min, max}, {x, low, high, again
     if (again[i]) {
       ctx.strokeStyle = ctx.fillStyle = colours.vermilion;
       ctx.strokeRect(at - 2.5 * ratio, top, 5 * ratio, tall);
-      if (marks.length <= MOST_LETTERS) ctx.fillText(AGAIN_LETTERS[again[i]] || "A", at + 6 * ratio, top + tall / 2);
+      if (marks.length <= MOST_LETTERS) ctx.fillText(AGAIN_LETTERS[again[i]] || "O", at + 6 * ratio, top + tall / 2);
     }
     if (lost[i].lost) cross(ctx, at, top + tall / 2, 4.5 * ratio, colours.ink);
   }

@@ -8,7 +8,7 @@ const UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "frag
 const PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 50: "ESP", 132: "SCTP"};
 const ETHERTYPES = {0x86dd: "IPv6", 0x88cc: "LLDP", 0x8035: "RARP", 0x8863: "PPPoE", 0x8864: "PPPoE"};
 export const AGAIN = {rto: "again: timeout", fast: "again: fast", tail: "tail probe", probe: "probe", other: "again", seen: "again, by the peer"};
-export const AGAIN_LETTERS = {rto: "R", fast: "F", tail: "T", probe: "P", other: "A", seen: "A"};
+export const AGAIN_LETTERS = {rto: "R", fast: "F", tail: "T", probe: "P", other: "O", seen: "A"};
 const UNSAID = new Set(["tcp:delta", "host:done", "ip:route", "ip:ident"]);
 
 /** The numbers of a segment relative to the SYNs of both ends. @returns {{seq: number, ack: number}} */
