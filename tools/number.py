@@ -18,6 +18,7 @@ from .output import Failed, say
 MOST_LINES = 40
 HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 DECIMAL = re.compile(r"[0-9]+")
+NEGATIVE = re.compile(r"-[0-9]+")
 LONGEST = 1000  # digits; Python refuses to turn more than 4300 into a number
 FIRST_DYNAMIC_PORT = 49152  # RFC 6335 section 6
 
@@ -79,6 +80,8 @@ def look_up(words: Sequence[str]) -> list[stack.AssignedNumber]:
     text = " ".join(words[1:] if registry else words).strip()
     if not text:
         raise Failed("there is nothing to look up: give a number or a part of a name", 2)
+    if NEGATIVE.fullmatch(text):
+        raise Failed(f"{text} is too small: assigned numbers are 0 or more", 2)
     among = [each for each in stack.assigned_numbers() if registry is None or each.registry in registry.names]
     number, slash, code = text.partition("/")
     values = as_numbers(number, registry)

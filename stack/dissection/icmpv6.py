@@ -150,7 +150,10 @@ def _words(kind: int, name: str, width: int, value: int) -> str:
     if name.endswith("Lifetime") and width == 32 and value == _INFINITY:
         return "infinity"
     if name in _UNITS:
-        return f"{value} {_UNITS[name]}"
+        unit, blank, rest = _UNITS[name].partition(" ")
+        if value == 1 and unit in ("seconds", "bits", "words", "hops"):
+            unit = unit.removesuffix("s")
+        return f"{value} {unit}{blank}{rest}"
     if name == "Record Type":
         return icmpv6.RECORD_TYPES.get(value, "not assigned")
     if name == "Prf":

@@ -121,7 +121,7 @@ def test_fields_of_a_listener_report_with_sources() -> None:
     record = b"\x06\x01\0\2" + A + B + A + b"aux!"
     report = check(message(icmpv6.LISTENER_REPORT_2, b"\0\0\0\1" + record), "ip")[1]
     assert [(field.name, field.words) for field in report.fields[5:]] == [
-        ("Record Type", "BLOCK_OLD_SOURCES"), ("Aux Data Len", "1 words of 32 bits"), ("Number of Sources (N)", "2"),
+        ("Record Type", "BLOCK_OLD_SOURCES"), ("Aux Data Len", "1 word of 32 bits"), ("Number of Sources (N)", "2"),
         ("Multicast Address", "2001:db8::1"), ("Source Address", "2001:db8::2"), ("Source Address", "2001:db8::1"),
         ("Auxiliary Data", ""),
     ]  # fmt: skip

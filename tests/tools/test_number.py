@@ -83,6 +83,8 @@ def test_the_output_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
         ("port 65536", 2, "a port has 16 bits, 0 to 65535"),
         ("icmp 256", 2, "has 8 bits, 0 to 255"),
         ("icmp 3/256", 2, "a code of ICMP has 8 bits, 0 to 255"),
+        ("-1", 2, "-1 is too small"),
+        ("port -80", 2, "-80 is too small"),
         ("70000", 2, "none has more than 16 bits"),
         ("dhcp 3/4", 2, "only a type of ICMP has a code"),
         ("icmp 3/x", 2, "only a type of ICMP has a code"),
