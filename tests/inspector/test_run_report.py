@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trio.testing import MockClock
 
 import stack
 from tests.inspector.report_files import packed_log
+from tests.inspector.served import served
 from tests.tools.capture_files import tcp_frame
 from tools import cli, options
+from tools.inspector import run_report
 from tools.inspector.report import About
 from tools.inspector.run_report import RunReport, report_of
 
@@ -64,3 +67,18 @@ def test_options_that_do_not_fit_are_refused(
     with pytest.raises(SystemExit):
         options.from_arguments(parser.parse_args(["lab", *named]), parsers["lab"])
     assert "only with --report" in (said := capsys.readouterr().err) or "not the FILE of" in said
+
+
+async def test_the_page_gives_a_report_of_what_is_kept(autojump_clock: MockClock) -> None:
+    async with served() as page:
+        run_report.add(page.inspector)
+        page.tell(3)
+        page.host.tell("mark", text="</script><img src=x>")
+        status, headers, body = await page.get("report.html")
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert "report.html" in headers["content-disposition"]
+    _, events = packed_log(body.decode())
+    marks = [told["data"]["text"] for told in events if told["name"].endswith("mark")]
+    assert marks == ["mark 0", "mark 1", "mark 2", "</script><img src=x>"]
+    assert b"<img" not in body

@@ -24,6 +24,7 @@ LIST = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^}]*)\};?", re.MULTILINE)
 DEFAULT = re.compile(r"(?:^|(?<=[;}]))export default\s+", re.MULTILINE)
 NAMED = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) +([\w$]+))", re.MULTILINE)
 LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
+INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 COMMENTS = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*|//.*)\n", re.MULTILINE)
 SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$\n?", re.MULTILINE)
 STYLE_LINK = re.compile(r'<link rel="stylesheet" href="page/([^"]+)">\n?')
@@ -42,7 +43,7 @@ class Page:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         index = files["index.html"].decode()
-        self.style = "\n".join(files[path].decode() for path in STYLE_LINK.findall(index))
+        self.style = INDENTATION.sub("", "\n".join(files[path].decode() for path in STYLE_LINK.findall(index)))
         self.scripts: list[tuple[str, str]] = []  # attributes, and the code
         for found in SCRIPT.finditer(index):
             module = "module" in found[0]
@@ -99,11 +100,12 @@ def joined(files: Mapping[str, bytes], first: str) -> str:
 
 
 def without_comments(code: str, path: str) -> str:
-    """Return code of ours without the comments that have lines of their own, since each report carries it.
+    """Return code of ours without indentation and comments that have lines of their own: each report carries it.
 
-    What is vendored keeps its comments: they may be its licence.
+    What is vendored keeps its comments: they may be its licence. Of a text over several lines only htm's
+    templates are left in our code, and htm leaves indentation out.
     """
-    return code if path.startswith("vendor/") else COMMENTS.sub("", code)
+    return code if path.startswith("vendor/") else INDENTATION.sub("", COMMENTS.sub("", code))
 
 
 def unwrapped(code: str, path: str, add: object) -> tuple[str, list[str]]:

@@ -21,6 +21,8 @@ MOST_ROWS = 200
 MOST_REASONS = 3  # of a row
 LONGEST = 300  # characters of one text
 MOST_DATA = 48  # octets of data that are shown
+MOST_DATA_CHARACTERS = 64  # of them, as text
+MOST_TABLE_CHARACTERS = 24_000  # of all rows: each report carries them beside its log
 SYN, ACK = 0x02, 0x10
 MASK = 0xFFFF_FFFF
 UNSAID = frozenset(
@@ -167,35 +169,36 @@ class Rows:
 def table(rows: Rows, words: Used, names: tuple[str, str]) -> Iterator[str]:
     """Yield the lines of the table. `names` are those of the left and the right end."""
     left, right = (text(name) for name in names)
-    yield '<table class="static-rows">'
-    heads = (
-        ("no", "frame"),
-        ("at", "time, s"),
-        ("end", left),
-        ("on", "on the wire"),
-        ("end", right),
-        ("because", "why"),
-    )
-    cells = "".join(f'<th scope="col" class="{kind}">{head}</th>' for kind, head in heads)
-    yield f"<thead><tr>{cells}</tr></thead>"
+    heads = ("frame", "time, s", left, "on the wire", right, "why")
+    yield '<p id="printed"></p>'
+    yield f'<table class="static-rows"><thead><tr>{"".join(f"<th scope=col>{head}" for head in heads)}</thead>'
     yield "<tbody>"
+    room, shown = MOST_TABLE_CHARACTERS, 0
     for row in rows.rows:
-        yield line(row, words, rows.rows[0].event.at)
+        told = line(row, words, rows.rows[0].event.at)
+        room -= len(told)
+        if room < 0:
+            break
+        yield told
+        shown += 1
     yield "</tbody></table>"
-    if rows.more:
-        yield f"<p>{rows.more} more rows are not in this table; with JavaScript the page shows all.</p>"
+    more = rows.more + len(rows.rows) - shown
+    if more:
+        yield f"<p>{more} more rows are not in this table. With JavaScript the page shows all.</p>"
 
 
 def line(row: Row, words: Used, first_s: float) -> str:
-    """Return the row; its time counts from `first_s`."""
+    """Return the row; its time counts from `first_s`.
+
+    HTML lets the end tags of rows, cells and paragraphs be left out, and report.css knows the cells by
+    their place: a row of the table is to be small.
+    """
     event = row.event
-    cells = [str(row.number or ""), f"{event.at - first_s:.6f}", state(row, "peer"), middle(row), state(row, "ours")]
-    kind = "lost" if row.lost else "again" if again(row) else "frame" if row.head is not None else "note"
-    reasons = "".join(f"<li>{reason}</li>" for reason in reasons_of(row, words))
-    why = f"<ul>{reasons}</ul>" if reasons else ""
-    classes = ("no", "at", "end", f"on {row.direction}".rstrip(), "end", "because")
-    filled = zip(classes, [*cells, why], strict=True)
-    return f'<tr class="{kind}">' + "".join(f'<td class="{name}">{cell}</td>' for name, cell in filled) + "</tr>"
+    why = "".join(f"<p>{reason}" for reason in reasons_of(row, words))
+    cells = (row.number or "", f"{event.at - first_s:.6f}", state(row, "peer"), middle(row), state(row, "ours"), why)
+    kinds = [row.direction, "lost" if row.lost else "again" if again(row) else ""]
+    kind = " ".join(filter(None, kinds))
+    return (f'<tr class="{kind}">' if kind else "<tr>") + "".join(f"<td>{cell}" for cell in cells)
 
 
 def state(row: Row, end: str) -> str:
@@ -206,7 +209,7 @@ def state(row: Row, end: str) -> str:
 def middle(row: Row) -> str:
     """Return what is on the arrow, or what has happened."""
     event = row.event
-    group = f'<span class="conn">{text(row.group)}</span> ' if row.group else ""
+    group = f"<span>{text(row.group)}</span> " if row.group else ""
     if row.head is None:
         return group + text(happened(event))
     words = text(row.text or other(event))
@@ -215,8 +218,7 @@ def middle(row: Row) -> str:
     elif again(row):
         words += " <b>(again)</b>"
     words += data_of(row)
-    side, arrow = ("right", "&rarr;") if row.direction == "in" else ("left", "&larr;")
-    return f'<span class="tip {side}">{arrow}</span>{group}{words}'
+    return f"<i>{'&rarr;' if row.direction == 'in' else '&larr;'}</i>{group}{words}"
 
 
 def data_of(row: Row) -> str:
@@ -226,8 +228,9 @@ def data_of(row: Row) -> str:
         return ""
     octets = octets_of(row.event)
     data = octets[head.payload_at : head.payload_at + min(head.tcp.length, MOST_DATA)]
-    rest = "..." if head.tcp.length > len(data) else ""
-    return f'<br><span class="data">{text(octets_as_text(data))}{rest}</span>' if data else ""
+    told = octets_as_text(data)
+    rest = "..." if head.tcp.length > len(data) or len(told) > MOST_DATA_CHARACTERS else ""
+    return f"<small>{text(told[:MOST_DATA_CHARACTERS])}{rest}</small>" if data else ""
 
 
 def happened(event: stack.Event) -> str:

@@ -1,7 +1,9 @@
 /** Rows, states of both ends, decisions and retransmissions, from records. */
 
 import {RowMaker, againKind} from "../page/rows.js";
-import {ACK, FIN, Log, PSH, RST, SYN, same} from "./made.js";
+import {parseHead} from "../page/model.js";
+import {windowOf} from "../page/text.js";
+import {ACK, FIN, Log, PSH, RST, SYN, base64, same, segmentHead} from "./made.js";
 
 function made(log) {
   const maker = new RowMaker();
@@ -12,6 +14,20 @@ function made(log) {
 const statesOf = (maker) => maker.rows.map((row) => [row.states.ours, row.states.peer]);
 
 export const tests = {
+  "the window of a segment is scaled, and that of a SYN never (RFC 7323 section 2.2)"() {
+    const connections = new Map([["c1", {agreed: {window_scale: true, snd_shift: 10, rcv_shift: 3}}]]);
+    const shown = [SYN, SYN | ACK, ACK].map((flags) => windowOf({group: "c1", dir: "in", tcp: {flags, window: 64240}}, {connections}));
+    same(shown, [64240, 64240, 64240 * 1024]);
+  },
+  "a segment over IPv6 is read, and its addresses are written as RFC 5952 has them"() {
+    const segment = segmentHead({seq: 7, flags: SYN, data: "hello"}).slice(34);
+    const head = (from, to) => base64([...Array(12).fill(0), 0x86, 0xdd, 0x60, 0, 0, 0, 0, segment.length, 6, 64, ...from, ...to, ...segment]);
+    const one = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], loop = [...Array(15).fill(0), 1];
+    const frame = parseHead(head(one, loop), 54 + segment.length);
+    same([frame.kind, frame.from, frame.to, frame.tcp.seq, frame.tcp.len, frame.tcp.text], ["tcp", "2001:db8:0:1::1", "::1", 7, 5, '"hello"']);
+    same(parseHead(head(Array(16).fill(0), Array(16).fill(255)), 79).from, "::");
+    same(parseHead(head(one, loop).slice(0, 40), 79).kind, "other");
+  },
   "a handshake has three rows, and the states of both ends"() {
     const maker = made(new Log().handshake());
     same(maker.rows.map((row) => [row.kind, row.dir, row.group]), [["frame", "in", "c1"], ["frame", "out", "c1"], ["frame", "in", "c1"]]);

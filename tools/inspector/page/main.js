@@ -7,6 +7,7 @@ import {Bar, Foot, Notes} from "./header.js";
 import {HostPanel} from "./host.js";
 import {Help, listenToKeys} from "./keys.js";
 import {Ladder} from "./ladder.js";
+import {printChosen} from "./print.js";
 import {StatesPanel} from "./states.js";
 import {Store} from "./store.js";
 import {Tabs} from "./tabs.js";
@@ -50,4 +51,5 @@ root.replaceChildren();
 document.documentElement.classList.add("with-script"); // hides the static ladder of a report
 render(html`<${Page} store=${store} />`, root);
 startFeed(store);
+printChosen(store);
 globalThis.tapstackStore = store; // for tests, and for the curious

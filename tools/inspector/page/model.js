@@ -39,6 +39,7 @@ export const seqDiff = (a, b) => (a - b) | 0;
 export function octetsOf(text) {
   let binary = "";
   try {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text || ""); // twice as fast, but newer
     binary = atob(text || "");
   } catch {
     return new Uint8Array(0);
@@ -76,6 +77,7 @@ export function parseHead(head, length, link = "ethernet") {
   frame.type = type;
   if (type === 0x0806) return parseArp(b, at, frame);
   if (type === 0x0800 && at + 20 <= b.length) return parseIp(b, at, frame);
+  if (type === 0x86dd && at + 40 <= b.length) return parseIp6(b, at, frame);
   if (at === 14) [frame.from, frame.to] = [station(b, 6), station(b, 0)];
   return frame;
 }
@@ -111,6 +113,24 @@ function parseIp(b, at, frame) {
     if (frame.icmpType === 3 && frame.code === 4) frame.mtu = frame.number;
   }
   return frame;
+}
+
+/** IPv6 is not spoken here, but a capture has it: its TCP and UDP, where no extension header stands before them. */
+function parseIp6(b, at, frame) {
+  const payload = at + 40, room = Math.max(0, Math.min(u16(b, at + 4), frame.length - payload));
+  Object.assign(frame, {kind: "ip", protocol: b[at + 6], from: colons(b, at + 8), to: colons(b, at + 24), offset: 0, more: false, ident: 0});
+  if (frame.protocol === 6 && payload + 20 <= b.length) return parseTcp(b, payload, room, frame);
+  if (frame.protocol === 17 && payload + 8 <= b.length) {
+    Object.assign(frame, {kind: "udp", sport: u16(b, payload), dport: u16(b, payload + 2), octets: Math.max(0, room - 8)});
+  }
+  return frame;
+}
+
+/** An IPv6 address: its longest run of zeros is "::" (RFC 5952 section 4.2). */
+function colons(b, at) {
+  const groups = Array.from({length: 8}, (_, i) => u16(b, at + 2 * i).toString(16)), runs = groups.join(":").match(/\b0(:0)+\b/g) || [];
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
+  return longest ? groups.join(":").replace(new RegExp(`(^|:)${longest}(:|$)`), "::") : groups.join(":");
 }
 
 function parseTcp(b, at, room, frame) {

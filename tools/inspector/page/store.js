@@ -259,7 +259,7 @@ export class Store {
     this.events.set(record.n, record);
     this.lastN = record.n;
     this.firstN ||= record.n;
-    this.startAt ||= record.at;
+    if (!this.count) this.startAt = record.at;
     this.count += 1;
     try {
       this.maker.take(record);

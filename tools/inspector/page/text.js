@@ -5,7 +5,7 @@ import {ACK, FIN, RST, SYN, flagNames, seqDiff, stateName} from "./model.js";
 const ICMP = {0: "echo reply", 3: "unreachable", 4: "source quench", 5: "redirect", 8: "echo request", 9: "router advertisement",
   10: "router solicitation", 11: "time exceeded", 12: "parameter problem", 13: "timestamp request", 14: "timestamp reply"};
 const UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "fragmentation needed", 13: "prohibited"};
-const PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 50: "ESP", 132: "SCTP"};
+const PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"};
 const ETHERTYPES = {0x86dd: "IPv6", 0x88cc: "LLDP", 0x8035: "RARP", 0x8863: "PPPoE", 0x8864: "PPPoE"};
 export const AGAIN = {rto: "again: timeout", fast: "again: fast", tail: "tail probe", probe: "probe", other: "again", seen: "again, by the peer"};
 export const AGAIN_LETTERS = {rto: "R", fast: "F", tail: "T", probe: "P", other: "O", seen: "A"};
