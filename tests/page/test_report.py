@@ -126,7 +126,7 @@ def test_nothing_of_a_thousand_hostile_payloads_runs(page: Page, tmp_path: Path)
         page.locator("iframe, object, embed, b-nasty, #page img, #page script, #static img, #static script").count()
         == 0
     )
-    assert page.evaluate("document.scripts.length") == 5
+    assert page.evaluate("document.scripts.length") == 4
 
 
 @pytest.fixture(scope="module")
