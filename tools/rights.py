@@ -41,6 +41,7 @@ LATE = (
     "h11",
     "mimetypes",
     "linecache",
+    "importlib.readers",
 )
 NEED_H11 = ("httpd", "inspector.server")  # modules that import it
 

@@ -65,8 +65,9 @@ class Slot:
 class Slots:
     """`most` slots, of which the clients of one address hold at most `share`."""
 
-    def __init__(self, most: int, share: int) -> None:
+    def __init__(self, most: int, share: int, *, grace_s: float = GRACE_S) -> None:
         self._shares = Shares(most, share)
+        self._grace_s = grace_s
         self._waiting: OrderedDict[Slot, None] = OrderedDict()  # the longest wait first
         self._waiting_of: dict[str, OrderedDict[Slot, None]] = {}
 
@@ -83,7 +84,7 @@ class Slots:
             candidates = None
         if candidates:
             longest = next(iter(candidates))
-            if trio.current_time() - longest.since >= GRACE_S:
+            if trio.current_time() - longest.since >= self._grace_s:
                 self.give_back(longest)
                 longest.scope.cancel()
         return Slot(address, scope or trio.CancelScope()) if self._shares.take(address) else None

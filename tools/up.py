@@ -16,6 +16,7 @@ import stack
 
 from . import bad_wire, kernel, rights, services
 from .inspector.door import Door
+from .inspector.page_files import read_all
 from .options import Options
 from .output import Failed, log, named_signals, report, say
 from .trace import TracePrinter
@@ -39,8 +40,11 @@ def main(options: Options) -> int:
 
 
 def open_door(options: Options) -> Door | None:
-    """Open the socket of `--inspect`, if it is asked for. Raises Failed."""
-    return None if options.inspect is None else Door(options.inspect)
+    """Open the socket of `--inspect`, if it is asked for, and read the files of the page. Raises Failed."""
+    if options.inspect is None:
+        return None
+    read_all()  # with the rights that the program has now
+    return Door(options.inspect)
 
 
 async def until_signal(options: Options, door: Door | None) -> None:
@@ -72,9 +76,13 @@ async def serving(
     events = stack.Recorder(PAGE_EVENTS, PAGE_EVENT_BYTES) if watched and options.status else None
     recorder = None if door is None else stack.Recorder()
     events = events if recorder is None else recorder
-    async with on_tap(options, dhcp, events) as (host, tap, wire), trio.open_nursery() as nursery:
+    async with (
+        outliving() as (outer, ended),
+        on_tap(options, dhcp, events) as (host, tap, wire),
+        trio.open_nursery() as nursery,
+    ):
         if door is not None and recorder is not None:
-            await start_page(host, wire, door, recorder, nursery)
+            await start_page(host, wire, door, recorder, outer, ended)
             ready(f"inspect: {door.url}")
         nursery.start_soon(fail_on_link_lost, host)
         nursery.start_soon(fail_on_address_lost, host)
@@ -179,8 +187,28 @@ async def print_conflicts(host: stack.Host) -> None:
         say(f"conflict: {claimed.mac} on {claimed.interface} claims {claimed.address}, which this host keeps")
 
 
+@asynccontextmanager
+async def outliving() -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
+    """Yield a nursery and an event, for what outlives the host: the event is set when the block has ended.
+
+    The page is told so of the last events of the host, such as the resets that it sends.
+    """
+    ended = trio.Event()
+    async with trio.open_nursery() as nursery:
+        try:
+            yield nursery, ended
+        finally:
+            ended.set()
+            nursery.cancel_scope.cancel()
+
+
 async def start_page(
-    host: stack.Host, wire: stack.Impaired | None, door: Door, recorder: stack.Recorder, nursery: trio.Nursery
+    host: stack.Host,
+    wire: stack.Impaired | None,
+    door: Door,
+    recorder: stack.Recorder,
+    nursery: trio.Nursery,
+    ended: trio.Event,
 ) -> None:
     """Start the page of `--inspect`."""
     from .inspector.inspector import Inspector
@@ -188,6 +216,7 @@ async def start_page(
     from .inspector.server import serve
 
     inspector = Inspector(host, recorder, epoch_s=time.time() - trio.current_time(), wire=wire)
+    inspector.ended = ended
     add_parts(inspector)
     await nursery.start(serve, inspector, door.socket, door.token)
 

@@ -12,8 +12,8 @@ import trio
 import stack
 from stack import Ethernet, Host, Recorder, open_host
 from tools.inspector.inspector import Inspector
-from tools.inspector.server import MOST_CONNECTIONS, serve_one
-from tools.slots import Slots
+from tools.inspector.server import Places, serve_one
+from tools.up import outliving
 
 TOKEN = "0123456789abcdefABCDEF"
 HOST = "127.0.0.1:8000"
@@ -30,7 +30,7 @@ class Served:
         self.inspector = inspector
         self.recorder = inspector.recorder
         self.nursery = nursery
-        self.slots = Slots(MOST_CONNECTIONS, MOST_CONNECTIONS)
+        self.places = Places()
 
     def connect(self, stops: bool = False) -> trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]:
         """Return the client's end of a new connection; one that `stops` takes what the client reads."""
@@ -41,7 +41,7 @@ class Served:
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream) -> None:
         async with stream:
-            await serve_one(self.inspector, TOKEN, self.slots, stream)
+            await serve_one(self.inspector, TOKEN, self.places, stream)
 
     def tell(self, count: int) -> None:
         """Tell so many events."""
@@ -153,11 +153,10 @@ async def served(most_events: int = 50_000) -> AsyncIterator[Served]:
     """Serve the page of a host that has an address and no traffic."""
     recorder = Recorder(most_events)
     link = Ethernet(seed=1).attach()
-    async with (
-        open_host(link, address="10.0.0.1/24", acd="off", trace=recorder, config=stack.Config()) as host,
-        trio.open_nursery() as nursery,
-    ):
+    opened = open_host(link, address="10.0.0.1/24", acd="off", trace=recorder, config=stack.Config())
+    async with outliving() as (nursery, ended), opened as host:
         inspector = Inspector(host, recorder)
+        inspector.ended = ended
         nursery.start_soon(inspector.feed.run, host)
         nursery.start_soon(inspector.state.run)
         yield Served(host, inspector, nursery)

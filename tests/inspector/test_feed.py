@@ -189,6 +189,33 @@ async def test_the_end_of_the_host_is_told_after_the_last_events(autojump_clock:
     assert seen == ["hello", "batch", "end"]
 
 
+async def test_the_last_events_of_the_host_come_before_the_end(autojump_clock: Clock) -> None:
+    numbers: list[int] = []
+    names: list[str] = []
+
+    async with trio.open_nursery() as nursery, served() as page:
+
+        async def look(task_status: trio.TaskStatus[None]) -> None:
+            async with page.viewer() as events:
+                task_status.started()
+                while (told := await events.next())[0]:
+                    names.append(told[0])
+                    if told[0] == "batch":
+                        assert isinstance(told[1], list)
+                        numbers.extend(record["n"] for record in told[1])
+
+        await nursery.start(look)
+        listeners = await page.host.open_tcp_listeners(7)
+        await trio.sleep(1)
+        before = page.recorder.numbers()[1]
+        assert numbers[-1] == before
+        assert listeners
+    last = page.recorder.numbers()[1]
+    assert last > before, "the host tells of its end"
+    assert numbers == list(range(1, last + 1))
+    assert names[-1] == "end"
+
+
 # --- what changes slowly
 
 

@@ -151,11 +151,49 @@ async def test_a_client_that_is_slow_is_cut_off(autojump_clock: trio.abc.Clock) 
 
 async def test_a_crowd_that_says_nothing_does_not_keep_the_user_out(autojump_clock: trio.abc.Clock) -> None:
     async with served() as page:
-        crowd = [page.connect() for _ in range(server.MOST_CONNECTIONS)]
+        for _ in range(3):
+            crowd = [page.connect() for _ in range(server.MOST_STRANGERS)]
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await page.get(""))[0] == 200, "also if they have come just now"
+            assert len(page.places.strangers) <= server.MOST_STRANGERS
+            assert len(crowd) == server.MOST_STRANGERS
+
+
+async def test_who_has_shown_the_token_keeps_its_place_in_a_crowd(autojump_clock: trio.abc.Clock) -> None:
+    hello = f"GET /{TOKEN}/words.json HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    async with served() as page, page.viewer(page.recorder.numbers()[1]) as events:
+        assert (await events.next())[0] == "hello"
+        kept = page.connect()
+        await kept.send_all(hello)
+        assert (await kept.receive_some()).startswith(b"HTTP/1.1 200")
+        crowd = [page.connect() for _ in range(3 * server.MOST_STRANGERS)]
+        for number, client in enumerate(crowd):
+            await trio.sleep(0.1)
+            if number % 2:
+                try:
+                    await client.send_all(b"GET /guess/ HTTP/1.1\r\nHost: localhost\r\nX: ")
+                except trio.BrokenResourceError:
+                    pass
+        page.tell(1)
+        assert (await events.next())[0] == "batch"
+        await kept.send_all(hello)
+        while b"HTTP/1.1 200" not in await kept.receive_some():
+            pass
+        assert len(page.places.strangers) <= server.MOST_STRANGERS
+        assert len(page.places.known) == 2
+
+
+async def test_with_the_token_too_the_number_of_connections_is_bounded(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        crowd = []
+        for _ in range(server.MOST_CONNECTIONS + 1):
+            crowd.append(client := page.connect())
+            await client.send_all(START.encode() + b"Content-Length: 2\r\n\r\n{}")
+            await trio.testing.wait_all_tasks_blocked()
+        assert b"503 Service Unavailable" in await crowd[-1].receive_some()
+        assert len(page.places.known) == server.MOST_CONNECTIONS
         await trio.sleep(2)
-        assert (await page.get(""))[0] == 200
-        assert len(page.slots) <= server.MOST_CONNECTIONS
-        assert len(crowd) == server.MOST_CONNECTIONS
+        assert (await page.get(""))[0] == 200, "one that has said nothing for a second makes room"
 
 
 async def test_a_fifth_viewer_is_told_why_there_is_no_room(autojump_clock: trio.abc.Clock) -> None:

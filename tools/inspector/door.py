@@ -14,7 +14,7 @@ from ..output import Failed
 
 LOOPBACK = "127.0.0.1"
 TOKEN_BYTES = 16
-BACKLOG = 64
+BACKLOG = 1024  # in a flood of connections, that of the page waits for its turn
 
 
 class Door:

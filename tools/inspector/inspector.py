@@ -6,6 +6,8 @@ import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+import trio
+
 import stack
 
 from .answers import JSON, Answer, Refused, Request, wrong
@@ -36,6 +38,7 @@ class Inspector:
       actions: by the word in "do", what the page may do: "mark", "wire", ...
       routes: by path, what the page may ask for.
       state: its `looks` are the tables of the page.
+      ended: set when the host has ended, and has told its last events.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Inspector:
         }
         self.name = name
         self.epoch_s = epoch_s
+        self.ended = trio.Event()
         self._files = page_files()
         self._clauses_json = package_file("clauses.json") or b"[]"
 

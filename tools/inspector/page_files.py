@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+from functools import cache
 from importlib.resources.abc import Traversable
 
 KINDS = {
@@ -19,13 +20,19 @@ KINDS = {
 }
 
 
+@cache
 def page_files() -> dict[str, bytes]:
     """Return the files of page/, by their path below it: "index.html", "vendor/preact.js".
 
-    All of them are read at once: a program that was started by root may not be able to read them
-    later.
+    All of them are read at once, and once: see `read_all`.
     """
     return dict(found(importlib.resources.files(__package__) / "page", ""))
+
+
+def read_all() -> None:
+    """Read everything now: a program that was started by root may not be able to read it later."""
+    page_files()
+    package_file("clauses.json")
 
 
 def found(folder: Traversable, place: str) -> list[tuple[str, bytes]]:
@@ -45,6 +52,7 @@ def kind(path: str) -> str:
     return KINDS.get(path.rpartition(".")[2], "text/plain; charset=utf-8")
 
 
+@cache
 def package_file(name: str) -> bytes | None:
     """Return a file of this package beside page/, such as clauses.json; None if it is missing."""
     entry = importlib.resources.files(__package__) / name

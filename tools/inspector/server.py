@@ -25,11 +25,13 @@ from .inspector import Inspector
 
 HEADER_BYTES = 16384  # request line and headers together
 POST_BYTES = 8192
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 64  # of those that have shown the token
+MOST_STRANGERS = 64  # of the others
+ACCEPT_S = 0.0005  # between two connections that are accepted while there are so many strangers
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
 SEND_S = 60.0  # for a part that is sent: a client that takes nothing for so long is cut off
-GOODBYE_S = 0.5  # for the last words to a viewer
+GOODBYE_S = 0.5  # for the host's end, and then for the last words to a viewer
 SEND_BUFFER_BYTES = 1 << 18  # of a viewer: more would only make it see older events
 PART_BYTES = 1 << 16  # sent at a time
 RETRY_MS = 1000  # until a browser connects again
@@ -56,39 +58,73 @@ async def serve(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the page on a listening socket until cancelled."""
-    listener = trio.SocketListener(trio.socket.from_stdlib_socket(door))
-    slots = Slots(MOST_CONNECTIONS, MOST_CONNECTIONS)
+    places = Places()
+    listener = Listener(trio.SocketListener(trio.socket.from_stdlib_socket(door)), places)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inspector.feed.run, inspector.host)
         nursery.start_soon(inspector.state.run)
-        await nursery.start(trio.serve_listeners, partial(serve_one, inspector, token, slots), [listener])
+        await nursery.start(trio.serve_listeners, partial(serve_one, inspector, token, places), [listener])
         task_status.started()
 
 
-async def serve_one(inspector: Inspector, token: str, slots: Slots, stream: Stream) -> None:
+class Places:
+    """The places of all connections.
+
+    Every user of the machine can connect, but only the user's own page has the token. So a
+    connection is a stranger until it has shown the token, and strangers take places only from each
+    other: a new one takes that of the one that has been here longest. The page shows the token as
+    soon as it is connected.
+    """
+
+    def __init__(self) -> None:
+        self.strangers = Slots(MOST_STRANGERS, MOST_STRANGERS, grace_s=0.0)
+        self.known = Slots(MOST_CONNECTIONS, MOST_CONNECTIONS)
+
+
+class Listener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts connections, but few at a time in a flood of them, so that the host has its time, too."""
+
+    def __init__(self, listener: trio.SocketListener, places: Places) -> None:
+        self._listener = listener
+        self._places = places
+
+    async def accept(self) -> trio.SocketStream:
+        """Accept the next connection."""
+        if len(self._places.strangers) >= MOST_STRANGERS:
+            await trio.sleep(ACCEPT_S)
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Listen no more."""
+        await self._listener.aclose()
+
+
+async def serve_one(inspector: Inspector, token: str, places: Places, stream: Stream) -> None:
     """Serve one connection. A bug ends only this connection."""
-    slot = slots.take("")
+    slot = places.strangers.take("")
     if slot is None:
         return
+    connection = Connection(inspector, token, stream, places, slot)
     try:
         with slot.scope:
-            await Connection(inspector, token, stream, slots, slot).run()
+            await connection.run()
     except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
         pass
     except* Exception:
         report(f"the page failed:\n{traceback.format_exc()}")
     finally:
-        slots.give_back(slot)
+        connection.leave()
 
 
 class Connection:
     """One connection of a client."""
 
-    def __init__(self, inspector: Inspector, token: str, stream: Stream, slots: Slots, slot: Slot) -> None:
+    def __init__(self, inspector: Inspector, token: str, stream: Stream, places: Places, slot: Slot) -> None:
         self._inspector = inspector
         self._token = token
         self._stream = stream
-        self._slots = slots
+        self._places = places
+        self._slots = places.strangers
         self._slot = slot
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
         self._gone = False  # a viewer: it has ended its side
@@ -104,6 +140,21 @@ class Connection:
             await self._refuse(Refused(HTTPStatus(error.error_status_hint), str(error)))
         await lingering_close(self._stream)
 
+    def leave(self) -> None:
+        """Give back the place."""
+        self._slots.give_back(self._slot)
+
+    def _is_known(self) -> None:
+        """The client has shown the token: it gets a place that no stranger can take. Raises Refused."""
+        if self._slots is self._places.known:
+            return
+        slot = self._places.known.take("", self._slot.scope)
+        if slot is None:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"the page has {MOST_CONNECTIONS} connections already")
+        self.leave()
+        self._slots, self._slot = self._places.known, slot
+        self._slots.mark_waiting(slot)
+
     async def _one_request(self) -> bool:
         """Answer the next request. Returns whether another one may follow."""
         self._slots.mark_waiting(self._slot)
@@ -115,6 +166,7 @@ class Connection:
         head = asked.method == b"HEAD"
         try:
             request = admit(asked.method, asked.target, list(asked.headers), self._token)
+            self._is_known()
             if request.path == "events" and request.method == "GET":
                 await self._events(request)
                 return False
@@ -223,13 +275,15 @@ class Connection:
                     told = feed.next_for(viewer)
             except trio.Cancelled:
                 if whole and not self._gone:
-                    with trio.move_on_after(GOODBYE_S, shield=True):
+                    with trio.move_on_after(2 * GOODBYE_S, shield=True):
                         await self._goodbye(viewer)
                 raise
 
     async def _goodbye(self, viewer: Viewer) -> None:
-        """Send what has happened until now, and that the host ends."""
+        """Send what has happened until the host has ended, and that it has."""
         feed = self._inspector.feed
+        with trio.move_on_after(GOODBYE_S):
+            await self._inspector.ended.wait()
         while feed.encode():
             pass
         while (told := feed.next_for(viewer)) is not None:

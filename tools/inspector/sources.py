@@ -43,9 +43,9 @@ async def give(request: Request) -> Answer:
 def sources(id: str, tests: Path = TESTS) -> dict[str, object] | None:
     """Return the sources of a clause for JSON; None if there is no such clause.
 
-    "code" is null if no function alone answers for the clause. "tests" has those whose source is
-    there. Each is an object with "file", "name", "first" (the number of the first line), "lines"
-    and "left_out" (the number of lines that were too many).
+    "code" is null if no function alone answers for the clause, or its file may not be read.
+    "tests" has those whose source is there. Each is an object with "file", "name", "first" (the
+    number of the first line), "lines" and "left_out" (the number of lines that were too many).
     """
     clause = clauses().get(id)
     if clause is None:
@@ -54,7 +54,7 @@ def sources(id: str, tests: Path = TESTS) -> dict[str, object] | None:
     code = excerpt(importlib.resources.files("stack"), file, name) if name else None
     named = clause.get("tests", [])
     assert isinstance(named, list)
-    found = [excerpt(tests, *test.split("::", 1)) for test in named] if tests.is_dir() else []
+    found = [excerpt(tests, *test.split("::", 1)) for test in named]
     return {"id": id, "code": code, "tests": [test for test in found if test is not None]}
 
 
