@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route
 
+import stack
+from tools.inspector.columns import Columns
+
 FOLDER = Path(__file__).parent.parent.parent / "tools/inspector/page"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 HIDE = """(hidden) => {
@@ -107,8 +110,10 @@ def test_malformed_messages_break_nothing(server: Server) -> None:
 
 
 def test_a_report_holds_its_records(server: Server) -> None:
-    lines = [{"host": "10.9.0.2", "words": {"reasons": {"call_send": "It is sent."}}}, *map(call, range(1, 2001))]
-    packed = base64.b64encode(gzip.compress("\n".join(map(json.dumps, lines)).encode())).decode()
+    about = json.dumps({"host": "10.9.0.2", "words": {"reasons": {"call_send": "It is sent."}}})
+    data = {"call": "SEND", "octets": 7, "because": "call_send"}
+    events = (stack.Event(n, n / 1000, n / 1000, "host:call", "c1", 0, "call", data, ("own",)) for n in range(1, 2001))
+    packed = base64.b64encode(gzip.compress("\n".join([about, *Columns().lines(events)]).encode())).decode()
     server.body = f'<script type="application/json+gzip" id="log">{packed}</script>'
     server.open()
     server.wait("tapstackStore.count === 2000")
