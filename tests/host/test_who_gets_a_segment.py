@@ -15,6 +15,7 @@ import pytest
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
+from stack.testing.frame_sender import Heard
 from stack.wire.addresses import ANY, Prefix, parse_ipv4
 from stack.wire.checksum import pseudo_sum
 from stack.wire.ethernet import ethernet_ii
@@ -22,7 +23,6 @@ from stack.wire.icmp import PORT_UNREACHABLE, SOURCE_QUENCH, IcmpMessage, unreac
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpHeader, build_segment
-from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Machine, Network
 from tests.sim.raw_station import RawStation
@@ -64,7 +64,7 @@ class World:
         """An OPEN that the station has accepted; the last segment of ours."""
         connection = self.open(**options)
         [syn] = self.hears()
-        self.station.answers(syn, SYN | ACK)
+        self.station.replies_to(syn, SYN | ACK)
         [ack] = self.hears()
         assert connection.state is State.ESTABLISHED
         return connection, ack
@@ -116,7 +116,7 @@ def test_a_passive_open_changes_no_connection(world: World) -> None:
         world.machine.host.listen((parse_ipv4(FIRST), 4000), 5, world.network.now)
     assert caught.value.errno == errno.EADDRINUSE
     assert connection.status() == before
-    world.station.answers(last, ACK, data=b"still here")
+    world.station.replies_to(last, ACK, data=b"still here")
     world.network.run(for_s=0.01)
     assert connection.receive(100, world.network.now) == b"still here"
 
@@ -134,8 +134,8 @@ def test_a_port_may_listen_while_it_opens_a_connection(world: World, crossed: bo
     listener = world.machine.host.listen((parse_ipv4(FIRST), 4000), 5, world.network.now)
     world.station.says_tcp(FIRST, (9001, 4000), SYN, seq=100)
     [answer] = world.hears()
-    world.station.answers(answer, ACK)
-    world.station.answers(syn, SYN | ACK)
+    world.station.replies_to(answer, ACK)
+    world.station.replies_to(syn, SYN | ACK)
     world.hears()
     assert listener.accept() is not None
     assert connection.state is State.ESTABLISHED

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from stack.testing.frame_sender import FrameSender, Heard, segment_in
 from stack.wire.addresses import parse_ipv4, parse_mac
 from stack.wire.arp import REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, ETHERTYPE_IPV4, PROTO_TCP
 from tests import modes
-from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.live.net import OURS, PATIENCE_S, Namespace, Program
 
 RUN = Path(__file__).resolve().parents[2] / "scripts" / "run"

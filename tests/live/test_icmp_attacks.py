@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from stack.testing.frame_sender import Heard
 from stack.wire import icmp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.arp import ArpPacket
@@ -21,7 +22,6 @@ from stack.wire.icmp import IcmpMessage, echo_reply, echo_request
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.udp import build_datagram
-from tests.frame_sender import Heard
 from tests.live.attacker import Attacker, run, tcp_in
 from tests.live.net import OURS, THEIRS, Namespace
 from tests.requirements import rfc

@@ -20,13 +20,13 @@ import pytest
 import trio
 
 import stack
+from stack.testing.frame_sender import Heard
 from stack.wire.checksum import internet_checksum
 from stack.wire.ethernet import ethernet_ii
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
-from tests.frame_sender import Heard
 from tests.live.attacker import Attacker, tcp_in
 from tests.live.net import OURS, PATIENCE_S, Namespace
 from tests.live.tap_host import on_tap

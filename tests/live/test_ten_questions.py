@@ -15,11 +15,11 @@ import trio
 import stack
 from stack.link.device import Link
 from stack.link.impair import Impaired, Impairment
+from stack.testing.frame_sender import segment_in
 from stack.trace.reasons import REASONS
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
-from tests.frame_sender import segment_in
 from tests.live.net import OURS, THEIRS, Namespace
 from tests.live.tap_host import on_tap, pair
 

@@ -13,8 +13,8 @@ from stack.config import Config, TcpConfig
 from stack.link.impair import Impairment
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
+from stack.testing.frame_sender import Heard
 from stack.wire.tcp import ACK, FIN, PSH, RST, SYN
-from tests.frame_sender import Heard
 from tests.outside.scene import CLEAN, HERE, PORT, THERE, Restart, Scene, opened
 from tests.sim.network import Machine
 from tests.sim.programs import Exchange, Program, Requester, Server

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stack.link.memory import Ethernet, EthernetPort
+from stack.testing.frame_sender import FrameSender, Heard, segment_in
 from stack.wire.addresses import MAC_BROADCAST, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_TCP
-from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.sim.network import Network
 
 

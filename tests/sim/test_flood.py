@@ -14,10 +14,10 @@ from stack.config import ArpConfig, Config, TcpConfig
 from stack.link.impair import Impaired
 from stack.link.memory import Ethernet
 from stack.tcp.states import State
+from stack.testing.frame_sender import Heard
 from stack.wire.addresses import parse_ipv4
 from stack.wire.tcp import ACK, FIN, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options, parse_options
-from tests.frame_sender import Heard
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Exchange, Requester, Server
 from tests.sim.raw_station import RawStation

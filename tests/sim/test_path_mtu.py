@@ -9,6 +9,7 @@ import pytest
 from stack.internet.echo import EchoFailure
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
+from stack.testing.frame_sender import Heard
 from stack.wire import icmp
 from stack.wire.addresses import parse_ipv4
 from stack.wire.ipv4 import Ipv4Header
@@ -16,7 +17,6 @@ from stack.wire.numbers import PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from stack.wire.tcp_options import parse_options
 from stack.wire.udp import build_datagram
-from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.raw_station import RawStation

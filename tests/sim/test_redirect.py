@@ -10,13 +10,13 @@ import pytest
 from stack.config import Config, IcmpConfig
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
+from stack.testing.frame_sender import Heard
 from stack.wire import icmp
 from stack.wire.addresses import Prefix, parse_ipv4
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN
 from stack.wire.udp import build_datagram
-from tests.frame_sender import Heard
 from tests.requirements import rfc
 from tests.sim.network import Network
 from tests.sim.raw_station import RawStation
@@ -45,9 +45,9 @@ class World:
     def _serve(self, heard: Heard) -> None:
         """What is behind both routers: a server that takes whatever it gets."""
         if heard.tcp.flags & SYN:
-            self.gateway.answers(heard, SYN | ACK)
+            self.gateway.replies_to(heard, SYN | ACK)
         elif heard.data:
-            self.gateway.answers(heard, ACK)
+            self.gateway.replies_to(heard, ACK)
 
     def connect(self) -> Connection:
         connection = self.here.connect(FAR, 80, nodelay=True)
@@ -206,7 +206,7 @@ def test_a_redirect_into_a_black_hole_heals_at_r1() -> None:
     world = World()
     connection = world.connect()
     heard = world.silence(connection, b"data")
-    world.gateway.answers(heard, ACK)
+    world.gateway.replies_to(heard, ACK)
     world.redirects(quote(heard, 4))
     world.gateway.on_tcp = world._serve
     world.second.on_tcp = None

@@ -12,9 +12,9 @@ from stack.config import TcpConfig
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.states import State
+from stack.testing.frame_sender import Heard
 from stack.wire.addresses import ANY
 from stack.wire.tcp import ACK, FIN, SYN
-from tests.frame_sender import Heard
 from tests.sim.network import Machine, Network
 from tests.sim.programs import Echo, Program
 from tests.sim.raw_station import RawStation
@@ -41,39 +41,39 @@ def says_nothing(station: RawStation, heard: Heard) -> None:
 def opens_and_goes(station: RawStation, heard: Heard) -> None:
     """The last thing it says is SYN,ACK."""
     if heard.tcp.flags & SYN:
-        station.answers(heard, SYN | ACK)
+        station.replies_to(heard, SYN | ACK)
 
 
 def never_closes(station: RawStation, heard: Heard) -> None:
     """Acknowledges everything, our FIN too, and keeps its own to itself."""
     if heard.tcp.flags & SYN:
-        station.answers(heard, SYN | ACK)
+        station.replies_to(heard, SYN | ACK)
     elif heard.length:
-        station.answers(heard, ACK)
+        station.replies_to(heard, ACK)
 
 
 def closes_at_the_same_time(station: RawStation, heard: Heard) -> None:
     """Its FIN crosses ours, which it never acknowledges."""
     if heard.tcp.flags & SYN:
-        station.answers(heard, SYN | ACK)
+        station.replies_to(heard, SYN | ACK)
     elif heard.data and not heard.tcp.flags & FIN:
-        station.answers(heard, FIN | ACK)
+        station.replies_to(heard, FIN | ACK)
 
 
 def closes_first_and_goes(station: RawStation, heard: Heard) -> None:
     """Its FIN comes with the handshake, and the last ACK never."""
     if heard.tcp.flags & SYN:
-        station.answers(heard, SYN | ACK)
+        station.replies_to(heard, SYN | ACK)
     elif heard.tcp.ack == 5001 and not heard.length:  # its SYN was 5000
-        station.answers(heard, FIN | ACK)
+        station.replies_to(heard, FIN | ACK)
 
 
 def opens_no_window(station: RawStation, heard: Heard) -> None:
     """Sockstress: a window of zero, which every probe hears again, for ever."""
     if heard.tcp.flags & SYN:
-        station.answers(heard, SYN | ACK, window=0)
+        station.replies_to(heard, SYN | ACK, window=0)
     elif heard.length:
-        station.answers(heard, ACK, window=0, takes=False)
+        station.replies_to(heard, ACK, window=0, takes=False)
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ from trio.testing import MockClock
 
 from stack import Config, Ethernet, Host
 from stack.config import HostConfig
+from stack.testing.frame_sender import FrameSender, Heard, segment_in
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_ARP, PROTO_TCP
 from stack.wire.tcp import ACK, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
-from tests.frame_sender import FrameSender, Heard, segment_in
 from tests.sim.idle import resident_bytes
 from tests.sockets.hosts import host_on
 from tools.services import serve

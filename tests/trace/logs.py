@@ -17,6 +17,7 @@ from stack.config import Config, TcpConfig
 from stack.link.memory import Ethernet
 from stack.tcp.connection import Connection
 from stack.tcp.listener import Listener
+from stack.testing.frame_sender import Heard, segment_in
 from stack.trace.event import Event
 from stack.trace.reasons import REASONS
 from stack.wire.addresses import format_ipv4
@@ -24,7 +25,6 @@ from stack.wire.ethernet import EthernetHeader
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_TCP
 from stack.wire.tcp import flag_names
-from tests.frame_sender import Heard, segment_in
 from tests.sim.network import Network
 from tests.sim.raw_station import RawStation
 

@@ -1,5 +1,7 @@
-"""Sends frames that a test describes field by field; simulated and live stations without a stack
-derive from it.
+"""Builds frames that a test describes field by field. Stations without a stack derive from it.
+
+The numbers in a segment are those on the wire. `stack.testing.Conversation` counts them from the
+SYNs.
 """
 
 from __future__ import annotations
@@ -43,26 +45,32 @@ def segment_in(packet: bytes, ip: Ipv4Header) -> Heard:
 
 
 class FrameSender(ABC):
-    """A station with `address` and `mac`. It can put any other addresses in what it sends."""
+    """A station with `address` and `mac`. It can put any other addresses in what it sends.
+
+    `stations` has the station address of each IP address that it has heard of by ARP.
+    """
 
     def __init__(self, address: str, mac: bytes) -> None:
         self.address = parse_ipv4(address)
         self.mac = mac
-        self.stations: dict[bytes, bytes] = {}  # where the addresses are that it has heard of, by ARP
+        self.stations: dict[bytes, bytes] = {}
 
     @abstractmethod
     def says(self, frame: bytes) -> None:
-        """These bytes go on the wire."""
+        """Put a frame on the wire."""
 
     def says_arp(self, operation: int, sender_ip: bytes, target_ip: bytes, target_mac: bytes = MAC_BROADCAST) -> None:
-        """An ARP packet that puts `sender_ip` at this station, sent to `target_mac`."""
+        """Send an ARP packet that puts `sender_ip` at this station to `target_mac`."""
         packet = ArpPacket(operation, self.mac, sender_ip, target_mac, target_ip)
         self.says(ethernet_ii(target_mac, self.mac, ETHERTYPE_ARP) + packet.build())
 
     def says_ip(
         self, protocol: int, payload: bytes, destination: str, *, source: bytes | None = None, mac: bytes | None = None
     ) -> None:
-        """An IP packet, to `mac`, by default the station of `destination`, as far as it was heard of."""
+        """Send an IP packet to `mac`, by default to the station of `destination`.
+
+        A station that is not known gets it by broadcast.
+        """
         target = parse_ipv4(destination)
         header = Ipv4Header(self.address if source is None else source, target, protocol, 20 + len(payload))
         station = mac or self.stations.get(target, MAC_BROADCAST)
@@ -81,18 +89,25 @@ class FrameSender(ABC):
         options: bytes = b"",
         source: bytes | None = None,
         mac: bytes | None = None,
+        urgent: int = 0,
+        bad_checksum: bool = False,
     ) -> None:
-        """A TCP segment between `ports` (source, destination)."""
+        """Send a TCP segment between `ports` (source, destination). `urgent` is the urgent pointer.
+
+        `bad_checksum` inverts the lowest bit of the right checksum.
+        """
         origin = self.address if source is None else source
-        bare = TcpHeader(*ports, seq, ack, flags, window, options=options).build() + data
+        bare = TcpHeader(*ports, seq, ack, flags, window, urgent, options).build() + data
         pseudo = pseudo_sum(origin, parse_ipv4(destination), PROTO_TCP, len(bare))
-        checksum = internet_checksum(bare, pseudo).to_bytes(2, "big")
+        checksum = (internet_checksum(bare, pseudo) ^ bad_checksum).to_bytes(2, "big")
         self.says_ip(PROTO_TCP, bare[:16] + checksum + bare[18:], destination, source=origin, mac=mac)
 
-    def answers(self, heard: Heard, flags: int, *, data: bytes = b"", window: int = 65535, takes: bool = True) -> None:
-        """A segment back to whoever sent `heard`, which it acknowledges if it `takes` it; it continues what we said.
+    def replies_to(
+        self, heard: Heard, flags: int, *, data: bytes = b"", window: int = 65535, takes: bool = True
+    ) -> None:
+        """Answer `heard` with a segment, which acknowledges it if it `takes` it.
 
-        A SYN is answered with the sequence number 5000.
+        Its sequence number is what `heard` acknowledges, or 5000 if `heard` has no ACK.
         """
         address = format_ipv4(heard.ip.source)
         ports = heard.tcp.destination_port, heard.tcp.source_port
