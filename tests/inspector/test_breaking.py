@@ -44,7 +44,7 @@ async def test_the_next_syn_ack_is_lost(autojump_clock: trio.testing.MockClock) 
     async with watched() as (inspector, other):
         listeners = await inspector.host.open_tcp_listeners(7)
         state = await do(inspector, "wire", fault="lose", kind="syn,ack", dir="out")
-        assert state["words"] == ["the next SYN,ACK is lost (from us)."]
+        assert state["words"] == ["The next SYN,ACK is lost (from us)."]
         began = trio.current_time()
         stream = await other.open_tcp_stream("10.9.0.2", 7)
         assert trio.current_time() - began >= 1.0, "by a retransmission"
@@ -52,7 +52,7 @@ async def test_the_next_syn_ack_is_lost(autojump_clock: trio.testing.MockClock) 
         [lab] = told(inspector, "lab:wire")
         assert fate.data["because"] == "wire_lost_on_purpose"
         assert lab.n < fate.n
-        assert lab.data["words"] == "the next SYN,ACK is lost (from us)."
+        assert lab.data["words"] == "The next SYN,ACK is lost (from us)."
         assert (await inspector.state.looks["wire"]())["words"] == []
         for each in (stream, *listeners):
             await each.aclose()
@@ -65,8 +65,8 @@ async def test_standing_faults_are_said_and_healed(autojump_clock: trio.testing.
         assert state["words"] == [
             "5 % of the frames are lost (from us).",
             "64 kbit/s pass, with a queue of 10 kB (from us).",
-            "each frame takes 20 ms (to us).",
-            "packets of more than 1000 octets vanish without ICMP (to us).",
+            "Each frame takes 20 ms (to us).",
+            "Packets of more than 1000 octets vanish without ICMP (to us).",
         ]
         assert (state["out"]["loss"], state["out"]["rate_kbps"], state["in"]["mtu"]) == (0.05, 64, 1000)
         state = await do(inspector, "wire", dir="out", rate_kbps=0)

@@ -54,7 +54,13 @@ def add(inspector: Inspector) -> None:
     """Let the page break the wire, if the host's link may be a bad one."""
     if inspector.wire is not None:
         wire = Wire(inspector.host, inspector.wire)
-        inspector.actions["wire"] = wire.act
+
+        async def act(asked: dict[str, object]) -> object:
+            told = await wire.act(asked)
+            await inspector.state.look_at("wire")  # it may be as before at the next look
+            return told
+
+        inspector.actions["wire"] = act
         inspector.state.looks["wire"] = wire.look
 
 
@@ -71,7 +77,7 @@ class Wire:
         told: dict[str, object] = {"words": words}
         for name, attribute in (("out", "outgoing"), ("in", "incoming")):
             direction: stack.Direction = getattr(self._link, attribute)
-            words += [f"{text} ({WAYS[attribute]})." for text in broken(direction)]
+            words += [f"{capital(text)} ({WAYS[attribute]})." for text in broken(direction)]
             how = direction.impairment
             told[name] = {key: (getattr(how, field) or 0) / unit for key, (_, _, field, unit) in RANGES.items()} | {
                 "armed": len(direction.armed)
@@ -104,7 +110,7 @@ class Wire:
             directions[0].arm(fault)
         except ValueError as error:
             raise wrong(str(error)) from None
-        words = f"{sentence(fault)} ({WAYS[DIRECTIONS[dir_][0]]})."
+        words = f"{capital(sentence(fault))} ({WAYS[DIRECTIONS[dir_][0]]})."
         self._host.tell("wire", dir=dir_, fault=fault.action, kind=fault.kind, number=fault.number, words=words)
 
     def _change(self, asked: dict[str, object], directions: list[stack.Direction], dir_: str) -> None:
@@ -187,6 +193,11 @@ def end_of(text: object) -> tuple[str, int]:
 def broken(direction: stack.Direction) -> list[str]:
     """Return in words what a direction does to frames, and what it is to do once."""
     return standing(direction.impairment) + [sentence(fault) for fault in direction.armed]
+
+
+def capital(text: str) -> str:
+    """Return a text with a capital at its begin."""
+    return text[:1].upper() + text[1:]
 
 
 def standing(how: stack.Impairment) -> list[str]:

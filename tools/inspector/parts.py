@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import breaking, host_view, run_report, settings, sources
+from . import breaking, host_view, kernel_side, run_report, settings, sources
 from .inspector import Inspector
 
 
@@ -10,6 +10,7 @@ def add_parts(inspector: Inspector) -> None:
     """Let each part add its own."""
     sources.add(inspector)
     host_view.add(inspector)
+    kernel_side.add(inspector)
     breaking.add(inspector)
     settings.add(inspector)
     run_report.add(inspector)

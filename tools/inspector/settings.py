@@ -53,7 +53,13 @@ SETTINGS: dict[str, Setting] = {
 def add(inspector: Inspector) -> None:
     """Let the page set these."""
     settings = Settings(inspector.host)
-    inspector.actions["setting"] = settings.act
+
+    async def act(asked: dict[str, object]) -> object:
+        told = await settings.act(asked)
+        await inspector.state.look_at("settings")
+        return told
+
+    inspector.actions["setting"] = act
     inspector.state.looks["settings"] = settings.look
 
 

@@ -63,16 +63,20 @@ class State:
 
     async def look(self) -> None:
         """Take all looks. One that fails is not taken again."""
-        changed = False
-        for name, look in list(self.looks.items()):
-            try:
-                values = {key: json.dumps(value, separators=(",", ":")) for key, value in (await look()).items()}
-            except Exception:
-                report(f"the page shows no {name} any more:\n{traceback.format_exc()}")
-                del self.looks[name]
-                continue
-            changed |= self._take(name, values)
-        if changed:
+        for name in list(self.looks):
+            await self.look_at(name)
+
+    async def look_at(self, name: str) -> None:
+        """Take one look, at once: after an action, so that viewers are told of what it has changed."""
+        try:
+            values = {
+                key: json.dumps(value, separators=(",", ":")) for key, value in (await self.looks[name]()).items()
+            }
+        except Exception:
+            report(f"the page shows no {name} any more:\n{traceback.format_exc()}")
+            self.looks.pop(name, None)
+            return
+        if self._take(name, values):
             self._wake()
 
     def _take(self, name: str, values: dict[str, str]) -> bool:

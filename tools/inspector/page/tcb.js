@@ -231,7 +231,7 @@ function KernelEnd({store, group}) {
   const end = store.slow.kernel?.[group];
   if (!end || typeof end !== "object") return null;
   return html`<h3>The ${store.peerName}'s end, as it says now</h3>
-    <dl class="values">${Object.entries(end).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class="number">${String(value)}</dd></div>`)}</dl>`;
+    <dl class="values">${Object.entries(end).map(([name, value]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt><dd class="number">${String(value)}</dd></div>`)}</dl>`;
 }
 
 function AllVariables({store, conn, tcb, before}) {

@@ -103,6 +103,7 @@ export function noteText(row, store) {
   if (row.kind === "timer") return {name: `${data.timer} timer`, rest: "expired"};
   if (row.kind === "fate") return {name: "wire", rest: sentence(event, store)};
   if (row.kind === "gap") return {name: "gap", rest: gapText(data.lost)};
+  if (typeof data.words === "string") return {name: event.name.replace(":", " "), rest: data.words};
   const facts = Object.entries(data).filter(([key, value]) => !["because", "head", "text"].includes(key) && typeof value !== "object")
     .map(([key, value]) => `${key} ${value}`).join(", ");
   return {name: event.name.replace(":", " "), rest: [data.text, facts].filter(Boolean).join("  ")};
