@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
-
-from playwright.sync_api import sync_playwright
-
-from tests.page.conftest import FLAGS
-from tests.page.lab import inspected, until
 
 PICTURE = Path(__file__).parent.parent / "tools/inspector/picture.png"
 WIDTH, HEIGHT = 1440, 900
@@ -21,8 +17,16 @@ SESSION = (
 CHOSEN = "tapstackStore.rows.findIndex((row) => row.again)"
 
 
-def main(file: Path = PICTURE) -> int:
+def main() -> int:
     """Write the picture; return the exit status."""
+    parser = argparse.ArgumentParser(prog="scripts/picture", description="Takes the picture that README.md shows.")
+    parser.add_argument("file", type=Path, nargs="?", default=PICTURE, metavar="FILE", help="default: %(default)s")
+    file = parser.parse_args().file
+    from playwright.sync_api import sync_playwright
+
+    from tests.page.conftest import FLAGS
+    from tests.page.lab import inspected, until
+
     program = shutil.which("chromium")
     if program is None:
         print("scripts/picture: there is no chromium: apt install chromium", file=sys.stderr)
@@ -44,4 +48,4 @@ def main(file: Path = PICTURE) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:])))
+    sys.exit(main())

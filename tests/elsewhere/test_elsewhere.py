@@ -54,6 +54,7 @@ USES = {
 SYSTEM_PATHS = {
     "stack/link/tap.py": _TAP,
     "stack/sockets/system_memory.py": "a file that is missing is not read",
+    "tools/inspector/kernel_side.py": _COMMAND,
     "tools/kernel.py": _COMMAND,
     "tools/lab.py": _COMMAND,
     "tools/namespace.py": _COMMAND,
