@@ -74,7 +74,7 @@ def modules(page: Page) -> Page:
 
 
 @pytest.mark.xfail(
-    strict=False, reason="dissect.js: a header that goes on in another fragment is malformed, not cut off"
+    strict=False, reason="dissect.js: a header cut by fragmentation is malformed"
 )
 def test_the_page_finds_the_layers_and_fields_that_python_finds(modules: Page) -> None:
     told = list(cases(15, 4000))
