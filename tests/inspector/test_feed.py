@@ -1,4 +1,4 @@
-"""Events reach each viewer in order, or it is told which it has missed; nothing is done for nobody."""
+"""Events reach each viewer in order, or it is told which it has missed. Without a viewer nothing is encoded."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_with_the_page_closed_nothing_is_encoded_or_noticed(
         await trio.sleep(5)
 
         def never(*_: object, **__: object) -> bytes:
-            raise AssertionError("it is encoded for nobody")
+            raise AssertionError("it is encoded although no page is open")
 
         monkeypatch.setattr(stack, "events_json", never)
         monkeypatch.setattr(feed.Feed, "_notice", never)

@@ -1,4 +1,4 @@
-"""Whoever cannot use a mouse, or sees colours otherwise, or needs large type, has the whole page."""
+"""The whole page can be used by keyboard, without telling colours apart, and with large type."""
 
 from __future__ import annotations
 

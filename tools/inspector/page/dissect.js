@@ -370,6 +370,13 @@ class FrameWalk {
     if (cut && to === from) this.add(name, from, to, depth, [], {cut});
   }
 
+  /** A header of a transport that is refused: malformed, or only its first part if the datagram goes on elsewhere. */
+  partOr(malformed, name, from, to, depth, reason) {
+    if (!malformed) return this.cutOff(name, from, to, depth);
+    this.whole(name, "octets", from, to, depth, {error: reason});
+    return to === from && this.add(name, from, to, depth, [], {error: reason});
+  }
+
   cutOff(name, from, to, depth) {
     this.whole(name, "octets", from, to, depth, {cut: true});
   }
@@ -452,7 +459,7 @@ class FrameWalk {
 
   icmp(from, to, depth, whole, {fragment}) {
     const b = this.octets.subarray(from, to), reason = refusesIcmp(b), type = b[0];
-    if (reason) return this.unread("ICMP", from, to, depth, reason, refusesIcmp);
+    if (reason) return this.partOr(whole, "ICMP", from, to, depth, reason);
     const start = from + (ICMP_SIZES[type] || 8);
     this.add("ICMP", from, start, depth, icmpRows(type, b[1]), {sum: {at: 2, from, to, pseudo: [], whole, fragment, quoted: depth > 0}});
     if (whole && ICMP_ERRORS.has(type)) return this.whole("Trailer", "trailer", this.ipv4(start, to, 1), to, 1);
@@ -462,12 +469,12 @@ class FrameWalk {
 
   tcp(from, to, depth, whole, pseudo) {
     const b = this.octets.subarray(from, to);
-    if (b.length < 20 && (depth || this.missing)) {
+    const reason = refusesTcp(b), goesOn = b.length < 20 || b[12] >> 4 >= 5;
+    if (reason && goesOn && !whole) {
       const rows = [["Source Port", 16, "port"], ["Destination Port", 16, "port"], ["Sequence Number", 32, String]];
       return this.add("TCP", from, to, depth, rows, {cut: true});
     }
-    const reason = refusesTcp(b);
-    if (reason) return this.unread("TCP", from, to, depth, reason, refusesTcp);
+    if (reason) return this.partOr(true, "TCP", from, to, depth, reason);
     const start = 4 * (b[12] >> 4), sum = this.sumOf(16, from, to, depth, whole, pseudo, pseudo.length);
     this.add("TCP", from, from + start, depth, [...tcpRows(b[13]), ...optionRows(b.subarray(20, start), true)], {sum});
     return this.data(from + start, to, depth);
@@ -475,9 +482,8 @@ class FrameWalk {
 
   udp(from, to, depth, whole, pseudo) {
     const b = this.octets.subarray(from, to);
-    if (this.missing && b.length < 8) return this.cutOff("UDP", from, to, depth);
     const reason = refusesUdp(b, !whole);
-    if (reason) return this.unread("UDP", from, to, depth, reason, refusesUdp);
+    if (reason) return this.partOr(whole || b.length >= 8, "UDP", from, to, depth, reason);
     const length = bigEndian(b, 4, 2), end = Math.min(from + length, to);
     this.add("UDP", from, from + 8, depth, UDP_ROWS, {sum: this.sumOf(6, from, end, depth, whole, pseudo, length)});
     this.data(from + 8, end, depth);
