@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from stack.errors import BadPacket
 from stack.testing.frame_sender import Heard
@@ -83,6 +83,17 @@ def segment_line(flags: int, seq: int, ack: int, window: int, data: bytes) -> st
         text += f" len {len(data)} {data[:SHOWN_OCTETS]!r}"[:-1].replace(" b'", " '").replace(' b"', ' "')
         text += ("..." if len(data) > SHOWN_OCTETS else "") + repr(data[:SHOWN_OCTETS])[-1]
     return text
+
+
+class SegmentFields(TypedDict, total=False):
+    """The fields of a segment that `Conversation.transmit` has defaults for."""
+
+    seq: int | None
+    ack: int | None
+    window: int | None
+    options: bytes
+    urgent: int
+    bad_checksum: bool
 
 
 class Conversation:

@@ -9,13 +9,14 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Unpack
 
 import trio
 
 from stack.errors import BadPacket
 from stack.link.device import Link
 from stack.link.memory import Ethernet
-from stack.testing.conversation import Conversation, Received
+from stack.testing.conversation import Conversation, Received, SegmentFields
 from stack.testing.frame_sender import FrameSender, Heard, segment_in
 from stack.wire.addresses import MAC_BROADCAST, format_ipv4, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
@@ -238,13 +239,7 @@ class Peer(FrameSender):
         self,
         flags: int = ACK,
         data: bytes = b"",
-        *,
-        seq: int | None = None,
-        ack: int | None = None,
-        window: int | None = None,
-        options: bytes = b"",
-        urgent: int = 0,
-        bad_checksum: bool = False,
+        **fields: Unpack[SegmentFields],
     ) -> None:
         """Send a segment in the current conversation; see `Conversation.transmit` for the fields.
 
@@ -252,9 +247,7 @@ class Peer(FrameSender):
         """
         if self.current is None:
             raise RuntimeError("there is no conversation yet: expect(SYN), or await peer.toward(address, port)")
-        self.current.transmit(
-            flags, data, seq=seq, ack=ack, window=window, options=options, urgent=urgent, bad_checksum=bad_checksum
-        )
+        self.current.transmit(flags, data, **fields)
         await trio.lowlevel.checkpoint()
 
     async def toward(self, address: str, port: int) -> Conversation:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.page.lab import Lab, inspected
+
 HERE = Path(__file__).parent
 FLAGS = [
     "--headless=new",
@@ -47,6 +49,13 @@ def browser() -> Iterator[Browser]:
             yield running
         finally:
             running.close()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One lab with its page, for all tests of a module."""
+    with inspected() as running:
+        yield running
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ quiet machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from statistics import quantiles
 from time import perf_counter, process_time
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.page.lab import Lab, inspected, until
+from tests.page.lab import Lab, until
 
 FIRST_PAINT_MS = 300
 WIRE_TO_ARROW_MS = 150
@@ -55,12 +55,6 @@ def bounded(
 def p95(values: list[float]) -> float:
     """The value that 95 of 100 do not exceed."""
     return quantiles(values, n=20)[-1]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with inspected() as running:
-        yield running
 
 
 @pytest.fixture

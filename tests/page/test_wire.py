@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.page.lab import Lab, inspected, until
+from tests.page.lab import Lab, until
 
 STATUS = "document.querySelector('.wire [role=status]').textContent"
 SYNS = """() => tapstackStore.rows.filter((row) => row.tcp && row.tcp.flags & 2)
   .map((row) => [row.dir, row.lost, row.tcp.flags & 16 ? "SYN,ACK" : "SYN", row.group])"""
 OURS = "10.9.0.2"
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with inspected() as running:
-        yield running
 
 
 @pytest.fixture

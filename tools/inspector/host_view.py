@@ -1,7 +1,7 @@
 """The tables of the host for the page: interfaces, neighbours, routes, listeners, counters.
 
-The look is taken at most once a second, while somebody looks. What it gives changes only when the
-host's tables do: ages are told as times, so that a table is not sent again because a second went by.
+They are read at most once a second, and only while a page is open. Ages are given as the times at which
+they began, so that a table is sent again only when it has changed.
 """
 
 from __future__ import annotations

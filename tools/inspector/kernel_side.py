@@ -1,7 +1,7 @@
 """The kernel's end of each connection, as `ss -tin` tells it (iproute2).
 
 In the lab, and on a TAP, the kernel of this machine is often the other end. It is asked at most
-once a second, while somebody looks and after something has happened: see `state.State`.
+once a second, and only while a page is open, after an event: see `state.State`.
 """
 
 from __future__ import annotations
