@@ -29,6 +29,7 @@ from trio.abc import HalfCloseableStream as Stream
 from .page import CachedPage, plain_page, status_page
 from .slots import Slot, Slots
 from .slow_sends import reset
+from .wrapped_stream import bare
 
 if TYPE_CHECKING:
     from stack import Host, Recorder
@@ -128,6 +129,7 @@ def handler(
 
 def peer(stream: Stream) -> str:
     """Return the client's address; "" when the connection has none any more."""
+    stream = bare(stream)
     try:
         return str(stream.socket.getpeername()[0]) if isinstance(stream, trio.SocketStream) else ""
     except OSError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.abc import HalfCloseableStream as Stream
 
+from .habits import Habits
 from .output import report
 from .slow_sends import SlowSendReaper, reset
 
@@ -306,13 +307,16 @@ async def serve_tcp(host: Host, handler: Handler, port: int, nursery: trio.Nurse
     await nursery.start(host.serve_listeners, handler, listeners)
 
 
-async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery) -> None:
+async def serve(host: Host, ports: dict[str, int], nursery: trio.Nursery, habits: Habits | None = None) -> None:
     """Start the services named in `ports`. Returns when all of them listen."""
     reaper = SlowSendReaper()
     nursery.start_soon(reaper.run)
     for name, port in ports.items():
         if name in TCP_HANDLERS:
-            await serve_tcp(host, guarded(name, reaper.with_clients(TCP_HANDLERS[name])), port, nursery)
+            handler = reaper.with_clients(TCP_HANDLERS[name])
+            await serve_tcp(
+                host, guarded(name, handler if habits is None else habits.with_streams(handler)), port, nursery
+            )
     await nursery.start(answer_everywhere, host, ports)
 
 

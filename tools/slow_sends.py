@@ -8,11 +8,12 @@ intervals, and each send notes the number of the last check before it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import trio
 from trio.abc import HalfCloseableStream
+
+from .wrapped_stream import WrappedStream, bare
 
 Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
@@ -22,11 +23,11 @@ CHECK_S = 30.0  # between two checks: a client may be cut off this much later
 MOST_CHECKS = round(SEND_S / CHECK_S)  # during one send; the first may come just after its start
 
 
-class Client(HalfCloseableStream):
+class Client(WrappedStream):
     """A stream to a client whose sends are watched: it is reset when one takes too long."""
 
     def __init__(self, stream: HalfCloseableStream, reaper: SlowSendReaper) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._reaper = reaper
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -45,24 +46,6 @@ class Client(HalfCloseableStream):
     def reset(self) -> None:
         """Reset the connection; the send in progress raises trio.ClosedResourceError."""
         reset(self._stream)
-
-    # The other methods return the stream's own coroutines, so there is no second one.
-
-    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes | bytearray]:
-        """As `receive_some` of the stream."""
-        return self._stream.receive_some(max_bytes)
-
-    def wait_send_all_might_not_block(self) -> Coroutine[Any, Any, None]:
-        """As `wait_send_all_might_not_block` of the stream."""
-        return self._stream.wait_send_all_might_not_block()
-
-    def send_eof(self) -> Coroutine[Any, Any, None]:
-        """As `send_eof` of the stream."""
-        return self._stream.send_eof()
-
-    def aclose(self) -> Coroutine[Any, Any, None]:
-        """As `aclose` of the stream."""
-        return self._stream.aclose()
 
 
 class SlowSendReaper:
@@ -103,6 +86,7 @@ class SlowSendReaper:
 
 def reset(stream: HalfCloseableStream) -> None:
     """Reset the connection and drop the data that its client has not acknowledged."""
+    stream = bare(stream)
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
         stream.socket.close()

@@ -15,6 +15,7 @@ import trio
 import stack
 
 from . import bad_wire, kernel, rights, services
+from .habits import Habits
 from .inspector.door import Door
 from .inspector.page_files import read_all
 from .options import Options
@@ -76,20 +77,22 @@ async def serving(
     events = stack.Recorder(PAGE_EVENTS, PAGE_EVENT_BYTES) if watched and options.status else None
     recorder = None if door is None else stack.Recorder()
     events = events if recorder is None else recorder
+    habits = None if door is None else Habits()
     async with (
         outliving() as (outer, ended),
         on_tap(options, dhcp, events) as (host, tap, wire),
         trio.open_nursery() as nursery,
     ):
-        if door is not None and recorder is not None:
-            await start_page(host, wire, door, recorder, outer, ended)
+        if door is not None and recorder is not None and habits is not None:
+            await start_page(host, wire, door, recorder, outer, ended, habits)
             ready(f"inspect: {door.url}")
         nursery.start_soon(fail_on_link_lost, host)
         nursery.start_soon(fail_on_address_lost, host)
         nursery.start_soon(print_conflicts, host)
-        await services.serve(host, {name: port for name, port in options.services.items() if name != "http"}, nursery)
+        ports = {name: port for name, port in options.services.items() if name != "http"}
+        await services.serve(host, ports, nursery, habits)
         if "http" in options.services:
-            await start_http(host, options, nursery, events if options.status else None)
+            await start_http(host, options, nursery, events if options.status else None, habits)
         if dhcp is not None:
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
@@ -209,6 +212,7 @@ async def start_page(
     recorder: stack.Recorder,
     nursery: trio.Nursery,
     ended: trio.Event,
+    habits: Habits,
 ) -> None:
     """Start the page of `--inspect`."""
     from .inspector.inspector import Inspector
@@ -217,19 +221,22 @@ async def start_page(
 
     inspector = Inspector(host, recorder, epoch_s=time.time() - trio.current_time(), wire=wire)
     inspector.ended = ended
-    add_parts(inspector)
+    add_parts(inspector, habits)
     await nursery.start(serve, inspector, door.socket, door.token)
 
 
-async def start_http(host: stack.Host, options: Options, nursery: trio.Nursery, events: stack.Recorder | None) -> None:
+async def start_http(
+    host: stack.Host, options: Options, nursery: trio.Nursery, events: stack.Recorder | None, habits: Habits | None
+) -> None:
     """Start http, or print that h11 is missing."""
     if find_spec("h11") is None:
         log("tapstack: http is not served, because it needs h11: pip install 'tapstack[tools]'")
         return
     from . import httpd
 
-    handler = services.guarded("http", httpd.handler(host, options.http_root, status=options.status, events=events))
-    await services.serve_tcp(host, handler, options.services["http"], nursery)
+    handler = httpd.handler(host, options.http_root, status=options.status, events=events)
+    handler = handler if habits is None else habits.with_streams(handler)
+    await services.serve_tcp(host, services.guarded("http", handler), options.services["http"], nursery)
 
 
 def offload_name(tap: stack.Tap) -> str:

@@ -10,9 +10,11 @@ import pytest
 import trio
 
 import stack
-from tools.inspector import breaking, settings
+from tools.habits import Habits
+from tools.inspector import breaking, reading, settings
 from tools.inspector.answers import Refused
 from tools.inspector.inspector import Inspector
+from tools.services import RECEIVE_BYTES, TCP_HANDLERS
 
 
 @asynccontextmanager
@@ -28,8 +30,16 @@ async def watched() -> AsyncIterator[tuple[Inspector, stack.Host]]:
         with host.watch(recorder):
             inspector = Inspector(host, recorder, wire=wire)
             breaking.add(inspector)
-            settings.add(inspector)
-            yield inspector, other
+            habits = Habits()
+            settings.add(inspector, habits)
+            reading.add(inspector, habits)
+            serving = {name: habits.with_streams(TCP_HANDLERS[name]) for name in ("echo", "discard")}
+            async with trio.open_nursery() as nursery:
+                for port, name in ((7, "echo"), (9, "discard")):
+                    listeners = await host.open_tcp_listeners(port)
+                    nursery.start_soon(host.serve_listeners, serving[name], listeners)
+                yield inspector, other
+                nursery.cancel_scope.cancel()
 
 
 async def do(inspector: Inspector, name: str, **asked: Any) -> Any:
@@ -42,7 +52,6 @@ def told(inspector: Inspector, name: str) -> list[stack.Event]:
 
 async def test_the_next_syn_ack_is_lost(autojump_clock: trio.testing.MockClock) -> None:
     async with watched() as (inspector, other):
-        listeners = await inspector.host.open_tcp_listeners(7)
         state = await do(inspector, "wire", fault="lose", kind="syn,ack", dir="out")
         assert state["words"] == ["The next SYN,ACK is lost (from us)."]
         began = trio.current_time()
@@ -54,8 +63,7 @@ async def test_the_next_syn_ack_is_lost(autojump_clock: trio.testing.MockClock) 
         assert lab.n < fate.n
         assert lab.data["words"] == "The next SYN,ACK is lost (from us)."
         assert (await inspector.state.looks["wire"]())["words"] == []
-        for each in (stream, *listeners):
-            await each.aclose()
+        await stream.aclose()
 
 
 async def test_standing_faults_are_said_and_healed(autojump_clock: trio.testing.MockClock) -> None:
@@ -153,6 +161,9 @@ async def test_a_setting_holds_for_later_connections(autojump_clock: trio.testin
         {"syn_cookie_period_s": 1},
         {"__class__": 1},
         {"sack": False, "msl_s": -1},
+        {"nagle": True, "sack": "no"},
+        {"nagle": 1},
+        {"nagle": None},
     ],
 )
 async def test_a_wrong_setting_changes_nothing(asked: dict[str, Any], autojump_clock: trio.testing.MockClock) -> None:
@@ -160,4 +171,76 @@ async def test_a_wrong_setting_changes_nothing(asked: dict[str, Any], autojump_c
         with pytest.raises(Refused):
             await do(inspector, "setting", **asked)
         assert inspector.host.config.tcp == stack.TcpConfig()
+        assert (await inspector.state.looks["settings"]())["nagle"]["value"] is False  # type: ignore[index]
         assert told(inspector, "lab:setting") == []
+
+
+async def test_the_services_have_nagles_algorithm_on_later_connections(autojump_clock: trio.testing.MockClock) -> None:
+    """A small answer waits while another is in flight: on the second connection, not on the first."""
+    async with watched() as (inspector, other):
+        await do(inspector, "wire", delay_ms=50, dir="both")
+
+        async def held_back() -> int:
+            before = len(blocked := told(inspector, "tcp:blocked"))
+            async with await other.open_tcp_stream("10.9.0.2", 7) as stream:
+                for _ in range(3):
+                    await stream.send_all(b"x")
+                    await trio.sleep(0.01)
+                await stream.send_eof()
+                while await stream.receive_some():
+                    pass
+            blocked = told(inspector, "tcp:blocked")[before:]
+            return sum(event.data["because"] == "blocked_nagle" for event in blocked)
+
+        assert await held_back() == 0
+        state = await do(inspector, "setting", nagle=True)
+        assert (state["nagle"]["value"], state["nagle"]["usual"]) == (True, False)
+        assert await held_back() > 0
+        await do(inspector, "setting", nagle=False)
+        assert await held_back() == 0
+        assert [event.data["words"] for event in told(inspector, "lab:setting")] == [
+            f"Nagle's algorithm, in the host's services (RFC 9293): {word}, for connections opened from now on."
+            for word in ("on", "off")
+        ]
+        assert inspector.host.config.tcp == stack.TcpConfig()
+
+
+async def test_a_reader_that_pauses_closes_the_window_and_opens_it_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A read that waits for data is held, too: nothing that comes afterwards is read."""
+    async with watched() as (inspector, other):
+        async with await other.open_tcp_stream("10.9.0.2", 9) as stream, trio.open_nursery() as nursery:
+            await stream.send_all(b"x")
+            await trio.sleep(1)
+            state = await do(inspector, "services", paused=True)
+            assert state == {"paused": True, "words": [reading.PAUSED]}
+            await stream.send_all(b"yz")
+            await trio.sleep(1)
+            assert [each.unread for each in inspector.host.connections() if each.state == "ESTABLISHED"] == [2]
+            nursery.start_soon(stream.send_all, bytes(40 * RECEIVE_BYTES))
+            await trio.sleep(5)
+            [sender] = [each for each in other.connections() if each.state == "ESTABLISHED"]
+            [receiver] = [each for each in inspector.host.connections() if each.state == "ESTABLISHED"]
+            assert sender.send_window == 0
+            assert receiver.unread >= RECEIVE_BYTES - 100
+            await do(inspector, "services", paused=True)
+            await trio.sleep(5)
+            state = await do(inspector, "services", paused=False)
+            assert state == {"paused": False, "words": []}
+        await trio.sleep(5)
+        assert not any(each.state == "ESTABLISHED" for each in inspector.host.connections())
+        assert [event.data["words"] for event in told(inspector, "lab:break")] == [
+            reading.PAUSED, reading.PAUSED, reading.READING,
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [{}, {"paused": 1}, {"paused": "yes"}, {"paused": True, "other": 1}, {"x": True}])
+async def test_a_wrong_order_to_the_services_changes_nothing(
+    asked: dict[str, Any], autojump_clock: trio.testing.MockClock
+) -> None:
+    async with watched() as (inspector, _):
+        with pytest.raises(Refused):
+            await do(inspector, "services", **asked)
+        assert await inspector.state.looks["services"]() == {"paused": False, "words": []}
+        assert told(inspector, "lab:break") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,8 +46,8 @@ def order(url: str, **asked: object) -> Any:
     return json.loads(done.stdout)
 
 
-def events(url: str, last: str) -> list[dict[str, Any]]:
-    """The events of the page's stream, until one is there of a connection that is in this state."""
+def events(url: str, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """The events of the page's stream, until this one is there."""
     records: list[dict[str, Any]] = []
     command = ["curl", "-sSN", "-m", str(int(PATIENCE_S)), f"{url}events?after=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
@@ -56,7 +56,7 @@ def events(url: str, last: str) -> list[dict[str, Any]]:
             for line in reader.stdout:
                 if line.startswith("data: ["):
                     records += json.loads(line.removeprefix("data: "))
-                if any(record["data"].get("after") == last for record in records):
+                if any(map(last, records)):
                     break
         finally:
             reader.kill()
@@ -73,10 +73,24 @@ def test_the_next_syn_ack_of_a_real_connection_is_lost_and_sent_again() -> None:
         ]
         lab.stdin.write(f"curl -sS -m 15 -o /dev/null -w 'status %{{http_code}}\\n' http://{OURS}/ 2>&1\n")
         assert lab.stdout.readline() == "status 200\n", "the connection comes about all the same"
-        records = events(url, "ESTABLISHED")
+        records = events(url, lambda record: record["data"].get("after") == "ESTABLISHED")
     [asked] = [record["n"] for record in records if record["name"] == "lab:wire"]
     sent = [record for record in records if record["name"] == "tcp:send" and record["data"]["flags"] == "SYN,ACK"]
     assert [record["data"]["again"] for record in sent] == [False, True]
     [fate] = [record for record in records if record["name"] == "wire:fate"]
     assert fate["data"]["because"] == "wire_lost_on_purpose"
     assert asked < sent[0]["n"] < fate["n"] < sent[1]["n"]
+
+
+def test_services_that_do_not_read_close_the_window_of_a_real_connection() -> None:
+    need("nc")
+    with inspected() as (lab, url):
+        assert lab.stdin is not None
+        assert lab.stdout is not None
+        assert order(url, do="services", paused=True)["paused"] is True
+        lab.stdin.write(f"head -c 2000000 /dev/zero | timeout 60 nc -N {OURS} 9; echo status $?\n")
+        records = events(url, lambda record: record["name"] == "tcp:send" and record["data"].get("win") == 0)
+        [paused] = [record["n"] for record in records if record["name"] == "lab:break"]
+        assert paused < records[-1]["n"]
+        assert order(url, do="services", paused=False)["words"] == []
+        assert lab.stdout.readline() == "status 0\n", "all of it has been taken"

@@ -98,6 +98,36 @@ def test_a_setting_holds_for_the_next_connection(drawer: Page, lab: Lab) -> None
     assert any("sack" in each for each in said), said
 
 
+def test_services_that_stop_reading_close_the_window(drawer: Page, lab: Lab) -> None:
+    tick = drawer.get_by_role("checkbox", name="stop reading")
+    assert not tick.is_checked()
+    tick.focus()
+    drawer.keyboard.press("Space")
+    until(drawer, f'{STATUS}.startsWith("The host\'s services do not read")')
+    lab.start(f"head -c 2000000 /dev/zero | timeout 60 nc -N {OURS} 9 &")
+    until(drawer, "tapstackStore.rows.some((row) => row.dir === 'out' && row.tcp && row.tcp.window === 0)")
+    tick.focus()
+    drawer.keyboard.press("Space")
+    until(drawer, f"{STATUS}.startsWith('Nothing is broken')")
+    lab.run("wait")
+    words = drawer.evaluate(
+        "tapstackStore.rows.filter((row) => row.event.name === 'lab:break').map((row) => row.event.data.words)"
+    )
+    assert words == [
+        "The host's services do not read: receive buffers fill, and windows close.",
+        "The host's services read again.",
+    ]
+
+
+def test_nagle_is_a_setting(drawer: Page) -> None:
+    tick = drawer.get_by_role("checkbox", name="Nagle's algorithm")
+    assert not tick.is_checked()
+    for said in (" (changed)", ""):
+        tick.focus()
+        drawer.keyboard.press("Space")
+        drawer.get_by_text(f"Nagle's algorithm, in the host's services (RFC 9293){said}", exact=True).wait_for()
+
+
 def test_the_kernels_end_is_shown_beside_ours(drawer: Page, lab: Lab) -> None:
     lab.start(f"sleep 5 | nc -w 8 {OURS} 7 &")
     until(

@@ -148,7 +148,7 @@ class Inspector:
             "offload": False,
             "fast_paths": False,
         }
-        for name in ("wire", "settings"):
+        for name in ("wire", "settings", "services"):
             if name in self.state.looks:
                 told[name] = await self.state.looks[name]()
         return message("hello", json.dumps(told, separators=(",", ":")).encode())

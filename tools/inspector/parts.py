@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from . import breaking, host_view, kernel_side, run_report, settings, sources
+from ..habits import Habits
+from . import breaking, host_view, kernel_side, reading, run_report, settings, sources
 from .inspector import Inspector
 
 
-def add_parts(inspector: Inspector) -> None:
+def add_parts(inspector: Inspector, habits: Habits) -> None:
     """Let each part add its own."""
     sources.add(inspector)
     host_view.add(inspector)
     kernel_side.add(inspector)
     breaking.add(inspector)
-    settings.add(inspector)
+    settings.add(inspector, habits)
+    reading.add(inspector, habits)
     run_report.add(inspector)

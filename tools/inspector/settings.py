@@ -1,6 +1,7 @@
 """Settings of TCP from the page: {"do": "setting", "sack": false, "msl_s": 1}.
 
-They hold for connections that are opened from then on: see `stack.Host.configure`.
+They hold for connections that are opened from then on: see `stack.Host.configure`. Nagle's algorithm
+is a socket option, TCP_NODELAY, which the services set: see `habits`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import stack
 
+from ..habits import Habits
 from .answers import wrong
 from .inspector import Inspector
 
@@ -17,7 +19,7 @@ LONGEST_NAME = 40
 
 
 class Setting(NamedTuple):
-    """A field of `TcpConfig` that the page may set.
+    """A field of `TcpConfig`, or of `Habits`, that the page may set.
 
     `choices` are its values; without any it is a number from `low` to `high`, and a whole one if
     `whole` is set.
@@ -39,6 +41,7 @@ SETTINGS: dict[str, Setting] = {
     "rack": Setting("RACK and tail loss probes (RFC 8985)", ON_OFF),
     "prr": Setting("proportional rate reduction (RFC 6937)", ON_OFF),
     "undo": Setting("undo of spurious retransmissions (RFC 4015)", ON_OFF),
+    "nagle": Setting("Nagle's algorithm, in the host's services (RFC 9293)", ON_OFF),
     "ecn": Setting("ECN (RFC 3168)", ("accept", "on", "off")),
     "pacing": Setting("pacing", ON_OFF),
     "black_hole_detection": Setting("black hole detection (RFC 4821)", ON_OFF),
@@ -50,9 +53,12 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def add(inspector: Inspector) -> None:
+OF_SERVICES = ("nagle",)  # fields of `Habits`
+
+
+def add(inspector: Inspector, habits: Habits) -> None:
     """Let the page set these."""
-    settings = Settings(inspector.host)
+    settings = Settings(inspector.host, habits)
 
     async def act(asked: dict[str, object]) -> object:
         told = await settings.act(asked)
@@ -64,20 +70,25 @@ def add(inspector: Inspector) -> None:
 
 
 class Settings:
-    """The settings of a host, for the page."""
+    """The settings of a host and of its services, for the page."""
 
-    def __init__(self, host: stack.Host) -> None:
+    def __init__(self, host: stack.Host, habits: Habits) -> None:
         self._host = host
-        self._usual = host.config.tcp
+        self._habits = habits
+        self._usual = self._now()
+
+    def _now(self) -> dict[str, object]:
+        tcp = self._host.config.tcp
+        return {name: getattr(self._habits if name in OF_SERVICES else tcp, name) for name in SETTINGS}
 
     async def look(self) -> dict[str, object]:
         """Return each setting: its label, its value, the usual one, and what it may be."""
-        now = self._host.config.tcp
+        now = self._now()
         return {
             name: {
                 "label": setting.label,
-                "value": getattr(now, name),
-                "usual": getattr(self._usual, name),
+                "value": now[name],
+                "usual": self._usual[name],
                 "choices": setting.choices,
                 "low": setting.low,
                 "high": setting.high,
@@ -90,14 +101,18 @@ class Settings:
         wanted = {name: checked(name, value) for name, value in asked.items() if name != "do"}
         if not wanted:
             raise wrong(f"name a setting: {', '.join(SETTINGS)}")
-        before = self._host.config.tcp
-        try:
-            self._host.configure(tcp=replace(before, **wanted))  # type: ignore[arg-type]
-        except ValueError as error:
-            raise wrong(str(error)) from None
+        before = self._now()
+        of_tcp = {name: value for name, value in wanted.items() if name not in OF_SERVICES}
+        if of_tcp:
+            try:
+                self._host.configure(tcp=replace(self._host.config.tcp, **of_tcp))  # type: ignore[arg-type]
+            except ValueError as error:
+                raise wrong(str(error)) from None
+        if "nagle" in wanted:
+            self._habits.nagle = wanted["nagle"] is True
         for name, value in wanted.items():
             words = f"{SETTINGS[name].label}: {said(value)}, for connections opened from now on."
-            self._host.tell("setting", setting=name, value=value, before=getattr(before, name), words=words)
+            self._host.tell("setting", setting=name, value=value, before=before[name], words=words)
         return await self.look()
 
 

@@ -52,7 +52,7 @@ class LiveFeed {
     const {store} = this;
     store.hello = hello;
     store.online = true;
-    store.takeState({wire: hello.wire, settings: hello.settings});
+    store.takeState({wire: hello.wire, settings: hello.settings, services: hello.services});
   }
 
   gap(gap) {

@@ -1,5 +1,5 @@
 /**
- * S7, the wire: what is broken now, in words; faults, once and from now on; settings of TCP.
+ * S7, the wire: what is broken now, in words; faults, once and from now on; settings of TCP; services that do not read.
  *
  * Each order is answered with what holds from then on, and becomes a row of the ladder.
  */
@@ -84,6 +84,12 @@ function Settings({settings, order}) {
     })}</div>`;
 }
 
+/** What the programs on the host do. */
+function Services({paused, order}) {
+  return html`<div class="wire-form" role="group" aria-labelledby="wire-services"><h3 id="wire-services">The host's services, at once</h3>
+    <${Tick} label="stop reading" value=${paused} onChange=${(wanted) => order("services", {do: "services", paused: wanted})} /></div>`;
+}
+
 export function WirePanel({store}) {
   useStore(store);
   const [error, setError] = useState(""), ref = useRef(null);
@@ -95,12 +101,13 @@ export function WirePanel({store}) {
     setError((answer.error || "").replace("Bad Request: ", ""));
     if (!answer.error) store.takeState({[look]: answer});
   };
-  const {wire, settings} = store.slow, words = wire?.words || [];
+  const {wire, settings, services} = store.slow, words = [...(wire?.words || []), ...(services?.words || [])];
   if (!wire) return html`<section class="panel" aria-label="wire"><p>This page cannot change the wire.</p></section>`;
   return html`<section class="panel wire" aria-labelledby="wire-title">
     <div class="wire-now"><h2 id="wire-title">Wire</h2>
       <p role="status">${error ? html`<strong>${error}</strong>` : words.length ? words.join(" ") : "Nothing is broken: the wire is perfect."}</p>
       <button type="button" ref=${ref} onClick=${() => order("wire", {do: "wire", heal: true})}>Heal the wire</button></div>
     <${SingleFault} store=${store} order=${order} /><${Standing} now=${wire} order=${order} />
-    ${settings && html`<${Settings} settings=${settings} order=${order} />`}</section>`;
+    ${settings && html`<${Settings} settings=${settings} order=${order} />`}
+    ${services && html`<${Services} paused=${services.paused} order=${order} />`}</section>`;
 }
