@@ -80,6 +80,15 @@ def test_the_wheel_has_every_file_of_the_page(wheel: Path) -> None:
             assert opened.read(f"tapstack/{path.relative_to(TOP / 'tools').as_posix()}") == path.read_bytes()
 
 
+def test_the_wheel_has_every_lesson(wheel: Path) -> None:
+    folder = TOP / "tools" / "lessons"
+    files = [*folder.glob("*/*.md"), folder / "README.md", folder / "breaks.toml"]
+    assert any(path.name.startswith("T1-") for path in files)
+    with zipfile.ZipFile(wheel) as opened:
+        for path in files:
+            assert opened.read(f"tapstack/{path.relative_to(TOP / 'tools').as_posix()}") == path.read_bytes()
+
+
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = str(tmp_path / "env" / "bin" / "python")

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from .output import Failed, flush_all, log
@@ -35,11 +36,26 @@ PROGRAMS: dict[str, dict[str, Any]] = {
         "help": "explain a capture file: the connections as ladders, every field of a frame, or all as JSON",
         "epilog": "JSON is written as JSON Lines: frames, then connections, each with its segments.",
     },
+    "lesson": {"help": "learn how the protocols work: lessons that ask before they show, on a stack that runs"},
+    "break": {
+        "help": "run another program with one clause of an RFC taken out, to see what it is for; list such clauses",
+        "usage": "%(prog)s [CLAUSE -- PROGRAM ...]",
+    },
     "ipcalc": {"help": "explain an IPv4 address and its network: class, mask, range of hosts, bits"},
     "number": {"help": "look up assigned numbers, by number or by name: ports, protocols, types, options"},
 }
 """What `--help` says of each program."""
 WITH_A_HOST = ("up", "lab", "ping", "dhcp")
+MODULES = {
+    "drill": ".drill.program",
+    "enter": ".enter",
+    "explain": ".explain",
+    "lesson": ".lessons.program",
+    "break": ".break_clause",
+    "ipcalc": ".ipcalc",
+    "number": ".number",
+}
+"""Where the programs without a host of their own are."""
 ON_A_TAP = ("up", "lab", "enter", "ping", "dhcp")  # programs that need Linux
 
 
@@ -48,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     have_standard_descriptors()
     words = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
-    if words[:1] in (["lab"], ["enter"]) and "--" in words:
+    if words[:1] in (["lab"], ["enter"], ["break"]) and "--" in words:
         at = words.index("--")
         words, command = words[:at], words[at + 1 :]
     parser, parsers = make_parser(words[0] if words else None)
@@ -70,17 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from . import enter
 
         return reported(program, lambda: enter.main(arguments.lab, command))
-    if program == "explain":
-        from . import explain
+    if program == "break":
+        from . import break_clause
 
-        return reported(program, lambda: explain.main(arguments))
-    if program == "ipcalc":
-        from . import ipcalc
-
-        return reported(program, lambda: ipcalc.main(arguments))
-    from . import number
-
-    return reported(program, lambda: number.main(arguments))
+        return reported(program, lambda: break_clause.main(arguments, command, main))
+    module = import_module(MODULES[program], __package__)
+    return reported(program, lambda: int(module.main(arguments)))
 
 
 def without_tap() -> NoReturn:
@@ -169,26 +180,8 @@ def add_options(name: str, parser: Parser) -> None:
     """Give a program's parser its arguments."""
     if name in WITH_A_HOST:
         add_host_options(name, parser)
-    elif name == "drill":
-        from .drill import program as drill
-
-        drill.add_options(parser)
-    elif name == "enter":
-        from . import enter
-
-        enter.add_options(parser)
-    elif name == "explain":
-        from . import explain
-
-        explain.add_options(parser)
-    elif name == "ipcalc":
-        from . import ipcalc
-
-        ipcalc.add_options(parser)
-    elif name == "number":
-        from . import number
-
-        number.add_options(parser)
+    elif name in MODULES:
+        import_module(MODULES[name], __package__).add_options(parser)
 
 
 def add_host_options(name: str, parser: Parser) -> None:

@@ -1,0 +1,1 @@
+"""Lessons that ask before they show: Markdown files, what reads and runs them, and the program `tapstack lesson`."""

@@ -1,0 +1,157 @@
+"""Exercises without end: each is made from a generator of random numbers, and its answer is computed.
+
+See RFC 4632 section 3.1 (prefixes), RFC 950 (masks) and RFC 1122 section 3.2.1.3 (host numbers of all zeros and ones).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import stack
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+ALL = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise: its text, the right answer, what is said of some wrong ones by value, and why it is right."""
+
+    prompt: str
+    right: str
+    hints: tuple[tuple[str, str], ...]
+    because: str
+
+
+def dotted(value: int) -> str:
+    """Return a number of 32 bits as a dotted quad."""
+    return ".".join(str(octet) for octet in value.to_bytes(4, "big"))
+
+
+def some_network(random: Random, least: int = 9, most: int = 30) -> tuple[int, int, int]:
+    """Return an address in a private network, the length of its prefix, and the mask."""
+    around = stack.Prefix.parse(random.choice(PRIVATE))
+    length = random.randint(max(least, around.length + 1), most)
+    address = int.from_bytes(around.network, "big") | random.getrandbits(32 - around.length)
+    mask = ALL << (32 - length) & ALL
+    host = address & ~mask & ALL
+    if host in (0, ~mask & ALL):
+        address ^= 1  # neither the network itself nor its broadcast address
+    return address, length, mask
+
+
+def without_right(right: str, hints: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the hints for answers that are wrong; of those for the same answer the first."""
+    first: dict[str, str] = {}
+    for wrong, sentence in hints:
+        if wrong != right:
+            first.setdefault(wrong, sentence)
+    return tuple(first.items())
+
+
+def parted(address: int, length: int) -> str:
+    """Return where the mask cuts an address, in bits, for the sentence that explains it."""
+    digits = f"{address:032b}"
+    octet = min(length // 8, 3)
+    bits = digits[8 * octet : 8 * octet + 8]
+    inside = length - 8 * octet
+    if inside in (0, 8):
+        return f"The mask ends between two octets, behind the first {length // 8}."
+    value = int(bits, 2)
+    return f"The mask ends in octet {octet + 1}: {value} is {bits[:inside]} {bits[inside:]} in bits."
+
+
+def network(random: Random) -> Exercise:
+    """What is the network of a host?"""
+    address, length, mask = some_network(random)
+    right = dotted(address & mask)
+    hints = without_right(right, [
+        (dotted(address), "That is the host itself: its host bits are not all zero yet."),
+        (dotted(address | ~mask & ALL), "That is the broadcast address: its host bits are all one, not zero."),
+        (dotted((address & mask) + 1), "That is the first host of the network. The network itself is one less."),
+        (dotted(address & ~mask & ALL), "Those are the host's bits. The network has the others."),
+        (dotted(address & 0xFFFFFF00), "That is the network of a mask of 24 bits. This mask has another length."),
+        (dotted(mask), "That is the mask. The network is the address AND the mask."),
+    ])  # fmt: skip
+    return Exercise(f"A host has the address {dotted(address)}/{length}. What is its network?", right, hints,
+                    f"{dotted(address)} AND {dotted(mask)} is {right}. {parted(address, length)}")  # fmt: skip
+
+
+def broadcast(random: Random) -> Exercise:
+    """What is the broadcast address of a host's network?"""
+    address, length, mask = some_network(random)
+    last = address | ~mask & ALL
+    hints = without_right(dotted(last), [
+        (dotted(address), "That is the host itself: its host bits are not all one yet."),
+        (dotted(address & mask), "That is the network: its host bits are all zero, not one."),
+        (dotted(last - 1), "That is the last host. The broadcast address is one more."),
+        (dotted(address | 255), "That would be right for a mask of 24 bits. This mask has another length."),
+        ("255.255.255.255", "That reaches this link, whatever its network is. The network has one of its own."),
+    ])  # fmt: skip
+    return Exercise(
+        f"A host has the address {dotted(address)} and the mask {dotted(mask)}. What is the broadcast address of its"
+        " network?",
+        dotted(last), hints, f"All host bits are one: {dotted(address & mask)} + {last - (address & mask)}."
+        f" {parted(address, length)}")  # fmt: skip
+
+
+def mask(random: Random) -> Exercise:
+    """Which mask has a prefix length?"""
+    length = random.randint(1, 30)
+    right = ALL << (32 - length) & ALL
+    hints = without_right(dotted(right), [
+        (dotted(~right & ALL), "That is the other part: its bits are one where those of the mask are zero."),
+        (dotted(right << 1 & ALL), f"That mask has {length - 1} bits."),
+        (dotted(right >> 1 | 1 << 31), f"That mask has {length + 1} bits."),
+        (str(length), "That is the prefix length itself. The mask has four numbers with dots."),
+    ])  # fmt: skip
+    bits, octet = length % 8, right >> (24 - length // 8 * 8) & 255
+    told = f", then {bits} bits in the next octet: {'1' * bits}{'0' * (8 - bits)} is {octet}" if bits else ""
+    return Exercise(f"Write the mask of /{length} as four numbers with dots.", dotted(right), hints,
+                    f"{length} bits are one: {length // 8} whole octets of 255{told}.")  # fmt: skip
+
+
+def hosts(random: Random) -> Exercise:
+    """How many hosts can a network have?"""
+    length = random.randint(8, 30)
+    right = (1 << 32 - length) - 2
+    hints = without_right(str(right), [
+        (str(right + 2), "That counts the network itself and the broadcast address, too: they are no hosts."),
+        (str(right + 1), "Two addresses are no hosts, not one: all host bits zero, and all one."),
+        (str(1 << length), "That is 2 to the power of the network's bits. The host's bits count."),
+        (str(32 - length), "That is the number of host bits. Each one doubles the number of addresses."),
+    ])  # fmt: skip
+    return Exercise(f"How many hosts can a network of /{length} have?", str(right), hints,
+                    f"There are {32 - length} host bits, so {right + 2} addresses; all zero and all one are no hosts."
+                    )  # fmt: skip
+
+
+def same_network(random: Random) -> Exercise:
+    """Can two hosts reach each other without a router?"""
+    address, length, bits = some_network(random, 17, 28)
+    inside = random.random() < 0.5
+    other = (address & bits) | (random.getrandbits(32 - length) or 1)
+    if not inside:
+        other ^= 1 << (32 - length)
+    if other == address:
+        other ^= 2
+    first, second = dotted(address & bits), dotted(other & bits)
+    right = "yes" if first == second else "no"
+    wrong = "no" if right == "yes" else "yes"
+    reason = f"AND the mask, one is in {first}, the other in {second}."
+    return Exercise(
+        f"Two hosts have {dotted(address)}/{length} and {dotted(other)}/{length}. Can they reach each other without a"
+        " router: yes or no?",
+        right, ((wrong, reason),), reason)  # fmt: skip
+
+
+EXERCISES: dict[str, Callable[[Random], Exercise]] = {
+    "network": network,
+    "broadcast": broadcast,
+    "mask": mask,
+    "hosts": hosts,
+    "same_network": same_network,
+}
+"""The exercises, by the name that a lesson gives: `about="exercise network"`."""

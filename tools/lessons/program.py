@@ -1,0 +1,127 @@
+"""`tapstack lesson`: lists the lessons, and teaches one in the terminal: it asks, runs, shows and breaks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ..explain import columns
+from ..output import Failed
+from ..printer import clean, wrapped
+from . import shelf
+from .blocks import LessonError
+from .parse import read
+from .teacher import Answered, Teacher
+from .words import LANGUAGES, WORDS
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `tapstack lesson`."""
+    add = parser.add_argument
+    add("lesson", nargs="?", metavar="LESSON", help="its number (T1), its name, or a file; without it all are listed")
+    add("--lang", choices=LANGUAGES, default="en", help="the language (default: en)")
+    add("--check", metavar="FILE", help="one try for each question; the answers go to FILE, as one line of JSON each")
+    add("--sentences", action="store_true", help="say ladders in sentences, for screen readers")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--verify", action="store_true", help="ask nothing: check that the lesson says what is true")
+    how.add_argument("--events", metavar="RUN", help="print the events of a run, as the author of a lesson needs them")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """List the lessons, or do what is asked for with one. Raises Failed."""
+    if arguments.lesson is None:
+        if arguments.check or arguments.verify or arguments.events:
+            raise Failed("which lesson? `tapstack lesson` lists them", 2)
+        return list_all(arguments.lang)
+    shelved = shelf.find(arguments.lesson, arguments.lang)
+    try:
+        lesson = read(shelved.path)
+        if arguments.verify:
+            from .check import Runs, check
+
+            count = check(lesson, Runs(lesson))
+            print(f"{lesson.number} {lesson.title}: all {count} statements and questions are true")
+            return 0
+        if arguments.events:
+            from .author import print_events
+
+            return print_events(lesson, arguments.events)
+        words = WORDS[arguments.lang]
+        teacher = Teacher(lesson, words, columns(), Terminal(), one_try=arguments.check is not None,
+                          sentences=arguments.sentences)  # fmt: skip
+        if shelved.language != arguments.lang:
+            print(words["translation"].format(number=lesson.number))
+        answers = teacher.teach()
+    except LessonError as error:
+        raise Failed(clean(str(error))) from None
+    except OSError as error:
+        raise Failed(clean(f"{shelved.path}: {error.strerror}")) from None
+    shelf.remember(lesson.number, {each.question: each.right for each in answers})
+    if arguments.check is not None:
+        write_sheet(Path(arguments.check), lesson.number, lesson.title, answers)
+        print(words["sheet"].format(file=clean(arguments.check)))
+    return 0
+
+
+def list_all(language: str) -> int:
+    """Print the lessons with their times, and how far the learner has come."""
+    words, progress = WORDS[language], shelf.read_progress()
+    print(words["lessons"])
+    for each in shelf.shelf(language):
+        try:
+            lesson = read(each.path)
+        except (LessonError, OSError) as error:
+            print(clean(f"{each.number:<4} {error}"))
+            continue
+        ids = [question.id for question in lesson.questions()]
+        right = sum(progress.get(each.number, {}).get(name, False) for name in ids)
+        done = words["done"].format(right=right, all=len(ids)) if each.number in progress else ""
+        print(f"{each.number:<4} {lesson.title:<44} {lesson.facts['time']:<8} {done}".rstrip())
+    return 0
+
+
+def write_sheet(path: Path, number: str, title: str, answers: list[Answered]) -> None:
+    """Write the result sheet: a line of JSON for each question. Raises Failed."""
+    lines = [
+        json.dumps(
+            {"lesson": number, "title": title, "question": each.question, "given": each.given, "right": each.right},
+            ensure_ascii=False,
+        )
+        for each in answers
+    ]
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise Failed(clean(f"{path}: {getattr(error, 'strerror', None) or error}")) from None
+
+
+class Terminal:
+    """Where a lesson is shown, and where its answers come from."""
+
+    def __init__(self, readline: Callable[[], str] | None = None) -> None:
+        self._readline = readline or sys.stdin.readline
+
+    def say(self, line: str = "") -> None:
+        """Print a line."""
+        encoding = sys.stdout.encoding or "utf-8"
+        print(line.encode(encoding, "replace").decode(encoding))
+
+    def ask(self, prompt: str) -> str | None:
+        """Print a prompt and return the line that is typed; None at the end of the input."""
+        print(f"{prompt}: ", end="", flush=True)
+        try:
+            line = self._readline()
+        except UnicodeDecodeError:
+            line = "\n"
+        if not line:
+            print()
+            return None
+        return clean(line.rstrip("\n"))[:1000]
+
+    def paragraph(self, text: str, width: int, first: str = "", rest: str | None = None) -> None:
+        """Print a text in lines of this width."""
+        for line in wrapped(text, width, first, rest):
+            self.say(line)

@@ -1,0 +1,232 @@
+"""Goes through a lesson with a learner: shows its text, asks before it shows, runs, and breaks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..output import Failed
+from .answers import LETTERS, Question, Verdict, judge
+from .blocks import Block, Break, Command, Console, Expect, Lesson, Look, Predict, Run, Text
+from .breaks import find
+from .check import Runs, alike, check_break, fail_unless, question
+from .look import lines
+
+TRIES = 2
+MOST_EXERCISES = 200
+LIVE_S = 60.0
+
+
+class Screen(Protocol):
+    """What a lesson is shown on."""
+
+    def say(self, line: str = "") -> None:
+        """Print a line."""
+
+    def ask(self, prompt: str) -> str | None:
+        """Return the line that is typed; None at the end of the input."""
+
+    def paragraph(self, text: str, width: int, first: str = "", rest: str | None = None) -> None:
+        """Print a text in lines of this width."""
+
+
+@dataclass
+class Answered:
+    """How a question was answered: all that was typed, and whether the last answer is right."""
+
+    question: str
+    given: list[str]
+    right: bool
+
+
+class EndOfInput(Exception):
+    """The learner has left."""
+
+
+class Teacher:
+    """Teaches one lesson."""
+
+    def __init__(
+        self, lesson: Lesson, words: dict[str, str], width: int, screen: Screen, *, one_try: bool, sentences: bool
+    ) -> None:
+        self.lesson, self.words, self.width, self.screen = lesson, words, width, screen
+        self.tries = 1 if one_try else TRIES
+        self.sentences = sentences
+        self.is_test = one_try
+        self.runs = Runs(lesson)
+        self.answers: list[Answered] = []
+
+    def teach(self) -> list[Answered]:
+        """Go through the lesson. Returns the answers; those up to the end of the input. Raises LessonError."""
+        lesson, say = self.lesson, self.screen.say
+        title = f"{lesson.number} {lesson.title}"
+        say(title)
+        say("=" * len(title))
+        say(self.words["facts"].format(time=lesson.facts["time"]))
+        try:
+            for block in lesson.blocks:
+                say()
+                self.show(block)
+        except EndOfInput:
+            say()
+        right = sum(answer.right for answer in self.answers)
+        say(self.words["end"].format(number=lesson.number, right=right, all=len(self.answers)))
+        return self.answers
+
+    def show(self, block: Block) -> None:
+        """Show one block."""
+        if isinstance(block, Text):
+            self.text(block.markdown)
+        elif isinstance(block, Run):
+            for line in block.source.rstrip("\n").split("\n"):
+                self.screen.say(f"    {line}")
+            self.screen.say(self.words["run"].format(name=block.name))
+            _ = self.runs[block.name, ""]
+        elif isinstance(block, Predict):
+            self.predict(block)
+        elif isinstance(block, Expect):
+            fail_unless(self.lesson, self.runs[block.run, ""], block.statements)
+            self.screen.say(self.words["holds"].format(count=len(block.statements)))
+        elif isinstance(block, Break):
+            self.break_it(block)
+        elif isinstance(block, Look):
+            for line in lines(block, self.runs[block.run, block.without], self.width, sentences=self.sentences):
+                self.screen.say(line)
+        else:
+            self.console(block)
+
+    def text(self, markdown: str) -> None:
+        """Show Markdown: paragraphs in the width of the terminal, tables and code as they stand."""
+        paragraph: list[str] = []
+        verbatim = False
+        for line in [*markdown.split("\n"), ""]:
+            if line.startswith("```"):
+                verbatim = not verbatim
+                continue
+            plain = verbatim or line.startswith(("|", "    ", "#"))
+            begins = line.startswith(("- ", "1. ", "2. ", "3. ", "4. ", "5. "))
+            if (not line.strip() or plain or begins) and paragraph:
+                self.screen.paragraph(" ".join(paragraph), self.width, "", "  " if paragraph[0][:2] == "- " else "")
+                paragraph = []
+            if plain and line.startswith("#"):
+                self.screen.say(line.lstrip("# "))
+                self.screen.say("-" * len(line.lstrip("# ")))
+            elif plain or not line.strip():
+                self.screen.say(line)
+            else:
+                paragraph.append(line.strip())
+
+    # --- questions
+
+    def predict(self, predict: Predict) -> None:
+        """Ask a question; an exercise again and again, for as long as the learner wants more of them."""
+        turns = MOST_EXERCISES if predict.kind == "exercise" else 1
+        for turn in range(turns):
+            if turn >= predict.times and (self.is_test or not self.ask(self.words["more"])):
+                return
+            name = predict.id if turns == 1 else f"{predict.id}.{turn + 1}"
+            self.one(question(self.lesson, predict, self.runs, turn), name)
+            self.screen.say()
+
+    def one(self, asked: Question, name: str) -> None:
+        """Ask one question until the answer is right or the tries are over, and say why."""
+        for paragraph in asked.prompt.split("\n\n"):
+            self.screen.paragraph(" ".join(paragraph.split()), self.width)
+        for line in asked.shown:
+            self.screen.say(f"    {line}")
+        for place, item in enumerate(asked.items):
+            if asked.kind == "altered":
+                self.screen.say(f"  {item.text}")
+            else:
+                self.screen.paragraph(item.text, self.width, f"  {LETTERS[place]}  ")
+        answered = Answered(name, [], False)
+        self.answers.append(answered)
+        prompt = self.prompt(asked)
+        while len(answered.given) < self.tries:
+            typed = self.ask(prompt)
+            if not typed:
+                break
+            verdict = judge(asked, typed)
+            if verdict.understood:
+                answered.given.append(typed)
+                answered.right = verdict.right
+            self.tell(verdict)
+            if verdict.right:
+                return
+            prompt = self.words["again"] if verdict.understood else self.prompt(asked)
+        self.screen.paragraph(f"{self.words['was'].format(right=asked.right)} {self.why(asked)}", self.width)
+
+    def prompt(self, asked: Question) -> str:
+        """Return what is asked for."""
+        key = {"choice": "letter", "order": "order", "altered": "frame"}.get(asked.kind, "value")
+        example = " ".join(LETTERS[: len(asked.items)])
+        return self.words[key].format(example=example) + self.words["skip"]
+
+    def tell(self, verdict: Verdict) -> None:
+        """Say whether an answer is right, and why."""
+        head = "" if not verdict.understood else self.words["right" if verdict.right else "wrong"] + " "
+        self.screen.paragraph(head + verdict.reason, self.width)
+
+    def why(self, asked: Question) -> str:
+        """Return why the right answer is right."""
+        return asked.because or next((item.reason for item in asked.items if item.right), "")
+
+    def ask(self, prompt: str) -> str:
+        """Return what is typed. Raises EndOfInput."""
+        typed = self.screen.ask(prompt)
+        if typed is None:
+            raise EndOfInput
+        return typed.strip()
+
+    # --- the other blocks
+
+    def break_it(self, block: Break) -> None:
+        """Run without a clause, and show what differs."""
+        check_break(self.lesson, block, self.runs)
+        say = self.screen.paragraph
+        say(find(block.clause).sentence, self.width)
+        say(self.words["broken"].format(clause=block.clause), self.width)
+        for statement in block.statements:
+            say(statement.text, self.width, "    ")
+        say(self.words["instead"], self.width)
+
+    def console(self, block: Console) -> None:
+        """Show commands and what they print; run those for a lab if the learner wants it."""
+        for command in block.commands:
+            self.screen.say(f"    $ {command.words}")
+            for line in command.output:
+                self.screen.say(f"    {line}")
+        if block.live and not self.is_test and self.ask(self.words["live"]).casefold() == "y":
+            for command in block.commands:
+                self.live(command)
+
+    def live(self, command: Command) -> None:
+        """Run a command on the kernel's side of a lab, and compare what it prints."""
+        try:
+            real = live_output(command)
+        except Failed as error:
+            self.screen.paragraph(str(error), self.width)
+            return
+        if alike(list(command.output), real):
+            self.screen.say(self.words["live_right"])
+            return
+        self.screen.say(self.words["live_wrong"])
+        for line in real[:100]:
+            self.screen.say(f"    {''.join(c if c.isprintable() else '?' for c in line)[:500]}")
+
+
+def live_output(command: Command) -> list[str]:
+    """Return what a command prints on the kernel's side of a lab. Raises Failed."""
+    package = (__package__ or "").partition(".")[0]
+    words = [sys.executable, "-m", package, "lab", "--", "sh", "-c", command.words]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=LIVE_S, check=False,
+                              stdin=subprocess.DEVNULL)  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Failed(f"`{command.words}` took longer than {LIVE_S:.0f} s") from None
+    lab = [line for line in done.stderr.splitlines() if line.startswith("tapstack lab:")]
+    if done.returncode and lab:
+        raise Failed(lab[0])
+    return done.stdout.rstrip("\n").split("\n")
