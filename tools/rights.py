@@ -35,6 +35,7 @@ PACKAGE = __name__.rpartition(".")[0]
 LATE = (
     "encodings.idna",
     "encodings.latin_1",
+    "encodings.unicode_escape",
     "stringprep",
     "unicodedata",
     "_strptime",

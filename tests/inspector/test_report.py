@@ -342,6 +342,17 @@ def test_a_form_of_import_that_is_not_read_is_refused(code: str) -> None:
         joined({"main.js": code.encode()}, "main.js")
 
 
+@pytest.mark.parametrize("wanted", ["second", "{first as other, second}", "missing as first"])
+def test_an_import_of_what_is_not_exported_is_refused(wanted: str) -> None:
+    """Of several names in one declaration the first alone is exported; in a report the others would be undefined."""
+    files = {
+        "main.js": f'import {{{wanted.strip("{}")}}} from "./a.js";\n'.encode(),
+        "a.js": b"export const first = 1, second = 2;\n",
+    }
+    with pytest.raises(ValueError, match=r"main\.js imports (second|missing), which \./a\.js does not export"):
+        joined(files, "main.js")
+
+
 def test_the_page_is_joined_whole() -> None:
     files = page_files()
     page = Page(files)

@@ -164,7 +164,16 @@ def test_up_serves_the_page_after_it_has_given_up_roots_rights(namespace: Namesp
         status = Path(f"/proc/{program.process.pid}/status").read_text()
         assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
         assert not re.search(r"^Uid:\s+0\b", status, re.MULTILINE)
-        for path in ("", "page/main.js", "words.json", "clauses.json", "capture.pcapng"):
+        files = (
+            "",
+            "page/main.js",
+            "words.json",
+            "clauses.json",
+            "capture.pcapng",
+            "report.html",
+            "source?id=9293+MUST-9",
+        )
+        for path in files:
             with page.connect() as client:
                 client.sendall(f"GET /{page.token}/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert client.recv(12) == b"HTTP/1.1 200", path

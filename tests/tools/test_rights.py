@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import pwd
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,3 +214,16 @@ def test_an_unreadable_http_root_is_refused(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(output.Failed, match=f"^--http-root: {tmp_path} may not be read by daemon"):
         up.give_up_rights(options)
+
+
+def test_every_codec_that_the_sources_name_is_there_before_the_rights_are_given_up() -> None:
+    """Python looks up a codec when it is first used, in files that the new user may not be able to read."""
+    sources = [path.read_text() for folder in ("tools", "stack") for path in (TOP / folder).rglob("*.py")]
+    codecs = sorted({name for text in sources for name in re.findall(r"(?:en|de)code\(\"([\w-]+)\"", text)})
+    assert {"unicode_escape", "idna"} <= set(codecs)
+    look = (
+        "import sys; from tools import rights; rights.import_all(); sys.path[:] = sys.meta_path[:] = []\n"
+        f"for name in {codecs!r}: 'a'.encode(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", look], cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

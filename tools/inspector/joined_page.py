@@ -5,17 +5,19 @@ import one another; so names that two files use for different things stay apart,
 
     const m3 = (() => { const {h, html} = m1; ...; return {Ladder, rowLabel}; })();
 
-Our own modules use the few forms of `import` and `export` that are read here. Any other is refused, and a test
-joins the page.
+Our own modules use the few forms of `import` and `export` that are read here: of `export const a = 1, b = 2` only
+the first name is read. Any other form is refused, and so is an import of a name that is not exported. A test joins
+the page.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from posixpath import dirname, join, normpath
+from typing import NamedTuple
 
 IMPORT = re.compile(
     r'(?:^|(?<=;))import\s*(\{[^}]*\}|[\w$]+|\*\s*as\s+[\w$]+)?\s*(?:from)?\s*"(\.[^"]+)";?', re.MULTILINE
@@ -79,21 +81,31 @@ def harmless(code: str) -> str:
     return code
 
 
+class Module(NamedTuple):
+    """A module in the joined script: the name of its object, and the names that it exports."""
+
+    name: str
+    exports: frozenset[str]
+
+
 def joined(files: Mapping[str, bytes], first: str) -> str:
     """Return one module that does what `first` and all that it imports do."""
-    names: dict[str, str] = {}
+    modules: dict[str, Module | None] = {}  # by path; None while it is read
     parts: list[str] = []
 
-    def add(path: str) -> str:
-        if path in names:
-            if not names[path]:
-                raise ValueError(f"{path} imports itself")
-            return names[path]
-        names[path] = ""  # in progress
-        code, exported = unwrapped(without_comments(files[path].decode(), path), path, add)
-        name = names[path] = f"m{len(parts) + 1}"
-        parts.append(f"// {path}\nconst {name} = (() => {{\n{code}\nreturn {{{', '.join(exported)}}};\n}})();")
-        return name
+    def add(path: str) -> Module:
+        known = modules.setdefault(path, None)
+        if known is not None:
+            return known
+        code, exported = unwrapped(without_comments(files[path].decode(), path), path, imported)
+        module = modules[path] = Module(f"m{len(parts) + 1}", frozenset(each.partition(":")[0] for each in exported))
+        parts.append(f"// {path}\nconst {module.name} = (() => {{\n{code}\nreturn {{{', '.join(exported)}}};\n}})();")
+        return module
+
+    def imported(path: str) -> Module:
+        if path in modules and modules[path] is None:
+            raise ValueError(f"{path} imports itself")
+        return add(path)
 
     add(first)
     return "\n".join(parts)
@@ -108,23 +120,26 @@ def without_comments(code: str, path: str) -> str:
     return code if path.startswith("vendor/") else INDENTATION.sub("", COMMENTS.sub("", code))
 
 
-def unwrapped(code: str, path: str, add: object) -> tuple[str, list[str]]:
+def unwrapped(code: str, path: str, add: Callable[[str], Module]) -> tuple[str, list[str]]:
     """Return the code of a module without `import` and `export`, and what it returns: "name" or "outer: inner".
 
-    `add(path)` adds a module that it imports, and returns its name in the joined script.
+    `add(path)` adds a module that it imports. ValueError for a name that this module does not export: a browser
+    refuses such a page, but in the joined script the name would be undefined.
     """
-    assert callable(add)
     exported: list[str] = []
 
     def imported(found: re.Match[str]) -> str:
-        module = add(normpath(join(dirname(path), found[2])))
+        name_of, offered = add(normpath(join(dirname(path), found[2])))
         what = (found[1] or "").strip()
         if not what:
             return ""
         if what.startswith("{"):
-            return f"const {what.replace(' as ', ': ')} = {module};"
+            wanted = {each.partition(" as ")[0].strip() for each in what.strip("{}").split(",")} - {""}
+            if missing := sorted(wanted - offered):
+                raise ValueError(f"{path} imports {', '.join(missing)}, which {found[2]} does not export")
+            return f"const {what.replace(' as ', ': ')} = {name_of};"
         name = what.removeprefix("*").strip().removeprefix("as").strip() if what.startswith("*") else what
-        return f"const {name} = {module};" if what.startswith("*") else f"const {{default: {name}}} = {module};"
+        return f"const {name} = {name_of};" if what.startswith("*") else f"const {{default: {name}}} = {name_of};"
 
     def listed(found: re.Match[str]) -> str:
         for each in filter(None, (part.strip() for part in found[1].split(","))):

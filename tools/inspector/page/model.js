@@ -4,7 +4,8 @@
  * All octets come from the wire: every read is checked against the length, and nothing throws.
  */
 
-export const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128;
+const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128;
+export {FIN, SYN, RST, PSH, ACK, URG, ECE, CWR};
 
 const FLAG_NAMES = [[SYN, "SYN"], [FIN, "FIN"], [RST, "RST"], [PSH, "PSH"], [URG, "URG"], [ECE, "ECE"], [CWR, "CWR"], [ACK, "ACK"]];
 
