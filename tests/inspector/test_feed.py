@@ -71,6 +71,25 @@ async def test_what_the_recorder_has_lost_is_told(autojump_clock: Clock) -> None
             assert numbers == [-number for number in range(1, first)] + list(range(first, last + 1))
 
 
+async def test_a_viewer_that_reads_a_long_past_misses_nothing_that_happens_meanwhile(autojump_clock: Clock) -> None:
+    async with served() as page, trio.open_nursery() as nursery:
+        page.tell(30_000)
+
+        async def go_on() -> None:
+            for _ in range(30):
+                await trio.sleep(feed.BATCH_S)
+                page.tell(600)
+
+        async with page.viewer() as events:
+            assert (await events.next())[0] == "hello"
+            last = page.recorder.numbers()[1] + 30 * 600
+            nursery.start_soon(go_on)
+            numbers = await events.numbers(last)
+            first = page.recorder.numbers()[0]
+            assert first == 1, "the recorder still has all of them"
+            assert numbers == list(range(1, last + 1))
+
+
 async def test_a_viewer_that_does_not_read_costs_bounded_memory_and_is_told_its_gap(autojump_clock: Clock) -> None:
     async with served() as page:
         last = page.recorder.numbers()[1]

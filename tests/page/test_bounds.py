@@ -1,16 +1,16 @@
 """How fast the page is: first paint, from the wire to an arrow, keys, scrolling, floods.
 
-A machine that does other work can make a measurement slow. So where the first misses its bound, a
-second decides, and both are printed. What other programs take from us is measured by a loop before
-and after, or by the frames of an empty page, and the bound grows by that factor, which is 1 on a
-quiet machine.
+The bounds are for a machine that does a loop of Python in the time LOOP_S. On a slower one, or
+while other programs take from us, the bound grows by the factor that the loop takes longer, before
+or after; or the frames of an empty page. Where the first measurement misses its bound, a second
+decides, and both are printed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import quantiles
-from time import perf_counter, process_time
+from time import perf_counter
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -21,22 +21,23 @@ FIRST_PAINT_MS = 300
 WIRE_TO_ARROW_MS = 150
 KEY_MS = 50
 BUSY_KEY_MS = 100
-FRAME_MS, LONGEST_FRAME_MS = 33, 150
+FRAME_MS, LONGEST_FRAME_MS = 33.4, 150  # two frames of 60 in a second, as the browser's clock rounds them
 NODES = 2500
-SPIN_S = 0.1
+LOOPS, LOOP_S = 1_000_000, 0.1
 A_FRAME_MS = 1000 / 60
 
 
-def share_of_others() -> float:
-    """How much longer a loop takes than it computes: 1 on a quiet machine, 2 if every core has two programs."""
-    wall, computed = perf_counter(), process_time()
-    while process_time() - computed < SPIN_S:
-        pass
-    return max(1.0, (perf_counter() - wall) / SPIN_S)
+def slowness_now() -> float:
+    """How much longer a loop takes than on the machine that the bounds are for, and at least 1."""
+    began = perf_counter()
+    total = 0
+    for number in range(LOOPS):
+        total += number
+    return max(1.0, (perf_counter() - began) / LOOP_S)
 
 
 def bounded(
-    what: str, bound: float, measure: Callable[[], float], slowness: Callable[[], float] = share_of_others
+    what: str, bound: float, measure: Callable[[], float], slowness: Callable[[], float] = slowness_now
 ) -> None:
     """Fail if `measure` is above the bound twice."""
     seen: list[str] = []
@@ -116,13 +117,21 @@ KEY = """(key) => new Promise((done) => {
 })"""
 
 
-@pytest.mark.xfail(strict=False, reason="the bound is not held yet")
-def test_a_step_changes_all_panels(live: Page, lab: Lab) -> None:
+@pytest.mark.parametrize("opened", [False, True], ids=["closed", "opened"])
+@pytest.mark.parametrize("lower", ["4", "5", "6"], ids=["why", "bits", "host"])
+@pytest.mark.parametrize("upper", ["1", "2", "3"], ids=["states", "tcb", "graph"])
+def test_a_step_changes_all_panels(live: Page, lab: Lab, upper: str, lower: str, opened: bool) -> None:
+    """With each two panels, and with all that they fold away."""
     lab.run("for i in 1 2 3 4 5; do echo hello | nc -N -w 5 10.9.0.2 7; done")
     until(live, "tapstackStore.connections.size >= 5")
+    live.keyboard.press(upper)
+    live.keyboard.press(lower)
+    live.keyboard.press("End")
+    if opened:
+        live.evaluate("() => document.querySelectorAll('.panels details').forEach((each) => { each.open = true; })")
 
     def measure() -> float:
-        return p95([live.evaluate(KEY, "ArrowLeft") for _ in range(30)])
+        return p95([live.evaluate(KEY, "ArrowLeft") for _ in range(40)])
 
     bounded("from a step to all panels in ms, p95", KEY_MS, measure)
     assert not live.evaluate("tapstackStore.live")
@@ -142,10 +151,12 @@ SCROLL = """(by) => new Promise((done) => {
 })"""
 
 
-@pytest.mark.xfail(strict=False, reason="the bound is not held yet")
 def test_ten_thousand_events_scroll_smoothly(live: Page, lab: Lab) -> None:
     empty = live.context.new_page()
-    lab.run("head -c 8000000 /dev/zero | nc -N -w 60 10.9.0.2 9")
+    for _ in range(20):  # how many events a megabyte has depends on the machine: large frames take fewer
+        lab.run("head -c 8000000 /dev/zero | nc -N -w 60 10.9.0.2 9")
+        if live.evaluate("tapstackStore.count > 10000"):
+            break
     until(live, "tapstackStore.count > 10000 && !tapstackStore.queue.length")
     live.keyboard.press("ArrowUp")
 
@@ -158,7 +169,7 @@ def test_ten_thousand_events_scroll_smoothly(live: Page, lab: Lab) -> None:
 
     def slowness() -> float:
         empty.bring_to_front()
-        return max(share_of_others(), p95(empty.evaluate(SCROLL, 300)) / A_FRAME_MS)
+        return max(slowness_now(), p95(empty.evaluate(SCROLL, 300)) / A_FRAME_MS)
 
     times: list[float] = []
     bounded("a frame while scrolling in ms, p95", FRAME_MS, measure, slowness)

@@ -139,7 +139,7 @@ class Feed:
             return self.state.since(viewer)
         if self._encoded - viewer.position > BEHIND_EVENTS:
             return self._skip(viewer, self._encoded)
-        place = bisect_left(self._batches, viewer.position + 1, key=lambda batch: batch.last)
+        place = self._place(viewer.position)
         if place == len(self._batches):
             return self._skip(viewer, self._encoded)
         batch = self._batches[place]
@@ -149,19 +149,33 @@ class Feed:
         return batch.message
 
     def _past(self, viewer: Viewer) -> bytes | None:
-        """Return a piece of what happened before the batches; None when the viewer has all of it."""
-        until = self._batches[0].first - 1 if self._batches else self._encoded
-        if viewer.position < until:
-            limit = min(CATCHING_UP_EVENTS, until - viewer.position)
-            events = self._recorder.since(viewer.position, limit)
-            first = events[0].n if events else until + 1
-            if first > viewer.position + 1:
-                return self._skip(viewer, min(first - 1, until))
-            piece = self._batch(events)
-            viewer.position = piece.last
-            return piece.message
-        viewer.catching_up = False
-        return None
+        """Return a piece of what happened before; None when the batches have all the rest.
+
+        A viewer is left to the batches when it is close behind and at the beginning of one: while it
+        reads the past, the oldest of them go.
+        """
+        left = limit = self._encoded - viewer.position
+        place = self._place(viewer.position)
+        if place < len(self._batches):
+            batch = self._batches[place]
+            if batch.first <= viewer.position + 1:
+                limit = batch.last - viewer.position
+            if batch.first == viewer.position + 1 and left <= BEHIND_EVENTS // 2:
+                left = 0
+        if left == 0:
+            viewer.catching_up = False
+            return None
+        events = self._recorder.since(viewer.position, min(CATCHING_UP_EVENTS, limit))
+        first = events[0].n if events else self._encoded + 1
+        if first > viewer.position + 1:
+            return self._skip(viewer, min(first - 1, self._encoded))
+        piece = self._batch(events)
+        viewer.position = piece.last
+        return piece.message
+
+    def _place(self, position: int) -> int:
+        """Where the first batch with an event behind `position` is."""
+        return bisect_left(self._batches, position + 1, key=lambda batch: batch.last)
 
     def _skip(self, viewer: Viewer, to: int) -> bytes:
         lost = viewer.position + 1, to
