@@ -14,7 +14,8 @@ PAGE = Path(__file__).parents[1] / "tools/inspector/page"
 VENDOR = PAGE / "vendor"
 FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 600, 60, 240
 # A page of this weight is read and drawn at once, also on a slow line; a report carries it whole.
-MOST_BYTES, MOST_PACKED_BYTES = 256_000, 82_000
+MOST_BYTES, MOST_PACKED_BYTES = 250_000, 80_000
+ONLY_IN_REPORTS = frozenset({"report.css"})
 OWN = sorted([*PAGE.glob("*.js"), VENDOR / "preact-htm.js"])
 NOT_JOINED = frozenset({"preact-htm.js"})  # it passes on what others export
 
@@ -71,7 +72,9 @@ def test_exported_names_are_unique() -> None:
 
 
 def test_the_page_is_light() -> None:
-    served = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
+    files = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
+    served = [path for path in files if path.name not in ONLY_IN_REPORTS]
+    assert len(served) + len(ONLY_IN_REPORTS) == len(files)
     octets = [path.read_bytes() for path in served]
     assert sum(map(len, octets)) <= MOST_BYTES
     assert len(gzip.compress(b"".join(octets), mtime=0)) <= MOST_PACKED_BYTES

@@ -29,6 +29,7 @@ LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
 INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 COMMENTS = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*|//.*)\n", re.MULTILINE)
 SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$\n?", re.MULTILINE)
+REPORT_STYLE = "report.css"  # a live page has no use for it, and does not load it
 STYLE_LINK = re.compile(r'<link rel="stylesheet" href="page/([^"]+)">\n?')
 SCRIPT = re.compile(r'<script (?:defer |type="module" )src="page/([^"]+)"></script>\n?')
 ENDS_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
@@ -45,7 +46,8 @@ class Page:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         index = files["index.html"].decode()
-        self.style = INDENTATION.sub("", "\n".join(files[path].decode() for path in STYLE_LINK.findall(index)))
+        sheets = [*STYLE_LINK.findall(index), REPORT_STYLE]
+        self.style = INDENTATION.sub("", "\n".join(files[path].decode() for path in sheets))
         self.scripts: list[tuple[str, str]] = []  # attributes, and the code
         for found in SCRIPT.finditer(index):
             module = "module" in found[0]

@@ -3,7 +3,7 @@
  *
  * `dissectFrame` gives the same names, bits, widths and values as `stack.dissect`, of which this is a
  * part: what it has no table for is a layer "Data". It never throws, whatever the octets are.
- * A row of a table is [name, width in bits, meaning of the value, whether it is octets and no number].
+ * A row of a table is [name, width in bits, meaning of the value v, whether it is octets and no number].
  */
 
 /**
@@ -54,13 +54,13 @@ function printable(b, most = 64) {
   for (const octet of b.subarray(0, most)) {
     if (octet === 10) text += "\\n";
     else if (octet === 13) text += "\\r";
-    else text += octet > 31 && octet < 127 ? String.fromCharCode(octet) : `\\x${octet.toString(16).padStart(2, "0")}`;
+    else text += octet > 31 && octet < 127 ? String.fromCharCode(octet) : `\\x${hexOf([octet])}`;
   }
   return `${octetsCount(b.length)} "${text}"${b.length > most ? "…" : ""}`;
 }
 
 function macText(b) {
-  const text = Array.from(b, (octet) => octet.toString(16).padStart(2, "0")).join(":");
+  const text = hexOf(b).replace(/..(?!$)/g, "$&:");
   if (b.every((octet) => octet === 255)) return `${text}: broadcast, every station on the link`;
   if (b.every((octet) => octet === 0)) return `${text}: no station`;
   return `${text}: ${b[0] & 1 ? "a group of stations" : "one station"}, ${b[0] & 2 ? "locally" : "universally"} administered`;
@@ -106,22 +106,22 @@ class FieldTable {
 
 // --- the tables
 
-const typeWords = (value) => `${hexText(value, 4)}, ${TYPE_NAMES[value] || "no name here"}`;
-const flagRow = (name, words) => [name, 1, (value) => (value ? `set: ${words}` : "not set")];
-const sizeWords = (unit) => (value) => `the header has ${unit * value} octets: this counts words of 32 bits`;
+const typeWords = (v) => `${hexText(v, 4)}, ${TYPE_NAMES[v] || "no name here"}`;
+const flagRow = (name, words) => [name, 1, (v) => (v ? `set: ${words}` : "not set")];
+const sizeWords = (unit) => (v) => `the header has ${unit * v} octets: this counts words of 32 bits`;
 const MAC_ROWS = [["Destination Address", 48, macText, true], ["Source Address", 48, macText, true]];
 const TAG_ROWS = [
   ["Tag Protocol Identifier", 16, typeWords],
-  ["Priority Code Point", 3, (value) => `priority ${value} of 0 to 7`],
-  ["Drop Eligible Indicator", 1, (value) => (value ? "may be dropped first" : "not set")],
-  ["VLAN Identifier", 12, (value) => (value ? `VLAN ${value}` : "no VLAN, the tag carries only a priority")],
+  ["Priority Code Point", 3, (v) => `priority ${v} of 0 to 7`],
+  ["Drop Eligible Indicator", 1, (v) => (v ? "may be dropped first" : "not set")],
+  ["VLAN Identifier", 12, (v) => (v ? `VLAN ${v}` : "no VLAN, the tag carries only a priority")],
 ];
 const ARP_ROWS = [
-  ["ar$hrd", 16, (value) => `hardware type ${value}, ${value === 1 ? "Ethernet" : "IEEE 802"}`],
-  ["ar$pro", 16, (value) => `protocol type ${typeWords(value)}`],
+  ["ar$hrd", 16, (v) => `hardware type ${v}, ${v === 1 ? "Ethernet" : "IEEE 802"}`],
+  ["ar$pro", 16, (v) => `protocol type ${typeWords(v)}`],
   ["ar$hln", 8, "a hardware address has 6 octets"],
   ["ar$pln", 8, "a protocol address has 4 octets"],
-  ["ar$op", 16, (value) => ARP_OPERATIONS[value] || "no name here"],
+  ["ar$op", 16, (v) => ARP_OPERATIONS[v] || "no name here"],
   ["ar$sha", 48, (b) => `sender hardware address ${macText(b)}`, true],
   ["ar$spa", 32, (b) => `sender protocol address ${addressText(b)}`, true],
   ["ar$tha", 48, (b) => `target hardware address ${macText(b)}`, true],
@@ -130,19 +130,19 @@ const ARP_ROWS = [
 const IPV4_ROWS = [
   ["Version", 4, "IPv4"],
   ["IHL", 4, sizeWords(4)],
-  ["Precedence", 3, (value) => `${PRECEDENCES[value]}; now the first bits of the DSCP`],
-  ["D", 1, (value) => `${value ? "low" : "normal"} delay; now a bit of the DSCP`],
-  ["T", 1, (value) => `${value ? "high" : "normal"} throughput; now a bit of the DSCP`],
-  ["R", 1, (value) => `${value ? "high" : "normal"} reliability; now a bit of the DSCP`],
-  ["ECN", 2, (value) => CODEPOINTS[value]],
-  ["Total Length", 16, (value) => `${value} octets, header included`],
-  ["Identification", 16, (value) => `${hexText(value, 4)}: all fragments of a datagram have the same`],
-  ["Reserved", 1, (value) => (value ? "must be zero, and is not" : "must be zero")],
-  ["DF", 1, (value) => (value ? "don't fragment" : "may fragment")],
-  ["MF", 1, (value) => (value ? "more fragments follow" : "the last fragment, or the only one")],
-  ["Fragment Offset", 13, (value) => `${value} units of 8 octets: octet ${8 * value} of the whole datagram's data`],
-  ["Time to Live", 8, (value) => `at most ${value} more hops (RFC 791: seconds)`],
-  ["Protocol", 8, (value) => IP_PROTOCOL_NAMES[value] || "no name here"],
+  ["Precedence", 3, (v) => `${PRECEDENCES[v]}; now the first bits of the DSCP`],
+  ["D", 1, (v) => `${v ? "low" : "normal"} delay; now a bit of the DSCP`],
+  ["T", 1, (v) => `${v ? "high" : "normal"} throughput; now a bit of the DSCP`],
+  ["R", 1, (v) => `${v ? "high" : "normal"} reliability; now a bit of the DSCP`],
+  ["ECN", 2, (v) => CODEPOINTS[v]],
+  ["Total Length", 16, (v) => `${v} octets, header included`],
+  ["Identification", 16, (v) => `${hexText(v, 4)}: all fragments of a datagram have the same`],
+  ["Reserved", 1, (v) => (v ? "must be zero, and is not" : "must be zero")],
+  ["DF", 1, (v) => (v ? "don't fragment" : "may fragment")],
+  ["MF", 1, (v) => (v ? "more fragments follow" : "the last fragment, or the only one")],
+  ["Fragment Offset", 13, (v) => `${v} units of 8 octets: octet ${8 * v} of the whole datagram's data`],
+  ["Time to Live", 8, (v) => `at most ${v} more hops (RFC 791: seconds)`],
+  ["Protocol", 8, (v) => IP_PROTOCOL_NAMES[v] || "no name here"],
   ["Header Checksum", 16],
   ["Source Address", 32, addressText, true],
   ["Destination Address", 32, addressText, true],
@@ -150,16 +150,16 @@ const IPV4_ROWS = [
 const UDP_ROWS = [
   ["Source Port", 16, "port"],
   ["Destination Port", 16, "port"],
-  ["Length", 16, (value) => `${value} octets: this header and ${value - 8} of data`],
+  ["Length", 16, (v) => `${v} octets: this header and ${v - 8} of data`],
   ["Checksum", 16],
 ];
 const tcpRows = (flags) => [
   ["Source Port", 16, "port"],
   ["Destination Port", 16, "port"],
-  ["Sequence Number", 32, (value) => `${value}${flags & 2 ? ", the number of the SYN; the first octet of data has the next one" : ""}`],
-  ["Acknowledgment Number", 32, (value) => (flags & 16 ? `${value}, the next octet that the sender expects` : "no meaning without ACK")],
+  ["Sequence Number", 32, (v) => `${v}${flags & 2 ? ", the number of the SYN; the first octet of data has the next one" : ""}`],
+  ["Acknowledgment Number", 32, (v) => (flags & 16 ? `${v}, the next octet that the sender expects` : "no meaning without ACK")],
   ["Data Offset", 4, sizeWords(4)],
-  ["Rsrvd", 4, (value) => (value ? "reserved, and not zero" : "reserved")],
+  ["Rsrvd", 4, (v) => (v ? "reserved, and not zero" : "reserved")],
   flagRow("CWR", "congestion window reduced (RFC 3168)"),
   flagRow("ECE", "ECN-Echo (RFC 3168)"),
   flagRow("URG", "the Urgent Pointer is significant"),
@@ -168,9 +168,9 @@ const tcpRows = (flags) => [
   flagRow("RST", "reset the connection"),
   flagRow("SYN", "synchronize sequence numbers"),
   flagRow("FIN", "the sender has no more data"),
-  ["Window", 16, (value) => `the sender takes ${value} octets${flags & 2 ? "; in a SYN this is never scaled" : " more, times 2 to the shift.cnt of its SYN if both SYNs had one"}`],
+  ["Window", 16, (v) => `the sender takes ${v} octets${flags & 2 ? "; in a SYN this is never scaled" : " more, times 2 to the shift.cnt of its SYN if both SYNs had one"}`],
   ["Checksum", 16],
-  ["Urgent Pointer", 16, (value) => (flags & 32 ? `${octetsCount(value)} from SEG.SEQ` : "no meaning without URG")],
+  ["Urgent Pointer", 16, (v) => (flags & 32 ? `${octetsCount(v)} from SEG.SEQ` : "no meaning without URG")],
 ];
 
 /** The rows of all TCP options, or of all IPv4 options. */
@@ -203,22 +203,22 @@ function optionRows(raw, ofTcp) {
 
 function tcpOptionRows(kind, data) {
   const size = data.length;
-  if (kind === 2 && size === 2) return [["Maximum Segment Size", 16, (value) => `send me at most ${value} octets in a segment`]];
-  if (kind === 3 && size === 1) return [["shift.cnt", 8, (value) => `the Window of my later segments counts units of ${2 ** Math.min(value, 14)} octets`]];
+  if (kind === 2 && size === 2) return [["Maximum Segment Size", 16, (v) => `send me at most ${v} octets in a segment`]];
+  if (kind === 3 && size === 1) return [["shift.cnt", 8, (v) => `the Window of my later segments counts units of ${2 ** Math.min(v, 14)} octets`]];
   if (kind === 8 && size === 8) return [["TS Value", 32, "the sender's clock"], ["TS Echo Reply", 32, "the latest TS Value of the other end; without ACK no meaning"]];
   if (kind === 5 && size % 8 === 0) {
-    const block = [["Left Edge of Block", 32, (value) => `${value}: the first octet of a block that has arrived`],
-      ["Right Edge of Block", 32, (value) => `${value}: the first octet after the block`]];
+    const block = [["Left Edge of Block", 32, (v) => `${v}: the first octet of a block that has arrived`],
+      ["Right Edge of Block", 32, (v) => `${v}: the first octet after the block`]];
     return Array(size / 8).fill(block).flat();
   }
-  if (kind === 28 && size === 2) return [["G", 1, (value) => (value ? "in minutes" : "in seconds")], ["User Timeout", 15, String]];
+  if (kind === 28 && size === 2) return [["G", 1, (v) => (v ? "in minutes" : "in seconds")], ["User Timeout", 15, String]];
   if (kind === 34) return [["Cookie", 8 * size, hexOf, true]];
   return [["data", 8 * size, printable, true]];
 }
 
 const IP_OPTION_HEAD = (kind) => [
-  ["copied flag", 1, (value) => (value ? "copied into all fragments" : "not copied: only the first fragment has it")],
-  ["option class", 2, (value) => ["control", "reserved", "debugging and measurement", "reserved"][value]],
+  ["copied flag", 1, (v) => (v ? "copied into all fragments" : "not copied: only the first fragment has it")],
+  ["option class", 2, (v) => ["control", "reserved", "debugging and measurement", "reserved"][v]],
   ["option number", 5, `type ${kind}, ${IP_OPTIONS[kind] || "no name here"}`],
 ];
 
@@ -227,13 +227,13 @@ function ipOptionRows(kind, data, length) {
   if ((kind === 7 || kind === 131 || kind === 137) && size) return routeRows(kind, data, length);
   if (kind === 68 && size >= 2) return timestampRows(data, length);
   if (kind === 130 && size === 9) return [["Security", 16], ["Compartments", 16], ["Handling Restrictions", 16], ["Transmission Control Code", 24]];
-  if (kind === 148 && size === 2) return [["value", 16, (value) => (value ? "not defined by RFC 2113" : "routers examine the packet")]];
+  if (kind === 148 && size === 2) return [["v", 16, (v) => (v ? "not defined by RFC 2113" : "routers examine the packet")]];
   if (kind === 136 && size === 2) return [["Stream ID", 16]];
   return [["option data", 8 * size, printable, true]];
 }
 
 const pointerRow = (length) => ["pointer", 8,
-  (value) => (value > length ? "no room is left" : `the next host writes at octet ${value} of the option`)];
+  (v) => (v > length ? "no room is left" : `the next host writes at octet ${v} of the option`)];
 
 function routeRows(kind, data, length) {
   const rows = [pointerRow(length)], pointer = data[0];
@@ -248,12 +248,12 @@ function routeRows(kind, data, length) {
 
 function timestampRows(data, length) {
   const flag = data[1] & 15, size = flag === 1 || flag === 3 ? 8 : 4;
-  const rows = [pointerRow(length), ["oflw", 4, (value) => `${value} hosts found no room`],
+  const rows = [pointerRow(length), ["oflw", 4, (v) => `${v} hosts found no room`],
     ["flg", 4, {0: "only timestamps", 1: "each with the address of its host", 3: "only of the hosts with these addresses"}[flag] || "not defined"]];
   for (let at = 2; at < data.length - size + 1; at += size) {
     if (size === 8) rows.push(["internet address", 32, addressText, true]);
     const written = at + 3 < data[0];
-    rows.push(["timestamp", 32, (value) => (written ? `${value} ms since midnight UT` : "free")]);
+    rows.push(["timestamp", 32, (v) => (written ? `${v} ms since midnight UT` : "free")]);
   }
   rows.push(["octets", 8 * ((data.length - 2) % size), "not a whole entry", true]);
   return rows;
@@ -262,14 +262,14 @@ function timestampRows(data, length) {
 function icmpRows(type, code) {
   const said = type === 3 ? UNREACHABLE_NAMES[code] : type === 11 ? ["TTL exceeded in transit", "reassembly time exceeded"][code] : "";
   const rows = [["Type", 8, ICMP_NAMES[type] || "no name here"], ["Code", 8, said || (code ? "no name here" : "this type has no codes")], ["Checksum", 16]];
-  const same = (value) => `${value}: a request and its reply have the same`;
+  const same = (v) => `${v}: a request and its reply have the same`;
   if (ICMP_QUERIES.has(type)) rows.push(["Identifier", 16, same], ["Sequence Number", 16, same]);
   else if (type === 5) rows.push(["Gateway Internet Address", 32, (b) => `the better first hop is ${addressText(b)}`, true]);
-  else if (type === 12) rows.push(["Pointer", 8, (value) => (code ? "no meaning with this code" : `octet ${value} of the quoted datagram is wrong`)], ["unused", 24]);
-  else if (type === 3 && code === 4) rows.push(["unused", 16], ["Next-Hop MTU", 16, (value) => `${value} octets fit (RFC 1191)`]);
+  else if (type === 12) rows.push(["Pointer", 8, (v) => (code ? "no meaning with this code" : `octet ${v} of the quoted datagram is wrong`)], ["unused", 24]);
+  else if (type === 3 && code === 4) rows.push(["unused", 16], ["Next-Hop MTU", 16, (v) => `${v} octets fit (RFC 1191)`]);
   else if (ICMP_ERRORS.has(type)) rows.push(["unused", 32]);
   else rows.push(["rest of header", 32, "", true]);
-  const time = (value) => (value >= 2 ** 31 ? "not in ms since midnight UT" : `${value} ms since midnight UT`);
+  const time = (v) => (v >= 2 ** 31 ? "not in ms since midnight UT" : `${v} ms since midnight UT`);
   if (type === 13 || type === 14) for (const name of ["Originate", "Receive", "Transmit"]) rows.push([`${name} Timestamp`, 32, time]);
   if (type === 17 || type === 18) rows.push(["Address Mask", 32, addressText, true]);
   return rows;
@@ -336,7 +336,7 @@ class FrameWalk {
 
   add(name, from, to, depth, rows, more = {}) {
     const table = new FieldTable(this.octets.subarray(from, to));
-    const isPort = (words) => (words === "port" ? (value) => `${value}${this.ports[value] ? ` (${this.ports[value]})` : ""}` : words);
+    const isPort = (words) => (words === "port" ? (v) => `${v}${this.ports[v] ? ` (${this.ports[v]})` : ""}` : words);
     table.rows(rows.map(([title, width, words, isOctets]) => [title, width, isPort(words), isOctets]));
     const layer = {name, rfc: LAYER_RFCS[name] || "", offset: from, length: to - from, depth, error: "", cut: false, sum: null, ...more};
     layer.fields = table.finish();
@@ -401,7 +401,7 @@ class FrameWalk {
 
   ieee8023(start, frameEnd, tags) {
     const end = Math.min(frameEnd, this.octets.length);
-    this.add("IEEE 802.3", 0, start, 0, [...MAC_ROWS, ...tags, ["Length", 16, (value) => `${value} octets of LLC and data follow`]]);
+    this.add("IEEE 802.3", 0, start, 0, [...MAC_ROWS, ...tags, ["Length", 16, (v) => `${v} octets of LLC and data follow`]]);
     this.data(start, end, 0);
     this.padding(end);
   }

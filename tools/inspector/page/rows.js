@@ -358,6 +358,3 @@ export class RowMaker {
     }
   }
 }
-
-/** Whether a segment only acknowledges. @param {object} tcp */
-export const pureAck = (tcp) => tcp.flags === ACK && !tcp.len;
