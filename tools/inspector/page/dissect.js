@@ -227,7 +227,7 @@ function ipOptionRows(kind, data, length) {
   if ((kind === 7 || kind === 131 || kind === 137) && size) return routeRows(kind, data, length);
   if (kind === 68 && size >= 2) return timestampRows(data, length);
   if (kind === 130 && size === 9) return [["Security", 16], ["Compartments", 16], ["Handling Restrictions", 16], ["Transmission Control Code", 24]];
-  if (kind === 148 && size === 2) return [["v", 16, (v) => (v ? "not defined by RFC 2113" : "routers examine the packet")]];
+  if (kind === 148 && size === 2) return [["value", 16, (v) => (v ? "not defined by RFC 2113" : "routers examine the packet")]];
   if (kind === 136 && size === 2) return [["Stream ID", 16]];
   return [["option data", 8 * size, printable, true]];
 }
