@@ -21,7 +21,8 @@ def between(source: str, start: str, end: str) -> str:
 
 def transitions() -> dict[tuple[State, Event], tuple[State, ...]]:
     found: dict[tuple[State, Event], tuple[State, ...]] = {}
-    for line in between(STATES, "const TABLE = `", "`;").split("\n"):
+    table = between(STATES, "const TABLE = `", "`;").replace("${END}", between(STATES, 'const END = "', '"'))
+    for line in table.split("\n"):
         before, _, ways = line.partition(": ")
         for way in ways.split():
             event, _, after = way.partition(">")

@@ -173,7 +173,6 @@ const tcpRows = (flags) => [
   ["Urgent Pointer", 16, (v) => (flags & 32 ? `${octetsCount(v)} from SEG.SEQ` : "no meaning without URG")],
 ];
 
-/** The rows of all TCP options, or of all IPv4 options. */
 function optionRows(raw, ofTcp) {
   const rows = [];
   let at = 0;

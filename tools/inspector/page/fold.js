@@ -4,6 +4,8 @@
  * Every 64th change keeps a copy of all variables, so that going back costs at most 64 small steps.
  */
 
+import {firstPlace} from "./model.js";
+
 const EVERY = 64;
 /** The objects that a TCB has only for a time: null says that one is gone, and with it its variables. */
 const FOR_A_TIME = ["ecn", "loss", "pacer", "rack", "sack_reporter", "scoreboard", "user_timeout"];
@@ -37,13 +39,7 @@ export class TcbFold {
 
   /** How many changes there were up to event `n`. @param {number} n */
   upTo(n) {
-    let low = 0, high = this.ns.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.ns[middle] <= n) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstPlace(this.ns.length, (place) => this.ns[place] <= n);
   }
 
   /** The values after event `n`. @param {number} n @returns {object} */

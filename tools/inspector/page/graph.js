@@ -17,7 +17,6 @@ const DIRECTIONS = [["out", "what we send"], ["in", "what we get"]];
 const LETTER_WORDS = {rto: "timeout", fast: "fast", other: "otherwise", seen: "by the peer"};
 const TALL = 250, LOW = 110, MANY = 20000, MANY_MS = 600, LEAST_S = 1e-6;
 
-/** Two pictures with one time axis. */
 export class Pictures {
   constructor(element, choose) {
     this.element = element;
@@ -114,7 +113,6 @@ export class Pictures {
     }
   }
 
-  /** Bring the chosen row into view. */
   reveal(x) {
     this.place(x);
     if (!this.span || x === null || (x >= this.span[0] && x <= this.span[1])) return;
@@ -210,7 +208,6 @@ function Legend({dir}) {
 
 const greatest = (values) => values.reduce((a, b) => Math.max(a, b));
 
-/** The figures of the graph as a table. */
 function Summary({store, data}) {
   data.update(store);
   const {sums, cwnd, ssthresh, end} = data, again = Object.entries(sums.again);

@@ -41,7 +41,6 @@ export class Plot {
     over.addEventListener("pointerdown", (event) => this.drag(event));
   }
 
-  /** What is in view. */
   view(from, to, low, high) {
     Object.assign(this, {from, to, low, high});
     this.render();

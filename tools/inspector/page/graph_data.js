@@ -3,19 +3,13 @@
  * relative numbers. It grows with the log; what was there is not looked at again.
  */
 
-import {FIN, RST, SYN, seqDiff} from "./model.js";
+import {FIN, firstPlace, RST, SYN, seqDiff} from "./model.js";
 
 const INFINITE_SSTHRESH = 2 ** 30;
 
 /** The index of the first x that is not below `value`. @param {number[]} xs */
 export function firstAtLeast(xs, value) {
-  let low = 0, high = xs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (xs[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstPlace(xs.length, (place) => xs[place] < value);
 }
 
 export class GraphData {
@@ -120,7 +114,6 @@ export class GraphData {
     if (ssthresh !== undefined) add(this.ssthresh, x, ssthresh >= INFINITE_SSTHRESH ? null : ssthresh);
   }
 
-  /** The time of the last point. */
   get end() {
     return Math.max(this.segments.x.at(-1) || 0, this.acks.x.at(-1) || 0, 0.001);
   }

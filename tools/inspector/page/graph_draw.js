@@ -27,7 +27,6 @@ export function drawSequence(plot, data) {
   drawAgain(view, data.segments);
 }
 
-/** The lines of the lower picture. */
 export function drawStrip(plot, {flight, ssthresh, cwnd}) {
   const view = viewOf(plot), {colours} = view;
   steps(view, flight.x, flight.y, colours.quiet, [1.5, 3], 1.5);

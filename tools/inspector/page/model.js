@@ -50,6 +50,17 @@ export function octetsOf(text) {
   return octets;
 }
 
+/** The first place below `length` where `isBefore(place)` is false: it is true for a beginning of them. */
+export function firstPlace(length, isBefore) {
+  let low = 0, high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 const u16 = (b, at) => (at + 1 < b.length ? (b[at] << 8) | b[at + 1] : 0);
 const u32 = (b, at) => (at + 3 < b.length ? ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0 : 0);
 const dotted = (b, at) => (at + 4 <= b.length ? `${b[at]}.${b[at + 1]}.${b[at + 2]}.${b[at + 3]}` : "?");

@@ -1,6 +1,6 @@
 /** What the panels of a connection share: the moment of the chosen row, its clock, and relative numbers. */
 
-import {seqDiff} from "./model.js";
+import {firstPlace, seqDiff} from "./model.js";
 import {useEffect, useState} from "./vendor/preact-htm.js";
 
 /**
@@ -27,13 +27,7 @@ export function rowOfEvent(store, n) {
   const row = store.maker.frames.get(n) || (cause && store.maker.frames.get(cause));
   if (row) return row;
   const {rows} = store;
-  let low = 0, high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rows[middle].n <= n) low = middle + 1;
-    else high = middle;
-  }
-  return rows[low - 1] || null;
+  return rows[firstPlace(rows.length, (place) => rows[place].n <= n) - 1] || null;
 }
 
 /** When event `n` was told, in seconds since the first event that is kept. */

@@ -67,7 +67,6 @@ export class RowMaker {
     this.lastCall = this.lastTimer = null;
   }
 
-  /** Take a record. @param {object} r */
   take(r) {
     if (r.name === "wire:frame") return this.frame(r);
     if (r.name === "wire:fate") return this.fate(r);

@@ -4,6 +4,7 @@
  * All panels read this and nothing else. A live page and a report fill it by the same `take`.
  */
 
+import {firstPlace} from "./model.js";
 import {RowMaker} from "./rows.js";
 import {rowLabel, searchText} from "./text.js";
 import {useLayoutEffect, useState} from "./vendor/preact-htm.js";
@@ -75,12 +76,10 @@ export class Store {
     return before ? before.group : "";
   }
 
-  /** What the other end is called. */
   get peerName() {
     return this.hello?.peer || "kernel";
   }
 
-  /** What our end is called. */
   get ourName() {
     return this.hello?.ours || "our host";
   }
@@ -105,7 +104,6 @@ export class Store {
     return conn ? conn.timers.at(n) : {};
   }
 
-  /** The segments of a connection, absolute numbers. */
   segments(group) {
     const conn = this.connections.get(group);
     return conn ? conn.segments : [];
@@ -129,7 +127,6 @@ export class Store {
     this.notify(true);
   }
 
-  /** Go `by` shown rows on or back. */
   step(by) {
     const {visible} = this;
     if (!visible.length) return;
@@ -165,13 +162,7 @@ export class Store {
 
   /** The first place in `visible` at or behind row `i`. */
   placeOf(i) {
-    let low = 0, high = this.visible.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.visible[middle] < i) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstPlace(this.visible.length, (place) => this.visible[place] < i);
   }
 
   /** Stop following the newest row, or follow it again. */

@@ -27,7 +27,6 @@ export function Tabs({label, tabs, chosen, choose, store, first}) {
   </div>`;
 }
 
-/** A panel that is drawn anew when the store has changed. */
 function Shown({Panel, store}) {
   useStore(store);
   return html`<${Panel} store=${store} />`;

@@ -4,7 +4,7 @@
  * All is as it was at the chosen row. A value that this row changed is marked, with the old one.
  */
 
-import {seqDiff} from "./model.js";
+import {firstPlace, seqDiff} from "./model.js";
 import {clockOf, momentOf, numberShown, spanShown, useTicks} from "./moment.js";
 import {html} from "./vendor/preact-htm.js";
 
@@ -64,13 +64,7 @@ export function heldBlocks(segments, dir, n, next) {
 
 /** How many segments there are up to event `n`. */
 export function upToSegment(segments, n) {
-  let low = 0, high = segments.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (segments[middle].n <= n) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstPlace(segments.length, (place) => segments[place].n <= n);
 }
 
 /** By which rule cwnd changes, in words. */
@@ -89,7 +83,6 @@ export function timerLeft(timer, clock) {
   return {left, part: timer.in_s ? left / timer.in_s : 0};
 }
 
-/** What a variable's value is called. */
 export function valueShown(name, value, store, conn) {
   if (value === undefined && TOLD_FROM_0.has(name)) return "0";
   if (value === undefined || value === null) return "–";
