@@ -19,6 +19,7 @@ from trio.lowlevel import checkpoint
 from stack.socket_option import Option, Value
 from stack.sockets import options
 from stack.sockets.options import fail
+from stack.sockets.readiness import telling
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
     IGNORED_FLAGS,
@@ -62,7 +63,7 @@ class DatagramSocket(Socket):
         super().__init__(runner, stdlib.SOCK_DGRAM, proto)
         runner.now()
         self._endpoint: Endpoint = runner.core.udp.open()
-        self._endpoint.on_readable = self._reader.wake
+        self._endpoint.on_readable = self._reader
         self._keepalive = self._cork = False
         self._linger_s: float | None = None
         self._send_buffer_bytes = runner.core.config.udp.receive_bytes
@@ -71,6 +72,9 @@ class DatagramSocket(Socket):
     def _end(self) -> Callable[[float], None] | None:
         endpoint = self._endpoint
         return lambda _now: endpoint.close()
+
+    def _hook(self) -> None:
+        self._endpoint.on_readable = telling(self._reader, self)
 
     # --- addresses
 
@@ -81,6 +85,9 @@ class DatagramSocket(Socket):
         """
         local = await self._resolve(address, "bind", local=True)
         await checkpoint()
+        self._bind_once(local)
+
+    def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
         self._runner.now()
         self._endpoint.bind(local)
@@ -97,9 +104,13 @@ class DatagramSocket(Socket):
         except trio.Cancelled:
             self.close()
             raise
+        self._connect(remote)
+
+    def _connect(self, remote: tuple[bytes, int]) -> None:
         self._check_open()
         now = self._runner.now()
         self._endpoint.connect(_loopback_if_any(remote), now)
+        self._tell()
 
     def listen(self, backlog: int = 128) -> None:
         """OSError(EOPNOTSUPP)."""
@@ -141,6 +152,7 @@ class DatagramSocket(Socket):
         self._read_shut_down = self._read_shut_down or flag != stdlib.SHUT_WR
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._reader.wake()
+        self._tell()
 
     # --- receiving
 
@@ -215,7 +227,7 @@ class DatagramSocket(Socket):
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """(data, no ancillary data, MSG_TRUNC if the datagram was cut, the sender's address)."""
         received = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
-        return received.data, [], _truncated(received), received.remote
+        return received.data, [], truncated(received), received.remote
 
     async def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
@@ -223,7 +235,7 @@ class DatagramSocket(Socket):
         """(bytes put into `buffers`, no ancillary data, MSG_TRUNC if it was cut, the sender)."""
         places = list(buffers)
         received = await self._until(self._reader, self._receive_scattered, places, flags)
-        return len(received.data), [], _truncated(received), received.remote
+        return len(received.data), [], truncated(received), received.remote
 
     # --- sending
 
@@ -339,5 +351,6 @@ def _loopback_if_any(remote: tuple[bytes, int]) -> tuple[bytes, int]:
     return (LOOPBACK, remote[1]) if remote[0] == ANY else remote
 
 
-def _truncated(received: Received) -> int:
+def truncated(received: Received) -> int:
+    """MSG_TRUNC if the datagram was cut, else 0."""
     return int(stdlib.MSG_TRUNC) if received.length > len(received.data) else 0

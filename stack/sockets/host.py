@@ -10,7 +10,6 @@ import errno
 import socket as stdlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import trio
@@ -26,18 +25,19 @@ from stack.internet.neighbor import NeighborRecord
 from stack.internet.route import RouteRecord
 from stack.link.device import Link
 from stack.link.memory import check_link
-from stack.sockets import suspension, time_of_day
-from stack.sockets.arguments import check_config, check_dhcp, check_function, check_random, check_tcp_config
+from stack.sockets import suspension
+from stack.sockets.arguments import check_dhcp, check_function, check_tcp_config
 from stack.sockets.datagram import DatagramSocket
 from stack.sockets.dhcp import Dhcp, warn
 from stack.sockets.events import AddressClaimed, AddressLost
+from stack.sockets.installation import install_in_run
 from stack.sockets.interfaces import Interfaces
-from stack.sockets.repeat import random_bytes, repeat_order
-from stack.sockets.resolver import check_kind, in_thread, installed
+from stack.sockets.making import make_core
+from stack.sockets.repeat import repeat_order
+from stack.sockets.resolver import check_kind, in_thread, installed, ipv4_only
 from stack.sockets.runner import Runner, require_trio
 from stack.sockets.serve import serve_listeners
 from stack.sockets.stream import StreamSocket
-from stack.sockets.system_memory import default_budget_bytes
 from stack.sockets.waiter import Waiter
 from stack.trace.event import Observer, check_observer
 from stack.wire.addresses import Prefix, format_ipv4, parse_ipv4, parse_mac
@@ -260,11 +260,19 @@ class Host:
         return StreamSocket(self._runner, proto) if kind == stdlib.SOCK_STREAM else DatagramSocket(self._runner, proto)
 
     def install(self) -> AbstractContextManager[None]:
-        """`with host.install():` makes `trio.socket` use this host in the block and in its tasks.
+        """`with host.install():` makes programs use this host in the block and in its tasks.
 
-        Libraries that use `trio.socket` then use this host. Sockets of other families (AF_UNIX)
-        remain the kernel's; IPv6 is refused with EAFNOSUPPORT.
+        `trio.socket` then makes its sockets, and so does `socket.socket()`, for code that passes
+        them to `trio.socket.from_stdlib_socket`. Sockets of other families (AF_UNIX) remain the
+        kernel's. IPv6 is refused with EAFNOSUPPORT, and not found by `getaddrinfo`. Tasks without
+        an installed host, worker threads and asyncio have what they had before.
         """
+        self._runner.check_thread()
+        install_in_run()
+        return installed(self)
+
+    def _in_trio(self) -> AbstractContextManager[None]:
+        """As `install`, but for `trio.socket` alone."""
         self._runner.check_thread()
         return installed(self)
 
@@ -278,9 +286,7 @@ class Host:
         flags: int = 0,
     ) -> Any:
         """As `socket.getaddrinfo`, for IPv4 only, by the machine's resolver."""
-        if family == stdlib.AF_UNSPEC:
-            family = stdlib.AF_INET
-        return await in_thread(host, port, family, type, proto, flags)
+        return await in_thread(host, port, ipv4_only(family), type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
         """As `socket.getnameinfo`, by the machine's resolver."""
@@ -290,14 +296,14 @@ class Host:
         self, host: str | bytes, port: int, *, local_address: str | None = None
     ) -> trio.SocketStream:
         """As `trio.open_tcp_stream`, from this host."""
-        with self.install():
+        with self._in_trio():
             return await trio.open_tcp_stream(host, port, local_address=local_address)
 
     async def open_tcp_listeners(
         self, port: int, *, host: str | bytes | None = None, backlog: int | None = None
     ) -> list[trio.SocketListener]:
         """As `trio.open_tcp_listeners`, on this host; on all its addresses without `host`."""
-        with self.install():
+        with self._in_trio():
             return await trio.open_tcp_listeners(port, host=host, backlog=backlog)
 
     async def serve_tcp(
@@ -384,7 +390,7 @@ class Host:
         return result
 
     async def _look_up(self, name: str) -> bytes:
-        with self.install():
+        with self._in_trio():
             found = await trio.socket.getaddrinfo(name, 0, stdlib.AF_INET, stdlib.SOCK_DGRAM)
         return stdlib.inet_pton(stdlib.AF_INET, str(found[0][4][0]))
 
@@ -471,45 +477,6 @@ class Host:
     def counters(self) -> dict[str, int]:
         """Every counter by its name."""
         return dict(self._runner.core.counters)
-
-
-def with_memory(config: Config) -> Config:
-    """`config` with a memory budget: the default is a share of the machine's memory."""
-    if config.host.memory_bytes is not None:
-        return config
-    return replace(config, host=replace(config.host, memory_bytes=default_budget_bytes()))
-
-
-def make_core(
-    link: Link | None,
-    config: Config | None,
-    random: Callable[[int], bytes] | None,
-    raise_errors: bool,
-    report: Callable[[str], None] | None,
-    trace: Observer | None,
-) -> HostCore:
-    """The host behind `open_host`, with the machine's memory and the time of day.
-
-    TypeError for an argument of the wrong type.
-    """
-    config = Config() if config is None else config
-    random = random_bytes(link) if random is None else random
-    check_config(config)
-    check_random(random)
-    if report is not None:
-        check_function("report", report, "of one text, such as print")
-    core = HostCore(
-        with_memory(config),
-        random=random,
-        clock_ms=time_of_day.milliseconds,
-        raise_errors=raise_errors,
-        report=report,
-        clock=trio.lowlevel.current_clock().current_time,
-    )
-    if trace is not None:
-        check_observer(trace)
-        core.watch(trace, report or warn)
-    return core
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ The program waits here until an address may be used, or until another host takes
 from __future__ import annotations
 
 import errno
+from contextvars import Context
 from functools import partial
 
 import trio
@@ -38,7 +39,7 @@ class Interfaces:
         """Open the link and use it as an interface. OSError if the link does not open."""
         now = self._runner.now()
         attachment = Attachment(link)
-        link.open(attachment.notify)
+        Context().run(link.open, attachment.notify)  # where no host is installed: its sockets are the kernel's
         try:
             attachment.outcomes = {prefix.address: AddressOutcome() for prefix in addresses}
             attachment.interface = self._core.attach(

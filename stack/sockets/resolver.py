@@ -21,6 +21,7 @@ from stack.sockets.options import fail
 
 STREAM_PROTOCOLS = (0, stdlib.IPPROTO_TCP)
 DATAGRAM_PROTOCOLS = (0, stdlib.IPPROTO_UDP)
+EAI_ADDRFAMILY = number("EAI_ADDRFAMILY", -9)
 KIND_MASK = ~(number("SOCK_NONBLOCK", 0x800) | number("SOCK_CLOEXEC", 0x8_0000))
 
 
@@ -88,6 +89,13 @@ class Resolver(trio.abc.HostnameResolver):
         if asked is not None:
             return await asked.getnameinfo(sockaddr, flags)
         return await trio.to_thread.run_sync(stdlib.getnameinfo, sockaddr, flags, abandon_on_cancel=True)
+
+
+def ipv4_only(family: int) -> int:
+    """AF_INET for AF_UNSPEC. gaierror(EAI_ADDRFAMILY) for IPv6, which a host does not have."""
+    if family == stdlib.AF_INET6:
+        raise stdlib.gaierror(EAI_ADDRFAMILY, "Address family for hostname not supported")
+    return stdlib.AF_INET if family == stdlib.AF_UNSPEC else family
 
 
 async def in_thread(

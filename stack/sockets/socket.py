@@ -13,11 +13,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from operator import index
 from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, overload
 
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
@@ -26,12 +25,17 @@ from stack.socket_option import Option, Value
 from stack.sockets import options
 from stack.sockets.numbers import number
 from stack.sockets.options import fail
+from stack.sockets.readiness import Readiness, readiness, silent_descriptor
 from stack.sockets.runner import Runner
 from stack.sockets.waiter import Waiter
 from stack.wire.addresses import format_ipv4
 
 if TYPE_CHECKING:
+    from weakref import ref
+
     from typing_extensions import Buffer
+
+    from stack.sockets.stdlib_socket import StdlibSocket
 
 T = TypeVar("T")
 
@@ -41,21 +45,16 @@ MSG_MORE = number("MSG_MORE", 0x8000)
 IGNORED_FLAGS = number("MSG_DONTWAIT", 0x40) | number("MSG_WAITALL", 0x100) | number("MSG_NOSIGNAL", 0x4000) | MSG_MORE
 
 
-@cache
-def _event() -> tuple[stdlib.socket, stdlib.socket]:
-    """An event that never happens: two connected sockets of the kernel's, of which one never sends.
-
-    They stay open while the process lives. Every system has them, and lets programs wait for them.
-    """
-    return stdlib.socketpair()
-
-
 class Socket(trio.socket.SocketType):
     """A socket of one host. `kind` is SOCK_STREAM or SOCK_DGRAM, `proto` as in `socket.socket`."""
 
     __slots__ = ("_closed", "_kind", "_proto", "_reader", "_runner", "_write_shut_down", "_writer")
 
-    _option_table: dict[tuple[int, int], Option]
+    _option_table: ClassVar[dict[tuple[int, int], Option]]
+    # Most sockets never have these. They are not among the slots, and cost nothing until then.
+    _readiness: Readiness | None = None
+    _inheritable = False
+    _form: ref[StdlibSocket] | None = None  # its form of the standard library's class
 
     def __init__(self, runner: Runner, kind: stdlib.SocketKind, proto: int) -> None:
         super().__init__()
@@ -87,6 +86,10 @@ class Socket(trio.socket.SocketType):
     def _may_write(self) -> bool | None:
         raise NotImplementedError
 
+    def _hook(self) -> None:
+        """Let the protocol code wake the waiters, and update the descriptor if there is one."""
+        raise NotImplementedError
+
     # --- closing
 
     def close(self) -> None:
@@ -103,6 +106,8 @@ class Socket(trio.socket.SocketType):
         closed = trio.ClosedResourceError("another task closed this socket")
         self._reader.fail(closed)
         self._writer.fail(closed)
+        if self._readiness is not None:
+            self._readiness.close()
         end = self._end()
         if end is not None:
             self._runner.release(end)
@@ -110,6 +115,8 @@ class Socket(trio.socket.SocketType):
     def __del__(self) -> None:
         if getattr(self, "_closed", True):
             return
+        if self._readiness is not None:
+            self._readiness.close(in_run=False)
         if self._runner.down:  # the socket ended with its host
             self._closed = True
             return
@@ -145,13 +152,41 @@ class Socket(trio.socket.SocketType):
     def _describe(self) -> str:
         return "local " + "{}:{}".format(*self.getsockname())
 
-    def fileno(self) -> int:
-        """-1 if the socket is closed; otherwise the descriptor of an event that never happens.
+    # --- a descriptor
 
-        Programs call it to see whether a socket is open. All sockets share one descriptor, so that
-        a thousand connections do not use up the process's limit.
+    def fileno(self) -> int:
+        """-1 if the socket is closed; otherwise a descriptor that is ready when the socket is.
+
+        It is readable when a receiving call would not wait, and writable when a send would not. It
+        carries no data. Each socket that is asked has one of its own, until the process has none
+        left: then the answer is a descriptor that never becomes ready.
         """
-        return -1 if self._closed else _event()[0].fileno()
+        if self._closed:
+            return -1
+        if self._readiness is None:
+            self._readiness = readiness()
+            if self._readiness is None:
+                return silent_descriptor()
+            self._readiness.set_inheritable(self._inheritable)
+            self._hook()
+            self._tell()
+        return self._readiness.fileno()
+
+    def _tell(self) -> None:
+        """Update the descriptor, after whatever may have changed the socket's state."""
+        if self._readiness is None or self._closed:
+            return
+        if self._runner.down:
+            self._readiness.show(True, True)  # a call raises at once
+        else:
+            self._readiness.show(self._may_read(), bool(self._may_write()))
+
+    @property
+    def _sock(self) -> StdlibSocket:
+        """This socket in the form of the standard library's class, which anyio reads here."""
+        from stack.sockets.stdlib_socket import form_of  # which imports this module
+
+        return form_of(self)
 
     def detach(self) -> int:
         """OSError(EOPNOTSUPP): no descriptor could take over the connection. -1 if closed."""
@@ -163,15 +198,19 @@ class Socket(trio.socket.SocketType):
         fail(errno.EOPNOTSUPP)
 
     def get_inheritable(self) -> bool:
-        """False: a child process cannot use the socket."""
+        """What `set_inheritable` has set; False before."""
         self._check_open()
-        return False
+        return self._inheritable
 
     def set_inheritable(self, inheritable: bool) -> None:
-        """OSError(EOPNOTSUPP) for True: a child process could not use the socket."""
+        """Whether programs that this process executes inherit the descriptor.
+
+        They cannot use the socket itself.
+        """
         self._check_open()
-        if inheritable:
-            fail(errno.EOPNOTSUPP)
+        self._inheritable = bool(inheritable)
+        if self._readiness is not None:
+            self._readiness.set_inheritable(self._inheritable)
 
     # --- attributes
 
@@ -220,14 +259,21 @@ class Socket(trio.socket.SocketType):
         try:
             result = attempt(*arguments)
         except BaseException:
+            self._tell()
             await cancel_shielded_checkpoint()
             raise
+        if self._readiness is not None:
+            self._tell()
         if result is not None:
             await cancel_shielded_checkpoint()
             return result
         while result is None:
             await waiter.park()
-            result = attempt(*arguments)
+            try:
+                result = attempt(*arguments)
+            finally:
+                if self._readiness is not None:
+                    self._tell()
         return result
 
     async def wait_writable(self) -> None:
@@ -247,7 +293,7 @@ class Socket(trio.socket.SocketType):
         host, port = address
         if isinstance(port, int) and isinstance(host, str):
             try:
-                return stdlib.inet_pton(stdlib.AF_INET, host), self._check_port(port, call)
+                return stdlib.inet_pton(stdlib.AF_INET, host), check_port(port, call)
             except OSError:
                 pass  # it is a name
         if host == "":
@@ -257,13 +303,7 @@ class Socket(trio.socket.SocketType):
         flags = stdlib.AI_PASSIVE if local else 0
         found = await trio.socket.getaddrinfo(host, port, stdlib.AF_INET, self._kind, self._proto, flags)
         host, port = found[0][4][:2]
-        return stdlib.inet_pton(stdlib.AF_INET, str(host)), self._check_port(int(port), call)
-
-    @staticmethod
-    def _check_port(port: int, call: str) -> int:
-        if not 0 <= port <= LARGEST_PORT:
-            raise OverflowError(f"{call}(): port must be 0-65535.")
-        return port
+        return stdlib.inet_pton(stdlib.AF_INET, str(host)), check_port(int(port), call)
 
     # --- options
 
@@ -285,7 +325,9 @@ class Socket(trio.socket.SocketType):
         """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
-        return options.encode(option, self._option(option), buflen)
+        value = self._option(option)
+        self._tell()  # SO_ERROR has taken the error
+        return options.encode(option, value, buflen)
 
     @overload
     def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
@@ -296,6 +338,14 @@ class Socket(trio.socket.SocketType):
         self._check_open()
         option = options.find(self._option_table, level, optname)
         self._set_option(option, options.decode(option, value, optlen))
+        self._tell()
+
+
+def check_port(port: int, call: str) -> int:
+    """`port`. OverflowError if it is out of range."""
+    if not 0 <= port <= LARGEST_PORT:
+        raise OverflowError(f"{call}(): port must be 0-65535.")
+    return port
 
 
 def python_address(address: tuple[bytes, int]) -> tuple[str, int]:

@@ -17,13 +17,12 @@ from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from stack.errors import error_text
-from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
 from stack.sockets.options import fail
+from stack.sockets.readiness import telling
 from stack.sockets.runner import Runner
 from stack.sockets.socket import (
     IGNORED_FLAGS,
-    Socket,
     bytes_view,
     check_size,
     python_address,
@@ -31,12 +30,10 @@ from stack.sockets.socket import (
     writable_view,
     writable_views,
 )
+from stack.sockets.stream_options import StreamOptions
 from stack.sockets.waiter import Waiter, wake_both
 from stack.tcp.connection import Connection
-from stack.tcp.listener import Listener
-from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NOTSENT_LOWAT, UserOption, UserOptions
 from stack.tcp.states import State
-from stack.tcp.tcb import DEFAULT_SEND_MSS
 from stack.wire.addresses import ANY, LOOPBACK
 
 if TYPE_CHECKING:
@@ -47,36 +44,37 @@ ENDED = frozenset({State.CLOSED, State.TIME_WAIT})
 COPIED_BYTES = 512  # up to here the send buffer copies data anyway, and bytes cost less than trio's memoryview
 
 
-class StreamSocket(Socket):
+class StreamSocket(StreamOptions):
     """A TCP socket: fresh, bound, listening, connecting or connected."""
 
-    __slots__ = (
-        "_bound", "_broadcast", "_connect_failed", "_connection", "_fast_open_pending", "_listener", "_options",
-        "_reuse_address", "_urgent",
-    )  # fmt: skip
-
-    _option_table = options.STREAM
+    __slots__ = ("_urgent",)
 
     def __init__(self, runner: Runner, proto: int = 0, connection: Connection | None = None) -> None:
-        super().__init__(runner, stdlib.SOCK_STREAM, proto)
-        self._bound: tuple[bytes, int] | None = None
-        self._listener: Listener | None = None
-        self._connection: Connection | None = None
-        # For the connections to come, of `connect` or of a listener
-        self._options: UserOptions = runner.core.tcp.socket_options
-        self._reuse_address = self._broadcast = False
-        self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
+        super().__init__(runner, proto)
         self._urgent: Waiter | None = None  # made when a task first waits for urgent data
-        self._connect_failed = False  # `_connection` is that of a failed attempt; `connect` may be called again
         if connection is not None:
             self._take(connection)
 
     def _take(self, connection: Connection) -> None:
         self._connection = connection
-        connection.on_readable = self._reader
-        connection.on_writable = self._writer
-        if self._urgent is not None:
-            connection.on_urgent = self._urgent
+        if self._urgent is None and self._readiness is None:
+            connection.on_readable = self._reader
+            connection.on_writable = self._writer
+        else:
+            self._hook()
+
+    def _hook(self) -> None:
+        connection, readable, writable = self._connection, self._reader, self._writer
+        on_readable: Callable[[], bool] = readable if self._urgent is None else wake_both(readable, self._urgent)
+        on_writable: Callable[[], bool] = writable
+        if self._readiness is not None:
+            on_readable, on_writable = telling(on_readable, self), telling(on_writable, self)
+        if connection is not None:
+            connection.on_readable, connection.on_writable = on_readable, on_writable
+            if self._urgent is not None:
+                connection.on_urgent = self._urgent
+        elif self._listener is not None:
+            self._listener.on_readable = on_readable
 
     def close(self) -> None:
         """As `Socket.close`."""
@@ -109,6 +107,9 @@ class StreamSocket(Socket):
         """
         local = await self._resolve(address, "bind", local=True)
         await trio.lowlevel.checkpoint()
+        self._bind_once(local)
+
+    def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
         if self._bound is not None or self._connection is not None:
             fail(errno.EINVAL)
@@ -132,9 +133,10 @@ class StreamSocket(Socket):
         now = self._runner.now()
         local = self._bound or self._bind((ANY, 0))
         self._listener = self._runner.core.listen(local, backlog, now, self._options)
-        self._listener.on_readable = self._reader
+        self._hook()
         self._listener.fast_open.limit = self._fast_open_pending
         self._runner.after_call(now)
+        self._tell()
 
     async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
         """The next connection and its peer's address. OSError(EINVAL) if not listening."""
@@ -204,14 +206,20 @@ class StreamSocket(Socket):
             self.close()
             raise
         self._check_open()
+        error = self._connect_error(connection)
+        if error:
+            raise OSError(error, f"Error connecting to {python_address(remote)!r}: {error_text(error)}")
+        return taken
+
+    def _connect_error(self, connection: Connection) -> int:
+        """The errno with which an attempt has failed, which is then over; 0 if it has not."""
         error = connection.error
         if not error and connection.state is State.CLOSED and not connection.deferred:
             error = errno.ECONNABORTED
         if error:
             connection.error = 0
             self._connect_failed = True
-            raise OSError(error, f"Error connecting to {python_address(remote)!r}: {error_text(error)}")
-        return taken
+        return error
 
     def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:
         """The connection to `remote`, and how many bytes of `data` it has taken, by Fast Open.
@@ -239,6 +247,7 @@ class StreamSocket(Socket):
             self._connect_failed = False
         taken = 0 if data is None else connection.open(now, data, fast=True)
         self._runner.after_call(now)
+        self._tell()
         return connection, taken
 
     def shutdown(self, flag: int) -> None:
@@ -265,6 +274,7 @@ class StreamSocket(Socket):
         self._write_shut_down = self._write_shut_down or flag != stdlib.SHUT_RD
         self._runner.after_call(now)
         self._writer.wake()  # its next attempt raises EPIPE
+        self._tell()
 
     # --- names
 
@@ -316,7 +326,7 @@ class StreamSocket(Socket):
 
     def _may_read(self) -> bool:
         if self._listener is not None:
-            return self._listener.readable
+            return self._listener.readable or bool(self._listener.error)
         return self._connection is None or self._connection.readable
 
     def _waiter(self, flags: int) -> Waiter:
@@ -325,9 +335,7 @@ class StreamSocket(Socket):
             return self._reader
         if self._urgent is None:
             self._urgent = Waiter()
-        if self._connection is not None:
-            self._connection.on_urgent = self._urgent
-            self._connection.on_readable = wake_both(self._reader, self._urgent)  # for the urgent octet, and the end
+            self._hook()  # the reader's callback, too: for the urgent octet, and the end
         return self._urgent
 
     async def wait_urgent(self) -> None:
@@ -519,73 +527,3 @@ class StreamSocket(Socket):
         if address is not None:
             return await self.sendto(data, flags, address)
         return await self._until(self._writer, self._send, data, flags)
-
-    # --- options
-
-    def _get_option(self, option: Option) -> Value:
-        connection = self._connection
-        if option is MAXSEG and connection is not None:
-            return connection.mss
-        if isinstance(option, UserOption):
-            value = option.get(self._options if connection is None else connection.options_in_use())
-            if option is MAXSEG:
-                return value or DEFAULT_SEND_MSS
-            if option is NOTSENT_LOWAT and value == self._runner.core.config.tcp.notsent_lowat_bytes:
-                return C_UNSIGNED_MAX
-            return value
-        if option.name == "error":
-            return connection.take_error() if connection is not None else 0
-        values: dict[str, Value] = {
-            "accepting": self._listener is not None,
-            "reuse_address": self._reuse_address,
-            "broadcast": self._broadcast,
-            "fast_open_pending": self._fast_open_pending,
-        }
-        return values[option.name]
-
-    def _set_option(self, option: Option, value: Value) -> None:
-        if option is FAST_OPEN_CONNECT:
-            if not self._runner.core.config.tcp.fast_open_client:
-                fail(errno.EOPNOTSUPP)
-            self._check_not_connected()
-            if self._listener is not None:
-                fail(errno.EINVAL)
-            self._options = self._runner.core.tcp.with_option(self._options, FAST_OPEN_CONNECT, value)
-        elif isinstance(option, UserOption):
-            self._set_user_option(option, value)
-        elif option.name == "reuse_address":
-            self._reuse_address = bool(value)
-            if self._bound is not None:
-                self._runner.core.tcp.set_reuse(self._bound, self._reuse_address)
-        elif option.name == "broadcast":
-            self._broadcast = bool(value)
-        elif option.name == "fast_open_pending":
-            self._check_not_connected()
-            self._fast_open_pending = int(min(value or 0, self._runner.core.config.tcp.fast_open_max_pending))
-            if self._listener is not None:
-                self._listener.fast_open.limit = self._fast_open_pending
-
-    def _set_user_option(self, option: UserOption, value: Value) -> None:
-        """Set an option of the connections to come, or of the one that is there."""
-        with_option, connection = self._runner.core.tcp.with_option, self._connection
-        if option in (options.RCVBUF, options.SNDBUF):
-            value = self._runner.buffer_size(value)
-        elif option is options.TTL and value is None:
-            value = self._runner.core.config.ip.ttl
-        if connection is None or self._connect_failed or connection.is_connecting:  # for a later attempt
-            self._options = with_option(self._options, option, value)
-            if self._listener is not None:
-                self._listener.options = self._options
-        if connection is not None:
-            if self._runner.down:
-                fail(errno.ENETDOWN)
-            wanted = with_option(connection.user_options, option, value)
-            connection.set_options(wanted)
-            if connection.send_buffer.size or option.acts_at_once(wanted):
-                now = self._runner.now()
-                connection.options_changed(now, keepalive_idle=option is KEEPALIVE_IDLE)
-                self._runner.after_call(now)
-
-    def _check_not_connected(self) -> None:
-        if self._connection is not None and not self._connect_failed:
-            fail(errno.EINVAL)

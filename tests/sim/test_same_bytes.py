@@ -13,7 +13,7 @@ from stack.link.capture import Capture
 from stack.link.impair import Impaired
 from stack.link.memory import Ethernet
 from stack.sockets import system_memory
-from stack.sockets.host import with_memory
+from stack.sockets.making import with_memory
 from stack.wire.addresses import parse_ipv4
 from stack.wire.tcp import SYN
 from tests.requirements import rfc
