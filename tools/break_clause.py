@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace, command: Sequence[str], run: Callable[[S
             "a host that is broken on purpose does not belong in a real network: use `lab`, or say --really", 2
         )
     broken.install(fault)
-    log(broken.notice(red=True))
+    log(broken.red(broken.notice()))
     return run(command)
 
 

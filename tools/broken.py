@@ -7,13 +7,14 @@ program says something: see `notice`.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from .output import Failed
 
@@ -35,10 +36,13 @@ class Fault(NamedTuple):
 
 
 _present: list[Fault] = []
+_coloured: list[bool] = []
 
 
 def install(fault: Fault) -> None:
-    """Break a clause in this process. Raises Failed if its module is imported already, or has changed."""
+    """Break a clause in this process. The words about it are red if the program writes to a terminal.
+
+    Raises Failed if its module is imported already, or has changed."""
     path = source_of(fault.file)
     module = module_of(fault.file)
     if module in sys.modules:
@@ -51,6 +55,7 @@ def install(fault: Fault) -> None:
         raise Failed(f"{fault.clause} cannot be broken: its place is {count} times in {fault.file}")
     sys.meta_path.insert(0, _Finder(module, path, fault))
     _present.append(fault)
+    _coloured.append(is_coloured(sys.stdout) and is_coloured(sys.stderr))
 
 
 def faults() -> tuple[Fault, ...]:
@@ -58,13 +63,20 @@ def faults() -> tuple[Fault, ...]:
     return tuple(_present)
 
 
-def notice(*, red: bool = False) -> str:
-    """Return the words that say what is broken on purpose; "" if nothing is."""
-    if not _present:
-        return ""
-    told = "; ".join(f"{fault.clause}. {fault.sentence}".strip() for fault in _present)
-    text = f"broken on purpose: {told}"
-    return f"{RED}{text}{PLAIN}" if red else text
+def is_coloured(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that may show colours (see no-color.org)."""
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def notice(*, sentence: bool = True) -> str:
+    """Return the words that say what is broken on purpose, perhaps with what is to be seen; "" if nothing is."""
+    told = "; ".join(f"{fault.clause}. {fault.sentence}".strip() if sentence else fault.clause for fault in _present)
+    return f"broken on purpose: {told}" if told else ""
+
+
+def red(text: str) -> str:
+    """Return a text in red if the program writes to a terminal."""
+    return f"{RED}{text}{PLAIN}" if text and any(_coloured) else text
 
 
 def module_of(file: str) -> str:
@@ -82,8 +94,8 @@ def source_of(file: str) -> Path:
     top, *rest = Path(file).parts
     if top == "tools":
         return Path(__file__).parent.joinpath(*rest)
-    found = importlib.util.find_spec(top)
-    if top != "stack" or found is None or not found.submodule_search_locations:
+    found = importlib.util.find_spec(top) if top == "stack" else None
+    if found is None or not found.submodule_search_locations:
         raise Failed(f"{file} is not a part of this program")
     return Path(next(iter(found.submodule_search_locations))).joinpath(*rest)
 
@@ -101,8 +113,7 @@ class _Finder(MetaPathFinder):
         if fullname != self._module:
             return None
         loader = _Loader(self._path, self._fault)
-        package = self._path.name == "__init__.py"
-        return importlib.util.spec_from_loader(fullname, loader, origin=str(self._path), is_package=package)
+        return importlib.util.spec_from_file_location(fullname, self._path, loader=loader)
 
 
 class _Loader(SourceLoader):

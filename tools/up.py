@@ -14,7 +14,7 @@ import trio
 
 import stack
 
-from . import bad_wire, kernel, rights, services
+from . import bad_wire, broken, kernel, rights, services
 from .habits import Habits
 from .inspector.door import Door
 from .inspector.page_files import read_all
@@ -86,6 +86,8 @@ async def serving(
         if door is not None and recorder is not None and habits is not None:
             await start_page(host, wire, door, recorder, outer, ended, habits)
             ready(f"inspect: {door.url}")
+        for fault in broken.faults():
+            host.tell("break", clause=fault.clause, text=broken.notice())
         nursery.start_soon(fail_on_link_lost, host)
         nursery.start_soon(fail_on_address_lost, host)
         nursery.start_soon(print_conflicts, host)
@@ -104,7 +106,8 @@ async def serving(
         impaired = "" if options.impair is None else f", impaired {options.impair.text}"
         own = address(host)
         note = without_server(own) if dhcp is not None else ""
-        ready(f"ready: {own} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}{note}")
+        wrong = broken.red(f"; {broken.notice(sentence=False)}") if broken.faults() else ""
+        ready(f"ready: {own} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}{note}{wrong}")
         task_status.started()
         if dhcp is not None:
             nursery.start_soon(print_leases, host)

@@ -25,6 +25,7 @@ async def test_a_viewer_gets_the_past_and_then_what_happens(autojump_clock: Cloc
             assert isinstance(hello, dict)
             assert (hello["first"], hello["last"], hello["lost"]) == (1, last, 0)
             assert (hello["offload"], hello["fast_paths"]) == (False, False)
+            assert "notes" not in hello
             assert await events.numbers(last) == list(range(1, last + 1))
             page.tell(3)
             assert await events.numbers(last + 3) == [last + 1, last + 2, last + 3]

@@ -10,6 +10,7 @@ import trio
 
 import stack
 
+from .. import broken
 from .answers import JSON, Answer, Refused, Request, wrong
 from .feed import Feed, message
 from .page_files import kind, package_file, page_files
@@ -148,6 +149,8 @@ class Inspector:
             "offload": False,
             "fast_paths": False,
         }
+        if notice := broken.notice():
+            told["notes"] = [f"Warning: {notice}"]
         for name in ("wire", "settings", "services"):
             if name in self.state.looks:
                 told[name] = await self.state.looks[name]()

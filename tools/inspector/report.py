@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import stack
 
+from .. import broken
 from .columns import Columns
 from .joined_page import Page
 from .page_files import page_files
@@ -69,6 +70,8 @@ class Report:
         self._octets = octets_that_fit(all_events) if about.payload == "head" else 0
         self._events = [kept(event, about.payload, self._octets) for event in all_events]
         self.warnings = [warning(secret) for secret in secrets(self._events)]
+        if notice := broken.notice():
+            self.warnings.insert(0, f"Warning: {notice}")
 
     def html(self) -> bytes:
         """Return the file. The same events and the same `about` give the same octets."""

@@ -19,8 +19,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
-LONGEST = 400  # characters of a pattern, a statement or a selector
-MOST_TERMS = 16
+LONGEST = 2000  # characters of a pattern, a statement or a selector
+MOST_TERMS = 100
 NAME = re.compile(r"[a-z]+:[a-z_*]+|frame")
 HOST = re.compile(r"[a-z][a-z0-9-]{0,20}")
 TERM = re.compile(r"([a-zA-Z_][\w.]*)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)

@@ -1,0 +1,172 @@
+"""Questions: each kind, its right answer, and reasons that are true for the answer that was given."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from random import Random
+
+import pytest
+
+from tools.lessons.answers import LETTERS, Question, Verdict, ask, judge
+from tools.lessons.blocks import Lesson, LessonError
+from tools.lessons.exercises import EXERCISES, Exercise
+from tools.lessons.network import perform
+from tools.lessons.parse import parse
+
+pytestmark = pytest.mark.one_way
+
+HEAD = "# T99 A lesson\ntime: 5 min\n\n"
+RUN = """```python run=x seed=1
+c, s = await lesson.hosts("c", "s")
+await lesson.serve(s, lesson.echo, 7)
+stream = await c.open_tcp_stream("10.9.0.2", 7)
+await stream.send_all(b"hello")
+await lesson.sleep(1)
+lesson.keep(word="teapot")
+```
+"""
+
+
+def lesson_with(info: str, body: str) -> Lesson:
+    return parse(f"{HEAD}{RUN}```predict id=q {info}\nWhat?\n{body}\n```\n", "x.md")
+
+
+def asked(info: str, body: str) -> Question:
+    lesson = lesson_with(info, body)
+    return ask(lesson, lesson.questions()[0], {("x", ""): perform(lesson.file, lesson.runs["x"])})
+
+
+def wrong(info: str, body: str) -> str:
+    with pytest.raises(LessonError) as error:
+        asked(info, body)
+    return str(error.value)
+
+
+def test_a_choice() -> None:
+    info = 'about="c frame flags=SYN,ACK -> ack"'
+    body = "- [ ] zero `= 0`\n  It is zero.\n- [x] one `= 1`\n  It is one."
+    question = asked(info, body)
+    assert question.right == "b"
+    assert judge(question, " B ") == Verdict(True, "It is one.")
+    assert judge(question, "1") == Verdict(False, "It is zero.")
+    for unread in ("", "c", "0", "3", "both", "\u0661"):
+        assert not judge(question, unread).understood
+    assert "is marked [x], but is wrong" in wrong(info, body.replace("[x] one `= 1`", "[x] one `= 2`"))
+    assert "'zero' is not marked [x], but is right" in wrong(info, body.replace("`= 0`", "`= 1`"))
+
+
+def test_a_choice_with_conditions() -> None:
+    body = (
+        "- [x] never `if never c tcp:send again=true`\n  No segment is lost.\n"
+        "- [ ] once `if count c tcp:send again=true == 1`\n  That takes a loss."
+    )
+    assert asked("", body).right == "a"
+    assert "'never' is marked [x], but is wrong" in wrong(
+        "", body.replace("never c tcp:send again=true", "never c frame")
+    )
+
+
+def test_an_order() -> None:
+    info = 'about="all c frame kind=tcp -> flags"'
+    question = asked(info, "1. SYN `= SYN`\n2. both `= SYN,ACK`\n3. data `= PSH*`\nbecause: It is so.")
+    assert question.right.split() != ["a", "b", "c"]
+    assert judge(question, question.right) == Verdict(True, "It is so.")
+    assert judge(question, question.right.replace(" ", "").upper()).right
+    first, second, third = question.right.split()
+    verdict = judge(question, f"{second} {first} {third}")
+    assert not verdict.right
+    assert "'SYN' comes before 'both'" in verdict.reason
+    for unread in ("a b", "a a b", "a b d", "", "a b c c"):
+        assert not judge(question, unread).understood
+    assert "does not follow" in wrong(info, "1. both `= SYN,ACK`\n2. SYN `= SYN`\nbecause: It is so.")
+
+
+def test_a_number_with_hints() -> None:
+    info = 'about="c frame dir=out data>0 -> ack"'
+    body = (
+        'answer: 1\nhint 0: That is the SYN.\nhint "c frame dir=out data>0 -> data": That is the length.\nbecause: So.'
+    )
+    question = asked(info, body)
+    assert judge(question, "1") == judge(question, "0x1") == judge(question, "1.0") == Verdict(True, "So.")
+    assert judge(question, "0") == Verdict(False, "That is the SYN.")
+    assert judge(question, "5") == Verdict(False, "That is the length.")
+    assert judge(question, "9").reason == "9 is too large: the difference is 8."
+    assert judge(question, "-3").reason == "-3 is too small: the difference is 4."
+    for unread in ("one", "", "1e5", "*"):
+        assert not judge(question, unread).understood
+    assert "but the run has '1'" in wrong(info, body.replace("answer: 1", "answer: 2"))
+    assert "which is right" in wrong(info, body.replace("hint 0", "hint 1"))
+
+
+def test_a_text() -> None:
+    question = asked('about="kept word"', "answer: teapot\nbecause: So.")
+    assert judge(question, "Teapot").right
+    assert not judge(question, "tea*").right
+    assert judge(question, "kettle").understood
+
+
+def test_a_blank_field() -> None:
+    question = asked('kind=field about="c frame flags=SYN -> tcp.window"', "answer: 65535\nbecause: So.")
+    (line,) = [line for line in question.shown if "____" in line]
+    assert re.search(r"____ +Window = ____$", line)
+    assert not any("65535" in line for line in question.shown)
+
+
+def test_an_altered_frame() -> None:
+    info = 'kind=altered about="c frame kind=tcp" alter=tcp.acknowledgment_number'
+    question = asked(info, "because: So.")
+    number = int(question.right)
+    assert judge(question, question.right).right
+    other = number % len(question.items) + 1
+    assert judge(question, str(other)).reason == f"All checksums of frame {other} are right, so it is as it was sent."
+    for unread in ("0", str(len(question.items) + 1), "a", "", "-1", "99999"):
+        assert not judge(question, unread).understood
+    assert "3 to 40 frames" in wrong('kind=altered about="c frame flags=SYN" alter=tcp.window', "because: So.")
+    assert "there is no number" in wrong('kind=altered about="c frame kind=tcp" alter=tcp.teapot', "because: So.")
+
+
+def test_a_selector_without_an_event_is_an_error() -> None:
+    assert "the run has 0 such events" in wrong('about="c frame flags=RST -> ack"', "answer: 1\nbecause: So.")
+    assert "there is no 'teapot' in this event" in wrong('about="c frame -> teapot"', "answer: 1\nbecause: So.")
+    assert "the run keeps no 'kettle'" in wrong('about="kept kettle"', "answer: 1\nbecause: So.")
+
+
+# --- exercises, against the standard library's arithmetic
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercises_are_right_and_end_never(name: str) -> None:
+    texts = set()
+    for turn in range(300):
+        exercise = EXERCISES[name](Random(f"{name} {turn}"))
+        texts.add(exercise.prompt)
+        assert exercise.right == computed(name, exercise)
+        question = Question("q", "value", exercise.prompt, exercise.right, (), exercise.hints, exercise.because)
+        assert judge(question, exercise.right) == Verdict(True, exercise.because)
+        for value, sentence in exercise.hints:
+            assert judge(question, value) == Verdict(False, sentence)
+    assert len(texts) > (20 if name in ("mask", "hosts") else 250)
+
+
+def computed(name: str, exercise: Exercise) -> str:
+    """The right answer, by the standard library."""
+    found = re.findall(r"\d+\.\d+\.\d+\.\d+", exercise.prompt)
+    length = re.search(r"/(\d+)", exercise.prompt)
+    if name == "mask":
+        assert length
+        return str(ipaddress.ip_network(f"0.0.0.0/{length[1]}").netmask)
+    if name == "hosts":
+        assert length
+        return str(len(range(2 ** (32 - int(length[1])) - 2)))
+    if name == "broadcast":
+        return str(ipaddress.ip_interface("/".join(found)).network.broadcast_address)
+    assert length
+    networks = [ipaddress.ip_interface(f"{address}/{length[1]}").network for address in found]
+    if name == "network":
+        return str(networks[0].network_address)
+    return "yes" if networks[0] == networks[1] else "no"
+
+
+def test_there_are_letters_for_all_choices() -> None:
+    assert len(LETTERS) == 12
