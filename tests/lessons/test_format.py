@@ -10,6 +10,7 @@ import pytest
 
 from tools.lessons import patterns
 from tools.lessons.blocks import LessonError
+from tools.lessons.check import Runs, check
 from tools.lessons.network import perform
 from tools.lessons.parse import LARGEST, parse, read
 from tools.lessons.patterns import BadPattern
@@ -33,9 +34,11 @@ ILL_FORMED = {
     "twice": (HEAD + RUN + RUN, 7, "a name of its own"),
     "bad seed": (HEAD + "```python run=x seed=-1\n```\n", 4, "seed="),
     "unknown key": (HEAD + "```python run=x sed=1\n```\n", 4, "there is no sed="),
-    "bad pattern": (HEAD + RUN + "```expect\nframe kind=tcp\nframe kind\n```\n", 9, "FIELD=VALUE is expected"),
+    "bad pattern": (HEAD + RUN + "```expect\nc frame kind=tcp\nc frame kind\n```\n", 9, "FIELD=VALUE is expected"),
+    "no host": (HEAD + RUN + "```expect\ncount frame == 1\n```\n", 8, "say which host sees the frame"),
+    "control": (HEAD + "a\n\x1b[2J\n", 5, "a character that cannot be printed"),
     "no event": (HEAD + RUN + "```expect\nclient foo\n```\n", 8, "the name of an event"),
-    "no comparison": (HEAD + RUN + "```expect\ncount frame\n```\n", 8, "a comparison is expected"),
+    "no comparison": (HEAD + RUN + "```expect\ncount c frame\n```\n", 8, "a comparison is expected"),
     "empty expect": (HEAD + RUN + "```expect\n```\n", 7, "says nothing"),
     "no clause": (HEAD + RUN + "```break\nframe\n```\n", 7, "one clause is expected"),
     "quote": (HEAD + RUN + '```break "9293\nframe\n```\n', 7, "no closing quotation"),
@@ -46,7 +49,11 @@ ILL_FORMED = {
     "no answer": (HEAD + RUN + ASK + "```\n", 7, "`answer: VALUE` is expected"),
     "no because": (HEAD + RUN + ASK + "answer: 1\n```\n", 7, "`because: SENTENCE` is expected"),
     "no id": (HEAD + RUN + ASK.replace("id=q ", "") + CHOICE + "```\n", 7, "id= is a name"),
-    "bad selector": (HEAD + RUN + ASK.replace("kept a", "frame") + CHOICE + "```\n", 7, "PATTERN -> FIELD is expected"),
+    "bad selector": (
+        HEAD + RUN + ASK.replace("kept a", "c frame") + CHOICE + "```\n",
+        7,
+        "PATTERN -> FIELD is expected",
+    ),
     "bad hint": (HEAD + RUN + ASK + "answer: 1\nhint 2\nbecause: it is\n```\n", 10, "`hint VALUE: SENTENCE`"),
     "stray line": (HEAD + RUN + ASK + "answer: 1\nand more\n```\n", 10, "is expected here"),
     "look": (HEAD + RUN + "```look nowhere\n```\n", 7, "followed by one of"),
@@ -178,3 +185,32 @@ def test_the_process_apart_gives_the_same_events() -> None:
     here, apart = perform(lesson.file, lesson.runs["x"]), perform_apart(lesson.file, lesson.runs["x"])
     assert apart.events() == here.events()
     assert apart.kept == here.kept == {"rtt": True}
+
+
+def test_slips_of_the_pen_are_noticed() -> None:
+    """What no event of the run can have would make `never` and `count ... == 0` true for nothing."""
+    code = "c, s = await lesson.hosts('c', 's')\nawait c.ping('10.9.0.2')"
+    for statement, told in (
+        ("never q frame kind=tcp", "no host 'q'"),
+        ("never c tcp:stat", "no event 'tcp:stat'"),
+        ("count c icmp:sent typ=8 == 0", "no 'icmp:sent' of this run has a field 'typ'"),
+        ("never c icmp:sent type=3", ""),
+        ("never c frame icmp.type=3", ""),
+        ("never c tcp:state after=LISTEN", ""),
+    ):
+        lesson = parse(f"{HEAD}```python run=x\n{code}\n```\n```expect\n{statement}\n```\n", "x.md")
+        if told:
+            with pytest.raises(LessonError, match=rf"x\.md:9: .*{told}"):
+                check(lesson, Runs(lesson, perform))
+        else:
+            assert check(lesson, Runs(lesson, perform)) == 2
+
+
+def test_frames_of_a_capture_are_recorded() -> None:
+    frame = "020000000002020000000001080045000028000040004006" + "26bc" + "0a0900010a090002"
+    frame += "00070008000000010000000050100100" + "9ab0" + "0000"
+    code = f"lesson.frames('sniffer', [(0.5, '{frame}'), (0.75, bytes.fromhex('{frame}'))], address='10.9.0.1')"
+    lesson = parse(f"{HEAD}```python run=x\n{code}\n```\n", "x.md")
+    first, second = perform(lesson.file, lesson.runs["x"]).events()
+    assert (first.event.at, second.event.at) == (0.5, 0.75)
+    assert (first.fields["dir"], first.fields["flags"], first.fields["sport"]) == ("out", "ACK", 7)

@@ -12,7 +12,17 @@ import stack
 from .blocks import Lesson, Predict
 from .exercises import EXERCISES
 from .patterns import BadPattern, fits, holds, number
-from .recording import Recording, Seen, first_that_fails, frame_fields, slug, text_of, value
+from .recording import (
+    Recording,
+    Seen,
+    first_that_fails,
+    frame_fields,
+    patterns_of,
+    problem,
+    slug,
+    text_of,
+    value,
+)
 
 LONGEST_ANSWER = 200
 LETTERS = "abcdefghijkl"
@@ -93,8 +103,7 @@ def exercise(predict: Predict, turn: int) -> Question:
     if name not in EXERCISES:
         raise Wrong(f"there is no exercise {name!r}; there is {', '.join(sorted(EXERCISES))}")
     made = EXERCISES[name](Random(f"{name} {turn}"))
-    prompt = f"{predict.prompt}\n\n{made.prompt}" if predict.prompt and not turn else made.prompt
-    return Question(predict.id, "value", prompt, made.right, (), made.hints, made.because)
+    return Question(predict.id, "value", made.prompt, made.right, (), made.hints, made.because)
 
 
 def choice(predict: Predict, recording: Recording) -> Question:
@@ -103,6 +112,9 @@ def choice(predict: Predict, recording: Recording) -> Question:
     items, right = [], []
     for place, each in enumerate(predict.choices):
         if each.condition is not None:
+            for pattern in patterns_of(each.condition):
+                if wrong := problem(recording, pattern):
+                    raise Wrong(f"{each.condition.text}: {wrong}", each.line)
             is_right = first_that_fails(recording, [each.condition]) is None
         else:
             is_right = holds(real, "=", each.value)

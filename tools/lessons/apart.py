@@ -21,9 +21,7 @@ MOST_OUTPUT = 200 << 20
 
 def perform_apart(file: str, run: Run, *, fault: Fault | None = None, fast_paths: bool = True) -> Recording:
     """Do what a run says, without a clause if `fault` breaks one. Raises LessonError if it fails or takes too long."""
-    asked = {"file": file, "run": asdict(run), "fault": fault, "fast_paths": fast_paths}
-    folder = str(Path(__file__).resolve().parents[2])
-    paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    asked: dict[str, object] = {"file": file, "run": asdict(run), "fault": fault, "fast_paths": fast_paths}
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", __name__],
@@ -33,7 +31,7 @@ def perform_apart(file: str, run: Run, *, fault: Fault | None = None, fast_paths
             encoding="utf-8",
             timeout=LIMIT_S,
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment(),
         )
     except subprocess.TimeoutExpired:
         raise LessonError(file, run.line, f"the run {run.name!r} took longer than {LIMIT_S:.0f} s") from None
@@ -45,6 +43,13 @@ def perform_apart(file: str, run: Run, *, fault: Fault | None = None, fast_paths
     if "error" in answer:
         raise LessonError(file, int(answer["line"]), str(answer["error"]))
     return Recording.from_json(answer["recording"])
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which a process of ours finds this very program."""
+    folder = str(Path(__file__).resolve().parents[2])
+    paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def main() -> int:

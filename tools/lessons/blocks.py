@@ -94,6 +94,12 @@ class Predict:
     times: int = 1
     because: str = ""
 
+    def names(self) -> list[str]:
+        """Return the names under which its answers are kept: its id, or that of each exercise that counts."""
+        if self.kind != "exercise":
+            return [self.id]
+        return [f"{self.id}.{turn}" for turn in range(1, self.times + 1)]
+
 
 @dataclass(frozen=True)
 class Expect:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 
 from ..output import Failed
 from .answers import Question, ask
-from .apart import perform_apart
+from .apart import environment, perform_apart
 from .blocks import Block, Break, Command, Console, Expect, Lesson, LessonError, Look, Predict, Run
 from .breaks import find
 from .patterns import Statement
-from .recording import Recording, first_that_fails
+from .recording import Recording, first_that_fails, patterns_of, problem
 
 Perform = Callable[[str, Run], Recording]
 COMMAND_S = 30.0
+LIVE_S = 60.0
 ALONE = ("ipcalc", "number")  # programs that a console block may call without a lab
 
 
@@ -86,6 +87,10 @@ def question(lesson: Lesson, predict: Predict, runs: Runs, turn: int = 0) -> Que
 
 def fail_unless(lesson: Lesson, recording: Recording, statements: tuple[Statement, ...]) -> None:
     """Raise LessonError for the first statement that does not hold."""
+    for each in statements:
+        for pattern in patterns_of(each):
+            if wrong := problem(recording, pattern):
+                raise lesson.error(each.line, f"{each.text}: {wrong}")
     failed = first_that_fails(recording, statements)
     if failed is not None:
         statement, why = failed
@@ -129,11 +134,38 @@ def output_of(lesson: Lesson, command: Command) -> list[str]:
     if words[:1] != ["tapstack"] or len(words) < 2 or words[1] not in ALONE:
         raise lesson.error(command.line, f"without a lab a command is `tapstack {'` or `tapstack '.join(ALONE)}`")
     package = (__package__ or "").partition(".")[0]
-    code = f"import sys; from {package}.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-c", code, *words[1:]], capture_output=True, text=True, timeout=COMMAND_S, check=False
+        [sys.executable, "-P", "-m", package, *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
+        env=environment(),
     )
     return (done.stdout + done.stderr).rstrip("\n").split("\n")
+
+
+def live_output(command: Command) -> list[str]:
+    """Return what a command prints on the kernel's side of a lab. Raises Failed if there can be no lab."""
+    package = (__package__ or "").partition(".")[0]
+    words = [sys.executable, "-P", "-m", package, "lab", "--", "sh", "-c", command.words]
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIVE_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=environment(),
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"`{command.words}` took longer than {LIVE_S:.0f} s") from None
+    lab = [line for line in done.stderr.splitlines() if line.startswith("tapstack lab:")]
+    if done.returncode and lab:
+        raise Failed(lab[0])
+    return done.stdout.rstrip("\n").split("\n")
 
 
 def check_output(lesson: Lesson, command: Command, real: list[str]) -> None:

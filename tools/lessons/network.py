@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -105,6 +105,19 @@ class Network:
         """Let a fault happen to one frame that this host sends: see `stack.Fault`."""
         self._wires[name].outgoing.arm(stack.Fault(action, kind, number, part=part))
 
+    def frames(self, name: str, frames: Iterable[tuple[float, bytes | str]], address: str = "") -> None:
+        """Record frames that nobody sends here, as a capture has them: each with its time in seconds.
+
+        They are octets, or hexadecimal text. `name` sees them: they come in, but for those from `address`.
+        """
+        self.recording.hosts.append(name)
+        for number, (time, given) in enumerate(frames, 1):
+            octets = bytes.fromhex(given) if isinstance(given, str) else given
+            sources = {getattr(layer.header, "source", None) for layer in stack.dissect(octets)}
+            way = "out" if own_address(address) in sources else "in"
+            data: dict[str, object] = {"dir": way, "link": "ethernet", "len": len(octets), "octets": octets}
+            self._tell(name, stack.Event(number, time, time, "wire:frame", "wire", number, "frame", data, ("own",)))
+
     async def serve(
         self, host: stack.Host, handler: Callable[[trio.SocketStream], Awaitable[object]], port: int
     ) -> None:
@@ -161,6 +174,11 @@ class Network:
             self.is_over = True
             self.nursery.cancel_scope.cancel()
         told.append((host, event))
+
+
+def own_address(text: str) -> bytes:
+    """Return an address as octets; none for no text."""
+    return stack.Prefix.parse(f"{text}/32").address if text else b""
 
 
 def perform(file: str, run: Run, *, fast_paths: bool = True) -> Recording:

@@ -16,6 +16,7 @@ from .questions import BadQuestion, body_of
 LARGEST = 200_000  # octets of a lesson
 MOST_BLOCKS = 300
 LONGEST_LINE = 1000
+BLANKS = "\t\u00a0\u202f"  # that no printable character is, by Python, and that a text may have
 MOST_LINES = 120  # of a fence with a role
 TITLE = re.compile(r"# ([A-Z]\d{1,3}) (\S.{0,100})")
 ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -68,6 +69,8 @@ class Reader:
         for number, line in enumerate(self.lines, 1):
             if len(line) > LONGEST_LINE:
                 raise self.error(number, f"a line has at most {LONGEST_LINE} characters")
+            if not line.isprintable() and any(not c.isprintable() and c not in BLANKS for c in line):
+                raise self.error(number, "there is a character that cannot be printed")
         title = TITLE.fullmatch(self.lines[0].rstrip())
         if not title:
             raise self.error(1, "the first line is `# NUMBER TITLE`, such as `# T1 The three-way handshake`")

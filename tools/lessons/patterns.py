@@ -116,6 +116,14 @@ def pattern(text: str) -> Pattern:
                    tuple(terms))  # fmt: skip
 
 
+def one_host(text: str) -> Pattern:
+    """Parse a pattern of events to be counted or compared: a frame is seen by two hosts. Raises BadPattern."""
+    parsed = pattern(text)
+    if parsed.name == "frame" and not parsed.host:
+        raise BadPattern("say which host sees the frame: both ends do")
+    return parsed
+
+
 def selector(text: str) -> Selector:
     """Parse a selector. Raises BadPattern."""
     if len(text) > LONGEST:
@@ -129,7 +137,7 @@ def selector(text: str) -> Selector:
     text = text.strip()
     word, _, rest = text.partition(" ")
     if word == "count":
-        return Selector(text, "count", pattern(rest), 0, "")
+        return Selector(text, "count", one_host(rest), 0, "")
     if word in ("kept", "exercise"):
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", rest.strip()):
             raise BadPattern(f"a name is expected after {word!r}")
@@ -141,7 +149,7 @@ def selector(text: str) -> Selector:
         raise BadPattern("PATTERN -> FIELD is expected, or count PATTERN, all PATTERN -> FIELD, kept NAME")
     nth = NUMBER.search(head)
     number = int(nth[1]) if nth else -1 if last else 1
-    return Selector(text, "all" if every else "value", pattern(NUMBER.sub("", head)), number, field)
+    return Selector(text, "all" if every else "value", one_host(NUMBER.sub("", head)), number, field)
 
 
 def statement(text: str, line: int) -> Statement:
@@ -149,7 +157,7 @@ def statement(text: str, line: int) -> Statement:
     told = " ".join(shlex.quote(word) if " " in word else word for word in words_of(text))
     word, _, rest = told.partition(" ")
     if word == "never":
-        return Statement(line, told, "never", pattern(rest))
+        return Statement(line, told, "never", one_host(rest))
     if word in ("count", "kept", "last", "all") or " -> " in told:
         found = COMPARED.fullmatch(told)
         if not found:
@@ -158,7 +166,7 @@ def statement(text: str, line: int) -> Statement:
         if found[2] not in ("==", "!=") and number(found[3]) is None:
             raise BadPattern(f"a number is expected after {found[2]}")
         return Statement(line, told, "compare", None, chosen, found[2], found[3])
-    return Statement(line, told, "event", pattern(told))
+    return Statement(line, told, "event", one_host(told))
 
 
 def number(text: str) -> float | None:

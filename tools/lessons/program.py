@@ -76,7 +76,7 @@ def list_all(language: str) -> int:
         except (LessonError, OSError) as error:
             print(clean(f"{each.number:<4} {error}"))
             continue
-        ids = [question.id for question in lesson.questions()]
+        ids = [name for question in lesson.questions() for name in question.names()]
         right = sum(progress.get(each.number, {}).get(name, False) for name in ids)
         done = words["done"].format(right=right, all=len(ids)) if each.number in progress else ""
         print(f"{each.number:<4} {lesson.title:<44} {lesson.facts['time']:<8} {done}".rstrip())

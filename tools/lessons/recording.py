@@ -18,6 +18,10 @@ FLAGS = ((2, "SYN"), (1, "FIN"), (4, "RST"), (8, "PSH"), (16, "ACK"), (32, "URG"
 NUMBERS_32 = 1 << 32
 OF_OUR_SIDE = ("seq", "snd_una", "snd_nxt", "iss")
 OF_THE_PEER = ("ack", "rcv_nxt", "irs")
+LAYERS = ("ethernet", "arp", "ipv4", "icmp", "udp", "tcp", "dhcp", "ntp", "relative")
+OF_FRAMES = (
+    "kind", "source", "destination", "sport", "dport", "flags", "data", "window", "ttl", "wrong", "seq", "ack",
+)  # fmt: skip
 OF_ALL = ("at", "n", "group", "cause", "name", "because", "why", "sentence")
 
 
@@ -233,6 +237,32 @@ def matches(seen: Seen, pattern: Pattern) -> bool:
         if not holds(text_of(value), term.operator, term.value):
             return False
     return True
+
+
+def problem(recording: Recording, pattern: Pattern) -> str:
+    """Return what no event of this run can have, as by a slip of the pen: a host, a name, a field; "" for nothing."""
+    if pattern.host and pattern.host not in recording.hosts:
+        return f"the run has no host {pattern.host!r}: it has {', '.join(recording.hosts)}"
+    name = "wire:frame" if pattern.name == "frame" else pattern.name
+    if not any(fits(known, name) for known in stack.event_words()["names"]):
+        return f"there is no event {pattern.name!r}"
+    events = [seen for seen in recording.events() if fits(seen.event.name, name)]
+    for term in pattern.terms:
+        known = term.key in OF_ALL or term.key.partition(".")[0] in LAYERS or term.key in OF_FRAMES
+        if events and not known and all(term.key not in seen.fields for seen in events):
+            return f"no {pattern.name!r} of this run has a field {term.key!r}"
+    return ""
+
+
+def patterns_of(statement: Statement) -> Iterator[Pattern]:
+    """Yield the patterns of a statement."""
+    if statement.pattern is not None:
+        yield statement.pattern
+    chosen = statement.selector
+    while chosen is not None:
+        if chosen.pattern is not None:
+            yield chosen.pattern
+        chosen = chosen.minus
 
 
 def value(recording: Recording, selector: Selector) -> object:

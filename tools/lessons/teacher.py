@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import re
 from dataclasses import dataclass
+from random import randrange
 from typing import Protocol
 
 from ..output import Failed
 from .answers import LETTERS, Question, Verdict, judge
 from .blocks import Block, Break, Command, Console, Expect, Lesson, Look, Predict, Run, Text
 from .breaks import find
-from .check import Runs, alike, check_break, fail_unless, question
+from .check import Runs, alike, check_break, fail_unless, live_output, question
 from .look import lines
 
 TRIES = 2
+ITEM = re.compile(r"- |\d{1,2}\. ")
+END = ""  # behind the last line of a text
 MOST_EXERCISES = 200
-LIVE_S = 60.0
 
 
 class Screen(Protocol):
@@ -101,15 +102,18 @@ class Teacher:
         """Show Markdown: paragraphs in the width of the terminal, tables and code as they stand."""
         paragraph: list[str] = []
         verbatim = False
-        for line in [*markdown.split("\n"), ""]:
+        for line in [*markdown.split("\n"), END]:
             if line.startswith("```"):
                 verbatim = not verbatim
                 continue
             plain = verbatim or line.startswith(("|", "    ", "#"))
-            begins = line.startswith(("- ", "1. ", "2. ", "3. ", "4. ", "5. "))
+            begins = ITEM.match(line) is not None
             if (not line.strip() or plain or begins) and paragraph:
-                self.screen.paragraph(" ".join(paragraph), self.width, "", "  " if paragraph[0][:2] == "- " else "")
+                item = ITEM.match(paragraph[0])
+                self.screen.paragraph(" ".join(paragraph), self.width, "", " " * len(item[0]) if item else "")
                 paragraph = []
+            if line is END:
+                return
             if plain and line.startswith("#"):
                 self.screen.say(line.lstrip("# "))
                 self.screen.say("-" * len(line.lstrip("# ")))
@@ -122,18 +126,21 @@ class Teacher:
 
     def predict(self, predict: Predict) -> None:
         """Ask a question; an exercise again and again, for as long as the learner wants more of them."""
-        turns = MOST_EXERCISES if predict.kind == "exercise" else 1
-        for turn in range(turns):
+        endless = predict.kind == "exercise"
+        first = 0 if self.is_test or not endless else randrange(1 << 30)  # a test has the same ones for all
+        names = predict.names()
+        if endless:
+            self.prose(predict.prompt)
+        for turn in range(MOST_EXERCISES if endless else 1):
             if turn >= predict.times and (self.is_test or not self.ask(self.words["more"])):
                 return
-            name = predict.id if turns == 1 else f"{predict.id}.{turn + 1}"
-            self.one(question(self.lesson, predict, self.runs, turn), name)
+            name = names[turn] if turn < len(names) else f"{predict.id}.{turn + 1}"
+            self.one(question(self.lesson, predict, self.runs, first + turn), name)
             self.screen.say()
 
     def one(self, asked: Question, name: str) -> None:
         """Ask one question until the answer is right or the tries are over, and say why."""
-        for paragraph in asked.prompt.split("\n\n"):
-            self.screen.paragraph(" ".join(paragraph.split()), self.width)
+        self.prose(asked.prompt)
         for line in asked.shown:
             self.screen.say(f"    {line}")
         for place, item in enumerate(asked.items):
@@ -157,6 +164,11 @@ class Teacher:
                 return
             prompt = self.words["again"] if verdict.understood else self.prompt(asked)
         self.screen.paragraph(f"{self.words['was'].format(right=asked.right)} {self.why(asked)}", self.width)
+
+    def prose(self, text: str) -> None:
+        """Show paragraphs."""
+        for paragraph in filter(None, text.split("\n\n")):
+            self.screen.paragraph(" ".join(paragraph.split()), self.width)
 
     def prompt(self, asked: Question) -> str:
         """Return what is asked for."""
@@ -215,18 +227,3 @@ class Teacher:
         self.screen.say(self.words["live_wrong"])
         for line in real[:100]:
             self.screen.say(f"    {''.join(c if c.isprintable() else '?' for c in line)[:500]}")
-
-
-def live_output(command: Command) -> list[str]:
-    """Return what a command prints on the kernel's side of a lab. Raises Failed."""
-    package = (__package__ or "").partition(".")[0]
-    words = [sys.executable, "-m", package, "lab", "--", "sh", "-c", command.words]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=LIVE_S, check=False,
-                              stdin=subprocess.DEVNULL)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Failed(f"`{command.words}` took longer than {LIVE_S:.0f} s") from None
-    lab = [line for line in done.stderr.splitlines() if line.startswith("tapstack lab:")]
-    if done.returncode and lab:
-        raise Failed(lab[0])
-    return done.stdout.rstrip("\n").split("\n")
