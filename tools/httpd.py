@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import io
+import math
 import mimetypes
 import os
 import stat
@@ -193,15 +194,16 @@ async def skip_body(connection: h11.Connection, stream: Stream) -> bool:
     return connection.their_state is h11.DONE
 
 
-async def lingering_close(stream: Stream) -> None:
+async def lingering_close(stream: Stream, most_bytes: float = math.inf) -> None:
     """End the connection so that the client can read all of the answer.
 
     To close with data unread would send RST, which may overtake the answer: RFC 9112 section 9.6.
+    A client that never closes is ended by a timeout, or when it has sent `most_bytes` more.
     """
     await stream.send_eof()
     with trio.move_on_after(PEER_CLOSE_S):
-        while await stream.receive_some(CHUNK_BYTES):
-            pass  # a client that never closes is ended by the timeout
+        while most_bytes > 0 and (part := await stream.receive_some(CHUNK_BYTES)):
+            most_bytes -= len(part)
 
 
 async def send(stream: Stream, data: bytes | None) -> None:

@@ -17,6 +17,7 @@ from tools.up import outliving
 
 TOKEN = "0123456789abcdefABCDEF"
 HOST = "127.0.0.1:8000"
+EPOCH_S = 1_800_000_000.25
 
 
 class Served:
@@ -149,13 +150,15 @@ class Events:
 
 
 @asynccontextmanager
-async def served(most_events: int = 50_000) -> AsyncIterator[Served]:
-    """Serve the page of a host that has an address and no traffic."""
+async def served(most_events: int = 50_000, *, bad_wire: bool = False) -> AsyncIterator[Served]:
+    """Serve the page of a host that has an address and no traffic, if asked for on a wire that may be a bad one."""
     recorder = Recorder(most_events)
-    link = Ethernet(seed=1).attach()
+    port = Ethernet(seed=1).attach()
+    wire = stack.Impaired(port) if bad_wire else None
+    link = wire or port
     opened = open_host(link, address="10.0.0.1/24", acd="off", trace=recorder, config=stack.Config())
     async with outliving() as (nursery, ended), opened as host:
-        inspector = Inspector(host, recorder)
+        inspector = Inspector(host, recorder, epoch_s=EPOCH_S, wire=wire)
         inspector.ended = ended
         nursery.start_soon(inspector.feed.run, host)
         nursery.start_soon(inspector.state.run)

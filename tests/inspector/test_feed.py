@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 import stack
-from tests.inspector.served import TOKEN, served
+from tests.inspector.served import EPOCH_S, TOKEN, served
 from tools.inspector import feed, state
 
 Clock = trio.abc.Clock
@@ -26,6 +26,7 @@ async def test_a_viewer_gets_the_past_and_then_what_happens(autojump_clock: Cloc
             assert (hello["first"], hello["last"], hello["lost"]) == (1, last, 0)
             assert (hello["offload"], hello["fast_paths"]) == (False, False)
             assert "notes" not in hello
+            assert hello["epoch_ms"] == 1000 * EPOCH_S
             assert await events.numbers(last) == list(range(1, last + 1))
             page.tell(3)
             assert await events.numbers(last + 3) == [last + 1, last + 2, last + 3]

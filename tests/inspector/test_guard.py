@@ -10,8 +10,10 @@ import trio
 import trio.testing
 
 from tests.inspector.served import HOST, TOKEN, served
+from tools.habits import Habits
 from tools.inspector import server
 from tools.inspector.inspector import MOST_VIEWERS
+from tools.inspector.parts import add_parts
 
 START = f"POST /{TOKEN}/do HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
 
@@ -108,6 +110,41 @@ async def test_a_post_that_is_wrong_gets_400_and_a_sentence(autojump_clock: trio
         assert told.startswith(b"Bad Request: ")
 
 
+HALF = "\\ud800"  # a lone surrogate in JSON
+VALUES = [
+    *("NaN", "Infinity", "-Infinity", "1e999", "-0.0", "1.5", "-1", "1" * 4000, "9" * 5000, "null", "true", "[]", "{}"),
+    *(f'"{HALF}"', '"\\u0000"', '"<img onerror=1>"', '["10.9.0.2:7", 1]', f'["{HALF}:7", "10.9.0.1:5"]'),
+    "[" * 900 + "]" * 900,
+]
+FIELDS = {
+    "mark": ["text"],
+    "wire": ["heal", "dir", "loss", "delay_ms", "mtu", "fault", "kind", "number", "part", "flow", HALF],
+    "setting": ["sack", "congestion", "msl_s", "initial_window_segments", "nagle", HALF],
+    "services": ["paused", HALF],
+}
+
+
+@pytest.mark.parametrize("action", FIELDS)
+async def test_no_value_of_an_order_breaks_the_page(
+    autojump_clock: trio.abc.Clock, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    """What is taken can be told, exported and looked at; what is not is refused in a sentence."""
+    async with served(bad_wire=True) as page, page.viewer() as events:
+        add_parts(page.inspector, Habits())
+        capsys.readouterr()
+        for field in FIELDS[action]:
+            for value in VALUES:
+                for more in ("", ', "fault": "lose", "dir": "out"' if action == "wire" and field != "fault" else ""):
+                    body = f'{{"do": "{action}", "{field}": {value}{more}}}'.encode()
+                    status, _, told = await page.ask("POST", f"/{TOKEN}/do", {}, body)
+                    assert status == 200 or (status == 400 and told.startswith(b"Bad Request: ")), (body, told)
+        assert (await events.next())[0] == "hello"
+        assert len(await events.numbers(page.recorder.numbers()[1])) == page.recorder.numbers()[1]
+        for path in ("report.html", "capture.pcapng"):
+            assert (await page.get(path))[0] == 200
+    assert capsys.readouterr().err == ""
+
+
 async def test_methods_and_paths_that_do_not_fit_are_refused(autojump_clock: trio.abc.Clock) -> None:
     async with served() as page:
         assert (await page.ask("PUT", f"/{TOKEN}/"))[0] == 405
@@ -127,8 +164,8 @@ async def test_methods_and_paths_that_do_not_fit_are_refused(autojump_clock: tri
 
 async def test_what_is_too_large_is_refused(autojump_clock: trio.abc.Clock) -> None:
     async with served() as page:
-        assert (await page.raw(b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000))[0] == 431
-        assert (await page.raw(b"x" * 20_000))[0] in (400, 431)
+        assert (await page.raw(f"GET /{TOKEN}/ HTTP/1.1\r\nX: ".encode() + b"x" * 20_000))[0] == 431
+        assert (await page.raw(f"GET /{TOKEN}/".encode() + b"x" * 20_000))[0] in (400, 431)
         large = {"do": "mark", "text": "x" * 9000}
         assert (await page.post(large))[0] == 413
         start = START.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -147,6 +184,77 @@ async def test_a_client_that_is_slow_is_cut_off(autojump_clock: trio.abc.Clock) 
         await half.send_all(START.encode() + b"Content-Length: 9\r\n\r\n")
         assert b"408" in await half.receive_some()
         assert trio.current_time() - began < server.BODY_S + 5
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"GET /guess/ HTTP/1.1\r\n", b"POST /guess/do HTTP/1.1\r\n", b"GET / HTTP/1.1\n", b"\r\n", b"\n", b"\0\n",
+     b"x" * 5000, b"GET /" + TOKEN[:-1].encode() + b"/ HTTP/1.1\r\n", b"GET  /" + b"x" * 2000],
+)  # fmt: skip
+async def test_a_stranger_is_refused_at_its_first_line(autojump_clock: trio.abc.Clock, first: bytes) -> None:
+    """Its headers are neither waited for nor parsed: they may be many, and large."""
+    async with served() as page:
+        client, began = page.connect(), trio.current_time()
+        await client.send_all(first)
+        assert (await client.receive_some()).startswith(b"HTTP/1.1 403 ")
+        assert trio.current_time() == began
+
+
+async def test_a_first_line_may_come_in_pieces(autojump_clock: trio.abc.Clock) -> None:
+    async with served() as page:
+        client = page.connect()
+        for octet in f"GET /{TOKEN}/words.json HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode():
+            await client.send_all(bytes([octet]))
+            await trio.sleep(0.1)
+        assert (await client.receive_some()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", ["guess", TOKEN])
+async def test_what_follows_a_refusal_is_not_read_for_long(autojump_clock: trio.abc.Clock, path: str) -> None:
+    start = f"POST /{path}/do HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+    async with served() as page:
+        client, sent = page.connect(stops=True), 0
+        async with trio.open_nursery() as nursery:
+            try:
+                await client.send_all(f"{start}Content-Length: 99999999999\r\n\r\n".encode())
+                nursery.start_soon(client.receive_some)
+                while sent < 10 * server.LINGER_BYTES:
+                    await client.send_all(bytes(4096))
+                    sent += 4096
+            except trio.BrokenResourceError:
+                pass
+        assert 0 < sent < 2 * server.LINGER_BYTES
+
+
+class Ready(trio.abc.Listener[trio.abc.HalfCloseableStream]):
+    """A listener to which clients connect without end."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+
+    async def accept(self) -> trio.abc.HalfCloseableStream:
+        self.accepted += 1
+        return trio.testing.memory_stream_pair()[1]
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_flood_of_connections_leaves_the_host_its_time(autojump_clock: trio.abc.Clock) -> None:
+    ready = Ready()
+    listener = server.Listener(ready)
+    for _ in range(2):
+        ready.accepted = 0
+        with trio.move_on_after(2):
+            while True:
+                await listener.accept()
+        most = server.MOST_AT_ONCE + 2 / server.ACCEPT_S
+        assert most / 2 < ready.accepted <= most + 1
+        await trio.sleep(100)
+    ready.accepted, began = 0, trio.current_time()
+    for _ in range(server.MOST_AT_ONCE):
+        await listener.accept()
+    assert trio.current_time() == began, "a page with its files need not wait"
 
 
 async def test_a_crowd_that_says_nothing_does_not_keep_the_user_out(autojump_clock: trio.abc.Clock) -> None:

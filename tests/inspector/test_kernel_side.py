@@ -122,6 +122,37 @@ async def test_ends_are_found_by_the_name_of_our_connection(
         await listener.aclose()
 
 
+async def test_as_many_connections_are_remembered_as_may_be(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest one goes when there is one more; of those that the kernel knows the newest are shown."""
+    most = kernel_side.MOST_GROUPS
+    recorder = stack.Recorder()
+
+    def opened(port: int) -> stack.Event:
+        data: dict[str, object] = {"local": "10.9.0.2:7", "remote": f"10.9.0.1:{port}"}
+        return stack.Event(port, 0, 0, "tcp:open", f"c{port}", 0, "call", data, ("own",))
+
+    def answered(ports: range) -> bytes:
+        return b"".join(b"ESTAB 0 0 10.9.0.1:%d 10.9.0.2:7\n" % port for port in ports)
+
+    async def nothing(program: str, addresses: list[str]) -> bytes:
+        return b""
+
+    monkeypatch.setattr(kernel_side, "answer", nothing)
+    async with stack.open_host(stack.Ethernet(seed=3).attach(), address="10.9.0.2/24", acd="off") as host:
+        side = KernelSide(host, recorder, "ss")
+        for port in range(1, most + 1):
+            recorder(opened(port))
+        await side.look()
+        assert list(side.told(answered(range(1, 3)))) == ["c2", "c1"]
+        shown = side.told(answered(range(1, most + 1)))
+        assert list(shown) == [f"c{most - i}" for i in range(kernel_side.MOST_SHOWN)]
+        recorder(opened(most + 1))
+        await side.look()
+        assert list(side.told(answered(range(1, 3)))) == ["c2"]
+
+
 def program(folder: Path, script: str) -> str:
     """A program in the place of ss."""
     made = folder / "ss"

@@ -194,6 +194,20 @@ def test_a_bit_of_the_chosen_part_is_changed(part: str) -> None:
     assert len(changed) > (after - first) / 2
 
 
+@pytest.mark.parametrize("octets", range(17))
+def test_an_ethernet_header_is_there_from_its_last_octet_on(octets: int) -> None:
+    assert look(ARP[:octets], 14).parts == ({"ethernet": (0, 14)} if octets >= 14 else {})
+
+
+def test_each_part_begins_where_the_one_before_ends() -> None:
+    """A trailer behind the datagram belongs to none."""
+    frame = segment(ACK | PSH, b"some text")
+    assert look(frame + bytes(5), 14).parts == {
+        "ethernet": (0, 14), "ip": (14, 34), "transport": (34, 54), "data": (54, 63),
+    }  # fmt: skip
+    assert look(frame[14:], 0).parts == {"ip": (0, 20), "transport": (20, 40), "data": (40, 49)}
+
+
 def test_a_frame_without_the_part_is_not_counted() -> None:
     bench = Bench()
     bench.direction.arm(Fault("corrupt", "segment", part="data"))

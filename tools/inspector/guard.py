@@ -25,6 +25,13 @@ HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII |
 MOST_PARAMETERS = 8
 LONGEST_TARGET = 1024
 METHODS = ("GET", "HEAD", "POST")
+NO_TOKEN = "the path does not begin with the token: use the URL that was printed"
+
+
+def shows_token(line: bytes, token: str) -> bool:
+    """Return whether a request line has the token. It may be the beginning of one, or no request line at all."""
+    shown = line.partition(b" /")[2][: len(token) + 1]
+    return hmac.compare_digest(shown[:-1], token.encode("ascii")) and shown[-1:] in (b"/", b" ", b"?")
 
 
 def admit(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], token: str) -> Request:
@@ -37,7 +44,7 @@ def admit(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], toke
     path, _, query = target.decode("latin-1").partition("?")
     given, slash, rest = path.removeprefix("/").partition("/")
     if not path.startswith("/") or not hmac.compare_digest(given.encode("latin-1"), token.encode("ascii")):
-        raise Refused(HTTPStatus.FORBIDDEN, "the path does not begin with the token: use the URL that was printed")
+        raise Refused(HTTPStatus.FORBIDDEN, NO_TOKEN)
     if not slash:
         raise Refused(HTTPStatus.NOT_FOUND, "the URL of the page ends in /")
     if method.decode("latin-1") not in METHODS:

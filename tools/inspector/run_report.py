@@ -67,9 +67,14 @@ def report_of(recorder: stack.Recorder, about: About) -> Report:
 
 
 def add(inspector: Inspector) -> None:
-    """Add the route `report.html`: what the recorder has, as a file to save."""
+    """Add the route `report.html`: what the recorder has, as a file to save. One is made at a time."""
+    turn = trio.Lock()
 
     async def give(request: Request) -> Answer:
+        async with turn:
+            return await made()
+
+    async def made() -> Answer:
         state: dict[str, object] = {name: await look() for name, look in inspector.state.looks.items()}
         about = About(inspector.name, inspector.epoch_s, lost=inspector.recorder.lost, state=state)
         events = list(inspector.recorder)

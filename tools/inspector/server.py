@@ -6,9 +6,10 @@ and the HTML standard for server-sent events.
 
 from __future__ import annotations
 
+import math
 import socket
 import traceback
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 
 import h11
@@ -20,14 +21,17 @@ from ..output import report
 from ..slots import Slot, Slots
 from .answers import Answer, Refused, Request
 from .feed import CATCHING_UP_S, Viewer, message
-from .guard import admit
+from .guard import LONGEST_TARGET, NO_TOKEN, admit, shows_token
 from .inspector import Inspector
 
 HEADER_BYTES = 16384  # request line and headers together
 POST_BYTES = 8192
 MOST_CONNECTIONS = 64  # of those that have shown the token
 MOST_STRANGERS = 64  # of the others
-ACCEPT_S = 0.0005  # between two connections that are accepted while there are so many strangers
+ACCEPT_S = 0.001  # between two connections that are accepted, in the long run
+MOST_AT_ONCE = 64  # connections that are accepted without that time between them
+FIRST_LINE_BYTES = LONGEST_TARGET + 64  # of the first request
+LINGER_BYTES = 1 << 16  # that are read from a client after the last answer
 IDLE_S = 30.0  # for a request's headers
 BODY_S = 10.0  # for a request's body
 SEND_S = 60.0  # for a part that is sent: a client that takes nothing for so long is cut off
@@ -59,12 +63,26 @@ async def serve(
 ) -> None:
     """Serve the page on a listening socket until cancelled."""
     places = Places()
-    listener = Listener(trio.SocketListener(trio.socket.from_stdlib_socket(door)), places)
+    listener = Listener(trio.SocketListener(trio.socket.from_stdlib_socket(door)))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inspector.feed.run, inspector.host)
         nursery.start_soon(inspector.state.run)
         await nursery.start(trio.serve_listeners, partial(serve_one, inspector, token, places), [listener])
         task_status.started()
+
+
+def refusal_body(refusal: Refused) -> tuple[bytes, Headers]:
+    """Return the body and the headers of a refusal."""
+    body = f"{refusal.status.phrase}: {refusal.why}\n".encode()
+    return body, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), CLOSE]
+
+
+@cache
+def refusal_of_strangers(head: bool) -> bytes:
+    """Return the answer to a request without the token, as octets; `head` leaves the body out."""
+    body, headers = refusal_body(Refused(HTTPStatus.FORBIDDEN, NO_TOKEN))
+    told = "".join(f"{name}: {value}\r\n" for name, value in [*SAFETY, *headers])
+    return f"HTTP/1.1 403 Forbidden\r\n{told}\r\n".encode() + (b"" if head else body)
 
 
 class Places:
@@ -81,17 +99,19 @@ class Places:
         self.known = Slots(MOST_CONNECTIONS, MOST_CONNECTIONS)
 
 
-class Listener(trio.abc.Listener[trio.SocketStream]):
-    """Accepts connections, but few at a time in a flood of them, so that the host has its time, too."""
+class Listener(trio.abc.Listener[trio.abc.HalfCloseableStream]):
+    """Accepts connections, but not more in a second than leave the host its time. The others wait for their turn."""
 
-    def __init__(self, listener: trio.SocketListener, places: Places) -> None:
+    def __init__(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> None:
         self._listener = listener
-        self._places = places
+        self._due = -math.inf
 
-    async def accept(self) -> trio.SocketStream:
+    async def accept(self) -> trio.abc.HalfCloseableStream:
         """Accept the next connection."""
-        if len(self._places.strangers) >= MOST_STRANGERS:
-            await trio.sleep(ACCEPT_S)
+        now = trio.current_time()
+        self._due = max(self._due + ACCEPT_S, now - MOST_AT_ONCE * ACCEPT_S)
+        if self._due > now:
+            await trio.sleep_until(self._due)
         return await self._listener.accept()
 
     async def aclose(self) -> None:
@@ -131,6 +151,8 @@ class Connection:
 
     async def run(self) -> None:
         """Answer requests one after another until one side ends."""
+        if not await self._shows_token():
+            return
         try:
             while await self._one_request():
                 self._http.start_next_cycle()
@@ -138,7 +160,29 @@ class Connection:
             if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
                 return
             await self._refuse(Refused(HTTPStatus(error.error_status_hint), str(error)))
-        await lingering_close(self._stream)
+        await lingering_close(self._stream, LINGER_BYTES)
+
+    async def _shows_token(self) -> bool:
+        """Read the first line of the first request, and refuse one without the token. Returns whether it has it.
+
+        So a stranger's headers are not parsed, and cost the host no time.
+        """
+        self._slots.mark_waiting(self._slot)
+        read = bytearray()
+        with trio.move_on_after(IDLE_S):
+            while b"\n" not in read and len(read) < FIRST_LINE_BYTES:
+                part = await self._stream.receive_some(HEADER_BYTES)
+                if not part:
+                    break
+                read += part
+        if shows_token(bytes(read), self._token):
+            self._http.receive_data(bytes(read))
+            return True
+        if b"\n" in read or len(read) >= FIRST_LINE_BYTES:
+            with trio.fail_after(SEND_S):
+                await self._stream.send_all(refusal_of_strangers(head=read.startswith(b"HEAD ")))
+            await lingering_close(self._stream, LINGER_BYTES)
+        return False
 
     def leave(self) -> None:
         """Give back the place."""
@@ -215,8 +259,7 @@ class Connection:
         await self._send(h11.EndOfMessage())
 
     async def _refuse(self, refusal: Refused, head: bool = False) -> None:
-        body = f"{refusal.status.phrase}: {refusal.why}\n".encode()
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), CLOSE]
+        body, headers = refusal_body(refusal)
         if refusal.status is HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "GET, HEAD, POST"))
         await self._head(refusal.status, headers)
@@ -264,7 +307,6 @@ class Connection:
                 told: bytes | None = await self._inspector.hello()
                 while True:
                     if told is None:
-                        whole = True
                         await feed.wait()
                     else:
                         whole = False
