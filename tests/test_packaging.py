@@ -97,6 +97,8 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     assert all(program in usage for program in ("up", "lab", "ping"))
     assert run(python, "-m", "tapstack", "--version", cwd=tmp_path).startswith("tapstack ")
     assert run(python, "-m", "tapstack.examples.two_hosts", cwd=tmp_path) == "HELLO\n"
+    lesson = run(str(tmp_path / "env" / "bin" / "tapstack"), "lesson", "T1", "--verify", cwd=tmp_path)
+    assert "statements and questions are true" in lesson, "also of clauses that are broken, from the installed sources"
     names = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py") and "/examples/" not in name]
     modules = sorted(name.removesuffix(".py").replace("/", ".") for name in names
                      if not name.endswith(("__main__.py", "httpd.py", "inspector/server.py")))  # fmt: skip

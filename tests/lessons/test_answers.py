@@ -159,6 +159,12 @@ def computed(name: str, exercise: Exercise) -> str:
     if name == "hosts":
         assert length
         return str(len(range(2 ** (32 - int(length[1])) - 2)))
+    if name == "class_of":
+        first = int(found[0].partition(".")[0])
+        return "ABCDE"[sum(first >= least for least in (128, 192, 224, 240))]
+    if name == "private":
+        blocks = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+        return "yes" if any(ipaddress.ip_address(found[0]) in block for block in blocks) else "no"
     if name == "broadcast":
         return str(ipaddress.ip_interface("/".join(found)).network.broadcast_address)
     assert length

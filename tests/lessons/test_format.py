@@ -10,7 +10,7 @@ import pytest
 
 from tools.lessons import patterns
 from tools.lessons.blocks import LessonError
-from tools.lessons.check import Runs, check
+from tools.lessons.check import Runs, alike, check
 from tools.lessons.network import perform
 from tools.lessons.parse import LARGEST, parse, read
 from tools.lessons.patterns import BadPattern
@@ -136,6 +136,7 @@ def test_a_pattern_is_bounded(text: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("left", "operator", "right", "held"),
     [
+        ("a" * 2000 + "b", "=", "a*" * 900 + "c", False), ("abcab", "=", "ab*ab", True), ("aba", "=", "ab*ba", False),
         ("SYN", "=", "SYN", True), ("SYN,ACK", "=", "SYN*", True), ("SYN,ACK", "=", "SYN", False),
         ("ACK", "=", "SYN|ACK", True), ("3", "=", "3.0", True), ("0x10", "==", "16", True), ("3", "!=", "3", False),
         ("0.1", "<", "0.2", True), ("1,460", "==", "1460", True), ("a", "<", "1", False), ("a.c", "=", "a*c", True),
@@ -214,3 +215,17 @@ def test_frames_of_a_capture_are_recorded() -> None:
     first, second = perform(lesson.file, lesson.runs["x"]).events()
     assert (first.event.at, second.event.at) == (0.5, 0.75)
     assert (first.fields["dir"], first.fields["flags"], first.fields["sport"]) == ("out", "ACK", 7)
+
+
+@pytest.mark.parametrize(
+    ("printed", "real", "same"),
+    [
+        (["a", "..."], ["a", "b", "c"], True), (["...", "c"], ["a", "b", "c"], True), (["...", "b"], ["a", "b"], True),
+        (["...", "b"], ["a", "b", "c"], False),
+        (["a ... c"], ["a b c"], True), (["a"], ["a", "b"], False), ([], [""], True), (["..."], [""], True),
+        (["a", "...", "b", "...", "c"], ["a", "x", "b", "b", "c"], True), (["a"], [], False),
+        (["...", "x"] * 50, ["x"] * 5000 + ["y"], False),
+    ],
+)  # fmt: skip
+def test_outputs_are_compared_with_dots(printed: list[str], real: list[str], same: bool) -> None:
+    assert alike(printed, real) is same

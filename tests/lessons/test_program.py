@@ -10,7 +10,7 @@ import pytest
 
 from tools import cli
 from tools.lessons import patterns, shelf
-from tools.lessons.blocks import Lesson
+from tools.lessons.blocks import Lesson, Text
 from tools.lessons.check import Runs, question
 from tools.lessons.network import perform
 from tools.lessons.parse import read
@@ -171,3 +171,15 @@ def test_each_language_says_the_same() -> None:
     for words in WORDS.values():
         assert words.keys() == first.keys()
         assert {key: places(text) for key, text in words.items()} == {key: places(text) for key, text in first.items()}
+
+
+@pytest.mark.parametrize("each", shelf.shelf(), ids=lambda each: each.number)
+def test_all_of_the_text_is_shown(each: shelf.Shelved, capsys: pytest.CaptureFixture[str]) -> None:
+    lesson = read(each.path)
+    teacher = Teacher(lesson, WORDS["en"], 80, Terminal(lambda: ""), one_try=True, sentences=False)
+    for block in lesson.blocks:
+        if isinstance(block, Text):
+            teacher.show(block)
+            shown = capsys.readouterr().out.split()
+            markdown = [word for word in block.markdown.split() if word.strip("#`") or word == "``"]
+            assert [word for word in shown if set(word) != {"-"}] == [word for word in markdown if set(word) != {"-"}]

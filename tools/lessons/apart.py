@@ -16,7 +16,6 @@ from .blocks import LessonError, Run
 from .recording import Recording
 
 LIMIT_S = 60.0
-MOST_OUTPUT = 200 << 20
 
 
 def perform_apart(file: str, run: Run, *, fault: Fault | None = None, fast_paths: bool = True) -> Recording:

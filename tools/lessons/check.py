@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
@@ -13,12 +12,13 @@ from .answers import Question, ask
 from .apart import environment, perform_apart
 from .blocks import Block, Break, Command, Console, Expect, Lesson, LessonError, Look, Predict, Run
 from .breaks import find
-from .patterns import Statement
+from .patterns import Statement, in_parts
 from .recording import Recording, first_that_fails, patterns_of, problem
 
 Perform = Callable[[str, Run], Recording]
 COMMAND_S = 30.0
 LIVE_S = 60.0
+DOTS = "..."
 ALONE = ("ipcalc", "number")  # programs that a console block may call without a lab
 
 
@@ -177,16 +177,25 @@ def check_output(lesson: Lesson, command: Command, real: list[str]) -> None:
 
 def alike(printed: list[str], real: list[str]) -> bool:
     """Return whether lines are as printed: "..." alone is any number of lines, within a line any text."""
-    if not printed:
-        return not real or real == [""]
-    if printed[0].strip() == "...":
-        return any(alike(printed[1:], real[n:]) for n in range(len(real) + 1))
-    return bool(real) and same_line(printed[0], real[0]) and alike(printed[1:], real[1:])
+    real = [] if real == [""] else real
+    place = row = begun = 0
+    dots = -1  # the last "..." line that was passed; the real lines from `begun` on come after it
+    while row < len(real):
+        if place < len(printed) and printed[place].strip() == DOTS:
+            dots, begun, place = place, row, place + 1
+        elif place < len(printed) and same_line(printed[place], real[row]):
+            place, row = place + 1, row + 1
+        elif dots >= 0:
+            begun += 1
+            place, row = dots + 1, begun
+        else:
+            return False
+    return all(line.strip() == DOTS for line in printed[place:])
 
 
 def same_line(printed: str, real: str) -> bool:
     """Return whether a line is as printed."""
-    return re.fullmatch(".*".join(map(re.escape, printed.rstrip().split("..."))), real.rstrip()) is not None
+    return in_parts(real.rstrip(), printed.rstrip().split(DOTS))
 
 
 def difference(printed: list[str], real: list[str]) -> Iterator[str]:

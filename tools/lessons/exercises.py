@@ -107,10 +107,11 @@ def mask(random: Random) -> Exercise:
         (dotted(right >> 1 | 1 << 31), f"That mask has {length + 1} bits."),
         (str(length), "That is the prefix length itself. The mask has four numbers with dots."),
     ])  # fmt: skip
+    whole = f"{length // 8} whole octet{'' if length // 8 == 1 else 's'} of 255"
     bits, octet = length % 8, right >> (24 - length // 8 * 8) & 255
     told = f", then {bits} bits in the next octet: {'1' * bits}{'0' * (8 - bits)} is {octet}" if bits else ""
     return Exercise(f"Write the mask of /{length} as four numbers with dots.", dotted(right), hints,
-                    f"{length} bits are one: {length // 8} whole octets of 255{told}.")  # fmt: skip
+                    f"{length} bits are one: {whole}{told}.")  # fmt: skip
 
 
 def hosts(random: Random) -> Exercise:
@@ -147,11 +148,44 @@ def same_network(random: Random) -> Exercise:
         right, ((wrong, reason),), reason)  # fmt: skip
 
 
+def class_of(random: Random) -> Exercise:
+    """Which class is an address of?"""
+    address = random.getrandbits(32)
+    kind = stack.address_class(address.to_bytes(4, "big"))
+    first = f"Its first octet is {address >> 24}, {address >> 24:08b} in bits"
+    hints = without_right(kind.letter, [
+        (letter, f"{first}. Class {letter} begins with {bits}.")
+        for letter, bits in (("A", "0"), ("B", "10"), ("C", "110"), ("D", "1110"), ("E", "1111"))
+    ])  # fmt: skip
+    return Exercise(
+        f"Which class is {dotted(address)} of: A, B, C, D or E?",
+        kind.letter, hints, f"{first}: it begins with {kind.leading_bits}.")  # fmt: skip
+
+
+def private(random: Random) -> Exercise:
+    """Is an address a private one?"""
+    around = stack.Prefix.parse(random.choice((*PRIVATE, "172.0.0.0/8", "192.0.0.0/8", "11.0.0.0/8")))
+    address = int.from_bytes(around.network, "big") | random.getrandbits(32 - around.length)
+    holding = [each for each in PRIVATE if is_in(address, each)]
+    right, wrong = ("yes", "no") if holding else ("no", "yes")
+    told = f"it is in {holding[0]}" if holding else f"it is in none of {', '.join(PRIVATE)}"
+    told = f"{dotted(address)} is {'' if holding else 'not '}private: {told}. (RFC 1918 section 3)"
+    return Exercise(f"Is {dotted(address)} a private address: yes or no?", right, ((wrong, told),), told)
+
+
+def is_in(address: int, prefix: str) -> bool:
+    """Return whether an address is in a network."""
+    parsed = stack.Prefix.parse(prefix)
+    return address >> (32 - parsed.length) == int.from_bytes(parsed.network, "big") >> (32 - parsed.length)
+
+
 EXERCISES: dict[str, Callable[[Random], Exercise]] = {
     "network": network,
     "broadcast": broadcast,
     "mask": mask,
     "hosts": hosts,
     "same_network": same_network,
+    "class_of": class_of,
+    "private": private,
 }
 """The exercises, by the name that a lesson gives: `about="exercise network"`."""

@@ -19,6 +19,7 @@ from .blocks import LessonError, Run
 from .recording import Recording
 
 MOST_EVENTS = 20_000
+MOST_OCTETS = 32 << 20  # of all frames
 LONGEST_S = 86_400.0  # of virtual time
 DELAY_S = 0.010  # each frame takes as long to the other end
 CHUNK = 65536
@@ -37,6 +38,7 @@ class Network:
         self.nursery = nursery
         self.recording = Recording()
         self.is_over = False
+        self._octets = 0
         self._fast_paths = fast_paths
         self._stacked = stacked
         self._wires: dict[str, stack.Impaired] = {}
@@ -166,11 +168,18 @@ class Network:
         self._wires[name] = link
         return link
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more has happened than may be recorded."""
+        return len(self.recording.told) >= MOST_EVENTS or self._octets > MOST_OCTETS
+
     def _tell(self, host: str, event: stack.Event) -> None:
         if self.is_over:
             return
         told = self.recording.told
-        if len(told) >= MOST_EVENTS:
+        octets = event.data.get("octets")
+        self._octets += len(octets) if isinstance(octets, bytes) else 0
+        if self.is_full:
             self.is_over = True
             self.nursery.cancel_scope.cancel()
         told.append((host, event))
@@ -199,8 +208,12 @@ async def _perform(file: str, run: Run, fast_paths: bool) -> Recording:
     except Exception as error:
         raise failure(file, run, error) from error
     if network is None or not finished:
-        many = network is not None and len(network.recording.told) >= MOST_EVENTS
-        limit = f"{MOST_EVENTS} events" if many else f"{LONGEST_S:.0f} s of virtual time"
+        many = network is not None and network.is_full
+        limit = (
+            f"{MOST_EVENTS} events or {MOST_OCTETS >> 20} MB of frames"
+            if many
+            else f"{LONGEST_S:.0f} s of virtual time"
+        )
         raise LessonError(file, run.line, f"the run {run.name!r} is longer than {limit}")
     return network.recording
 

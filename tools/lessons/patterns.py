@@ -186,10 +186,23 @@ def _finite(text: str) -> float | None:
 
 def fits(real: str, wanted: str) -> bool:
     """Return whether a text is as a value of a pattern says."""
-    return any(
-        re.fullmatch(".*".join(map(re.escape, each.split("*"))), real, re.DOTALL) is not None
-        for each in wanted.split("|")
-    )
+    return any(in_parts(real, each.split("*")) for each in wanted.split("|"))
+
+
+def in_parts(real: str, parts: list[str]) -> bool:
+    """Return whether a text is made of these parts, in order, with anything between them. It takes linear time."""
+    first, *middle, last = parts if len(parts) > 1 else (parts[0], "")
+    if len(parts) == 1:
+        return real == first
+    at, end = len(first), len(real) - len(last)
+    if at > end or not real.startswith(first) or not real.endswith(last):
+        return False
+    for part in middle:
+        at = real.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def holds(left: str, operator: str, right: str) -> bool:

@@ -16,7 +16,6 @@ from .look import lines
 
 TRIES = 2
 ITEM = re.compile(r"- |\d{1,2}\. ")
-END = ""  # behind the last line of a text
 MOST_EXERCISES = 200
 
 
@@ -73,6 +72,7 @@ class Teacher:
         except EndOfInput:
             say()
         right = sum(answer.right for answer in self.answers)
+        say()
         say(self.words["end"].format(number=lesson.number, right=right, all=len(self.answers)))
         return self.answers
 
@@ -102,25 +102,27 @@ class Teacher:
         """Show Markdown: paragraphs in the width of the terminal, tables and code as they stand."""
         paragraph: list[str] = []
         verbatim = False
-        for line in [*markdown.split("\n"), END]:
+        for line in markdown.split("\n"):
             if line.startswith("```"):
                 verbatim = not verbatim
-                continue
-            plain = verbatim or line.startswith(("|", "    ", "#"))
-            begins = ITEM.match(line) is not None
-            if (not line.strip() or plain or begins) and paragraph:
-                item = ITEM.match(paragraph[0])
-                self.screen.paragraph(" ".join(paragraph), self.width, "", " " * len(item[0]) if item else "")
-                paragraph = []
-            if line is END:
-                return
-            if plain and line.startswith("#"):
-                self.screen.say(line.lstrip("# "))
-                self.screen.say("-" * len(line.lstrip("# ")))
-            elif plain or not line.strip():
-                self.screen.say(line)
+            elif verbatim or line.startswith(("|", "    ", "#")) or not line.strip():
+                self.flow(paragraph)
+                heading = line.lstrip("# ") if line.startswith("#") and not verbatim else ""
+                self.screen.say(heading or line)
+                if heading:
+                    self.screen.say("-" * len(heading))
             else:
+                if ITEM.match(line):
+                    self.flow(paragraph)
                 paragraph.append(line.strip())
+        self.flow(paragraph)
+
+    def flow(self, paragraph: list[str]) -> None:
+        """Show the lines of a paragraph, or of an item of a list, and forget them."""
+        if paragraph:
+            item = ITEM.match(paragraph[0])
+            self.screen.paragraph(" ".join(paragraph), self.width, "", " " * len(item[0]) if item else "")
+            paragraph.clear()
 
     # --- questions
 
