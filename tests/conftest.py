@@ -29,6 +29,7 @@ from tests.sockets.hosts import two_hosts
 if TYPE_CHECKING:
     from tests.live.net import Namespace
 
+pytest_plugins = ("stack.testing.plugin", "pytester")
 pytest.register_assert_rewrite("tests.live.net")
 
 TCP = "tests/tcp/"
@@ -78,11 +79,16 @@ def run_in_namespace(test: Callable[[], Awaitable[None]], **options: Any) -> Non
 def check_clock(item: pytest.Item) -> None:
     """An async test runs under pytest-trio: with a clock of trio.testing among its arguments, or a reason for none.
 
-    pytest-trio gives the run a clock only where the test itself has it as an argument.
+    pytest-trio gives the run a clock only where the test itself has it as an argument. The fixtures of
+    stack.testing.plugin bring one.
     """
     if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.function):
         return
+    from stack.testing.plugin import FIXTURES  # not at the head: pytest must be the first to import a plugin
+
     names = inspect.signature(item.function).parameters
+    if any(name in item.fixturenames for name in FIXTURES):
+        return
     if not any(name.endswith("_clock") for name in names) and item.get_closest_marker("real_time") is None:
         raise pytest.UsageError(f"{item.nodeid}: add the argument autojump_clock, or the mark real_time(why)")
 

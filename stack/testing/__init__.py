@@ -8,6 +8,7 @@ else here needs pytest, and `import stack` does not import this.
 
 from __future__ import annotations
 
+from stack.testing.bad_wire import BadWire
 from stack.testing.conversation import Conversation, Received
 from stack.testing.misbehaviours import (
     acknowledges_unsent,
@@ -39,6 +40,7 @@ __all__ = [
     "Conversation",
     "Received",
     "Misbehaviour",
+    "BadWire",
     "is_noise",
     "nothing",
     "refuses",

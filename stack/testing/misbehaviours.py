@@ -27,7 +27,7 @@ def ignores_syns() -> Misbehaviour:
 def resets_after(*, received: int | None = None, sent: int | None = None) -> Misbehaviour:
     """It sends RST once it has taken `received` octets of data, or has sent `sent` octets.
 
-    With neither, or 0 octets received, right after the handshake.
+    With neither, or with 0 octets of either kind, that is right after the handshake.
     """
 
     def reset(conversation: Conversation) -> None:

@@ -32,7 +32,6 @@ LOG_LINES = 1000
 SHOWN_LINES = 40  # of the log, in an error
 KEPT_CONVERSATIONS = 10_000
 ARP_PATIENCE_S = 5.0
-STATION = b"\2\0\0\0\0\x66"  # on a link without an address of its own
 
 Predicate = Callable[[Received], object]
 Action = Callable[[Received], object]
@@ -94,7 +93,9 @@ class Peer(FrameSender):
     """
 
     def __init__(self, link: Link, address: str = ADDRESS) -> None:
-        super().__init__(address, link.mac or STATION)
+        if link.mac is None:
+            raise ValueError(f"{link.name} carries bare IP packets: a peer needs an Ethernet")
+        super().__init__(address, link.mac)
         self.link = link
         self.window = 65535
         self.takes: int | None = None
@@ -428,6 +429,8 @@ def wanted_text(flags: int | None, data: bytes | None, seq: int | None, ack: int
 @asynccontextmanager
 async def open_peer(wire: Ethernet | Link, *misbehaviours: Misbehaviour, address: str = ADDRESS) -> AsyncIterator[Peer]:
     """Run a peer with `address` on a wire: an `Ethernet`, or a link of memory that wraps a port.
+
+    ValueError for a link of bare IP packets.
 
     >>> async with stack.testing.open_peer(ethernet, stack.testing.resets_after(sent=100)) as peer:
     ...     peer.answers(b"HTTP/1.1 200 OK\\r\\n...")

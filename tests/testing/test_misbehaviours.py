@@ -63,8 +63,9 @@ async def test_resets_after_what_it_has_sent(sent: int, autojump_clock: MockCloc
         assert peer.conversations[0].sent_octets == sent
 
 
-async def test_resets_after_the_handshake(autojump_clock: MockClock) -> None:
-    async with host_and_peer(misbehaving.resets_after()) as (host, _):
+@pytest.mark.parametrize("place", [{}, {"received": 0}, {"sent": 0}], ids=str)
+async def test_resets_after_the_handshake(place: dict[str, int], autojump_clock: MockClock) -> None:
+    async with host_and_peer(misbehaving.resets_after(**place)) as (host, _):
         for _ in range(2):  # a peer does to each connection what it does to the first
             async with await connected(host) as stream:
                 with pytest.raises(trio.BrokenResourceError) as caught:

@@ -9,9 +9,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from stack.testing import ACK, FIN, PSH, SYN, PeerError, Received, nothing
-from tests.sockets.hosts import ALICE, NOBODY
-from tests.testing.world import PORT, connected, host_and_peer, read_all
+from stack import Ethernet, Impaired
+from stack.link.memory import ip_pair
+from stack.testing import ACK, FIN, PSH, RST, SYN, PeerError, Received, nothing, open_peer
+from stack.testing.peer import fits_flags
+from tests.sockets.hosts import ALICE, NOBODY, host_on
+from tests.testing.world import PEER, PORT, connected, host_and_peer, read_all
 
 
 async def test_a_script_of_a_whole_connection(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -130,6 +133,67 @@ async def test_what_a_rule_raises_ends_the_block(autojump_clock: MockClock) -> N
             await connected(host)
 
     with pytest.raises(KeyError, match="SYN seq 0 win 65535"):
+        await test()
+
+
+async def test_of_two_rules_that_apply_the_first_one_counts(autojump_clock: MockClock) -> None:
+    async with host_and_peer() as (host, peer):
+        seen: list[str] = []
+        peer.answers(b"yes")
+        peer.when(lambda segment: segment.data, lambda segment: seen.append("first"), instead=False)
+        peer.when(lambda segment: segment.data, lambda segment: seen.append("second"), instead=False)
+        async with await connected(host) as stream:
+            await stream.send_all(b"there?")
+            assert await stream.receive_some() == b"yes"
+        assert seen == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("real", "said", "fits"),
+    [
+        (SYN | ACK, None, True),
+        (SYN, SYN, True),
+        (SYN | ACK, SYN, False),
+        (SYN, SYN | ACK, False),
+        (SYN | ACK, SYN | ACK, True),
+        (FIN | ACK, FIN, True),
+        (FIN, FIN | ACK, False),
+        (FIN | ACK, ACK, False),
+        (SYN | ACK, ACK, False),
+        (RST | ACK, ACK, False),
+        (RST | ACK, RST, True),
+        (PSH | ACK, ACK, True),
+        (ACK, PSH | ACK, False),
+    ],
+)
+def test_syn_fin_and_rst_are_as_said(real: int, said: int | None, fits: bool) -> None:
+    """So is the ACK of a segment with SYN. Other flags may be there, too."""
+    assert fits_flags(real, said) == fits
+
+
+async def test_nothing_is_said_before_the_host_offers_a_window(autojump_clock: MockClock) -> None:
+    async with host_and_peer() as (_, peer):
+        conversation = await peer.toward(ALICE, PORT)
+        conversation.say(b"too early")
+        await trio.sleep(10)
+        assert list(peer.log) == []
+
+
+async def test_its_station_is_that_of_its_link(autojump_clock: MockClock) -> None:
+    ethernet = Ethernet()
+    mac = bytes.fromhex("02c0ffee0001")
+    link = Impaired(ethernet.attach("peer", mac))
+    async with host_on(ethernet.attach("alice"), f"{ALICE}/24") as host, open_peer(link) as peer:
+        await peer.toward(ALICE, PORT)
+        assert [(record.address, record.mac) for record in host.neighbors()] == [(PEER, "02:c0:ff:ee:00:01")]
+
+
+async def test_it_needs_an_ethernet(autojump_clock: MockClock) -> None:
+    async def test() -> None:
+        async with open_peer(ip_pair()[0]):
+            pass
+
+    with pytest.raises(ValueError, match="ip1 carries bare IP packets: a peer needs an Ethernet"):
         await test()
 
 
