@@ -12,6 +12,7 @@ import trio
 
 from stack.link.impair import Fields, Impaired, Impairment
 from stack.sockets.host import Host
+from stack.sockets.resolver import ipv4_only
 
 
 class BadWire:
@@ -77,7 +78,7 @@ class Names:
         await trio.lowlevel.checkpoint()
         if self.address is None:
             raise stdlib.gaierror(stdlib.EAI_NONAME, "no fixture of this test has another end that has a name")
-        return stdlib.getaddrinfo(self.address, port, family, type, proto, flags | stdlib.AI_NUMERICHOST)
+        return stdlib.getaddrinfo(self.address, port, ipv4_only(family), type, proto, flags | stdlib.AI_NUMERICHOST)
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
         """As `trio.socket.getnameinfo`: the address itself is the name."""

@@ -71,7 +71,7 @@ async def installed_host(_wiring: Wiring) -> AsyncIterator[Host]:
     trace = _wiring.traffic.of("installed_host")
     async with open_host(_wiring.link, address=f"{HOST}/24", acd="off", raise_errors=True, trace=trace) as host:
         _wiring.names = Names(host)
-        with installed(_wiring.names):
+        with host.install(), installed(_wiring.names):
             yield host
 
 
