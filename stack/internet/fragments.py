@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stack.config import IpConfig
 from stack.counters import Counters
@@ -368,7 +368,7 @@ class Reassembler:
             self.counters["ipSystemStatsReasmFails"] += 1
             raise BadPacket("ipv4_fragment_too_long")
         if flow.ecn != 1 << (header.tos & _CE):
-            header = replace(header, tos=header.tos & ~_CE | self._codepoint(flow))
+            header = header._replace(tos=header.tos & ~_CE | self._codepoint(flow))
         self.counters["ipSystemStatsReasmOKs"] += 1
         return Reassembled(header, flow.quote, payload)
 

@@ -9,7 +9,6 @@ RFC 768 and RFC 791 section 3.1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from stack.wire.checksum import Buffer
 from stack.wire.ipv4 import Ipv4Header
@@ -33,8 +32,7 @@ def datagrams(header: Ipv4Header, packet: Buffer, size: int) -> Iterator[bytes]:
     for number, start in enumerate(range(0, len(data), size)):
         piece = data[start : start + size]
         length = HEADER_LENGTH + len(piece)
-        ip = replace(
-            header,
+        ip = header._replace(
             total_length=header.header_length + length,
             identification=header.identification + number & 0xFFFF,
             checksum=None,

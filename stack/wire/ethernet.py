@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer
@@ -107,8 +108,7 @@ class LlcHeader:
         return bytes((self.dsap, self.ssap)) + self.control + snap
 
 
-@dataclass(frozen=True, slots=True)
-class EthernetHeader:
+class EthernetHeader(NamedTuple):
     """RFC 894 and IEEE 802.3:
 
     +-------------+-------------+ - - - - - +---------------+

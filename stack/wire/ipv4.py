@@ -6,7 +6,7 @@ See RFC 791 section 3.1; RFC 1122 section 3.2.1, RFC 2474 and RFC 3168 for the t
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer, internet_checksum, verify
@@ -42,8 +42,7 @@ IDENTIFICATION_AT, PROTOCOL_AT, CHECKSUM_AT = 4, 9, 10
 """Where some fields of the header begin, in octets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ipv4Header:
+class Ipv4Header(NamedTuple):
     """RFC 791 section 3.1:
 
      0                   1                   2                   3

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer, internet_checksum
@@ -66,8 +66,7 @@ def flag_names(flags: int) -> str:
     return ",".join(name for bit, name in FLAG_NAMES.items() if flags & bit) or "none"
 
 
-@dataclass(frozen=True, slots=True)
-class TcpHeader:
+class TcpHeader(NamedTuple):
     """RFC 9293 section 3.1:
 
      0                   1                   2                   3

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -105,8 +104,8 @@ class World:
     def says_packet(self, payload: bytes, protocol: int = 253, **fields: object) -> None:
         """An IP packet whose header has these fields."""
         header = Ipv4Header(THEIR_ADDRESS, OUR_ADDRESS, protocol, 20 + len(payload))
-        header = replace(header, **fields)  # type: ignore[arg-type]
-        header = replace(header, total_length=header.header_length + len(payload))
+        header = header._replace(**fields)  # type: ignore[arg-type]
+        header = header._replace(total_length=header.header_length + len(payload))
         self.says(ETHERTYPE_IPV4, header.build() + payload)
 
     def says_icmp(self, message: IcmpMessage, destination: str = US) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stack.internet.icmp_error import IcmpError
 from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_TCP
@@ -31,4 +29,4 @@ def quote(
     **fields: object,
 ) -> bytes:
     header = Ipv4Header(source, destination, protocol, 20 + 1480)
-    return replace(header, **fields).build() + payload  # type: ignore[arg-type]
+    return header._replace(**fields).build() + payload  # type: ignore[arg-type]

@@ -150,7 +150,7 @@ def test_an_icmp_error_about_another_address_of_ours_is_not_believed() -> None:
     client.station.ipv4.add_address(client.station.eth, second)
     client.ping(FAR)
     header, message = client.station.icmp()
-    forged = replace(header, source=second.address, checksum=None).build() + message.build()
+    forged = header._replace(source=second.address, checksum=None).build() + message.build()
     client.station.receives_icmp(icmp.unreachable(1, forged), source=PEER, destination=second.address)
     assert client.results == []
     assert client.station.counters.drops() == {"icmp_error_unmatched": 1}
@@ -162,7 +162,7 @@ def test_a_request_that_fits_is_not_too_big(named: int, believed: bool) -> None:
     client = Client()
     client.ping(FAR, data=bytes(1000))
     header, message = client.station.icmp()
-    quoted = replace(header, total_length=1500, checksum=None).build() + message.build()
+    quoted = header._replace(total_length=1500, checksum=None).build() + message.build()
     client.station.receives_icmp(icmp.unreachable(4, quoted, named), source=PEER)
     assert [result.errno for result in client.results if isinstance(result, EchoFailure)] == (
         [errno.EMSGSIZE] if believed else []

@@ -76,7 +76,7 @@ def payload_of(result: Reassembled | str | None) -> bytes:
 
 def cut(length: int, mtu: int, options: bytes = b"", **fields: object) -> list[tuple[Ipv4Header, bytes]]:
     header = Ipv4Header(US, PEER, PROTOCOL, 0, 77, options=options)
-    packets = fragment(replace(header, **fields), bytes_of(length), mtu)  # type: ignore[arg-type]
+    packets = fragment(header._replace(**fields), bytes_of(length), mtu)  # type: ignore[arg-type]
     assert all(len(packet) <= mtu for packet in packets)
     headers = [Ipv4Header.parse(packet) for packet in packets]
     return [(head, packet[head.header_length :]) for head, packet in zip(headers, packets, strict=True)]

@@ -59,8 +59,8 @@ def taken(station: Station) -> Taken:
 
 def packet(payload: bytes = b"payload", **fields: object) -> bytes:
     header = Ipv4Header(PEER, US, PROTOCOL, 20 + len(payload))
-    header = replace(header, **fields)  # type: ignore[arg-type]
-    header = replace(header, total_length=header.header_length + len(payload))
+    header = header._replace(**fields)  # type: ignore[arg-type]
+    header = header._replace(total_length=header.header_length + len(payload))
     return header.build() + payload
 
 

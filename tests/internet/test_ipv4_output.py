@@ -78,7 +78,7 @@ def test_the_checksum_is_exact_whatever_the_fields(length: int, tos: int) -> Non
     path.send([bytes(length)], length, station.now)
     [frame] = station.frames()
     header = Ipv4Header.parse(frame[14:])
-    assert frame[14:34] == replace(header, checksum=None).build()
+    assert frame[14:34] == header._replace(checksum=None).build()
 
 
 def test_fields_can_change_while_the_path_lives() -> None:

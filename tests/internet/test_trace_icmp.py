@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -121,7 +120,7 @@ def test_an_error_that_may_not_be_sent_is_told_with_the_rule(because: str, do: D
 def test_rules_for_datagrams_that_ip_input_does_not_hand_up(because: str, fields: dict[str, object]) -> None:
     """IP input drops such a datagram first, so the rule is asked directly."""
     station = watched()
-    header = replace(Ipv4Header(PEER, US, UNASSIGNED, 28), **fields)  # type: ignore[arg-type]
+    header = Ipv4Header(PEER, US, UNASSIGNED, 28)._replace(**fields)  # type: ignore[arg-type]
     received = Received(
         station.eth, header.source, US, US, UNASSIGNED, 64, 0, b"", bytes(8), header.build() + bytes(8),
         False, False, station.now,

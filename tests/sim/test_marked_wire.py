@@ -46,7 +46,7 @@ class Marker:
         if tos & 3 and not sum(bool(other.tos & 3) for other in self.seen) % 50:
             tos |= 3
         total = 20 + len(self._option) + len(payload)
-        header = replace(header, tos=tos, options=self._option, total_length=total, checksum=None)
+        header = header._replace(tos=tos, options=self._option, total_length=total, checksum=None)
         return self._link.write([frame[:14] + header.build() + payload], now)
 
 

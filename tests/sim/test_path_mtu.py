@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from stack.internet.echo import EchoFailure
@@ -88,7 +86,7 @@ class World:
 
     def says_too_big(self, heard: Heard, mtu: int) -> None:
         self.messages += 1
-        ip = replace(heard.ip, total_length=heard.ip.total_length + 20 * self.bsd, checksum=None)
+        ip = heard.ip._replace(total_length=heard.ip.total_length + 20 * self.bsd, checksum=None)
         quoted = ip.build() + heard.tcp.build()[:8]
         self.router.says_ip(PROTO_ICMP, icmp.unreachable(icmp.FRAGMENTATION_NEEDED, quoted, mtu).build(), "10.0.0.1")
 
@@ -346,7 +344,7 @@ def test_a_short_answer_is_never_too_big(forged: bool) -> None:
     world = Echoing()
     header, payload = world.draws(0)
     assert header.total_length == 28
-    world.claims(replace(header, total_length=1500 if forged else 28, checksum=None).build() + payload, 500)
+    world.claims(header._replace(total_length=1500 if forged else 28, checksum=None).build() + payload, 500)
     counters = world.here.host.counters
     assert (counters["icmp_too_big_fits"], counters["icmp_too_big_not_sent"]) == (not forged, forged)
     assert (world.connection.path.mtu, world.udp_mtu()) == (1500, 1500)
