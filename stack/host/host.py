@@ -340,14 +340,14 @@ class HostCore:
 
     # --- observers
 
-    def watch(self, observer: Observer, report: Callable[[str], None] | None = None) -> None:
+    def watch(self, observer: Observer, report: Callable[[str], None] | None = None, *, values: bool = True) -> None:
         """Tell `observer` of everything from now on: see `stack.trace.event.Observer`.
 
         Call this between batches. While there are observers, no frame takes a fast path. If the
         observer raises, it is removed, and `report` gets the traceback; with `raise_errors` or
-        without a `report` the exception propagates.
+        without a `report` the exception propagates. `values` are as in `Trace.add`.
         """
-        self.trace.add(observer, None if self._raise_errors else report)
+        self.trace.add(observer, None if self._raise_errors else report, values)
 
     def unwatch(self, observer: Observer) -> None:
         """Tell `observer` no more."""

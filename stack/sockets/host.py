@@ -444,20 +444,21 @@ class Host:
         return self._runner.core.reassembly()
 
     @contextmanager
-    def watch(self, observer: Observer) -> Iterator[None]:
+    def watch(self, observer: Observer, *, values: bool = True) -> Iterator[None]:
         """Tell `observer` what the host does, for the time of the block.
 
         `observer` is a function of one `stack.Event`. It is called for each frame, decision and
         drop, while the host works on it: it must return soon, and must not wait or call the host.
         `stack.Recorder` is one that keeps the last events. While a host is observed, no frame takes
-        a fast path; what it does is the same.
+        a fast path; what it does is the same. Without `values`, new values of variables and timers
+        set or cleared (half of the time, for an echo) are told only if another observer wants them.
 
         If the observer raises, it is not called again. The traceback goes to the host's `report`,
         or becomes a RuntimeWarning if the host has none; with `raise_errors` the exception
         propagates. TypeError for an observer that cannot be called with one event.
         """
         check_observer(observer)
-        self._runner.core.watch(observer, self._report)
+        self._runner.core.watch(observer, self._report, values=values)
         try:
             yield
         finally:

@@ -156,7 +156,6 @@ _parts: Get = attrgetter(*OPTIONAL_PARTS)
 _with_the_syn: Get = attrgetter(*WITH_THE_SYN)
 
 _snd_una, _peer_fin = SENDING.index("snd_una"), OTHERS.index("peer_fin")
-_OF_THE_PHASE = frozenset({"congestion.cwnd", "congestion.ssthresh", "loss", "loss.after_timeout"})
 
 
 class _Known:
@@ -166,8 +165,8 @@ class _Known:
     """
 
     __slots__ = (
-        "control", "get_parts", "is_open", "others", "part_names", "part_values", "parts", "phase", "receiving",
-        "sending", "syn", "timers",
+        "control", "get_parts", "is_open", "others", "part_names", "part_values", "parts", "receiving", "sending",
+        "syn", "timers",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -178,7 +177,6 @@ class _Known:
         self.timers: Values = (inf,) * len(TIMERS)
         self.syn: Values = (None,) * len(WITH_THE_SYN)
         self.is_open = False  # the handshake is over
-        self.phase = ""
         # The optional objects that the TCB has now, the names of their variables, and the values
         self.parts: Values = (None,) * len(OPTIONAL_PARTS)
         self.part_names: tuple[str, ...] = ()
@@ -192,6 +190,8 @@ class Changes:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._known: dict[int, _Known] = {}
+        # Connection to the values that decide the phase, and the phase that was told
+        self._phases: dict[int, tuple[tuple[float, float, bool], str]] = {}
 
     def tell(self, tcb: Tcb, now: float) -> None:
         """Tell what has changed since the last call for this TCB."""
@@ -236,11 +236,8 @@ class Changes:
             changed = {name: value for name, value in changed.items() if value}
         if changed:
             self._tell(tcb, "tcp:delta", "", changed)
-            if tcb.state >= State.ESTABLISHED and not _OF_THE_PHASE.isdisjoint(changed):
-                self._tell_phase(tcb, known)
-        if tcb.state in OVER:
-            self._known.pop(tcb.serial, None)
-        elif is_new:
+            self.tell_phase(tcb)
+        if is_new:
             self._known[tcb.serial] = known  # it may have got its serial number just now
 
     def _tell_timers(self, tcb: Tcb, known: _Known, timers: Values, acknowledged: bool, now: float) -> None:
@@ -262,20 +259,40 @@ class Changes:
                 because = WHEN_SET[timer]
             self._tell(tcb, "tcp:timer", because, {"timer": timer, "action": "set", "in_s": round(new - now, 6)})
 
-    def _tell_phase(self, tcb: Tcb, known: _Known) -> None:
-        """Tell by which rule cwnd changes from now on, if that is another one than before."""
+    def tell_phase(self, tcb: Tcb) -> None:
+        """Tell by which rule cwnd changes from now on, if that is another one than before.
+
+        `tell` calls this, too.
+        """
         congestion = tcb.congestion
-        if tcb.recovering:
-            phase = "fast_recovery"
-        else:
-            phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
-        if known.phase != phase:
-            known.phase = phase
-            self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
+        values = congestion.cwnd, congestion.ssthresh, tcb.recovering
+        before, phase = self._phases.get(tcb.serial, (None, ""))
+        if values == before:
+            return
+        if tcb.state >= State.ESTABLISHED:
+            told = phase
+            if tcb.recovering:
+                phase = "fast_recovery"
+            else:
+                phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
+            if phase != told:
+                self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
+        if tcb.serial:
+            self._phases[tcb.serial] = values, phase
+
+    def forget_values(self, tcb: Tcb) -> None:
+        """Its values are not told for a time: then all of them are new."""
+        self._known.pop(tcb.serial, None)
+
+    def forget(self, tcb: Tcb) -> None:
+        """A connection is over."""
+        self._known.pop(tcb.serial, None)
+        self._phases.pop(tcb.serial, None)
 
     def clear(self) -> None:
         """Forget all connections."""
         self._known.clear()
+        self._phases.clear()
 
 
 def _why_cleared(tcb: Tcb, timer: str) -> str:

@@ -107,8 +107,13 @@ class TcpTrace:
 
     def settled(self, tcb: Tcb, now: float) -> None:
         """A batch, a call or a deadline is over: tell what has changed in the TCB."""
-        self._changes.tell(tcb, now)
+        if self.trace.values:
+            self._changes.tell(tcb, now)
+        else:
+            self._changes.forget_values(tcb)
+            self._changes.tell_phase(tcb)
         if tcb.state in OVER:
+            self._changes.forget(tcb)
             self._told.pop(tcb.serial, None)
             self._segments.pop(tcb.serial, None)
             self._timed.pop(tcb.serial, None)

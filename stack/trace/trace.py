@@ -7,7 +7,7 @@ from contextlib import suppress
 from operator import eq, is_
 from traceback import format_exception
 from types import FunctionType, MethodType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stack.counters import DROPS, MIB
 from stack.trace.drops import NOT_THE_FRAME
@@ -16,8 +16,15 @@ from stack.trace.why import WHY
 
 LINK = ("ip", "ethernet")
 Report = Callable[[str], None]
-Entry = tuple[Observer, Report | None]
 _new = tuple.__new__  # of an Event: a third of the time of a call of the class
+
+
+class Entry(NamedTuple):
+    """An observer that has been added: see `Trace.add`."""
+
+    observer: Observer
+    report: Report | None
+    values: bool
 
 
 class Time(Protocol):
@@ -45,8 +52,8 @@ class Trace:
       switched: called with True when the first observer has come, and with False when the last one
         has gone.
 
-    `on` says whether there are observers. Call `tell` only if it is set. `time` has the host's time
-    as its attribute `now`.
+    `on` says whether there are observers. Call `tell` only if it is set. `values` says whether one
+    of them wants the values of variables. `time` has the host's time as its attribute `now`.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Trace:
         switched: Callable[[bool], None],
     ) -> None:
         self.on = False
+        self.values = False
         self.cause = "call"
         self.frame = 0
         self.time: Time = NO_TIME
@@ -73,14 +81,17 @@ class Trace:
 
     # --- observers
 
-    def add(self, observer: Observer, report: Report | None) -> None:
+    def add(self, observer: Observer, report: Report | None, values: bool = True) -> None:
         """Tell `observer` of everything from now on. Call this between batches.
+
+        Without `values` it can do without new values of variables, and timers that are set or
+        cleared. They take much of the time, and are told only if another observer wants them.
 
         If it raises, it is removed, and `report` is called with the traceback. Without a `report`
         the exception propagates. One that is added twice is told of each event once, until it is
         removed twice.
         """
-        self._set((*self._added, (observer, report)))
+        self._set((*self._added, Entry(observer, report, values)))
         if not self.on:
             self.on = True
             self._switched(True)
@@ -91,14 +102,17 @@ class Trace:
         If it was the last one, the host is switched back at the end of the batch.
         """
         for same in (is_, eq):  # a method is another object, an equal one, each time that it is named
-            for position, (other, _) in enumerate(self._added):
-                if same(other, observer):
+            for position, entry in enumerate(self._added):
+                if same(entry.observer, observer):
                     self._set(self._added[:position] + self._added[position + 1 :])
                     return
 
     def _set(self, added: tuple[Entry, ...]) -> None:
         self._added = added
-        self._observers = tuple((_call(entry[0]), entry) for entry in {id(each[0]): each for each in added}.values())
+        self.values = any(entry.values for entry in added)
+        self._observers = tuple(
+            (_call(entry.observer), entry) for entry in {id(each.observer): each for each in added}.values()
+        )
 
     def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
         """Tell of an event: see `Event`."""
@@ -123,10 +137,10 @@ class Trace:
 
     def _failed(self, entry: Entry, error: Exception) -> None:
         """An observer has raised."""
-        observer, report = entry
+        observer, report, _ = entry
         if report is None:
             raise error
-        self._set(tuple(each for each in self._added if each[0] is not observer))
+        self._set(tuple(each for each in self._added if each.observer is not observer))
         with suppress(Exception):  # if the report raises too, that costs no packet either
             told = "".join(format_exception(error))
             report(f"{_name(observer)} has raised, and is not called again:\n{told}")

@@ -13,6 +13,7 @@ import pytest
 
 from stack.tcp.seq import MASK, ge, gt
 from stack.trace.event import Event
+from stack.trace.explain import explain
 from stack.trace.recorder import WITHOUT_LONG_TEXT
 from stack.wire.numbers import PROTO_TCP
 from stack.wire.tcp import TcpHeader, flag_names
@@ -151,6 +152,39 @@ def test_each_segment_in_has_a_decision_about_its_ack(run: Any, seed: int) -> No
         if acknowledged is not None and newest is not None and gt(newest, acknowledged):
             assert event.time - since < 0.5, "9293 MUST-40"
     assert newest == acknowledged
+
+
+def lines_of(seed: int, *, values: bool) -> list[str]:
+    """What people read of a transfer, with the numbers of the frames that caused it left out."""
+    transfer, log = Transfer(seed, 150_000), Log()
+    transfer.here.host.watch(log, values=values)
+    transfer.network.run(lambda: transfer.client.closed, for_s=600)
+    told_values = [event for event in log.named("tcp:delta", "tcp:timer") if event.data.get("action") != "fired"]
+    assert bool(told_values) is values
+    return [f"{event.time} {event.group} {explain(event)}" for event in log.events if explain(event)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_values_people_are_told_the_same(seed: int) -> None:
+    lines = lines_of(seed, values=False)
+    assert lines == lines_of(seed, values=True)
+    assert any(" phase " in line for line in lines)
+
+
+def test_values_are_told_as_long_as_an_observer_wants_them() -> None:
+    """Then all of them are told, because their changes were not."""
+    transfer, reader, log = Transfer(1, 150_000), Log(), Log()
+    host, network = transfer.here.host, transfer.network
+    host.watch(reader, values=False)
+    network.run(lambda: len(reader.named("wire:frame")) > 20, for_s=60)
+    assert not reader.named("tcp:delta")
+    host.watch(log)
+    network.run(lambda: bool(log.named("tcp:delta")), for_s=60)
+    assert log.named("tcp:delta")[0].data["snd_una"] and log.named("tcp:delta")[0].data["iss"]
+    host.unwatch(log)
+    told = len(reader.named("tcp:delta"))
+    network.run(lambda: transfer.client.closed, for_s=600)
+    assert len(reader.named("tcp:delta")) == told
 
 
 def test_without_an_observer_nothing_of_the_trace_is_called() -> None:
