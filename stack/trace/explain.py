@@ -16,6 +16,7 @@ A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop",
 OWN = ("own",)
 UNSAID = frozenset({"because", "octets"})  # a reason has its sentence, and octets are not for people
 BARE = frozenset({"action", "call", "decision"})  # the value alone says it: "ack later"
+NUMBERS = (int, float)  # `int | float` would be made anew each time
 RARE = frozenset({"again", "urgent"})  # these are said only where they are so
 
 
@@ -79,7 +80,7 @@ def word(key: str, value: object) -> str:
         return key
     if key in BARE:
         return str(value)
-    if key.endswith("_s") and isinstance(value, int | float):
+    if isinstance(value, NUMBERS) and key.endswith("_s"):
         key = key.removesuffix("_s")
         return f"{key}={value:.6g}s" if value >= 1 or value == 0 else f"{key}={1000 * value:.6g}ms"
     return f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
