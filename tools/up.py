@@ -280,8 +280,7 @@ async def on_tap(
         async with stack.open_host(config=config, report=report) as host:
             for observer in (trace, watcher, trace_file, run_report, None if capture is None else capture.explain):
                 if observer is not None:
-                    # `--trace` has no line for new values of variables.
-                    watching.enter_context(host.watch(observer, values=observer is not trace))
+                    watching.enter_context(host.watch(observer, values=observer is not trace))  # `--trace` prints none
             # Each thread has its own rights, so no other thread may exist when they are given up.
             with say.threadless(), log.threadless():
                 host.attach(
