@@ -266,19 +266,18 @@ class Changes:
         """
         congestion = tcb.congestion
         values = congestion.cwnd, congestion.ssthresh, tcb.recovering
-        before, phase = self._phases.get(tcb.serial, (None, ""))
+        before, told = self._phases.get(tcb.serial, (None, ""))
         if values == before:
             return
-        if tcb.state >= State.ESTABLISHED:
+        if tcb.recovering:
+            phase = "fast_recovery"
+        else:
+            phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
+        if tcb.state >= State.ESTABLISHED and phase != told:
+            self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
             told = phase
-            if tcb.recovering:
-                phase = "fast_recovery"
-            else:
-                phase = "slow_start" if congestion.cwnd < congestion.ssthresh else "congestion_avoidance"
-            if phase != told:
-                self._tell(tcb, "tcp:phase", phase, {"cwnd": congestion.cwnd, "ssthresh": congestion.ssthresh})
         if tcb.serial:
-            self._phases[tcb.serial] = values, phase
+            self._phases[tcb.serial] = values, told
 
     def forget_values(self, tcb: Tcb) -> None:
         """Its values are not told for a time: then all of them are new."""
