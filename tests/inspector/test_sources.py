@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from http import HTTPStatus
 from importlib.resources import files
@@ -51,6 +52,21 @@ def test_without_a_checkout_the_function_is_there_and_no_test(tmp_path: Path) ->
     assert told is not None
     assert told["code"]
     assert told["tests"] == []
+
+
+def test_a_source_that_may_not_be_read_is_said_to_be_closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As after a program has given up root's rights, in a folder that root alone may read."""
+    told = sources.sources("9293 MUST-9", tmp_path / "tests")
+    assert told is not None
+    assert told["closed"] == "", "no tests: this is no checkout"
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    told = sources.sources("9293 MUST-9")
+    assert told is not None
+    assert (told["code"], told["tests"], told["closed"]) == (None, [], sources.CLOSED)
 
 
 def test_a_long_source_is_cut_and_says_so(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ from .page_files import package_file
 
 MOST_LINES = 160  # of a function, a class or a packet script
 LONGEST_LINE = 200  # characters
+CLOSED = (
+    "The sources are in a folder that this program may not read, since it is not root any more."
+    " --user names a user who may."
+)
 TESTS = Path(__file__).resolve().parent.parent.parent / "tests"
 """The tests, if this is a checkout."""
 
@@ -44,18 +48,29 @@ def sources(id: str, tests: Path = TESTS) -> dict[str, object] | None:
     """Return the sources of a clause for JSON; None if there is no such clause.
 
     "code" is null if no function alone answers for the clause, or its file may not be read.
-    "tests" has those whose source is there. Each is an object with "file", "name", "first" (the
+    "tests" has those whose source is there. "closed" is a sentence if this program may not read one
+    of the files, else "". Each is an object with "file", "name", "first" (the
     number of the first line), "lines" and "left_out" (the number of lines that were too many).
     """
     clause = clauses().get(id)
     if clause is None:
         return None
     file, _, name = str(clause.get("where", "")).partition(":")
-    code = excerpt(importlib.resources.files("stack"), file, name) if name else None
+    closed = ""
+
+    def source(folder: Traversable, file: str, name: str) -> dict[str, object] | None:
+        nonlocal closed
+        try:
+            return excerpt(folder, file, name)
+        except PermissionError:
+            closed = CLOSED
+            return None
+
+    code = source(importlib.resources.files("stack"), file, name) if name else None
     named = clause.get("tests", [])
     assert isinstance(named, list)
-    found = [excerpt(tests, *test.split("::", 1)) for test in named]
-    return {"id": id, "code": code, "tests": [test for test in found if test is not None]}
+    found = [source(tests, *test.split("::", 1)) for test in named]
+    return {"id": id, "code": code, "tests": [test for test in found if test is not None], "closed": closed}
 
 
 @cache
@@ -65,9 +80,14 @@ def clauses() -> dict[str, dict[str, object]]:
 
 
 def excerpt(folder: Traversable, file: str, name: str) -> dict[str, object] | None:
-    """Return the lines of `name` in a file, "Class.method" or "method"; None if they cannot be had."""
+    """Return the lines of `name` in a file, "Class.method" or "method"; None if they cannot be had.
+
+    PermissionError if the file may not be read.
+    """
     try:
         text = folder.joinpath(*file.split("/")).read_text(encoding="utf-8")
+    except PermissionError:
+        raise
     except (OSError, UnicodeDecodeError):
         return None
     lines = text.splitlines()

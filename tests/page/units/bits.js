@@ -129,6 +129,29 @@ export const tests = {
     same(root.querySelectorAll(".own").length, 1);
     root.remove();
   },
+  async "times and other numbers of a decision are for people"() {
+    const store = storeWith(rightSegment(""));
+    const data = {because: "reason", delay_s: 0.015000000013969839, wait_s: 1.5, rounds: 0.30000000000000004, seq: 4294967295, again: true, kind: "tail"};
+    store.row.decisions = [{n: 4, name: "tcp:timer", data, why: ["own"], at: 4, time: 4}];
+    const root = await shown(WhyPanel, store);
+    same(root.querySelector(".said").textContent, "tcp:timer delay 15 ms, wait 1.5 s, rounds 0.3, seq 4294967295, again, kind tail");
+    root.remove();
+  },
+  async "a source that may not be read is said to be closed"() {
+    const store = storeWith(rightSegment(""));
+    store.report = false;
+    store.row.decisions = [{n: 4, name: "tcp:ack", data: {because: "reason"}, why: ["9293 MUST-77"], at: 4, time: 4}];
+    store.clauses = async () => [{id: "9293 MUST-77", where: "tcp/acks.py:f", tests: []}];
+    const {fetch} = globalThis;
+    globalThis.fetch = async () => ({ok: true, json: async () => ({code: null, tests: [], closed: EVIL})});
+    const root = await shown(WhyPanel, store);
+    root.querySelector("summary").click();
+    await settled();
+    await settled();
+    globalThis.fetch = fetch;
+    if (!root.textContent.includes(EVIL)) throw new Error(root.textContent);
+    root.remove();
+  },
   async "counters that moved say by how much"() {
     const store = storeWith(rightSegment(""));
     store.slow = {host: {counters: {a: 1, b: 5}}};

@@ -1,6 +1,7 @@
 /** The words of a row: what stands on its arrow, the sentence that a screen reader says, the reasons. */
 
 import {ACK, FIN, RST, SYN, flagNames, seqDiff, stateName} from "./model.js";
+import {spanShown} from "./moment.js";
 
 const ICMP = {0: "echo reply", 3: "unreachable", 4: "source quench", 5: "redirect", 8: "echo request", 9: "router advertisement",
   10: "router solicitation", 11: "time exceeded", 12: "parameter problem", 13: "timestamp request", 14: "timestamp reply"};
@@ -105,8 +106,15 @@ export function noteText(row, store) {
   if (row.kind === "gap") return {name: "gap", rest: gapText(data.lost)};
   if (typeof data.words === "string") return {name: event.name.replace(":", " "), rest: data.words};
   const facts = Object.entries(data).filter(([key, value]) => !["because", "head", "text"].includes(key) && typeof value !== "object")
-    .map(([key, value]) => `${key} ${value}`).join(", ");
+    .map(([key, value]) => factShown(key, value)).join(", ");
   return {name: event.name.replace(":", " "), rest: [data.text, facts].filter(Boolean).join("  ")};
+}
+
+/** A value of an event, for people: `delay_s` is "delay 15 ms". */
+export function factShown(key, value) {
+  if (value === true) return key;
+  if (typeof value !== "number") return `${key} ${value}`;
+  return key.endsWith("_s") ? `${key.slice(0, -2)} ${spanShown(value)}` : `${key} ${Number(value.toPrecision(10))}`;
 }
 
 export const gapText = ([a, b]) => `${b - a + 1} events were skipped or are no longer kept (${a} to ${b})`;

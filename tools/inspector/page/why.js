@@ -3,7 +3,7 @@
  * function that did it and the tests that prove it.
  */
 
-import {sentence} from "./text.js";
+import {factShown, sentence} from "./text.js";
 import {html, useEffect, useState} from "./vendor/preact-htm.js";
 
 const MOST_DECISIONS = 40;
@@ -35,17 +35,16 @@ export function WhyPanel({store}) {
   </section>`;
 }
 
-/** The events that say why, in order: the row's own event, and what it caused. */
+/** The events that say why, in order: the row's own, and what it caused. */
 function decisionsOf(row, store) {
   const own = row.kind !== "frame" && row.kind !== "gap" && row.kind !== "fate" ? [row.event] : [];
   const told = row.decisions.filter((record) => !WITHOUT_SENTENCE.has(record.name) && (sentence(record, store) || record.why?.length));
   return [...own, ...told.sort((a, b) => a.n - b.n)];
 }
 
-/** The plain values of an event: "seq 7, len 6". */
 function valuesOf(data) {
   const plain = Object.entries(data || {}).filter(([key, value]) => !UNTOLD.has(key) && value !== null && value !== false && typeof value !== "object");
-  return plain.slice(0, MOST_VALUES).map(([key, value]) => (value === true ? key : `${key} ${value}`)).join(", ");
+  return plain.slice(0, MOST_VALUES).map(([key, value]) => factShown(key, value)).join(", ");
 }
 
 /** The rows of clauses.json by id; null until they have come. */
@@ -88,12 +87,13 @@ function ClauseProof({id, clause, store}) {
         setCame(1);
       });
   }, [id]);
-  const {code, tests = []} = clauseSources.get(id) || {};
+  const {code, tests = [], closed} = clauseSources.get(id) || {};
   const named = clause.tests || [];
   return html`<div class="proof">
     ${clause.rfc && html`<p class="quiet">RFC ${clause.rfc}${clause.section && `, section ${clause.section}`}</p>`}
     <h3>The function that did it</h3>
     ${code ? html`<${SourceView} folder="stack/" source=${code} />` : html`<p><code>${clause.where ? `stack/${clause.where}` : "No single function answers for this clause."}</code></p>`}
+    ${closed && html`<p class="quiet">${closed}</p>`}
     <h3>The test that proves it</h3>
     ${!named.length && html`<p>${clause.not_followed ? `Not followed: ${clause.not_followed}` : "No test names this clause."}</p>`}
     ${tests.length ? html`<${SourceView} folder="tests/" source=${tests[0]} />` : ""}

@@ -84,7 +84,6 @@ function Settings({settings, order}) {
     })}</div>`;
 }
 
-/** What the programs on the host do. */
 function Services({paused, order}) {
   return html`<div class="wire-form" role="group" aria-labelledby="wire-services"><h3 id="wire-services">The host's services, at once</h3>
     <${Tick} label="stop reading" value=${paused} onChange=${(wanted) => order("services", {do: "services", paused: wanted})} /></div>`;
