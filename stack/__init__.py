@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from stack.outside.follow import Follower, follow
     from stack.outside.mark import Mark
     from stack.sockets.dhcp import Dhcp
+    from stack.sockets.each_run import install_in_each_run
     from stack.sockets.host import Host, open_host
     from stack.trace.event import Event, Observer
     from stack.trace.explain import explain
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "open_host",
     "Host",
+    "install_in_each_run",
     "Config",
     "AcdConfig",
     "ArpConfig",
@@ -134,6 +136,7 @@ _HOMES = {
     "stack.outside.follow": "Follower follow",
     "stack.outside.mark": "Mark",
     "stack.sockets.dhcp": "Dhcp",
+    "stack.sockets.each_run": "install_in_each_run",
     "stack.sockets.host": "Host open_host",
     "stack.trace.event": "Event Observer",
     "stack.trace.explain": "explain",

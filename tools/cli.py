@@ -24,6 +24,13 @@ PROGRAMS: dict[str, dict[str, Any]] = {
         "usage": "%(prog)s [options] [-- COMMAND ...]",
         "epilog": "COMMAND (default: your shell) runs on the kernel's side of the TAP; its exit status is the lab's.",
     },
+    "exec": {
+        "help": "run a Python program, as it is, with a host under its trio.run",
+        "usage": "%(prog)s [options] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+        "epilog": "What the program opens through trio is the host's, and so is what it binds before trio.run."
+        " Worker threads, processes that it starts, asyncio and C extensions with sockets of their own have the"
+        " kernel's.",
+    },
     "enter": {
         "help": "run a command in a running lab, for a second terminal",
         "usage": "%(prog)s PID [-- COMMAND ...]",
@@ -45,7 +52,7 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "number": {"help": "look up assigned numbers, by number or by name: ports, protocols, types, options"},
 }
 """What `--help` says of each program."""
-WITH_A_HOST = ("up", "lab", "ping", "dhcp")
+WITH_A_HOST = ("up", "lab", "exec", "ping", "dhcp")
 MODULES = {
     "drill": ".drill.program",
     "enter": ".enter",
@@ -56,7 +63,7 @@ MODULES = {
     "number": ".number",
 }
 """Where the programs without a host of their own are."""
-ON_A_TAP = ("up", "lab", "enter", "ping", "dhcp")  # programs that need Linux
+ON_A_TAP = ("up", "lab", "exec", "enter", "ping", "dhcp")  # programs that need Linux
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if program in ON_A_TAP and sys.platform != "linux":
         return reported(program, without_tap)
     if program in WITH_A_HOST:
-        return run_host(arguments, parsers[program], command)
+        return run_host(arguments, parsers[program], words, command)
     if program == "drill":
         from .drill import program as drill
 
@@ -111,10 +118,12 @@ def have_standard_descriptors() -> None:
     os.close(descriptor)
 
 
-def run_host(arguments: argparse.Namespace, parser: Parser, command: Sequence[str]) -> int:
+def run_host(arguments: argparse.Namespace, parser: Parser, words: Sequence[str], command: Sequence[str]) -> int:
     """Run a program that has a host, and return its exit status."""
     from . import dhcp, lab, options, ping, up
 
+    if arguments.program == "exec":
+        return run_program(arguments, parser, words)
     chosen = options.from_arguments(arguments, parser)
     programs: dict[str, Callable[[], int]] = {
         "up": lambda: up.main(chosen),
@@ -123,6 +132,20 @@ def run_host(arguments: argparse.Namespace, parser: Parser, command: Sequence[st
         "dhcp": lambda: dhcp.main(chosen, arguments),
     }
     return reported(arguments.program, programs[arguments.program])
+
+
+def run_program(arguments: argparse.Namespace, parser: Parser, words: Sequence[str]) -> int:
+    """Run `tapstack exec`, and return its exit status."""
+    from . import execute, options
+
+    program = execute.program_of(arguments, words, parser.error)
+    default_address = arguments.address is parser.get_default("address")
+    any_tap = arguments.tap is None
+    arguments.tap = arguments.tap or "tap0"
+    chosen = options.from_arguments(arguments, parser)
+    if any_tap:
+        arguments.tap = None
+    return reported("exec", lambda: execute.main(chosen, arguments, program, default_address))
 
 
 def with_trace_alone(words: Sequence[str]) -> list[str]:
@@ -192,12 +215,17 @@ def add_host_options(name: str, parser: Parser) -> None:
         options.add_address_options(parser)
     options.add_link_options(parser, name)
     options.add_file_options(parser)
-    if name in ("up", "lab"):
+    if name in ("up", "lab", "exec"):
         options.add_inspect_option(parser)
         options.add_impair_option(parser)
         options.add_report_options(parser)
         options.add_conflict_options(parser)
+    if name in ("up", "lab"):
         options.add_service_options(parser, name)
+    elif name == "exec":
+        from . import execute
+
+        execute.add_options(parser)
     elif name == "ping":
         ping.add_options(parser)
     else:

@@ -23,7 +23,7 @@ RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 18, 20, 22
 IFLA_MASTER = 10
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
-IFF_UP = 1
+IFF_UP, IFF_RUNNING = 1, 0x40
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
 IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface index
@@ -66,6 +66,18 @@ def master(interface: str) -> str | None:
         above = dict(attributes(body[IFINFOMSG.size :])).get(IFLA_MASTER)
         return None if above is None else names.get(int.from_bytes(above, sys.byteorder))
     return None
+
+
+def is_running(interface: str) -> bool:
+    """Return whether an interface exists, is up and has a carrier; a TAP has one while a program has it open."""
+    import fcntl
+
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        try:
+            asked = IFREQ_FLAGS.pack(os.fsencode(interface), 0)
+            return bool(IFREQ_FLAGS.unpack(fcntl.ioctl(sock, SIOCGIFFLAGS, asked))[1] & IFF_RUNNING)
+        except OSError:
+            return False
 
 
 def set_up(interface: str) -> None:

@@ -317,7 +317,7 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
         action="store_false",
         help="take no fast paths: process every frame by the code that stack/README.md follows",
     )
-    if program != "lab":
+    if program not in ("lab", "exec"):
         add(
             "--user",
             type=rights.user,
@@ -418,8 +418,8 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         trace=None in traces,
         trace_file=trace_files[0] if trace_files else None,
         lease_file=arguments.lease_file,
-        # A lab keeps its rights, since it runs the user's own command.
-        user=rights.ROOT if arguments.program == "lab" else arguments.user,
+        # `lab` and `exec` keep their rights, since they run the user's own program.
+        user=rights.ROOT if arguments.program in ("lab", "exec") else arguments.user,
         acd=acd or "optimistic",
         status=arguments.program == "lab" if status is None else status,
         impair=impair,

@@ -79,6 +79,10 @@ class Output:
         except OSError as error:
             self._fail(error, stream)
 
+    def use(self, stream: Callable[[], TextIO | None]) -> None:
+        """Write to another stream from now on. Nothing has been written yet."""
+        self._stream = stream
+
     def flush(self) -> int:
         """Wait until all lines are written; return how many are left.
 

@@ -61,7 +61,7 @@ async def serving(
     options: Options,
     ready: Callable[[str], None],
     door: Door | None = None,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[stack.Host] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the host and its services until cancelled; call `ready` with one line when they answer.
 
@@ -96,7 +96,7 @@ async def serving(
         if "http" in options.services:
             await start_http(host, options, nursery, events if options.status else None, habits)
         if dhcp is not None:
-            task_status.started()
+            task_status.started(host)
             task_status = trio.TASK_STATUS_IGNORED
             async with trio.open_nursery() as waiting:
                 waiting.start_soon(print_waiting, tap.name)
@@ -108,7 +108,7 @@ async def serving(
         note = without_server(own) if dhcp is not None else ""
         wrong = broken.red(f"; {broken.notice(sentence=False)}") if broken.faults() else ""
         ready(f"ready: {own} on {tap.name} ({mac}), offload {offload_name(tap)}{impaired}{note}{wrong}")
-        task_status.started()
+        task_status.started(host)
         if dhcp is not None:
             nursery.start_soon(print_leases, host)
             nursery.start_soon(print_addresses, host)

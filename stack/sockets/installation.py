@@ -17,14 +17,14 @@ from collections.abc import Callable
 from functools import wraps
 from threading import Lock
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import sniffio
 import trio
 
 from stack.sockets.readiness import signals
 from stack.sockets.resolver import SocketProvider, current, ipv4_only
-from stack.sockets.stdlib_socket import StdlibSocket, new
+from stack.sockets.stdlib_socket import Form, StdlibSocket, new
 
 OURS = (-1, stdlib.AF_INET, stdlib.AF_INET6)  # -1 is the default, AF_INET; IPv6 is refused
 
@@ -82,6 +82,26 @@ class AtRunEnd(trio.abc.Instrument):
         changes.end()
 
 
+class BeforeRuns(Protocol):
+    """Makes sockets that wait for a host."""
+
+    def records_here(self) -> bool: ...
+
+    def socket(self, family: int, kind: int, proto: int, /) -> Form: ...
+
+
+recorder: list[BeforeRuns] = []  # those of the blocks that are entered
+
+
+def no_ipv6_here() -> bool:
+    """Whether IPv6 is not to be found here: a host is installed, or will be."""
+    return installed_host() is not None or _recorder_here() is not None
+
+
+def _recorder_here() -> BeforeRuns | None:
+    return next((one for one in recorder if one.records_here()), None)
+
+
 def install_in_run() -> None:
     """Make the changes, until the present run of trio ends. A second call in a run does nothing."""
     if not _installed_here.get():
@@ -99,7 +119,9 @@ def _change_class() -> Callable[[], None]:
     own = "__new__" in vars(stdlib.socket)
 
     def make(cls: type, *arguments: Any, **named: Any) -> Any:
-        if (signals or current.get() is not None) and (made := _our_socket(cls, *arguments, **named)) is not None:
+        if (signals or recorder or current.get() is not None) and (
+            made := _our_socket(cls, *arguments, **named)
+        ) is not None:
             return made
         return former(cls, *arguments, **named)
 
@@ -117,9 +139,7 @@ def _change_class() -> Callable[[], None]:
     return undo
 
 
-def _our_socket(
-    cls: type, family: int = -1, type: int = -1, proto: int = -1, fileno: object = None
-) -> StdlibSocket | None:
+def _our_socket(cls: type, family: int = -1, type: int = -1, proto: int = -1, fileno: object = None) -> Form | None:
     """A socket of the installed host; None if the kernel is to make one.
 
     OSError: EOPNOTSUPP for a descriptor of ours, with which `ssl` would wrap a socket; else as
@@ -129,14 +149,14 @@ def _our_socket(
         if isinstance(fileno, int) and fileno in signals:
             raise OSError(errno.EOPNOTSUPP, NOT_A_SOCKET)
         return None
-    host = installed_host() if cls is stdlib.socket else None
-    if host is None or family not in OURS:
+    if cls is not stdlib.socket or family not in OURS:
         return None
-    return new(
-        host.socket(  # type: ignore[arg-type]
-            stdlib.AF_INET if family == -1 else family, stdlib.SOCK_STREAM if type == -1 else type, max(proto, 0)
-        )
-    )
+    wanted = stdlib.AF_INET if family == -1 else family, stdlib.SOCK_STREAM if type == -1 else type, max(proto, 0)
+    host = installed_host()
+    if host is not None:
+        return new(host.socket(*wanted))  # type: ignore[arg-type]
+    waiting = _recorder_here()
+    return None if waiting is None else waiting.socket(*wanted)
 
 
 def _change_conversion() -> Callable[[], None]:
@@ -165,6 +185,8 @@ def converted(sock: stdlib.socket) -> trio.socket.SocketType:
     if isinstance(sock, StdlibSocket):
         sock.setblocking(False)
         return sock.trio_socket
+    if type(sock) is Form:  # it was to be ours, and became the kernel's before the run
+        sock = stdlib.socket(sock.family, sock.type, sock.proto, sock.detach())
     return _trios_own(sock)
 
 
@@ -180,7 +202,7 @@ def _change_getaddrinfo() -> Callable[[], None]:
 
     @wraps(former)
     def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
-        if installed_host() is not None:
+        if no_ipv6_here():
             family = ipv4_only(family)
         return former(host, port, family, type, proto, flags)
 
@@ -198,7 +220,7 @@ class _Names(ModuleType):
 
     @property
     def has_ipv6(self) -> bool:
-        return bool(vars(self)["has_ipv6"]) and installed_host() is None
+        return bool(vars(self)["has_ipv6"]) and not no_ipv6_here()
 
     @has_ipv6.setter
     def has_ipv6(self, value: bool) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from stack.sockets.stdlib_socket import StdlibSocket
+    from stack.sockets.stdlib_socket import Form
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Socket(trio.socket.SocketType):
     # Most sockets never have these. They are not among the slots, and cost nothing until then.
     _readiness: Readiness | None = None
     _inheritable = False
-    _form: ref[StdlibSocket] | None = None  # its form of the standard library's class
+    _form: ref[Form] | None = None  # its form of the standard library's class
 
     def __init__(self, runner: Runner, kind: stdlib.SocketKind, proto: int) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class Socket(trio.socket.SocketType):
             self._readiness.show(self._may_read(), bool(self._may_write()))
 
     @property
-    def _sock(self) -> StdlibSocket:
+    def _sock(self) -> Form:
         """This socket in the form of the standard library's class, which anyio reads here."""
         from stack.sockets.stdlib_socket import form_of  # which imports this module
 

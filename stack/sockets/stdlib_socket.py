@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 T = TypeVar("T")
+F = TypeVar("F", bound="Form")
 Address = tuple[bytes, int]
 
 NOT_PICKLED = (
@@ -31,28 +32,41 @@ NOT_PICKLED = (
 )
 
 
-class StdlibSocket(stdlib.socket):
-    """One of our sockets (`trio_socket`), with the methods of `socket.socket`.
+class Form(stdlib.socket):
+    """The place that the classes below share: an object of one can become an object of another.
 
-    It has no descriptor of the kernel's, and none of the base class's methods that would use one.
+    By itself it is a socket of the kernel's.
     """
 
-    __slots__ = ("_timeout_s", "trio_socket")
+    __slots__ = ("_connecting", "_timeout_s", "record", "trio_socket")
 
-    trio_socket: StreamSocket | DatagramSocket
+    _connecting: bool
     _timeout_s: float | None
+    record: Any
+    trio_socket: Any
 
     def __init__(self, *arguments: object, **named: object) -> None:
         """Do nothing: Python calls this after `socket.socket.__new__`, which has done all."""
-
-    def __repr__(self) -> str:
-        return repr(self.trio_socket).replace("<stack socket", "<stack socket.socket", 1)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(NOT_PICKLED)
 
     def __getstate__(self) -> NoReturn:
         raise TypeError(NOT_PICKLED)
+
+
+class StdlibSocket(Form):
+    """One of our sockets (`trio_socket`), with the methods of `socket.socket`.
+
+    It has no descriptor of the kernel's, and none of the base class's methods that would use one.
+    """
+
+    __slots__ = ()
+
+    trio_socket: StreamSocket | DatagramSocket
+
+    def __repr__(self) -> str:
+        return repr(self.trio_socket).replace("<stack socket", "<stack socket.socket", 1)
 
     # --- attributes
 
@@ -132,7 +146,7 @@ class StdlibSocket(stdlib.socket):
     # --- calls that could wait
 
     def bind(self, address: Any, /) -> None:
-        self.trio_socket._bind_once(_resolve(address, "bind"))
+        self.trio_socket._bind_once(resolve(address, "bind"))
 
     def listen(self, backlog: int = 128, /) -> None:
         self.trio_socket.listen(backlog)
@@ -164,12 +178,12 @@ class StdlibSocket(stdlib.socket):
 
     def sendto(self, data: Buffer, *rest: Any) -> int:
         flags = index(rest[0]) if len(rest) > 1 else 0
-        return self._send("sendto", data, _resolve(rest[-1], "sendto"), flags)
+        return self._send("sendto", data, resolve(rest[-1], "sendto"), flags)
 
     def sendmsg(
         self, buffers: Iterable[Buffer], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None, /
     ) -> int:
-        remote = None if address is None else _resolve(address, "sendmsg")
+        remote = None if address is None else resolve(address, "sendmsg")
         if list(ancdata):
             raise os_error(errno.EINVAL)
         return self._send("sendmsg", b"".join(buffers), remote, flags)
@@ -210,10 +224,9 @@ class StdlibSocket(stdlib.socket):
 class StdlibStream(StdlibSocket):
     """A TCP socket in this form."""
 
-    __slots__ = ("_connecting",)
+    __slots__ = ()
 
     trio_socket: StreamSocket
-    _connecting: bool
 
     def accept(self) -> tuple[stdlib.socket, Any]:
         sock = self.trio_socket
@@ -226,7 +239,7 @@ class StdlibStream(StdlibSocket):
         The socket is writable when the attempt is over. Then SO_ERROR, or a second call, has its
         outcome.
         """
-        remote, sock = _resolve(address, "connect"), self.trio_socket
+        remote, sock = resolve(address, "connect"), self.trio_socket
         if self._timeout_s != 0.0:
             raise _would_wait("connect")
         connection = sock._connection
@@ -267,7 +280,7 @@ class StdlibDatagram(StdlibSocket):
         raise os_error(errno.EOPNOTSUPP)
 
     def connect(self, address: Any, /) -> None:
-        self.trio_socket._connect(_resolve(address, "connect"))
+        self.trio_socket._connect(resolve(address, "connect"))
 
     def _receive(self, call: str, size: int, flags: int) -> tuple[bytes, Any, int]:
         received = self._at_once(call, self.trio_socket._receive, check_size(size, call), flags)
@@ -292,27 +305,33 @@ def new(trio_socket: Socket) -> StdlibSocket:
     return _make(trio_socket, stdlib.getdefaulttimeout())
 
 
-def form_of(trio_socket: Socket) -> StdlibSocket:
+def form_of(trio_socket: Socket) -> Form:
     """The form of a socket that trio's users have. It does not block, and is always the same."""
     known = trio_socket._form
     form = None if known is None else known()
     return _make(trio_socket, 0.0) if form is None else form
 
 
-def _make(trio_socket: Socket, timeout_s: float | None) -> StdlibSocket:
-    if isinstance(trio_socket, StreamSocket):
-        stream = stdlib.socket.__new__(StdlibStream)
-        stream._connecting = False
-        return _fill(stream, trio_socket, timeout_s)
-    return _fill(stdlib.socket.__new__(StdlibDatagram), trio_socket, timeout_s)
-
-
-def _fill(form: StdlibSocket, trio_socket: Any, timeout_s: float | None) -> StdlibSocket:
-    vars(stdlib.socket)["_io_refs"].__set__(form, 0)  # as the base class's own __init__ does
-    vars(stdlib.socket)["_closed"].__set__(form, False)
-    form._timeout_s = timeout_s
+def become(form: Form, trio_socket: Socket) -> None:
+    """Let `form` be the form of this socket from now on."""
+    form.__class__ = StdlibStream if isinstance(trio_socket, StreamSocket) else StdlibDatagram
     form.trio_socket = trio_socket
     trio_socket._form = ref(form)
+
+
+def blank(kind: type[F], timeout_s: float | None) -> F:
+    """An object without a socket."""
+    form = stdlib.socket.__new__(kind)
+    vars(stdlib.socket)["_io_refs"].__set__(form, 0)  # as the base class's own __init__ does
+    vars(stdlib.socket)["_closed"].__set__(form, False)
+    form._connecting = False
+    form._timeout_s = timeout_s
+    return form
+
+
+def _make(trio_socket: Socket, timeout_s: float | None) -> StdlibSocket:
+    form = blank(StdlibSocket, timeout_s)
+    become(form, trio_socket)
     return form
 
 
@@ -324,7 +343,7 @@ def _would_wait(call: str) -> OSError:
     )
 
 
-def _resolve(address: Any, call: str) -> tuple[bytes, int]:
+def resolve(address: Any, call: str) -> tuple[bytes, int]:
     """The (4 bytes, port) of an address, as the standard library's class takes it."""
     if not isinstance(address, tuple):
         raise TypeError(f"{call}(): AF_INET address must be tuple, not {type(address).__name__}")
