@@ -18,8 +18,8 @@ from stack.sockets.resolver import ipv4_only
 class BadWire:
     """Two hosts, and the wire between them, which loses nothing until the test says so.
 
-    client, server: the hosts. `trio.socket` has the sockets of the client; those of the server are
-    had by its methods, such as `server.serve_tcp`, or in `with server.install():`.
+    client, server: the hosts. `trio.socket` makes the sockets of the client. For those of the
+    server use its methods, such as `server.serve_tcp`, or `with server.install():`.
     to_server, to_client: the two directions of the wire, each a `stack.Direction`: it counts what
     happened, its `impairment` may be replaced, and `arm(stack.Fault(...))` loses, duplicates, swaps
     or corrupts a single frame.
@@ -77,7 +77,7 @@ class Names:
         """As `trio.socket.getaddrinfo`: `address`, whatever the name. gaierror if there is none."""
         await trio.lowlevel.checkpoint()
         if self.address is None:
-            raise stdlib.gaierror(stdlib.EAI_NONAME, "no fixture of this test has another end that has a name")
+            raise stdlib.gaierror(stdlib.EAI_NONAME, "no fixture of this test has another host: names lead nowhere")
         return stdlib.getaddrinfo(self.address, port, ipv4_only(family), type, proto, flags | stdlib.AI_NUMERICHOST)
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A pytest plugin: an opposite end that misbehaves, or a bad wire, for tests of programs.
+"""A pytest plugin for tests of programs: a peer that misbehaves, and a bad wire.
 
 A user's topmost conftest.py asks for it:
 
@@ -48,13 +48,13 @@ class Wiring:
 
 @pytest.fixture
 def wire_seed() -> int:
-    """What the wire and the hosts draw their chances from; a test may parametrise it."""
+    """The seed of losses, sequence numbers and ports; a test may parametrise it."""
     return 1
 
 
 @pytest.fixture
 def virtual_limit_s() -> float:
-    """After how many seconds of virtual time a test fails; a test may parametrise it."""
+    """The seconds of virtual time after which a test fails; a test may parametrise it."""
     return LIMIT_S
 
 

@@ -99,7 +99,7 @@ async def test_with_both_the_names_lead_to_the_peer(misbehaving_peer: Peer, bad_
 
 
 async def test_a_host_alone_has_no_names(installed_host: stack.Host) -> None:
-    with pytest.raises(trio.socket.gaierror, match="no fixture of this test has another end"):
+    with pytest.raises(trio.socket.gaierror, match="no fixture of this test has another host"):
         await trio.open_tcp_stream("a.name", 80)
     (listener,) = await trio.open_tcp_listeners(80, host="0.0.0.0")
     async with listener:
