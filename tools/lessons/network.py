@@ -198,15 +198,21 @@ def perform(file: str, run: Run, *, fast_paths: bool = True) -> Recording:
 async def _perform(file: str, run: Run, fast_paths: bool) -> Recording:
     network: Network | None = None
     finished = False
+    problem: Exception | None = None
     try:
         with trio.move_on_after(LONGEST_S):
             async with trio.open_nursery() as nursery, AsyncExitStack() as stacked:
                 network = Network(run.seed, fast_paths, nursery, stacked)
-                await body(file, run, network)
-                finished = True
+                try:
+                    await body(file, run, network)
+                    finished = True
+                except Exception as error:  # that its hosts end now makes further errors in handlers
+                    problem = error
                 nursery.cancel_scope.cancel()
     except Exception as error:
-        raise failure(file, run, error) from error
+        problem = problem or error
+    if problem is not None:
+        raise failure(file, run, problem) from problem
     if network is None or not finished:
         many = network is not None and network.is_full
         limit = (
