@@ -129,6 +129,56 @@ def hosts(random: Random) -> Exercise:
                     )  # fmt: skip
 
 
+def host_id(random: Random) -> Exercise:
+    """Which part of an address is the host's?"""
+    address, length, mask = some_network(random)
+    right = dotted(address & ~mask & ALL)
+    hints = without_right(right, [
+        (dotted(address & mask), "That is the part of the network. The host has the other bits."),
+        (dotted(address & 255), "That is the last octet. This mask does not end there."),
+        (dotted(~mask & ALL), "That is the complement of the mask. Take the address AND it."),
+        (dotted(address), "That is the whole address. The bits of the network become zero."),
+    ])  # fmt: skip
+    return Exercise(
+        f"A host has the address {dotted(address)} and the mask {dotted(mask)}. Which part of it is the host's"
+        " (HostID)?",
+        right, hints, f"{dotted(address)} AND {dotted(~mask & ALL)}, the complement of the mask, is {right}."
+        f" {parted(address, length)}")  # fmt: skip
+
+
+def least(random: Random) -> Exercise:
+    """Which is the least address that a host of a network can have?"""
+    address, length, mask = some_network(random)
+    first = address & mask
+    hints = without_right(dotted(first + 1), [
+        (dotted(first), "That is the network itself: all host bits are zero."),
+        (dotted(address & 0xFFFFFF00 | 1), "That would be right for a mask of 24 bits. This mask has another length."),
+        (dotted(address), "That is one host of the network. There are hosts below it."),
+    ])  # fmt: skip
+    return Exercise(
+        f"A host has the address {dotted(address)}/{length}. Which is the least address that a host of its network can"
+        " have?",
+        dotted(first + 1), hints, f"The network is {dotted(first)}, and one more is the first host."
+        f" {parted(address, length)}")  # fmt: skip
+
+
+def greatest(random: Random) -> Exercise:
+    """Which is the greatest address that a host of a network can have?"""
+    address, length, mask = some_network(random)
+    last = address | ~mask & ALL
+    hints = without_right(dotted(last - 1), [
+        (dotted(last), "That is the broadcast address: all host bits are one."),
+        (dotted(address & 0xFFFFFF00 | 254), "That would be right for a mask of 24 bits. This one has another length."),
+        (dotted(address), "That is one host of the network. There are hosts above it."),
+        (dotted(last - 2), "One more is still a host: only the address with all host bits one is none."),
+    ])  # fmt: skip
+    return Exercise(
+        f"A host has the address {dotted(address)}/{length}. Which is the greatest address that a host of its network"
+        " can have?",
+        dotted(last - 1), hints, f"The broadcast address is {dotted(last)}, and one less is the last host."
+        f" {parted(address, length)}")  # fmt: skip
+
+
 def same_network(random: Random) -> Exercise:
     """Can two hosts reach each other without a router?"""
     address, length, bits = some_network(random, 17, 28)
@@ -187,5 +237,8 @@ EXERCISES: dict[str, Callable[[Random], Exercise]] = {
     "same_network": same_network,
     "class_of": class_of,
     "private": private,
+    "host_id": host_id,
+    "least": least,
+    "greatest": greatest,
 }
 """The exercises, by the name that a lesson gives: `about="exercise network"`."""
