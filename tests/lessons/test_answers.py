@@ -167,10 +167,15 @@ def computed(name: str, exercise: Exercise) -> str:
         return "yes" if any(ipaddress.ip_address(found[0]) in block for block in blocks) else "no"
     if name == "broadcast":
         return str(ipaddress.ip_interface("/".join(found)).network.broadcast_address)
+    if name == "host_id":
+        interface = ipaddress.ip_interface("/".join(found))
+        return str(ipaddress.IPv4Address(int(interface.ip) - int(interface.network.network_address)))
     assert length
     networks = [ipaddress.ip_interface(f"{address}/{length[1]}").network for address in found]
     if name == "network":
         return str(networks[0].network_address)
+    if name in ("least", "greatest"):
+        return str(networks[0][1 if name == "least" else -2])
     return "yes" if networks[0] == networks[1] else "no"
 
 
