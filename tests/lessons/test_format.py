@@ -140,7 +140,8 @@ def test_a_pattern_is_bounded(text: str, told: str) -> None:
         ("SYN", "=", "SYN", True), ("SYN,ACK", "=", "SYN*", True), ("SYN,ACK", "=", "SYN", False),
         ("ACK", "=", "SYN|ACK", True), ("3", "=", "3.0", True), ("0x10", "==", "16", True), ("3", "!=", "3", False),
         ("0.1", "<", "0.2", True), ("1,460", "==", "1460", True), ("a", "<", "1", False), ("a.c", "=", "a*c", True),
-        ("abc", "=", "a.c", False), ("10", ">=", "9", True),
+        ("abc", "=", "a.c", False), ("10", ">=", "9", True), ("4089248826", "==", "4089248825", False),
+        ("0.30000000001", "==", "0.3", True), ("0xffffffffffffffff", "==", "0xfffffffffffffffe", False),
     ],
 )  # fmt: skip
 def test_comparisons(left: str, operator: str, right: str, held: bool) -> None:

@@ -170,10 +170,10 @@ def statement(text: str, line: int) -> Statement:
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text is, decimal or hexadecimal; None if it is none."""
+    """Return the number that a text is, decimal or hexadecimal; None if it is none. A whole number is an int."""
     text = text.strip().replace(",", "").replace("\u202f", "")
     try:
-        return float(int(text, 16)) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}", text) else _finite(text)
+        return int(text, 16) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}", text) else _finite(text)
     except ValueError:
         return None
 
@@ -181,7 +181,7 @@ def number(text: str) -> float | None:
 def _finite(text: str) -> float | None:
     if len(text) > 40 or not re.fullmatch(r"-?\d+(\.\d+)?", text):
         return None
-    return float(text)
+    return float(text) if "." in text else int(text)
 
 
 def fits(real: str, wanted: str) -> bool:
@@ -206,13 +206,14 @@ def in_parts(real: str, parts: list[str]) -> bool:
 
 
 def holds(left: str, operator: str, right: str) -> bool:
-    """Return whether a comparison holds: of numbers if both are, else of texts."""
+    """Return whether a comparison holds: of numbers if both are, else of texts. Whole numbers are compared exactly."""
     first, second = number(left), number(right)
     if first is None or second is None:
         if operator in ("=", "=="):
             return fits(left, right)
         return operator == "!=" and not fits(left, right)
-    close = abs(first - second) <= 1e-9 * max(1.0, abs(first), abs(second))
+    exact = isinstance(first, int) and isinstance(second, int)
+    close = abs(first - second) <= (0 if exact else 1e-9 * max(1.0, abs(first), abs(second)))
     return {
         "=": close, "==": close, "!=": not close, "<": first < second and not close, "<=": first <= second or close,
         ">": first > second and not close, ">=": first >= second or close,
