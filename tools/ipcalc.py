@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import stack
 
 from .output import Failed, say
+from .printer import COLUMNS, wrapped
 
 MOST_RANGES = 3  # named in the table; `-v` names all
 
@@ -30,8 +31,9 @@ def main(arguments: argparse.Namespace) -> int:
         say(line)
     if arguments.verbose:
         say("")
-        for line in explained(prefix):
-            say(line)
+        for sentence in explained(prefix):
+            for line in wrapped(sentence, COLUMNS, rest="    "):
+                say(line)
     return 0
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import stack
 
 from .output import Failed, say
+from .printer import COLUMNS, wrapped
 
 MOST_LINES = 40
+UNDER = " " * 29  # begins a line that goes on with an assignment, a little right of where its name begins
 HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 DECIMAL = re.compile(r"[0-9]+")
 NEGATIVE = re.compile(r"-[0-9]+")
@@ -64,11 +66,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print what is found, at most `MOST_LINES` lines. Raises Failed when nothing is."""
+    """Print what is found, at most `MOST_LINES` assignments. Raises Failed when nothing is."""
     found = look_up(arguments.what)
     lines = list(merged(found))
     for line in lines[:MOST_LINES]:
-        say(line)
+        for piece in wrapped(line, COLUMNS, rest=UNDER):
+            say(piece.rstrip())
     if len(lines) > MOST_LINES:
         say(f"and {len(lines) - MOST_LINES} more: type more of the name, or the registry before it")
     return 0

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from .output import Failed
 
+COLUMNS = 80  # of a terminal whose width is not asked for
 CHUNK_LINES = 256
 CHUNK_CHARACTERS = 1 << 18  # one line of JSON can have millions
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

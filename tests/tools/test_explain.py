@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -207,6 +208,34 @@ def test_no_line_is_wider_than_the_terminal(
     assert (columns or 80) - 6 <= longest <= (columns or 80)
 
 
+def test_the_words_of_a_segment_stand_on_its_arrow_if_they_fit(tmp_path: Path) -> None:
+    """Three characters stand before the words, and at least three behind them."""
+    found = seen.Seen(stack.read_capture(write_pcapng(tmp_path / "x.pcapng", [tcp_frame(b"", seq=1)])))
+    (connection,) = found.connections
+    (segment,) = connection.segments
+    *first, last = ladder.words_of(connection, segment)
+    fitting = len(ladder.NOTES) + 2 * ladder.STATE + 2 + 6 + len(" ".join((*first, last)))
+    row, *under = ladder.row(connection, segment, found, [None, None], set(), fitting)
+    assert f"|-- {' '.join((*first, last))} ->|" in row
+    assert under == []
+    row, *under = ladder.row(connection, segment, found, [None, None], set(), fitting - 1)
+    assert f"|-- {' '.join(first)} -" in row
+    assert under == [ladder.NOTES + last]
+
+
+def test_the_flags_stand_on_the_arrow_however_short_it_is(tmp_path: Path) -> None:
+    frames = [tcp_frame(b"", seq=1, flags=0xFF)]
+    path = write_pcapng(tmp_path / "x.pcapng", frames, comments={1: ["seen by a router"]})
+    found = seen.Seen(stack.read_capture(path))
+    (connection,) = found.connections
+    (segment,) = connection.segments
+    flags, *others = ladder.words_of(connection, segment)
+    row, *under = ladder.row(connection, segment, found, [None, None], set(), 60)
+    assert f"|-- {flags} " in row
+    assert under[0] == ladder.NOTES + " ".join(others)
+    assert under[-1] == f"{ladder.NOTES}comment seen by a router"
+
+
 @pytest.mark.parametrize("told", ["0", "-5", "x", "9" * 9, "\u0663"])
 def test_a_width_that_is_none_is_80(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", told)
@@ -222,6 +251,7 @@ def test_the_fields_of_a_frame(pop3: Path, capsys: pytest.CaptureFixture[str]) -
     text = [" ".join(line.split()) for line in lines]
     assert "IPv4, octets 14-33, RFC 791 section 3.1" in text
     assert "0-3 0100 .... Version = 4: IPv4" in text
+    assert "14-15 .... ..00 ECN = 0: Not-ECT: no ECN (RFC 791: reserved)" in text
     assert "49 .1.. .... DF = 1: don't fragment" in text
     assert "16-31 00 30 Total Length = 48 octets, header included" in text
     assert any(line.startswith("110 .... ..1. SYN = 1") for line in text)
@@ -238,7 +268,10 @@ def test_the_fields_of_all_frames_have_every_octet(pop3: Path, capsys: pytest.Ca
 
 def test_a_frame_that_is_not_there(pop3: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", str(pop3), "--frame", "19"]) == 1
-    assert "there is no frame 19" in capsys.readouterr().err
+    assert "there is no frame 19 with a link type that is known: the last one is 18" in capsys.readouterr().err
+    empty = write_pcapng(pop3.parent / "empty.pcapng", [])
+    assert cli.main(["explain", str(empty), "--frame", "1"]) == 1
+    assert "there is no frame 1 with a link type that is known: the last one is 0" in capsys.readouterr().err
 
 
 # --- JSON
@@ -439,6 +472,7 @@ def test_what_is_kept_of_a_hostile_capture_is_bounded(tmp_path: Path, monkeypatc
     assert len(found.conversations) == 4
     assert len(found.kept) + len(found.others) == 3
     assert found.frames == 59
+    assert found.links == {"ethernet": 59}
     lines = list(ladder.summary(found, "x", 80))
     assert "and 25 more connections, which are not kept" in lines
 
@@ -472,6 +506,58 @@ def test_lines_are_written_when_they_are_long_or_many(capsys: pytest.CaptureFixt
         assert not capsys.readouterr().out
         lines("\xe9")
     assert capsys.readouterr().out == "\xe9\n" * printer.CHUNK_LINES
+
+
+def test_what_was_written_does_not_count_any_more(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printer.Printer()
+    lines("x" * printer.CHUNK_CHARACTERS)
+    capsys.readouterr()
+    lines("y" * (printer.CHUNK_CHARACTERS - 1))
+    assert not capsys.readouterr().out
+    lines("z")
+    assert capsys.readouterr().out.endswith("y\nz\n")
+
+
+def test_without_a_standard_output_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program was started with `>&-`."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with printer.printing() as lines:
+        lines("x")
+
+
+def test_what_the_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with printer.printing() as lines:
+        lines("caf\xe9")
+    assert written.getvalue() == b"caf\\xe9\n"
+
+
+def test_after_a_closed_pipe_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        before = os.listdir("/proc/self/fd")
+        with printer.printing() as lines:
+            lines("x")
+        assert os.listdir("/proc/self/fd") == before
+        pipe.flush()  # the descriptor is the null device's now
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text"),
+    [
+        (0, "0.000 ms"),
+        (999_999_000, "999.999 ms"),
+        (-999_999_000, "-999.999 ms"),
+        (1_000_000_000, "1.000 s"),
+        (-1_000_000_000, "-1.000 s"),
+    ],
+)
+def test_a_time_from_a_second_on_is_in_seconds(time_ns: int, text: str) -> None:
+    assert ladder.seconds(time_ns) == text
 
 
 @pytest.mark.parametrize(

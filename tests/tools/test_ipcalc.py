@@ -129,6 +129,11 @@ def test_verbose_prints_the_words_after_the_table(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     assert normalized(printed)[:9] == normalized(PRINTED["192.168.0.0/26"])
     assert "RFC 1918" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert (
+        "192.168.0.0 has all host bits zero: it is the network itself, not a host. (RFC\n    1122 section 3.2.1.3)\n"
+        in printed
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,16 @@ import pytest
 import stack
 from stack.wire import dhcp, ipv4_options, numbers, tcp_options
 from tools import cli
-from tools.number import MOST_LINES, REGISTRIES
+from tools.number import MOST_LINES, REGISTRIES, UNDER
 
 
 def lines(words: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The assignments. One that takes several lines, of at most 80 columns, is put together again."""
     assert cli.main(["number", *words.split()]) == 0
-    return capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 80
+    assert printed == [line.rstrip() for line in printed]
+    return "\n".join(printed).replace("\n" + UNDER, " ").splitlines()
 
 
 @pytest.mark.parametrize(
