@@ -26,7 +26,7 @@ def judge_reset(connection: SeenConnection, sender: SeenEnd, receiver: SeenEnd, 
         return [RESET, REFUSED]
     if segment.flags & ACK or segment.seq != receiver.ack or sender.state in WITHOUT_CONNECTION:
         return [RESET]
-    silent = sender.nxt is not None and segment.time_ns - sender.last_time_ns > SILENCE_NS
+    silent = segment.time_ns - sender.last_time_ns > SILENCE_NS
     answers = receiver.last_time_ns >= sender.last_time_ns
     if has(receiver.last, kinds.CHALLENGE_ACK) or (silent and answers and sender.fin is None):
         return [RESET, HALF_OPEN]

@@ -1,0 +1,65 @@
+"""Where a judgement turns: a silence of exactly a second, a scale of 0 and of more than 14, the oldest connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.outside.figure import check
+
+OPEN = """
+    +0   A S 0:0(0) win 1000
+    +5   B S. 0:0(0) ack 1 win 1000
+    +5   A . 1:1(0) ack 1 win 1000
+"""
+
+
+@pytest.mark.parametrize(("silence_ms", "marks"), [(1000, "reset"), (1000.001, "reset half_open")])
+def test_an_end_that_was_silent_for_more_than_a_second_may_have_lost_the_connection(
+    silence_ms: float, marks: str
+) -> None:
+    check(
+        OPEN
+        + f"""
+    +10  A P. 1:101(100) ack 1 win 1000  | new
+    +{silence_ms - 15:.3f} B R 1:1(0)    | {marks}
+    """
+    )
+
+
+def test_both_may_have_spoken_last_at_the_same_time() -> None:
+    check(
+        OPEN
+        + """
+    +10  B P. 1:101(100) ack 1 win 1000    | new
+    +0   A P. 1:101(100) ack 101 win 1000  | new
+    +2000 B R 101:101(0)                   | reset half_open
+    """
+    )
+
+
+def windows(a: str, b: str) -> list[int | None]:
+    """The windows of a SYN, its SYN,ACK and an ACK of each end, when A and B send these options."""
+    (connection,) = check(
+        f"""
+    +0   A S 0:0(0) win 1000 <mss 1000{a}>
+    +5   B S. 0:0(0) ack 1 win 1000 <mss 1000{b}>
+    +5   A . 1:1(0) ack 1 win 1000
+    +5   B . 1:1(0) ack 1 win 999
+    """
+    )
+    return [connection.window(segment) for segment in connection.segments]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "in_acks"),
+    [
+        (",wscale 0", ",wscale 3", [1000, 999 << 3]),
+        (",wscale 3", ",wscale 0", [1000 << 3, 999]),
+        ("", ",wscale 3", [1000, 999]),
+        (",wscale 3", "", [1000, 999]),
+        (",wscale 14", ",wscale 15", [1000 << 14, 999 << 14]),
+    ],
+)
+def test_windows_are_scaled_if_both_syns_say_so_and_at_most_by_14(a: str, b: str, in_acks: list[int]) -> None:
+    """RFC 7323 sections 2.2 and 2.3. A scale of 0 says so, too."""
+    assert windows(a, b) == [1000, 1000, *in_acks]
