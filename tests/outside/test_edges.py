@@ -63,3 +63,28 @@ def windows(a: str, b: str) -> list[int | None]:
 def test_windows_are_scaled_if_both_syns_say_so_and_at_most_by_14(a: str, b: str, in_acks: list[int]) -> None:
     """RFC 7323 sections 2.2 and 2.3. A scale of 0 says so, too."""
     assert windows(a, b) == [1000, 1000, *in_acks]
+
+
+TWO_WITH_THE_SAME_PORTS = """
+    +0   A S 0:0(0) win 1000
+    +5   B S. {first}:{first}(0) ack 1 win 1000
+    +5   A P. 1:101(100) ack {first_next} win 1000
+    +5   A S 5000:5000(0) win 1000
+    +5   B S. {second}:{second}(0) ack 5001 win 1000
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "segment"),
+    [
+        pytest.param(0x4000_0000, 9, "B R. 0:0(0) ack 101 win 0", id="a reset without a number goes by its ack"),
+        pytest.param(-1, 5000, "B . 0:0(0) ack 51 win 1000", id="another segment may have the number 0"),
+        pytest.param(0x4000_0000, 9, "B R. 1073741825:1073741825(0) ack 51", id="a reset with a number goes by both"),
+        pytest.param(0x4000_0000, 9, "B R 1073741825:1073741825(0)", id="a reset without an ack goes by its number"),
+    ],
+)
+def test_of_two_connections_with_the_same_ports_the_numbers_decide(first: int, second: int, segment: str) -> None:
+    """RFC 9293 section 3.5.2: a reset that answers a segment without an ACK has the number 0."""
+    opened = TWO_WITH_THE_SAME_PORTS.format(first=first, first_next=first + 1, second=second)
+    connections = check(f"{opened}\n+5 {segment}", B=0)
+    assert [[each.number for each in connection.segments] for connection in connections] == [[1, 2, 3, 6], [4, 5]]

@@ -22,7 +22,7 @@ from tests.link.capture_files import IF_TSOFFSET, Pcapng
 from tests.outside.figure import Figure
 from tests.tools.capture_files import capture_of_echo, tcp_frame, udp_frame, write_pcapng
 from tests.wire.pop3_session import SESSION
-from tools import cli, explain, ladder, printer, seen
+from tools import cli, drawn_fields, explain, ladder, printer, seen
 from tools.printer import clean, octets_as_text, utc, wrapped
 from tools.seen import sentence_of, why
 
@@ -255,6 +255,24 @@ def test_the_fields_of_a_frame(pop3: Path, capsys: pytest.CaptureFixture[str]) -
     assert "49 .1.. .... DF = 1: don't fragment" in text
     assert "16-31 00 30 Total Length = 48 octets, header included" in text
     assert any(line.startswith("110 .... ..1. SYN = 1") for line in text)
+
+
+def test_the_meaning_of_a_field_goes_on_under_its_beginning() -> None:
+    tcp = stack.dissect(tcp_frame(b"", seq=1))[2]
+    lines = list(drawn_fields.layer_lines(tcp, 60))
+    first = next(position for position, line in enumerate(lines) if "Source Port" in line)
+    assert lines[first].index("Source Port") == drawn_fields.BITS + drawn_fields.OCTETS + 4
+    assert re.match(r" {36}\S", lines[first + 1])
+    assert not any(line.strip() == tcp.line for line in lines), "the fields say it"
+
+
+def test_what_was_not_captured_has_a_line_and_no_fields() -> None:
+    *_, missing = stack.dissect(tcp_frame(b"", seq=1), length=1000)
+    assert [line.strip() for line in drawn_fields.layer_lines(missing, 80)] == [
+        "Not captured, at octet 54",
+        missing.line,
+    ]
+    assert missing.line
 
 
 def test_the_fields_of_all_frames_have_every_octet(pop3: Path, capsys: pytest.CaptureFixture[str]) -> None:
