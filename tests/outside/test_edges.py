@@ -80,6 +80,7 @@ TWO_WITH_THE_SAME_PORTS = """
         pytest.param(0x4000_0000, 9, "B R. 0:0(0) ack 101 win 0", id="a reset without a number goes by its ack"),
         pytest.param(-1, 5000, "B . 0:0(0) ack 51 win 1000", id="another segment may have the number 0"),
         pytest.param(0x4000_0000, 9, "B R. 1073741825:1073741825(0) ack 51", id="a reset with a number goes by both"),
+        pytest.param(0x4000_0000, 9, "A . 51:151(100) ack 1073741825", id="what is sent again has an older number"),
         pytest.param(0x4000_0000, 9, "B R 1073741825:1073741825(0)", id="a reset without an ack goes by its number"),
     ],
 )
