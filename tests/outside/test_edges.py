@@ -89,3 +89,14 @@ def test_of_two_connections_with_the_same_ports_the_numbers_decide(first: int, s
     opened = TWO_WITH_THE_SAME_PORTS.format(first=first, first_next=first + 1, second=second)
     connections = check(f"{opened}\n+5 {segment}", B=0)
     assert [[each.number for each in connection.segments] for connection in connections] == [[1, 2, 3, 6], [4, 5]]
+
+
+def test_at_the_end_of_the_capture_a_fin_behind_a_gap_has_not_come_but_an_ack_has() -> None:
+    """The octets before the FIN are missing: it has not been processed (RFC 9293 section 3.10.7.4, eighth)."""
+    check(
+        OPEN
+        + """
+    +5   A F. 1:1(0) ack 1 win 1000     | new | FIN_WAIT_1 CLOSE_WAIT
+    +5   B F. 101:101(0) ack 2 win 1000 |     | FIN_WAIT_2 LAST_ACK
+    """
+    )
