@@ -110,8 +110,10 @@ def mtu(text: str) -> int:
 
 def offload(text: str) -> str:
     """Parse how much work is left to the kernel."""
-    if text not in ("all", "checksum"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not known: write --offload alone, or --offload=checksum")
+    if text not in ("all", "checksum", "software"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not known: write --offload alone, --offload=checksum or --offload=software"
+        )
     return text
 
 
@@ -302,8 +304,9 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
         nargs="?",
         const="all",
         default=True,
-        metavar="checksum",
-        help="let the kernel compute checksums and cut large segments, where it can (default); or checksums alone",
+        metavar="checksum|software",
+        help="let the kernel compute checksums and cut large segments, where it can (default); or checksums alone; or"
+        " nothing, and cut large segments just before the TAP",
     )
     add(
         "--no-offload",
@@ -399,10 +402,10 @@ def from_arguments(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         if report is not None and other is not None and report.resolve() == other.resolve():
             parser.error(f"argument --report: not the FILE of {option}")
     impair: BadWire | None = getattr(arguments, "impair", None)
-    if impair is not None and arguments.offload in ("all", "checksum"):
+    if impair is not None and isinstance(arguments.offload, str):
         parser.error("argument --impair: not with --offload: a bad wire carries single segments with their checksums")
     inspect: int | None = getattr(arguments, "inspect", None)
-    if inspect is not None and arguments.offload in ("all", "checksum"):
+    if inspect is not None and isinstance(arguments.offload, str):
         parser.error("argument --inspect: not with --offload: the page shows single segments with their checksums")
     return Options(
         tap=arguments.tap,

@@ -243,9 +243,13 @@ async def start_http(
 
 
 def offload_name(tap: stack.Tap) -> str:
-    """Return the work that is left to the kernel, "checksum+TSO4+USO4" if it is all, or "none"."""
+    """Return the work that is left to the kernel, "checksum+TSO4+USO4" if it is all, or "none".
+
+    "software": large segments are cut just before the TAP.
+    """
     offload = tap.offload
-    parts = [(offload.checksum, "checksum"), (offload.gso_max_bytes, "TSO4"), (offload.uso, "USO4")]
+    segments = "software" if offload.software else "TSO4"
+    parts = [(offload.checksum, "checksum"), (offload.gso_max_bytes, segments), (offload.uso, "USO4")]
     return "+".join(name for there, name in parts if there) or "none"
 
 

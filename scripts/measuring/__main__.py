@@ -26,7 +26,12 @@ from scripts.measuring.testbed import PROGRAM, Column, Refused, Testbed
 from stack.link.files import open_empty
 
 KERNEL = Column("kernel sockets", None)
-OFFLOADS = {"offload": ("--offload",), "checksum only": ("--offload", "checksum"), "no offload": ("--no-offload",)}
+OFFLOADS = {
+    "offload": ("--offload",),
+    "checksum only": ("--offload", "checksum"),
+    "software": ("--offload", "software"),
+    "no offload": ("--no-offload",),
+}
 ROWS = {
     "in": ("kernel to stack, Gbit/s", "{:.2f}"),
     "out": ("stack to kernel, Gbit/s", "{:.2f}"),

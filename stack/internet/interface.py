@@ -26,6 +26,9 @@ class Offload(Protocol):
     @property
     def gso_max_bytes(self) -> int: ...
 
+    @property
+    def software(self) -> bool: ...
+
 
 class IpLink(Protocol):
     """The part of `stack.link.device.Link` that the internet layer uses."""

@@ -24,6 +24,7 @@ class _NoOffload:
 
     checksum: bool = False
     gso_max_bytes: int = 0
+    software: bool = False
 
 
 class Loopback:

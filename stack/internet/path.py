@@ -13,6 +13,7 @@ from stack.counters import Counters
 from stack.internet.ident import RANDOM_FLOW
 from stack.internet.interface import Interface
 from stack.internet.neighbor import GONE, Neighbor
+from stack.internet.segmentation import pieces
 from stack.wire.addresses import format_ipv4
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.ipv4 import DONT_FRAGMENT, HEADER_LENGTH, PACK_BEHIND_LINK, VERSION_IHL
@@ -199,8 +200,12 @@ class Path:
         The checksum field holds only the pseudo-header's sum. `header_bytes` is the length of the
         TCP header. If `segment_bytes` is not 0, the segment is a super-frame: the link splits it
         into segments with `segment_bytes` bytes of data each. `cwr` says that the CWR flag is set.
-        The link must announce these offloads: `checksum_offload`, `gso_max_bytes`.
+        The link must announce these offloads: `checksum_offload`, `gso_max_bytes`. If it leaves the
+        splitting to us (`Offload.software`), the segments go to it one by one.
         """
+        if segment_bytes and self.interface.link.offload.software:
+            self._send_cut(parts, length - header_bytes, now, segment_bytes)
+            return
         kind = (header_bytes, segment_bytes, cwr)
         if kind != self._offload_of:  # nearly always the same as the last one
             start = self.interface.link.ip_offset + self.header_length
@@ -211,17 +216,62 @@ class Path:
             self._offload_of = kind
         self.send(parts, length, now, self._offload)
 
+    def _send_cut(self, parts: list[Buffer], length: int, now: float, size: int) -> None:  # hot
+        """Send a super-frame as segments with `size` bytes of data each: `length` bytes in all."""
+        header = bytes(parts[0])
+        data = parts[1] if len(parts) == 2 else b"".join(parts[1:])
+        neighbor = self.neighbor
+        ethernet = neighbor.ethernet
+        head = HEADER_LENGTH + len(header)
+        if ethernet is None or self.options or not self.df or head + size > self.mtu or self.checksum_offload:
+            self._send_each(header, data, now, size)
+            return
+        tos, ttl = self.tos, self.ttl
+        fronts = []
+        for total in (head + size, head + ((length - 1) % size + 1)):
+            checksum = -(self._base_sum + tos + total + DONT_FRAGMENT + (ttl << 8)) % 65535
+            fronts.append(
+                self._pack(
+                    ethernet, VERSION_IHL, tos, total, 0, DONT_FRAGMENT, ttl, self.protocol, checksum, self._addresses
+                )
+            )
+        neighbor.used = True
+        write = self._link.write
+        sent = refused = 0
+        for front, piece in pieces(header, data, size, self.pseudo_sum, fronts[0], fronts[1]):
+            if write([front, piece], now):
+                sent += 1
+            else:
+                refused += len(front) + len(piece)
+                self._counters.drop("ifOutDiscards")
+        number = -(-length // size)
+        counters = self._counters
+        counters["ipSystemStatsOutRequests"] += number
+        counters["ipSystemStatsOutTransmits"] += number
+        counters["ifOutOctets"] += number * (len(fronts[0]) + len(header)) + length - refused
+        counters[neighbor.out_counter] += sent
+
+    def _send_each(self, header: bytes, data: Buffer, now: float, size: int) -> None:
+        """The same where each segment needs what `send` does: a next hop, options, an ident."""
+        partial = self.checksum_offload
+        offload = b""
+        if partial:
+            offload = checksum_header(self.interface.link.ip_offset + self.header_length, TCP_CHECKSUM)
+        for front, piece in pieces(header, data, size, self.pseudo_sum, partial=partial):
+            self.send([front, piece], len(front) + len(piece), now, offload)
+
     def let_routers_fragment(self, no_df: bool) -> None:
         """If the owner has set `df`, send without DF from now on, or with DF again.
 
-        Without DF there are no super-frames: the link would count the Identification up by itself,
-        and a value could come twice (RFC 6864 section 4.3).
+        Without DF there are no super-frames for the link: it would count the Identification up by
+        itself, and a value could come twice (RFC 6864 section 4.3).
         """
         if no_df and self.df:
             self.df = None
         elif not no_df and self.df is None:
             self.df = True
-        self.gso_max_bytes = 0 if self.df is None else self.interface.link.offload.gso_max_bytes
+        offload = self.interface.link.offload
+        self.gso_max_bytes = offload.gso_max_bytes if self.df is not None or offload.software else 0
 
     def failed(self, error: int) -> None:
         """Tell the owner that the next hop did not answer."""

@@ -25,11 +25,14 @@ class Offload:
     `gso_max_bytes`: the largest TCP payload of a super-frame; 0 if frames must fit the MTU. Frames
       that are read may be super-frames as well.
     `uso`: frames that are read may be super-frames of UDP datagrams.
+    `software`: the link takes no super-frames itself: the host cuts them just before the link
+      (`stack.internet.segmentation`), and `gso_max_bytes` is for what TCP forms.
     """
 
     checksum: bool = False
     gso_max_bytes: int = 0
     uso: bool = False
+    software: bool = False
 
 
 NO_OFFLOAD = Offload()

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -50,7 +51,7 @@ OFFLOADS = (
     (TUN_F_CSUM, Offload(True)),
     (0, NO_OFFLOAD),
 )
-WANTED: dict[bool | str, int] = {True: 0, "checksum": 2, False: 3}  # the first entry of OFFLOADS to try
+WANTED: dict[bool | str, int] = {True: 0, "checksum": 2, "software": 3, False: 3}  # the first entry of OFFLOADS to try
 
 READ_BYTES = 65_536 + 256  # the largest IP packet or super-frame with Ethernet, VLAN and offload headers
 QUEUE_FRAMES = 4096  # without TSO, room for the largest receive window in segments of an Ethernet's size
@@ -75,7 +76,9 @@ class Tap:
       two are neighbours on one wire. The default is a locally administered address that depends on
       the machine and the name, and stays the same.
     offload: True lets the kernel compute checksums, segment large frames for us and deliver large
-      frames to us, if it can. "checksum" asks for checksums only. While open, the attribute
+      frames to us, if it can; else as "software". "checksum" asks for checksums only. "software"
+      asks the kernel for nothing: the host cuts large segments just before the TAP, which is faster
+      than to form each one. False: TCP forms each segment by itself. While open, the attribute
       `offload` shows what the kernel agreed to.
     host_address: the address and prefix of the kernel's interface, "10.9.0.1/24". It is set only if
       the TAP has none; None sets none.
@@ -103,7 +106,7 @@ class Tap:
         if mtu is not None and not SMALLEST_MTU <= mtu <= LARGEST_MTU:
             raise ValueError(f"the MTU of a TAP is {SMALLEST_MTU} to {LARGEST_MTU} bytes, not {mtu}")
         if offload not in WANTED:
-            raise ValueError(f"offload is True, False or 'checksum', not {offload!r}")
+            raise ValueError(f"offload is True, False, 'checksum' or 'software', not {offload!r}")
         if mac is not None:
             check_station_address(mac)
         self.name = name
@@ -118,6 +121,7 @@ class Tap:
         self.persistent = False
         self.write_errors: dict[str, int] = {}
         self._first_try = WANTED[offload]
+        self._in_software = offload in (True, "software")
         self._wanted_mtu = mtu
         self._host_address = Prefix.parse(host_address) if isinstance(host_address, str) else host_address
         self._up = up
@@ -224,7 +228,7 @@ class Tap:
     def _create(self, pytun: ModuleType) -> Any:
         flags = pytun.IFF_TAP | pytun.IFF_NO_PI
         try:
-            if self.may_offload:
+            if self.may_offload and OFFLOADS[self._first_try][0]:
                 try:
                     return pytun.TunTapDevice(name=self.name, flags=flags | IFF_VNET_HDR, dev=NODE)
                 except OSError as error:
@@ -263,6 +267,8 @@ class Tap:
                 if not wanted or error.errno not in (errno.EINVAL, errno.ENOTTY):
                     raise
             else:
+                if self._in_software and self.may_offload and not result.gso_max_bytes:
+                    result = replace(result, gso_max_bytes=GSO_MAX_BYTES, software=True)
                 self.offload = result
                 return
 

@@ -45,9 +45,9 @@ def emit(  # hot
 ) -> None:
     """Form one segment and send it: `length` octets of data in `parts`; options padded to 4 octets.
 
-    With `segment_bytes` the packet is a super-frame: the link cuts its data into segments of that
-    many octets. If the link completes the checksum (`checksum_offload`), the checksum field holds
-    only the sum of the pseudo-header.
+    With `segment_bytes` the packet is a super-frame: its data is cut into segments of that many
+    octets below. If the checksum is completed there, too (`checksum_offload`), the checksum field
+    holds only the sum of the pseudo-header.
 
     `because` is what observers are told: why a retransmission, a probe, a reset or a bare ACK is
     sent. Without it, `_tell_send` finds the reason.
@@ -88,7 +88,7 @@ def emit(  # hot
     offset_and_flags = header_length << 10 | flags
     total = tcb.path.pseudo_sum + header_length + length + local_port + remote_port
     total += seq + ack + offset_and_flags + window + up
-    offloaded = tcb.path.checksum_offload and length > 0
+    offloaded = length > 0 and (segment_bytes > 0 or tcb.path.checksum_offload)
     if offloaded:
         checksum = (tcb.path.pseudo_sum + header_length + length) % 0xFFFF
     else:

@@ -23,6 +23,7 @@ from stack.host.fast.gro import SegmentTrain
 from stack.host.fast.tcp import KnownConnections
 from stack.host.input import Input
 from stack.host.interface import Interface
+from stack.link.device import Offload
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
 from stack.sockets.attachment import Attachment
@@ -257,6 +258,14 @@ def test_send_range(benchmark: Benchmark) -> None:
 def test_emit(benchmark: Benchmark) -> None:
     world = World()
     benchmark(output.emit, world.conn, world.conn.snd_nxt, ACK, world.now, [TEXT], MSS)
+
+
+@of("stack.internet.path.Path._send_cut", "stack.internet.segmentation.pieces")  # budget: 60 us, 45 segments
+def test_path_cut(benchmark: Benchmark) -> None:
+    world = World()
+    world.wires[0].offload, world.wires[0].cut = Offload(gso_max_bytes=65_000, software=True), True
+    path = world.conn.path
+    benchmark(path.send_offloaded, [bytes(32), SUPER], 32 + len(SUPER), 0.0, 32, MSS, False)
 
 
 @of("stack.internet.path.Path.send", "stack.internet.path.Path.send_offloaded")  # budget: 4 us

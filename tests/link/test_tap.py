@@ -345,7 +345,7 @@ def test_mtus_a_tap_cannot_have(mtu: int) -> None:
 
 
 def test_other_arguments_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="True, False or 'checksum', not 'tso'"):
+    with pytest.raises(ValueError, match="True, False, 'checksum' or 'software', not 'tso'"):
         Tap(offload="tso")
     with pytest.raises(ValueError, match="group"):
         Tap(mac=b"\xff" * 6)

@@ -20,6 +20,7 @@ from tests.link.frames import Wakes
 
 CSUM, TSO4, TSO6, USO4, USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
 ALL, NO_USO = Offload(True, GSO_MAX_BYTES, uso=True), Offload(True, GSO_MAX_BYTES)
+SOFTWARE = Offload(gso_max_bytes=GSO_MAX_BYTES, software=True)
 PERSISTENT = 0x0800
 FRAME = b"\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5a frame"
 SUPER = virtio.tcp_header(34, 32, 1448)
@@ -49,8 +50,8 @@ def test_everything_is_asked_for_first(device: FakeDevice, control: FakeControl)
     [
         (CSUM | TSO4 | TSO6, CSUM | TSO4, NO_USO),  # before Linux 6.2: TSO is kept
         (CSUM | TSO4 | USO4, CSUM | TSO4, NO_USO),  # half of USO is none
-        (CSUM, CSUM, Offload(checksum=True)),
-        (0, 0, NO_OFFLOAD),
+        (CSUM, CSUM, Offload(checksum=True, gso_max_bytes=GSO_MAX_BYTES, software=True)),
+        (0, 0, SOFTWARE),
     ],
 )
 def test_a_kernel_that_can_do_less(
@@ -64,12 +65,12 @@ def test_a_kernel_that_can_do_less(
     assert device.kernel.recv(2000) == bytes(10) + FRAME, "the header is there all the same"
 
 
-def test_a_kernel_without_the_header_offloads_nothing(device: FakeDevice, control: FakeControl) -> None:
+def test_a_kernel_without_the_header_leaves_the_cutting_to_us(device: FakeDevice, control: FakeControl) -> None:
     control.refuses = {IFF_VNET_HDR: errno.EINVAL}
     tap = opened()
     assert device.arguments["flags"] == IFF_TAP | IFF_NO_PI
     assert control.requests[TUNSETOFFLOAD] == 0
-    assert tap.offload == NO_OFFLOAD
+    assert tap.offload == SOFTWARE
     assert tap.write([FRAME], 0.0)
     assert device.kernel.recv(2000) == FRAME
     device.kernel.send(FRAME)
@@ -98,6 +99,7 @@ def test_a_tap_that_cannot_be_had_is_asked_for_once(
     ("most", "wanted", "result"),
     [
         ("checksum", CSUM, Offload(checksum=True)),
+        ("software", 0, SOFTWARE),
         (False, 0, NO_OFFLOAD),
     ],
 )
@@ -110,8 +112,9 @@ def test_less_can_be_wanted(
     assert tap.offload == result
 
 
-def test_a_link_around_it_can_forbid_all(device: FakeDevice, control: FakeControl) -> None:
-    tap = Tap("tap7")
+@pytest.mark.parametrize("wanted", [True, "software"])
+def test_a_link_around_it_can_forbid_all(device: FakeDevice, control: FakeControl, wanted: bool | str) -> None:
+    tap = Tap("tap7", offload=wanted)
     assert tap.may_offload
     tap.may_offload = False
     tap.open(Wakes())

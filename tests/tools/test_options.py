@@ -273,7 +273,13 @@ def test_the_dhcp_program_refuses_other_options(words: str, rule: str, capsys: p
 
 @pytest.mark.parametrize(
     ("words", "meant"),
-    [([], True), (["--offload"], True), (["--offload=checksum"], "checksum"), (["--no-offload"], False)],
+    [
+        ([], True),
+        (["--offload"], True),
+        (["--offload=checksum"], "checksum"),
+        (["--offload=software"], "software"),
+        (["--no-offload"], False),
+    ],
 )
 def test_offload_is_on_off_or_checksum_only(words: list[str], meant: bool | str) -> None:
     assert parse(*words).offload == meant

@@ -233,6 +233,8 @@ def test_a_mistake_is_answered_with_what_to_do(words: list[str], said: str, caps
         (Offload(True, 65_415, uso=True), "checksum+TSO4+USO4"),
         (Offload(True, 65_415), "checksum+TSO4"),
         (Offload(True), "checksum"),
+        (Offload(True, 65_415, software=True), "checksum+software"),
+        (Offload(False, 65_415, software=True), "software"),
         (Offload(), "none"),
     ],
 )
