@@ -155,8 +155,9 @@ def test_a_lesson_that_is_wrong_is_refused_in_a_line(tmp_path: Path, capsys: pyt
     path = tmp_path / "x.md"
     path.write_text(T1.read_text().replace("answer: 268111353", "answer: 268111354"))
     assert cli.main(["lesson", str(path), "--verify"]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "x.md:" in line
+    line, last = capsys.readouterr().err.splitlines()
+    assert line.startswith("x.md:")
+    assert last == "tapstack lesson: T1 The three-way handshake: 1 of its blocks are wrong"
     assert "the answer is given as '268111354', but the run has '268111353'" in line
     assert cli.main(["lesson", str(tmp_path / "none.md")]) == 1
 

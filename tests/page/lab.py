@@ -51,9 +51,10 @@ class Lab:
 
 
 @contextmanager
-def inspected(*options: str) -> Iterator[Lab]:
-    """Run `tapstack lab --inspect` with further options until the block ends."""
-    command = [sys.executable, "-P", "-m", "tools", "lab", "--inspect", *options, "--", "sh"]
+def inspected(*options: str, without: str = "") -> Iterator[Lab]:
+    """Run `tapstack lab --inspect` with further options until the block ends, perhaps without a clause."""
+    broken = ["break", without, "--"] if without else []
+    command = [sys.executable, "-P", "-m", "tools", *broken, "lab", "--inspect", *options, "--", "sh"]
     environment = {**os.environ, "PYTHONPATH": str(TOP), "NO_COLOR": "1"}
     with subprocess.Popen(
         command,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ import stack
 import stack.testing
 
 from .blocks import LessonError, Run
+from .dhcp_server import DhcpServer
 from .recording import Recording
 
 MOST_EVENTS = 20_000
@@ -50,7 +51,7 @@ class Network:
         address: str = "",
         *,
         gateway: str | None = None,
-        acd: str = "off",
+        acd: str = "",
         delay_s: float = DELAY_S,
         config: stack.Config | None = None,
         mtu: int = 1500,
@@ -58,7 +59,8 @@ class Network:
     ) -> stack.Host:
         """Open a host. By default the first one is 10.9.0.1/24, the second 10.9.0.2/24, and so on.
 
-        What it sends arrives `delay_s` seconds later. With `acd="probe"` the address is probed first.
+        What it sends arrives `delay_s` seconds later. An address is not probed first, but with `acd="probe"`; one from
+        a server (`address="dhcp"`) is, but with `acd="off"`.
         """
         place = len(self._wires) + 1
         link = self._wire(name, delay_s, mtu)
@@ -70,7 +72,7 @@ class Network:
                 link,
                 address=address or f"10.9.0.{place}/24",
                 gateway=gateway,
-                acd=None if acd == "probe" else acd,
+                acd=None if acd == "probe" else acd or (None if address == "dhcp" else "off"),
                 dhcp=dhcp,
                 config=config,
                 raise_errors=True,
@@ -125,6 +127,19 @@ class Network:
     ) -> None:
         """Serve TCP on a port; `handler(stream)` is called for each connection."""
         await self.nursery.start(host.serve_tcp, handler, port)
+
+    async def dhcp_server(
+        self,
+        host: stack.Host,
+        address: str,
+        pool: str,
+        lease_s: float = 3600.0,
+        options: Mapping[int, bytes] | None = None,
+    ) -> DhcpServer:
+        """Start a DHCP server on a host, at its `address` ("10.9.0.1/24"); `pool` is the first that it gives."""
+        server = DhcpServer(host, address, pool, lease_s, options or {})
+        await self.nursery.start(server.run)
+        return server
 
     def start(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
         """Start a task that ends with the run."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import stack
 
 from ..explain import columns
-from ..output import Failed
+from ..output import Failed, log
 from ..printer import clean, wrapped
 from . import shelf
-from .blocks import LessonError
+from .blocks import Lesson, LessonError
 from .parse import read
 from .teacher import Answered, Teacher
 from .words import LANGUAGES, WORDS
@@ -40,28 +42,46 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         lesson = read(shelved.path)
         if arguments.verify:
-            from .check import Runs, check
-
-            count = check(lesson, Runs(lesson))
-            print(f"{lesson.number} {lesson.title}: all {count} statements and questions are true")
-            return 0
+            return verify(lesson)
         if arguments.events:
             from .author import print_events
 
             return print_events(lesson, arguments.events)
-        words = WORDS[arguments.lang]
-        teacher = Teacher(lesson, words, columns(), Terminal(), one_try=arguments.check is not None,
-                          sentences=arguments.sentences)  # fmt: skip
-        if shelved.language != arguments.lang:
-            print(words["translation"].format(number=lesson.number))
-        answers = teacher.teach()
+        return teach(lesson, shelved, arguments)
     except LessonError as error:
         raise Failed(clean(str(error))) from None
     except OSError as error:
         raise Failed(clean(f"{shelved.path}: {error.strerror}")) from None
+
+
+def verify(lesson: Lesson) -> int:
+    """Check each block of a lesson, and print what is wrong, a line each."""
+    from .check import Runs, check_block
+
+    runs, count, wrong = Runs(lesson), 0, 0
+    for block in lesson.blocks:
+        try:
+            count += check_block(lesson, block, runs)
+        except LessonError as error:
+            wrong += 1
+            log(clean(str(error)))
+    if wrong:
+        raise Failed(f"{lesson.number} {lesson.title}: {wrong} of its blocks are wrong")
+    print(f"{lesson.number} {lesson.title}: all {count} statements and questions are true")
+    return 0
+
+
+def teach(lesson: Lesson, shelved: shelf.Shelved, arguments: argparse.Namespace) -> int:
+    """Go through a lesson with the learner. Raises Failed, LessonError."""
+    words, is_test = WORDS[arguments.lang], arguments.check is not None
+    with sheet(arguments.check) as write:
+        if shelved.language != arguments.lang:
+            print(words["translation"].format(number=lesson.number))
+        teacher = Teacher(lesson, words, columns(), Terminal(), one_try=is_test, sentences=arguments.sentences)
+        answers = teacher.teach()
+        write(lesson, answers)
     shelf.remember(lesson.number, {each.question: each.right for each in answers})
-    if arguments.check is not None:
-        write_sheet(Path(arguments.check), lesson.number, lesson.title, answers)
+    if is_test:
         print(words["sheet"].format(file=clean(arguments.check)))
     return 0
 
@@ -83,19 +103,35 @@ def list_all(language: str) -> int:
     return 0
 
 
-def write_sheet(path: Path, number: str, title: str, answers: list[Answered]) -> None:
-    """Write the result sheet: a line of JSON for each question. Raises Failed."""
-    lines = [
-        json.dumps(
-            {"lesson": number, "title": title, "question": each.question, "given": each.given, "right": each.right},
-            ensure_ascii=False,
-        )
-        for each in answers
-    ]
+@contextmanager
+def sheet(path: str | None) -> Iterator[Callable[[Lesson, list[Answered]], None]]:
+    """Make the file of the result sheet, and give what writes it: a line of JSON for each question. Raises Failed."""
+    if path is None:
+        yield lambda lesson, answers: None
+        return
     try:
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        file = stack.OutputFile(path, "result sheet")
+        file.open()
     except (OSError, ValueError) as error:
-        raise Failed(clean(f"{path}: {getattr(error, 'strerror', None) or error}")) from None
+        raise Failed(clean(getattr(error, "strerror", None) or str(error))) from None
+
+    def write(lesson: Lesson, answers: list[Answered]) -> None:
+        for each in answers:
+            row = {
+                "lesson": lesson.number,
+                "title": lesson.title,
+                "question": each.question,
+                "given": each.given,
+                "right": each.right,
+            }
+            file.write([json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"])
+
+    try:
+        yield write
+    finally:
+        file.close()
+    if file.error:
+        raise Failed(clean(file.error))
 
 
 class Terminal:
