@@ -50,7 +50,7 @@ export function Notes({store}) {
   useStore(store);
   const notes = store.hello?.notes;
   return Array.isArray(notes) && notes.length > 0 && html`<div class="notes" role="note">
-    ${notes.map((note) => html`<p key=${note} class=${!note.startsWith("Warning: ") ? "quiet" : note.startsWith("Warning: broken") ? "warning broken" : "warning"}>${note}</p>`)}</div>`;
+    ${notes.map((note) => html`<p key=${note} class=${note.startsWith("Warning: b") ? "broken" : note.startsWith("Warning: ") ? "warning" : "quiet"}>${note}</p>`)}</div>`;
 }
 
 export function Foot({store}) {
