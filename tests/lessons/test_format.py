@@ -142,6 +142,8 @@ def test_a_pattern_is_bounded(text: str, told: str) -> None:
         ("0.1", "<", "0.2", True), ("1,460", "==", "1460", True), ("a", "<", "1", False), ("a.c", "=", "a*c", True),
         ("abc", "=", "a.c", False), ("10", ">=", "9", True), ("4089248826", "==", "4089248825", False),
         ("0.30000000001", "==", "0.3", True), ("0xffffffffffffffff", "==", "0xfffffffffffffffe", False),
+        ("0,02", "==", "0.02", True), ("-71,6983", "==", "-71.6983", True), ("1,460.5", ">", "1460", True),
+        ("1,2,3", "==", "123", False),
     ],
 )  # fmt: skip
 def test_comparisons(left: str, operator: str, right: str, held: bool) -> None:

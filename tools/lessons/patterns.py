@@ -25,6 +25,7 @@ NAME = re.compile(r"[a-z]+:[a-z_*]+|frame")
 HOST = re.compile(r"[a-z][a-z0-9-]{0,20}")
 TERM = re.compile(r"([a-zA-Z_][\w.]*)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 NUMBER = re.compile(r"#([1-9]\d{0,3})")
+GROUPED = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 COMPARED = re.compile(r"(.*)\s(==|!=|<=|>=|<|>)\s(\S.*)", re.DOTALL)
 WORDS = ("because", "why")  # terms of two words
 
@@ -170,8 +171,12 @@ def statement(text: str, line: int) -> Statement:
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text is, decimal or hexadecimal; None if it is none. A whole number is an int."""
-    text = text.strip().replace(",", "").replace("\u202f", "")
+    """Return the number that a text is, decimal or hexadecimal; None if it is none. A whole number is an int.
+
+    Commas between groups of three digits do not count: 1,460. Another comma is a decimal point, as in French: 0,02.
+    """
+    text = text.strip().replace("\u202f", "")
+    text = text.replace(",", "") if GROUPED.fullmatch(text) else text.replace(",", ".")
     try:
         return int(text, 16) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}", text) else _finite(text)
     except ValueError:
