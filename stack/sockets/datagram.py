@@ -303,6 +303,9 @@ class DatagramSocket(Socket):
 
     # --- options
 
+    def _path_mtu(self) -> int:
+        return self._endpoint.path_mtu(self._runner.now())
+
     def _get_option(self, option: Option) -> Value:
         endpoint = self._endpoint
         values: dict[str, Value] = {

@@ -209,6 +209,29 @@ class Host:
         await trio.lowlevel.checkpoint()
         return interfaces
 
+    # --- routes
+
+    def add_route(
+        self, destination: str, *, gateway: str | None = None, link: Link | None = None, metric: int = 0
+    ) -> None:
+        """Send what is for `destination` ("192.0.2.0/24") to `gateway`, or out of `link` directly.
+
+        Of routes for the same destination the lowest `metric` is used. With neither gateway nor
+        link the host's only link is meant. OSError: EEXIST if the route is there, ENETDOWN if the
+        host has ended. ValueError for an address that is not valid, or a gateway that is on no
+        network of the link (RFC 1122 section 3.3.1.1).
+        """
+        by = None if gateway is None else parse_ipv4(gateway)
+        self._interfaces.add_route(Prefix.parse(destination), link, by, metric)
+
+    def remove_route(self, destination: str, *, gateway: str | None = None, link: Link | None = None) -> None:
+        """Remove the routes for a destination, with `gateway` or `link` only those by it.
+
+        OSError ESRCH if there is none.
+        """
+        by = None if gateway is None else parse_ipv4(gateway)
+        self._interfaces.remove_route(Prefix.parse(destination), link, by)
+
     # --- neighbours
 
     def add_neighbor(self, link: Link, address: str, mac: str) -> None:

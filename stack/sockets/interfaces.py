@@ -12,6 +12,7 @@ from functools import partial
 import trio
 
 from stack.errors import os_error
+from stack.host.interface import Interface
 from stack.internet.arp import NeighborCache
 from stack.link.device import Link
 from stack.sockets.attachment import AddressOutcome, Attachment
@@ -78,6 +79,42 @@ class Interfaces:
         ValueError for a link that is not attached to this host.
         """
         self._runner.detach(self.attachment(link))
+
+    def add_route(self, prefix: Prefix, link: Link | None, gateway: bytes | None, metric: int) -> None:
+        """Add a route by `gateway`, or out of `link` directly. Errors as `Host.add_route`."""
+        interface = self._way(link, gateway)
+        known = self._core.ip.routes.records(self._runner.now())
+        self._core.ip.routes.add(prefix, interface, gateway, metric=metric)
+        if self._core.ip.routes.records(self._runner.now()) == known:
+            raise os_error(errno.EEXIST)
+
+    def remove_route(self, prefix: Prefix, link: Link | None, gateway: bytes | None) -> None:
+        """Remove the routes for a prefix. OSError ESRCH if there is none."""
+        interface = None if link is None else self.attachment(link).interface
+        self._runner.now()
+        if not self._core.ip.routes.remove(prefix, interface, gateway):
+            raise os_error(errno.ESRCH)
+
+    def _way(self, link: Link | None, gateway: bytes | None) -> Interface:
+        """The interface of `link`.
+
+        Without a link, it is the interface that has the gateway on its network, or the only one.
+        """
+        self._runner.check_thread()
+        found = [
+            one.interface
+            for one in self._runner.attachments
+            if one.interface is not None
+            and (link is None or one.link is link)
+            and (gateway is None or link is not None or any(own.contains(gateway) for own in one.interface.addresses))
+        ]
+        if link is not None and not found:
+            self.attachment(link)
+        if gateway is not None and not found:
+            raise ValueError(f"gateway {format_ipv4(gateway)} is on no network of this host: name its link")
+        if len(found) != 1:
+            raise ValueError("a route without a gateway needs a link")
+        return found[0]
 
     def network_changed(self, link: Link) -> None:
         """The link may be connected to another network than before."""

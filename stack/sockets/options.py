@@ -32,6 +32,10 @@ LONGEST_ANSWER_BYTES = 1024
 
 # Names of Linux that Python's socket module, or some versions of it, does not have.
 SO_MAX_PACING_RATE = number("SO_MAX_PACING_RATE", 47)
+SO_PRIORITY = number("SO_PRIORITY", 12)
+SO_MARK = number("SO_MARK", 36)
+IP_MTU = number("IP_MTU", 14)
+TCP_INFO = number("TCP_INFO", 11)
 UDP_CORK = number("UDP_CORK", 1)
 TCP_FASTOPEN_CONNECT = number("TCP_FASTOPEN_CONNECT", 30)
 MSG_FASTOPEN = number("MSG_FASTOPEN", 0x2000_0000)
@@ -125,6 +129,9 @@ GENERAL: dict[tuple[int, int], Option] = {
     (socket.SOL_SOCKET, socket.SO_TYPE): Option("kind"),
     (socket.SOL_SOCKET, number("SO_DOMAIN", 39)): Option("domain"),
     (socket.SOL_SOCKET, number("SO_PROTOCOL", 38)): Option("protocol"),
+    (socket.SOL_SOCKET, SO_PRIORITY): Option("priority", lambda given: given[0]),
+    (socket.SOL_SOCKET, SO_MARK): Option("mark", unsigned),
+    (socket.IPPROTO_IP, IP_MTU): Option("mtu", byte=True),
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
@@ -138,6 +145,7 @@ STREAM: dict[tuple[int, int], Option] = {
     (socket.IPPROTO_IP, socket.IP_TOS): TOS,
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): OOBINLINE,
     (socket.SOL_SOCKET, SO_MAX_PACING_RATE): MAX_PACING_RATE,
+    (socket.IPPROTO_TCP, TCP_INFO): Option("info"),
     (socket.IPPROTO_TCP, number("TCP_FASTOPEN", 23)): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
     **{(socket.IPPROTO_TCP, number(name, linux)): option for (name, linux), option in TCP_LEVEL.items()},
 }
@@ -192,21 +200,34 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
     return given
 
 
-def encode(option: Option, value: Value, length: int | None) -> int | bytes:
+# Options that have no effect in a host, and whose values are kept.
+KEPT = ("priority", "mark")
+
+
+def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:
     """The answer of getsockopt: the first C int, or the first `length` bytes."""
+    if isinstance(value, bytes):
+        return _cut(value, length)
     numbers = option.encode(value)
     if option.long:
         numbers = (min(numbers[0], C_UNSIGNED_MAX),)
     data = option.layout.pack(*(_as_c_int(number) for number in numbers))
+    if not length or index(length) not in range(1, LONGEST_ANSWER_BYTES + 1):
+        return _cut(data, length)
+    if option.byte and length < C_INT.size:
+        return data[:1] if sys.byteorder == "little" else data[C_INT.size - 1 :]
+    if option.long and length >= C_LONG.size:
+        return C_LONG.pack(*option.encode(value))
+    return data[:length]
+
+
+def _cut(data: bytes, length: int | None) -> int | bytes:
+    """The first C int of `data` without a length, else as many bytes."""
     if not length:
         first: int = C_INT.unpack_from(data)[0]
         return first
     if not 0 < index(length) <= LONGEST_ANSWER_BYTES:
         raise OSError("getsockopt buflen out of range")
-    if option.byte and length < C_INT.size:
-        return data[:1] if sys.byteorder == "little" else data[C_INT.size - 1 :]
-    if option.long and length >= C_LONG.size:
-        return C_LONG.pack(*option.encode(value))
     return data[:length]
 
 

@@ -11,11 +11,11 @@ import errno
 import socket as stdlib
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from operator import index
 from threading import get_ident
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, overload
 
 import trio
@@ -54,6 +54,7 @@ class Socket(trio.socket.SocketType):
     # Most sockets never have these. They are not among the slots, and cost nothing until then.
     _readiness: Readiness | None = None
     _inheritable = False
+    _kept: Mapping[str, Value] = MappingProxyType({})  # options without an effect
     _form: ref[Form] | None = None  # its form of the standard library's class
 
     def __init__(self, runner: Runner, kind: stdlib.SocketKind, proto: int) -> None:
@@ -74,7 +75,7 @@ class Socket(trio.socket.SocketType):
         """
         raise NotImplementedError
 
-    def _get_option(self, option: Option) -> Value:
+    def _get_option(self, option: Option) -> Value | bytes:
         raise NotImplementedError
 
     def _set_option(self, option: Option, value: Value) -> None:
@@ -307,8 +308,16 @@ class Socket(trio.socket.SocketType):
 
     # --- options
 
-    def _option(self, option: Option) -> Value:
+    def _path_mtu(self) -> int:
+        """The MTU of the path to the peer. OSError(ENOTCONN) without a peer."""
+        raise NotImplementedError
+
+    def _option(self, option: Option) -> Value | bytes:
         """The value of an option. Those about the socket itself are the same for both kinds."""
+        if option.name in options.KEPT:
+            return self._kept.get(option.name, 0)
+        if option.name == "mtu":
+            return self._path_mtu()
         if option.name == "kind":
             return int(self._kind)
         if option.name == "domain":
@@ -337,7 +346,11 @@ class Socket(trio.socket.SocketType):
         """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()
         option = options.find(self._option_table, level, optname)
-        self._set_option(option, options.decode(option, value, optlen))
+        wanted = options.decode(option, value, optlen)
+        if option.name in options.KEPT:
+            self._kept = {**self._kept, option.name: wanted}
+        else:
+            self._set_option(option, wanted)
         self._tell()
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 
+from trio import current_time
+
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
 from stack.sockets.options import fail
 from stack.sockets.runner import Runner
 from stack.sockets.socket import Socket
 from stack.tcp.connection import Connection
+from stack.tcp.info import tcp_info
 from stack.tcp.listener import Listener
 from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NOTSENT_LOWAT, UserOption, UserOptions
+from stack.tcp.states import State
 from stack.tcp.tcb import DEFAULT_SEND_MSS
 
 
@@ -40,8 +44,16 @@ class StreamOptions(Socket):
         self._fast_open_pending = 0  # for a listener: RFC 7413 appendix A.2
         self._connect_failed = False  # `_connection` is that of a failed attempt; `connect` may be called again
 
-    def _get_option(self, option: Option) -> Value:
+    def _path_mtu(self) -> int:
         connection = self._connection
+        return fail(errno.ENOTCONN) if connection is None or connection.state is State.CLOSED else connection.path.mtu
+
+    def _get_option(self, option: Option) -> Value | bytes:
+        connection = self._connection
+        if option.name == "info":
+            core = self._runner.core
+            now = core.now if self._runner.down else current_time()
+            return tcp_info(connection, self._listener, core.config.tcp, now)
         if option is MAXSEG and connection is not None:
             return connection.mss
         if isinstance(option, UserOption):

@@ -157,6 +157,15 @@ class Endpoint:
         if self._ports.trace.on:
             self._tell_call("CONNECT", local=endpoint(self.local), remote=endpoint(remote))
 
+    def path_mtu(self, now: float) -> int:
+        """The MTU of the path to the peer. OSError: ENOTCONN without a peer, ENETUNREACH."""
+        self._check_open()
+        if self.remote is None:
+            raise os_error(errno.ENOTCONN)
+        path = self._ports.open_path(self.local[0], self.remote[0], ttl=None, tos=0, options=b"", now=now)
+        path.close()
+        return path.mtu
+
     def disconnect(self) -> None:
         """Accept datagrams from all peers again (connect to AF_UNSPEC)."""
         self._check_open()
