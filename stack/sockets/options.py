@@ -35,6 +35,8 @@ SO_MAX_PACING_RATE = number("SO_MAX_PACING_RATE", 47)
 SO_PRIORITY = number("SO_PRIORITY", 12)
 SO_MARK = number("SO_MARK", 36)
 IP_MTU = number("IP_MTU", 14)
+IP_BIND_ADDRESS_NO_PORT = number("IP_BIND_ADDRESS_NO_PORT", 24)
+SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
 TCP_INFO = number("TCP_INFO", 11)
 UDP_CORK = number("UDP_CORK", 1)
 TCP_FASTOPEN_CONNECT = number("TCP_FASTOPEN_CONNECT", 30)
@@ -132,6 +134,7 @@ GENERAL: dict[tuple[int, int], Option] = {
     (socket.SOL_SOCKET, SO_PRIORITY): Option("priority", lambda given: given[0]),
     (socket.SOL_SOCKET, SO_MARK): Option("mark", unsigned),
     (socket.IPPROTO_IP, IP_MTU): Option("mtu", byte=True),
+    (socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT): Option("bind_no_port", flag, byte=True),
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
@@ -200,8 +203,8 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
     return given
 
 
-# Options that have no effect in a host, and whose values are kept.
-KEPT = ("priority", "mark")
+# Options whose values the sockets keep by themselves. The first two have no effect in a host.
+KEPT = ("priority", "mark", "bind_no_port")
 
 
 def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:

@@ -333,6 +333,8 @@ class Socket(trio.socket.SocketType):
     def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
         """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
+        if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
+            return 0 if not buflen else b""
         option = options.find(self._option_table, level, optname)
         value = self._option(option)
         self._tell()  # SO_ERROR has taken the error
@@ -345,6 +347,9 @@ class Socket(trio.socket.SocketType):
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
         """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()
+        if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
+            self._bind_to_device(value)
+            return
         option = options.find(self._option_table, level, optname)
         wanted = options.decode(option, value, optlen)
         if option.name in options.KEPT:
@@ -352,6 +357,17 @@ class Socket(trio.socket.SocketType):
         else:
             self._set_option(option, wanted)
         self._tell()
+
+    def _bind_to_device(self, value: int | Buffer | None) -> None:
+        """SO_BINDTODEVICE, which a host has for no interface only: an empty name, or None.
+
+        OSError: ENODEV for a name that no interface has, ENOPROTOOPT for one.
+        """
+        data = b"" if value is None else value.to_bytes(4, sys.byteorder) if isinstance(value, int) else bytes(value)
+        name = data.partition(b"\0")[0].decode(errors="replace")
+        if name:
+            known = any(record.name == name for record in self._runner.core.interfaces())
+            fail(errno.ENOPROTOOPT if known else errno.ENODEV)
 
 
 def check_port(port: int, call: str) -> int:

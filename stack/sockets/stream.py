@@ -92,7 +92,7 @@ class StreamSocket(StreamOptions):
                 listener.close(now)
             if connection is not None:
                 connection.close(now)  # an abort if SO_LINGER is 0 seconds
-            if bound is not None:
+            if bound is not None and bound[1]:
                 core.release_tcp(bound)
 
         return end
@@ -111,13 +111,17 @@ class StreamSocket(StreamOptions):
 
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
-        if self._bound is not None or self._connection is not None:
+        if (self._bound is not None and self._bound[1]) or self._connection is not None:
             fail(errno.EINVAL)
-        self._bind(local)
+        self._bind(local, late=True)
 
-    def _bind(self, local: tuple[bytes, int]) -> tuple[bytes, int]:
+    def _bind(self, local: tuple[bytes, int], *, late: bool = False) -> tuple[bytes, int]:
+        """Take an address and port. With `late` the port may be left to `connect` or `listen`."""
         self._runner.now()
         port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address)
+        if late and not local[1] and self._kept.get("bind_no_port"):  # the address is ours
+            self._runner.core.release_tcp((local[0], port))
+            port = 0
         self._bound = (local[0], port)
         return self._bound
 
@@ -131,7 +135,9 @@ class StreamSocket(StreamOptions):
             self._listener.backlog = backlog
             return
         now = self._runner.now()
-        local = self._bound or self._bind((ANY, 0))
+        local = self._bound or (ANY, 0)
+        if not local[1]:
+            local = self._bind(local)
         self._listener = self._runner.core.listen(local, backlog, now, self._options)
         self._hook()
         self._listener.fast_open.limit = self._fast_open_pending

@@ -17,7 +17,7 @@ from stack import Ethernet, Host
 from stack.sockets import options
 from stack.tcp.info import LAYOUT, NAMES
 from tests.sockets.hosts import ALICE, BOB, Cut, host_on, stream_pair, two_hosts
-from tests.sockets.worlds import World, outcome, run_in_the_kernel, run_in_the_stack
+from tests.sockets.worlds import World, aoutcome, outcome, run_in_the_kernel, run_in_the_stack
 
 TCP_INFO = options.TCP_INFO
 HEAD = ("state", "ca_state", "retransmits", "probes", "backoff", "options", "scales", "bits")
@@ -108,6 +108,47 @@ async def test_ip_mtu(alice: Host, bob: Host, autojump_clock: MockClock) -> None
         assert sock.getsockopt(IPPROTO_IP, options.IP_MTU) > 1500
     for stream in (ours, theirs):
         await stream.aclose()
+
+
+async def late_ports(w: World) -> Any:
+    """IP_BIND_ADDRESS_NO_PORT: `bind` takes the address, and `connect` or `listen` the port."""
+    happened: list[Any] = []
+    with await w.listening() as listener, w.client() as client, w.server() as server:
+        own = "127.0.0.1" if w.address == "127.0.0.1" else ALICE
+        for sock in (client, server):
+            sock.setsockopt(IPPROTO_IP, options.IP_BIND_ADDRESS_NO_PORT, 1)
+            happened.append(sock.getsockopt(IPPROTO_IP, options.IP_BIND_ADDRESS_NO_PORT))
+        await client.bind((own, 0))
+        happened += [client.getsockname() == (own, 0), await aoutcome(client.bind, (own, 0))]
+        await client.connect(listener.getsockname())
+        happened += [client.getsockname()[0] == own, client.getsockname()[1] > 0]
+        accepted, _ = await listener.accept()
+        accepted.close()
+        happened.append(await aoutcome(server.bind, ("192.0.2.1", 0)))
+        await server.bind((w.address, 0))
+        server.listen()
+        happened.append(server.getsockname()[1] > 0)
+    return happened
+
+
+def test_ports_that_are_chosen_late_are_the_kernels() -> None:
+    assert run_in_the_stack(late_ports) == run_in_the_kernel(late_ports)
+
+
+async def devices(w: World) -> Any:
+    """SO_BINDTODEVICE for no device."""
+    happened: list[Any] = []
+    for kind in (stdlib.SOCK_STREAM, SOCK_DGRAM):
+        with w.client(type=kind) as sock:
+            happened += [outcome(sock.setsockopt, SOL_SOCKET, options.SO_BINDTODEVICE, value) for value in (b"", b"\0")]
+            happened.append(outcome(sock.setsockopt, SOL_SOCKET, options.SO_BINDTODEVICE, None, 0))
+            happened.append(outcome(sock.setsockopt, SOL_SOCKET, options.SO_BINDTODEVICE, b"no such one"))
+            happened += [outcome(sock.getsockopt, SOL_SOCKET, options.SO_BINDTODEVICE, size) for size in (16, 100)]
+    return happened
+
+
+def test_no_device_is_the_kernels() -> None:
+    assert run_in_the_stack(devices) == run_in_the_kernel(devices)
 
 
 async def test_values_that_are_kept(alice: Host, autojump_clock: MockClock) -> None:
