@@ -90,6 +90,8 @@ class DatagramSocket(Socket):
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
         self._runner.now()
+        if local[0] != ANY and self._endpoint.local[1] and self._runner.core.ip.owner(local[0]) is None:
+            fail(errno.EADDRNOTAVAIL)  # which Linux looks at before it finds that the socket is bound
         self._endpoint.bind(local)
 
     async def connect(self, address: Any) -> None:
@@ -177,14 +179,14 @@ class DatagramSocket(Socket):
 
         OSError: an error for an earlier datagram of ours (ECONNREFUSED).
         """
+        if not check_size(buflen, "recv"):  # as Python, which does not ask the kernel then
+            await checkpoint()
+            return b""
         return (await self.recvfrom(buflen, flags))[0]
 
     async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         """The next datagram, cut to `bufsize` bytes, and its sender's address."""
         size = check_size(bufsize, "recvfrom")
-        if not size:
-            await checkpoint()
-            return b"", None
         received = await self._until(self._reader, self._receive, size, flags)
         return received.data, received.remote
 
@@ -193,15 +195,16 @@ class DatagramSocket(Socket):
 
         With MSG_TRUNC that is the length of the whole datagram.
         """
+        with writable_view(buffer, nbytes, "recv_into") as view:
+            size = len(view)
+        if not size:
+            await checkpoint()
+            return 0
         return (await self.recvfrom_into(buffer, nbytes, flags))[0]
 
     async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         """(The number of bytes, the sender's address) after `recv_into`."""
-        with writable_view(buffer, nbytes, "recvfrom_into") as view:
-            size = len(view)
-        if not size:
-            await checkpoint()
-            return 0, None
+        writable_view(buffer, nbytes, "recvfrom_into").release()
         received = await self._until(self._reader, self._receive_into, buffer, nbytes, flags)
         return (received.length if flags & stdlib.MSG_TRUNC else len(received.data)), received.remote
 
@@ -260,6 +263,8 @@ class DatagramSocket(Socket):
         if more or endpoint.gathered is not None:
             sent = endpoint.gather(data, None if remote is None else _loopback_if_any(remote), now, more=more)
         elif remote is None:
+            if endpoint.remote is None and not endpoint.local[1]:
+                endpoint.bind((ANY, 0))  # as Linux, before it finds that there is no peer
             sent = endpoint.send(data, now)
         else:
             sent = endpoint.send_to(data, _loopback_if_any(remote), now)

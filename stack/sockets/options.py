@@ -138,6 +138,7 @@ GENERAL: dict[tuple[int, int], Option] = {
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline of UDP", flag),
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
     (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
@@ -160,6 +161,16 @@ def find(table: dict[tuple[int, int], Option], level: int, number: int) -> Optio
         level, number = index(level), index(number)
     option = table.get((level, number))
     return option if option is not None else fail(errno.ENOPROTOOPT)
+
+
+def find_to_read(table: dict[tuple[int, int], Option], level: int, number: int) -> Option:
+    """As `find`. OSError(EOPNOTSUPP) if the level is another protocol's, as Linux says it."""
+    try:
+        return find(table, level, number)
+    except OSError:
+        if not any(known == level for known, _ in table):
+            fail(errno.EOPNOTSUPP)
+        raise
 
 
 def decode(option: Option, value: int | Buffer | None, length: int | None) -> Value:
@@ -204,7 +215,7 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
 
 
 # Options whose values the sockets keep by themselves. The first two have no effect in a host.
-KEPT = ("priority", "mark", "bind_no_port")
+KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP")
 
 
 def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:

@@ -335,7 +335,7 @@ class Socket(trio.socket.SocketType):
         self._check_open()
         if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
             return 0 if not buflen else b""
-        option = options.find(self._option_table, level, optname)
+        option = options.find_to_read(self._option_table, level, optname)
         value = self._option(option)
         self._tell()  # SO_ERROR has taken the error
         return options.encode(option, value, buflen)

@@ -111,7 +111,9 @@ class StreamSocket(StreamOptions):
 
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
-        if (self._bound is not None and self._bound[1]) or self._connection is not None:
+        if local[0] != ANY and self._runner.core.ip.owner(local[0]) is None:  # which Linux looks at first
+            fail(errno.EADDRNOTAVAIL)
+        if (self._bound is not None and self._bound[1]) or (self._connection is not None and not self._connect_failed):
             fail(errno.EINVAL)
         self._bind(local, late=True)
 
@@ -367,16 +369,19 @@ class StreamSocket(StreamOptions):
         its length.
         """
         size = check_size(buflen, "recv")
+        if not size:  # as Python, which does not ask the kernel then
+            await trio.lowlevel.checkpoint()
+            return b""
         return await self._until(self._waiter(flags) if flags else self._reader, self._receive, size, flags)
 
     def _receive(self, size: int, flags: int) -> bytes | None:
-        if not size:
-            return b""
         if self._closed:
             fail(errno.EBADF)
         connection = self._connection
         if connection is None:
             fail(errno.ENOTCONN)
+        if not size:  # recvfrom and recvmsg: it takes nothing, but waits for data, or for an end
+            return b"" if connection.receive_buffer.size else self._receive(1, flags)
         if flags and flags & ~IGNORED_FLAGS:
             return self._receive_with_flags(connection, size, flags)
         now = current_time()
