@@ -76,9 +76,9 @@ def quart_app() -> Any:
 class Certificates:
     """A server's certificate from an authority of its own, in files below `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *addresses: str) -> None:
         self.authority = trustme.CA()
-        issued = self.authority.issue_cert(NAME, "10.9.0.2", "10.9.0.1")
+        issued = self.authority.issue_cert(NAME, "10.9.0.2", *addresses)
         self.chain, self.key = folder / "chain.pem", folder / "key.pem"
         self.chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         self.key.write_bytes(issued.private_key_pem.bytes())
