@@ -14,7 +14,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, overload
 
 import trio
-from trio.lowlevel import checkpoint
+from trio.lowlevel import checkpoint, enable_ki_protection
 
 from stack.socket_option import Option, Value
 from stack.sockets import options
@@ -87,6 +87,7 @@ class DatagramSocket(Socket):
         await checkpoint()
         self._bind_once(local)
 
+    @enable_ki_protection
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
         self._runner.now()
@@ -108,6 +109,7 @@ class DatagramSocket(Socket):
             raise
         self._connect(remote)
 
+    @enable_ki_protection
     def _connect(self, remote: tuple[bytes, int]) -> None:
         self._check_open()
         now = self._runner.now()

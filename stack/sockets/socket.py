@@ -19,7 +19,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, overload
 
 import trio
-from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, enable_ki_protection
 
 from stack.socket_option import Option, Value
 from stack.sockets import options
@@ -93,6 +93,7 @@ class Socket(trio.socket.SocketType):
 
     # --- closing
 
+    @enable_ki_protection
     def close(self) -> None:
         """Close. Tasks that wait get trio.ClosedResourceError, later calls OSError(EBADF).
 
@@ -249,10 +250,12 @@ class Socket(trio.socket.SocketType):
             raise ValueError("file descriptor cannot be a negative integer (-1)")
         return self._may_read()
 
+    @enable_ki_protection
     async def _until(self, waiter: Waiter, attempt: Callable[..., T | None], *arguments: object) -> T:
         """Call `attempt` until it returns anything but None, parking between the calls.
 
-        It is one checkpoint, as trio's own calls are.
+        It is one checkpoint, as trio's own calls are. Ctrl-C does not interrupt the protocol code,
+        whose state would be half changed: the main task gets it at its next checkpoint.
         """
         if get_ident() != self._runner.thread:
             self._runner.check_thread()
@@ -344,6 +347,7 @@ class Socket(trio.socket.SocketType):
     def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
     @overload
     def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
+    @enable_ki_protection
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
         """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()

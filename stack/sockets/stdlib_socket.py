@@ -14,6 +14,8 @@ from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from weakref import ref
 
+from trio.lowlevel import enable_ki_protection
+
 from stack.errors import os_error
 from stack.sockets.datagram import DatagramSocket, truncated
 from stack.sockets.socket import Socket, check_port, check_size, python_address
@@ -207,6 +209,7 @@ class StdlibSocket(Form):
     def _send(self, call: str, data: Buffer, remote: Address | None, flags: int) -> int:
         raise NotImplementedError
 
+    @enable_ki_protection
     def _at_once(self, call: str, attempt: Callable[..., T | None], *arguments: object) -> T:
         """The result of `attempt`; None from it means that the call would wait.
 

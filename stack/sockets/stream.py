@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import trio
 from trio import current_time
-from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, enable_ki_protection
 
 from stack.errors import error_text
 from stack.sockets import options
@@ -109,6 +109,7 @@ class StreamSocket(StreamOptions):
         await trio.lowlevel.checkpoint()
         self._bind_once(local)
 
+    @enable_ki_protection
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
         if local[0] != ANY and self._runner.core.ip.owner(local[0]) is None:  # which Linux looks at first
@@ -127,6 +128,7 @@ class StreamSocket(StreamOptions):
         self._bound = (local[0], port)
         return self._bound
 
+    @enable_ki_protection
     def listen(self, backlog: int = 128) -> None:
         """Take connections; up to `backlog` wait for `accept`. OSError(EINVAL) if connected."""
         backlog = max(index(backlog), 0)
@@ -229,6 +231,7 @@ class StreamSocket(StreamOptions):
             self._connect_failed = True
         return error
 
+    @enable_ki_protection
     def _open(self, remote: tuple[bytes, int], data: bytes | None = None) -> tuple[Connection, int]:
         """The connection to `remote`, and how many bytes of `data` it has taken, by Fast Open.
 
@@ -258,6 +261,7 @@ class StreamSocket(StreamOptions):
         self._tell()
         return connection, taken
 
+    @enable_ki_protection
     def shutdown(self, flag: int) -> None:
         """End one direction or both. Data that the peer has sent or still sends can be read.
 
