@@ -200,7 +200,7 @@ def test_each_socket_option_is_told() -> None:
         name: getattr(socket_options, name)
         for name in ("SO_MAX_PACING_RATE", "UDP_CORK", "IP_MTU", "SO_MARK", "IP_BIND_ADDRESS_NO_PORT")
     }
-    ours["TCP_FASTOPEN_CONNECT"] = TCP_FASTOPEN_CONNECT
+    ours |= {"TCP_FASTOPEN_CONNECT": TCP_FASTOPEN_CONNECT, "IP_PKTINFO": 8, "IP_RECVTTL": 12, "IP_RECVTOS": 13}
     levels = {"SO": socket.SOL_SOCKET, "TCP": socket.IPPROTO_TCP, "UDP": socket.IPPROTO_UDP, "IP": socket.IPPROTO_IP}
     numbers = {(int(levels[name.partition("_")[0]]), int(ours.get(name) or getattr(socket, name))) for name in told}
     tables = {**socket_options.STREAM, **socket_options.DATAGRAM}

@@ -17,7 +17,7 @@ import trio
 from trio.lowlevel import checkpoint, enable_ki_protection
 
 from stack.socket_option import Option, Value
-from stack.sockets import options
+from stack.sockets import ancillary, options
 from stack.sockets.options import fail
 from stack.sockets.readiness import telling
 from stack.sockets.runner import Runner
@@ -32,8 +32,8 @@ from stack.sockets.socket import (
     writable_view,
     writable_views,
 )
-from stack.udp.endpoint import Endpoint
-from stack.wire.addresses import ANY, LOOPBACK
+from stack.udp.endpoint import Datagram, Endpoint
+from stack.wire.addresses import ANY, LOOPBACK, format_ipv4
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -48,6 +48,7 @@ class Received:
     data: bytes
     length: int
     remote: tuple[str, int] | None
+    datagram: Datagram | None = None
 
 
 class DatagramSocket(Socket):
@@ -174,7 +175,9 @@ class DatagramSocket(Socket):
         if datagram is None:
             return Received(b"", 0, None) if self._read_shut_down else None
         data = datagram.data
-        return Received(data if len(data) <= size else data[:size], len(data), python_address(datagram.remote))
+        return Received(
+            data if len(data) <= size else data[:size], len(data), python_address(datagram.remote), datagram
+        )
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """The next datagram, cut to `buflen` bytes.
@@ -230,17 +233,35 @@ class DatagramSocket(Socket):
     async def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
-        """(data, no ancillary data, MSG_TRUNC if the datagram was cut, the sender's address)."""
+        """(data, ancillary data, MSG_TRUNC if the datagram was cut, the sender's address).
+
+        The ancillary data is what IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for; MSG_CTRUNC if it
+        does not fit `ancbufsize`.
+        """
         received = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
-        return received.data, [], truncated(received), received.remote
+        beside, cut = self._beside(received, ancbufsize)
+        return received.data, beside, truncated(received) | cut, received.remote
+
+    def _beside(self, received: Received, room: int) -> tuple[ancillary.Ancillary, int]:
+        if not self._kept or received.datagram is None:
+            return [], 0
+        interfaces = self._runner.core.interfaces()
+        local = format_ipv4(received.datagram.local)
+        own = [
+            n
+            for n, record in enumerate(interfaces, 2)
+            if local in [each.partition("/")[0] for each in record.addresses]
+        ]
+        return ancillary.received(received.datagram, own[0] if own else 1, self._kept, room)
 
     async def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:
-        """(bytes put into `buffers`, no ancillary data, MSG_TRUNC if it was cut, the sender)."""
+        """(bytes put into `buffers`, ancillary data, flags, the sender), as `recvmsg`."""
         places = list(buffers)
         received = await self._until(self._reader, self._receive_scattered, places, flags)
-        return len(received.data), [], truncated(received), received.remote
+        beside, cut = self._beside(received, ancbufsize)
+        return len(received.data), beside, truncated(received) | cut, received.remote
 
     # --- sending
 
@@ -248,7 +269,7 @@ class DatagramSocket(Socket):
         self._check_open_for_waiting()
         return True
 
-    def _send(self, data: Buffer, remote: tuple[bytes, int] | None, flags: int) -> int:
+    def _send(self, data: Buffer, remote: tuple[bytes, int] | None, flags: int, source: bytes | None = None) -> int:
         self._check_open()
         if self._runner.down:
             fail(errno.EBADF)
@@ -264,6 +285,8 @@ class DatagramSocket(Socket):
         more = self._cork or bool(flags and flags & MSG_MORE)
         if more or endpoint.gathered is not None:
             sent = endpoint.gather(data, None if remote is None else _loopback_if_any(remote), now, more=more)
+        elif source is not None and (to := remote or endpoint.remote) is not None:
+            sent = endpoint.send_to(data, _loopback_if_any(to), now, source)
         elif remote is None:
             if endpoint.remote is None and not endpoint.local[1]:
                 endpoint.bind((ANY, 0))  # as Linux, before it finds that there is no peer
@@ -302,11 +325,14 @@ class DatagramSocket(Socket):
         address: Any = None,
         /,
     ) -> int:
-        """Send the buffers as one datagram. OSError as `sendto`; EINVAL for ancillary data."""
+        """Send the buffers as one datagram. OSError as `sendto`.
+
+        With IP_PKTINFO in the ancillary data its `ipi_spec_dst` is the address to send from.
+        OSError: ENETUNREACH for an address that is not ours, EINVAL for other ancillary data.
+        """
         remote = None if address is None else await self._resolve(address, "sendmsg", local=False)
-        if list(ancdata):
-            fail(errno.EINVAL)
-        return await self._until(self._writer, self._send, b"".join(buffers), remote, flags)
+        source = ancillary.source_of(ancdata)
+        return await self._until(self._writer, self._send, b"".join(buffers), remote, flags, source)
 
     # --- options
 

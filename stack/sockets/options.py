@@ -138,6 +138,9 @@ GENERAL: dict[tuple[int, int], Option] = {
 }
 
 DATAGRAM: dict[tuple[int, int], Option] = {
+    (socket.IPPROTO_IP, number("IP_PKTINFO", 8)): Option("pktinfo", flag, byte=True),
+    (socket.IPPROTO_IP, number("IP_RECVTTL", 12)): Option("recvttl", flag, byte=True),
+    (socket.IPPROTO_IP, number("IP_RECVTOS", 13)): Option("recvtos", flag, byte=True),
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline of UDP", flag),
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
@@ -215,7 +218,7 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
 
 
 # Options whose values the sockets keep by themselves. The first two have no effect in a host.
-KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP")
+KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP", "pktinfo", "recvttl", "recvtos")
 
 
 def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:
