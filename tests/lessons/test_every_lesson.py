@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tools.lessons import breaks, shelf
-from tools.lessons.blocks import Break, Expect, Lesson, LessonError, Predict
+from tools.lessons.blocks import Break, Choice, Expect, Hint, Lesson, LessonError, Predict, Text
 from tools.lessons.check import Runs, check, check_break, question
 from tools.lessons.network import perform
-from tools.lessons.parse import read
+from tools.lessons.parse import parse, read
 from tools.lessons.patterns import Statement, Term, number
 from tools.lessons.recording import Recording, first_that_fails
 
@@ -136,16 +136,60 @@ def off_by_one(statement: Statement) -> Iterator[Statement]:
                 yield dataclasses.replace(statement, pattern=dataclasses.replace(statement.pattern, terms=wrong))
 
 
-def test_a_translation_has_the_same_blocks() -> None:
+FOR_PEOPLE = {
+    (Text, "markdown"), (Predict, "prompt"), (Predict, "because"), (Choice, "text"), (Choice, "reason"),
+    (Hint, "sentence"),
+}  # fmt: skip
+
+
+def substance(value: object) -> object:
+    """What a translation must have as it is in English: all but the places in the file and what people read."""
+    if isinstance(value, Predict):
+        value = dataclasses.replace(value, items=tuple(("", right) for _, right in value.items))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [each.name for each in dataclasses.fields(value) if (type(value), each.name) not in FOR_PEOPLE]
+        return type(value), [substance(getattr(value, name)) for name in names if name != "line"]
+    return [substance(each) for each in value] if isinstance(value, tuple) else value
+
+
+def of_the_same_number(path: Path) -> Lesson:
+    """The English lesson that is translated in this file."""
+    (original,) = (shelf.FOLDER / "en").glob(f"{path.name.partition('-')[0]}-*.md")
+    return lesson_in(original)
+
+
+TRANSLATED = [path for path in FILES if path.parent.name != "en"]
+
+
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_translation_has_the_same_blocks(path: Path) -> None:
     """The code fences are those of the English lesson, but for what people read."""
-    for path in FILES:
-        if path.parent.name != "en":
-            original = lesson_in(next((shelf.FOLDER / "en").glob(f"{path.name.partition('-')[0]}-*.md")))
-            translated = lesson_in(path)
-            assert translated.runs.keys() == original.runs.keys()
-            assert [run.source for run in translated.runs.values()] == [run.source for run in original.runs.values()]
-            assert [type(block) for block in translated.blocks] == [type(block) for block in original.blocks]
-            assert [each.about for each in translated.questions()] == [each.about for each in original.questions()]
+    original, translated = of_the_same_number(path), lesson_in(path)
+    assert substance(translated.blocks) == substance(original.blocks)
+    assert translated.facts.keys() == original.facts.keys()
+    assert translated.facts["time"] == original.facts["time"]
+    assert translated.title != original.title
+    read_by_people = [each.markdown for each in translated.blocks if isinstance(each, Text) and len(each.markdown) > 80]
+    assert not {each.markdown for each in original.blocks if isinstance(each, Text)} & set(read_by_people)
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "drifted"),
+    [
+        ("L4", "answer: 0.0.3.115", "answer: 0.0.3.114"),
+        ("L4", "62.161.96.0: ", "62.161.96.2: "),
+        ("L5", "kept lease == 900", "kept lease > 800"),
+        ("L5", 'without="2131-4.4.1-l"', 'without="5227-2.1-a"'),
+        ("L12", "tcp:reset", "tcp:send"),
+        ("L12", "`= RST,ACK`", "`= RST*`"),
+        ("L12", "open\n$ nc", "...\n$ nc"),
+    ],
+)
+def test_a_translation_that_drifts_is_noticed(number: str, said: str, drifted: str) -> None:
+    (path,) = [each for each in TRANSLATED if each.name.startswith(f"{number}-")]
+    text = path.read_text(encoding="utf-8")
+    assert said in text
+    assert substance(parse(text.replace(said, drifted, 1), path.name).blocks) != substance(lesson_in(path).blocks)
 
 
 def test_the_numbers_of_the_lessons_are_their_file_names() -> None:
