@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from tools.lessons.answers import LETTERS, Question, Verdict, ask, judge
 from tools.lessons.blocks import Lesson, LessonError
 from tools.lessons.exercises import EXERCISES, Exercise
+from tools.lessons.exercises_fr import in_french
 from tools.lessons.network import perform
 from tools.lessons.parse import parse
 
@@ -147,6 +149,20 @@ def test_exercises_are_right_and_end_never(name: str) -> None:
         for value, sentence in exercise.hints:
             assert judge(question, value) == Verdict(False, sentence)
     assert len(texts) > (20 if name in ("mask", "hosts") else 250)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_each_sentence_of_an_exercise_is_there_in_french(name: str) -> None:
+    english = {"That", "is", "are", "the", "The", "of", "has", "What", "Which", "How", "yes", "no", "one"}
+    for turn in range(300):
+        exercise = EXERCISES[name](Random(f"{name} {turn}"))
+        french = in_french(exercise)
+        for text in (french.prompt, french.because, french.right, *itertools.chain(*french.hints)):
+            assert not english & set(re.findall(r"\w+", text)), text
+        numbers = [set(re.findall(r"\d+", made.prompt + made.because)) for made in (exercise, french)]
+        assert numbers[0] <= numbers[1], "no number is lost"
+        question = Question("q", "value", french.prompt, french.right, (), french.hints, french.because)
+        assert judge(question, french.right) == Verdict(True, french.because)
 
 
 def computed(name: str, exercise: Exercise) -> str:

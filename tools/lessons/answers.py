@@ -11,6 +11,7 @@ import stack
 
 from .blocks import Lesson, Predict
 from .exercises import EXERCISES
+from .exercises_fr import in_french
 from .patterns import BadPattern, fits, holds, number
 from .recording import (
     Recording,
@@ -77,7 +78,7 @@ def ask(lesson: Lesson, predict: Predict, recordings: Mapping[tuple[str, str], R
     """
     try:
         if predict.kind == "exercise":
-            return exercise(predict, turn)
+            return exercise(predict, turn, lesson.language)
         recording = recordings[predict.run, predict.without]
         return {"choice": choice, "order": order, "value": number_or_text, "field": blank, "altered": altered}[
             predict.kind
@@ -96,13 +97,15 @@ class Wrong(Exception):
         self.line = line
 
 
-def exercise(predict: Predict, turn: int) -> Question:
-    """Make an exercise."""
+def exercise(predict: Predict, turn: int, language: str = "en") -> Question:
+    """Make an exercise, in the language of the lesson."""
     assert predict.about is not None
     name = predict.about.field
     if name not in EXERCISES:
         raise Wrong(f"there is no exercise {name!r}; there is {', '.join(sorted(EXERCISES))}")
     made = EXERCISES[name](Random(f"{name} {turn}"))
+    if language == "fr":
+        made = in_french(made)
     return Question(predict.id, "value", made.prompt, made.right, (), made.hints, made.because)
 
 

@@ -155,7 +155,7 @@ Block = Text | Run | Predict | Expect | Break | Look | Console
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: its number ("T1"), its title, the facts of its second line, and its blocks."""
+    """A lesson: its number ("T1"), its title, the facts of its second line, its blocks, and its language ("en")."""
 
     file: str
     number: str
@@ -163,6 +163,7 @@ class Lesson:
     facts: dict[str, str]
     blocks: tuple[Block, ...]
     runs: dict[str, Run] = field(default_factory=dict)
+    language: str = "en"
 
     def error(self, line: int, text: str) -> LessonError:
         """Return an error of this lesson."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -42,7 +43,7 @@ def read(path: Path) -> Lesson:
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
         raise LessonError(path.name, line, "a lesson is UTF-8") from None
-    return parse(text, path.name)
+    return replace(parse(text, path.name), language="fr" if path.parent.name == "fr" else "en")
 
 
 def parse(text: str, file: str) -> Lesson:
