@@ -25,7 +25,7 @@ from .inspector.door import Door
 from .lab import second_terminal
 from .options import Options
 from .output import Failed, log, say
-from .up import first_address, open_door, serving
+from .up import open_door, serving
 
 MOST_TAPS = 100
 
@@ -105,10 +105,17 @@ def missing(module: str) -> str:
 
 @asynccontextmanager
 async def host_of(options: Options, door: Door | None) -> AsyncIterator[stack.Host]:
-    """Yield the host once it has an address; end it afterwards."""
+    """Yield the host once it is ready, and has said so; end it afterwards."""
+    is_ready = trio.Event()
+
+    def tell(line: str) -> None:
+        log(line)
+        if line.startswith("ready: "):
+            is_ready.set()
+
     async with trio.open_nursery() as nursery:
-        host: stack.Host = await nursery.start(serving, options, log, door)
-        await first_address(host)
+        host: stack.Host = await nursery.start(serving, options, tell, door)
+        await is_ready.wait()
         yield host
         nursery.cancel_scope.cancel()
 

@@ -133,6 +133,21 @@ def test_a_script_and_a_second_one_beside_it(namespace: Namespace, folder: Path)
     assert "tap" not in namespace.links()
 
 
+def test_an_address_from_a_server(namespace: Namespace, folder: Path) -> None:
+    need("dnsmasq")
+    for words in ("tuntap add tap0 mode tap", f"addr add {THEIRS}/24 dev tap0", "link set tap0 up"):
+        namespace.ip(*words.split())
+    server = (
+        "dnsmasq --no-daemon --conf-file=/dev/null --interface=tap0 --bind-interfaces --no-ping --port=0 --user=root"
+    )
+    words = f"{server} --dhcp-authoritative --dhcp-range=10.9.0.50,10.9.0.60,1h --dhcp-leasefile={folder}/leases"
+    with namespace.start(*words.split()):
+        command = namespace.command(*EXEC, "--dhcp", str(folder / "where.py"), THEIRS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout[:8]) == (0, "10.9.0.5"), done.stderr
+    assert "ready: 10.9.0.5" in done.stderr
+
+
 def test_an_ordinary_user(folder: Path) -> None:
     """Alone in a network of its own, into which a second terminal can go."""
     need_root()
