@@ -107,8 +107,8 @@ def _drain(end: stdlib.socket) -> None:
 def readiness() -> Readiness | None:
     """A new descriptor; None if the process has none left.
 
-    A program that only asks whether a socket is open, as trio does for `send_all(b"")`, must not
-    fail then. It gets `silent_descriptor`.
+    A program that only asks whether a socket is open must not fail then. It gets
+    `silent_descriptor`.
     """
     _silent()  # made while there are descriptors
     try:

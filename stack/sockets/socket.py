@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
+# Callers of `fileno` that want to know no more than whether a socket is open
+ASKS_IF_OPEN = (trio.SocketStream.send_all.__code__, trio.SocketStream.wait_send_all_might_not_block.__code__)
 MSG_MORE = number("MSG_MORE", 0x8000)
 # Flags that make no difference: a call never blocks the thread and never raises SIGPIPE.
 IGNORED_FLAGS = number("MSG_DONTWAIT", 0x40) | number("MSG_WAITALL", 0x100) | number("MSG_NOSIGNAL", 0x4000) | MSG_MORE
@@ -161,11 +163,14 @@ class Socket(trio.socket.SocketType):
 
         It is readable when a receiving call would not wait, and writable when a send would not. It
         carries no data. Each socket that is asked has one of its own, until the process has none
-        left: then the answer is a descriptor that never becomes ready.
+        left: then the answer is a descriptor that never becomes ready. trio's streams only ask
+        whether the socket is open, and get that answer at once.
         """
         if self._closed:
             return -1
         if self._readiness is None:
+            if sys._getframe(1).f_code in ASKS_IF_OPEN:
+                return silent_descriptor()
             self._readiness = readiness()
             if self._readiness is None:
                 return silent_descriptor()

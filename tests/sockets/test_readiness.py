@@ -219,6 +219,21 @@ async def test_it_is_closed_with_its_socket(alice: Host, autojump_clock: MockClo
     assert (os.listdir("/proc/self/fd"), signals) == before
 
 
+async def test_trios_streams_need_no_descriptor(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    """hypercorn, for one, ends each answer with `send_all(b"")`."""
+    readiness._silent()
+    before = os.listdir("/proc/self/fd")
+    ours, theirs = await stream_pair(alice, bob)
+    await ours.send_all(b"")
+    await ours.wait_send_all_might_not_block()
+    assert os.listdir("/proc/self/fd") == before
+    await ours.aclose()
+    for call in (ours.send_all, lambda data: ours.wait_send_all_might_not_block()):
+        with pytest.raises(trio.ClosedResourceError):
+            await call(b"")
+    await theirs.aclose()
+
+
 async def test_inheriting_is_remembered(alice: Host, autojump_clock: MockClock) -> None:
     with alice.socket() as early, alice.socket() as late:
         assert not os.get_inheritable(early.fileno())
@@ -243,11 +258,10 @@ def no_descriptors() -> Iterator[None]:
 
 
 async def test_a_process_without_descriptors(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
-    """trio asks for the descriptor to see whether a socket is open. That must not fail."""
+    """Programs ask for the descriptor to see whether a socket is open. That must not fail."""
     readiness._silent()
     ours, theirs = await stream_pair(alice, bob)
     with no_descriptors():
-        await ours.send_all(b"")
         descriptor = ours.socket.fileno()
     assert ready(descriptor) == ""
     assert ready(ours.socket) == "w"
