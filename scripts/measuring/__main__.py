@@ -18,9 +18,10 @@ import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from scripts.measuring import profile, scale
+from scripts.measuring import peers, profile, scale
 from scripts.measuring.client import BODY, PAGE, TESTS, Ports
 from scripts.measuring.testbed import PROGRAM, Column, Refused, Testbed
 from stack.link.files import open_empty
@@ -51,6 +52,11 @@ def tapstack(offload: str, root: Path, more: list[str]) -> Column:
     return Column(offload, (PROGRAM, "up", *OFFLOADS[offload], "--http-root", str(root), *more))
 
 
+def again(column: Column) -> Column:
+    """A second instance of a column: how much the two differ is the noise of a run."""
+    return replace(column, name=f"{column.name} again")
+
+
 def peer(text: str) -> Column:
     """A column from 'NAME [sink=PORT] [source=PORT]: COMMAND'."""
     head, colon, command = text.partition(":")
@@ -64,6 +70,15 @@ def peer(text: str) -> Column:
             raise argparse.ArgumentTypeError(f"{setting!r} is neither sink=PORT nor source=PORT")
         ports[key] = int(value)
     return Column(name, ("sh", "-c", command.strip()), Ports(**ports), says_ready=False, http=False)
+
+
+def peer_names(text: str) -> list[str]:
+    """The names of peers from 'NAME,...'."""
+    names = text.split(",")
+    for name in names:
+        if name not in peers.PEERS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(peers.PEERS)}")
+    return names
 
 
 def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int, root: Path) -> Results:
@@ -153,6 +168,15 @@ def arguments() -> argparse.Namespace:
         metavar="'NAME sink=PORT source=PORT: COMMAND'",
         help="another stack to put beside: COMMAND makes tap0 and serves on 10.9.0.2 (echo on 7, TCP and UDP)",
     )
+    add(
+        "--peers",
+        type=peer_names,
+        nargs="?",
+        const=list(peers.PEERS),
+        default=[],
+        metavar="NAME,...",
+        help=f"put these beside, built from Debian packages (default: {','.join(peers.PEERS)}), and ours a second time",
+    )
     add("--json", metavar="FILE", help="write every single figure there, too")
     add("--profile", choices=list(TESTS), metavar="TEST", help="where the microseconds of one test go, instead")
     add("--scale", action="store_true", help="what many connections cost, instead")
@@ -170,6 +194,10 @@ def main() -> None:
         figures = open_empty(args.json) if args.json else -1
     except OSError as error:
         raise SystemExit(f"scripts/bench: --json: cannot write {args.json}: {error.strerror}") from None
+    try:
+        theirs = peers.columns(args.peers)
+    except peers.Missing as why:
+        raise SystemExit(f"scripts/bench: --peers: {why}") from None
     kinds = [kind.strip() for kind in args.offloads.split(",") if kind.strip() in OFFLOADS]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -182,6 +210,8 @@ def main() -> None:
             found: object = scale.report(root, [int(count) for count in args.counts.split(",")], args.secs)
         else:
             columns = [KERNEL, *(tapstack(kind, root, args.options) for kind in kinds), *args.peer]
+            if args.peers:
+                columns += [again(column) for column in columns[1:2] if kinds] + theirs
             results = measure(columns, tests, args.secs, args.repeat, root)
             facts = about()
             print(f"Linux {facts['linux']}, Python {facts['python']}, {facts['cpus']} CPUs;", end=" ")
