@@ -1,6 +1,7 @@
 """Exercises without end: each is made from a generator of random numbers, and its answer is computed.
 
-See RFC 4632 section 3.1 (prefixes), RFC 950 (masks) and RFC 1122 section 3.2.1.3 (host numbers of all zeros and ones).
+See RFC 4632 section 3.1 (prefixes), RFC 950 (masks), RFC 1122 section 3.2.1.3 (host numbers of all zeros and ones) and
+RFC 1071 section 1 (the Internet checksum).
 """
 
 from __future__ import annotations
@@ -229,6 +230,26 @@ def is_in(address: int, prefix: str) -> bool:
     return address >> (32 - parsed.length) == int.from_bytes(parsed.network, "big") >> (32 - parsed.length)
 
 
+def checksum(random: Random) -> Exercise:
+    """What is the Internet checksum of three words of 16 bits?"""
+    words = [random.randint(0x8000, 0xFFFF), random.randint(0x8000, 0xFFFF), random.randint(0x1000, 0x7FFF)]
+    total = sum(words)
+    folded = (total & 0xFFFF) + (total >> 16)
+    folded = (folded & 0xFFFF) + (folded >> 16)
+    right = f"0x{0xFFFF ^ folded:04x}"
+    hints = without_right(right, [
+        (f"0x{folded:04x}", "That is the sum. The checksum is its complement: each bit inverted."),
+        (f"0x{0xFFFF ^ total & 0xFFFF:04x}", "The carry is not lost: it is added at the right."),
+        (f"0x{total & 0xFFFF:04x}", "That is the sum without its carry, and it is not inverted yet."),
+        (f"0x{total:x}", "That has more than 16 bits. Add the carry at the right, and invert each bit."),
+    ])  # fmt: skip
+    told = ", ".join(f"0x{word:04x}" for word in words)
+    return Exercise(
+        f"What is the Internet checksum of the words {told}? Write it in hexadecimal, with 0x.",
+        right, hints, f"The sum is 0x{total:x}. With its carry {total >> 16} added at the right it is 0x{folded:04x}."
+        f" Each bit inverted: {right}.")  # fmt: skip
+
+
 EXERCISES: dict[str, Callable[[Random], Exercise]] = {
     "network": network,
     "broadcast": broadcast,
@@ -240,5 +261,6 @@ EXERCISES: dict[str, Callable[[Random], Exercise]] = {
     "host_id": host_id,
     "least": least,
     "greatest": greatest,
+    "checksum": checksum,
 }
 """The exercises, by the name that a lesson gives: `about="exercise network"`."""
