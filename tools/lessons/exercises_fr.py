@@ -140,8 +140,25 @@ SENTENCES = {
     "{} is not private: it is in none of {}. (RFC 1918 section 3)": (
         "{} n'est pas privée : elle n'est dans aucun de {}. (RFC 1918, section 3)"
     ),
+    # --- the checksum
+    "What is the Internet checksum of the words {}? Write it in hexadecimal, with 0x.": (
+        "Quel est le checksum Internet des mots {} ? Écrivez-le en hexadécimal, avec 0x."
+    ),
+    "That is the sum. The checksum is its complement: each bit inverted.": (
+        "C'est la somme. Le checksum est son complément : chaque bit inversé."
+    ),
+    "The carry is not lost: it is added at the right.": "La retenue n'est pas perdue : on l'ajoute à droite.",
+    "That is the sum without its carry, and it is not inverted yet.": (
+        "C'est la somme sans sa retenue, et elle n'est pas encore inversée."
+    ),
+    "That has more than 16 bits. Add the carry at the right, and invert each bit.": (
+        "Cela fait plus de 16 bits. Ajoutez la retenue à droite, et inversez chaque bit."
+    ),
+    "The sum is {}. With its carry {} added at the right it is {}. Each bit inverted: {}.": (
+        "La somme est {}. Avec sa retenue {} ajoutée à droite, c'est {}. Chaque bit inversé : {}."
+    ),
 }  # fmt: skip
-NUMBERS = r"([0-9A-E][0-9./, ]*?)"
+NUMBERS = r"([0-9A-E][0-9a-fx./, ]*?)"
 
 
 def in_french(exercise: Exercise) -> Exercise:
