@@ -12,11 +12,13 @@ import pytest
 
 PAGE = Path(__file__).parents[1] / "tools/inspector/page"
 VENDOR = PAGE / "vendor"
+LESSON = PAGE.parents[1] / "lessons/page"  # what the page of a lesson adds
 FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 600, 60, 240
 # A page of this weight is read and drawn at once, also on a slow line; a report carries it whole.
 MOST_BYTES, MOST_PACKED_BYTES = 250_000, 80_000
+MOST_LESSON_BYTES, MOST_LESSON_PACKED_BYTES = 25_000, 9_000
 ONLY_IN_REPORTS = frozenset({"report.css"})
-OWN = sorted([*PAGE.glob("*.js"), VENDOR / "preact-htm.js"])
+OWN = sorted([*PAGE.glob("*.js"), *LESSON.glob("*.js"), VENDOR / "preact-htm.js"])
 NOT_JOINED = frozenset({"preact-htm.js"})  # it passes on what others export
 
 FORBIDDEN = re.compile(
@@ -80,9 +82,17 @@ def test_the_page_is_light() -> None:
     assert len(gzip.compress(b"".join(octets), mtime=0)) <= MOST_PACKED_BYTES
 
 
-def test_html_has_no_script_or_style_of_its_own() -> None:
+def test_a_lesson_adds_little_and_only_to_its_own_page() -> None:
+    octets = [path.read_bytes() for path in sorted(LESSON.iterdir())]
+    assert sum(map(len, octets)) <= MOST_LESSON_BYTES
+    assert len(gzip.compress(b"".join(octets), mtime=0)) <= MOST_LESSON_PACKED_BYTES
+    assert not any("/lesson/" in path.read_text() for path in [*PAGE.glob("*.js"), PAGE / "index.html"])
+
+
+@pytest.mark.parametrize("path", [PAGE / "index.html", LESSON / "lesson.html"], ids=lambda path: path.name)
+def test_html_has_no_script_or_style_of_its_own(path: Path) -> None:
     """The content security policy allows none."""
-    source = (PAGE / "index.html").read_text()
+    source = path.read_text()
     assert re.findall(r"<script(?![^>]*\bsrc=)", source) == []
     assert "<style" not in source
     assert " style=" not in source

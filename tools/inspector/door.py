@@ -20,10 +20,10 @@ BACKLOG = 1024  # in a flood of connections, that of the page waits for its turn
 class Door:
     """A listening socket, the token, and the URL of the page."""
 
-    def __init__(self, port: int) -> None:
-        """Listen on this port, or on a free one if it is 0. Raises Failed."""
+    def __init__(self, port: int, option: str = "--inspect") -> None:
+        """Listen on this port, or on a free one if it is 0. `option` is what asked for it. Raises Failed."""
         if find_spec("h11") is None:
-            raise Failed("--inspect needs h11: pip install 'tapstack[tools]'")
+            raise Failed(f"{option} needs h11: pip install 'tapstack[tools]'")
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -32,7 +32,7 @@ class Door:
             self.socket.listen(BACKLOG)
         except OSError as error:
             self.socket.close()
-            raise Failed(f"--inspect: port {port} of {LOOPBACK} cannot be used: {error.strerror}") from None
+            raise Failed(f"{option}: port {port} of {LOOPBACK} cannot be used: {error.strerror}") from None
         self.url = f"http://{LOOPBACK}:{self.socket.getsockname()[1]}/{self.token}/"
 
     def close(self) -> None:

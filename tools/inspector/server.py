@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the page, on a socket of the kernel: h11 parses and writes, `Inspector` answers.
+"""HTTP/1.1 for a page, on a socket of the kernel: h11 parses and writes, `Inspector` or another site answers.
 
 Every size, time and number is bounded, since any program of the machine may connect. See RFC 9112,
 and the HTML standard for server-sent events.
@@ -11,6 +11,7 @@ import socket
 import traceback
 from functools import cache, partial
 from http import HTTPStatus
+from typing import Protocol
 
 import h11
 import trio
@@ -55,6 +56,13 @@ SAFETY: Headers = [
 """Headers of every answer."""
 
 
+class Site(Protocol):
+    """What a page asks. An `Inspector` also has events for viewers."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Return the answer to a request. Raises Refused."""
+
+
 async def serve(
     inspector: Inspector,
     door: socket.socket,
@@ -62,12 +70,23 @@ async def serve(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the page on a listening socket until cancelled."""
-    places = Places()
-    listener = Listener(trio.SocketListener(trio.socket.from_stdlib_socket(door)))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inspector.feed.run, inspector.host)
         nursery.start_soon(inspector.state.run)
-        await nursery.start(trio.serve_listeners, partial(serve_one, inspector, token, places), [listener])
+        await nursery.start(serve_site, inspector, door, token)
+        task_status.started()
+
+
+async def serve_site(
+    site: Site,
+    door: socket.socket,
+    token: str,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer requests on a listening socket until cancelled."""
+    listener = Listener(trio.SocketListener(trio.socket.from_stdlib_socket(door)))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.serve_listeners, partial(serve_one, site, token, Places()), [listener])
         task_status.started()
 
 
@@ -119,12 +138,12 @@ class Listener(trio.abc.Listener[trio.abc.HalfCloseableStream]):
         await self._listener.aclose()
 
 
-async def serve_one(inspector: Inspector, token: str, places: Places, stream: Stream) -> None:
+async def serve_one(site: Site, token: str, places: Places, stream: Stream) -> None:
     """Serve one connection. A bug ends only this connection."""
     slot = places.strangers.take("")
     if slot is None:
         return
-    connection = Connection(inspector, token, stream, places, slot)
+    connection = Connection(site, token, stream, places, slot)
     try:
         with slot.scope:
             await connection.run()
@@ -139,8 +158,8 @@ async def serve_one(inspector: Inspector, token: str, places: Places, stream: St
 class Connection:
     """One connection of a client."""
 
-    def __init__(self, inspector: Inspector, token: str, stream: Stream, places: Places, slot: Slot) -> None:
-        self._inspector = inspector
+    def __init__(self, site: Site, token: str, stream: Stream, places: Places, slot: Slot) -> None:
+        self._site = site
         self._token = token
         self._stream = stream
         self._places = places
@@ -211,13 +230,13 @@ class Connection:
         try:
             request = admit(asked.method, asked.target, list(asked.headers), self._token)
             self._is_known()
-            if request.path == "events" and request.method == "GET":
-                await self._events(request)
+            if request.path == "events" and request.method == "GET" and isinstance(self._site, Inspector):
+                await self._events(self._site, request)
                 return False
             if request.method == "POST":
                 request = Request(request.method, request.path, request.query, request.headers, await self._body())
             self._slots.mark_working(self._slot)
-            answer = await self._inspector.answer(request)
+            answer = await self._site.answer(request)
         except Refused as refusal:
             await self._refuse(refusal, head)
         else:
@@ -277,17 +296,17 @@ class Connection:
 
     # --- a viewer
 
-    async def _events(self, request: Request) -> None:
+    async def _events(self, inspector: Inspector, request: Request) -> None:
         """Send events until the viewer goes, or the host ends. Raises Refused."""
-        after = self._inspector.after(request)
-        self._inspector.check_room()
+        after = inspector.after(request)
+        inspector.check_room()
         self._slots.mark_working(self._slot)
         if isinstance(self._stream, trio.SocketStream):
             self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         await self._head(HTTPStatus.OK, [("Content-Type", "text/event-stream"), CLOSE])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_for_end, nursery.cancel_scope)
-            await self._show(after)
+            await self._show(inspector, after)
 
     async def _watch_for_end(self, scope: trio.CancelScope) -> None:
         """Cancel `scope` when the viewer is gone. It sends nothing more; if it does, it is cut off."""
@@ -298,13 +317,13 @@ class Connection:
         self._gone = True
         scope.cancel()
 
-    async def _show(self, after: int) -> None:
-        feed = self._inspector.feed
+    async def _show(self, inspector: Inspector, after: int) -> None:
+        feed = inspector.feed
         await self._send(h11.Data(data=b"retry: %d\n\n" % RETRY_MS))
         with feed.viewer(after) as viewer:
             whole = False  # whether the last message has been sent whole
             try:
-                told: bytes | None = await self._inspector.hello()
+                told: bytes | None = await inspector.hello()
                 while True:
                     if told is None:
                         await feed.wait()
@@ -318,14 +337,14 @@ class Connection:
             except trio.Cancelled:
                 if whole and not self._gone:
                     with trio.move_on_after(2 * GOODBYE_S, shield=True):
-                        await self._goodbye(viewer)
+                        await self._goodbye(inspector, viewer)
                 raise
 
-    async def _goodbye(self, viewer: Viewer) -> None:
+    async def _goodbye(self, inspector: Inspector, viewer: Viewer) -> None:
         """Send what has happened until the host has ended, and that it has."""
-        feed = self._inspector.feed
+        feed = inspector.feed
         with trio.move_on_after(GOODBYE_S):
-            await self._inspector.ended.wait()
+            await inspector.ended.wait()
         while feed.encode():
             pass
         while (told := feed.next_for(viewer)) is not None:

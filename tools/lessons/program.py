@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import stack
 
 from ..explain import columns
+from ..options import inspect_port
 from ..output import Failed, log
 from ..printer import clean, wrapped
 from . import shelf
@@ -27,6 +28,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--lang", choices=LANGUAGES, default="en", help="the language (default: en)")
     add("--check", metavar="FILE", help="one try for each question; the answers go to FILE, as one line of JSON each")
     add("--sentences", action="store_true", help="say ladders in sentences, for screen readers")
+    add(
+        "--page",
+        metavar="PORT",
+        type=inspect_port,
+        nargs="?",
+        const=0,
+        help="teach it in a browser instead: serve its page on this port of 127.0.0.1 (default: any free port)",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--verify", action="store_true", help="ask nothing: check that the lesson says what is true")
     how.add_argument("--events", metavar="RUN", help="print the events of a run, as the author of a lesson needs them")
@@ -35,9 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """List the lessons, or do what is asked for with one. Raises Failed."""
     if arguments.lesson is None:
-        if arguments.check or arguments.verify or arguments.events:
+        if arguments.check or arguments.verify or arguments.events or arguments.page is not None:
             raise Failed("which lesson? `tapstack lesson` lists them", 2)
         return list_all(arguments.lang)
+    if arguments.page is not None and (arguments.check or arguments.verify or arguments.events):
+        raise Failed("--page teaches in a browser: it goes without --check, --verify and --events", 2)
     shelved = shelf.find(arguments.lesson, arguments.lang)
     try:
         lesson = read(shelved.path)
@@ -47,6 +58,10 @@ def main(arguments: argparse.Namespace) -> int:
             from .author import print_events
 
             return print_events(lesson, arguments.events)
+        if arguments.page is not None:
+            from .lesson_site import serve_lesson
+
+            return serve_lesson(lesson, shelved, arguments.lang, arguments.page)
         return teach(lesson, shelved, arguments)
     except LessonError as error:
         raise Failed(clean(str(error))) from None
