@@ -21,7 +21,6 @@ from ..inspector.door import Door
 from ..inspector.inspector import json_answer, number, text_of
 from ..inspector.page_files import found, kind, package_file, page_files
 from ..inspector.payload import kept
-from ..inspector.server import serve_site
 from ..inspector.words import words_json
 from ..printer import clean
 from . import shelf
@@ -47,6 +46,8 @@ def lesson_files() -> dict[str, bytes]:
 def serve_lesson(lesson: Lesson, shelved: shelf.Shelved, language: str, port: int) -> int:
     """Serve the page of a lesson until the program is interrupted. Raises Failed."""
     door = Door(port, "--page")
+    from ..inspector.server import serve_site  # not before: it needs h11, and the door says so
+
     site = LessonSite(lesson, language, translated=shelved.language == language)
     try:
         print(WORDS[language]["open"].format(url=door.url), flush=True)
