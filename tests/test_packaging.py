@@ -83,6 +83,8 @@ def test_the_wheel_has_every_file_of_the_page(wheel: Path) -> None:
 def test_the_wheel_has_every_lesson(wheel: Path) -> None:
     folder = TOP / "tools" / "lessons"
     files = [*folder.glob("*/*.md"), folder / "README.md", folder / "breaks.toml"]
+    files += (folder / "page").iterdir()
+    assert any(path.name == "lesson.html" for path in files)
     assert any(path.name.startswith("T1-") for path in files)
     with zipfile.ZipFile(wheel) as opened:
         for path in files:

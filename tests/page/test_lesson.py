@@ -207,6 +207,24 @@ def test_the_text_of_a_lesson_is_not_html(page: Page, tmp_path: Path) -> None:
         assert page.evaluate("window.tapstackHit") is None
 
 
+def test_exercises_do_not_end(page: Page, tmp_path: Path) -> None:
+    with taught(tmp_path, "L4") as url:
+        page.goto(url)
+        settled(page)
+        show, another = (page.get_by_role("button", name=name) for name in ("Show the answer", "Another exercise"))
+        while not another.count():
+            if show.count():
+                show.click()
+                expect(page.get_by_role("status")).not_to_be_empty()
+            if not another.count():
+                forward(page)
+        before = page.locator("legend").inner_text()
+        another.click()
+        expect(page.locator("legend")).not_to_have_text(before)
+        show.click()
+        expect(page.get_by_role("status")).to_contain_text("The answer is")
+
+
 def test_a_lesson_in_french(page: Page, tmp_path: Path) -> None:
     with taught(tmp_path, "T1", "--lang", "fr") as url:
         page.goto(url)

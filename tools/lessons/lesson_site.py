@@ -33,6 +33,7 @@ from .teacher import TRIES
 from .words import WORDS
 
 LARGEST_TURN = 1 << 31
+MOST_TRIED = 1000  # questions with a wrong answer; exercises have no end
 TEXT = "text/plain; charset=utf-8"
 Made = TypeVar("Made")
 
@@ -190,6 +191,8 @@ class LessonSite:
         verdict = judge(made, given)
         counts = turn == step.turn
         name = step.name if counts else f"{step.name} {turn}"
+        if len(self._tried) > MOST_TRIED:
+            self._tried.clear()
         if given and verdict.understood and not verdict.right:
             self._tried[name] = self._tried.get(name, 0) + 1
         is_over = verdict.right or not given or self._tried.get(name, 0) >= TRIES

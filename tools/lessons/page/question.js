@@ -30,7 +30,7 @@ export function QuestionForm({block, done, send, another, words, lang}) {
     </fieldset>
     <div class="buttons" lang=${words.lang}>
       <button type="submit" class="main">${words.answer}</button>
-      ${!done && html`<button type="button" onClick=${() => judge("")}>${words.show}</button>`}
+      <button type="button" onClick=${() => judge("")}>${words.show}</button>
       ${block.endless && done && html`<button type="button" onClick=${another}>${words.another}</button>`}
     </div>
     <div role="status" aria-live="polite" class=${`verdict${verdict ? (verdict.right ? " right" : " wrong") : ""}`}>
