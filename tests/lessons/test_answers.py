@@ -199,3 +199,15 @@ def computed(name: str, exercise: Exercise) -> str:
 
 def test_there_are_letters_for_all_choices() -> None:
     assert len(LETTERS) == 12
+
+
+def test_a_station_address_may_be_written_as_windows_does() -> None:
+    asked = Question("q", "value", "?", "00:20:18:61:90:e3", because="so")
+    assert judge(asked, "00-20-18-61-90-E3").right
+    assert not judge(asked, "00-20-18-61-90-E4").right
+
+
+def test_a_difference_between_large_numbers_is_whole() -> None:
+    asked = Question("q", "value", "?", "3662573347", because="so")
+    assert judge(asked, "1").reason == "1 is too small: the difference is 3662573346."
+    assert judge(Question("q", "value", "?", "0.3", because="so"), "0.1").reason.endswith("difference is 0.2.")

@@ -90,6 +90,32 @@ def test_no_answer_shows_it(lesson: Lesson, runs: Runs, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.count("The answer is") == len(lesson.questions())
 
 
+def test_ctrl_c_leaves_with_what_was_answered(lesson: Lesson, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = iter(["a\n"])
+
+    def typed() -> str:
+        for line in lines:
+            return line
+        raise KeyboardInterrupt
+
+    teacher = Teacher(lesson, WORDS["en"], 80, Terminal(typed), one_try=False, sentences=False)
+    teacher.runs = runs
+    assert [(answer.given, answer.right) for answer in teacher.teach()] == [(["a"], True), ([], False)]
+    assert "T1: 1 of 2 right." in capsys.readouterr().out
+
+
+def test_the_head_says_what_the_lesson_builds_on(capsys: pytest.CaptureFixture[str]) -> None:
+    taught(read(shelf.find("L14").path), Runs(read(shelf.find("L14").path), perform), [])
+    assert "It builds on T1, L6." in capsys.readouterr().out
+
+
+def test_a_ladder_of_the_course_has_no_comments_of_a_host_that_is_not_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    taught(read(shelf.find("L14").path), Runs(read(shelf.find("L14").path), perform), [""] * 20)
+    out = capsys.readouterr().out
+    assert "20   0.169698" in out
+    assert "dropped" not in out.partition("connection 1")[2].partition("Break it")[0]
+
+
 def test_sentences_are_not_drawn(lesson: Lesson, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     taught(lesson, runs, [""] * 40, sentences=True)
     out = " ".join(capsys.readouterr().out.split())

@@ -27,6 +27,7 @@ from .recording import (
 
 LONGEST_ANSWER = 200
 LETTERS = "abcdefghijkl"
+STATION = re.compile(r"(?:[0-9A-Fa-f]{1,2}-){5}[0-9A-Fa-f]{1,2}")  # as Windows writes a station address
 
 
 @dataclass(frozen=True)
@@ -334,6 +335,8 @@ def judge_value(question: Question, given: str) -> Verdict:
     """See `judge`."""
     if not given:
         return Verdict(False, "an answer is expected", False)
+    if STATION.fullmatch(given):
+        given = given.replace("-", ":")
     if holds(given.casefold(), "=", question.right.casefold()) and "*" not in question.right + given:
         return Verdict(True, question.because)
     for wrong, sentence in question.hints:
@@ -344,5 +347,5 @@ def judge_value(question: Question, given: str) -> Verdict:
         return Verdict(False, f"The run has another value than {given!r}.")
     if typed is None:
         return Verdict(False, f"a number is expected, not {given!r}", False)
-    difference = f"{abs(typed - right):.9g}"
+    difference = f"{round(abs(typed - right), 9):.15g}"
     return Verdict(False, f"{given} is too {'large' if typed > right else 'small'}: the difference is {difference}.")

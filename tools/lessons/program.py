@@ -13,18 +13,22 @@ import stack
 from ..explain import columns
 from ..options import inspect_port
 from ..output import Failed, log
-from ..printer import clean, wrapped
+from ..printer import clean, printing, wrapped
 from . import shelf
 from .blocks import Lesson, LessonError
 from .parse import read
 from .teacher import Answered, Teacher
 from .words import LANGUAGES, WORDS
 
+NEW = "new"  # in the place of a lesson
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `tapstack lesson`."""
     add = parser.add_argument
     add("lesson", nargs="?", metavar="LESSON", help="its number (T1), its name, or a file; without it all are listed")
+    add("file", nargs="?", metavar="FILE", help="with `new` as LESSON: a capture or a trace, to make a lesson of")
+    add("out", nargs="?", metavar="OUT", help="where that lesson is written (default: the name of FILE with .md, here)")
     add("--lang", choices=LANGUAGES, default="en", help="the language (default: en)")
     add("--check", metavar="FILE", help="one try for each question; the answers go to FILE, as one line of JSON each")
     add("--sentences", action="store_true", help="say ladders in sentences, for screen readers")
@@ -38,17 +42,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--verify", action="store_true", help="ask nothing: check that the lesson says what is true")
+    how.add_argument(
+        "--print", dest="paper", metavar="OUT", help="write the lesson to OUT, one HTML page to be printed"
+    )
     how.add_argument("--events", metavar="RUN", help="print the events of a run, as the author of a lesson needs them")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """List the lessons, or do what is asked for with one. Raises Failed."""
     if arguments.lesson is None:
-        if arguments.check or arguments.verify or arguments.events or arguments.page is not None:
+        if arguments.check or arguments.verify or arguments.events or arguments.paper or arguments.page is not None:
             raise Failed("which lesson? `tapstack lesson` lists them", 2)
         return list_all(arguments.lang)
-    if arguments.page is not None and (arguments.check or arguments.verify or arguments.events):
-        raise Failed("--page teaches in a browser: it goes without --check, --verify and --events", 2)
+    if arguments.page is not None and (arguments.check or arguments.verify or arguments.events or arguments.paper):
+        raise Failed("--page teaches in a browser: it goes without --check, --verify, --events and --print", 2)
+    if arguments.lesson == NEW:
+        return make_new(arguments)
+    if arguments.file is not None:
+        raise Failed(f"one lesson at a time; `tapstack lesson {NEW} FILE` makes one of a capture", 2)
     shelved = shelf.find(arguments.lesson, arguments.lang)
     try:
         lesson = read(shelved.path)
@@ -58,6 +69,8 @@ def main(arguments: argparse.Namespace) -> int:
             from .author import print_events
 
             return print_events(lesson, arguments.events)
+        if arguments.paper:
+            return print_page(lesson, arguments)
         if arguments.page is not None:
             from .lesson_site import serve_lesson
 
@@ -101,20 +114,64 @@ def teach(lesson: Lesson, shelved: shelf.Shelved, arguments: argparse.Namespace)
     return 0
 
 
+def make_new(arguments: argparse.Namespace) -> int:
+    """Make a lesson of a capture or a trace. Raises Failed."""
+    from .from_capture import new
+
+    if arguments.file is None:
+        raise Failed(f"of which capture? tapstack lesson {NEW} FILE [OUT]", 2)
+    if arguments.check or arguments.verify or arguments.events or arguments.paper or arguments.page is not None:
+        raise Failed(f"`{NEW}` only makes the lesson: give no options", 2)
+    try:
+        path, frames, questions = new(arguments.file, arguments.out)
+    except LessonError as error:
+        raise Failed(clean(str(error))) from None
+    print(clean(f"{path}: {frames} frames, {questions} questions; `tapstack lesson {path} --verify` accepts it."))
+    print("It has all that the frames have: look for passwords and names before you hand it out.")
+    return 0
+
+
+def print_page(lesson: Lesson, arguments: argparse.Namespace) -> int:
+    """Write the page of a lesson. Raises Failed, LessonError."""
+    from .check import Runs
+    from .paper import page
+
+    words = WORDS[arguments.lang]
+    write_file(arguments.paper, "page", page(lesson, Runs(lesson), words, arguments.lang).encode("utf-8", "replace"))
+    print(words["printed"].format(file=clean(arguments.paper)))
+    return 0
+
+
+def write_file(path: str, what: str, octets: bytes) -> None:
+    """Write a whole file. Raises Failed."""
+    try:
+        file = stack.OutputFile(path, what)
+        file.open()
+    except (OSError, ValueError) as error:
+        raise Failed(clean(getattr(error, "strerror", None) or str(error))) from None
+    file.write([octets])
+    file.close()
+    if file.error:
+        raise Failed(clean(file.error))
+
+
 def list_all(language: str) -> int:
     """Print the lessons with their times, and how far the learner has come."""
     words, progress = WORDS[language], shelf.read_progress()
-    print(words["lessons"])
-    for each in shelf.shelf(language):
-        try:
-            lesson = read(each.path)
-        except (LessonError, OSError) as error:
-            print(clean(f"{each.number:<4} {error}"))
-            continue
-        ids = [name for question in lesson.questions() for name in question.names()]
-        right = sum(progress.get(each.number, {}).get(name, False) for name in ids)
-        done = words["done"].format(right=right, all=len(ids)) if each.number in progress else ""
-        print(f"{each.number:<4} {lesson.title:<44} {lesson.facts['time']:<8} {done}".rstrip())
+    found: list[Lesson] = []
+    with printing() as printer:
+        printer(words["lessons"])
+        for each in shelf.shelf(language):
+            try:
+                found.append(read(each.path))
+            except (LessonError, OSError) as error:
+                printer(clean(f"{each.number:<4} {error}"))
+        width = max((len(lesson.title) for lesson in found), default=0)
+        for lesson in found:
+            ids = [name for question in lesson.questions() for name in question.names()]
+            right = sum(progress.get(lesson.number, {}).get(name, False) for name in ids)
+            done = words["done"].format(right=right, all=len(ids)) if lesson.number in progress else ""
+            printer(f"{lesson.number:<4} {lesson.title:<{width}} {lesson.facts['time']:<8} {done}".rstrip())
     return 0
 
 

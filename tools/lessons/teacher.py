@@ -65,11 +65,13 @@ class Teacher:
         say(title)
         say("=" * len(title))
         say(self.words["facts"].format(time=lesson.facts["time"]))
+        if needs := lesson.facts.get("needs"):
+            say(self.words["needs"].format(needs=needs))
         try:
             for block in lesson.blocks:
                 say()
                 self.show(block)
-        except EndOfInput:
+        except (EndOfInput, KeyboardInterrupt):  # what was answered counts
             say()
         right = sum(answer.right for answer in self.answers)
         say()
@@ -200,7 +202,7 @@ class Teacher:
         """Run without a clause, and show what differs."""
         check_break(self.lesson, block, self.runs)
         say = self.screen.paragraph
-        say(find(block.clause).sentence, self.width)
+        say(f"{block.clause}: {find(block.clause).sentence}", self.width)
         say(self.words["broken"].format(clause=block.clause), self.width)
         for statement in block.statements:
             say(statement.text, self.width, "    ")
