@@ -150,6 +150,20 @@ def test_the_wheel_stops_a_live_page_and_p_goes_on(ladder: Page) -> None:
     }""")
 
 
+@pytest.mark.parametrize("width", [1440, 800, 320])
+def test_each_arrow_shows_where_it_points_however_long_its_words_are(ladder: Page, width: int) -> None:
+    ladder.set_viewport_size({"width": width, "height": 900})
+    ladder.keyboard.press("Home")
+    label(ladder)
+    outside = """() => [...document.querySelectorAll(".scroll .arrow:not(.call) .tip")].map((tip) => {
+      const {left, right} = tip.getBoundingClientRect(), wire = tip.closest(".wire").getBoundingClientRect();
+      return Math.max(wire.left - left, right - wire.right);
+    })"""
+    found = ladder.evaluate(outside)
+    assert len(found) > 3
+    assert max(found) <= 1, "pixels beyond the column of the wire"
+
+
 def test_few_nodes_for_many_rows(ladder: Page) -> None:
     ladder.evaluate(MORE, 50_000)
     ladder.keyboard.press("Home")

@@ -90,7 +90,7 @@ export function Help({close}) {
       ${kind === "data lost" ? html`<i class="cross">✕</i><i class="gone"></i>` : html`<i class="tip"></i>`}</span></dt><dd>${what}</dd></div>`)}</dl>
     <p class="quiet">The bands beside the wire are the states of both ends, each with its own pattern. The letter and the name stand where a
       state changes. A state with a question mark is inferred from the segments.</p>
-    <p class="quiet">Click a row to stop there. The filter takes words: <code>syn</code>, <code>c3</code>, <code>lost</code>,
+    <p class="quiet">Click a row to stop there. The filter takes words: <code>syn</code>, <code>c3</code>, <code>lost</code>,${" "}
       <code>drop</code>, <code>-ack</code> for rows without it.</p>
     <button type="button" onClick=${() => ref.current.close()}>Close</button>
   </dialog>`;
