@@ -41,6 +41,14 @@ class Poorer(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} on this system (simulated)")
         return getattr(self._whole, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What is set in a module, and set back, is set for all that use it
+        own = name.startswith("_") or "_whole" not in self.__dict__ or name in self.__dict__
+        if own:
+            super().__setattr__(name, value)
+        else:
+            setattr(self._whole, name, value)
+
     def __dir__(self) -> list[str]:
         return sorted(set(dir(self._whole)) - self._without)
 

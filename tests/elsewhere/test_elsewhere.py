@@ -43,6 +43,7 @@ USES = {
         _COMMAND,
         "os.pidfd_open os.getuid os.O_CLOEXEC pwd.getpwuid signal.SIGHUP signal.SIGCONT signal.SIGKILL",
     ),
+    "tools/break_clause.py": (_COMMAND, "os.geteuid"),
     "tools/namespace.py": (_COMMAND, "os.getuid os.getgid os.O_CLOEXEC"),
     "tools/options.py": (_ASKED, "os.pathconf"),
     "tools/rights.py": (

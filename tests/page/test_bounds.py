@@ -1,13 +1,14 @@
 """How fast the page is: first paint, from the wire to an arrow, keys, scrolling, floods.
 
-The bounds are for a machine that does a loop of Python in the time LOOP_S. On a slower one, or
-while other programs take from us, the bound grows by the factor that the loop takes longer, before
-or after; or the frames of an empty page. Where the first measurement misses its bound, a second
-decides, and both are printed.
+The bounds are for a machine that does a loop of Python in the time LOOP_S and has one program for
+each core. On a slower one, or while other programs share it, the bound grows by that factor, before
+or after; or by that of the frames of an empty page. Where the first measurement misses its bound, a
+second decides, and both are printed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from statistics import quantiles
 from time import perf_counter
@@ -28,12 +29,15 @@ A_FRAME_MS = 1000 / 60
 
 
 def slowness_now() -> float:
-    """How much longer a loop takes than on the machine that the bounds are for, and at least 1."""
+    """How much slower the machine is now than the one that the bounds are for, and at least 1.
+
+    A loop tells how fast a core is, the load average how many programs share it.
+    """
     began = perf_counter()
     total = 0
     for number in range(LOOPS):
         total += number
-    return max(1.0, (perf_counter() - began) / LOOP_S)
+    return max(1.0, (perf_counter() - began) / LOOP_S, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def bounded(
