@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import dns.asyncquery
 import dns.flags
@@ -22,7 +25,7 @@ from trio_websocket import (
 )
 
 from stack import Host
-from tests.interop.servers import begin, config, starlette_app
+from tests.interop.servers import NAME, Certificates, begin, config, starlette_app
 from tests.sockets.hosts import BOB
 
 
@@ -53,7 +56,9 @@ def answer_to(query: dns.message.Message) -> bytes:
     return answer.to_wire()
 
 
-async def test_dns(alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+async def test_dns(alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock, tmp_path: Path) -> None:
+    """Over UDP, TCP and TLS."""
+
     async def datagrams() -> None:
         with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
             await sock.bind((BOB, 53))
@@ -61,17 +66,22 @@ async def test_dns(alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock
                 data, sender = await sock.recvfrom(4096)
                 await sock.sendto(answer_to(dns.message.from_wire(data)), sender)
 
-    async def stream(connection: trio.SocketStream) -> None:
+    async def stream(connection: trio.abc.Stream) -> None:
         length = int.from_bytes(await connection.receive_some(2))
-        answer = answer_to(dns.message.from_wire(await connection.receive_some(length)))
+        answer = answer_to(dns.message.from_wire(bytes(await connection.receive_some(length))))
         await connection.send_all(len(answer).to_bytes(2) + answer)
 
+    certificates = Certificates(tmp_path)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificates.chain, certificates.key)
     with bob.install():
         nursery.start_soon(datagrams)
         await nursery.start(trio.serve_tcp, stream, 53)
+        await nursery.start(trio.serve_ssl_over_tcp, stream, 853, server)
     query = dns.message.make_query("www.example", "A")
+    over_tls = partial(dns.asyncquery.tls, ssl_context=certificates.client(), server_hostname=NAME)
     with alice.install():
-        for ask in (dns.asyncquery.udp, dns.asyncquery.tcp):
+        for ask in (dns.asyncquery.udp, dns.asyncquery.tcp, over_tls):
             response = await ask(query, BOB, timeout=5)
             assert response.answer[0][0].to_text() == "192.0.2.7"
     nursery.cancel_scope.cancel()

@@ -21,13 +21,20 @@ pytestmark = pytest.mark.one_way
 
 STARLETTE = """
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 async def home(request):
     return PlainTextResponse(f"hello {request.client.host} over HTTP/{request.scope['http_version']}")
 
-app = Starlette(routes=[Route("/", home)])
+async def much(request):
+    async def parts():
+        for _ in range(100):
+            yield bytes(1_000_000)
+
+    return StreamingResponse(parts())
+
+app = Starlette(routes=[Route("/", home), Route("/much", much)])
 """
 QUART = """
 from quart import request

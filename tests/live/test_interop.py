@@ -60,7 +60,11 @@ async def main():
         async with trio.open_nursery() as nursery:
             for _ in range(500):
                 nursery.start_soon(fetch)
-    print(len(texts), set(texts))
+        octets = 0
+        async with client.stream("GET", "https://{THEIRS}:4433/much") as response:
+            async for part in response.aiter_bytes():
+                octets += len(part)
+    print(len(texts), set(texts), octets)
 
 trio.run(main)
 """
@@ -95,8 +99,8 @@ def test_distmqtt_and_mosquitto(namespace: Namespace, tmp_path: Path) -> None:
         assert printed(namespace, tmp_path, MQTT) == "news/today hello\n"
 
 
-def test_httpx_with_500_requests_at_the_same_time(namespace: Namespace, tmp_path: Path) -> None:
-    """HTTP/2 over TLS, to hypercorn on the kernel's sockets."""
+def test_httpx_with_500_requests_at_the_same_time_and_one_of_100_mb(namespace: Namespace, tmp_path: Path) -> None:
+    """HTTP/2 over TLS, to hypercorn on the kernel's sockets; and then one answer of 100 MB."""
     certificates = Certificates(tmp_path, THEIRS)
     (tmp_path / "ca.pem").write_bytes(certificates.authority.cert_pem.bytes())
     (tmp_path / "star.py").write_text(STARLETTE)
@@ -104,7 +108,7 @@ def test_httpx_with_500_requests_at_the_same_time(namespace: Namespace, tmp_path
     hypercorn = [sys.executable, "-m", "hypercorn", "--workers", "0", "-k", "trio", "--bind", "0.0.0.0:4433", *files]
     with namespace.start(*hypercorn, "star:app", cwd=tmp_path) as program:
         wait_for_listener(program, 4433)
-        answer = f"500 {{('HTTP/2', 'hello {OURS} over HTTP/2')}}\n"
+        answer = f"500 {{('HTTP/2', 'hello {OURS} over HTTP/2')}} 100000000\n"
         assert printed(namespace, tmp_path, MANY, str(tmp_path / "ca.pem")) == answer
 
 
