@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.measuring import peers, profile, scale
+from scripts.measuring import curves, peers, profile, scale
 from scripts.measuring.client import BODY, PAGE, TESTS, Ports
 from scripts.measuring.testbed import PROGRAM, Column, Refused, Testbed
 from stack.link.files import open_empty
@@ -42,6 +42,7 @@ ROWS = {
     "http": ("HTTP requests (h11) /s", "{:,.0f}"),
     "ping": ("ping, ms", "{:.3f}"),
 }
+MOST_CONNECTIONS = 60_000  # from one address to one port
 LESS_IS_BETTER = frozenset({"ping"})
 
 Results = dict[str, dict[str, list[float]]]  # column, test: one figure a round
@@ -79,6 +80,14 @@ def peer_names(text: str) -> list[str]:
         if name not in peers.PEERS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(peers.PEERS)}")
     return names
+
+
+def counts(text: str) -> list[int]:
+    """Numbers of connections from 'N,...'."""
+    words = text.split(",")
+    if not all(word.isdecimal() and len(word) < 6 and 0 < int(word) <= MOST_CONNECTIONS for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like '10,1000' (each from 1 to {MOST_CONNECTIONS:,})")
+    return [int(word) for word in words]
 
 
 def measure(columns: list[Column], tests: list[str], seconds: float, rounds: int, root: Path) -> Results:
@@ -180,9 +189,24 @@ def arguments() -> argparse.Namespace:
     add("--json", metavar="FILE", help="write every single figure there, too")
     add("--profile", choices=list(TESTS), metavar="TEST", help="where the microseconds of one test go, instead")
     add("--scale", action="store_true", help="what many connections cost, instead")
-    add("--counts", default="10,1000,20000", metavar="N,...", help="with --scale: so many connections (%(default)s)")
+    add("--plot", metavar="FILE", help="draw what grows with connections, UDP peers, windows and loss, as SVG, instead")
+    add(
+        "--counts",
+        type=counts,
+        default="10,1000,20000",
+        metavar="N,...",
+        help="with --scale, --plot: so many connections (%(default)s)",
+    )
     add("options", nargs="*", metavar="OPTION", help="after --, more options of `tapstack up`")
     return parser.parse_args()
+
+
+def opened(option: str, path: str | None) -> int:
+    """Open a file to write before anything is measured. Returns its descriptor, -1 without a path."""
+    try:
+        return open_empty(path) if path else -1
+    except OSError as error:
+        raise SystemExit(f"scripts/bench: {option}: cannot write {path}: {error.strerror}") from None
 
 
 def main() -> None:
@@ -190,10 +214,7 @@ def main() -> None:
     tests = args.tests.split(",")
     if unknown := [test for test in tests if test not in TESTS]:
         raise SystemExit(f"scripts/bench: --tests: {unknown[0]!r} is none of {', '.join(TESTS)}")
-    try:
-        figures = open_empty(args.json) if args.json else -1
-    except OSError as error:
-        raise SystemExit(f"scripts/bench: --json: cannot write {args.json}: {error.strerror}") from None
+    figures, picture = opened("--json", args.json), opened("--plot", args.plot)
     try:
         theirs = peers.columns(args.peers)
     except peers.Missing as why:
@@ -206,16 +227,20 @@ def main() -> None:
         if args.profile:
             profile.report(tapstack(kinds[0], root, args.options), args.profile, args.secs, root)
             return
+        facts = about()
+        machine = f"Linux {facts['linux']}, Python {facts['python']}, {facts['cpus']} CPUs"
         if args.scale:
-            found: object = scale.report(root, [int(count) for count in args.counts.split(",")], args.secs)
+            found: object = scale.report(root, args.counts, args.secs)
+        elif args.plot:
+            drawn, found = curves.report(root, args.counts, args.secs, args.repeat, machine)
+            with open(picture, "w") as file:
+                file.write(drawn)
         else:
             columns = [KERNEL, *(tapstack(kind, root, args.options) for kind in kinds), *args.peer]
             if args.peers:
                 columns += [again(column) for column in columns[1:2] if kinds] + theirs
             results = measure(columns, tests, args.secs, args.repeat, root)
-            facts = about()
-            print(f"Linux {facts['linux']}, Python {facts['python']}, {facts['cpus']} CPUs;", end=" ")
-            print(f"median (range) of {args.repeat} rounds of {args.secs:g} s, ratio to kernel sockets\n")
+            print(f"{machine}; median (range) of {args.repeat} rounds of {args.secs:g} s, ratio to kernel sockets\n")
             print(table(results, tests))
             found = results
     if args.json:

@@ -60,22 +60,26 @@ def bulk_in(seconds: float, ports: Ports) -> float:
 
 
 def bulk_out(seconds: float, ports: Ports) -> float:
-    """Gbit/s that the source sends. Data from chargen is compared with RFC 864's pattern."""
+    """Gbit/s that the source sends."""
+    with connect(ports.source) as sock:
+        return received(sock, seconds, ports.source)
+
+
+def received(sock: socket.socket, seconds: float, port: int) -> float:
+    """Gbit/s that arrive on a connection. Data from chargen is compared with RFC 864's pattern."""
     buffer = bytearray(MIB)
     total = 0
-    with connect(ports.source) as sock:
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            count = sock.recv_into(buffer)
-            if not count:
-                raise SystemExit("the source ended")
-            if ports.source == CHARGEN:
-                begin = total % len(PATTERN)
-                if not buffer.startswith(PATTERNS[begin : begin + count]):
-                    raise SystemExit(f"chargen sent something else among the {count} octets from {total} on")
-            total += count
-        elapsed = time.perf_counter() - start
-    return total * 8 / elapsed / 1e9
+    start = time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        count = sock.recv_into(buffer)
+        if not count:
+            raise SystemExit("the source ended")
+        if port == CHARGEN:
+            begin = total % len(PATTERN)
+            if not buffer.startswith(PATTERNS[begin : begin + count]):
+                raise SystemExit(f"chargen sent something else among the {count} octets from {total} on")
+        total += count
+    return total * 8 / (time.perf_counter() - start) / 1e9
 
 
 def rate(seconds: float, do: Callable[[int], None]) -> float:
