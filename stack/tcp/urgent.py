@@ -94,7 +94,7 @@ def up_to_mark(tcb: Tcb, wanted: int) -> int:
     if before > 0:
         return min(wanted, before)
     if before == 0 and not tcb.user_options.oobinline:
-        if buffer.size == 1 and not tcb.urgent_taken:
+        if buffer.size == 1 and not tcb.urgent_taken and not tcb.peer_fin:
             return 0  # only the urgent octet is left, and it has not been read yet
         buffer.read(1)
         wanted = min(wanted, buffer.size)

@@ -259,6 +259,25 @@ def test_an_urgent_octet_alone_is_nothing_to_read() -> None:
     acknowledged(peer)
 
 
+@pytest.mark.parametrize("into", [False, True])
+def test_who_reads_to_the_end_of_the_stream_has_passed_the_urgent_octet(into: bool) -> None:
+    """As in Linux: then it cannot be read apart any more, and CLOSE finds nothing unread."""
+    conn, peer = apart()
+    peer.sends(ACK | URG | FIN, b"abc!", up=4)
+    peer.expects(ACK)
+    assert conn.receive(100, peer.now) == b"abc"
+    assert conn.receive_urgent(peek=True) == b"!"
+    assert conn.readable
+    if into:
+        assert conn.receive_into(memoryview(bytearray(10)), peer.now) == 0
+    else:
+        assert conn.receive(100, peer.now) == b""
+    with pytest.raises(OSError, match="Invalid"):
+        conn.receive_urgent()
+    conn.close(peer.now)
+    peer.expects(ACK | FIN)
+
+
 def test_an_urgent_octet_that_is_announced_is_waited_for() -> None:
     conn, peer = apart()
     peer.sends(ACK | URG, b"ab", up=4)
