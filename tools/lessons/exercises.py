@@ -184,11 +184,11 @@ def same_network(random: Random) -> Exercise:
     """Can two hosts reach each other without a router?"""
     address, length, bits = some_network(random, 17, 28)
     inside = random.random() < 0.5
-    other = (address & bits) | (random.getrandbits(32 - length) or 1)
+    other = (address & bits) | random.randint(1, (1 << (32 - length)) - 2)  # not all zeros, not all ones
+    if other == address:
+        other = (address & bits) | (2 if address & ~bits & ALL == 1 else 1)
     if not inside:
         other ^= 1 << (32 - length)
-    if other == address:
-        other ^= 2
     first, second = dotted(address & bits), dotted(other & bits)
     right = "yes" if first == second else "no"
     wrong = "no" if right == "yes" else "yes"
