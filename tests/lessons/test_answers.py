@@ -108,6 +108,37 @@ def test_a_text() -> None:
     assert judge(question, "kettle").understood
 
 
+def value_of(right: str) -> Question:
+    return Question("q", "value", "What?", right, (), (), "So.")
+
+
+@pytest.mark.parametrize(
+    ("right", "given", "reason", "understood"),
+    [
+        ("10.35.186.0", "10.35.186.0/23", "So.", True),
+        ("10.35.186.0", "zz", "an address such as 192.0.2.1 is expected, not 'zz'", False),
+        ("10.35.186.0", "10.35.186", "an address such as 192.0.2.1 is expected, not '10.35.186'", False),
+        ("10.35.186.0", "10.35.186.256", "an address such as 192.0.2.1 is expected, not '10.35.186.256'", False),
+        ("10.35.186.0", "10.35.187.0", "Octet 3 is another one; the 2 before it are right.", True),
+        ("10.35.186.0", "11.35.186.0", "Octet 1 is another one.", True),
+        ("no", "N", "So.", True),
+        ("non", "n", "So.", True),
+        ("oui", "o", "So.", True),
+        ("yes", "maybe", "yes or no is expected, not 'maybe'", False),
+        ("B", "class b", "So.", True),
+        ("B", "z", "a letter from A to E is expected, not 'z'", False),
+        ("B", "C", "That is another value than 'C'.", True),
+        ("00:20:18:b9:49:37", "00-20-18-B9-49-37", "So.", True),
+        ("00:20:18:b9:49:37", "30", "a station address such as 02:00:00:00:00:01 is expected, not '30'", False),
+        ("3662573347", "0", "0 is too small.", True),
+    ],
+)
+def test_a_value_that_is_not_understood_costs_no_try_and_a_right_one_may_be_written_in_several_ways(
+    right: str, given: str, reason: str, understood: bool
+) -> None:
+    assert judge(value_of(right), given) == Verdict(reason == "So.", reason, understood)
+
+
 def test_a_blank_field() -> None:
     question = asked('kind=field about="c frame flags=SYN -> tcp.window"', "answer: 65535\nbecause: So.")
     (line,) = [line for line in question.shown if "____" in line]
@@ -209,5 +240,6 @@ def test_a_station_address_may_be_written_as_windows_does() -> None:
 
 def test_a_difference_between_large_numbers_is_whole() -> None:
     asked = Question("q", "value", "?", "3662573347", because="so")
-    assert judge(asked, "1").reason == "1 is too small: the difference is 3662573346."
+    assert judge(asked, "3662573348").reason == "3662573348 is too large: the difference is 1."
+    assert judge(asked, "1").reason == "1 is too small.", "its difference would be the answer"
     assert judge(Question("q", "value", "?", "0.3", because="so"), "0.1").reason.endswith("difference is 0.2.")

@@ -28,6 +28,17 @@ from .recording import (
 LONGEST_ANSWER = 200
 LETTERS = "abcdefghijkl"
 STATION = re.compile(r"(?:[0-9A-Fa-f]{1,2}-){5}[0-9A-Fa-f]{1,2}")  # as Windows writes a station address
+TELLING = 1000  # a larger difference would only give the answer away
+ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)")
+YES_OR_NO = re.compile(r"(?i)yes|no|oui|non")
+LETTER = re.compile(r"(?i)[A-E]")
+FORMS = (
+    (ADDRESS, "an address such as 192.0.2.1"),
+    (YES_OR_NO, "yes or no"),
+    (LETTER, "a letter from A to E"),
+    (re.compile(r"(?i)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}"), "a station address such as 02:00:00:00:00:01"),
+)
+"""What an answer looks like where the right one does."""
 
 
 @dataclass(frozen=True)
@@ -335,17 +346,45 @@ def judge_value(question: Question, given: str) -> Verdict:
     """See `judge`."""
     if not given:
         return Verdict(False, "an answer is expected", False)
-    if STATION.fullmatch(given):
-        given = given.replace("-", ":")
+    given = as_the_answer_is(given, question.right)
     if holds(given.casefold(), "=", question.right.casefold()) and "*" not in question.right + given:
         return Verdict(True, question.because)
     for wrong, sentence in question.hints:
         if holds(given.casefold(), "=", wrong.casefold()):
             return Verdict(False, sentence)
+    for form, expected in FORMS:
+        if form.fullmatch(question.right) and not form.fullmatch(given):
+            return Verdict(False, f"{expected} is expected, not {given!r}", False)
+    if ADDRESS.fullmatch(question.right):
+        return Verdict(False, first_other_octet(given, question.right))
     typed, right = number(given), number(question.right)
     if right is None:
-        return Verdict(False, f"The run has another value than {given!r}.")
+        return Verdict(False, f"That is another value than {given!r}.")
     if typed is None:
         return Verdict(False, f"a number is expected, not {given!r}", False)
-    difference = f"{round(abs(typed - right), 9):.15g}"
-    return Verdict(False, f"{given} is too {'large' if typed > right else 'small'}: the difference is {difference}.")
+    difference = round(abs(typed - right), 9)
+    told = f": the difference is {difference:.15g}" if difference < TELLING else ""
+    return Verdict(False, f"{given} is too {'large' if typed > right else 'small'}{told}.")
+
+
+def as_the_answer_is(given: str, right: str) -> str:
+    """Return the same answer in the form of the right one: an address without its prefix length, "yes" for "y"."""
+    if STATION.fullmatch(given):
+        return given.replace("-", ":")
+    if ADDRESS.fullmatch(right):
+        return re.sub(r"/\d{1,2}$", "", given)
+    if YES_OR_NO.fullmatch(right) and len(given) == 1:
+        return {"y": "yes", "o": "oui", "n": right if right in ("no", "non") else "no"}.get(given.lower(), given)
+    if LETTER.fullmatch(right):
+        return re.sub(r"(?i)^classe? +", "", given)
+    return given
+
+
+def first_other_octet(given: str, right: str) -> str:
+    """Say where an address differs from the right one."""
+    same = 0
+    for one, other in zip(given.split("."), right.split("."), strict=True):
+        if int(one) != int(other):
+            break
+        same += 1
+    return f"Octet {same + 1} is another one" + (f"; the {same} before it are right." if same > 1 else ".")
