@@ -83,12 +83,15 @@ def serving(namespace: Namespace, folder: Path, *words: str) -> Iterator[Program
         program.wait_for(b"Running on ")
         yield program
         # The answer is here before the app's task is done, where hypercorn ignores an interrupt: interrupt it again.
+        interrupts = 0
         while program.process.poll() is None:
             program.process.send_signal(signal.SIGINT)
+            interrupts += 1
             with suppress(subprocess.TimeoutExpired):
-                program.process.wait(2)
+                program.process.wait(10)
         status, output, _ = program.wait()
-        assert status == 0, output.decode()
+        # A second interrupt may come to hypercorn while it ends, and be its end.
+        assert status == 0 or (interrupts > 1 and b"KeyboardInterrupt" in output), output.decode()
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from playwright.sync_api import BrowserContext, Page
 from tests.page.lab import Lab, inspected, until
 from tests.page.test_bounds import BUSY_KEY_MS, KEY, bounded, p95, slowness_now
 
-FLOW = {"do": "wire", "dir": "in", "rate_kbps": 7_200, "queue_kb": 64}  # of TCP: some 5,000 to 6,000 events a second
-WANTED_A_SECOND = (4500, 7500)
+FLOW = {"do": "wire", "dir": "in", "rate_kbps": 7_200, "queue_kb": 64}  # of TCP: 5,000 events a second or more
+WANTED_A_SECOND = 4500
 FLOW_S = 60
 SHARE = 0.10  # of a core: what a viewer may cost the host's process
 RECORDER_BYTES = 32 << 20
@@ -89,7 +89,7 @@ def test_five_thousand_events_a_second(context: BrowserContext) -> None:
         until(page, "!tapstackStore.queue.length")
         told = page.evaluate("({lost: tapstackStore.lostCount, count: tapstackStore.count, last: tapstackStore.lastN})")
         print(f"{rate:.0f} events a second; the lab takes {alone:.1%} of a core alone, {watched:.1%} with a viewer")
-        assert WANTED_A_SECOND[0] <= rate <= WANTED_A_SECOND[1]
+        assert rate >= WANTED_A_SECOND
         assert told["count"] + told["lost"] == told["last"], "nothing is left untold"
         # A browser that others hold up for a second is behind, and skips: that is told, and no fault of ours.
         skipped = told["lost"] - lost_before

@@ -208,6 +208,7 @@ def test_printing_follows_the_connection_that_is_shown(page: Page, tmp_path: Pat
 def test_the_time_of_the_first_row_is_zero(page: Page, pop3: Path) -> None:
     page.goto(pop3.as_uri())
     page.wait_for_function(READ, arg=[20])
+    page.wait_for_selector(".scroll [role=row] .time")
     times = page.locator(".scroll [role=row] .time").all_inner_texts()
     assert times[0] == "0.0000"
     assert page.evaluate("tapstackStore.rows.slice(2, 5).map((row) => row.states.peer)") == [
