@@ -147,7 +147,9 @@ def test_the_host_answers_and_its_user_sees_it(attack: Callable[[socket.socket],
         assert program.wait()[0] == 0
     printed = program.output.decode()
     quiet, loud = (times_ms(part) for part in printed.partition("first")[::2])
-    assert len(quiet) == len(loud) == PINGS, printed
+    assert len(quiet) == PINGS, printed
+    # ping does not wait for an answer to its last request longer than two round trips of its estimate
+    assert len(loud) >= PINGS - 1, printed
     assert statistics.median(loud) < statistics.median(quiet) + SLACK_MS
     assert grown_kb < MOST_GROWTH_KB
     assert (viewer.names[0], viewer.names[-1]) == ("hello", "end")
