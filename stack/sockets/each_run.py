@@ -23,7 +23,7 @@ import trio
 from stack.errors import error_text, os_error
 from stack.sockets.installation import changes, recorder
 from stack.sockets.resolver import check_kind
-from stack.sockets.stdlib_socket import Form, become, blank, resolve
+from stack.sockets.stdlib_socket import Form, OwnTimeout, become, blank, resolve
 
 if TYPE_CHECKING:
     from stack.sockets.host import Host
@@ -42,7 +42,7 @@ class Record:
     options: dict[tuple[int, int], Any] = field(default_factory=dict)
 
 
-class RecordedSocket(Form):
+class RecordedSocket(OwnTimeout):
     """A socket that waits for a host.
 
     Methods that are not here make it a socket of the kernel's, to which all is done at once.
@@ -67,24 +67,6 @@ class RecordedSocket(Form):
     @property
     def proto(self) -> int:
         return self.record.proto
-
-    @property
-    def timeout(self) -> float | None:
-        return self._timeout_s
-
-    def gettimeout(self) -> float | None:
-        return self._timeout_s
-
-    def settimeout(self, value: float | None, /) -> None:
-        if value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
-        self._timeout_s = None if value is None else float(value)
-
-    def setblocking(self, flag: bool, /) -> None:
-        self._timeout_s = None if flag else 0.0
-
-    def getblocking(self) -> bool:
-        return self._timeout_s != 0.0
 
     def get_inheritable(self) -> bool:
         return self.record.inheritable

@@ -57,7 +57,35 @@ class Form(stdlib.socket):
         raise TypeError(NOT_PICKLED)
 
 
-class StdlibSocket(Form):
+class OwnTimeout(Form):
+    """The timeout of a socket that is not the kernel's. It is remembered, and no call waits for it."""
+
+    __slots__ = ()
+
+    @property
+    def timeout(self) -> float | None:
+        return self._timeout_s
+
+    def gettimeout(self) -> float | None:
+        return self._timeout_s
+
+    def settimeout(self, value: float | None, /) -> None:
+        self._check_open()
+        if value is not None and value < 0:
+            raise ValueError("Timeout value out of range")
+        self._timeout_s = None if value is None else float(value)
+
+    def setblocking(self, flag: bool, /) -> None:
+        self.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        return self._timeout_s != 0.0
+
+    def _check_open(self) -> None:
+        """Raise OSError(EBADF) if the socket of the host is closed; there may be none yet."""
+
+
+class StdlibSocket(OwnTimeout):
     """One of our sockets (`trio_socket`), with the methods of `socket.socket`.
 
     It has no descriptor of the kernel's, and none of the base class's methods that would use one.
@@ -83,25 +111,6 @@ class StdlibSocket(Form):
     @property
     def proto(self) -> int:
         return self.trio_socket.proto
-
-    @property
-    def timeout(self) -> float | None:
-        return self._timeout_s
-
-    def gettimeout(self) -> float | None:
-        return self._timeout_s
-
-    def settimeout(self, value: float | None, /) -> None:
-        self._check_open()
-        if value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
-        self._timeout_s = None if value is None else float(value)
-
-    def setblocking(self, flag: bool, /) -> None:
-        self.settimeout(None if flag else 0.0)
-
-    def getblocking(self) -> bool:
-        return self._timeout_s != 0.0
 
     def get_inheritable(self) -> bool:
         return self.trio_socket.get_inheritable()
