@@ -58,7 +58,7 @@ class Form(stdlib.socket):
 
 
 class OwnTimeout(Form):
-    """The timeout of a socket that is not the kernel's. It is remembered, and no call waits for it."""
+    """The timeout of a socket that is not the kernel's. No call waits for it."""
 
     __slots__ = ()
 
