@@ -92,6 +92,24 @@ async def test_a_viewer_that_reads_a_long_past_misses_nothing_that_happens_meanw
             assert numbers == list(range(1, last + 1))
 
 
+async def test_a_viewer_goes_over_to_the_batches_when_it_is_close_behind(autojump_clock: Clock) -> None:
+    async with served() as page:
+        given = page.inspector.feed
+        begin = page.recorder.numbers()[1]
+        with given.viewer(begin):
+            for _ in range(10):  # nearly so many as are kept
+                page.tell(470)
+                assert given.encode()
+            with given.viewer(begin) as late:
+                told = [given.next_for(late)]
+                page.tell(900)
+                assert given.encode()
+                while (message := given.next_for(late)) is not None:
+                    told.append(message)
+                assert not any(b"event: gap" in (message or b"") for message in told)
+                assert told[-1] is given._batches[-1].message, "encoded once for all"
+
+
 async def test_a_viewer_that_does_not_read_costs_bounded_memory_and_is_told_its_gap(autojump_clock: Clock) -> None:
     async with served() as page:
         last = page.recorder.numbers()[1]

@@ -94,11 +94,13 @@ def test_a_super_frame_leaves_as_frames_of_the_mtu(split: list[int]) -> None:
     for length in split:
         parts.append(DATA[at : at + length])
         at += length
+    path.neighbor.used = False
     before = {name: station.counters[name] for name in ("ifOutOctets", "ifOutUcastPkts")}
     path.send_offloaded([whole.build(), *parts], 32 + 5001, station.now, 32, 1448, cwr=False)
     frames = list(station.eth.link.frames)
     assert segments(station) == expected(whole, DATA, 1448)
     assert not any(station.eth.link.offloads)
+    assert path.neighbor.used, "it is not forgotten as one that is idle"
     assert station.counters["ifOutUcastPkts"] - before["ifOutUcastPkts"] == 4
     assert station.counters["ifOutOctets"] - before["ifOutOctets"] == sum(map(len, frames))
     assert station.counters["ipSystemStatsOutRequests"] == station.counters["ipSystemStatsOutTransmits"] == 4

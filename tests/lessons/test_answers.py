@@ -120,6 +120,7 @@ def value_of(right: str) -> Question:
         ("10.35.186.0", "10.35.186", "an address such as 192.0.2.1 is expected, not '10.35.186'", False),
         ("10.35.186.0", "10.35.186.256", "an address such as 192.0.2.1 is expected, not '10.35.186.256'", False),
         ("10.35.186.0", "10.35.187.0", "Octet 3 is another one; the 2 before it are right.", True),
+        ("10.35.186.0", "10.36.186.0", "Octet 2 is another one.", True),
         ("10.35.186.0", "11.35.186.0", "Octet 1 is another one.", True),
         ("no", "N", "So.", True),
         ("non", "n", "So.", True),

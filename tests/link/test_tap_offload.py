@@ -110,6 +110,8 @@ def test_less_can_be_wanted(
     tap = opened(most)
     assert control.requests[TUNSETOFFLOAD] == wanted
     assert tap.offload == result
+    header = IFF_VNET_HDR if wanted else 0  # none where it would say nothing
+    assert device.arguments["flags"] == IFF_TAP | IFF_NO_PI | header
 
 
 @pytest.mark.parametrize("wanted", [True, "software"])
