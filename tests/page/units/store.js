@@ -92,6 +92,13 @@ export const tests = {
     while (store.pumping) await drawn();
     same([store.rows.at(-1).kind, store.lostCount], ["gap", 10]);
   },
+  async "what a gap tells twice, or of events that are here, is counted once"() {
+    const store = new Store(), gap = (first, last) => ({n: last, at: 0, name: "gap", data: {lost: [first, last]}});
+    const call = (n) => ({n, at: n, time: n, name: "host:call", group_id: "x", frame: 0, cause: "call", data: {call: "SEND"}, why: []});
+    for (const record of [call(1), call(2), gap(2, 9), gap(2, 9), call(7), gap(5, 12), call(13)]) store.apply(record);
+    same([store.count, store.lostCount, store.toldN, store.lastN], [3, 10, 13, 13]);
+    same(store.rows.map((row) => row.event.data.lost || row.n), [1, 2, [3, 9], [10, 12], 13]);
+  },
   async "memory is bounded, and the chosen row stays in the log"() {
     const store = new Store();
     for (let n = 1; n <= 230000; n++) {

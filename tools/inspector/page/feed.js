@@ -37,7 +37,7 @@ class LiveFeed {
 
   open() {
     const {store} = this;
-    const source = (this.source = new EventSource(`events?after=${store.lastN}`));
+    const source = (this.source = new EventSource(`events?after=${store.toldN}`));
     source.addEventListener("hello", (event) => this.hello(parsed(event.data)));
     source.addEventListener("batch", (event) => store.take(() => parsed(event.data)));
     source.addEventListener("gap", (event) => this.gap(parsed(event.data)));
@@ -65,7 +65,7 @@ class LiveFeed {
     this.close();
   }
 
-  /** The stream has ended: ask for what follows the last record, a little later each time. */
+  /** The stream has ended: ask for what follows the last number told, a little later each time. */
   again() {
     this.close();
     if (this.store.ended) return;

@@ -40,6 +40,7 @@ export class Store {
     this.count = 0;
     this.lostCount = 0;
     this.firstN = this.lastN = 0;
+    this.toldN = 0; // the last number that was told, be it of an event or of a gap
     this.said = ""; // for the live region, after a step
     /** places of the rows that pass `follow` and `filter` @type {number[]} */
     this.visible = [];
@@ -242,13 +243,16 @@ export class Store {
   apply(record) {
     if (!wellFormed(record)) return;
     if (record.name === "gap") {
-      this.lostCount += record.data.lost[1] - record.data.lost[0] + 1;
-      this.maker.gap(record.data.lost[0], record.data.lost[1], record.at || (this.rows.at(-1)?.at ?? 0));
+      const [first, last] = [Math.max(record.data.lost[0], this.toldN + 1), record.data.lost[1]];
+      if (first > last) return;
+      this.toldN = last;
+      this.lostCount += last - first + 1;
+      this.maker.gap(first, last, record.at || (this.rows.at(-1)?.at ?? 0));
       return;
     }
-    if (record.n <= this.lastN) return; // told before: the stream was resumed
+    if (record.n <= this.toldN) return; // told before: the stream was resumed
     this.events.set(record.n, record);
-    this.lastN = record.n;
+    this.toldN = this.lastN = record.n;
     this.firstN ||= record.n;
     if (!this.count) this.startAt = record.at;
     this.count += 1;
