@@ -30,7 +30,15 @@ def opened(context: BrowserContext, lab: Lab, **emulated: Any) -> Page:
     page.goto(lab.url)
     until(page, "tapstackStore.count > 100 && !tapstackStore.queue.length")
     page.keyboard.press("ArrowUp")
+    drawn(page)
     return page
+
+
+def drawn(page: Page) -> None:
+    """Wait until what a key has led to is drawn: a row in the next frame, what its panels show in the one after."""
+    page.evaluate(
+        "new Promise((then) => { let n = 3; const next = () => n-- ? requestAnimationFrame(next) : then(); next(); })"
+    )
 
 
 def violations(page: Page) -> list[str]:
@@ -72,6 +80,7 @@ def test_tab_reaches_everything_and_nothing_holds_it(context: BrowserContext, la
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press(upper)
         page.keyboard.press(lower)
+        drawn(page)
         wanted = page.evaluate(
             f"""() => {{
               const all = [...document.querySelectorAll("{REACHABLE}")];
