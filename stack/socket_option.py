@@ -60,6 +60,11 @@ def between(low: int, high: int) -> Callable[[tuple[int, ...]], Value]:
     return decode
 
 
+def low_water(given: tuple[int, ...]) -> Value:
+    """A number of octets, at least one; a negative one means as many as can be."""
+    return given[0] or 1 if given[0] >= 0 else C_UNSIGNED_MAX >> 1
+
+
 def unsigned(given: tuple[int, ...]) -> Value:
     """The number, read as an unsigned int."""
     return given[0] & C_UNSIGNED_MAX

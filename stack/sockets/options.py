@@ -15,7 +15,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from stack.errors import os_error
-from stack.socket_option import C_INT, C_UNSIGNED_MAX, Option, Value, between, flag, unsigned
+from stack.socket_option import C_INT, C_UNSIGNED_MAX, Option, Value, between, flag, low_water, unsigned
 from stack.sockets.numbers import number
 from stack.tcp.options import TCP_LEVEL, UserOption, always
 from stack.tcp.pacing import UNLIMITED
@@ -37,6 +37,7 @@ SO_MARK = number("SO_MARK", 36)
 IP_MTU = number("IP_MTU", 14)
 IP_BIND_ADDRESS_NO_PORT = number("IP_BIND_ADDRESS_NO_PORT", 24)
 SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
+TCP_CORK = number("TCP_CORK", 3)
 TCP_INFO = number("TCP_INFO", 11)
 UDP_CORK = number("UDP_CORK", 1)
 TCP_FASTOPEN_CONNECT = number("TCP_FASTOPEN_CONNECT", 30)
@@ -84,6 +85,14 @@ RCVBUF = UserOption(
     unsigned,
     get=lambda o: o.rcvbuf,
     put=lambda o, v: replace(o, rcvbuf=int(v or 0), auto_rcvbuf=False),
+    acts_at_once=always,
+)
+# Datagrams are read whole: a UDP socket keeps the value, which has no effect, as in Linux.
+RCVLOWAT = UserOption(
+    "rcvlowat",
+    low_water,
+    get=lambda o: o.rcvlowat,
+    put=lambda o, v: replace(o, rcvlowat=int(v or 1)),
     acts_at_once=always,
 )
 SNDBUF = UserOption(
@@ -142,6 +151,7 @@ DATAGRAM: dict[tuple[int, int], Option] = {
     (socket.IPPROTO_IP, number("IP_RECVTTL", 12)): Option("recvttl", flag, byte=True),
     (socket.IPPROTO_IP, number("IP_RECVTOS", 13)): Option("recvtos", flag, byte=True),
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): Option("oobinline of UDP", flag),
+    (socket.SOL_SOCKET, socket.SO_RCVLOWAT): Option("rcvlowat of UDP", low_water, lambda v: (int(v or 1),)),
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
     (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
@@ -151,6 +161,7 @@ STREAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): TOS,
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): OOBINLINE,
+    (socket.SOL_SOCKET, socket.SO_RCVLOWAT): RCVLOWAT,
     (socket.SOL_SOCKET, SO_MAX_PACING_RATE): MAX_PACING_RATE,
     (socket.IPPROTO_TCP, TCP_INFO): Option("info"),
     (socket.IPPROTO_TCP, number("TCP_FASTOPEN", 23)): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
@@ -218,7 +229,7 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
 
 
 # Options whose values the sockets keep by themselves. The first two have no effect in a host.
-KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP", "pktinfo", "recvttl", "recvtos")
+KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP", "rcvlowat of UDP", "pktinfo", "recvttl", "recvtos")
 
 
 def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:

@@ -18,7 +18,7 @@ from stack.sockets.socket import Socket
 from stack.tcp.connection import Connection
 from stack.tcp.info import tcp_info
 from stack.tcp.listener import Listener
-from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NOTSENT_LOWAT, UserOption, UserOptions
+from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NODELAY, NOTSENT_LOWAT, UserOption, UserOptions
 from stack.tcp.states import State
 from stack.tcp.tcb import DEFAULT_SEND_MSS
 
@@ -100,6 +100,8 @@ class StreamOptions(Socket):
         with_option, connection = self._runner.core.tcp.with_option, self._connection
         if option in (options.RCVBUF, options.SNDBUF):
             value = self._runner.buffer_size(value)
+        elif option is options.RCVLOWAT:
+            value = min(value or 1, self._most_to_wait_for())
         elif option is options.TTL and value is None:
             value = self._runner.core.config.ip.ttl
         if connection is None or self._connect_failed or connection.is_connecting:  # for a later attempt
@@ -113,8 +115,17 @@ class StreamOptions(Socket):
             connection.set_options(wanted)
             if connection.send_buffer.size or option.acts_at_once(wanted):
                 now = self._runner.now()
-                connection.options_changed(now, keepalive_idle=option is KEEPALIVE_IDLE)
+                keepalive_idle, nodelay = option is KEEPALIVE_IDLE, option is NODELAY and bool(value)
+                connection.options_changed(now, keepalive_idle=keepalive_idle, nodelay=nodelay)
                 self._runner.after_call(now)
+
+    def _most_to_wait_for(self) -> int:
+        """As in Linux, SO_RCVLOWAT is at most half of the receive buffer, at its largest."""
+        connection = self._connection
+        user_options = self._options if connection is None else connection.user_options
+        if user_options.auto_rcvbuf:
+            return self._runner.core.config.tcp.max_receive_buffer_bytes // 2
+        return user_options.rcvbuf // 2
 
     def _check_not_connected(self) -> None:
         if self._connection is not None and not self._connect_failed:

@@ -250,7 +250,8 @@ class Changes:
                 self._tell(tcb, "tcp:timer", _why_cleared(tcb, timer), {"timer": timer, "action": "cleared"})
                 continue
             if old == inf:
-                because = WHEN_SET[timer]
+                corked = timer == "silly window" and tcb.user_options.cork
+                because = "set_cork" if corked else WHEN_SET[timer]
             elif timer == "retransmission":
                 because = _why_again(old <= now, acknowledged)
             elif timer == "TIME-WAIT" and known.others[_peer_fin]:

@@ -12,7 +12,7 @@ from math import inf
 
 from stack.errors import error_name
 from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
-from stack.tcp.output import transmit
+from stack.tcp.output import push, transmit
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window
 from stack.tcp.states import Event, State
@@ -120,13 +120,15 @@ class Connection(Tcb):
             tell_call(self, "STATUS")
         return user_calls.status(self)
 
-    def options_changed(self, now: float, *, keepalive_idle: bool = False) -> None:
+    def options_changed(self, now: float, *, keepalive_idle: bool = False, nodelay: bool = False) -> None:
         """Apply a changed option.
 
-        `nodelay` sends what was held back. A new user timeout counts from the last progress, so it
-        may have expired already. Keep-alives that are switched on count from now. With
-        `keepalive_idle` their idle time has changed: it counts from the last segment received, as
-        in Linux.
+        With `nodelay`, or without `cork`, what was held back is sent. As in Linux, to set `nodelay`
+        sends also what `cork` holds back, each time; the argument says that it was set.
+
+        A new user timeout counts from the last progress, so it may have expired already.
+        Keep-alives that are switched on count from now. With `keepalive_idle` their idle time has
+        changed: it counts from the last segment received, as in Linux.
         """
         if not self.user_options.keepalive:
             self.keepalive_deadline = inf
@@ -139,6 +141,10 @@ class Connection(Tcb):
         if self.persist_deadline < inf:
             self.persist_deadline = min(self.persist_deadline, give_up_at(self))
         self.wakes |= WAKE_WRITABLE  # the send buffer may be larger now
+        if self.receive_buffer.size and self.readable:  # the low-water mark may be lower now
+            self.wakes |= WAKE_READABLE
+        if nodelay and self.user_options.cork:
+            push(self, now)
         self.settle(now)
         if self.deadline <= now:  # the new user timeout is over already
             self.deadline_reached(now)
@@ -156,9 +162,16 @@ class Connection(Tcb):
 
     @property
     def readable(self) -> bool:
-        """Whether a receive would not block (it may raise, or return the end of the stream)."""
+        """Whether a receive would not block (it may raise, or return the end of the stream).
+
+        Less than `rcvlowat` octets do not count, as in Linux, unless the window has no room for
+        more: then the peer waits for us.
+        """
+        size = self.receive_buffer.size
+        if 0 < size < self.user_options.rcvlowat and self.rcv_wnd > self.rcv_mss:
+            size = 0
         return (
-            (self.receive_buffer.size > 0 and (self.rcv_up is None or not urgent.only_the_urgent_octet(self)))
+            (size > 0 and (self.rcv_up is None or not urgent.only_the_urgent_octet(self)))
             or self.peer_fin
             or self.read_shutdown
             or self.error != 0
@@ -189,6 +202,8 @@ class Connection(Tcb):
     def settle(self, now: float) -> None:
         """Finish a batch, a call or a deadline: send what may be sent, set timers, wake tasks."""
         wakes, self.wakes = self.wakes, 0
+        if wakes & WAKE_READABLE and self.user_options.rcvlowat > 1 and self.rcv_up is None and not self.readable:
+            wakes &= ~WAKE_READABLE
         if self.ack_due and not self.ack_now:
             if self.peer_fin:
                 self._consider_ack_of_fin(wakes, now)

@@ -30,6 +30,8 @@ class UserOptions:
     make another one (`with_option`). So sockets, listeners and connections share them.
 
     notsent_lowat: SEND takes nothing while so many octets have not been sent.
+    cork: less than a full segment waits until `cork` is off again, or for `sws_override_s`.
+    rcvlowat: a waiting RECEIVE is woken when so many octets can be read.
     sndbuf, rcvbuf: the size of a buffer at first. With `auto_sndbuf` or `auto_rcvbuf` it then
       grows by itself. The size in use is in the TCB.
     maxseg: the largest segment, 0 for no limit but the path's.
@@ -52,6 +54,8 @@ class UserOptions:
     keepalive_count: int
     keepalive: bool = False
     nodelay: bool = False
+    cork: bool = False
+    rcvlowat: int = 1
     maxseg: int = 0
     linger_s: float | None = None
     oobinline: bool = True
@@ -166,6 +170,7 @@ NOTSENT_LOWAT = UserOption(
     get=lambda o: o.notsent_lowat,
     put=lambda o, v: replace(o, notsent_lowat=int(v or 0)),
 )
+CORK = UserOption("cork", flag, get=lambda o: o.cork, put=lambda o, v: replace(o, cork=bool(v)))
 FAST_OPEN_CONNECT = UserOption(
     "fast_open_connect",
     between(0, 1),
@@ -177,6 +182,7 @@ FAST_OPEN_CONNECT = UserOption(
 TCP_LEVEL: dict[tuple[str, int], UserOption] = {
     ("TCP_NODELAY", 1): NODELAY,
     ("TCP_MAXSEG", 2): MAXSEG,
+    ("TCP_CORK", 3): CORK,
     ("TCP_KEEPIDLE", 4): KEEPALIVE_IDLE,
     ("TCP_KEEPINTVL", 5): KEEPALIVE_INTERVAL,
     ("TCP_KEEPCNT", 6): KEEPALIVE_COUNT,

@@ -6,6 +6,7 @@ See RFC 9293 sections 3.7.4 (Nagle), 3.8.6.2.1 (silly window avoidance in the se
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from stack.tcp.path_mtu import note_sent
 from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import LOST, MAYBE_LOST, NEW, RESCUE, Scoreboard
-from stack.tcp.seq import MASK
+from stack.tcp.seq import MASK, ge
 from stack.tcp.states import Event, State
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
@@ -170,6 +171,14 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
         _tell_why_not(tcb, tcb.services.trace, now)
 
 
+def push(tcb: Tcb, now: float) -> None:
+    """Send what a cork holds back; the cork stays for later data."""
+    options = tcb.user_options
+    tcb.user_options = replace(options, cork=False)
+    transmit(tcb, now)
+    tcb.user_options = options
+
+
 def _send_new(tcb: Tcb, now: float) -> None:  # hot
     """Send the new data, and the FIN after it, that the windows and rules allow."""
     if tcb.ecn is not None and now < tcb.ecn.hold_until:
@@ -300,7 +309,12 @@ def _worth_sending(tcb: Tcb, length: int, unsent: int) -> bool:
     algorithm (3.7.4). We use Minshall's form of it (appendix A.3): only a small segment in flight
     holds back the next one. If only full segments are in flight, the small segment is the tail of
     the same data. Holding it back until a delayed ACK comes would not save a packet.
+
+    A cork holds back every small segment, but for half of a small window. Urgent data does not
+    wait.
     """
+    if tcb.user_options.cork and (tcb.snd_up is None or ge(tcb.snd_una, tcb.snd_up)):
+        return 2 * length >= tcb.max_snd_wnd
     small_in_flight = (tcb.snd_sml - tcb.snd_una - 1) & MASK < (tcb.snd_nxt - tcb.snd_una) & MASK
     if small_in_flight and not tcb.user_options.nodelay and tcb.snd_up is None:  # urgent data does not wait
         return False
@@ -516,7 +530,8 @@ def _which_limit(tcb: Tcb) -> str:
     by_peer = tcb.snd_wnd - flight
     usable = min(by_congestion, by_peer)
     if usable > 0 and (usable >= min(tcb.unsent, tcb.mss) or 2 * usable >= tcb.max_snd_wnd):
-        return "blocked_nagle"  # `_worth_sending` has refused what both windows allow
+        # `_worth_sending` has refused what both windows allow
+        return "blocked_cork" if tcb.user_options.cork else "blocked_nagle"
     if by_congestion < by_peer:
         return "blocked_cwnd" if prr is None else "blocked_prr"
     if usable > 0:

@@ -384,6 +384,8 @@ class Tcb:
             self.sndbuf = options.sndbuf
         if not options.auto_rcvbuf:
             self.rcvbuf = options.rcvbuf
+        elif options.rcvlowat > 1:  # what is waited for must fit, as in Linux
+            self.rcvbuf = max(self.rcvbuf, min(2 * options.rcvlowat, self.config.max_receive_buffer_bytes))
         if options.max_pacing_rate != before.max_pacing_rate:
             if self.pacer is None:
                 self.pacer = Pacer()

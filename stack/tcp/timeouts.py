@@ -42,12 +42,15 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         _persist_timeout(tcb, now)
     if tcb.sws_deadline <= now:
         tcb.sws_deadline = inf
+        corked = tcb.user_options.cork
         if tcb.services.trace is not None:
-            tcb.tell("tcp:timer", "timer_silly_window", timer="silly window", action="fired")
+            because = "timer_cork" if corked else "timer_silly_window"
+            tcb.tell("tcp:timer", because, timer="silly window", action="fired")
         # Rule (4) of 3.8.6.2.1, the override timeout: send what the window takes (MUST-60)
         length = min(tcb.unsent, tcb.snd_wnd - tcb.flight, tcb.mss)
         if length > 0 and (tcb.ecn is None or now >= tcb.ecn.hold_until):
-            send_range(tcb, tcb.snd_nxt, length, False, now, 0, "send_override")
+            because = "send_cork_over" if corked else "send_override"
+            send_range(tcb, tcb.snd_nxt, length, False, now, 0, because)
     if tcb.keepalive_deadline <= now:
         due, tcb.keepalive_deadline = tcb.keepalive_deadline, inf
         _keepalive_timeout(tcb, due, now)

@@ -176,6 +176,10 @@ OUTPUT_REASONS: dict[str, Reason] = {
             "9293-3.10.4-d",
         ),
     ),
+    "send_cork_over": Reason(
+        "The program has set TCP_CORK, but the data has waited as long as it may: it is sent.",
+        ("own",),
+    ),
     "send_override": Reason(
         "A small window has stayed small until the override timeout: what it takes is sent.",
         ("9293 MUST-60", "9293-3.8.6.2.1-a"),
@@ -315,6 +319,11 @@ OUTPUT_REASONS: dict[str, Reason] = {
         " algorithm waits for that ACK.",
         ("9293 SHLD-7",),
     ),
+    "blocked_cork": Reason(
+        "Less than a full segment waits, and the program has set TCP_CORK: it waits for more data, for the end of the"
+        " cork, or for the time limit.",
+        ("own",),
+    ),
     "blocked_silly_window": Reason(
         "The window of the peer takes only a small piece of what waits: small segments would be a silly window.",
         ("9293 MUST-38", "9293-3.8.6.2.1-a"),
@@ -371,6 +380,9 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "set_silly_window": Reason(
         "A small window holds data back, but not longer than this: it may stay small.", ("9293-3.8.6.2.1-b",)
     ),
+    "set_cork": Reason(
+        "TCP_CORK holds back less than a full segment, but not longer than this, as in Linux.", ("own",)
+    ),
     "set_delayed_ack": Reason(
         "An ACK is owed. It waits for data or for another segment, but not long.", ("9293 MUST-40",)
     ),
@@ -422,6 +434,9 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "timer_silly_window": Reason(
         "A small window has stayed small: what it takes is sent, because no ACK may come that opens it.",
         ("9293-3.8.6.2.1-b", "9293 MUST-60"),
+    ),
+    "timer_cork": Reason(
+        "TCP_CORK has held data back as long as it may: it is sent, although it is less than a full segment.", ("own",)
     ),
     "timer_keepalive": Reason(
         "Nothing has come from the peer for a long time. If nothing is in flight, a probe asks whether it is"

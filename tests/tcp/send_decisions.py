@@ -115,6 +115,18 @@ def close() -> Log:
     return log
 
 
+@shows("send_cork_over", "blocked_cork")
+def a_cork() -> Log:
+    conn, peer = established()
+    set_options(conn, cork=True)
+    log = watch(peer)
+    conn.send(b"held", peer.now)
+    peer.silent()
+    peer.wait(0.25)
+    peer.expects(ACK, b"held")
+    return log
+
+
 @shows("send_override", "blocked_silly_window")
 def a_window_that_opens_a_little() -> Log:
     conn, peer = facing_a_small_window()

@@ -69,6 +69,15 @@ def small_window() -> Case:
     return conn, peer, log
 
 
+def cork() -> Case:
+    conn, peer = established()
+    set_options(conn, cork=True)
+    log = watch(peer)
+    conn.send(b"held", peer.now)
+    peer.wait(1)
+    return conn, peer, log
+
+
 def silent_peer() -> Case:
     conn, peer = established()
     set_options(conn, keepalive=True, keepalive_idle_s=10.0)
@@ -118,6 +127,7 @@ CASES: list[tuple[Callable[[], Case], str, str, str]] = [
     (one_small_segment, "delayed ACK", "timer_delayed_ack", "9293 MUST-40"),
     (closed_window, "persist", "timer_persist", "9293 MUST-36"),
     (small_window, "silly window", "timer_silly_window", "9293-3.8.6.2.1-b"),
+    (cork, "silly window", "timer_cork", "own"),
     (silent_peer, "keep-alive", "timer_keepalive", "9293 MUST-26"),
     (time_wait, "TIME-WAIT", "timer_time_wait", "9293 MUST-13"),
     (fin_wait_2, "FIN-WAIT-2", "timer_fin_wait_2", "own"),

@@ -1,0 +1,100 @@
+"""What socket options of TCP do is what they do in the kernel: each case runs over its loopback, and over our hosts."""
+
+from __future__ import annotations
+
+import socket as stdlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.socket import IPPROTO_TCP, SOL_SOCKET, SocketType
+
+from stack.sockets.options import TCP_CORK
+from tests.sockets.worlds import World, run_in_the_kernel, run_in_the_stack
+
+CASES: dict[str, Callable[[World], Awaitable[Any]]] = {}
+LONG_S = 0.05  # two of them are less than the time limit of a cork
+
+
+def case(function: Callable[[World], Awaitable[Any]]) -> Callable[[World], Awaitable[Any]]:
+    CASES[function.__name__] = function
+    return function
+
+
+async def arrives(sock: SocketType, within_s: float = LONG_S) -> bytes | None:
+    """What one `recv` gives, or None if it has to wait for too long."""
+    with trio.move_on_after(within_s):
+        return await sock.recv(1000)
+    return None
+
+
+@case
+async def a_cork(w: World) -> Any:
+    client, server = await w.pair()
+    happened: list[Any] = []
+    with client, server:
+        client.setsockopt(IPPROTO_TCP, TCP_CORK, 1)
+        await client.send(b"a")
+        await client.send(b"b")
+        happened.append(await arrives(server))
+        client.setsockopt(IPPROTO_TCP, TCP_CORK, 0)
+        happened.append(await arrives(server))
+        client.setsockopt(IPPROTO_TCP, TCP_CORK, 1)
+        await client.send(b"c")
+        happened.append(await arrives(server, 1))  # the time limit
+        for _ in range(2):  # each time that it is set
+            await client.send(b"d")
+            client.setsockopt(IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
+            happened.append(await arrives(server))
+        await client.send(b"e")
+        happened.append(await arrives(server))
+        client.setsockopt(IPPROTO_TCP, stdlib.TCP_NODELAY, 0)
+        client.setsockopt(IPPROTO_TCP, TCP_CORK, 7)
+        happened.append(await arrives(server))
+        client.shutdown(stdlib.SHUT_WR)
+        happened.append([await arrives(server), await arrives(server)])
+    return happened
+
+
+@case
+async def low_water_marks(w: World) -> Any:
+    client, server = await w.pair()
+    happened: list[Any] = []
+    with client, server:
+        client.setsockopt(IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
+        server.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, 10)
+        await client.send(b"123")
+        await w.settle()
+        happened.append([server.is_readable(), await w.does(server.recv, 100, stdlib.MSG_PEEK)])
+        happened.append(await arrives(server))  # a call that need not wait takes what there is
+
+        async def wait() -> None:
+            happened.append(await server.recv(100))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await w.settle()
+            for _ in range(4):
+                happened.append("sent")
+                await client.send(b"1234")
+                await w.settle()
+        await client.send(b"123")
+        await w.settle()
+        happened.append(server.is_readable())
+        server.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, 3)
+        happened.append(server.is_readable())
+        server.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, 0)
+        happened.append(server.getsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT))
+        server.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, 1000)
+        happened.append(server.is_readable())
+        client.shutdown(stdlib.SHUT_WR)
+        await w.settle()
+        happened.append([server.is_readable(), await w.does(server.recv, 100), await w.does(server.recv, 100)])
+    return happened
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_same_as_the_kernel(name: str) -> None:
+    """Also before there is a connection: `test_options.py` compares every value of every option."""
+    assert run_in_the_stack(CASES[name]) == run_in_the_kernel(CASES[name])
