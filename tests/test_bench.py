@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import trio
 
-from scripts.measuring.__main__ import KERNEL, peer, ratio, table
+from scripts.measuring import ratios
+from scripts.measuring.__main__ import KERNEL, peer, python_build, table
 from scripts.measuring.client import PATTERN, Ports
 from scripts.measuring.kernel_host import KernelHost
+from scripts.measuring.ratios import interval, ratio
 from tools import services
 
 if TYPE_CHECKING:
@@ -98,3 +100,43 @@ def test_each_hot_function_has_a_benchmark() -> None:
         if isinstance(argument, ast.Constant)
     }
     assert measured == hot
+
+
+@pytest.mark.parametrize(("rounds", "first", "last"), [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (20, 6, 15)])
+def test_an_interval_is_that_of_the_sign_test(rounds: int, first: int, last: int) -> None:
+    """The ranks are those of the tables of the sign test, two-sided, at 5 %."""
+    assert interval([float(value) for value in range(rounds, 0, -1)]) == (first, last)
+
+
+def test_five_rounds_have_no_interval() -> None:
+    assert interval([1.0] * 5) is None
+    assert interval([]) is None
+
+
+def test_ratios_are_of_pairs_of_one_round() -> None:
+    results = {
+        "ours": {"echo": [10.0, 200.0, 30.0, 40.0, 50.0, 60.0], "ping": [2.0], "in": [1.0, 2.0]},
+        "theirs": {"echo": [20.0, 100.0, 60.0, 80.0, 100.0, 120.0], "ping": [1.0], "in": [1.0]},
+    }
+    rows = {"echo": "echoes", "ping": "ping, ms", "in": "in"}
+    assert ratios.table(results, rows, [("ours", "theirs"), ("ours", "nothing")]).splitlines() == [
+        "| | ours / theirs |",
+        "|---|---|",
+        "| echoes | 0.50 (0.50 to 2.00) |",
+        "| ping, ms | 0.50 |",
+        "| in | - |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "arguments", "told"),
+    [
+        ("/usr", "'--prefix=/usr'", "the system's, configured without --enable-optimizations"),
+        ("/opt", "'--enable-optimizations' 'CC=gcc'", "not the system's, configured with --enable-optimizations"),
+        ("/opt", None, "not the system's, configured without --enable-optimizations"),
+    ],
+)
+def test_which_python_it_was(monkeypatch: pytest.MonkeyPatch, prefix: str, arguments: str | None, told: str) -> None:
+    monkeypatch.setattr("sys.base_prefix", prefix)
+    monkeypatch.setattr("sysconfig.get_config_var", {"CONFIG_ARGS": arguments}.get)
+    assert python_build() == told
