@@ -106,6 +106,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     modules = sorted(name.removesuffix(".py").replace("/", ".") for name in names if not name.endswith(extra))
     imports = "\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)
     run(python, "-W", "error", "-c", imports, cwd=tmp_path)
+    run(python, "-c", "from tapstack import rights; rights.import_all()", cwd=tmp_path)  # what `up` does as root
     for absent in ("tools", "tests"):
         lookup = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({absent!r}) is not None)"
         run(python, "-I", "-c", lookup, cwd=tmp_path)

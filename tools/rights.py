@@ -163,6 +163,8 @@ def import_all() -> None:
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             if module.name.rpartition(".")[2] == "__main__" or ".examples." in module.name:
                 continue  # programs of their own
+            if module.name.startswith("stack.testing."):
+                continue  # for tests; one of them needs pytest
             if _lacks_its_extra(module.name):
                 continue
             importlib.import_module(module.name)
