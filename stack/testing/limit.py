@@ -46,8 +46,8 @@ async def limited(
 ) -> None:
     """Run a test for at most `limit_s` seconds of virtual time, and so many rounds without any.
 
-    If it is not over then, EndlessError says so of `what` ("the test"), with its places in the files
-    below `home`, the user's own.
+    If it is not over then, EndlessError says so of `what` ("the test"), with its places in the
+    files below `home`, the user's own.
     """
     __tracebackhide__ = True
     with trio.CancelScope(deadline=trio.current_time() + limit_s) as scope:
