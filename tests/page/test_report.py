@@ -74,7 +74,7 @@ def test_it_opens_from_the_disk_and_asks_for_nothing(page: Page, pop3: Path) -> 
     page.wait_for_function(READ, arg=[20])
     assert page.locator("#static").is_hidden()
     page.wait_for_function(
-        "document.querySelectorAll('.scroll [role=row]').length >= 10"
+        "() => document.querySelectorAll('.scroll [role=row]').length >= 10"
     )  # they are drawn a little later
     assert "what looks like a password" in page.locator(".notes").inner_text()
     states = page.evaluate("tapstackStore.connections.get('c1').states.map((each) => each.after)")
