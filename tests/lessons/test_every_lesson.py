@@ -138,7 +138,7 @@ def off_by_one(statement: Statement) -> Iterator[Statement]:
 
 FOR_PEOPLE = {
     (Text, "markdown"), (Predict, "prompt"), (Predict, "because"), (Choice, "text"), (Choice, "reason"),
-    (Hint, "sentence"),
+    (Hint, "sentence"), (Statement, "says"),
 }  # fmt: skip
 
 

@@ -28,6 +28,19 @@ def shipped() -> tuple[Fault, ...]:
 
 
 @cache
+def translated() -> dict[str, str]:
+    """Return the French sentences of breaks.toml, by clause: those of the clauses that French lessons take out."""
+    read = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["break"]
+    return {same(each["clause"]): each["fr"] for each in read if "fr" in each}
+
+
+def sentence(clause: str, language: str) -> str:
+    """Return what is to be seen without a clause, in a language if there is such a sentence. Raises Failed."""
+    told = translated().get(same(clause), "") if language == "fr" else ""
+    return told or find(clause).sentence
+
+
+@cache
 def kept() -> tuple[Fault, ...]:
     """Return a fault for each clause of each kept mutant; none outside of a checkout."""
     try:

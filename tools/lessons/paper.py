@@ -12,8 +12,9 @@ from html import escape
 
 from .answers import LETTERS, Question
 from .blocks import Block, Break, Console, Expect, Lesson, Look, Predict, Run, Text
-from .breaks import find
+from .breaks import sentence
 from .check import Runs, question
+from .in_words import broken, facts
 from .look import lines
 from .parse import FENCE
 
@@ -87,17 +88,18 @@ class Paper:
 
     def figure(self, block: Expect | Break | Look) -> str:
         """Keep what a block shows as a figure, and return the words that refer to it."""
-        told = ""
+        told, after = "", ""
         if isinstance(block, Expect):
-            shown = [statement.text for statement in block.statements]
+            told, shown = self.words["holds"], listed(facts(self.lesson, block))
         elif isinstance(block, Break):
-            told = f"{find(block.clause).sentence} {self.words['broken'].format(clause=block.clause)}"
-            shown = [statement.text for statement in block.statements]
+            told = f"{sentence(block.clause, self.lesson.language)} {self.words['broken'].format(clause=block.clause)}"
+            items, after = broken(self.lesson, block, self.runs[block.run, ""], self.words)
+            shown = listed(items)
         else:
-            shown = list(lines(block, self.runs[block.run, block.without], COLUMNS))
+            shown = verbatim(list(lines(block, self.runs[block.run, block.without], COLUMNS)))
         name = self.words["figure"].format(number=len(self.figures) + 1)
-        told = f"<p>{escape(told)}</p>\n" if told else ""
-        self.figures.append(f"<h3>{name}</h3>\n{told}{verbatim(shown)}")
+        told, after = (f"<p>{escape(each)}</p>\n" if each else "" for each in (told, after))
+        self.figures.append(f"<h3>{name}</h3>\n{told}{shown}{after}")
         return f"<p><em>{self.words['behind'].format(figure=name)}</em></p>\n"
 
     def question(self, asked: Question, introduction: str) -> Iterator[str]:
@@ -148,6 +150,11 @@ def inline(text: str) -> str:
 def verbatim(shown: list[str] | tuple[str, ...]) -> str:
     """Return lines as they stand."""
     return f"<pre>{escape(chr(10).join(shown))}</pre>\n"
+
+
+def listed(shown: list[str]) -> str:
+    """Return sentences as a list."""
+    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in shown)}</ul>\n"
 
 
 def html_of(markdown: str) -> Iterator[str]:

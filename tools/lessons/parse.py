@@ -269,10 +269,15 @@ class Reader:
         return name
 
     def statements(self, body: list[str], line: int) -> tuple[Statement, ...]:
-        """Read the lines of a block as statements; lines that are blank or begin with "#" are none."""
-        told = []
+        """Read the lines of a block as statements; lines that are blank or begin with "#" are none.
+
+        An indented line below a statement says it as a sentence.
+        """
+        told: list[Statement] = []
         for number, text in enumerate(body, line + 1):
-            if text.strip() and not text.strip().startswith("#"):
+            if text.startswith("  ") and text.strip() and told:
+                told[-1] = replace(told[-1], says=f"{told[-1].says} {text.strip()}".strip())
+            elif text.strip() and not text.strip().startswith("#"):
                 told.append(self.parsed(partial(statement, line=number), text, number))
         if not told:
             raise self.error(line, "this block says nothing: a line is a statement about the run")

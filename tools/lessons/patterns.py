@@ -67,7 +67,7 @@ class Selector:
 
 @dataclass(frozen=True)
 class Statement:
-    """What holds in a run. `kind` is "event", "never" or "compare"."""
+    """What holds in a run. `kind` is "event", "never" or "compare"; `says` is its sentence for the learner, or ""."""
 
     line: int
     text: str
@@ -76,6 +76,7 @@ class Statement:
     selector: Selector | None = None
     operator: str = ""
     value: str = ""
+    says: str = ""
 
 
 def words_of(text: str) -> list[str]:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from .answers import LETTERS, Question
 from .blocks import Block, Break, Console, Expect, Lesson, Look, Predict, Run, Text
-from .breaks import find
+from .breaks import sentence
 from .check import Runs, check_break, fail_unless, question
+from .in_words import broken, facts
 from .look import lines
 
 LADDERS = ("ladder", "sentences")
@@ -80,20 +81,21 @@ def shown(lesson: Lesson, block: Block, runs: Runs, turn: int, words: dict[str, 
         return asked(question(lesson, block, runs, turn), endless=block.kind == "exercise")
     if isinstance(block, Expect):
         fail_unless(lesson, runs[block.run, ""], block.statements)
-        return {"kind": "note", "text": words["holds"].format(count=len(block.statements))}
+        return {"kind": "facts", "told": words["holds"], "lines": facts(lesson, block)}
     if isinstance(block, Break):
         check_break(lesson, block, runs)
+        told, otherwise = broken(lesson, block, runs[block.run, ""], words)
         return {
             "kind": "break",
-            "sentence": find(block.clause).sentence,
+            "sentence": sentence(block.clause, lesson.language),
             "told": words["broken"].format(clause=block.clause),
-            "lines": [statement.text for statement in block.statements],
-            "instead": words["instead"],
+            "lines": told,
+            "instead": otherwise,
         }
     if isinstance(block, Look):
         recording = runs[block.run, block.without]
-        told = lines(block, recording, WIDTH, sentences=True)
-        return {"kind": "look", "ladder": block.what in LADDERS, "clause": block.without, "lines": list(told)}
+        drawn = lines(block, recording, WIDTH, sentences=True)
+        return {"kind": "look", "ladder": block.what in LADDERS, "clause": block.without, "lines": list(drawn)}
     commands = [f"$ {command.words}\n" + "\n".join(command.output) for command in block.commands]
     return {"kind": "console", "live": block.live, "commands": commands}
 

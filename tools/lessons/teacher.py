@@ -10,8 +10,9 @@ from typing import Protocol
 from ..output import Failed
 from .answers import LETTERS, Question, Verdict, judge
 from .blocks import Block, Break, Command, Console, Expect, Lesson, Look, Predict, Run, Text
-from .breaks import find
+from .breaks import sentence
 from .check import Runs, alike, check_break, fail_unless, live_output, question
+from .in_words import broken, facts
 from .look import lines
 
 TRIES = 2
@@ -91,7 +92,8 @@ class Teacher:
             self.predict(block)
         elif isinstance(block, Expect):
             fail_unless(self.lesson, self.runs[block.run, ""], block.statements)
-            self.screen.say(self.words["holds"].format(count=len(block.statements)))
+            self.screen.say(self.words["holds"])
+            self.items(facts(self.lesson, block))
         elif isinstance(block, Break):
             self.break_it(block)
         elif isinstance(block, Look):
@@ -202,11 +204,17 @@ class Teacher:
         """Run without a clause, and show what differs."""
         check_break(self.lesson, block, self.runs)
         say = self.screen.paragraph
-        say(f"{block.clause}: {find(block.clause).sentence}", self.width)
+        say(f"{block.clause}: {sentence(block.clause, self.lesson.language)}", self.width)
         say(self.words["broken"].format(clause=block.clause), self.width)
-        for statement in block.statements:
-            say(statement.text, self.width, "    ")
-        say(self.words["instead"], self.width)
+        told, otherwise = broken(self.lesson, block, self.runs[block.run, ""], self.words)
+        self.items(told)
+        if otherwise:
+            say(otherwise, self.width)
+
+    def items(self, told: list[str]) -> None:
+        """Show sentences as a list."""
+        for each in told:
+            self.screen.paragraph(each, self.width, "  - ", "    ")
 
     def console(self, block: Console) -> None:
         """Show commands and what they print; run those for a lab if the learner wants it."""

@@ -123,15 +123,20 @@ function Block({block, words, lang, done, send, another}) {
   if (block.kind === "text") return html`<${Markdown} text=${block.markdown} lang=${lang} />`;
   if (block.kind === "run") return html`<${Lines} lines=${block.source.split("\n")} /><p class="quiet">${block.told}</p>`;
   if (block.kind === "question") return html`<${QuestionForm} block=${block} done=${done} send=${send} another=${another} words=${words} lang=${lang} />`;
-  if (block.kind === "note") return html`<p class="quiet">${block.text}</p>`;
+  if (block.kind === "facts") return html`<div class="prose"><p>${block.told}</p>${listed(block.lines, lang)}</div>`;
   if (block.kind === "break") {
-    return html`<p class="broken-note" lang="en">${inline(block.sentence)}</p><p>${block.told}</p><${Lines} lines=${block.lines} /><p>${block.instead}</p>`;
+    return html`<p class="broken-note" lang=${lang}>${inline(block.sentence)}</p><div class="prose"><p>${block.told}</p>${listed(block.lines, lang)}</div>
+      ${block.instead && html`<p>${block.instead}</p>`}`;
   }
   if (block.kind === "look") {
     if (!block.ladder) return html`<${Lines} lines=${block.lines} />`;
     return html`<p>${words.ladder}</p><details><summary>${words.in_sentences}</summary>${block.lines.map((line) => html`<p>${line}</p>`)}</details>`;
   }
   return html`${block.live && html`<p>${inline(words.in_a_lab)}</p>`}${block.commands.map((text) => html`<${Lines} lines=${text.split("\n")} />`)}`;
+}
+
+function listed(lines, lang) {
+  return html`<ul lang=${lang}>${lines.map((line) => html`<li>${line}</li>`)}</ul>`;
 }
 
 /** The ladder and the panels of the run that may be looked at. */
