@@ -206,6 +206,7 @@ DROPS: dict[str, str] = {
     "tcp_too_many_runs": "an out-of-order segment, when too many gaps are held already: the peer sends it again",
     "tcp_data_after_close": "data for a connection that its user has closed: answered by a reset",
     "tcp_accept_queue_full": "the accept queue is full, as the program does not accept: the peer tries again",
+    "tcp_accept_deferred": "a bare ACK of our SYN, as the program waits for data first (TCP_DEFER_ACCEPT)",
     "tcp_syn_queue_full": "the SYN queue is full: a SYN answered by a cookie, or an old half-open connection dropped",
     "tcp_bad_cookie": "while SYN cookies are in use, an ACK that acknowledges none: answered by a reset",
     "tcp_fast_open_refused": "data of a SYN with a wrong Fast Open cookie, or above the limit: the peer sends it again",

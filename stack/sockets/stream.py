@@ -33,6 +33,7 @@ from stack.sockets.socket import (
 from stack.sockets.stream_options import StreamOptions
 from stack.sockets.waiter import Waiter, wake_both
 from stack.tcp.connection import Connection
+from stack.tcp.options import DEFER_ACCEPT
 from stack.tcp.states import State
 from stack.wire.addresses import ANY, LOOPBACK
 
@@ -53,6 +54,8 @@ class StreamSocket(StreamOptions):
         super().__init__(runner, proto)
         self._urgent: Waiter | None = None  # made when a task first waits for urgent data
         if connection is not None:
+            if connection.user_options.defer_accept_s:  # which is the listener's alone
+                connection.set_options(runner.core.tcp.with_option(connection.user_options, DEFER_ACCEPT, 0))
             self._take(connection)
 
     def _take(self, connection: Connection) -> None:

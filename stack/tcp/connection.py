@@ -124,7 +124,8 @@ class Connection(Tcb):
         """Apply a changed option.
 
         With `nodelay`, or without `cork`, what was held back is sent. As in Linux, to set `nodelay`
-        sends also what `cork` holds back, each time; the argument says that it was set.
+        sends also what `cork` holds back, each time; the argument says that it was set. With
+        `quickack` an ACK that is due is sent.
 
         A new user timeout counts from the last progress, so it may have expired already.
         Keep-alives that are switched on count from now. With `keepalive_idle` their idle time has
@@ -236,10 +237,12 @@ class Connection(Tcb):
         The ACK after a read also opens the window, so one segment does both. A read is expected if
         `on_readable` has just woken a waiting task, or if the last read was less than
         `config.ack_by_reader_s` ago. If no read comes, the next batch or the delayed-ACK timer
-        sends the ACK.
+        sends the ACK. With `quickack` it is sent at once.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        if woken and self.reader_expected_until < inf:
+        if self.user_options.quickack:
+            self.ack_now = "ack_quick"
+        elif woken and self.reader_expected_until < inf:
             self.reader_expected_until = inf
         elif now < self.reader_expected_until < inf:
             self.reader_expected_until = 0.0
@@ -254,7 +257,8 @@ class Connection(Tcb):
         ACK.
         """
         woken = wakes & WAKE_READABLE and self.on_readable()
-        self.ack_now = "" if woken or now < self.reader_expected_until < inf else "ack_fin"
+        later = (woken or now < self.reader_expected_until < inf) and not self.user_options.quickack
+        self.ack_now = "" if later else "ack_fin"
 
     def _tell_ack(self, trace: TcpTrace, now: float) -> None:
         """Tell that an ACK is owed and sent later, or that none is owed for the last segment."""

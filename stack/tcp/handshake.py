@@ -317,7 +317,11 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     established(tcb, now)
     if tcb.fin_queued:  # a CLOSE that waited for ESTABLISHED, with data before it
         tcb.enter(Event.CLOSE)
-    tcb.ack_now = "ack_syn"
+    if tcb.user_options.quickack is False or tcb.user_options.defer_accept_s:
+        # As in Linux, the ACK waits for data that carries it
+        tcb.ack_due, tcb.delack_deadline = 1, now + tcb.config.delayed_ack_s
+    else:
+        tcb.ack_now = "ack_syn"
 
 
 def requeue_early_data(tcb: Tcb) -> None:

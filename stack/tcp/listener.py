@@ -176,6 +176,7 @@ class Listener:
         if services.trace is not None:
             tell_agreed(child, options, "options_from_cookie")
         child.came_from_listen = True
+        child.rtt_started_at = -inf  # the time of the SYN is not known: `may_open` defers nothing
         child.enter(Event.RCV_SYN, because="cookie_acknowledged")
         return child.segment(seg, now)
 
@@ -207,6 +208,24 @@ class Listener:
     def has_room(self) -> bool:
         """Whether the accept queue has room for another connection."""
         return len(self._accept_queue) < self.backlog
+
+    def may_open(self, child: Tcb, seg: Segment, now: float) -> bool:
+        """Whether `seg`, which acknowledges our SYN, may end the handshake of `child`.
+
+        With `defer_accept_s` it must have text or a FIN, until that time is over. As in Linux, a
+        bare ACK is ignored before, and the SYN,ACK is sent again only at the end of that time: the
+        ACK that answers it opens the connection.
+        """
+        if child.user_options.defer_accept_s and not seg.seg_len:
+            until = child.rtt_started_at + child.user_options.defer_accept_s
+            if now < until:
+                child.rto_deadline = child.progress_at = until
+                self._services.counters.drop("tcp_accept_deferred")
+                return False
+        if len(self._accept_queue) < self.backlog:
+            return True
+        self._services.counters.drop("tcp_accept_queue_full")
+        return False
 
     def established(self, child: Tcb) -> None:
         """Move `child` to the accept queue.

@@ -19,6 +19,8 @@ from stack.tcp.pacing import UNLIMITED
 LONGEST_KEEPALIVE_S = 32767
 MOST_KEEPALIVE_PROBES = 127
 SMALLEST_MSS, LARGEST_MSS = 88, 32767
+# The retransmissions that TCP_DEFER_ACCEPT counts, and the longest interval between two of them.
+MOST_DEFERRALS, LONGEST_DEFERRAL_S = 255, 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,9 @@ class UserOptions:
 
     notsent_lowat: SEND takes nothing while so many octets have not been sent.
     cork: less than a full segment waits until `cork` is off again, or for `sws_override_s`.
+    quickack: True means that each segment with text is acknowledged at once, until we send data in
+      reply; False, that the ACK of the peer's SYN,ACK also waits for data. None is neither.
+    defer_accept_s: a connection is open to `accept` when data has come, or after so many seconds.
     rcvlowat: a waiting RECEIVE is woken when so many octets can be read.
     sndbuf, rcvbuf: the size of a buffer at first. With `auto_sndbuf` or `auto_rcvbuf` it then
       grows by itself. The size in use is in the TCB.
@@ -55,6 +60,8 @@ class UserOptions:
     keepalive: bool = False
     nodelay: bool = False
     cork: bool = False
+    quickack: bool | None = None
+    defer_accept_s: int = 0
     rcvlowat: int = 1
     maxseg: int = 0
     linger_s: float | None = None
@@ -127,6 +134,16 @@ def _milliseconds(given: tuple[int, ...]) -> Value:
     return given[0] / 1000 if given[0] else None
 
 
+def _deferral(given: tuple[int, ...]) -> Value:
+    """Seconds, rounded up to the time of so many retransmissions of a SYN,ACK, at most 255."""
+    count = total_s = 0
+    interval_s = 1
+    while total_s < given[0] and count < MOST_DEFERRALS:
+        count, total_s = count + 1, total_s + interval_s
+        interval_s = min(2 * interval_s, LONGEST_DEFERRAL_S)
+    return total_s
+
+
 def _not_sent_lowat(given: tuple[int, ...]) -> Value:
     """0 and -1 mean no limit: the kernel reads -1 as an unsigned number."""
     return given[0] & C_UNSIGNED_MAX or C_UNSIGNED_MAX
@@ -171,6 +188,20 @@ NOTSENT_LOWAT = UserOption(
     put=lambda o, v: replace(o, notsent_lowat=int(v or 0)),
 )
 CORK = UserOption("cork", flag, get=lambda o: o.cork, put=lambda o, v: replace(o, cork=bool(v)))
+# As in Linux, it reads 1 while ACKs are not delayed for the sake of a reply, also by default.
+QUICKACK = UserOption(
+    "quickack",
+    flag,
+    get=lambda o: o.quickack is not False,
+    put=lambda o, v: replace(o, quickack=bool(v)),
+    acts_at_once=lambda o: bool(o.quickack),
+)
+DEFER_ACCEPT = UserOption(
+    "defer_accept_s",
+    _deferral,
+    get=lambda o: o.defer_accept_s,
+    put=lambda o, v: replace(o, defer_accept_s=int(v or 0)),
+)
 FAST_OPEN_CONNECT = UserOption(
     "fast_open_connect",
     between(0, 1),
@@ -186,6 +217,8 @@ TCP_LEVEL: dict[tuple[str, int], UserOption] = {
     ("TCP_KEEPIDLE", 4): KEEPALIVE_IDLE,
     ("TCP_KEEPINTVL", 5): KEEPALIVE_INTERVAL,
     ("TCP_KEEPCNT", 6): KEEPALIVE_COUNT,
+    ("TCP_DEFER_ACCEPT", 9): DEFER_ACCEPT,
+    ("TCP_QUICKACK", 12): QUICKACK,
     ("TCP_USER_TIMEOUT", 18): USER_TIMEOUT,
     ("TCP_NOTSENT_LOWAT", 25): NOTSENT_LOWAT,
     ("TCP_FASTOPEN_CONNECT", 30): FAST_OPEN_CONNECT,

@@ -353,6 +353,8 @@ def send_range(  # hot
     if seq == tcb.snd_nxt:
         tcb.snd_nxt = end
         tcb.pto_deadline = inf  # RFC 8985 section 7.2: restarted by set_timers
+        if tcb.user_options.quickack and length and tcb.receive_buffer.next:
+            _leave_quickack(tcb, now)
         if tcb.ecn is not None and length and not tcb.probing:
             ecn = tcb.ecn
             flags |= ecn.mark(tcb.path, tcb.snd_una)
@@ -377,6 +379,15 @@ def send_range(  # hot
     emit(tcb, seq, flags, now, parts, length, b"", segment_bytes, because)
     if ecn is not None:
         ecn.unmark(tcb.path)
+
+
+def _leave_quickack(tcb: Tcb, now: float) -> None:
+    """Data that goes out soon after something has come is a reply: the next ACKs can be in replies.
+
+    As in Linux, this ends TCP_QUICKACK.
+    """
+    if now - tcb.last_received_at < tcb.config.delayed_ack_s:
+        tcb.user_options = replace(tcb.user_options, quickack=False)
 
 
 def retransmit_front(tcb: Tcb, now: float, because: str, limit: int | None = None) -> None:

@@ -395,8 +395,7 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_no_ack")
         return False
     if tcb.state is State.SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
-        if not tcb.listener.has_room():
-            tcb.services.counters.drop("tcp_accept_queue_full")
+        if not tcb.listener.may_open(tcb, seg, now):
             return False  # the SYN,ACK will be sent again, here and below
         if tcb.services.budget.refuses(tcb.remote[0]):
             tcb.services.counters.drop("tcp_refused_no_memory")

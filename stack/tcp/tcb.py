@@ -60,6 +60,7 @@ from stack.wire.tcp_options import MAX_LENGTH
 if TYPE_CHECKING:
     from stack.tcp.connection import Connection
     from stack.tcp.ecn import Ecn
+    from stack.tcp.segment import Segment
     from stack.tcp.trace import TcpTrace
 
 # RFC 9293 section 3.7.1, MUST-15: the send MSS for IPv4 when the peer's SYN has no MSS option.
@@ -69,7 +70,7 @@ DEFAULT_SEND_MSS = 536
 class Parent(Protocol):
     """The listener of a connection from a passive open, until the connection is accepted."""
 
-    def has_room(self) -> bool: ...
+    def may_open(self, child: Tcb, seg: Segment, now: float) -> bool: ...
     def established(self, child: Tcb) -> None: ...
     def gone(self, child: Tcb) -> bool: ...
 

@@ -103,7 +103,13 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     if not tcb.syn_acked:
         if tcb.timeouts == 1 and tcb.fast_open is not None:
             fast_open.negative_response(tcb, now)
-        repeat_syn(tcb, now, "again_syn_timeout")
+        defer_s = tcb.user_options.defer_accept_s
+        # The ACK came, and `Listener.may_open` has ignored it until now
+        if defer_s and tcb.state is State.SYN_RECEIVED and tcb.progress_at >= tcb.rtt_started_at + defer_s:
+            repeat_syn(tcb, now, "again_syn_deferred")
+            tcb.timeouts = 0  # nothing was lost
+        else:
+            repeat_syn(tcb, now, "again_syn_timeout")
     else:
         loss.timed_out(tcb, now)
         if tcb.scoreboard is not None:

@@ -121,6 +121,7 @@ DROP_CLAUSES: dict[str, tuple[str, ...]] = {
     "tcp_too_many_runs": OWN,
     "tcp_data_after_close": ("9293 SHLD-3", "sockets-3"),
     "tcp_accept_queue_full": OWN,
+    "tcp_accept_deferred": OWN,
     "tcp_syn_queue_full": ("4987-3.2-a", "4987-3.4-a", "4987-3.7-a"),
     "tcp_bad_cookie": ("4987-3.6-a", "9293-3.10.7.2-b"),
     "tcp_fast_open_refused": ("7413-4.1.2-a", "7413-4.2-b"),

@@ -13,6 +13,10 @@ OUTPUT_REASONS: dict[str, Reason] = {
         "Two full-sized segments have come since the last ACK: at least every second one is acknowledged.",
         ("9293 SHLD-19", "5681-4.2-b"),
     ),
+    "ack_quick": Reason(
+        "The program has set TCP_QUICKACK: data is acknowledged at once, until data goes out in reply.",
+        ("own",),
+    ),
     "ack_delayed": Reason(
         "Less than two full-sized segments have come: the ACK waits for more, or for data that carries it.",
         ("9293 SHLD-18", "9293 SHLD-19", "5681-4.2-a"),
@@ -273,6 +277,11 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "again_syn_timeout": Reason(
         "No answer to our SYN has come within the RTO: it is sent again.",
         ("9293 MUST-22", "6298-5-e"),
+    ),
+    "again_syn_deferred": Reason(
+        "The program waits for data before it accepts, and the time for that is over: the SYN,ACK asks for another ACK,"
+        " which opens the connection.",
+        ("own",),
     ),
     "again_syn_asked": Reason(
         "The peer has sent its SYN again, so our SYN,ACK was lost: it is sent again.",

@@ -140,6 +140,15 @@ def accept_queue_full(world: World) -> None:
             break
 
 
+def no_data_yet(world: World) -> None:
+    """The program waits for data before it accepts."""
+    world.host.listen((OUR_ADDRESS, 7), 1, world.network.now, replace(world.host.tcp.socket_options, defer_accept_s=3))
+    world.station.says_tcp(US, (5000, 7), SYN, seq=100)
+    world.run()
+    world.station.says_tcp(US, (5000, 7), ACK, seq=101, ack=world.station.segments()[-1].next)
+    world.run()
+
+
 def bad_cookie(world: World) -> None:
     world.machine.listen(7)
     for port in (5000, 5001):
@@ -277,6 +286,7 @@ HISTORY: list[tuple[str, Say, Config]] = [
     ("tcp_reset_in_time_wait", in_time_wait(RST), Config()),
     ("tcp_in_time_wait", in_time_wait(ACK, b"late"), Config()),
     ("tcp_accept_queue_full", accept_queue_full, Config()),
+    ("tcp_accept_deferred", no_data_yet, Config()),
     ("tcp_too_many_runs", gaps, Config(tcp=TcpConfig(max_out_of_order_runs=2))),
     ("tcp_too_big_not_sent", too_big_segment(1000), Config()),
     ("tcp_too_big_delayed", too_big_after_it_arrived, Config()),

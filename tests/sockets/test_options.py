@@ -129,6 +129,7 @@ SETTINGS: list[tuple[int, int, int]] = [
     (SOL_SOCKET, stdlib.SO_RCVLOWAT, 17),
     (IPPROTO_TCP, stdlib.TCP_NODELAY, 1),
     (IPPROTO_TCP, options.TCP_CORK, 1),
+    (IPPROTO_TCP, options.TCP_QUICKACK, 0),
     (IPPROTO_TCP, stdlib.TCP_NOTSENT_LOWAT, 7000),
     (IPPROTO_TCP, stdlib.TCP_KEEPIDLE, 11),
     (IPPROTO_TCP, stdlib.TCP_KEEPINTVL, 12),

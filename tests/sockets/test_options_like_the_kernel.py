@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.socket import IPPROTO_TCP, SOL_SOCKET, SocketType
 
-from stack.sockets.options import TCP_CORK
+from stack.sockets.options import TCP_CORK, TCP_DEFER_ACCEPT, TCP_QUICKACK
 from tests.sockets.worlds import World, run_in_the_kernel, run_in_the_stack
 
 CASES: dict[str, Callable[[World], Awaitable[Any]]] = {}
@@ -91,6 +91,51 @@ async def low_water_marks(w: World) -> Any:
         client.shutdown(stdlib.SHUT_WR)
         await w.settle()
         happened.append([server.is_readable(), await w.does(server.recv, 100), await w.does(server.recv, 100)])
+    return happened
+
+
+@case
+async def quick_acks(w: World) -> Any:
+    client, server = await w.pair()
+    happened: list[Any] = []
+    with client, server:
+        for value in (0, 1):
+            server.setsockopt(IPPROTO_TCP, TCP_QUICKACK, value)
+            happened.append(server.getsockopt(IPPROTO_TCP, TCP_QUICKACK))
+        await client.send(b"question")
+        happened += [await arrives(server), server.getsockopt(IPPROTO_TCP, TCP_QUICKACK)]
+        await server.send(b"answer")  # which ends the mode
+        happened += [await arrives(client), server.getsockopt(IPPROTO_TCP, TCP_QUICKACK)]
+    return happened
+
+
+@case
+async def accepting_later(w: World) -> Any:
+    happened: list[Any] = []
+    with await w.listening() as listener:
+        listener.setsockopt(IPPROTO_TCP, TCP_DEFER_ACCEPT, 1)
+        port = listener.getsockname()[1]
+        with w.client() as client:
+            await client.connect((w.address, port))
+            await w.settle()
+            happened.append(listener.is_readable())
+            await client.send(b"request")
+            server, _ = await listener.accept()
+            with server:
+                happened += [await server.recv(100), server.getsockopt(IPPROTO_TCP, TCP_DEFER_ACCEPT)]
+        with w.client() as client:
+            await client.connect((w.address, port))
+            began = trio.current_time()
+            server, _ = await listener.accept()  # without data
+            with server:
+                happened += [0.5 < trio.current_time() - began < 2, await w.does(server.recv, 100)]
+        with w.client() as client:
+            await client.connect((w.address, port))
+            client.shutdown(stdlib.SHUT_WR)
+            began = trio.current_time()
+            server, _ = await listener.accept()
+            with server:
+                happened += [trio.current_time() - began < 0.5, await w.does(server.recv, 100)]
     return happened
 
 

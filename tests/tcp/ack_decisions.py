@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stack.tcp.states import State
 from stack.wire.tcp_options import TcpOptions
+from tests.user_options import set_options
 
 from .test_ecn import CE, ECE, arrives, capable
 from .test_memory import short_of_memory
@@ -39,6 +40,16 @@ def two_full_segments() -> Log:
     peer.sends(ACK, text(MSS))
     peer.silent()
     peer.sends(ACK, text(MSS))
+    peer.expects(ACK, ack=peer.snd_nxt)
+    return log
+
+
+@shows("ack_quick")
+def one_segment_with_quick_acks() -> Log:
+    conn, peer = established()
+    set_options(conn, quickack=True)
+    log = watch(peer)
+    peer.sends(ACK, b"data")
     peer.expects(ACK, ack=peer.snd_nxt)
     return log
 

@@ -315,6 +315,18 @@ def the_syn_comes_again() -> Log:
     return log
 
 
+@shows("again_syn_deferred")
+def no_data_comes() -> Log:
+    _, peer = listening(options={"defer_accept_s": 1})
+    peer.sends(SYN, options=TcpOptions(mss=MSS))
+    peer.expects(SYN | ACK)
+    log = watch(peer)
+    peer.sends(ACK)
+    peer.wait(1.001)
+    peer.expects(SYN | ACK)
+    return log
+
+
 @shows("again_syn_challenged")
 def figure_9() -> Log:
     conn, peer = syn_sent()
