@@ -175,6 +175,7 @@ DROPS: dict[str, str] = {
     "udp_no_port": "no socket is bound to the port",
     "udp_no_memory": "the memory budget had no room for a datagram of this sender",
     "udp_open_no_memory": "a socket of our own program that was refused, because there was no memory",
+    "udp_errors_full": "an ICMP error for which the socket's queue of errors, or the memory budget, had no room",
     "udp_queue_full": "the socket's receive queue is full: the datagram that comes is lost, those in the queue stay",
     # --- tcp
     "tcp_truncated": "the segment ends inside its fixed header, so it cannot be read",

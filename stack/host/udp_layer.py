@@ -14,7 +14,7 @@ from stack.host.ports import EphemeralPorts
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.trace.trace import Trace
-from stack.udp.below import Received
+from stack.udp.below import Received, Way
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST
 from stack.wire.numbers import PROTO_UDP
@@ -26,11 +26,18 @@ def make_udp(
     """Make the UDP ports of a host."""
 
     def open_path(
-        source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
+        source: bytes | None,
+        destination: bytes,
+        *,
+        ttl: int | None,
+        tos: int,
+        options: bytes,
+        now: float,
+        way: Way | None = None,
     ) -> Path:
         if source is not None and ip.owner(source) is None:
             raise os_error(errno.ENETUNREACH)  # as in Linux, which looks for a route from that address
-        return ip.output.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now)
+        return ip.output.path(source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, way=way, now=now)
 
     def ephemeral(local: bytes, remote: tuple[bytes, int] | None, is_free: Callable[[int], bool]) -> int:
         flow = local if remote is None else local + remote[0] + remote[1].to_bytes(2, "big")

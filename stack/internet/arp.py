@@ -451,7 +451,7 @@ class NeighborCache:
         for datagram in waiting:
             self.counters.drop("arp_unresolved")
             if datagram.on_error is not None:
-                datagram.on_error(errno.EHOSTUNREACH)
+                datagram.on_error(errno.EHOSTUNREACH, now)
         if self.on_failure is not None:
             self.on_failure(neighbor.address, now)
 

@@ -20,6 +20,7 @@ from stack.internet.reply_options import reply_route
 from stack.trace.trace import Trace
 from stack.wire import icmp
 from stack.wire.icmp import IcmpMessage
+from stack.wire.ipv4 import Ipv4Header
 from stack.wire.numbers import PROTO_ICMP, PROTO_TCP
 
 ErrorHandler = Callable[[IcmpError, float], bool]
@@ -76,6 +77,7 @@ class Icmp:
         self.on_echo_answered: Callable[[Received], None] | None = None
         self.error_handlers: dict[int, ErrorHandler] = {PROTO_ICMP: self.echo.receive_error}
         self.clock_ms = clock_ms
+        output.on_unreachable = self.next_hop_failed
 
     def tables(self) -> dict[str, int]:
         """The numbers of waiting echo requests, and of peers with an error budget."""
@@ -154,6 +156,22 @@ class Icmp:
         )
 
     # --- errors
+
+    def next_hop_failed(self, packet: bytes, error: int, now: float) -> None:
+        """The next hop of a packet of ours does not answer: an error from this host to itself.
+
+        Its protocol gets it as if a router had sent it: Host Unreachable (RFC 1812
+        section 4.3.3.1), with the errno `error`.
+        """
+        header = Ipv4Header.parse(packet)
+        quoted = packet[header.header_length :]
+        handler = self.error_handlers.get(header.protocol)
+        if handler is not None:
+            told = IcmpError(
+                icmp.UNREACHABLE, icmp.HOST_UNREACHABLE, header.source, header.source, header.destination,
+                header.protocol, quoted, 0, error, False,
+            )  # fmt: skip
+            handler(told, now)
 
     def _error(self, received: Received, message: IcmpMessage) -> None:
         if received.broadcast:

@@ -51,6 +51,7 @@ class IcmpError:
       errno: the error to report. 0 for a Redirect, which is not reported: the protocol only checks
         the quote.
       hard: whether a transport protocol may give up at once (RFC 1122 section 4.2.3.9).
+      pointer: for a parameter problem the offset of the wrong octet; else 0.
 
     Any host can forge an error, so the protocol must check that it has sent what is `quoted`
     (RFC 5927).
@@ -66,6 +67,7 @@ class IcmpError:
     next_hop_mtu: int
     errno: int
     hard: bool
+    pointer: int = 0
 
     def because(self) -> str:
         """What the error means for the protocol that gets it, as observers are told."""
@@ -95,7 +97,7 @@ def read_error(
     `header` and `quoted` are the quoted IP header and the bytes after it. `path_mtu` is the
     estimate so far for the quoted destination.
     """
-    next_hop_mtu = 0
+    next_hop_mtu = pointer = 0
     if message.type == icmp.UNREACHABLE:
         if message.code not in _UNREACHABLE:
             return None
@@ -109,7 +111,7 @@ def read_error(
             return None
         error, hard = 0, _SOFT
     else:
-        error, hard = errno.EPROTO, _HARD
+        error, hard, pointer = errno.EPROTO, _HARD, message.pointer
     return IcmpError(
         message.type,
         message.code,
@@ -121,4 +123,5 @@ def read_error(
         next_hop_mtu,
         error,
         hard,
+        pointer,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import math
 from collections.abc import Callable
+from functools import partial
 
 from stack.config import IpConfig
 from stack.counters import Counters
@@ -17,8 +18,8 @@ from stack.internet.fragments import fragment
 from stack.internet.ident import Identifications
 from stack.internet.interface import Interface, is_broadcast_on, send_frame
 from stack.internet.loopback import Loopback
-from stack.internet.neighbor import Neighbor, fixed
-from stack.internet.path import UNBOUND, Path
+from stack.internet.neighbor import Neighbor, OnError, fixed
+from stack.internet.path import UNBOUND, Path, SpecialPath, Way
 from stack.internet.path_mtu import PathMtus
 from stack.internet.route import RoutingTable
 from stack.noop import noop
@@ -102,6 +103,8 @@ class Ipv4Output:
         self.reschedule: Callable[[], None] = noop  # called when `deadline` has moved earlier
         self._paths: dict[bytes, dict[Path, None]] = {}
         self.epoch = self.addresses_epoch = 0
+        # `(packet, errno, now)`: the next hop did not answer, and the owner wants an ICMP error
+        self.on_unreachable: Callable[[bytes, int, float], object] = noop
 
     # --- making paths
 
@@ -117,6 +120,7 @@ class Ipv4Output:
         options: bytes = b"",
         interface: Interface | None = None,
         now: float = 0.0,
+        way: Way | None = None,
     ) -> Path:
         """A path to `destination`; close it when it is no longer needed.
 
@@ -126,7 +130,7 @@ class Ipv4Output:
         route, or nothing may be sent to this destination), EADDRNOTAVAIL (the source is not our
         address, or not on that interface), EINVAL (TTL or TOS out of range, malformed options).
         """
-        path = self._make(source, destination, protocol, ttl, tos, df, options, interface, now)
+        path = self._make(source, destination, protocol, ttl, tos, df, options, interface, now, way)
         self._paths.setdefault(destination, {})[path] = None
         return path
 
@@ -165,6 +169,7 @@ class Ipv4Output:
         options: bytes,
         interface: Interface | None,
         now: float,
+        way: Way | None = None,
     ) -> Path:
         if ttl is None:
             ttl = self.config.multicast_ttl if is_multicast(destination) else self.config.ttl
@@ -173,7 +178,8 @@ class Ipv4Output:
         out, next_hop, chosen = self._route(source, destination, interface, now)
         if source is None:
             source = chosen
-        path = Path(self, self.counters, source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options)
+        kind = Path if way is None else partial(SpecialPath, way)
+        path = kind(self, self.counters, source, destination, protocol, ttl=ttl, tos=tos, df=df, options=options)
         path.pinned = interface is not None
         self._attach(path, out, next_hop)
         if self.trace.on:
@@ -291,7 +297,7 @@ class Ipv4Output:
             neighbor = fixed(next_hop, None, None, path.broadcast or path.multicast)
         else:
             neighbor = interface.neighbors.neighbor(next_hop)
-        mtu, no_df = self._limit(path.destination, path.protocol, interface.mtu)
+        mtu, no_df = self._limit(path, interface.mtu)
         path.bind(interface, next_hop, neighbor, mtu)
         path.let_routers_fragment(no_df)
 
@@ -364,7 +370,10 @@ class Ipv4Output:
         counters["ipSystemStatsOutTransmits"] += len(packets)
         neighbors = path.interface.neighbors
         if path.neighbor.ethernet is None and neighbors is not None:
-            path.neighbor = neighbors.send(path.neighbor, packets, now, path.failed, offload)
+            failed: OnError = path.failed
+            if path.way is not None and path.way.queue_errors:
+                failed = partial(self.on_unreachable, packets[0])
+            path.neighbor = neighbors.send(path.neighbor, packets, now, failed, offload)
             return
         path.neighbor.used = True
         for packet in packets:
@@ -428,17 +437,23 @@ class Ipv4Output:
 
     # --- path MTU
 
-    def _limit(self, destination: bytes, protocol: int, mtu: int) -> tuple[int, bool]:
-        """The path MTU for datagrams of `protocol`, and whether DF must be left out.
+    def _limit(self, path: Path, mtu: int) -> tuple[int, bool]:
+        """The MTU of a path over a first link of `mtu`, and whether DF must be left out.
 
         See `PathMtus.limit`.
         """
-        mtu, no_df = self.path_mtus.limit(destination, mtu)
-        own = self._mtus_of.get(protocol)
+        if path.way is not None and not path.way.learns_mtu:
+            return mtu, False
+        mtu, no_df = self.path_mtus.limit(path.destination, mtu)
+        own = self._mtus_of.get(path.protocol)
         if own is None:
             return mtu, no_df
-        mtu, no_df_too = own.limit(destination, mtu)
+        mtu, no_df_too = own.limit(path.destination, mtu)
         return mtu, no_df or no_df_too
+
+    def must_omit_df(self, path: Path) -> bool:
+        """Whether packets go without DF, because not even the smallest MTU passes."""
+        return self._limit(path, path.mtu)[1]
 
     def lower_mtu(
         self,
@@ -497,7 +512,7 @@ class Ipv4Output:
             self._update_mtu(path, now)
 
     def _update_mtu(self, path: Path, now: float) -> None:
-        mtu, no_df = self._limit(path.destination, path.protocol, path.interface.mtu)
+        mtu, no_df = self._limit(path, path.interface.mtu)
         path.let_routers_fragment(no_df)
         if mtu != path.mtu:
             path.mtu = mtu

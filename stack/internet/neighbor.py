@@ -33,7 +33,7 @@ GONE = "gone"
 FIXED = "fixed"
 """Needs no ARP: a broadcast or group address, or any address on a link without Ethernet."""
 
-OnError = Callable[[int], None]
+OnError = Callable[[int, float], object]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ is sent by `Path.send`: the neighbour has the link header ready, and one `pack` 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stack.counters import Counters
 from stack.internet.ident import RANDOM_FLOW
@@ -37,6 +37,21 @@ class PathUser(Protocol):
 
     def path_mtu_changed(self, now: float) -> None:
         """The path's `mtu` has changed."""
+
+
+class Way(Protocol):
+    """What few owners ask of their paths.
+
+    learns_mtu: the MTUs that routers have told count, and not the interface's alone.
+    queue_errors: if the next hop does not answer, the host sends itself an ICMP error about the
+      datagram, as Linux does, and `path_failed` is not called.
+    """
+
+    @property
+    def learns_mtu(self) -> bool: ...
+
+    @property
+    def queue_errors(self) -> bool: ...
 
 
 class Path:
@@ -91,6 +106,7 @@ class Path:
         "ttl",
         "user",
     )
+    way: Way | None = None
 
     def __init__(
         self,
@@ -260,6 +276,13 @@ class Path:
         for front, piece in pieces(header, data, size, self.pseudo_sum, partial=partial):
             self.send([front, piece], len(front) + len(piece), now, offload)
 
+    def want_df(self, wanted: bool) -> None:
+        """Let the owner set or clear `df`, where it decides that for each datagram."""
+        if not wanted:
+            self.df = False
+        elif self.df is False:
+            self.df = None if self._output.must_omit_df(self) else True
+
     def let_routers_fragment(self, no_df: bool) -> None:
         """If the owner has set `df`, send without DF from now on, or with DF again.
 
@@ -273,7 +296,7 @@ class Path:
         offload = self.interface.link.offload
         self.gso_max_bytes = offload.gso_max_bytes if self.df is not None or offload.software else 0
 
-    def failed(self, error: int) -> None:
+    def failed(self, error: int, now: float) -> None:
         """Tell the owner that the next hop did not answer."""
         if self.user is not None:
             self.user.path_failed(error)
@@ -315,3 +338,13 @@ class Path:
 
     def __repr__(self) -> str:
         return f"<Path {'.'.join(map(str, self.source))} to {'.'.join(map(str, self.destination))} mtu {self.mtu}>"
+
+
+class SpecialPath(Path):
+    """A path with a `way`."""
+
+    __slots__ = ("way",)
+
+    def __init__(self, way: Way, *arguments: Any, **fields: Any) -> None:
+        super().__init__(*arguments, **fields)
+        self.way = way

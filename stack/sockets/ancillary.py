@@ -16,6 +16,7 @@ from stack.socket_option import C_INT, Value
 from stack.sockets.numbers import number
 from stack.sockets.options import fail
 from stack.udp.endpoint import Datagram
+from stack.udp.special import QueuedError
 from stack.wire.addresses import ANY
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 Ancillary = list[tuple[int, int, bytes]]
 
 IP_PKTINFO = number("IP_PKTINFO", 8)
+IP_RECVERR = number("IP_RECVERR", 11)
 PACKET_INFO = Struct("=i4s4s")  # struct in_pktinfo: interface, local address, destination in the header
 MSG_CTRUNC = number("MSG_CTRUNC", 8)
+EXTENDED_ERROR = Struct("=IBBBBII")  # struct sock_extended_err: errno, origin, type, code, 0, info, data
+OFFENDER = Struct("=HH4s8x")  # struct sockaddr_in: family, port, address
 HEADER_BYTES, ALIGNMENT = 16, 8  # struct cmsghdr
 
 
@@ -42,15 +46,32 @@ def received(datagram: Datagram, interface: int, wanted: Mapping[str, Value], ro
         items.append((stdlib.IPPROTO_IP, stdlib.IP_TTL, C_INT.pack(datagram.ttl)))
     if wanted.get("recvtos"):
         items.append((stdlib.IPPROTO_IP, stdlib.IP_TOS, bytes([datagram.tos])))
-    fitting: Ancillary = []
+    return fitting(items, room)
+
+
+def error(queued: QueuedError, room: int) -> tuple[Ancillary, int]:
+    """An error of the queue, as IP_RECVERR gives it, and MSG_CTRUNC if `room` is too small.
+
+    It is a struct sock_extended_err and the address of the offender, which is unset for an error of
+    this host's own.
+    """
+    data = EXTENDED_ERROR.pack(queued.errno, queued.origin, queued.type, queued.code, 0, queued.info, 0)
+    family = 0 if queued.offender is None else int(stdlib.AF_INET)
+    data += OFFENDER.pack(family, 0, queued.offender or ANY)
+    return fitting([(stdlib.IPPROTO_IP, IP_RECVERR, data)], room)
+
+
+def fitting(items: Ancillary, room: int) -> tuple[Ancillary, int]:
+    """The part of `items` that fits `room` octets, and MSG_CTRUNC if some is missing."""
+    fits: Ancillary = []
     for level, kind, data in items:
         if room < HEADER_BYTES:
-            return fitting, MSG_CTRUNC
-        fitting.append((level, kind, data[: room - HEADER_BYTES]))
+            return fits, MSG_CTRUNC
+        fits.append((level, kind, data[: room - HEADER_BYTES]))
         if room < HEADER_BYTES + len(data):
-            return fitting, MSG_CTRUNC
+            return fits, MSG_CTRUNC
         room -= HEADER_BYTES + -(-len(data) // ALIGNMENT) * ALIGNMENT
-    return fitting, 0
+    return fits, 0
 
 
 def source_of(ancillary: Iterable[tuple[int, int, Buffer]]) -> bytes | None:

@@ -18,6 +18,7 @@ from trio.lowlevel import checkpoint, enable_ki_protection
 
 from stack.socket_option import Option, Value
 from stack.sockets import ancillary, options
+from stack.sockets.numbers import number
 from stack.sockets.options import fail
 from stack.sockets.readiness import telling
 from stack.sockets.runner import Runner
@@ -33,22 +34,27 @@ from stack.sockets.socket import (
     writable_views,
 )
 from stack.udp.endpoint import Datagram, Endpoint
+from stack.udp.special import DONT, QueuedError
 from stack.wire.addresses import ANY, LOOPBACK, format_ipv4
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-RECEIVE_FLAGS = IGNORED_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC)
+MSG_ERRQUEUE = number("MSG_ERRQUEUE", 0x2000)
+RECEIVE_FLAGS = IGNORED_FLAGS | int(stdlib.MSG_PEEK | stdlib.MSG_TRUNC) | MSG_ERRQUEUE
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A received datagram: `data` is cut to the size asked for, `length` is that of the whole."""
+    """A received datagram: `data` is cut to the size asked for, `length` is that of the whole.
+
+    Or an error about a datagram that was sent, from the queue of errors (MSG_ERRQUEUE).
+    """
 
     data: bytes
     length: int
     remote: tuple[str, int] | None
-    datagram: Datagram | None = None
+    datagram: Datagram | QueuedError | None = None
 
 
 class DatagramSocket(Socket):
@@ -162,7 +168,8 @@ class DatagramSocket(Socket):
     # --- receiving
 
     def _may_read(self) -> bool:
-        return self._read_shut_down or self._endpoint.readable
+        endpoint = self._endpoint
+        return self._read_shut_down or endpoint.readable or bool(endpoint.errors_queued)
 
     def _receive(self, size: int, flags: int) -> Received | None:
         self._check_open()
@@ -171,6 +178,8 @@ class DatagramSocket(Socket):
         if flags & ~RECEIVE_FLAGS:
             fail(errno.EOPNOTSUPP)
         endpoint = self._endpoint
+        if flags and flags & MSG_ERRQUEUE:
+            return self._receive_error(size)
         datagram = endpoint.peek() if flags and flags & stdlib.MSG_PEEK else endpoint.receive_datagram()
         if datagram is None:
             return Received(b"", 0, None) if self._read_shut_down else None
@@ -178,6 +187,13 @@ class DatagramSocket(Socket):
         return Received(
             data if len(data) <= size else data[:size], len(data), python_address(datagram.remote), datagram
         )
+
+    def _receive_error(self, size: int) -> Received | None:
+        """The next of the queue of errors (IP_RECVERR): its datagram's data and destination."""
+        error = self._endpoint.take_queued_error()
+        if error is None:
+            return None
+        return Received(error.data[:size], len(error.data), python_address(error.remote), error)
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """The next datagram, cut to `buflen` bytes.
@@ -236,13 +252,16 @@ class DatagramSocket(Socket):
         """(data, ancillary data, MSG_TRUNC if the datagram was cut, the sender's address).
 
         The ancillary data is what IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for; MSG_CTRUNC if it
-        does not fit `ancbufsize`.
+        does not fit `ancbufsize`. With MSG_ERRQUEUE it waits for an error about a datagram that was
+        sent (IP_RECVERR), and gives that datagram's data, the error, and where the datagram went.
         """
         received = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
         beside, cut = self._beside(received, ancbufsize)
         return received.data, beside, truncated(received) | cut, received.remote
 
     def _beside(self, received: Received, room: int) -> tuple[ancillary.Ancillary, int]:
+        if isinstance(received.datagram, QueuedError):
+            return ancillary.error(received.datagram, room)
         if not self._kept or received.datagram is None:
             return [], 0
         interfaces = self._runner.core.interfaces()
@@ -353,6 +372,8 @@ class DatagramSocket(Socket):
             "sndbuf": self._send_buffer_bytes,
             "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
             "tos": endpoint.tos,
+            "recverr": endpoint.special is not None and endpoint.special.queue_errors,
+            "mtu_discover": DONT if endpoint.special is None else endpoint.special.discover,
         }
         return endpoint.take_error() if option.name == "error" else values[option.name]
 
@@ -380,6 +401,10 @@ class DatagramSocket(Socket):
             endpoint.ttl = None if value is None else int(value)
         elif name == "tos":
             endpoint.tos = int(value or 0)
+        elif name == "recverr":
+            endpoint.set_queue_errors(bool(value))
+        elif name == "mtu_discover":
+            endpoint.set_discover(int(value or 0))
 
 
 def _loopback_if_any(remote: tuple[bytes, int]) -> tuple[bytes, int]:
@@ -388,5 +413,6 @@ def _loopback_if_any(remote: tuple[bytes, int]) -> tuple[bytes, int]:
 
 
 def truncated(received: Received) -> int:
-    """MSG_TRUNC if the datagram was cut, else 0."""
-    return int(stdlib.MSG_TRUNC) if received.length > len(received.data) else 0
+    """MSG_TRUNC if the datagram was cut, and MSG_ERRQUEUE for an error; else 0."""
+    cut = int(stdlib.MSG_TRUNC) if received.length > len(received.data) else 0
+    return cut | MSG_ERRQUEUE if isinstance(received.datagram, QueuedError) else cut

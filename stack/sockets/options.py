@@ -19,6 +19,7 @@ from stack.socket_option import C_INT, C_UNSIGNED_MAX, Option, Value, between, f
 from stack.sockets.numbers import number
 from stack.tcp.options import TCP_LEVEL, UserOption, always
 from stack.tcp.pacing import UNLIMITED
+from stack.udp.special import DO, DONT, OMIT, WANT
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -36,6 +37,8 @@ SO_PRIORITY = number("SO_PRIORITY", 12)
 SO_MARK = number("SO_MARK", 36)
 IP_MTU = number("IP_MTU", 14)
 IP_BIND_ADDRESS_NO_PORT = number("IP_BIND_ADDRESS_NO_PORT", 24)
+IP_MTU_DISCOVER = number("IP_MTU_DISCOVER", 10)
+IP_RECVERR = number("IP_RECVERR", 11)
 SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
 TCP_CORK = number("TCP_CORK", 3)
 TCP_DEFER_ACCEPT = number("TCP_DEFER_ACCEPT", 9)
@@ -64,6 +67,12 @@ def _linger(given: tuple[int, ...]) -> Value:
 def _ttl(given: tuple[int, ...]) -> Value:
     """-1 means the host's default."""
     return None if given[0] == -1 else between(1, 255)(given)
+
+
+def _discover_of_tcp(given: tuple[int, ...]) -> Value:
+    """TCP sends with DF and discovers the MTU. OSError(ENOPROTOOPT) for what would change that."""
+    value = between(DONT, OMIT)(given)
+    return value if value in (WANT, DO) else fail(errno.ENOPROTOOPT)
 
 
 KEEPALIVE = UserOption(
@@ -157,6 +166,8 @@ DATAGRAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
     (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
+    (socket.IPPROTO_IP, IP_RECVERR): Option("recverr", flag, byte=True),
+    (socket.IPPROTO_IP, IP_MTU_DISCOVER): Option("mtu_discover", between(DONT, OMIT), byte=True),
 }
 
 STREAM: dict[tuple[int, int], Option] = {
@@ -165,6 +176,7 @@ STREAM: dict[tuple[int, int], Option] = {
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): OOBINLINE,
     (socket.SOL_SOCKET, socket.SO_RCVLOWAT): RCVLOWAT,
     (socket.SOL_SOCKET, SO_MAX_PACING_RATE): MAX_PACING_RATE,
+    (socket.IPPROTO_IP, IP_MTU_DISCOVER): Option("mtu_discover of TCP", _discover_of_tcp, byte=True),
     (socket.IPPROTO_TCP, TCP_INFO): Option("info"),
     (socket.IPPROTO_TCP, number("TCP_FASTOPEN", 23)): Option("fast_open_pending", between(0, C_INT_RANGE[-1])),
     **{(socket.IPPROTO_TCP, number(name, linux)): option for (name, linux), option in TCP_LEVEL.items()},
@@ -230,8 +242,12 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
     return given
 
 
-# Options whose values the sockets keep by themselves. The first two have no effect in a host.
-KEPT = ("priority", "mark", "bind_no_port", "oobinline of UDP", "rcvlowat of UDP", "pktinfo", "recvttl", "recvtos")
+# Options whose values the sockets keep by themselves, with the values at the beginning. Those of
+# the first line have no effect.
+KEPT: dict[str, Value] = {
+    **dict.fromkeys(("priority", "mark", "oobinline of UDP"), 0), "rcvlowat of UDP": 1, "mtu_discover of TCP": WANT,
+    **dict.fromkeys(("bind_no_port", "pktinfo", "recvttl", "recvtos"), 0),
+}  # fmt: skip
 
 
 def encode(option: Option, value: Value | bytes, length: int | None) -> int | bytes:

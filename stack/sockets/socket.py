@@ -323,7 +323,7 @@ class Socket(trio.socket.SocketType):
     def _option(self, option: Option) -> Value | bytes:
         """The value of an option. Those about the socket itself are the same for both kinds."""
         if option.name in options.KEPT:
-            return self._kept.get(option.name, 0)
+            return self._kept.get(option.name, options.KEPT[option.name])
         if option.name == "mtu":
             return self._path_mtu()
         if option.name == "kind":

@@ -17,7 +17,8 @@ from weakref import ref
 from trio.lowlevel import enable_ki_protection
 
 from stack.errors import os_error
-from stack.sockets.datagram import DatagramSocket, truncated
+from stack.sockets import ancillary
+from stack.sockets.datagram import MSG_ERRQUEUE, DatagramSocket, Received, truncated
 from stack.sockets.socket import Socket, check_port, check_size, python_address
 from stack.sockets.stream import StreamSocket
 
@@ -295,8 +296,22 @@ class StdlibDatagram(StdlibSocket):
         self.trio_socket._connect(resolve(address, "connect"))
 
     def _receive(self, call: str, size: int, flags: int) -> tuple[bytes, Any, int]:
-        received = self._at_once(call, self.trio_socket._receive, check_size(size, call), flags)
+        received = self._take(call, self.trio_socket._receive, check_size(size, call), flags)
         return received.data, received.remote, truncated(received)
+
+    def _take(self, call: str, attempt: Callable[..., Received | None], argument: object, flags: int) -> Received:
+        if not flags & MSG_ERRQUEUE:
+            return self._at_once(call, attempt, argument, flags)
+        received = attempt(argument, flags)  # which does not wait, as the kernel's
+        self.trio_socket._tell()
+        if received is None:
+            raise os_error(errno.EAGAIN)
+        return received
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        received = self._take("recvmsg", self.trio_socket._receive, check_size(bufsize, "recvmsg"), flags)
+        beside, cut = self.trio_socket._beside(received, ancbufsize)
+        return received.data, beside, truncated(received) | cut, received.remote
 
     def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         received = self._at_once("recv_into", self.trio_socket._receive_into, buffer, nbytes, flags)
@@ -305,11 +320,19 @@ class StdlibDatagram(StdlibSocket):
     def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, list[Any], int, Any]:
-        received = self._at_once("recvmsg_into", self.trio_socket._receive_scattered, list(buffers), flags)
-        return len(received.data), [], truncated(received), received.remote
+        received = self._take("recvmsg_into", self.trio_socket._receive_scattered, list(buffers), flags)
+        beside, cut = self.trio_socket._beside(received, ancbufsize)
+        return len(received.data), beside, truncated(received) | cut, received.remote
 
     def _send(self, call: str, data: Buffer, remote: Address | None, flags: int) -> int:
         return self._at_once(call, self.trio_socket._send, data, remote, flags)
+
+    def sendmsg(
+        self, buffers: Iterable[Buffer], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None, /
+    ) -> int:
+        remote = None if address is None else resolve(address, "sendmsg")
+        source = ancillary.source_of(ancdata)
+        return self._at_once("sendmsg", self.trio_socket._send, b"".join(buffers), remote, flags, source)
 
 
 def new(trio_socket: Socket) -> StdlibSocket:

@@ -90,6 +90,7 @@ DROP_CLAUSES: dict[str, tuple[str, ...]] = {
     "udp_no_port": ("1122-4.1.3.1-a",),
     "udp_no_memory": ("budget-8",),
     "udp_open_no_memory": ("budget-6",),
+    "udp_errors_full": OWN,
     "udp_queue_full": OWN,
     # --- tcp
     "tcp_truncated": OWN,

@@ -62,6 +62,8 @@ class Path(Protocol):
     tos: int
     user: PathUser | None
 
+    def want_df(self, wanted: bool) -> None: ...
+
     def send(self, parts: list[Buffer], length: int, now: float) -> None: ...
 
     def close(self) -> None: ...
@@ -71,6 +73,12 @@ class IcmpError(Protocol):
     """The part of `stack.internet.icmp_error.IcmpError` that UDP uses."""
 
     @property
+    def type(self) -> int: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def source(self) -> bytes: ...
+    @property
     def quoted_source(self) -> bytes: ...
     @property
     def quoted_destination(self) -> bytes: ...
@@ -78,6 +86,8 @@ class IcmpError(Protocol):
     def quoted(self) -> bytes: ...
     @property
     def next_hop_mtu(self) -> int: ...
+    @property
+    def pointer(self) -> int: ...
     @property
     def errno(self) -> int: ...
     @property
@@ -88,11 +98,32 @@ class IcmpError(Protocol):
     def told(self) -> dict[str, object]: ...
 
 
+class Way(Protocol):
+    """What few endpoints ask of their paths. `stack.udp.special.Special` has it.
+
+    It is as `stack.internet.path.Way`.
+    """
+
+    @property
+    def learns_mtu(self) -> bool: ...
+
+    @property
+    def queue_errors(self) -> bool: ...
+
+
 class OpenPath(Protocol):
     """Makes a path. Raises OSError: ENETUNREACH, EINVAL."""
 
     def __call__(
-        self, source: bytes | None, destination: bytes, *, ttl: int | None, tos: int, options: bytes, now: float
+        self,
+        source: bytes | None,
+        destination: bytes,
+        *,
+        ttl: int | None,
+        tos: int,
+        options: bytes,
+        now: float,
+        way: Way | None = None,
     ) -> Path: ...
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stack.errors import os_error
 from stack.noop import noop
 from stack.udp.below import Address, Path
+from stack.udp.special import ICMP, LARGEST_LENGTH, OMIT, QueuedError, Special
 from stack.wire.addresses import ANY, BROADCAST, endpoint
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.udp import HEADER_LENGTH, UdpHeader
@@ -52,6 +53,7 @@ class Endpoint:
       gathered: the parts so far of a datagram that is not complete (MSG_MORE), or None.
       readable: whether `receive` would return a datagram or raise an error.
       options: the raw IP options of datagrams to come (see `set_options`).
+      special: the options that few programs set, or None.
 
     Attributes to set:
       on_readable: called when `readable` becomes true.
@@ -78,6 +80,7 @@ class Endpoint:
         "receive_bytes",
         "remote",
         "reuse_address",
+        "special",
         "tos",
         "ttl",
         "wildcard",
@@ -96,6 +99,7 @@ class Endpoint:
         self.ttl: int | None = None
         self.tos = 0
         self.options = b""
+        self.special: Special | None = None
         self.receive_bytes = ports.config.receive_bytes
         self.queued_bytes = 0
         self.gathered: bytes | None = None
@@ -141,7 +145,9 @@ class Endpoint:
         """
         self._check_open()
         source = None if self.wildcard or self.local[0] == BROADCAST else self.local[0]
-        path = self._ports.open_path(source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now)
+        path = self._ports.open_path(
+            source, remote[0], ttl=self.ttl, tos=self.tos, options=b"", now=now, way=self.special
+        )
         source, broadcast = path.source, path.broadcast
         path.close()
         if broadcast and not self.broadcast:
@@ -162,7 +168,8 @@ class Endpoint:
         self._check_open()
         if self.remote is None:
             raise os_error(errno.ENOTCONN)
-        path = self._ports.open_path(self.local[0], self.remote[0], ttl=None, tos=0, options=b"", now=now)
+        source = None if self.local[0] in (ANY, BROADCAST) else self.local[0]
+        path = self._ports.open_path(source, self.remote[0], ttl=None, tos=0, options=b"", now=now)
         path.close()
         return path.mtu
 
@@ -260,7 +267,7 @@ class Endpoint:
             raise os_error(self.take_error())
         if not 0 < remote[1] <= 65535 and remote is not self.remote:
             raise os_error(errno.EINVAL)
-        if length > MAX_PAYLOAD:
+        if length > MAX_PAYLOAD and (self.special is None or length > LARGEST_LENGTH):
             raise os_error(errno.EMSGSIZE)
         destination = remote[0]
         if source is None and self.local[0] not in (ANY, BROADCAST):
@@ -270,10 +277,14 @@ class Endpoint:
         if path is None:
             while len(self._paths) >= self._ports.config.paths_max:
                 self._paths.pop(next(iter(self._paths))).close()
-            path = self._ports.open_path(source, destination, ttl=self.ttl, tos=self.tos, options=self.options, now=now)
+            path = self._ports.open_path(
+                source, destination, ttl=self.ttl, tos=self.tos, options=self.options, now=now, way=self.special
+            )
             path.user = self
         path.tos = self.tos
         self._paths[key] = path
+        if self.special is not None:
+            self.special.fit(self, path, remote, path.header_length + HEADER_LENGTH + length, now)
         if path.broadcast and not self.broadcast:
             raise os_error(errno.EACCES)
         if not self.local[1]:
@@ -379,6 +390,81 @@ class Endpoint:
         error, self.error = self.error, 0
         return error
 
+    def specially(self) -> Special:
+        """`special`, made if there is none yet."""
+        if self.special is None:
+            self.special = Special()
+        return self.special
+
+    def set_discover(self, discover: int) -> None:
+        """Set IP_MTU_DISCOVER: a number from `special.DONT` to `special.OMIT`. OSError: EINVAL."""
+        if not 0 <= discover <= OMIT:
+            raise os_error(errno.EINVAL)
+        if self.special is None and not discover:
+            return
+        self.specially().discover = discover
+        self._close_paths()
+
+    def set_queue_errors(self, wanted: bool) -> None:
+        """Set IP_RECVERR. Without it the queue of errors is emptied; a pending error stays."""
+        if self.special is None and not wanted:
+            return
+        special = self.specially()
+        special.queue_errors = wanted
+        while not wanted and special.errors:
+            self._pop_error(special)
+
+    @property
+    def errors_queued(self) -> int:
+        """How many errors wait to be read (IP_RECVERR)."""
+        return 0 if self.special is None else len(self.special.errors)
+
+    def queue_error(self, error: QueuedError) -> None:
+        """Add to the queue of errors, which shares the memory of the receive queue.
+
+        If that is full, the error is dropped. It is charged to the remote, as datagrams are.
+        """
+        special, ports = self.specially(), self._ports
+        charge = len(error.data) + ports.config.receive_overhead_bytes
+        waiting = self.queued_bytes + charge
+        if waiting > self.receive_bytes and self.queued_bytes:
+            ports.counters.drop("udp_errors_full")
+            return
+        if waiting > ports.budget.least:
+            sender = error.remote[0]
+            if ports.budget.tight and ports.budget.left(sender) < charge:
+                ports.counters.drop("udp_errors_full")
+                return
+            ports.budget.charge(sender, charge)
+            error.charged = True
+        self.queued_bytes = waiting
+        special.errors.append(error)
+        self.on_readable()
+
+    def take_queued_error(self) -> QueuedError | None:
+        """The first of the queue of errors (MSG_ERRQUEUE); None if it is empty.
+
+        As in Linux, the pending error is then that of the next ICMP error in the queue, or none.
+        """
+        self._check_open()
+        special = self.special
+        if special is None or not special.errors:
+            return None
+        error = self._pop_error(special)
+        if special.errors and special.errors[0].origin == ICMP:
+            self.error = special.errors[0].errno
+        elif error.origin == ICMP:
+            self.error = 0
+        return error
+
+    def _pop_error(self, special: Special) -> QueuedError:
+        error = special.errors.popleft()
+        charge = len(error.data) + self._ports.config.receive_overhead_bytes
+        self.queued_bytes -= charge
+        if error.charged:
+            self._ports.budget.charge(error.remote[0], -charge)
+        return error
+
     def _raise_pending(self) -> None:
         if self.error:
             error = self.take_error()
@@ -391,10 +477,14 @@ class Endpoint:
         destination the error is about.
         """
         if self.remote is not None and not self.closed:
-            was_readable = self.readable
-            self.error = error
-            if not was_readable:
-                self.on_readable()
+            self.error_pending(error)
+
+    def error_pending(self, error: int) -> None:
+        """Let the next call raise this errno."""
+        was_readable = self.readable
+        self.error = error
+        if not was_readable:
+            self.on_readable()
 
     def path_mtu_changed(self, now: float) -> None:
         """Do nothing: IP fragments datagrams that are larger than the new MTU."""
@@ -424,6 +514,8 @@ class Endpoint:
             if datagram.charged:
                 self._ports.budget.charge(datagram.remote[0], -len(datagram.data) - overhead)
         self._queue.clear()
+        while self.special is not None and self.special.errors:
+            self._pop_error(self.special)
         self.queued_bytes = 0
         self.gathered = None
         if not was_readable:

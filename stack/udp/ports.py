@@ -313,7 +313,8 @@ class UdpPorts:
 
         If the error says "too big", the endpoint must have sent one that large. As in BSD,
         connected endpoints report hard errors with their next call. Soft errors are not reported,
-        since they may be temporary.
+        since they may be temporary. An endpoint with a queue of errors gets all of them
+        (`Special.take_icmp`).
         """
         local_port, remote_port = PORTS.unpack_from(error.quoted)  # our datagram: its source is here
         remote = (error.quoted_destination, remote_port)
@@ -334,6 +335,8 @@ class UdpPorts:
             if self.trace.on:
                 self.trace.verdict("delivered", endpoint.name)
                 self.trace.tell("icmp:taken", endpoint.name, error.because(), **error.told())
+            if endpoint.special is not None and endpoint.special.take_icmp(endpoint, error, remote, now):
+                continue
             if endpoint.remote is not None and error.hard:
                 endpoint.path_failed(error.errno)
         if too_small and not ours:

@@ -102,6 +102,18 @@ def sent_nothing_that_large(world: World) -> None:
     world.says_icmp(too_big(1000, 1400))
 
 
+def error_queue_full(world: World) -> None:
+    endpoint = world.machine.udp(7)
+    endpoint.set_queue_errors(True)
+    endpoint.receive_bytes = 0
+    endpoint.send_to(b"small", (THEIR_ADDRESS, 9), world.network.now)
+    world.run()
+    for _ in range(2):  # the first always has room
+        quoted = Ipv4Header(OUR_ADDRESS, THEIR_ADDRESS, PROTO_UDP, 33).build() + b"\0\7\0\x09" + bytes(9)
+        world.says_icmp(icmp.unreachable(icmp.PORT_UNREACHABLE, quoted))
+        world.run()
+
+
 def challenged_often(world: World) -> None:
     """The last of these SYNs gets no challenge ACK."""
     seq, _ = world.established()
@@ -282,6 +294,7 @@ HISTORY: list[tuple[str, Say, Config]] = [
     ("icmp_redirect_unknown_router", unknown_router, Config()),
     ("icmp_too_big_fits", message(too_big(1400, 1000)), Config()),
     ("icmp_too_big_not_sent", sent_nothing_that_large, Config()),
+    ("udp_errors_full", error_queue_full, Config()),
     ("tcp_challenge_limited", challenged_often, Config()),
     ("tcp_reset_in_time_wait", in_time_wait(RST), Config()),
     ("tcp_in_time_wait", in_time_wait(ACK, b"late"), Config()),

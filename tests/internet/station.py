@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from stack.config import Config
 from stack.counters import Counters
@@ -20,6 +21,7 @@ from stack.internet.received import Received
 from stack.link.device import NO_OFFLOAD
 from stack.trace.event import Event
 from stack.trace.trace import UNWATCHED, Trace
+from stack.udp.below import Way
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
@@ -131,9 +133,7 @@ class Station:
         self.udp = UdpPorts(
             self.config.udp,
             self.counters,
-            open_path=lambda source, destination, *, ttl, tos, options, now: self.ipv4.output.path(
-                source, destination, PROTO_UDP, ttl=ttl, tos=tos, options=options, now=now
-            ),
+            open_path=self._open_path,
             ephemeral_port=self._ephemeral_port,
             is_ours=lambda address: address == BROADCAST or self.ipv4.owner(address) is not None,
             port_unreachable=self._port_unreachable,
@@ -141,6 +141,9 @@ class Station:
         )
         self.ipv4.handlers[PROTO_UDP] = self.udp.receive
         self.ipv4.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
+
+    def _open_path(self, source: bytes | None, destination: bytes, *, way: Way | None = None, **fields: Any) -> Path:
+        return self.ipv4.output.path(source, destination, PROTO_UDP, way=way, **fields)
 
     def _port_unreachable(self, received: object) -> None:
         assert isinstance(received, Received)
