@@ -155,7 +155,10 @@ Block = Text | Run | Predict | Expect | Break | Look | Console
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: its number ("T1"), its title, the facts of its second line, its blocks, and its language ("en")."""
+    """A lesson: its number ("T1"), its title, the facts of its second line, its blocks, and its language ("en").
+
+    `digest` is that of its text: it tells whether a lesson is still the one that was left.
+    """
 
     file: str
     number: str
@@ -164,6 +167,7 @@ class Lesson:
     blocks: tuple[Block, ...]
     runs: dict[str, Run] = field(default_factory=dict)
     language: str = "en"
+    digest: str = ""
 
     def error(self, line: int, text: str) -> LessonError:
         """Return an error of this lesson."""

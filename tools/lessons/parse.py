@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -43,7 +44,8 @@ def read(path: Path) -> Lesson:
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
         raise LessonError(path.name, line, "a lesson is UTF-8") from None
-    return replace(parse(text, path.name), language="fr" if path.parent.name == "fr" else "en")
+    language = "fr" if path.parent.name == "fr" else "en"
+    return replace(parse(text, path.name), language=language, digest=hashlib.sha256(octets).hexdigest())
 
 
 def parse(text: str, file: str) -> Lesson:

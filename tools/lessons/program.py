@@ -14,7 +14,7 @@ from ..explain import columns
 from ..options import inspect_port
 from ..output import Failed, log
 from ..printer import clean, printing, wrapped
-from . import shelf
+from . import places, shelf
 from .blocks import Lesson, LessonError
 from .parse import read
 from .teacher import Answered, Teacher
@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("out", nargs="?", metavar="OUT", help="where that lesson is written (default: the name of FILE with .md, here)")
     add("--lang", choices=LANGUAGES, default="en", help="the language (default: en)")
     add("--check", metavar="FILE", help="one try for each question; the answers go to FILE, as one line of JSON each")
+    add("--again", action="store_true", help="begin anew a lesson that was left, not where it was left")
     add("--sentences", action="store_true", help="say ladders in sentences, for screen readers")
     add(
         "--page",
@@ -50,8 +51,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """List the lessons, or do what is asked for with one. Raises Failed."""
+    others = arguments.check or arguments.verify or arguments.events or arguments.paper or arguments.page is not None
+    if arguments.again and (others or arguments.lesson in (None, NEW)):
+        raise Failed("--again begins a lesson in the terminal anew: it goes with --lang and --sentences alone", 2)
     if arguments.lesson is None:
-        if arguments.check or arguments.verify or arguments.events or arguments.paper or arguments.page is not None:
+        if others:
             raise Failed("which lesson? `tapstack lesson` lists them", 2)
         return list_all(arguments.lang)
     if arguments.page is not None and (arguments.check or arguments.verify or arguments.events or arguments.paper):
@@ -105,9 +109,21 @@ def teach(lesson: Lesson, shelved: shelf.Shelved, arguments: argparse.Namespace)
     with sheet(arguments.check) as write:
         if shelved.language != arguments.lang:
             print(words["translation"].format(number=lesson.number))
-        teacher = Teacher(lesson, words, columns(), Terminal(), one_try=is_test, sentences=arguments.sentences)
+        screen, place = Terminal(), None if is_test else Place(lesson, words)
+        teacher = Teacher(
+            lesson,
+            words,
+            columns(),
+            screen,
+            one_try=is_test,
+            sentences=arguments.sentences,
+            before=[] if place is None else place.before(again=arguments.again),
+            keep=(lambda answers: None) if place is None else place.keep,
+        )
         answers = teacher.teach()
         write(lesson, answers)
+    if place is not None and place.is_kept:
+        print(wrapped_in(words["left"].format(number=lesson.number)))
     shelf.remember(lesson.number, {each.question: each.right for each in answers})
     if is_test:
         print(words["sheet"].format(file=clean(arguments.check)))
@@ -204,6 +220,46 @@ def sheet(path: str | None) -> Iterator[Callable[[Lesson, list[Answered]], None]
         file.close()
     if file.error:
         raise Failed(clean(file.error))
+
+
+class Place:
+    """Where the learner is in a lesson. What cannot be read or written costs one sentence."""
+
+    def __init__(self, lesson: Lesson, words: dict[str, str]) -> None:
+        self.lesson, self.words = lesson, words
+        self.is_kept = False
+        self._is_told = False
+
+    def before(self, *, again: bool) -> list[Answered]:
+        """Return the answers until the lesson was left; none if it is to begin anew."""
+        if again:
+            self.keep([])
+            return []
+        try:
+            return places.answers_before(self.lesson)
+        except places.Unreadable:
+            self._tell(self.words["place_unreadable"])
+            return []
+
+    def keep(self, answers: list[Answered]) -> None:
+        """Keep the answers; without any, forget the place."""
+        try:
+            places.keep(self.lesson, answers)
+        except (OSError, RuntimeError) as error:
+            self._tell(self.words["place_not_kept"].format(why=getattr(error, "strerror", None) or error))
+            self.is_kept = False
+        else:
+            self.is_kept = any(each.over for each in answers)
+
+    def _tell(self, sentence: str) -> None:
+        if not self._is_told:
+            print(wrapped_in(clean(sentence)))
+        self._is_told = True
+
+
+def wrapped_in(text: str) -> str:
+    """Return a text in lines of the terminal's width."""
+    return "\n".join(wrapped(text, columns()))
 
 
 class Terminal:

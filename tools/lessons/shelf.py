@@ -86,10 +86,14 @@ def remember(lesson: str, answers: dict[str, bool]) -> None:
         known = read_progress()
         before = known.get(lesson, {})
         known[lesson] = {**before, **{name: right or before.get(name, False) for name, right in answers.items()}}
-        path = progress_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(known), encoding="utf-8")
-        new.replace(path)
+        write_state(progress_file(), known)
     except (OSError, RuntimeError):
         return
+
+
+def write_state(path: Path, known: object) -> None:
+    """Write a file of the learner's as a whole, or leave the old one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(known), encoding="utf-8")
+    new.replace(path)

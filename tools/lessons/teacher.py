@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import randrange
 from typing import Protocol
@@ -35,11 +36,12 @@ class Screen(Protocol):
 
 @dataclass
 class Answered:
-    """How a question was answered: all that was typed, and whether the last answer is right."""
+    """How a question was answered: all that was typed, whether the last answer is right, and whether it is over."""
 
     question: str
     given: list[str]
     right: bool
+    over: bool = False
 
 
 class EndOfInput(Exception):
@@ -47,17 +49,31 @@ class EndOfInput(Exception):
 
 
 class Teacher:
-    """Teaches one lesson."""
+    """Teaches one lesson.
+
+    `before` are the answers that were given until it was left, and `keep` is called with all answers after each.
+    """
 
     def __init__(
-        self, lesson: Lesson, words: dict[str, str], width: int, screen: Screen, *, one_try: bool, sentences: bool
+        self,
+        lesson: Lesson,
+        words: dict[str, str],
+        width: int,
+        screen: Screen,
+        *,
+        one_try: bool,
+        sentences: bool,
+        before: Sequence[Answered] = (),
+        keep: Callable[[list[Answered]], None] = lambda answers: None,
     ) -> None:
         self.lesson, self.words, self.width, self.screen = lesson, words, width, screen
         self.tries = 1 if one_try else TRIES
         self.sentences = sentences
         self.is_test = one_try
         self.runs = Runs(lesson)
-        self.answers: list[Answered] = []
+        self.answers = list(before)
+        self.before = {each.question for each in before}
+        self.keep = keep
 
     def teach(self) -> list[Answered]:
         """Go through the lesson. Returns the answers; those up to the end of the input. Raises LessonError."""
@@ -68,16 +84,41 @@ class Teacher:
         say(self.words["facts"].format(time=lesson.facts["time"]))
         if needs := lesson.facts.get("needs"):
             say(self.words["needs"].format(needs=needs))
+        begin = self.begin()
+        if self.before:
+            say()
+            self.screen.paragraph(self.words["goes_on"].format(count=len(self.before)), self.width)
+        finished = False
         try:
-            for block in lesson.blocks:
+            for block in lesson.blocks[begin:]:
+                if isinstance(block, Predict) and self.before.issuperset(block.names()):
+                    continue
                 say()
                 self.show(block)
+            finished = True
         except (EndOfInput, KeyboardInterrupt):  # what was answered counts
             say()
+        if finished:
+            self.keep([])  # the next time it begins anew
         right = sum(answer.right for answer in self.answers)
         say()
         say(self.words["end"].format(number=lesson.number, right=right, all=len(self.answers)))
         return self.answers
+
+    def begin(self) -> int:
+        """Return the place of the first block: of a lesson that was left, the run about which the next question is."""
+        if not self.before:
+            return 0
+        blocks = self.lesson.blocks
+        asked = [(place, each) for place, each in enumerate(blocks) if isinstance(each, Predict)]
+        begin = max(place for place, each in asked if self.before.intersection(each.names())) + 1
+        following = next((each for _, each in asked if not self.before.issuperset(each.names())), None)
+        if following is not None and following.kind == "exercise":
+            begin = min(begin, blocks.index(following))
+        elif following is not None:
+            run = next(n for n, each in enumerate(blocks) if isinstance(each, Run) and each.name == following.run)
+            begin = min(begin, run)
+        return begin - 1 if begin and isinstance(blocks[begin - 1], Text) else begin
 
     def show(self, block: Block) -> None:
         """Show one block."""
@@ -141,11 +182,21 @@ class Teacher:
             if turn >= predict.times and (self.is_test or not self.ask(self.words["more"])):
                 return
             name = names[turn] if turn < len(names) else f"{predict.id}.{turn + 1}"
+            if name in self.before:
+                continue
             self.one(question(self.lesson, predict, self.runs, first + turn), name)
             self.screen.say()
 
     def one(self, asked: Question, name: str) -> None:
-        """Ask one question until the answer is right or the tries are over, and say why."""
+        """Ask one question until the answer is right or the tries are over, say why, and keep that it is over."""
+        answered = Answered(name, [], False)
+        self.answers.append(answered)
+        self.ask_for(asked, answered)
+        answered.over = True
+        self.keep(self.answers)
+
+    def ask_for(self, asked: Question, answered: Answered) -> None:
+        """See `one`."""
         self.prose(asked.prompt)
         for line in asked.shown:
             self.screen.say(f"    {line}")
@@ -154,8 +205,6 @@ class Teacher:
                 self.screen.say(f"  {item.text}")
             else:
                 self.screen.paragraph(item.text, self.width, f"  {LETTERS[place]}  ")
-        answered = Answered(name, [], False)
-        self.answers.append(answered)
         prompt = self.prompt(asked)
         while len(answered.given) < self.tries:
             typed = self.ask(prompt)
