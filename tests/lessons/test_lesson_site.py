@@ -20,6 +20,7 @@ from tools.lessons.lesson_site import LessonSite
 from tools.lessons.network import perform
 from tools.lessons.parse import read
 from tools.lessons.steps import steps_of
+from tools.lessons.teacher import Answered
 
 pytestmark = [pytest.mark.one_way, pytest.mark.real_time("runs are performed in another thread")]
 
@@ -205,7 +206,26 @@ async def test_exercises_do_not_end(tmp_path: Path) -> None:
     assert site.reached == place, "another exercise does not answer the first one"
 
 
-@pytest.mark.parametrize("words", [["--verify"], ["--events", "handshake"], ["--check", "FILE"]])
+async def test_a_result_sheet_has_one_try_for_each_question(runs: Runs) -> None:
+    shelf.remember("T1", {"first": True, "order": True})
+    kept: list[Answered] = []
+    site = LessonSite(runs.lesson, "en", runs=runs, keep=kept.append)
+    assert site.reached == 0, "what was right another time is asked, too"
+    assert (await post(site, step=0, given="z"))["understood"] is False
+    assert kept == []
+    told = await post(site, step=0, given="b")
+    assert (told["right"], told["over"]) == (False, True)
+    await post(site, step=0, given="a")  # too late
+    await post(site, step=1, given="")
+    await post(site, step=2, given=made(site, 2, runs).right)
+    assert kept == [
+        Answered("first", ["b"], False, over=True),
+        Answered("order", [], False, over=True),
+        Answered("ack", ["1"], True, over=True),
+    ]
+
+
+@pytest.mark.parametrize("words", [["--verify"], ["--events", "handshake"], ["--print", "FILE"]])
 def test_options_that_do_not_fit(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["lesson", "T1", "--page", "0", *words]) == 2
     assert "--page teaches in a browser" in capsys.readouterr().err

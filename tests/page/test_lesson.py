@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -223,6 +224,25 @@ def test_exercises_do_not_end(page: Page, tmp_path: Path) -> None:
         expect(page.locator("legend")).not_to_have_text(before)
         show.click()
         expect(page.get_by_role("status")).to_contain_text("The answer is")
+
+
+def test_a_result_sheet_has_each_answer_at_once(page: Page, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet"
+    with taught(tmp_path, "T1", "--check", str(sheet)) as url:
+        page.goto(url)
+        page.get_by_label("SYN and ACK", exact=False).check()
+        page.get_by_role("button", name="Answer", exact=True).click()
+        expect(page.get_by_role("status")).to_contain_text("Not yet. ACK says")
+        expect(page.get_by_role("status")).to_contain_text("The answer is a.")
+        assert page.get_by_role("button", name="Next").is_enabled(), "there is one try"
+        (row,) = map(json.loads, sheet.read_text().splitlines())
+    assert row == {
+        "lesson": "T1",
+        "title": "The three-way handshake",
+        "question": "first",
+        "given": ["b"],
+        "right": False,
+    }
 
 
 def test_a_lesson_in_french(page: Page, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from .blocks import Lesson, LessonError
 from .breaks import find
 from .check import Runs, question
 from .steps import Ladder, Step, shown, steps_of
-from .teacher import TRIES
+from .teacher import TRIES, Answered
 from .words import WORDS
 
 LARGEST_TURN = 1 << 31
@@ -44,12 +44,18 @@ def lesson_files() -> dict[str, bytes]:
     return dict(found(importlib.resources.files(__package__) / "page", ""))
 
 
-def serve_lesson(lesson: Lesson, shelved: shelf.Shelved, language: str, port: int) -> int:
-    """Serve the page of a lesson until the program is interrupted. Raises Failed."""
+def serve_lesson(
+    lesson: Lesson,
+    shelved: shelf.Shelved,
+    language: str,
+    port: int,
+    keep: Callable[[Answered], None] | None = None,
+) -> int:
+    """Serve the page of a lesson until the program is interrupted. `keep`: see LessonSite. Raises Failed."""
     door = Door(port, "--page")
     from ..inspector.server import serve_site  # not before: it needs h11, and the door says so
 
-    site = LessonSite(lesson, language, translated=shelved.language == language)
+    site = LessonSite(lesson, language, translated=shelved.language == language, keep=keep)
     try:
         print(WORDS[language]["open"].format(url=door.url), flush=True)
         trio.run(serve_site, site, door.socket, door.token)
@@ -64,16 +70,30 @@ def serve_lesson(lesson: Lesson, shelved: shelf.Shelved, language: str, port: in
 
 
 class LessonSite:
-    """Answers the requests of a lesson's page. `runs`: what has happened; each run is done when it is first needed."""
+    """Answers the requests of a lesson's page. `runs`: what has happened; each run is done when it is first needed.
 
-    def __init__(self, lesson: Lesson, language: str, *, translated: bool = True, runs: Runs | None = None) -> None:
+    With `keep` it is a test: all questions are open, each has one try, and its answer is given to `keep`.
+    """
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        language: str,
+        *,
+        translated: bool = True,
+        runs: Runs | None = None,
+        keep: Callable[[Answered], None] | None = None,
+    ) -> None:
         self.lesson, self.language, self.translated = lesson, language, translated
         self.words = WORDS[language]
         self.steps = steps_of(lesson)
         self._runs = Runs(lesson) if runs is None else runs
         self._turn = trio.Lock()  # a run takes seconds; one is done at a time
         self._tried: dict[str, int] = {}  # wrong answers, by the name of the question
-        self._right = {name for name, right in shelf.read_progress().get(lesson.number, {}).items() if right}
+        self._keep = keep
+        self._tries = TRIES if keep is None else 1
+        before = {} if keep is not None else shelf.read_progress().get(lesson.number, {})
+        self._right = {name for name, right in before.items() if right}
         self._done = set(self._right)  # answered, or shown
         self._routes = {"lesson.json": self._lesson, "step": self._step, "log": self._log}
 
@@ -187,7 +207,7 @@ class LessonSite:
         return json_answer({**self._judged(step, turn, made, given), **self._progress()})
 
     def _judged(self, step: Step, turn: int, made: Question, given: str) -> dict[str, object]:
-        """Judge an answer; none shows the right one, and so does the last wrong one of `TRIES`."""
+        """Judge an answer; none shows the right one, and so does the last wrong one."""
         verdict = judge(made, given)
         counts = turn == step.turn
         name = step.name if counts else f"{step.name} {turn}"
@@ -195,7 +215,7 @@ class LessonSite:
             self._tried.clear()
         if given and verdict.understood and not verdict.right:
             self._tried[name] = self._tried.get(name, 0) + 1
-        is_over = verdict.right or not given or self._tried.get(name, 0) >= TRIES
+        is_over = verdict.right or not given or self._tried.get(name, 0) >= self._tries
         first = name not in self._done
         if is_over and not verdict.right:
             self._tried.pop(name, None)
@@ -204,6 +224,8 @@ class LessonSite:
             if verdict.right:
                 self._right.add(name)
             shelf.remember(self.lesson.number, {name: verdict.right})
+            if self._keep is not None:
+                self._keep(Answered(name, [given] if given else [], verdict.right, over=True))
         why = made.because or next((item.reason for item in made.items if item.right), "")
         was = f"{self.words['was'].format(right=made.right)} {why}".strip()
         head = self.words["right" if verdict.right else "wrong"] if verdict.understood and given else ""

@@ -58,8 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
         if others:
             raise Failed("which lesson? `tapstack lesson` lists them", 2)
         return list_all(arguments.lang)
-    if arguments.page is not None and (arguments.check or arguments.verify or arguments.events or arguments.paper):
-        raise Failed("--page teaches in a browser: it goes without --check, --verify, --events and --print", 2)
+    if arguments.page is not None and (arguments.verify or arguments.events or arguments.paper):
+        raise Failed("--page teaches in a browser: it goes without --verify, --events and --print", 2)
     if arguments.lesson == NEW:
         return make_new(arguments)
     if arguments.file is not None:
@@ -76,9 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.paper:
             return print_page(lesson, arguments)
         if arguments.page is not None:
-            from .lesson_site import serve_lesson
-
-            return serve_lesson(lesson, shelved, arguments.lang, arguments.page)
+            return serve_page(lesson, shelved, arguments)
         return teach(lesson, shelved, arguments)
     except LessonError as error:
         raise Failed(clean(str(error))) from None
@@ -128,6 +126,18 @@ def teach(lesson: Lesson, shelved: shelf.Shelved, arguments: argparse.Namespace)
     if is_test:
         print(words["sheet"].format(file=clean(arguments.check)))
     return 0
+
+
+def serve_page(lesson: Lesson, shelved: shelf.Shelved, arguments: argparse.Namespace) -> int:
+    """Teach a lesson in the browser; with --check, each answer is in the result sheet at once. Raises Failed."""
+    from .lesson_site import serve_lesson
+
+    with sheet(arguments.check) as write:
+        keep = None if arguments.check is None else lambda answer: write(lesson, [answer])
+        status = serve_lesson(lesson, shelved, arguments.lang, arguments.page, keep)
+    if arguments.check is not None:
+        print(WORDS[arguments.lang]["sheet"].format(file=clean(arguments.check)))
+    return status
 
 
 def make_new(arguments: argparse.Namespace) -> int:
