@@ -38,6 +38,11 @@ def test_the_core_needs_trio_and_pytun_and_no_more() -> None:
     assert names == {"trio", "python-pytun"}
 
 
+def test_a_version_of_pytun_that_has_sources_is_enough() -> None:
+    """2.4.2 has only wheels, for x86-64: other processors build 2.4.1."""
+    assert any(each.startswith("python-pytun>=2.4.1;") for each in PROJECT["project"]["dependencies"])
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the sources so that nothing is left in the tree."""

@@ -176,6 +176,15 @@ def test_without_a_wheel_of_atheris(checkout: Path, programs: Path) -> None:
     assert not (checkout / ".venv" / ".made-for-fuzz").exists()
 
 
+def test_without_a_wheel_of_pytun_and_without_a_compiler(checkout: Path, programs: Path) -> None:
+    """There are wheels for x86-64 alone."""
+    said = "  ERROR: Failed building wheel for python-pytun"
+    folder = checkout / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    fake(folder, "python", f'case "$*" in *install*) echo "{said}" >&2; exit 1 ;; esac')
+    assert "Debian: apt install gcc python3-dev" in refused(setup(checkout, programs, "run"))
+
+
 def test_what_has_changed_is_done_again(checkout: Path, programs: Path) -> None:
     calls = made(checkout, "test")
     with (checkout / "pyproject.toml").open("a") as file:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from stack import Tap
@@ -158,11 +159,20 @@ def services(text: str) -> dict[str, int]:
         chosen[name] = port(number) if equals else PORTS[name]
     if len(set(chosen.values())) < len(chosen):
         raise argparse.ArgumentTypeError(f"{text!r} gives two services one port")
+    if "http" in chosen:
+        need_h11()
     return chosen
 
 
+def need_h11() -> None:
+    """Raise ArgumentTypeError if h11 is missing, without which http cannot be served."""
+    if find_spec("h11") is None:
+        raise argparse.ArgumentTypeError("http needs h11: pip install 'tapstack[tools]'")
+
+
 def folder(text: str) -> Path:
-    """Parse the name of a folder that can be read."""
+    """Parse the folder of http: one that can be read."""
+    need_h11()
     if not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a folder that you can see")
     if not os.access(text, os.R_OK | os.X_OK):
@@ -282,7 +292,8 @@ def add_link_options(parser: argparse.ArgumentParser, program: str) -> None:
     first = "%(default)s, or the first one where --address is"
     kernel = {"lab": first, "dhcp": "none"}.get(program, f"{first}; none with --dhcp")
     lease = "the lease" if program == "dhcp" else "the lease of --dhcp"
-    add("--tap", type=tap_name, default="tap0", metavar="NAME", help="the TAP to use or make (default: %(default)s)")
+    tap = "the first that no program has open" if program == "exec" else "%(default)s"
+    add("--tap", type=tap_name, default="tap0", metavar="NAME", help=f"the TAP to use or make (default: {tap})")
     add(
         "--lease-file",
         type=lease_file,

@@ -54,6 +54,12 @@ def test_options_before_it_are_ours(chosen: list[Any]) -> None:
     assert not default_address
 
 
+def test_the_help_says_which_tap_it_is() -> None:
+    _, parsers = cli.make_parser()
+    said = " ".join(parsers["exec"].format_help().split())
+    assert "the TAP to use or make (default: the first that no program has open)" in said
+
+
 @pytest.mark.parametrize("words", ["", "--mtu 1400", "-m"])
 def test_without_a_program(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -184,6 +184,19 @@ def test_a_wrong_value_is_refused_with_name_and_rule(
     assert len(said) < 300
 
 
+@pytest.mark.parametrize("words", ["--services http", "--services echo,http=8080", "--http-root ."])
+def test_http_that_is_asked_for_is_refused_without_h11(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without these options the other services are served all the same."""
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    assert "http" in parse().services
+    assert parse("--services", "echo").services == {"echo": 7}
+    with pytest.raises(SystemExit):
+        parse(*words.split())
+    assert f"{words.split()[0]}: http needs h11: pip install 'tapstack[tools]'" in capsys.readouterr().err
+
+
 def test_acd_has_four_modes(capsys: pytest.CaptureFixture[str]) -> None:
     for mode in ("strict", "optimistic", "defend", "off"):
         assert parse("--acd", mode).acd == mode
