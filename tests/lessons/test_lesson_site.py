@@ -21,6 +21,7 @@ from tools.lessons.network import perform
 from tools.lessons.parse import read
 from tools.lessons.steps import steps_of
 from tools.lessons.teacher import Answered
+from tools.lessons.words import WORDS
 
 pytestmark = [pytest.mark.one_way, pytest.mark.real_time("runs are performed in another thread")]
 
@@ -230,3 +231,11 @@ def test_options_that_do_not_fit(words: list[str], capsys: pytest.CaptureFixture
     assert cli.main(["lesson", "T1", "--page", "0", *words]) == 2
     assert "--page teaches in a browser" in capsys.readouterr().err
     assert cli.main(["lesson", "--page"]) == 2
+
+
+def test_the_help_says_as_much_in_each_language() -> None:
+    """A line for each key and each kind of line that is drawn: the page splits them."""
+    for words in WORDS.values():
+        keys = [line.split("|") for line in words["help_keys"].split("\n")]
+        assert [len(each) for each in keys] == [2] * 15
+        assert len(words["help_lines"].split("\n")) == 8

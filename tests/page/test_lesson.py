@@ -245,6 +245,34 @@ def test_a_result_sheet_has_each_answer_at_once(page: Page, tmp_path: Path) -> N
     }
 
 
+def test_the_help_is_in_the_language_of_the_lesson(context: BrowserContext, done: str, tmp_path: Path) -> None:
+    page = context.new_page()
+    step_with(page, done, "The ladder of this run is beside the lesson.")
+    page.locator(".beside .scroll [role=row]").first.wait_for()
+    page.get_by_role("button", name="help: the keys").click()
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_contain_text("the row before, the next row")
+    expect(dialog).not_to_contain_text("go live")  # a run of a lesson is over
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    shelf_file = tmp_path / "tapstack" / "lessons.json"
+    shelf_file.parent.mkdir()
+    shelf_file.write_text(json.dumps({"T1": dict.fromkeys(["first", "order", "ack", "third"], True)}))
+    with taught(tmp_path, "T1", "--lang", "fr") as url:
+        page.goto(url)
+        page.locator(".beside .scroll [role=row]").first.wait_for()
+        page.locator(".beside .scroll [role=row]").first.click()
+        page.keyboard.press("?")
+        dialog = page.get_by_role("dialog", name="Touches")
+        expect(dialog).to_contain_text("la ligne précédente, la suivante")
+        expect(dialog).to_contain_text("perdu sur le câble")
+        expect(dialog).to_have_attribute("lang", "fr")
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+
 def test_a_lesson_in_french(page: Page, tmp_path: Path) -> None:
     with taught(tmp_path, "T1", "--lang", "fr") as url:
         page.goto(url)

@@ -56,6 +56,40 @@ WORDS: dict[str, dict[str, str]] = {
         "up": "move up: {text}",
         "down": "move down: {text}",
         "in_a_lab": "For a lab, as root: start `tapstack lab` in a terminal, and type there:",
+        "help": "Keys",
+        "help_keys": (
+            "Up, Down|the row before, the next row\n"
+            "Left, Right or Space|step back, step forth\n"
+            "J, K|the next row, the row before of the same connection\n"
+            "Home, End|the first row, the last row\n"
+            "Page Up, Page Down|ten rows\n"
+            "F|follow the connection of this row, or show all\n"
+            "Enter|the bits of this row\n"
+            "W|why: the decisions of this row\n"
+            "G|the graph of the connection at this row\n"
+            "1 to 5|the panels: States, TCB, Graph, Why, Bits\n"
+            "/|filter the rows\n"
+            "#|relative or absolute sequence numbers\n"
+            "T|time since the first row, or since the row before\n"
+            "?|this help\n"
+            "Esc|close, clear the filter, or back to the ladder"
+        ),
+        "help_drawn": "Lines",
+        "help_lines": (
+            "data\nan ACK alone\nSYN\nFIN\nRST\nanother protocol than TCP\n"
+            "sent again: R after a timeout, F by fast retransmit, T as a tail probe, P as a probe of the window or the "
+            "peer, A otherwise\n"
+            "lost on the wire"
+        ),
+        "help_bands": (
+            "The bands beside the wire are the states of both ends, each with its own pattern. The letter and the name "
+            "stand where a state changes. A state with a question mark is inferred from the segments."
+        ),
+        "help_filter": (
+            "Click a row to stop there. The filter takes words: `syn`, `c3`, `lost`, `drop`, `-ack` for rows "
+            "without it."
+        ),
+        "close": "Close",
         "over": "This is the end of the lesson.",
         "failed": "The program did not answer: {why}",
     },
@@ -112,6 +146,40 @@ WORDS: dict[str, dict[str, str]] = {
         "up": "monter : {text}",
         "down": "descendre : {text}",
         "in_a_lab": "Pour un lab, en root : lancez `tapstack lab` dans un terminal, et tapez-y :",
+        "help": "Touches",
+        "help_keys": (
+            "Haut, Bas|la ligne précédente, la suivante\n"
+            "Gauche, Droite ou Espace|un pas en arrière, un pas en avant\n"
+            "J, K|la ligne suivante, la précédente de la même connexion\n"
+            "Début, Fin|la première ligne, la dernière\n"
+            "Page haut, Page bas|dix lignes\n"
+            "F|suivre la connexion de cette ligne, ou tout montrer\n"
+            "Entrée|les bits de cette ligne\n"
+            "W|pourquoi (Why) : les décisions de cette ligne\n"
+            "G|le graphe de la connexion à cette ligne\n"
+            "1 à 5|les panneaux : États (States), TCB, Graphe (Graph), Pourquoi (Why), Bits\n"
+            "/|filtrer les lignes\n"
+            "#|numéros de séquence relatifs ou absolus\n"
+            "T|temps depuis la première ligne, ou depuis la précédente\n"
+            "?|cette aide\n"
+            "Échap|fermer, effacer le filtre, ou revenir à l'échelle"
+        ),
+        "help_drawn": "Traits",
+        "help_lines": (
+            "données\nun ACK seul\nSYN\nFIN\nRST\nun autre protocole que TCP\n"
+            "envoyé de nouveau : R après une expiration, F par retransmission rapide, T comme sonde de fin, "
+            "P comme sonde de la fenêtre ou de l'autre extrémité, A sinon\n"
+            "perdu sur le câble"
+        ),
+        "help_bands": (
+            "Les bandes à côté du câble sont les états des deux extrémités, chacun avec son motif. La lettre et le nom "
+            "se trouvent là où un état change. Un état avec un point d'interrogation est déduit des segments."
+        ),
+        "help_filter": (
+            "Cliquez sur une ligne pour vous y arrêter. Le filtre prend des mots : `syn`, `c3`, `lost` (perdu), "
+            "`drop` (rejeté), `-ack` pour les lignes sans ACK."
+        ),
+        "close": "Fermer",
         "over": "C'est la fin de la leçon.",
         "failed": "Le programme n'a pas répondu : {why}",
     },

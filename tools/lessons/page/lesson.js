@@ -4,7 +4,7 @@ import {BitsPanel} from "../page/bits.js";
 import {ColumnReader} from "../page/columns.js";
 import {GraphPanel} from "../page/graph.js";
 import {Bar, Foot, Notes} from "../page/header.js";
-import {Help, listenToKeys} from "../page/keys.js";
+import {listenToKeys} from "../page/keys.js";
 import {Ladder} from "../page/ladder.js";
 import {StatesPanel} from "../page/states.js";
 import {later, Store} from "../page/store.js";
@@ -12,6 +12,7 @@ import {Tabs} from "../page/tabs.js";
 import {TcbPanel} from "../page/tcb.js";
 import {html, render, useEffect, useRef, useState} from "../page/vendor/preact-htm.js";
 import {WhyPanel} from "../page/why.js";
+import {LessonHelp} from "./help.js";
 import {inline, Lines, Markdown} from "./markdown.js";
 import {QuestionForm} from "./question.js";
 
@@ -150,10 +151,10 @@ function Beside({place, words, lang}) {
   if (place < 0) return html`<section class="beside empty-run" lang=${lang}><p class="quiet">${words.later}</p></section>`;
   if (shown?.place !== place) return html`<section class="beside empty-run"><p class="quiet">…</p></section>`;
   if (shown.store.error) return html`<section class="beside"><p role="alert" class="warning">${words.failed.replace("{why}", shown.store.error)}</p></section>`;
-  return html`<${Run} store=${shown.store} key=${place} />`;
+  return html`<${Run} store=${shown.store} words=${words} key=${place} />`;
 }
 
-function Run({store}) {
+function Run({store, words}) {
   const [panel, setPanel] = useState("states"), [help, setHelp] = useState(false);
   useEffect(() => {
     globalThis.tapstackStore = store; // for tests, and for the curious
@@ -166,7 +167,7 @@ function Run({store}) {
     <${Ladder} store=${store} />
     <${Tabs} label="the run at this row" tabs=${PANELS} chosen=${panel} choose=${setPanel} store=${store} first=${1} />
     <${Foot} store=${store} />
-    ${help && html`<${Help} close=${() => setHelp(false)} />`}
+    ${help && html`<${LessonHelp} words=${words} close=${() => setHelp(false)} />`}
   </div>`;
 }
 
