@@ -1,7 +1,7 @@
 """Ancillary data of datagrams: what `recvmsg` and `sendmsg` carry beside the data.
 
-See ip(7) for IP_PKTINFO, IP_RECVTTL and IP_RECVTOS, cmsg(3) for the layout, and RFC 1122 section
-4.1.3.5 for the addresses.
+See socket(7) for SO_TIMESTAMP, ip(7) for IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and IP_RECVERR, cmsg(3)
+for the layout, and RFC 1122 section 4.1.3.5 for the addresses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from stack.socket_option import C_INT, Value
 from stack.sockets.numbers import number
-from stack.sockets.options import fail
+from stack.sockets.options import SO_TIMESTAMP, SO_TIMESTAMPNS, fail
+from stack.sockets.time_of_day import nanoseconds
 from stack.udp.endpoint import Datagram
 from stack.udp.special import QueuedError
 from stack.wire.addresses import ANY
@@ -30,15 +31,20 @@ PACKET_INFO = Struct("=i4s4s")  # struct in_pktinfo: interface, local address, d
 MSG_CTRUNC = number("MSG_CTRUNC", 8)
 EXTENDED_ERROR = Struct("=IBBBBII")  # struct sock_extended_err: errno, origin, type, code, 0, info, data
 OFFENDER = Struct("=HH4s8x")  # struct sockaddr_in: family, port, address
+TIME = Struct("@ll")  # struct timeval, and struct timespec
+MICROSECONDS, NANOSECONDS = 1, 2  # the form in which a program wants times of arrival
 HEADER_BYTES, ALIGNMENT = 16, 8  # struct cmsghdr
 
 
-def received(datagram: Datagram, interface: int, wanted: Mapping[str, Value], room: int) -> tuple[Ancillary, int]:
+def received(
+    datagram: Datagram, interface: int, wanted: Mapping[str, Value], stamp: Ancillary, room: int
+) -> tuple[Ancillary, int]:
     """What is `wanted` of a datagram, as far as there is `room`, and MSG_CTRUNC if some is missing.
 
-    `interface` is the number of the interface on which it has come.
+    `interface` is the number of the interface on which it has come, `stamp` the time as `stamped`
+    gives it.
     """
-    items: Ancillary = []
+    items: Ancillary = [*stamp]
     if wanted.get("pktinfo"):
         info = PACKET_INFO.pack(interface, datagram.local, datagram.destination)
         items.append((stdlib.IPPROTO_IP, IP_PKTINFO, info))
@@ -49,7 +55,17 @@ def received(datagram: Datagram, interface: int, wanted: Mapping[str, Value], ro
     return fitting(items, room)
 
 
-def error(queued: QueuedError, room: int) -> tuple[Ancillary, int]:
+def stamped(form: int, ago_s: float) -> Ancillary:
+    """The wall-clock time `ago_s` seconds ago, in the form `MICROSECONDS` or `NANOSECONDS`."""
+    if not form:
+        return []
+    seconds, rest = divmod(nanoseconds(ago_s), 1_000_000_000)
+    if form == MICROSECONDS:
+        return [(stdlib.SOL_SOCKET, SO_TIMESTAMP, TIME.pack(seconds, rest // 1000))]
+    return [(stdlib.SOL_SOCKET, SO_TIMESTAMPNS, TIME.pack(seconds, rest))]
+
+
+def error(queued: QueuedError, stamp: Ancillary, room: int) -> tuple[Ancillary, int]:
     """An error of the queue, as IP_RECVERR gives it, and MSG_CTRUNC if `room` is too small.
 
     It is a struct sock_extended_err and the address of the offender, which is unset for an error of
@@ -58,7 +74,7 @@ def error(queued: QueuedError, room: int) -> tuple[Ancillary, int]:
     data = EXTENDED_ERROR.pack(queued.errno, queued.origin, queued.type, queued.code, 0, queued.info, 0)
     family = 0 if queued.offender is None else int(stdlib.AF_INET)
     data += OFFENDER.pack(family, 0, queued.offender or ANY)
-    return fitting([(stdlib.IPPROTO_IP, IP_RECVERR, data)], room)
+    return fitting([*stamp, (stdlib.IPPROTO_IP, IP_RECVERR, data)], room)
 
 
 def fitting(items: Ancillary, room: int) -> tuple[Ancillary, int]:

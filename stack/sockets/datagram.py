@@ -251,7 +251,7 @@ class DatagramSocket(Socket):
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """(data, ancillary data, MSG_TRUNC if the datagram was cut, the sender's address).
 
-        The ancillary data is what IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for; MSG_CTRUNC if it
+        The ancillary data is what SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for; MSG_CTRUNC if it
         does not fit `ancbufsize`. With MSG_ERRQUEUE it waits for an error about a datagram that was
         sent (IP_RECVERR), and gives that datagram's data, the error, and where the datagram went.
         """
@@ -260,18 +260,23 @@ class DatagramSocket(Socket):
         return received.data, beside, truncated(received) | cut, received.remote
 
     def _beside(self, received: Received, room: int) -> tuple[ancillary.Ancillary, int]:
-        if isinstance(received.datagram, QueuedError):
-            return ancillary.error(received.datagram, room)
-        if not self._kept or received.datagram is None:
+        special, datagram = self._endpoint.special, received.datagram
+        if datagram is None or (special is None and not self._kept):
             return [], 0
+        stamp: ancillary.Ancillary = []
+        if special is not None and special.stamps:
+            ago_s = 0.0 if datagram.arrived is None else trio.current_time() - datagram.arrived
+            stamp = ancillary.stamped(special.stamps, ago_s)
+        if isinstance(datagram, QueuedError):
+            return ancillary.error(datagram, stamp, room)
         interfaces = self._runner.core.interfaces()
-        local = format_ipv4(received.datagram.local)
+        local = format_ipv4(datagram.local)
         own = [
             n
             for n, record in enumerate(interfaces, 2)
             if local in [each.partition("/")[0] for each in record.addresses]
         ]
-        return ancillary.received(received.datagram, own[0] if own else 1, self._kept, room)
+        return ancillary.received(datagram, own[0] if own else 1, self._kept, stamp, room)
 
     async def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
@@ -372,6 +377,8 @@ class DatagramSocket(Socket):
             "sndbuf": self._send_buffer_bytes,
             "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
             "tos": endpoint.tos,
+            "timestamp": endpoint.special is not None and endpoint.special.stamps == ancillary.MICROSECONDS,
+            "timestampns": endpoint.special is not None and endpoint.special.stamps == ancillary.NANOSECONDS,
             "recverr": endpoint.special is not None and endpoint.special.queue_errors,
             "mtu_discover": DONT if endpoint.special is None else endpoint.special.discover,
         }
@@ -401,6 +408,9 @@ class DatagramSocket(Socket):
             endpoint.ttl = None if value is None else int(value)
         elif name == "tos":
             endpoint.tos = int(value or 0)
+        elif name in ("timestamp", "timestampns"):
+            form = ancillary.MICROSECONDS if name == "timestamp" else ancillary.NANOSECONDS
+            endpoint.set_stamps(form if value else 0)
         elif name == "recverr":
             endpoint.set_queue_errors(bool(value))
         elif name == "mtu_discover":

@@ -39,6 +39,8 @@ IP_MTU = number("IP_MTU", 14)
 IP_BIND_ADDRESS_NO_PORT = number("IP_BIND_ADDRESS_NO_PORT", 24)
 IP_MTU_DISCOVER = number("IP_MTU_DISCOVER", 10)
 IP_RECVERR = number("IP_RECVERR", 11)
+SO_TIMESTAMP = number("SO_TIMESTAMP", 29)
+SO_TIMESTAMPNS = number("SO_TIMESTAMPNS", 35)
 SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
 TCP_CORK = number("TCP_CORK", 3)
 TCP_DEFER_ACCEPT = number("TCP_DEFER_ACCEPT", 9)
@@ -166,6 +168,8 @@ DATAGRAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
     (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
+    (socket.SOL_SOCKET, SO_TIMESTAMP): Option("timestamp", flag),
+    (socket.SOL_SOCKET, SO_TIMESTAMPNS): Option("timestampns", flag),
     (socket.IPPROTO_IP, IP_RECVERR): Option("recverr", flag, byte=True),
     (socket.IPPROTO_IP, IP_MTU_DISCOVER): Option("mtu_discover", between(DONT, OMIT), byte=True),
 }

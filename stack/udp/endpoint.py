@@ -29,7 +29,8 @@ class Datagram:
 
     See RFC 1122 section 4.1.3.5. `local` is the specific-destination address: the address of ours
     to answer from. `destination` is the address in the header, which may be a broadcast address.
-    `charged`: its octets count against the host's memory budget.
+    `arrived` is the time in seconds, None where no endpoint had asked for it. `charged`: its octets
+    count against the host's memory budget.
     """
 
     data: bytes
@@ -39,6 +40,7 @@ class Datagram:
     ttl: int
     tos: int
     options: bytes
+    arrived: float | None = field(default=None, repr=False, compare=False)
     charged: bool = field(default=False, repr=False, compare=False)
 
 
@@ -404,6 +406,12 @@ class Endpoint:
             return
         self.specially().discover = discover
         self._close_paths()
+
+    def set_stamps(self, stamps: int) -> None:
+        """Set whether the program asks for times of arrival; see `Special.stamps`."""
+        if self.special is not None or stamps:
+            self.specially().stamps = stamps
+            self._ports.epoch += 1  # a fast path does not note the time
 
     def set_queue_errors(self, wanted: bool) -> None:
         """Set IP_RECVERR. Without it the queue of errors is emptied; a pending error stays."""

@@ -218,6 +218,7 @@ class UdpPorts:
             received.ttl,
             received.tos,
             received.options,
+            received.now,
         )
         if self.trace.on:
             self.trace.verdict("delivered", takers[0].name)

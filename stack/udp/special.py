@@ -54,14 +54,19 @@ class QueuedError:
 
 
 class Special:
-    """The options that few endpoints have. `queue_errors` is IP_RECVERR."""
+    """The options that few endpoints have.
 
-    __slots__ = ("discover", "errors", "queue_errors")
+    queue_errors: IP_RECVERR. discover: IP_MTU_DISCOVER. stamps: 0, or a value by which the socket
+    knows in which form its program wants the times of arrival.
+    """
+
+    __slots__ = ("discover", "errors", "queue_errors", "stamps")
 
     def __init__(self) -> None:
         self.queue_errors = False
         self.errors: deque[QueuedError] = deque()
         self.discover = DONT
+        self.stamps = 0
 
     @property
     def learns_mtu(self) -> bool:

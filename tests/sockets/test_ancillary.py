@@ -1,17 +1,21 @@
-"""Ancillary data of datagrams: IP_PKTINFO, IP_RECVTTL and IP_RECVTOS, as the kernel's."""
+"""Ancillary data of datagrams: SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL and IP_RECVTOS, as the kernel's."""
 
 from __future__ import annotations
 
 import socket as stdlib
 import struct
+import time
 from typing import Any
 
+import pytest
 import trio
-from trio.socket import IPPROTO_IP, SOCK_DGRAM
+from trio.socket import IPPROTO_IP, SOCK_DGRAM, SOL_SOCKET
 from trio.testing import MockClock
 
-from stack import Ethernet
-from stack.sockets.ancillary import IP_PKTINFO
+from stack import Ethernet, Host
+from stack.sockets.ancillary import IP_PKTINFO, TIME
+from stack.sockets.datagram import MSG_ERRQUEUE
+from stack.sockets.options import IP_RECVERR, SO_TIMESTAMP, SO_TIMESTAMPNS
 from tests.sockets.hosts import ALICE, BOB, host_on
 from tests.sockets.worlds import World, aoutcome, run_in_the_kernel, run_in_the_stack
 
@@ -63,6 +67,68 @@ async def receiving(w: World) -> Any:
 
 def test_receiving_is_the_kernels() -> None:
     assert run_in_the_stack(receiving) == run_in_the_kernel(receiving)
+
+
+async def stamped(w: World) -> Any:
+    """The forms exclude each other; the time comes first, and also with an error."""
+    happened: list[Any] = []
+    client, server = await w.datagram_pair()
+    lost = w.client(type=SOCK_DGRAM)
+    lost.setsockopt(IPPROTO_IP, IP_RECVERR, 1)
+
+    def times(result: Any) -> Any:
+        data, beside, flags, _ = result
+        for _, kind, content in beside:
+            if kind in (SO_TIMESTAMP, SO_TIMESTAMPNS) and len(content) == TIME.size:
+                seconds, rest = TIME.unpack(content)
+                assert abs(seconds - time.time()) < 30
+                assert rest < (1_000_000 if kind == SO_TIMESTAMP else 1_000_000_000)
+        return data, [(level, kind, len(content)) for level, kind, content in beside], flags
+
+    for option, value in ((SO_TIMESTAMP, 1), (SO_TIMESTAMPNS, 7), (SO_TIMESTAMP, 1), (SO_TIMESTAMPNS, 0)):
+        await client.send(b"before the option")
+        await w.settle()
+        for sock in (server, lost):
+            sock.setsockopt(SOL_SOCKET, option, value)
+            happened += [sock.getsockopt(SOL_SOCKET, each) for each in (SO_TIMESTAMP, SO_TIMESTAMPNS)]
+        await client.send(b"hello")
+        await lost.sendto(b"lost", (w.address, w.refused))
+        await w.settle()
+        happened += [times(await server.recvmsg(100, ROOM)), times(await server.recvmsg(100, ROOM))]
+        happened.append(times(await lost.recvmsg(100, ROOM, MSG_ERRQUEUE)))
+    server.setsockopt(SOL_SOCKET, SO_TIMESTAMP, 1)
+    server.setsockopt(IPPROTO_IP, IP_PKTINFO, 1)
+    for room in (ROOM, 0, 16, 20, 32, 40):
+        await client.send(b"hello")
+        await w.settle()
+        happened.append(times(await server.recvmsg(100, room)))
+    for sock in (client, server, lost):
+        sock.close()
+    return happened
+
+
+def test_times_of_arrival_are_the_kernels() -> None:
+    assert run_in_the_stack(stamped) == run_in_the_kernel(stamped)
+
+
+async def test_the_time_is_that_of_the_arrival(
+    alice: Host, bob: Host, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the read; for a flow that the fast path knows already, too."""
+    monkeypatch.setattr("stack.sockets.time_of_day.time_ns", lambda: 1_000_000_000_000 + 250_000_000)
+    with alice.socket(type=SOCK_DGRAM) as client, bob.socket(type=SOCK_DGRAM) as server:
+        await server.bind(("", 53))
+        for _ in range(3):
+            await client.sendto(b"hello", (BOB, 53))
+            await server.recv(100)
+        server.setsockopt(SOL_SOCKET, SO_TIMESTAMP, 1)
+        await client.sendto(b"first", (BOB, 53))
+        await trio.sleep(5)
+        await client.sendto(b"second", (BOB, 53))
+        await trio.sleep(2)
+        for waited_s in (7, 2):
+            _, ((_, _, content),), _, _ = await server.recvmsg(100, ROOM)
+            assert TIME.unpack(content) == (1000 - waited_s, 250_000)
 
 
 async def sending(w: World) -> Any:

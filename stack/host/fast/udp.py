@@ -10,6 +10,7 @@ A flow is known by the twelve octets of its addresses and ports (`wire/flow.py`)
 
 A broadcast is not learnt, because it may go to several endpoints. Nor is a datagram from an address
 of ours: it came by the loopback. From a link the same datagram is forged, and IP input drops it.
+Nor is one for an endpoint whose program asks for the time of arrival, which is not noted here.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class UdpFlows:
     def _learn(self, received: Received, header: UdpHeader, endpoint: Endpoint) -> None:
         """Note that `endpoint` alone got a datagram."""
         if received.broadcast or received.options or self._output.owner(received.source) is not None:
+            return
+        if endpoint.special is not None and endpoint.special.stamps:
             return
         if self._has_changed() or len(self.flows) >= self._config.flows_max:
             self.flows.clear()
