@@ -398,20 +398,26 @@ class HostCore:
         return self.tcp.connect(local, remote, options or self.tcp.services.user_options, now, deferred)
 
     def listen(
-        self, local: tuple[bytes, int], backlog: int, now: float, options: UserOptions | None = None
+        self,
+        local: tuple[bytes, int],
+        backlog: int,
+        now: float,
+        options: UserOptions | None = None,
+        *,
+        reuse_port: bool = False,
     ) -> Listener:
         """Passive OPEN: see `TcpLayer.listen`. None stands for the default options."""
         self._check_up()
         self.input.now = now
-        return self.tcp.listen(local, backlog, options or self.tcp.services.user_options)
+        return self.tcp.listen(local, backlog, options or self.tcp.services.user_options, reuse_port)
 
-    def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False) -> int:
+    def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False, reuse_port: bool = False) -> int:
         """Reserve a TCP port (0: an ephemeral one) and return it.
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
         """
         self._check_up()
-        return self.tcp.bind(local, reuse_address)
+        return self.tcp.bind(local, reuse_address, reuse_port)
 
     def release_tcp(self, local: tuple[bytes, int]) -> None:
         """Release a port that `bind_tcp` has reserved."""

@@ -1,4 +1,6 @@
-"""Ephemeral ports that an attacker cannot guess. See RFC 6056.
+"""Ephemeral ports that an attacker cannot guess, and which of several sockets gets a flow.
+
+See RFC 6056, and SO_REUSEPORT in socket(7).
 
 This is algorithm 3 ("simple hash-based"). Ports for one destination are taken one after another, so
 that a port is not used again soon. A keyed hash of the destination decides where the sequence
@@ -36,3 +38,11 @@ class EphemeralPorts:
             if port not in self._service_ports and not in_use(port):
                 return port
         return None
+
+    def spread(self, flow: bytes, count: int) -> int:
+        """A number under `count` for a flow, always the same: which of several sockets gets it.
+
+        A peer cannot choose its port so that one socket gets everything.
+        """
+        digest = blake2s(flow, key=self._secret, person=b"spread", digest_size=4).digest()
+        return int.from_bytes(digest, "big") * count >> 32

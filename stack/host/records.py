@@ -99,11 +99,11 @@ def datagram_record(record: UdpRecord) -> ConnectionRecord:
 
 def all_listeners(tcp: TcpLayer, udp: UdpPorts) -> list[ConnectionRecord]:
     """The records of TCP listeners, then of UDP endpoints."""
-    return [*map(listener_record, tcp.listeners.values()), *map(datagram_record, udp.records())]
+    return [*map(listener_record, tcp.demux.all_listeners()), *map(datagram_record, udp.records())]
 
 
 def all_connections(tcp: TcpLayer, udp: UdpPorts) -> list[ConnectionRecord]:
     """The records of TCP listeners and connections, then of UDP endpoints."""
-    listeners = map(listener_record, tcp.listeners.values())
+    listeners = map(listener_record, tcp.demux.all_listeners())
     connections = map(connection_record, tcp.connections.values())
     return [*listeners, *connections, *map(datagram_record, udp.records())]

@@ -83,14 +83,15 @@ class TcpLayer:
             cookie_secret=cookie_secret,
             budget=budget,
         )
-        self.demux = Demux(self.services, self._accept, self._send_reset)
+        self.demux = Demux(self.services, self._accept, self._send_reset, ports.spread)
         self.connections = self.demux.connections
         self.listeners = self.demux.listeners
         self._deadlines = deadlines
         self._counters = counters
         self._ip = ip
         self._ports = ports
-        self._reserved: dict[int, list[tuple[bytes, bool]]] = {}  # by port: (address, reuse_address) of each `bind`
+        # By port: (address, reuse_address, reuse_port) of each `bind`
+        self._reserved: dict[int, list[tuple[bytes, bool, bool]]] = {}
         self._local_ports: dict[int, int] = {}  # how many connections use a local port
         # What a new BSD socket asks for: urgent data out of the stream, and IP's TTL
         self.socket_options = self._for_sockets(self.services.user_options)
@@ -123,12 +124,13 @@ class TcpLayer:
         change = self._shared_with_option if options.on_error is None else with_option
         return change(options, option, value)
 
-    def bind(self, local: Address, reuse_address: bool) -> int:
+    def bind(self, local: Address, reuse_address: bool, reuse_port: bool = False) -> int:
         """Reserve a local address and port, or an ephemeral port for port 0. Returns the port.
 
         As in BSD, `reuse_address` allows a port that only connections use, or that is reserved by
-        sockets which also have `reuse_address`. It does not allow the port of a listener. Raises
-        OSError: EADDRNOTAVAIL (not our address), EADDRINUSE.
+        sockets which also have `reuse_address`. It does not allow the port of a listener;
+        `reuse_port` does, if the listener has it too. Raises OSError: EADDRNOTAVAIL (not our
+        address), EADDRINUSE.
         """
         address, port = local
         if address != ANY and self._ip.owner(address) is None:
@@ -138,9 +140,9 @@ class TcpLayer:
             if chosen is None:
                 raise os_error(errno.EADDRINUSE)
             port = chosen
-        elif self._is_taken(address, port, reuse_address):
+        elif self._is_taken(address, port, reuse_address, reuse_port):
             raise os_error(errno.EADDRINUSE)
-        self._reserved.setdefault(port, []).append((address, reuse_address))
+        self._reserved.setdefault(port, []).append((address, reuse_address, reuse_port))
         return port
 
     def _may_be_listened_on(self, port: int) -> bool:
@@ -155,46 +157,55 @@ class TcpLayer:
                 return True
         return False
 
-    def _is_taken(self, address: bytes, port: int, reuse_address: bool) -> bool:
-        if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):
+    def _is_taken(self, address: bytes, port: int, reuse_address: bool, reuse_port: bool) -> bool:
+        if self._is_listened_on(address, port, reuse_port):
             return True
-        for other, reuse in self._reserved.get(port, ()):
-            if _overlap(address, other) and not (reuse and reuse_address):
+        for other, reuse, shares in self._reserved.get(port, ()):
+            if _overlap(address, other) and not (reuse and reuse_address) and not (shares and reuse_port):
                 return True
-        return not reuse_address and port in self._local_ports
+        return not reuse_address and not reuse_port and port in self._local_ports
 
-    def set_reuse(self, local: Address, reuse_address: bool) -> None:
-        """Change `reuse_address` of a reservation.
+    def _is_listened_on(self, address: bytes, port: int, reuse_port: bool) -> bool:
+        """Whether a listener has the port, and does not share it."""
+        return any(
+            _overlap(address, other[0]) and other[1] == port and not (reuse_port and listener.reuse_port)
+            for other, listener in self.listeners.items()
+        )
+
+    def set_reuse(self, local: Address, old: tuple[bool, bool], new: tuple[bool, bool]) -> None:
+        """Change (`reuse_address`, `reuse_port`) of a reservation.
 
         As in Linux, it counts when the next socket is bound.
         """
         held = self._reserved.get(local[1], [])
-        if (local[0], not reuse_address) in held:
-            held[held.index((local[0], not reuse_address))] = (local[0], reuse_address)
+        if (local[0], *old) in held:
+            held[held.index((local[0], *old))] = (local[0], *new)
 
     def release(self, local: Address) -> None:
         """Release a reservation."""
         held = self._reserved.get(local[1], [])
-        for index, (address, _) in enumerate(held):
+        for index, (address, _, _) in enumerate(held):
             if address == local[0]:
                 del held[index]
                 break
         if not held:
             self._reserved.pop(local[1], None)
 
-    def listen(self, local: Address, backlog: int, options: UserOptions) -> Listener:
+    def listen(self, local: Address, backlog: int, options: UserOptions, reuse_port: bool = False) -> Listener:
         """Passive OPEN on an address (or ANY) and port. The connections begin with `options`.
 
-        Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
+        With `reuse_port` others that have it too may listen on the same port. Raises OSError:
+        EADDRINUSE, EADDRNOTAVAIL.
         """
         address, port = local
         if address != ANY and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
-        if any(_overlap(address, other[0]) and other[1] == port for other in self.listeners):
+        if self._is_listened_on(address, port, reuse_port):
             raise os_error(errno.EADDRINUSE)
         listener = Listener(self.services, local, backlog, options)
-        listener.on_closed = self._listener_closed
-        self.listeners[local] = listener
+        listener.reuse_port = reuse_port
+        listener.on_closed = self.demux.remove_listener
+        self.demux.add_listener(listener)
         return listener
 
     def connect(
@@ -295,12 +306,9 @@ class TcpLayer:
             except Exception:
                 self._counters.drop("handler_failed")
 
-    def _listener_closed(self, listener: Listener) -> None:
-        self.listeners.pop(listener.local, None)
-
     def shutdown(self, now: float, error: int) -> None:
         """End every listener and connection. Outstanding calls get the errno `error`."""
-        for listener in list(self.listeners.values()):
+        for listener in self.demux.all_listeners():
             listener.close(now, error)
         for connection in list(self.connections.values()):
             connection.abort(now, error)
@@ -384,17 +392,18 @@ class TcpLayer:
 
     def tables(self) -> dict[str, int]:
         """The number of entries in each table of TCP."""
+        listeners = self.demux.all_listeners()
         return {
             "connections": len(self.connections),
-            "listeners": len(self.listeners),
-            "half_open": sum(listener.half_open for listener in self.listeners.values()),
-            "not_accepted": sum(listener.not_accepted for listener in self.listeners.values()),
+            "listeners": len(listeners),
+            "half_open": sum(listener.half_open for listener in listeners),
+            "not_accepted": sum(listener.not_accepted for listener in listeners),
             "local_ports": len(self._local_ports),
             "reserved_ports": sum(map(len, self._reserved.values())),
             "deadlines": len(self._deadlines),
             "touched": len(self.services.touched),
             "fast_open_servers": len(self.services.cookie_cache),
-            "fast_open_resets": sum(len(listener.fast_open) for listener in self.listeners.values()),
+            "fast_open_resets": sum(len(listener.fast_open) for listener in listeners),
         }
 
     def established(self) -> int:

@@ -54,6 +54,7 @@ def make_udp(
         is_ours=lambda address: address == BROADCAST or ip.owner(address) is not None,
         # UDP returns the datagram that the internet layer has given to it, so the cast is right.
         port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
+        spread=ports.spread,
         budget=budget,
         trace=trace,
     )

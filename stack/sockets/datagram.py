@@ -369,6 +369,7 @@ class DatagramSocket(Socket):
             "accepting": 0,
             "error": 0,
             "reuse_address": endpoint.reuse_address,
+            "reuse_port": endpoint.reuse_port,
             "broadcast": endpoint.broadcast,
             "keepalive": self._keepalive,
             "cork": self._cork,
@@ -389,6 +390,8 @@ class DatagramSocket(Socket):
         endpoint, name = self._endpoint, option.name
         if name == "reuse_address":
             endpoint.reuse_address = bool(value)
+        elif name == "reuse_port":
+            endpoint.reuse_port = bool(value)
         elif name == "broadcast":
             endpoint.broadcast = bool(value)
         elif name == "keepalive":

@@ -41,6 +41,7 @@ IP_MTU_DISCOVER = number("IP_MTU_DISCOVER", 10)
 IP_RECVERR = number("IP_RECVERR", 11)
 SO_TIMESTAMP = number("SO_TIMESTAMP", 29)
 SO_TIMESTAMPNS = number("SO_TIMESTAMPNS", 35)
+SO_REUSEPORT = number("SO_REUSEPORT", 15)
 SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
 TCP_CORK = number("TCP_CORK", 3)
 TCP_DEFER_ACCEPT = number("TCP_DEFER_ACCEPT", 9)
@@ -147,6 +148,7 @@ GENERAL: dict[tuple[int, int], Option] = {
     (socket.SOL_SOCKET, socket.SO_SNDBUF): SNDBUF,
     (socket.IPPROTO_IP, socket.IP_TTL): TTL,
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): Option("reuse_address", flag),
+    (socket.SOL_SOCKET, SO_REUSEPORT): Option("reuse_port", flag),
     (socket.SOL_SOCKET, socket.SO_BROADCAST): Option("broadcast", flag),
     (socket.SOL_SOCKET, socket.SO_ERROR): Option("error"),
     (socket.SOL_SOCKET, number("SO_ACCEPTCONN", 30)): Option("accepting"),

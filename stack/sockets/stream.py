@@ -124,7 +124,8 @@ class StreamSocket(StreamOptions):
     def _bind(self, local: tuple[bytes, int], *, late: bool = False) -> tuple[bytes, int]:
         """Take an address and port. With `late` the port may be left to `connect` or `listen`."""
         self._runner.now()
-        port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address)
+        reuse_port = bool(self._kept.get("reuse_port"))
+        port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address, reuse_port=reuse_port)
         if late and not local[1] and self._kept.get("bind_no_port"):  # the address is ours
             self._runner.core.release_tcp((local[0], port))
             port = 0
@@ -145,7 +146,8 @@ class StreamSocket(StreamOptions):
         local = self._bound or (ANY, 0)
         if not local[1]:
             local = self._bind(local)
-        self._listener = self._runner.core.listen(local, backlog, now, self._options)
+        reuse_port = bool(self._kept.get("reuse_port"))
+        self._listener = self._runner.core.listen(local, backlog, now, self._options, reuse_port=reuse_port)
         self._hook()
         self._listener.fast_open.limit = self._fast_open_pending
         self._runner.after_call(now)

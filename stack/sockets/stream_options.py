@@ -68,6 +68,7 @@ class StreamOptions(Socket):
         values: dict[str, Value] = {
             "accepting": self._listener is not None,
             "reuse_address": self._reuse_address,
+            "reuse_port": self._kept.get("reuse_port", 0),
             "broadcast": self._broadcast,
             "fast_open_pending": self._fast_open_pending,
         }
@@ -84,9 +85,9 @@ class StreamOptions(Socket):
         elif isinstance(option, UserOption):
             self._set_user_option(option, value)
         elif option.name == "reuse_address":
-            self._reuse_address = bool(value)
-            if self._bound is not None:
-                self._runner.core.tcp.set_reuse(self._bound, self._reuse_address)
+            self._set_reuse(bool(value), bool(self._kept.get("reuse_port")))
+        elif option.name == "reuse_port":
+            self._set_reuse(self._reuse_address, bool(value))
         elif option.name == "broadcast":
             self._broadcast = bool(value)
         elif option.name == "fast_open_pending":
@@ -94,6 +95,12 @@ class StreamOptions(Socket):
             self._fast_open_pending = int(min(value or 0, self._runner.core.config.tcp.fast_open_max_pending))
             if self._listener is not None:
                 self._listener.fast_open.limit = self._fast_open_pending
+
+    def _set_reuse(self, address: bool, port: bool) -> None:
+        old = self._reuse_address, bool(self._kept.get("reuse_port"))
+        self._reuse_address, self._kept = address, {**self._kept, "reuse_port": port}
+        if self._bound is not None:
+            self._runner.core.tcp.set_reuse(self._bound, old, (address, port))
 
     def _set_user_option(self, option: UserOption, value: Value) -> None:
         """Set an option of the connections to come, or of the one that is there."""

@@ -28,18 +28,28 @@ class Demux:
     """The connections and listeners of a host.
 
     `connections` has each connection by the key of its flow (`wire/flow.py`). `listeners` has each
-    listener by its local address (or ANY) and port.
+    listener by its local address (or ANY) and port. `groups` has all listeners of an address and
+    port that are several (SO_REUSEPORT), of which `listeners` has the first.
 
     Arguments:
       services: counters and memory budget of the connections.
       make_connection: `(local, remote, now)` makes a connection and adds it to `connections`.
         OSError if there is no route to the remote address.
       send_reset: `(local, remote, header, now)` sends a TCP header whose checksum is still 0.
+      spread: `(flow, count)` returns a number under `count` for the key of a flow.
     """
 
-    def __init__(self, services: Services, make_connection: MakeConnection, send_reset: SendReset) -> None:
+    def __init__(
+        self,
+        services: Services,
+        make_connection: MakeConnection,
+        send_reset: SendReset,
+        spread: Callable[[bytes, int], int] = lambda flow, count: 0,
+    ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
+        self.groups: dict[Address, list[Listener]] = {}
+        self._spread = spread
         self._services = services
         self._make_connection = make_connection
         self._send_reset = send_reset
@@ -62,7 +72,7 @@ class Demux:
         connection = self.connections.get(key)
         if connection is None:
             self._without_connection(key, segment, None, now)
-        elif segment.flags & SYN and self.listener_for(connection.local) and may_reopen(connection, segment):
+        elif segment.flags & SYN and self.listener_for(connection.local, key) and may_reopen(connection, segment):
             self._without_connection(key, segment, connection, now)
         else:
             if self._services.trace is not None:
@@ -70,13 +80,40 @@ class Demux:
             if connection.segment(segment, now):
                 self._refused(key, connection, segment, now)
 
-    def listener_for(self, local: Address) -> Listener | None:
-        """The listener of a local address and port: one of that address, or else one of ANY."""
-        return self.listeners.get(local) or self.listeners.get((ANY, local[1]))
+    def listener_for(self, local: Address, key: bytes) -> Listener | None:
+        """The listener of a local address and port: one of that address, or else one of ANY.
+
+        Among several, a keyed hash of the flow `key` chooses.
+        """
+        listener = self.listeners.get(local) or self.listeners.get((ANY, local[1]))
+        if self.groups and listener is not None and (group := self.groups.get(listener.local)) is not None:
+            return group[self._spread(key, len(group))]
+        return listener
+
+    def add_listener(self, listener: Listener) -> None:
+        """Add a listener, beside others of the same address and port if there are any."""
+        first = self.listeners.setdefault(listener.local, listener)
+        if first is not listener:
+            self.groups.setdefault(listener.local, [first]).append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Remove a listener that has closed. The others of its port stay."""
+        group = self.groups.get(listener.local, [listener])
+        group.remove(listener)
+        if len(group) < 2:
+            self.groups.pop(listener.local, None)
+        if group:
+            self.listeners[listener.local] = group[0]
+        else:
+            self.listeners.pop(listener.local, None)
+
+    def all_listeners(self) -> list[Listener]:
+        """Every listener."""
+        return [each for first in self.listeners.values() for each in self.groups.get(first.local, (first,))]
 
     def _refused(self, key: bytes, connection: Connection, segment: Segment, now: float) -> None:
         """Answer a segment that its connection refuses, unless the listener takes it."""
-        listener = self.listener_for(connection.local)
+        listener = self.listener_for(connection.local, key)
         if listener is not None and listener.gives_way_to_cookie(connection, segment, now):
             self._without_connection(key, segment, None, now)
         else:
@@ -89,7 +126,7 @@ class Demux:
         """
         counters = self._services.counters
         local, remote = ends(key)
-        listener = self.listener_for(local)
+        listener = self.listener_for(local, key)
         if listener is None:
             counters.drop("tcp_no_connection")
             self._reset(key, segment, now, "reset_without_listener")

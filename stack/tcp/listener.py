@@ -52,6 +52,7 @@ class Listener:
         self.options = options
         self.error = 0
         self.closed = False
+        self.reuse_port = False  # SO_REUSEPORT: others may listen on the same port
         self.on_readable: Callable[[], object] = noop
         self.on_closed: Callable[[Listener], None] = noop
         self.fast_open = fast_open.PendingRequests()

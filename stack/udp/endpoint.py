@@ -413,6 +413,17 @@ class Endpoint:
             self.specially().stamps = stamps
             self._ports.epoch += 1  # a fast path does not note the time
 
+    @property
+    def reuse_port(self) -> bool:
+        """SO_REUSEPORT: it shares its port with others that have it, and the flows with them."""
+        return self.special is not None and self.special.reuse_port
+
+    @reuse_port.setter
+    def reuse_port(self, wanted: bool) -> None:
+        if wanted or self.special is not None:
+            self.specially().reuse_port = wanted
+            self._ports.epoch += 1
+
     def set_queue_errors(self, wanted: bool) -> None:
         """Set IP_RECVERR. Without it the queue of errors is emptied; a pending error stays."""
         if self.special is None and not wanted:

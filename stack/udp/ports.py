@@ -20,7 +20,7 @@ from stack.udp.endpoint import Datagram, Endpoint
 from stack.wire.addresses import ANY, format_ipv4
 from stack.wire.addresses import endpoint as endpoint_text
 from stack.wire.checksum import Buffer, pseudo_sum
-from stack.wire.flow import PORTS
+from stack.wire.flow import PORTS, flow_key
 from stack.wire.udp import UdpHeader, checksum_ok
 
 Claim = Callable[[Received, int, Buffer], None]
@@ -47,6 +47,7 @@ class UdpPorts:
       open_path: `(source, destination, *, ttl, tos, options, now)` makes a path of protocol 17
         (`Ipv4.path`).
       ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
+      spread: `(flow, count)` returns a number under `count` for the twelve octets of a flow.
       is_ours: `(address)` returns whether an endpoint may be bound to an address.
       port_unreachable: `(received)` sends an ICMP Port Unreachable, unless ICMP forbids it.
       budget: charged with the memory that endpoints and their queues hold.
@@ -68,6 +69,7 @@ class UdpPorts:
         ephemeral_port: EphemeralPort,
         is_ours: Callable[[bytes], bool],
         port_unreachable: Callable[[Received], None],
+        spread: Callable[[bytes, int], int] = lambda flow, count: 0,
         budget: Budget | None = None,
         trace: Trace = UNWATCHED,
     ) -> None:
@@ -77,6 +79,7 @@ class UdpPorts:
         self._ephemeral_port = ephemeral_port
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
+        self._spread = spread
         self.budget = budget or Budget()
         self.trace = trace
         self.shutdown_error = 0  # the errno that every call raises once the host has ended
@@ -151,7 +154,7 @@ class UdpPorts:
     def _conflict(endpoint: Endpoint, other: Endpoint, address: bytes) -> bool:
         if ANY not in (address, other.local[0]) and address != other.local[0]:
             return False
-        return not (endpoint.reuse_address and other.reuse_address)
+        return not (endpoint.reuse_address and other.reuse_address) and not (endpoint.reuse_port and other.reuse_port)
 
     def rebind(self, endpoint: Endpoint, local: Address) -> None:
         """Change the local address of a bound endpoint, when it connects or disconnects.
@@ -276,7 +279,8 @@ class UdpPorts:
 
         A broadcast goes to all that match, another datagram to the one that matches best. A
         connected endpoint matches better than an unconnected one, and a bound address better than
-        ANY. Among equals the one bound last receives it.
+        ANY. Among equals the one bound last receives it, or one of those with SO_REUSEPORT: the
+        same one for all datagrams of a flow.
         """
         best: list[Endpoint] = []
         best_score = -1
@@ -285,11 +289,15 @@ class UdpPorts:
             score = self._score(endpoint, received, remote)
             if score < 0:
                 continue
-            if received.broadcast:
+            if received.broadcast or score == best_score:
                 best.append(endpoint)
-            elif score >= best_score:
+            elif score > best_score:
                 best, best_score = [endpoint], score
-        return best
+        if received.broadcast or len(best) < 2:
+            return best
+        sharing = [endpoint for endpoint in best if endpoint.reuse_port] if best[-1].reuse_port else best[-1:]
+        flow = flow_key(received.source, received.destination, header.source_port, header.destination_port)
+        return [sharing[self._spread(flow, len(sharing)) if len(sharing) > 1 else 0]]
 
     @staticmethod
     def _score(endpoint: Endpoint, received: Received, remote: Address) -> int:

@@ -56,17 +56,19 @@ class QueuedError:
 class Special:
     """The options that few endpoints have.
 
-    queue_errors: IP_RECVERR. discover: IP_MTU_DISCOVER. stamps: 0, or a value by which the socket
-    knows in which form its program wants the times of arrival.
+    queue_errors, reuse_port, discover: IP_RECVERR, SO_REUSEPORT, IP_MTU_DISCOVER.
+    stamps: 0, or a value by which the socket knows the form in which its program wants the times of
+      arrival.
     """
 
-    __slots__ = ("discover", "errors", "queue_errors", "stamps")
+    __slots__ = ("discover", "errors", "queue_errors", "reuse_port", "stamps")
 
     def __init__(self) -> None:
         self.queue_errors = False
         self.errors: deque[QueuedError] = deque()
         self.discover = DONT
         self.stamps = 0
+        self.reuse_port = False
 
     @property
     def learns_mtu(self) -> bool:
