@@ -251,9 +251,10 @@ class DatagramSocket(Socket):
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """(data, ancillary data, MSG_TRUNC if the datagram was cut, the sender's address).
 
-        The ancillary data is what SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for; MSG_CTRUNC if it
-        does not fit `ancbufsize`. With MSG_ERRQUEUE it waits for an error about a datagram that was
-        sent (IP_RECVERR), and gives that datagram's data, the error, and where the datagram went.
+        The ancillary data is what SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL and IP_RECVTOS ask for;
+        MSG_CTRUNC if it does not fit `ancbufsize`. With MSG_ERRQUEUE it waits for an error about a
+        datagram that was sent (IP_RECVERR), and gives that datagram's data, the error, and where
+        the datagram went.
         """
         received = await self._until(self._reader, self._receive, check_size(bufsize, "recvmsg"), flags)
         beside, cut = self._beside(received, ancbufsize)

@@ -1,4 +1,4 @@
-"""The time of day: milliseconds since midnight UT for ICMP and IP, and times of arrival for programs.
+"""The time of day: milliseconds since midnight UT for ICMP and IP, and programs' times of arrival.
 
 See RFC 792 and RFC 791 section 3.1, and SO_TIMESTAMP in socket(7).
 """
