@@ -1,7 +1,7 @@
 """Ancillary data of datagrams: what `recvmsg` and `sendmsg` carry beside the data.
 
-See socket(7) for SO_TIMESTAMP, ip(7) for IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and IP_RECVERR, cmsg(3)
-for the layout, and RFC 1122 section 4.1.3.5 for the addresses.
+See socket(7) for SO_TIMESTAMP, ip(7) for IP_PKTINFO, IP_RECVTTL, IP_RECVTOS and IP_RECVERR, udp(7)
+for UDP_SEGMENT, cmsg(3) for the layout, and RFC 1122 section 4.1.3.5 for the addresses.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from stack.socket_option import C_INT, Value
 from stack.sockets.numbers import number
-from stack.sockets.options import SO_TIMESTAMP, SO_TIMESTAMPNS, fail
+from stack.sockets.options import SO_TIMESTAMP, SO_TIMESTAMPNS, UDP_SEGMENT, fail
 from stack.sockets.time_of_day import nanoseconds
 from stack.udp.endpoint import Datagram
 from stack.udp.special import QueuedError
@@ -27,6 +28,7 @@ Ancillary = list[tuple[int, int, bytes]]
 
 IP_PKTINFO = number("IP_PKTINFO", 8)
 IP_RECVERR = number("IP_RECVERR", 11)
+SEGMENT = Struct("=H")  # of UDP_SEGMENT: octets in a datagram
 PACKET_INFO = Struct("=i4s4s")  # struct in_pktinfo: interface, local address, destination in the header
 MSG_CTRUNC = number("MSG_CTRUNC", 8)
 EXTENDED_ERROR = Struct("=IBBBBII")  # struct sock_extended_err: errno, origin, type, code, 0, info, data
@@ -90,12 +92,31 @@ def fitting(items: Ancillary, room: int) -> tuple[Ancillary, int]:
     return fits, 0
 
 
-def source_of(ancillary: Iterable[tuple[int, int, Buffer]]) -> bytes | None:
-    """The address to send from, by IP_PKTINFO. OSError(EINVAL) for any other ancillary data."""
-    source = None
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the ancillary data of `sendmsg` asks for; None where it says nothing.
+
+    source: the address to send from (IP_PKTINFO).
+    segment_bytes: the size of the datagrams into which the data is cut (UDP_SEGMENT); 0 for one.
+    """
+
+    source: bytes | None = None
+    segment_bytes: int | None = None
+
+
+def asked(ancillary: Iterable[tuple[int, int, Buffer]]) -> Asked:
+    """What ancillary data asks for. Levels of other protocols are ignored, as in Linux.
+
+    OSError(EINVAL) for data that is not understood.
+    """
+    source: bytes | None = None
+    segment_bytes = None
     for level, kind, data in ancillary:
-        info = bytes(data)
-        if (level, kind) != (stdlib.IPPROTO_IP, IP_PKTINFO) or len(info) != PACKET_INFO.size:
+        content = bytes(data)
+        if (level, kind) == (stdlib.IPPROTO_IP, IP_PKTINFO) and len(content) == PACKET_INFO.size:
+            source = PACKET_INFO.unpack(content)[1]
+        elif (level, kind) == (stdlib.IPPROTO_UDP, UDP_SEGMENT) and len(content) == SEGMENT.size:
+            (segment_bytes,) = SEGMENT.unpack(content)
+        elif level in (stdlib.SOL_SOCKET, stdlib.IPPROTO_IP, stdlib.IPPROTO_UDP):
             fail(errno.EINVAL)
-        source = PACKET_INFO.unpack(info)[1]
-    return None if source == ANY else source
+    return Asked(None if source == ANY else source, segment_bytes)

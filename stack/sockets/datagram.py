@@ -294,7 +294,9 @@ class DatagramSocket(Socket):
         self._check_open_for_waiting()
         return True
 
-    def _send(self, data: Buffer, remote: tuple[bytes, int] | None, flags: int, source: bytes | None = None) -> int:
+    def _send(
+        self, data: Buffer, remote: tuple[bytes, int] | None, flags: int, asked: ancillary.Asked | None = None
+    ) -> int:
         self._check_open()
         if self._runner.down:
             fail(errno.EBADF)
@@ -308,10 +310,19 @@ class DatagramSocket(Socket):
                 data = bytes(view)
         now = self._runner.now()
         more = self._cork or bool(flags and flags & MSG_MORE)
+        special = endpoint.special
+        size = 0 if special is None else special.segment_bytes
+        if asked is not None and asked.segment_bytes is not None:
+            size = asked.segment_bytes
         if more or endpoint.gathered is not None:
-            sent = endpoint.gather(data, None if remote is None else _loopback_if_any(remote), now, more=more)
-        elif source is not None and (to := remote or endpoint.remote) is not None:
-            sent = endpoint.send_to(data, _loopback_if_any(to), now, source)
+            to = None if remote is None else _loopback_if_any(remote)
+            sent = endpoint.gather(data, to, now, more=more, size=size)
+        elif (size or asked is not None) and (to := remote or endpoint.remote) is not None:
+            to, source = _loopback_if_any(to), None if asked is None else asked.source
+            if size:
+                sent = endpoint.send_segments(data, to, now, size, source)
+            else:
+                sent = endpoint.send_to(data, to, now, source)
         elif remote is None:
             if endpoint.remote is None and not endpoint.local[1]:
                 endpoint.bind((ANY, 0))  # as Linux, before it finds that there is no peer
@@ -352,12 +363,13 @@ class DatagramSocket(Socket):
     ) -> int:
         """Send the buffers as one datagram. OSError as `sendto`.
 
-        With IP_PKTINFO in the ancillary data its `ipi_spec_dst` is the address to send from.
-        OSError: ENETUNREACH for an address that is not ours, EINVAL for other ancillary data.
+        With IP_PKTINFO in the ancillary data its `ipi_spec_dst` is the address to send from, with
+        UDP_SEGMENT the data is cut into datagrams of that size. OSError: ENETUNREACH for an address
+        that is not ours, EINVAL for other ancillary data or too many datagrams.
         """
         remote = None if address is None else await self._resolve(address, "sendmsg", local=False)
-        source = ancillary.source_of(ancdata)
-        return await self._until(self._writer, self._send, b"".join(buffers), remote, flags, source)
+        asked = ancillary.asked(ancdata)
+        return await self._until(self._writer, self._send, b"".join(buffers), remote, flags, asked)
 
     # --- options
 
@@ -379,6 +391,7 @@ class DatagramSocket(Socket):
             "sndbuf": self._send_buffer_bytes,
             "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
             "tos": endpoint.tos,
+            "segment": 0 if endpoint.special is None else endpoint.special.segment_bytes,
             "timestamp": endpoint.special is not None and endpoint.special.stamps == ancillary.MICROSECONDS,
             "timestampns": endpoint.special is not None and endpoint.special.stamps == ancillary.NANOSECONDS,
             "recverr": endpoint.special is not None and endpoint.special.queue_errors,
@@ -415,6 +428,8 @@ class DatagramSocket(Socket):
         elif name in ("timestamp", "timestampns"):
             form = ancillary.MICROSECONDS if name == "timestamp" else ancillary.NANOSECONDS
             endpoint.set_stamps(form if value else 0)
+        elif name == "segment":
+            endpoint.specially().segment_bytes = int(value or 0)
         elif name == "recverr":
             endpoint.set_queue_errors(bool(value))
         elif name == "mtu_discover":

@@ -48,6 +48,7 @@ TCP_DEFER_ACCEPT = number("TCP_DEFER_ACCEPT", 9)
 TCP_QUICKACK = number("TCP_QUICKACK", 12)
 TCP_INFO = number("TCP_INFO", 11)
 UDP_CORK = number("UDP_CORK", 1)
+UDP_SEGMENT = number("UDP_SEGMENT", 103)
 TCP_FASTOPEN_CONNECT = number("TCP_FASTOPEN_CONNECT", 30)
 MSG_FASTOPEN = number("MSG_FASTOPEN", 0x2000_0000)
 
@@ -170,6 +171,7 @@ DATAGRAM: dict[tuple[int, int], Option] = {
     **GENERAL,
     (socket.IPPROTO_IP, socket.IP_TOS): Option("tos", lambda given: given[0] & 0xFF, byte=True),
     (socket.IPPROTO_UDP, UDP_CORK): Option("cork", flag),
+    (socket.IPPROTO_UDP, UDP_SEGMENT): Option("segment", between(0, 0xFFFF)),
     (socket.SOL_SOCKET, SO_TIMESTAMP): Option("timestamp", flag),
     (socket.SOL_SOCKET, SO_TIMESTAMPNS): Option("timestampns", flag),
     (socket.IPPROTO_IP, IP_RECVERR): Option("recverr", flag, byte=True),

@@ -331,8 +331,8 @@ class StdlibDatagram(StdlibSocket):
         self, buffers: Iterable[Buffer], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None, /
     ) -> int:
         remote = None if address is None else resolve(address, "sendmsg")
-        source = ancillary.source_of(ancdata)
-        return self._at_once("sendmsg", self.trio_socket._send, b"".join(buffers), remote, flags, source)
+        asked = ancillary.asked(ancdata)
+        return self._at_once("sendmsg", self.trio_socket._send, b"".join(buffers), remote, flags, asked)
 
 
 def new(trio_socket: Socket) -> StdlibSocket:

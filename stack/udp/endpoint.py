@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stack.errors import os_error
 from stack.noop import noop
 from stack.udp.below import Address, Path
-from stack.udp.special import ICMP, LARGEST_LENGTH, OMIT, QueuedError, Special
+from stack.udp.special import ICMP, LARGEST_LENGTH, MOST_SEGMENTS, OMIT, QueuedError, Special
 from stack.wire.addresses import ANY, BROADCAST, endpoint
 from stack.wire.checksum import Buffer, ones_sum
 from stack.wire.udp import HEADER_LENGTH, UdpHeader
@@ -234,12 +234,31 @@ class Endpoint:
         self._ports.counters["udpOutDatagrams"] += 1
         return len(data)
 
-    def gather(self, data: Buffer, remote: Address | None, now: float, *, more: bool) -> int:
+    def send_segments(self, data: bytes, remote: Address, now: float, size: int, source: bytes | None = None) -> int:
+        """Send datagrams of `size` bytes each, the last one shorter; returns the number of bytes.
+
+        See UDP_SEGMENT in udp(7). Raises as `send_to` for all of `data`, EMSGSIZE if a datagram of
+        that size does not fit the path's MTU, and EINVAL for more than 128 datagrams.
+        """
+        length = len(data)
+        if length > MAX_PAYLOAD:
+            return self.send_to(data, remote, now, source)  # which raises
+        path = self._prepare(remote, source, length, now, size)
+        if path.header_length + HEADER_LENGTH + min(size, length) > path.mtu:
+            raise os_error(errno.EMSGSIZE)
+        if length > size * MOST_SEGMENTS:
+            raise os_error(errno.EINVAL)
+        for start in range(0, length or 1, size):
+            self.send_to(data[start : start + size], remote, now, source)
+        return length
+
+    def gather(self, data: Buffer, remote: Address | None, now: float, *, more: bool, size: int = 0) -> int:
         """Add a part to a datagram; returns the number of bytes.
 
-        Without `more`, send the datagram (MSG_MORE). As in Linux, the `remote` of the first part is
-        the destination (None: the connected peer), and a later `connect` changes it. Raises as
-        `send` and `send_to` for the length so far; then the datagram is discarded.
+        Without `more`, send the datagram (MSG_MORE), or those that `size` makes of it. As in Linux,
+        the `remote` of the first part is the destination (None: the connected peer), and a later
+        `connect` changes it. Raises as `send` and `send_to` for the length so far; then the
+        datagram is discarded.
         """
         if self.gathered is None:
             if remote is None:
@@ -251,15 +270,19 @@ class Endpoint:
         else:
             gathered, self.gathered = self.gathered, None
         gathered += data
-        self._prepare(self._gathered_for, None, len(gathered), now)
+        self._prepare(self._gathered_for, None, len(gathered), now, size)
         if more:
             self.gathered = gathered
+        elif size:
+            self.send_segments(gathered, self._gathered_for, now, size)
         else:
             self.send_to(gathered, self._gathered_for, now)
         return len(data)
 
-    def _prepare(self, remote: Address, source: bytes | None, length: int, now: float) -> Path:
+    def _prepare(self, remote: Address, source: bytes | None, length: int, now: float, size: int = 0) -> Path:
         """Check that a datagram with `length` bytes of payload may be sent, and bind the endpoint.
+
+        With `size` it is to be cut, and the MTU is not looked at.
 
         Returns the path, which is kept for the next datagram to the same destination. Raises as
         `send_to`.
@@ -285,7 +308,7 @@ class Endpoint:
             path.user = self
         path.tos = self.tos
         self._paths[key] = path
-        if self.special is not None:
+        if self.special is not None and not size:
             self.special.fit(self, path, remote, path.header_length + HEADER_LENGTH + length, now)
         if path.broadcast and not self.broadcast:
             raise os_error(errno.EACCES)

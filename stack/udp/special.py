@@ -25,6 +25,9 @@ DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)
 
 LARGEST_LENGTH = 0xFFFF  # of a call's data: more is refused before IP is asked
 
+MOST_SEGMENTS = 128
+"""How many datagrams one call may send (UDP_SEGMENT), as in Linux."""
+
 LOCAL, ICMP = 1, 2
 """The origins of an error: SO_EE_ORIGIN_LOCAL and SO_EE_ORIGIN_ICMP."""
 
@@ -56,18 +59,19 @@ class QueuedError:
 class Special:
     """The options that few endpoints have.
 
-    queue_errors, reuse_port, discover: IP_RECVERR, SO_REUSEPORT, IP_MTU_DISCOVER.
+    queue_errors, reuse_port, discover, segment_bytes: IP_RECVERR, SO_REUSEPORT, IP_MTU_DISCOVER,
+      UDP_SEGMENT.
     stamps: 0, or a value by which the socket knows the form in which its program wants the times of
       arrival.
     """
 
-    __slots__ = ("discover", "errors", "queue_errors", "reuse_port", "stamps")
+    __slots__ = ("discover", "errors", "queue_errors", "reuse_port", "segment_bytes", "stamps")
 
     def __init__(self) -> None:
         self.queue_errors = False
         self.errors: deque[QueuedError] = deque()
         self.discover = DONT
-        self.stamps = 0
+        self.stamps = self.segment_bytes = 0
         self.reuse_port = False
 
     @property

@@ -14,6 +14,7 @@ from stack.sockets.ancillary import EXTENDED_ERROR, OFFENDER
 from stack.sockets.datagram import MSG_ERRQUEUE
 from stack.sockets.options import IP_MTU, IP_MTU_DISCOVER, IP_RECVERR
 from tests.live.net import Namespace
+from tests.sockets.test_udp_segment import AT_THE_MTU, segmenting
 from tests.sockets.worlds import World, outcome, run_in_the_kernel, run_in_the_stack
 
 pytestmark = pytest.mark.one_way
@@ -53,7 +54,11 @@ async def discovering(w: World) -> Any:
     return happened
 
 
-@pytest.mark.parametrize("case", [discovering])
+async def cutting(w: World) -> Any:
+    return await segmenting(w, AT_THE_MTU)
+
+
+@pytest.mark.parametrize("case", [discovering, cutting])
 def test_as_the_kernel_over_an_mtu_of_1500(case: Callable[[World], Awaitable[Any]], namespace: Namespace) -> None:
     namespace.ip("link", "set", "lo", "mtu", "1500")
     assert run_in_the_stack(case) == namespace.in_here(run_in_the_kernel, case)
