@@ -22,7 +22,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
         ("9293 SHLD-18", "9293 SHLD-19", "5681-4.2-a"),
     ),
     "ack_delay_over": Reason(
-        "The ACK has waited as long as it may, and no data has come that could carry it: it is sent alone.",
+        "The delay of the ACK (`delayed_ack_s`) is over, and no data has come that could carry it: it is sent alone.",
         ("9293 MUST-40", "5681-4.2-c"),
     ),
     "ack_with_data": Reason(
@@ -190,7 +190,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     ),
     "send_syn": Reason(
         "A connection is opened: the SYN brings our initial sequence number, and asks for that of the peer.",
-        ("9293-3.10.1-a",),
+        ("9293-3.10.1-b",),
     ),
     "send_syn_ack": Reason(
         "The SYN of the peer is answered: this SYN brings our initial sequence number, and acknowledges"
@@ -422,7 +422,7 @@ OUTPUT_REASONS: dict[str, Reason] = {
     "cleared_timer": Reason("What the timer waited for has happened, or does not matter any more.", ("own",)),
     # A timer has expired: what that means
     "timer_delayed_ack": Reason(
-        "The ACK has waited as long as it may: it is sent now.",
+        "The delay of the ACK (`delayed_ack_s`) is over: it is sent now.",
         (
             "9293 MUST-40",
             "5681-4.2-c",

@@ -14,7 +14,7 @@ TCP_REASONS: dict[str, Reason] = {
     "active_open": Reason(
         "The program opens the connection. It names the remote socket, and there is no such connection yet. So TCP"
         " sends a SYN and enters SYN-SENT.",
-        ("9293-3.10.1-a",),
+        ("9293-3.10.1-b",),
     ),
     "close": Reason(
         "The program closes. A FIN follows the last octet that it has sent; receiving goes on.",
@@ -146,7 +146,7 @@ TCP_REASONS: dict[str, Reason] = {
         ("own",),
     ),
     # How a connection begins for an observer
-    "opened": Reason("A program opens the connection.", ("9293-3.10.1-a",)),
+    "opened": Reason("A program opens the connection.", ("9293-3.10.1-b",)),
     "listener_child": Reason("A listener makes the connection for a segment.", ("9293-3.10.7.2-c",)),
     "was_open": Reason(
         "The connection is older than the first observer of the host. Its earlier events were not told.",
@@ -291,7 +291,7 @@ TCP_REASONS: dict[str, Reason] = {
         ("7413-4.1.3.1-a",),
     ),
     # Calls of the program
-    "call_open": Reason("The program opens a connection (OPEN, in sockets `connect`).", ("9293-3.10.1-a",)),
+    "call_open": Reason("The program opens a connection (OPEN, in sockets `connect`).", ("9293-3.10.1-b",)),
     "call_send": Reason(
         "The program sends (SEND). Before ESTABLISHED the octets wait; after CLOSE it is an error.",
         ("9293-3.10.2-a", "9293-3.10.2-b"),

@@ -37,7 +37,7 @@ def told(text: str, language: str = "en") -> str:
 
 
 SENTENCES = {
-    "client tcp:state after=SYN_SENT because active_open why 9293-3.10.1-a": (
+    "client tcp:state after=SYN_SENT because active_open why 9293-3.10.1-b": (
         "The client enters SYN-SENT. The program opens the connection. (RFC 9293 section 3.10.1)",
         "Le client passe à l'état SYN-SENT. (RFC 9293 section 3.10.1)",
     ),

@@ -34,6 +34,7 @@ from .world import (
 # --- 3.10.1 OPEN
 
 
+@rfc("9293-3.10.1-b")
 def test_active_open_sends_a_syn() -> None:
     conn, peer = closed()
     conn.open(peer.now)

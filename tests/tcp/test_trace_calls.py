@@ -42,7 +42,7 @@ def test_open() -> None:
         "tcp:open", "host:call", "tcp:iss", "tcp:state", "tcp:send", "host:result"
     ]  # fmt: skip
     call = log.one("host:call")
-    assert (call.group, call.cause, call.why) == ("c1", "call", ("9293-3.10.1-a",))
+    assert (call.group, call.cause, call.why) == ("c1", "call", ("9293-3.10.1-b",))
     assert calls(log) == [("OPEN", 0, "call_open", 0, None)]
     with pytest.raises(OSError, match="Transport endpoint is already connected"):
         conn.open(peer.now)

@@ -151,7 +151,7 @@ def close_and_wait(peer: Peer) -> None:
 
 
 CHANGES: list[tuple[State, Callable[[Peer], object], str, str, str]] = [
-    (State.CLOSED, lambda peer: peer.conn and peer.conn.open(peer.now), "active_open", "SYN_SENT", "9293-3.10.1-a"),
+    (State.CLOSED, lambda peer: peer.conn and peer.conn.open(peer.now), "active_open", "SYN_SENT", "9293-3.10.1-b"),
     (State.SYN_SENT, close, "close_before_open", "CLOSED", "9293-3.10.4-a"),
     (State.SYN_SENT, lambda peer: peer.sends(SYN), "rcv_syn_crossing", "SYN_RECEIVED", "9293 MUST-10"),
     (State.SYN_SENT, lambda peer: peer.sends(SYN | ACK), "rcv_syn_ack", "ESTABLISHED", "9293-3.10.7.3-e"),

@@ -41,7 +41,7 @@ ENGLISH: dict[str, tuple[Phrase, ...]] = {
         "{host} uses its {timer} timer",
     ),
     "tcp:ack": phrases(
-        ("decision=later", "{host} delays an acknowledgment[ of {due} octets]"),
+        ("decision=later", "{host} delays an acknowledgment[ of {due} octets][, by {in_s} s at most]"),
         "{host} sends an acknowledgment[decision=now: at once][, up to {relative.ack}]",
     ),
     "tcp:loss": phrases("{host} finds a loss[ with {flight} octets in flight][; ssthresh becomes {ssthresh} octets]"),
@@ -132,6 +132,10 @@ FRENCH: dict[str, tuple[Phrase, ...]] = {
         (FIRED, "le temporisateur {timer} de {host} expire"),
         "{host} arme son temporisateur {timer} pour {in_s} s",
         "{host} se sert de son temporisateur {timer}",
+    ),
+    "tcp:ack": phrases(
+        ("decision=later", "{host} retarde un acquittement[ de {due} octets][, de {in_s} s au plus]"),
+        "{host} envoie un acquittement[decision=now: sans attendre][, jusqu'à {relative.ack}]",
     ),
     "tcp:agreed": phrases(
         "{host} connaît les options de la connexion[ : au plus {send_mss} octets dans un segment qu'il envoie]"
