@@ -165,11 +165,11 @@ class Connection(Tcb):
     def readable(self) -> bool:
         """Whether a receive would not block (it may raise, or return the end of the stream).
 
-        Less than `rcvlowat` octets do not count, as in Linux, unless the window has no room for
-        more: then the peer waits for us.
+        Less than `rcvlowat` octets do not count, as in Linux, unless the window or the host's
+        memory has no room for more: then the peer waits for us.
         """
         size = self.receive_buffer.size
-        if 0 < size < self.user_options.rcvlowat and self.rcv_wnd > self.rcv_mss:
+        if 0 < size < self.user_options.rcvlowat and self.rcv_wnd > self.rcv_mss and not self.services.budget.tight:
             size = 0
         return (
             (size > 0 and (self.rcv_up is None or not urgent.only_the_urgent_octet(self)))

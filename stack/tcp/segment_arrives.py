@@ -518,6 +518,7 @@ def _no_room(tcb: Tcb, seg: Segment, count: int, now: float) -> None:
     distance = seq.sub(seg.seg_seq, tcb.rcv_nxt)
     if not distance:
         tcb.ack_now = "ack_no_memory"
+        tcb.wakes |= WAKE_READABLE  # a reader who waits for `rcvlowat` octets makes room
         return
     if (reporter := _reporter(tcb)) is not None:
         start = tcb.receive_buffer.next + distance

@@ -419,6 +419,7 @@ class Endpoint:
         """`special`, made if there is none yet."""
         if self.special is None:
             self.special = Special()
+            self._close_paths()  # which do not know it
         return self.special
 
     def set_discover(self, discover: int) -> None:

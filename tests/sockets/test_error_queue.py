@@ -169,6 +169,19 @@ async def test_a_neighbour_that_does_not_answer(alice: Host, autojump_clock: Moc
         assert not plain.is_readable()
 
 
+async def test_the_option_counts_for_a_destination_that_was_sent_to_before(
+    alice: Host, autojump_clock: MockClock
+) -> None:
+    with alice.socket(type=SOCK_DGRAM) as sock:
+        await sock.sendto(b"before", (NOBODY, 9))
+        sock.setsockopt(*RECVERR, 1)
+        await trio.sleep(60)
+        assert not sock.is_readable()
+        await sock.sendto(b"hello", (NOBODY, 9))
+        with trio.fail_after(60):
+            assert (await sock.recvmsg(100, ROOM, MSG_ERRQUEUE))[0] == b"hello"
+
+
 async def test_the_standard_librarys_form(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
     """Blocking or not, a read of the empty queue raises EAGAIN."""
     with alice.install(), stdlib.socket(type=SOCK_DGRAM) as sock:

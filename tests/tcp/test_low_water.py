@@ -6,7 +6,7 @@ from stack.tcp.connection import Connection
 from stack.wire.tcp import URG
 from tests.user_options import set_options
 
-from .world import ACK, FIN, MSS, Peer, established, text
+from .world import ACK, FIN, MSS, THEIRS, Peer, established, text
 
 
 def waiting(low_water: int, **changes: object) -> tuple[Connection, Peer, list[int]]:
@@ -77,6 +77,20 @@ def test_a_window_without_room_wakes_the_reader() -> None:
         assert woken == []
         peer.sends(ACK, text(MSS, number * MSS))
     assert (woken, conn.readable) == ([3 * MSS], True)
+    peer.world.sent.clear()
+
+
+def test_a_host_without_memory_wakes_the_reader() -> None:
+    """Text that comes is dropped, as long as the reader waits for it."""
+    conn, peer, woken = waiting(50_000)
+    budget = peer.world.services.budget
+    for number in range(10):
+        peer.sends(ACK, text(MSS, number * MSS))
+    assert (woken, conn.readable) == ([], False)
+    budget.charge(THEIRS[0], int(budget.total * 0.6) - budget.used)
+    peer.sends(ACK, text(MSS, 10 * MSS))
+    assert peer.world.counters["tcp_no_memory"] == 1
+    assert (woken, conn.readable) == ([10 * MSS], True)
     peer.world.sent.clear()
 
 
