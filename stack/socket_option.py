@@ -33,6 +33,7 @@ class Option:
     encode: makes the C numbers from the value.
     layout: the layout of the numbers in a buffer.
     byte: the option may also be passed as one byte, as those of the IP level.
+    filled: an empty buffer is refused, where the options with `byte` take it for 0.
     long: the option may also be passed as an unsigned long.
     """
 
@@ -41,6 +42,7 @@ class Option:
     encode: Callable[[Value], tuple[int, ...]] = number
     layout: Struct = C_INT
     byte: bool = False
+    filled: bool = False
     long: bool = False
 
 

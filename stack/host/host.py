@@ -35,6 +35,7 @@ from stack.internet.echo import EchoResult, Ping
 from stack.internet.fragments import ReassemblyRecord
 from stack.internet.ipv4 import Ipv4
 from stack.internet.neighbor import NeighborRecord
+from stack.internet.path import Way
 from stack.internet.route import RouteRecord
 from stack.noop import noop
 from stack.tcp.connection import Connection
@@ -391,11 +392,12 @@ class HostCore:
         options: UserOptions | None = None,
         *,
         deferred: bool = False,
+        way: Way | None = None,
     ) -> Connection:
         """Active OPEN: see `TcpLayer.connect`. None stands for the default options."""
         self._check_up()
         self.input.now = now
-        return self.tcp.connect(local, remote, options or self.tcp.services.user_options, now, deferred)
+        return self.tcp.connect(local, remote, options or self.tcp.services.user_options, now, deferred, way)
 
     def listen(
         self,
@@ -405,19 +407,28 @@ class HostCore:
         options: UserOptions | None = None,
         *,
         reuse_port: bool = False,
+        free: bool = False,
+        way: Way | None = None,
     ) -> Listener:
         """Passive OPEN: see `TcpLayer.listen`. None stands for the default options."""
         self._check_up()
         self.input.now = now
-        return self.tcp.listen(local, backlog, options or self.tcp.services.user_options, reuse_port)
+        return self.tcp.listen(local, backlog, options or self.tcp.services.user_options, reuse_port, free, way)
 
-    def bind_tcp(self, local: tuple[bytes, int], *, reuse_address: bool = False, reuse_port: bool = False) -> int:
+    def bind_tcp(
+        self,
+        local: tuple[bytes, int],
+        *,
+        reuse_address: bool = False,
+        reuse_port: bool = False,
+        free: bool = False,
+    ) -> int:
         """Reserve a TCP port (0: an ephemeral one) and return it.
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL.
         """
         self._check_up()
-        return self.tcp.bind(local, reuse_address, reuse_port)
+        return self.tcp.bind(local, reuse_address, reuse_port, free)
 
     def release_tcp(self, local: tuple[bytes, int]) -> None:
         """Release a port that `bind_tcp` has reserved."""

@@ -20,7 +20,7 @@ from stack.host.deadlines import Deadlines
 from stack.host.ports import EphemeralPorts
 from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4 import Ipv4
-from stack.internet.path import Path
+from stack.internet.path import Path, Way
 from stack.internet.received import Received
 from stack.socket_option import Value
 from stack.tcp import fast_open
@@ -83,7 +83,7 @@ class TcpLayer:
             cookie_secret=cookie_secret,
             budget=budget,
         )
-        self.demux = Demux(self.services, self._accept, self._send_reset, ports.spread)
+        self.demux = Demux(self.services, self._accept, self._send_reset, ports.spread, self._device_of)
         self.connections = self.demux.connections
         self.listeners = self.demux.listeners
         self._deadlines = deadlines
@@ -124,16 +124,16 @@ class TcpLayer:
         change = self._shared_with_option if options.on_error is None else with_option
         return change(options, option, value)
 
-    def bind(self, local: Address, reuse_address: bool, reuse_port: bool = False) -> int:
+    def bind(self, local: Address, reuse_address: bool, reuse_port: bool = False, free: bool = False) -> int:
         """Reserve a local address and port, or an ephemeral port for port 0. Returns the port.
 
         As in BSD, `reuse_address` allows a port that only connections use, or that is reserved by
         sockets which also have `reuse_address`. It does not allow the port of a listener;
         `reuse_port` does, if the listener has it too. Raises OSError: EADDRNOTAVAIL (not our
-        address), EADDRINUSE.
+        address, unless `free`), EADDRINUSE.
         """
         address, port = local
-        if address != ANY and self._ip.owner(address) is None:
+        if address != ANY and not free and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
             chosen = self._ports.choose(address, lambda p: self._may_be_listened_on(p) or p in self._local_ports)
@@ -191,25 +191,40 @@ class TcpLayer:
         if not held:
             self._reserved.pop(local[1], None)
 
-    def listen(self, local: Address, backlog: int, options: UserOptions, reuse_port: bool = False) -> Listener:
+    def listen(
+        self,
+        local: Address,
+        backlog: int,
+        options: UserOptions,
+        reuse_port: bool = False,
+        free: bool = False,
+        way: Way | None = None,
+    ) -> Listener:
         """Passive OPEN on an address (or ANY) and port. The connections begin with `options`.
 
-        With `reuse_port` others that have it too may listen on the same port. Raises OSError:
-        EADDRINUSE, EADDRNOTAVAIL.
+        With `reuse_port` others that have it too may listen on the same port. With `way` only
+        segments by that interface count, and answers go there. Raises OSError: EADDRINUSE,
+        EADDRNOTAVAIL (not our address, unless `free`).
         """
         address, port = local
-        if address != ANY and self._ip.owner(address) is None:
+        if address != ANY and not free and self._ip.owner(address) is None:
             raise os_error(errno.EADDRNOTAVAIL)
         if self._is_listened_on(address, port, reuse_port):
             raise os_error(errno.EADDRINUSE)
         listener = Listener(self.services, local, backlog, options)
-        listener.reuse_port = reuse_port
+        listener.reuse_port, listener.way = reuse_port, way
         listener.on_closed = self.demux.remove_listener
         self.demux.add_listener(listener)
         return listener
 
     def connect(
-        self, local: Address | None, remote: Address, options: UserOptions, now: float, deferred: bool = False
+        self,
+        local: Address | None,
+        remote: Address,
+        options: UserOptions,
+        now: float,
+        deferred: bool = False,
+        way: Way | None = None,
     ) -> Connection:
         """Active OPEN: make a connection and send its SYN.
 
@@ -219,7 +234,7 @@ class TcpLayer:
         above the budget's high mark.
         """
         try:
-            path, port = self._find_way(local, remote, now)
+            path, port = self._find_way(local, remote, now, way)
         except OSError as error:
             self._tell_failed_open(remote, error)
             raise
@@ -231,13 +246,13 @@ class TcpLayer:
             connection.open(now)
         return connection
 
-    def _find_way(self, local: Address | None, remote: Address, now: float) -> tuple[Path, int]:
+    def _find_way(self, local: Address | None, remote: Address, now: float, way: Way | None) -> tuple[Path, int]:
         """The path and the local port of a connection to be."""
         if self.services.budget.full:
             self._counters.drop("tcp_open_no_memory")
             raise os_error(errno.ENOBUFS)
         source = None if local is None or local[0] == ANY else local[0]
-        path = self._ip.output.path(source, remote[0], PROTO_TCP, df=True, now=now)
+        path = self._ip.output.path(source, remote[0], PROTO_TCP, df=True, now=now, way=way)
         try:
             if path.broadcast or path.multicast:  # MUST-46
                 raise os_error(errno.ENETUNREACH)
@@ -269,10 +284,14 @@ class TcpLayer:
         trace.tell("host:call", "host", "call_open", call="OPEN", remote=endpoint(remote))
         trace.tell("host:result", "host", "call_failed", call="OPEN", result=error_name(error.errno))
 
-    def _accept(self, local: Address, remote: Address, now: float) -> Connection:
+    def _device_of(self, address: bytes) -> int:
+        owner = self._ip.owner(address)
+        return -1 if owner is None else owner.index
+
+    def _accept(self, local: Address, remote: Address, now: float, way: Way | None = None) -> Connection:
         """Make a connection for a listener. OSError: there is no route to the remote address."""
         return self._make_connection(
-            local, remote, self._ip.output.path(local[0], remote[0], PROTO_TCP, df=True, now=now)
+            local, remote, self._ip.output.path(local[0], remote[0], PROTO_TCP, df=True, now=now, way=way)
         )  # fmt: skip
 
     def _make_connection(self, local: Address, remote: Address, path: Path) -> Connection:

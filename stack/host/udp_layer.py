@@ -11,6 +11,7 @@ from stack.config import UdpConfig
 from stack.counters import Counters
 from stack.errors import os_error
 from stack.host.ports import EphemeralPorts
+from stack.internet import received as internet
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path
 from stack.trace.trace import Trace
@@ -55,6 +56,17 @@ def make_udp(
         # UDP returns the datagram that the internet layer has given to it, so the cast is right.
         port_unreachable=cast(Callable[[Received], None], ip.icmp.errors.port_unreachable),
         spread=ports.spread,
+        came_by=lambda received: came_by(ip, received),
         budget=budget,
         trace=trace,
     )
+
+
+def came_by(ip: Ipv4, received: Received) -> int:
+    """The index of the interface by which a datagram came, as for SO_BINDTODEVICE in Linux.
+
+    A datagram from this host itself came by the interface that has its destination.
+    """
+    interface = cast(internet.Received, received).interface
+    owner = ip.owner(received.destination) if interface.loopback else interface
+    return (owner or interface).index

@@ -175,7 +175,7 @@ class Ipv4Output:
             ttl = self.config.multicast_ttl if is_multicast(destination) else self.config.ttl
         if not 1 <= ttl <= 255 or not 0 <= tos <= 255 or not _may_be_sent(options):
             raise os_error(errno.EINVAL)
-        out, next_hop, chosen = self._route(source, destination, interface, now)
+        out, next_hop, chosen = self._route(source, destination, interface, now, way)
         if source is None:
             source = chosen
         kind = Path if way is None else partial(SpecialPath, way)
@@ -209,10 +209,14 @@ class Ipv4Output:
         return self.loopback if is_loopback(address) else self._own.get(address)
 
     def _route(
-        self, source: bytes | None, destination: bytes, interface: Interface | None, now: float
+        self, source: bytes | None, destination: bytes, interface: Interface | None, now: float, way: Way | None
     ) -> tuple[Interface, bytes, bytes]:
         """Interface, next hop and source address for a destination (RFC 1122 section 3.3.4.2)."""
-        owner = None
+        owner, direct = None, False
+        if way is not None:
+            direct = way.direct
+            if way.device is not None:
+                interface = self._chosen(way.device, source, destination)
         if source == ANY:
             if interface is None:
                 raise os_error(errno.EADDRNOTAVAIL)
@@ -234,7 +238,7 @@ class Ipv4Output:
             out = interface or owner or self._first_interface(destination, now)
             gateway, preferred = None, None
         else:
-            route = self.routes.lookup(destination, now, interface or owner)
+            route = self.routes.lookup(destination, now, interface or owner, direct)
             if route is None:
                 out, gateway, preferred = self._only_link_local(interface or owner), None, None
             elif route.gateway is None and _is_network_address(route.interface, destination):
@@ -245,6 +249,24 @@ class Ipv4Output:
         if source is not None:
             return out, next_hop, source
         return out, next_hop, preferred or self._source_on(out, next_hop)
+
+    def _chosen(self, index: int, source: bytes | None, destination: bytes) -> Interface | None:
+        """The interface with this index; None for a destination of ours, which it can reach.
+
+        OSError: ENODEV if it is gone, ENETUNREACH if it cannot reach the destination, or not from
+        `source`: addresses belong to interfaces (RFC 1122 section 3.3.4.2, the strong model).
+        """
+        for interface in self.interfaces:
+            if interface.index == index:
+                break
+        else:
+            raise os_error(errno.ENODEV)
+        owner = self.owner(destination)
+        if owner is not None and (owner is interface or interface.loopback):
+            return None
+        if owner is not None or interface.loopback or (source is not None and self.owner(source) is not interface):
+            raise self._no_route()
+        return interface
 
     def _first_interface(self, destination: bytes, now: float) -> Interface:
         """The interface for a broadcast, multicast or link-local destination, if none is given.
@@ -427,7 +449,7 @@ class Ipv4Output:
         pinned = path.interface if path.pinned else None
         if pinned is not None and pinned not in self.interfaces:
             raise self._no_route()
-        interface, next_hop, _ = self._route(path.source, path.destination, pinned, now)
+        interface, next_hop, _ = self._route(path.source, path.destination, pinned, now, path.way)
         before = path.mtu
         self._attach(path, interface, next_hop)
         if self.trace.on:

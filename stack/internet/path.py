@@ -6,6 +6,7 @@ is sent by `Path.send`: the neighbour has the link header ready, and one `pack` 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,6 +46,8 @@ class Way(Protocol):
     learns_mtu: the MTUs that routers have told count, and not the interface's alone.
     queue_errors: if the next hop does not answer, the host sends itself an ICMP error about the
       datagram, as Linux does, and `path_failed` is not called.
+    direct: only destinations that need no gateway can be reached (SO_DONTROUTE).
+    device: the index of the interface to use; None for that of the route (SO_BINDTODEVICE).
     """
 
     @property
@@ -52,6 +55,22 @@ class Way(Protocol):
 
     @property
     def queue_errors(self) -> bool: ...
+
+    @property
+    def direct(self) -> bool: ...
+
+    @property
+    def device(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenWay:
+    """A `Way` of which only the interface, or that there be no gateway, is chosen."""
+
+    direct: bool
+    device: int | None
+    learns_mtu: bool = True
+    queue_errors: bool = False
 
 
 class Path:

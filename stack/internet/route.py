@@ -172,8 +172,10 @@ class RoutingTable:
                     return True
         return False
 
-    def lookup(self, destination: bytes, now: float = 0.0, interface: Interface | None = None) -> Route | None:
-        """The route for `destination`, or None.
+    def lookup(
+        self, destination: bytes, now: float = 0.0, interface: Interface | None = None, direct: bool = False
+    ) -> Route | None:
+        """The route for `destination`, or None. With `direct` it has no gateway (SO_DONTROUTE).
 
         With `interface` only routes out of it count: a datagram with an address of ours as its
         source leaves by that address's interface alone (the strong model, RFC 1122
@@ -181,13 +183,14 @@ class RoutingTable:
         """
         redirected = self._redirects.get(destination)
         if redirected is not None and now < redirected.expires and interface in (None, redirected.interface):
-            return redirected
+            if not direct:
+                return redirected
         number = int.from_bytes(destination, "big")
         last_resort: Route | None = None
         for length in self._lengths:
             network = (number >> (32 - length) << (32 - length)).to_bytes(4, "big")
             for route in self._by_length[length].get(network, ()):
-                if interface is not None and route.interface is not interface:
+                if (interface is not None and route.interface is not interface) or (direct and route.gateway):
                     continue
                 if self.alive(route, now):
                     return route

@@ -99,7 +99,9 @@ class DatagramSocket(Socket):
         self._check_open()
         self._runner.now()
         if local[0] != ANY and self._endpoint.local[1] and self._runner.core.ip.owner(local[0]) is None:
-            fail(errno.EADDRNOTAVAIL)  # which Linux looks at before it finds that the socket is bound
+            special = self._endpoint.special
+            if special is None or not special.free:
+                fail(errno.EADDRNOTAVAIL)  # which Linux looks at before it finds that the socket is bound
         self._endpoint.bind(local)
 
     async def connect(self, address: Any) -> None:
@@ -376,6 +378,12 @@ class DatagramSocket(Socket):
     def _path_mtu(self) -> int:
         return self._endpoint.path_mtu(self._runner.now())
 
+    def _device(self) -> int | None:
+        return self._endpoint.device
+
+    def _set_device(self, index: int) -> None:
+        self._endpoint.set_way(device=index)
+
     def _get_option(self, option: Option) -> Value:
         endpoint = self._endpoint
         values: dict[str, Value] = {
@@ -383,6 +391,8 @@ class DatagramSocket(Socket):
             "error": 0,
             "reuse_address": endpoint.reuse_address,
             "reuse_port": endpoint.reuse_port,
+            "direct": endpoint.special is not None and endpoint.special.direct,
+            "free": endpoint.special is not None and endpoint.special.free,
             "broadcast": endpoint.broadcast,
             "keepalive": self._keepalive,
             "cork": self._cork,
@@ -428,6 +438,10 @@ class DatagramSocket(Socket):
         elif name in ("timestamp", "timestampns"):
             form = ancillary.MICROSECONDS if name == "timestamp" else ancillary.NANOSECONDS
             endpoint.set_stamps(form if value else 0)
+        elif name == "direct":
+            endpoint.set_way(direct=bool(value))
+        elif name == "free":
+            endpoint.specially().free = bool(value)
         elif name == "segment":
             endpoint.specially().segment_bytes = int(value or 0)
         elif name == "recverr":

@@ -38,6 +38,7 @@ SO_MARK = number("SO_MARK", 36)
 IP_MTU = number("IP_MTU", 14)
 IP_BIND_ADDRESS_NO_PORT = number("IP_BIND_ADDRESS_NO_PORT", 24)
 IP_MTU_DISCOVER = number("IP_MTU_DISCOVER", 10)
+IP_FREEBIND = number("IP_FREEBIND", 15)
 IP_RECVERR = number("IP_RECVERR", 11)
 SO_TIMESTAMP = number("SO_TIMESTAMP", 29)
 SO_TIMESTAMPNS = number("SO_TIMESTAMPNS", 35)
@@ -150,6 +151,8 @@ GENERAL: dict[tuple[int, int], Option] = {
     (socket.IPPROTO_IP, socket.IP_TTL): TTL,
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): Option("reuse_address", flag),
     (socket.SOL_SOCKET, SO_REUSEPORT): Option("reuse_port", flag),
+    (socket.SOL_SOCKET, socket.SO_DONTROUTE): Option("direct", flag),
+    (socket.IPPROTO_IP, IP_FREEBIND): Option("free", flag, byte=True, filled=True),
     (socket.SOL_SOCKET, socket.SO_BROADCAST): Option("broadcast", flag),
     (socket.SOL_SOCKET, socket.SO_ERROR): Option("error"),
     (socket.SOL_SOCKET, number("SO_ACCEPTCONN", 30)): Option("accepting"),
@@ -240,7 +243,7 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
         raise TypeError(f"a bytes-like object is required, not '{type(value).__name__}'")
     else:
         data = bytes(memoryview(value))
-    if option.byte and len(data) < C_INT.size:
+    if option.byte and len(data) < C_INT.size and (data or not option.filled):
         return (data[0] if data else 0,)
     if len(data) < option.layout.size:
         fail(errno.EINVAL)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
+IFNAMSIZ = 16  # the largest name of an interface in Linux, with the 0 at its end
 # Callers of `fileno` that want to know no more than whether a socket is open
 ASKS_IF_OPEN = (trio.SocketStream.send_all.__code__, trio.SocketStream.wait_send_all_might_not_block.__code__)
 MSG_MORE = number("MSG_MORE", 0x8000)
@@ -342,7 +343,7 @@ class Socket(trio.socket.SocketType):
         """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
         if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
-            return 0 if not buflen else b""
+            return self._device_name(buflen or 0)
         option = options.find_to_read(self._option_table, level, optname)
         value = self._option(option)
         self._tell()  # SO_ERROR has taken the error
@@ -368,15 +369,31 @@ class Socket(trio.socket.SocketType):
         self._tell()
 
     def _bind_to_device(self, value: int | Buffer | None) -> None:
-        """SO_BINDTODEVICE, which a host has for no interface only: an empty name, or None.
+        """SO_BINDTODEVICE: by its name, the one interface for input and output; "" for any.
 
-        OSError: ENODEV for a name that no interface has, ENOPROTOOPT for one.
+        OSError: ENODEV for a name that no interface has.
         """
         data = b"" if value is None else value.to_bytes(4, sys.byteorder) if isinstance(value, int) else bytes(value)
         name = data.partition(b"\0")[0].decode(errors="replace")
-        if name:
-            known = any(record.name == name for record in self._runner.core.interfaces())
-            fail(errno.ENOPROTOOPT if known else errno.ENODEV)
+        indexes = [each.index for each in self._runner.core.ip.interfaces if each.name == name]
+        if name and not indexes:
+            fail(errno.ENODEV)
+        self._set_device(indexes[0] if name else -1)
+
+    def _device_name(self, size: int) -> int | bytes:
+        index = self._device()
+        name = next((each.name for each in self._runner.core.ip.interfaces if each.index == index), "")
+        if not name:
+            return b"" if size else 0
+        return name.encode() + b"\0" if size >= IFNAMSIZ else fail(errno.EINVAL)
+
+    def _device(self) -> int | None:
+        """The index of the interface of SO_BINDTODEVICE; None for any."""
+        raise NotImplementedError
+
+    def _set_device(self, index: int) -> None:
+        """Set it; -1 for any."""
+        raise NotImplementedError
 
 
 def check_port(port: int, call: str) -> int:

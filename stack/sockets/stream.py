@@ -115,8 +115,8 @@ class StreamSocket(StreamOptions):
     @enable_ki_protection
     def _bind_once(self, local: tuple[bytes, int]) -> None:
         self._check_open()
-        if local[0] != ANY and self._runner.core.ip.owner(local[0]) is None:  # which Linux looks at first
-            fail(errno.EADDRNOTAVAIL)
+        if local[0] != ANY and self._runner.core.ip.owner(local[0]) is None and not self._kept.get("free"):
+            fail(errno.EADDRNOTAVAIL)  # which Linux looks at first
         if (self._bound is not None and self._bound[1]) or (self._connection is not None and not self._connect_failed):
             fail(errno.EINVAL)
         self._bind(local, late=True)
@@ -124,8 +124,8 @@ class StreamSocket(StreamOptions):
     def _bind(self, local: tuple[bytes, int], *, late: bool = False) -> tuple[bytes, int]:
         """Take an address and port. With `late` the port may be left to `connect` or `listen`."""
         self._runner.now()
-        reuse_port = bool(self._kept.get("reuse_port"))
-        port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address, reuse_port=reuse_port)
+        reuse_port, free = bool(self._kept.get("reuse_port")), bool(self._kept.get("free"))
+        port = self._runner.core.bind_tcp(local, reuse_address=self._reuse_address, reuse_port=reuse_port, free=free)
         if late and not local[1] and self._kept.get("bind_no_port"):  # the address is ours
             self._runner.core.release_tcp((local[0], port))
             port = 0
@@ -146,8 +146,10 @@ class StreamSocket(StreamOptions):
         local = self._bound or (ANY, 0)
         if not local[1]:
             local = self._bind(local)
-        reuse_port = bool(self._kept.get("reuse_port"))
-        self._listener = self._runner.core.listen(local, backlog, now, self._options, reuse_port=reuse_port)
+        reuse_port, free = bool(self._kept.get("reuse_port")), bool(self._kept.get("free"))
+        self._listener = self._runner.core.listen(
+            local, backlog, now, self._options, reuse_port=reuse_port, free=free, way=self._way()
+        )
         self._hook()
         self._listener.fast_open.limit = self._fast_open_pending
         self._runner.after_call(now)
@@ -258,7 +260,9 @@ class StreamSocket(StreamOptions):
             if remote[0] == ANY:
                 remote = LOOPBACK, remote[1]
             deferred = data is not None
-            connection = self._runner.core.connect(self._bound, remote, now, self._options, deferred=deferred)
+            connection = self._runner.core.connect(
+                self._bound, remote, now, self._options, deferred=deferred, way=self._way() if self._kept else None
+            )
             self._take(connection)
             self._connect_failed = False
         taken = 0 if data is None else connection.open(now, data, fast=True)

@@ -10,6 +10,7 @@ import socket as stdlib
 
 from trio import current_time
 
+from stack.internet.path import ChosenWay
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
 from stack.sockets.options import fail
@@ -48,6 +49,22 @@ class StreamOptions(Socket):
         connection = self._connection
         return fail(errno.ENOTCONN) if connection is None or connection.state is State.CLOSED else connection.path.mtu
 
+    def _device(self) -> int | None:
+        index = self._kept.get("device")
+        return None if index is None or index < 0 else int(index)
+
+    def _set_device(self, index: int) -> None:
+        """Set the interface. OSError(EINVAL) for a connection or a listener, which has its way."""
+        self._check_not_connected()
+        if self._listener is not None:
+            fail(errno.EINVAL)
+        self._kept = {**self._kept, "device": index}
+
+    def _way(self) -> ChosenWay | None:
+        """What SO_BINDTODEVICE and SO_DONTROUTE ask of connections."""
+        direct, device = bool(self._kept.get("direct")), self._device()
+        return ChosenWay(direct, device) if direct or device is not None else None
+
     def _get_option(self, option: Option) -> Value | bytes:
         connection = self._connection
         if option.name == "info":
@@ -68,7 +85,8 @@ class StreamOptions(Socket):
         values: dict[str, Value] = {
             "accepting": self._listener is not None,
             "reuse_address": self._reuse_address,
-            "reuse_port": self._kept.get("reuse_port", 0),
+            **dict.fromkeys(("reuse_port", "direct", "free"), 0),
+            **self._kept,
             "broadcast": self._broadcast,
             "fast_open_pending": self._fast_open_pending,
         }
@@ -86,6 +104,8 @@ class StreamOptions(Socket):
             self._set_user_option(option, value)
         elif option.name == "reuse_address":
             self._set_reuse(bool(value), bool(self._kept.get("reuse_port")))
+        elif option.name in ("direct", "free"):
+            self._kept = {**self._kept, option.name: value}
         elif option.name == "reuse_port":
             self._set_reuse(self._reuse_address, bool(value))
         elif option.name == "broadcast":

@@ -20,7 +20,7 @@ from stack.wire.flow import FLOW
 from stack.wire.tcp import ACK, RST, SYN, TcpHeader, flag_names
 
 Address = tuple[bytes, int]
-MakeConnection = Callable[[Address, Address, float], Connection]
+MakeConnection = Callable[..., Connection]
 SendReset = Callable[[Address, Address, bytes, float], None]
 
 
@@ -33,10 +33,12 @@ class Demux:
 
     Arguments:
       services: counters and memory budget of the connections.
-      make_connection: `(local, remote, now)` makes a connection and adds it to `connections`.
-        OSError if there is no route to the remote address.
+      make_connection: `(local, remote, now)`, and the listener's `way` if it has one, makes a
+        connection and adds it to `connections`. OSError if there is no route to the remote address.
       send_reset: `(local, remote, header, now)` sends a TCP header whose checksum is still 0.
       spread: `(flow, count)` returns a number under `count` for the key of a flow.
+      device_of: `(address)` returns the index of the interface that has this address of ours. Its
+        segments come by that one (the strong model).
     """
 
     def __init__(
@@ -45,11 +47,12 @@ class Demux:
         make_connection: MakeConnection,
         send_reset: SendReset,
         spread: Callable[[bytes, int], int] = lambda flow, count: 0,
+        device_of: Callable[[bytes], int] = lambda address: 0,
     ) -> None:
         self.connections: dict[bytes, Connection] = {}
         self.listeners: dict[Address, Listener] = {}
         self.groups: dict[Address, list[Listener]] = {}
-        self._spread = spread
+        self._spread, self._device_of = spread, device_of
         self._services = services
         self._make_connection = make_connection
         self._send_reset = send_reset
@@ -86,9 +89,20 @@ class Demux:
         Among several, a keyed hash of the flow `key` chooses.
         """
         listener = self.listeners.get(local) or self.listeners.get((ANY, local[1]))
-        if self.groups and listener is not None and (group := self.groups.get(listener.local)) is not None:
-            return group[self._spread(key, len(group))]
-        return listener
+        if listener is None or (listener.way is None and not self.groups):
+            return listener
+        for address in (local, (ANY, local[1])):
+            first = self.listeners.get(address)
+            group = [] if first is None else self.groups.get(address, [first])
+            fitting = [each for each in group if self._takes(each, local[0])]
+            if fitting:
+                return fitting[self._spread(key, len(fitting)) if len(fitting) > 1 else 0]
+        return None
+
+    def _takes(self, listener: Listener, address: bytes) -> bool:
+        """Whether a listener takes segments for an address: it may be bound to an interface."""
+        way = listener.way
+        return way is None or way.device is None or way.device == self._device_of(address)
 
     def add_listener(self, listener: Listener) -> None:
         """Add a listener, beside others of the same address and port if there are any."""
@@ -135,7 +149,10 @@ class Demux:
             counters.drop("tcp_refused_no_memory")  # no reset, as in Linux: the peer tries again
             return
         try:
-            answer = listener.segment(segment, partial(self._make_connection, local, remote, now), now, old)
+            make = partial(self._make_connection, local, remote, now)
+            if listener.way is not None:
+                make = partial(make, listener.way)
+            answer = listener.segment(segment, make, now, old)
         except OSError:  # there is no route to the source address
             counters.drop("tcp_not_sent")
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
 from stack.noop import noop
 from stack.tcp import cookies, fast_open, seq, user_calls
@@ -23,6 +24,13 @@ from stack.tcp.teardown import finish
 from stack.wire.addresses import endpoint
 from stack.wire.tcp import ACK, RST, SYN
 from stack.wire.tcp_options import TcpOptions, build_options
+
+
+class Way(Protocol):
+    """The part of `stack.internet.path.Way` that decides which listener gets a SYN."""
+
+    @property
+    def device(self) -> int | None: ...
 
 
 class Listener:
@@ -53,6 +61,7 @@ class Listener:
         self.error = 0
         self.closed = False
         self.reuse_port = False  # SO_REUSEPORT: others may listen on the same port
+        self.way: Way | None = None  # which interface and routes it and its connections use
         self.on_readable: Callable[[], object] = noop
         self.on_closed: Callable[[Listener], None] = noop
         self.fast_open = fast_open.PendingRequests()

@@ -112,6 +112,12 @@ class Way(Protocol):
     @property
     def queue_errors(self) -> bool: ...
 
+    @property
+    def direct(self) -> bool: ...
+
+    @property
+    def device(self) -> int | None: ...
+
 
 class OpenPath(Protocol):
     """Makes a path. Raises OSError: ENETUNREACH, EINVAL."""

@@ -448,6 +448,24 @@ class Endpoint:
             self.specially().reuse_port = wanted
             self._ports.epoch += 1
 
+    def set_way(self, *, direct: bool | None = None, device: int | None = None) -> None:
+        """Set `direct` (SO_DONTROUTE), or else the `device` (SO_BINDTODEVICE) of `special`.
+
+        The device is an interface's index, -1 for any. It is the only one for input and output.
+        """
+        special = self.specially()
+        if direct is not None:
+            special.direct = direct
+        elif device is not None:
+            special.device = device if device >= 0 else None
+            self._ports.epoch += 1
+        self._close_paths()
+
+    @property
+    def device(self) -> int | None:
+        """The index of the interface that it is bound to (SO_BINDTODEVICE); None for any."""
+        return None if self.special is None else self.special.device
+
     def set_queue_errors(self, wanted: bool) -> None:
         """Set IP_RECVERR. Without it the queue of errors is emptied; a pending error stays."""
         if self.special is None and not wanted:

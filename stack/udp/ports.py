@@ -47,6 +47,8 @@ class UdpPorts:
       open_path: `(source, destination, *, ttl, tos, options, now)` makes a path of protocol 17
         (`Ipv4.path`).
       ephemeral_port: `(local address, remote or None, is_free)` chooses a port (RFC 6056).
+      came_by: `(received)` returns the index of the interface by which a datagram came. For one
+        from this host that is the interface which has the destination.
       spread: `(flow, count)` returns a number under `count` for the twelve octets of a flow.
       is_ours: `(address)` returns whether an endpoint may be bound to an address.
       port_unreachable: `(received)` sends an ICMP Port Unreachable, unless ICMP forbids it.
@@ -70,6 +72,7 @@ class UdpPorts:
         is_ours: Callable[[bytes], bool],
         port_unreachable: Callable[[Received], None],
         spread: Callable[[bytes, int], int] = lambda flow, count: 0,
+        came_by: Callable[[Received], int] = lambda received: 0,
         budget: Budget | None = None,
         trace: Trace = UNWATCHED,
     ) -> None:
@@ -79,7 +82,7 @@ class UdpPorts:
         self._ephemeral_port = ephemeral_port
         self._is_ours = is_ours
         self._port_unreachable = port_unreachable
-        self._spread = spread
+        self._spread, self._came_by = spread, came_by
         self.budget = budget or Budget()
         self.trace = trace
         self.shutdown_error = 0  # the errno that every call raises once the host has ended
@@ -136,7 +139,8 @@ class UdpPorts:
     def bind(self, endpoint: Endpoint, local: Address, remote: Address | None) -> None:
         """Bind an endpoint to a local address. Raises OSError: EADDRNOTAVAIL, EADDRINUSE."""
         address, port = local
-        if address != ANY and not self._is_ours(address):
+        free = endpoint.special is not None and endpoint.special.free
+        if address != ANY and not free and not self._is_ours(address):
             raise os_error(errno.EADDRNOTAVAIL)
         if port == 0:
             port = self._ephemeral_port(address, remote, lambda wanted: not self._taken(address, wanted))
@@ -153,6 +157,8 @@ class UdpPorts:
     @staticmethod
     def _conflict(endpoint: Endpoint, other: Endpoint, address: bytes) -> bool:
         if ANY not in (address, other.local[0]) and address != other.local[0]:
+            return False
+        if None not in (endpoint.device, other.device) and endpoint.device != other.device:
             return False
         return not (endpoint.reuse_address and other.reuse_address) and not (endpoint.reuse_port and other.reuse_port)
 
@@ -289,6 +295,10 @@ class UdpPorts:
             score = self._score(endpoint, received, remote)
             if score < 0:
                 continue
+            if endpoint.special is not None and endpoint.special.device is not None:
+                if endpoint.special.device != self._came_by(received):
+                    continue
+                score += 1
             if received.broadcast or score == best_score:
                 best.append(endpoint)
             elif score > best_score:

@@ -61,18 +61,31 @@ class Special:
 
     queue_errors, reuse_port, discover, segment_bytes: IP_RECVERR, SO_REUSEPORT, IP_MTU_DISCOVER,
       UDP_SEGMENT.
+    direct, free: SO_DONTROUTE, IP_FREEBIND.
+    device: SO_BINDTODEVICE, as the index of an interface, or None.
     stamps: 0, or a value by which the socket knows the form in which its program wants the times of
       arrival.
     """
 
-    __slots__ = ("discover", "errors", "queue_errors", "reuse_port", "segment_bytes", "stamps")
+    __slots__ = (
+        "device",
+        "direct",
+        "discover",
+        "errors",
+        "free",
+        "queue_errors",
+        "reuse_port",
+        "segment_bytes",
+        "stamps",
+    )
 
     def __init__(self) -> None:
         self.queue_errors = False
         self.errors: deque[QueuedError] = deque()
         self.discover = DONT
         self.stamps = self.segment_bytes = 0
-        self.reuse_port = False
+        self.reuse_port = self.direct = self.free = False
+        self.device: int | None = None
 
     @property
     def learns_mtu(self) -> bool:
