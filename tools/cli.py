@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if program == "drill":
         from .drill import program as drill
 
-        return drill.main(arguments)
+        return reported(program, lambda: drill.main(arguments))
     if program == "enter":
         from . import enter
 
@@ -157,13 +157,19 @@ def with_trace_alone(words: Sequence[str]) -> list[str]:
 
 
 def reported(program: str, main: Callable[[], int]) -> int:
-    """Return the exit status of a program. A failure that concerns the user is printed in one line."""
+    """Return the exit status of a program. A failure that concerns the user is printed in one line.
+
+    An interruption is quiet, also in the groups that trio's nurseries make of it. `exec` runs the
+    program of another, which says itself how it ends.
+    """
     failure: Failed | None = None
     try:
         return main()
     except KeyboardInterrupt:
         return 130
     except (Failed, BaseExceptionGroup) as error:
+        if isinstance(error, BaseExceptionGroup) and error.split(KeyboardInterrupt)[1] is None and program != "exec":
+            return 130
         failure = first_failure(error)
         if failure is None:
             raise

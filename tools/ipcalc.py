@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import stack
 
-from .output import Failed, say
-from .printer import COLUMNS, wrapped
+from .output import Failed
+from .printer import COLUMNS, printing, wrapped
 
 MOST_RANGES = 3  # named in the table; `-v` names all
 
@@ -27,13 +27,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Print the table. Raises Failed, which names the wrong argument and the rule."""
     prefix = parse(arguments.address, arguments.mask)
-    for line in table(prefix):
-        say(line)
-    if arguments.verbose:
-        say("")
-        for sentence in explained(prefix):
-            for line in wrapped(sentence, COLUMNS, rest="    "):
-                say(line)
+    with printing() as printer:
+        for line in table(prefix):
+            printer(line)
+        if arguments.verbose:
+            printer("")
+            for sentence in explained(prefix):
+                for line in wrapped(sentence, COLUMNS, rest="    "):
+                    printer(line)
     return 0
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import stack
 
-from .output import Failed, say
-from .printer import COLUMNS, wrapped
+from .output import Failed
+from .printer import COLUMNS, printing, wrapped
 
 MOST_LINES = 40
 UNDER = " " * 29  # begins a line that goes on with an assignment, a little right of where its name begins
@@ -69,11 +69,12 @@ def main(arguments: argparse.Namespace) -> int:
     """Print what is found, at most `MOST_LINES` assignments. Raises Failed when nothing is."""
     found = look_up(arguments.what)
     lines = list(merged(found))
-    for line in lines[:MOST_LINES]:
-        for piece in wrapped(line, COLUMNS, rest=UNDER):
-            say(piece.rstrip())
-    if len(lines) > MOST_LINES:
-        say(f"and {len(lines) - MOST_LINES} more: type more of the name, or the registry before it")
+    with printing() as printer:
+        for line in lines[:MOST_LINES]:
+            for piece in wrapped(line, COLUMNS, rest=UNDER):
+                printer(piece.rstrip())
+        if len(lines) > MOST_LINES:
+            printer(f"and {len(lines) - MOST_LINES} more: type more of the name, or the registry before it")
     return 0
 
 

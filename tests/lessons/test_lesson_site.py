@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import trio
 
+from tests.checkout import TOP
 from tests.inspector.served import TOKEN, Served
 from tools import cli
 from tools.inspector.answers import Answer, Refused, Request
@@ -29,6 +34,20 @@ pytestmark = [pytest.mark.one_way, pytest.mark.real_time("runs are performed in 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_an_interrupt_ends_the_page_with_the_count() -> None:
+    command = [sys.executable, "-P", "-m", "tools", "lesson", "T1", "--page"]
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "Ctrl-C ends it." in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (0, "")
+    assert said == "\nT1: 0 of 8 right.\n"
 
 
 class ServedLesson(Served):

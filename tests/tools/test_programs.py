@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import signal
+import subprocess
 import sys
 from typing import Any, cast
 
@@ -17,9 +18,67 @@ from stack.host.records import ConnectionRecord
 from stack.link.device import Offload
 from stack.trace.reason import Reason
 from stack.trace.reasons import REASONS
+from tests.checkout import TOP
 from tools import cli, kernel, output, page, ping, up
 from tools.output import Failed
 from tools.trace import TracePrinter
+
+
+def interrupted(*_: object) -> object:
+    """As trio.run, with Ctrl-C while a nursery is open."""
+    raise BaseExceptionGroup("", [KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])])
+
+
+def test_an_interruption_of_a_packet_script_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.drill.program.run_file", interrupted)
+    assert cli.main(["drill", "a.pkt"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_of_a_run_of_a_lesson_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.lessons.program.main", interrupted)
+    assert cli.main(["lesson", "T1"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_does_not_hide_another_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> object:
+        raise BaseExceptionGroup("", [KeyboardInterrupt(), ZeroDivisionError()])
+
+    monkeypatch.setattr("tools.lessons.program.main", failing)
+    with pytest.raises(BaseExceptionGroup):
+        cli.main(["lesson", "T1"])
+
+
+PRINTING = ["number tcp a", "ipcalc -v 10.0.0.1/8", f"drill {TOP}/tests/drill/keep-alive.pkt", "lesson T1 --verify"]
+
+
+def printed_to(descriptor: int, words: str) -> tuple[int, str]:
+    """The exit status of a program in a process of its own, and what it says on standard error."""
+    command = [sys.executable, "-c", "import sys; from tools.cli import main; sys.exit(main())", *words.split()]
+    done = subprocess.run(command, stdout=descriptor, stderr=subprocess.PIPE, text=True, cwd=TOP, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words", PRINTING)
+def test_a_reader_that_goes_away_is_no_failure(words: str) -> None:
+    """As with `| head`: the pipe's other end is closed before a line is written."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    assert printed_to(write_end, words) == (0, "")
+    os.close(write_end)
+
+
+@pytest.mark.parametrize("words", PRINTING)
+def test_a_full_disk_is_a_failure_that_is_named(words: str) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    said = f"tapstack {words.split()[0]}: standard output cannot be written: No space left on device\n"
+    assert printed_to(full, words) == (1, said)
+    os.close(full)
 
 
 def test_ping_sums_up_like_ping() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import trio
 
+from ..printer import printing
 from .assertions import read_block
 from .clock import Livelock, VirtualClock
 from .interpreter import Interpreter, Watch
@@ -53,7 +54,8 @@ def main(arguments: Namespace) -> int:
         outcome = run_file(Path(name), settings)
         outcomes.append(outcome)
         if outcome.status is not Status.PASSED or not arguments.quiet:
-            print(outcome, flush=True)
+            with printing() as printer:
+                printer(str(outcome))
     return combined(outcomes).value
 
 

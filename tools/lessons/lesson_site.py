@@ -59,7 +59,7 @@ def serve_lesson(
     try:
         print(WORDS[language]["open"].format(url=door.url), flush=True)
         trio.run(serve_site, site, door.socket, door.token)
-    except KeyboardInterrupt:
+    except* KeyboardInterrupt:  # of trio's nursery, in a group
         print()
     finally:
         door.close()

@@ -97,7 +97,8 @@ def verify(lesson: Lesson) -> int:
             log(clean(str(error)))
     if wrong:
         raise Failed(f"{lesson.number} {lesson.title}: {wrong} of its blocks are wrong")
-    print(f"{lesson.number} {lesson.title}: all {count} statements and questions are true")
+    with printing() as printer:
+        printer(f"{lesson.number} {lesson.title}: all {count} statements and questions are true")
     return 0
 
 
