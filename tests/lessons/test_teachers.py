@@ -224,3 +224,29 @@ def test_what_a_lesson_says_is_harmless_on_paper() -> None:
 def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["lesson", "T1", "--print", str(tmp_path / "no" / "page")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_octets_of_a_capture_are_left_out_on_paper() -> None:
+    text = [
+        'X = """',
+        *(f"@{n} 00" for n in range(40)),
+        '"""',
+        "f(X)",
+        'Y = """a"""',
+        'Z = """',
+        "short",
+        '"""',
+        "g(Y, Z)",
+    ]
+    assert paper.shortened(text) == ['X = """', "... (40 lines)", *text[41:]]
+    assert paper.shortened(text[:20]) == text[:20], "a text without an end stays"
+
+
+def test_a_field_on_paper_is_one_line() -> None:
+    shown = [
+        "TCP (RFC 9293 section 3.1)",
+        "     0-15  00 07                  Source Port = 7",
+        " " * 34 + "(echo)",
+        "104  0... ....  CWR",
+    ]
+    assert paper.narrow(shown) == [shown[0], "     0-15  00 07  Source Port = 7 (echo)", shown[3]]

@@ -7,7 +7,7 @@ would give answers away: so all of it stands behind the answers, as figures.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from .answers import LETTERS, Question
@@ -18,26 +18,31 @@ from .in_words import broken, facts
 from .look import lines
 from .parse import FENCE
 
-COLUMNS = 96  # of figures
+COLUMNS = 120  # of figures
+DEEPEST = 12  # columns before the bits of a field
+LONGEST_TEXT = 12  # lines of a text in the Python of a run
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
-@page { size: A4; margin: 16mm 15mm 18mm }
-html { font: 10.5pt/1.4 Georgia, "Times New Roman", serif; color: #000; background: #fff }
-body { max-width: 180mm; margin: 0 auto }
-h1 { font-size: 17pt; margin: 0 } h2 { font-size: 13pt; margin: 6mm 0 1mm }
-h3, h4 { font-size: 11pt; margin: 4mm 0 1mm }
+@page { size: A4; margin: 12mm 13mm 13mm }
+html { font: 9.2pt/1.27 Georgia, "Times New Roman", serif; color: #000; background: #fff }
+body { max-width: 184mm; margin: 0 auto }
+main, .columns { columns: 2; column-gap: 6mm }
+main > pre, main > table { column-span: all }
+h1 { font-size: 15pt; margin: 0 } h2 { font-size: 11.5pt; margin: 3mm 0 1mm }
+h3, h4 { font-size: 10pt; margin: 2mm 0 .5mm }
 h1, h2, h3, h4, .number { break-after: avoid }
-p, ol, ul { margin: 1.5mm 0; orphans: 3; widows: 3 }
-code, pre { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 8.5pt }
-pre { font-size: 7.2pt; line-height: 1.3; white-space: pre-wrap; overflow-wrap: anywhere; margin: 2mm 0;
-  padding: 1.5mm 2mm; border-left: .6mm solid #000 }
-table { border-collapse: collapse; margin: 2mm 0 } th, td { border: .2mm solid #000; padding: .6mm 2mm;
+p, ol, ul { margin: 1mm 0; orphans: 2; widows: 2 } ul { padding-left: 5mm }
+code, pre { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 8pt }
+pre { font-size: 6.8pt; line-height: 1.2; white-space: pre-wrap; overflow-wrap: anywhere; margin: 1.5mm 0;
+  padding: 1mm 2mm; border-left: .5mm solid #000 }
+table { border-collapse: collapse; margin: 1.5mm 0 } th, td { border: .2mm solid #000; padding: .4mm 1.5mm;
   text-align: left; vertical-align: top }
-.facts, .name { margin: 1mm 0 4mm } .name span { display: inline-block; width: 70mm; border-bottom: .2mm solid #000 }
-.question { break-inside: avoid; border: .3mm solid #000; padding: 1mm 3mm 2mm; margin: 3mm 0 }
-.number { font-weight: bold; margin: 0 } .question ol { list-style: lower-alpha; margin: 1mm 0 1mm 8mm; padding: 0 }
-.room { height: 8mm; border-bottom: .2mm solid #000; width: 60mm }
-#answers { break-before: page } .answer { break-inside: avoid; margin: 2mm 0 } .answer p, .answer ul { margin: .5mm 0 }
+.facts, .name { margin: .5mm 0 2mm } .name span { display: inline-block; width: 70mm; border-bottom: .2mm solid #000 }
+.question { break-inside: avoid; border: .3mm solid #000; padding: .5mm 2mm 1.5mm; margin: 2mm 0 }
+.question:has(pre) { break-inside: auto } .question pre { font-size: 5.8pt; padding: 0; border: 0 }
+.number { font-weight: bold; margin: 0 } .question ol { list-style: lower-alpha; margin: .5mm 0 .5mm 6mm; padding: 0 }
+.room { height: 5.5mm; border-bottom: .2mm solid #000; width: 60mm }
+#answers { break-before: page; font-size: 8.5pt } .answer { margin: 0 0 1.5mm } .answer p, .answer ul { margin: .2mm 0 }
 """
 INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*]+)\*|\[([^\]]+)\]\([^)]*\)")
 ITEM = re.compile(r"(- |\d{1,2}\. )(.*)")
@@ -64,10 +69,12 @@ class Paper:
         yield f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{title}</title>\n'
         yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style>\n'
         yield f'<h1>{title}</h1>\n<p class="facts">{facts}\n<p class="name">{self.words["name"]} <span></span></p>\n'
+        yield "<main>\n"
         for block in self.lesson.blocks:
             yield from self.block(block)
+        yield "</main>\n"
         yield f'<section id="answers"><h1>{title}: {self.words["answers"]}</h1>\n'
-        yield from self.answers
+        yield f'<div class="columns">{"".join(self.answers)}</div>\n'
         yield from self.figures
         yield "</section></html>\n"
 
@@ -76,7 +83,7 @@ class Paper:
         if isinstance(block, Text):
             yield from html_of(block.markdown)
         elif isinstance(block, Run):
-            yield verbatim(block.source.rstrip("\n").split("\n"))
+            yield verbatim(shortened(block.source.rstrip("\n").split("\n")))
         elif isinstance(block, Predict):
             for turn in range(block.times):
                 yield from self.question(question(self.lesson, block, self.runs, turn), block.prompt)
@@ -111,7 +118,7 @@ class Paper:
             yield from html_of(introduction)
         yield from html_of(asked.prompt)
         if asked.shown:
-            yield verbatim(asked.shown)
+            yield verbatim(narrow(asked.shown))
         if asked.kind == "altered":
             yield verbatim([item.text for item in asked.items])
         elif asked.items:
@@ -154,7 +161,32 @@ def verbatim(shown: list[str] | tuple[str, ...]) -> str:
 
 def listed(shown: list[str]) -> str:
     """Return sentences as a list."""
-    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in shown)}</ul>\n"
+    return f'<ul class="columns">{"".join(f"<li>{escape(each)}</li>" for each in shown)}</ul>\n'
+
+
+def shortened(source: list[str]) -> list[str]:
+    """Return Python without the lines of a long text, such as the octets of a capture."""
+    kept: list[str] = []
+    begin = -1
+    for line in source:
+        kept.append(line)
+        if line.count('"""') != 1:
+            continue
+        if begin >= 0 and len(kept) - begin > LONGEST_TEXT:
+            kept[begin + 1 : -1] = [f"... ({len(kept) - begin - 2} lines)"]
+        begin = -1 if begin >= 0 else len(kept) - 1
+    return kept
+
+
+def narrow(shown: Iterable[str]) -> list[str]:
+    """Return the fields of a header for half of a page: a field is one line, which the browser may wrap."""
+    kept: list[str] = []
+    for line in shown:
+        if kept and len(line) - len(line.lstrip()) > DEEPEST:  # the line before goes on
+            kept[-1] += f" {line.strip()}"
+        else:
+            kept.append(re.sub(r"(?<=\S) {2,}", "  ", line))
+    return kept
 
 
 def html_of(markdown: str) -> Iterator[str]:
