@@ -35,6 +35,7 @@ class Option:
     byte: the option may also be passed as one byte, as those of the IP level.
     filled: an empty buffer is refused, where the options with `byte` take it for 0.
     long: the option may also be passed as an unsigned long.
+    text: the option is passed as text, whose octets are the numbers. A longer one is cut.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Option:
     byte: bool = False
     filled: bool = False
     long: bool = False
+    text: bool = False
 
 
 def flag(given: tuple[int, ...]) -> Value:

@@ -45,8 +45,12 @@ SO_TIMESTAMPNS = number("SO_TIMESTAMPNS", 35)
 SO_REUSEPORT = number("SO_REUSEPORT", 15)
 SO_BINDTODEVICE = number("SO_BINDTODEVICE", 25)
 TCP_CORK = number("TCP_CORK", 3)
+TCP_SYNCNT = number("TCP_SYNCNT", 7)
+TCP_LINGER2 = number("TCP_LINGER2", 8)
 TCP_DEFER_ACCEPT = number("TCP_DEFER_ACCEPT", 9)
+TCP_WINDOW_CLAMP = number("TCP_WINDOW_CLAMP", 10)
 TCP_QUICKACK = number("TCP_QUICKACK", 12)
+TCP_CONGESTION = number("TCP_CONGESTION", 13)
 TCP_INFO = number("TCP_INFO", 11)
 UDP_CORK = number("UDP_CORK", 1)
 UDP_SEGMENT = number("UDP_SEGMENT", 103)
@@ -243,6 +247,8 @@ def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
         raise TypeError(f"a bytes-like object is required, not '{type(value).__name__}'")
     else:
         data = bytes(memoryview(value))
+    if option.text and data:
+        return tuple(data[: option.layout.size - 1])
     if option.byte and len(data) < C_INT.size and (data or not option.filled):
         return (data[0] if data else 0,)
     if len(data) < option.layout.size:

@@ -19,7 +19,16 @@ from stack.sockets.socket import Socket
 from stack.tcp.connection import Connection
 from stack.tcp.info import tcp_info
 from stack.tcp.listener import Listener
-from stack.tcp.options import FAST_OPEN_CONNECT, KEEPALIVE_IDLE, MAXSEG, NODELAY, NOTSENT_LOWAT, UserOption, UserOptions
+from stack.tcp.options import (
+    FAST_OPEN_CONNECT,
+    KEEPALIVE_IDLE,
+    MAXSEG,
+    NODELAY,
+    NOTSENT_LOWAT,
+    WINDOW_CLAMP,
+    UserOption,
+    UserOptions,
+)
 from stack.tcp.states import State
 from stack.tcp.tcb import DEFAULT_SEND_MSS
 
@@ -77,6 +86,9 @@ class StreamOptions(Socket):
             value = option.get(self._options if connection is None else connection.options_in_use())
             if option is MAXSEG:
                 return value or DEFAULT_SEND_MSS
+            if option.default is not None and not value:
+                config = self._runner.core.tcp.services.config if connection is None else connection.config
+                return option.default(config)
             if option is NOTSENT_LOWAT and value == self._runner.core.config.tcp.notsent_lowat_bytes:
                 return C_UNSIGNED_MAX
             return value
@@ -97,10 +109,12 @@ class StreamOptions(Socket):
             if not self._runner.core.config.tcp.fast_open_client:
                 fail(errno.EOPNOTSUPP)
             self._check_not_connected()
-            if self._listener is not None:
-                fail(errno.EINVAL)
+            self._check_not_listening()
             self._options = self._runner.core.tcp.with_option(self._options, FAST_OPEN_CONNECT, value)
         elif isinstance(option, UserOption):
+            if option is WINDOW_CLAMP and not value:  # as in Linux, which has chosen one by then
+                self._check_not_connected()
+                self._check_not_listening()
             self._set_user_option(option, value)
         elif option.name == "reuse_address":
             self._set_reuse(bool(value), bool(self._kept.get("reuse_port")))
@@ -153,6 +167,10 @@ class StreamOptions(Socket):
         if user_options.auto_rcvbuf:
             return self._runner.core.config.tcp.max_receive_buffer_bytes // 2
         return user_options.rcvbuf // 2
+
+    def _check_not_listening(self) -> None:
+        if self._listener is not None:
+            fail(errno.EINVAL)
 
     def _check_not_connected(self) -> None:
         if self._connection is not None and not self._connect_failed:

@@ -56,6 +56,8 @@ def begin_handshake(tcb: Tcb, now: float, iss: int | None = None) -> None:
     tcb.charged = budget.half_open
     most = window_limit(tcb) if budget.tight else tcb.rcvbuf
     tcb.rcv_wnd = min(most, MAX_UNSCALED_WINDOW)  # the window field of a SYN is never scaled
+    if tcb.user_options.window_clamp:
+        tcb.rcv_wnd = min(tcb.rcv_wnd, tcb.user_options.window_clamp)
     tcb.rcv_shift = 0
     tcb.scaling = config.window_scaling
     tcb.sack = config.sack

@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from struct import Struct
 
 from stack.config import TcpConfig
 from stack.errors import os_error
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value, between, flag, number
+from stack.tcp.congestion import POLICIES
 from stack.tcp.pacing import UNLIMITED
 
 # Linux: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT, TCP_MIN_MSS and MAX_TCP_WINDOW.
@@ -21,6 +23,11 @@ MOST_KEEPALIVE_PROBES = 127
 SMALLEST_MSS, LARGEST_MSS = 88, 32767
 # The retransmissions that TCP_DEFER_ACCEPT counts, and the longest interval between two of them.
 MOST_DEFERRALS, LONGEST_DEFERRAL_S = 255, 120
+# MAX_TCP_SYNCNT, TCP_FIN_TIMEOUT_MAX, SOCK_MIN_RCVBUF / 2.
+MOST_SYN_RETRANSMISSIONS, LONGEST_FIN_WAIT_2_S, SMALLEST_CLAMP = 127, 120, 1152
+# TCP_CA_NAME_MAX: the name of a policy, with a zero octet at its end.
+POLICY = Struct("16B")
+LONGEST_POLICY = POLICY.size - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,11 @@ class UserOptions:
     quickack: True means that each segment with text is acknowledged at once, until we send data in
       reply; False, that the ACK of the peer's SYN,ACK also waits for data. None is neither.
     defer_accept_s: a connection is open to `accept` when data has come, or after so many seconds.
+    syn_count: how often a SYN is sent again; 0 means for `syn_timeout_s`.
+    linger2_s: how long FIN-WAIT-2 may last after CLOSE; 0 means `fin_wait_2_timeout_s`, less than 0
+      that there is no such time.
+    window_clamp: the largest window to offer; 0 means no limit but the buffer's.
+    congestion: the name of the congestion policy; "" means that of the configuration.
     rcvlowat: a waiting RECEIVE is woken when so many octets can be read.
     sndbuf, rcvbuf: the size of a buffer at first. With `auto_sndbuf` or `auto_rcvbuf` it then
       grows by itself. The size in use is in the TCB.
@@ -62,6 +74,10 @@ class UserOptions:
     cork: bool = False
     quickack: bool | None = None
     defer_accept_s: int = 0
+    syn_count: int = 0
+    linger2_s: int = 0
+    window_clamp: int = 0
+    congestion: str = ""
     rcvlowat: int = 1
     maxseg: int = 0
     linger_s: float | None = None
@@ -109,11 +125,14 @@ class UserOption(Option):
     get: the value in `UserOptions`.
     put: `UserOptions` with another value.
     acts_at_once: whether a connection with nothing to send must act on a change at once.
+    default: the value of a configuration, which holds while the user has asked for none; it is
+      shown in the place of 0.
     """
 
     get: Callable[[UserOptions], Value]
     put: Callable[[UserOptions, Value], UserOptions]
     acts_at_once: Callable[[UserOptions], bool] = _never
+    default: Callable[[TcpConfig], Value] | None = None
 
 
 def with_option(options: UserOptions, option: UserOption, value: Value) -> UserOptions:
@@ -142,6 +161,40 @@ def _deferral(given: tuple[int, ...]) -> Value:
         count, total_s = count + 1, total_s + interval_s
         interval_s = min(2 * interval_s, LONGEST_DEFERRAL_S)
     return total_s
+
+
+def _syn_retransmissions(config: TcpConfig) -> Value:
+    """How often a SYN is sent again within `syn_timeout_s`."""
+    count, interval_s, at_s = 0, config.rto_initial_s, config.rto_initial_s
+    while at_s < config.syn_timeout_s:
+        count, interval_s = count + 1, min(2 * interval_s, config.rto_max_s)
+        at_s += interval_s
+    return count
+
+
+def _linger2(given: tuple[int, ...]) -> Value:
+    """Seconds. Less than 0 means no time at all."""
+    return max(-1, min(given[0], LONGEST_FIN_WAIT_2_S))
+
+
+def _clamp(given: tuple[int, ...]) -> Value:
+    return max(given[0], SMALLEST_CLAMP) if given[0] else 0
+
+
+def _policy(given: tuple[int, ...]) -> Value:
+    """The number of the policy with this name, from 1 on. OSError: ENOENT."""
+    name = bytes(given).partition(b"\0")[0].decode(errors="replace")
+    if name not in POLICIES:
+        raise os_error(errno.ENOENT)
+    return _number_of(name)
+
+
+def _number_of(policy: str) -> int:
+    return [*POLICIES].index(policy) + 1 if policy else 0
+
+
+def _name_of(number: Value) -> str:
+    return [*POLICIES][int(number) - 1] if number else ""
 
 
 def _not_sent_lowat(given: tuple[int, ...]) -> Value:
@@ -202,6 +255,36 @@ DEFER_ACCEPT = UserOption(
     get=lambda o: o.defer_accept_s,
     put=lambda o, v: replace(o, defer_accept_s=int(v or 0)),
 )
+SYN_COUNT = UserOption(
+    "syn_count",
+    between(1, MOST_SYN_RETRANSMISSIONS),
+    get=lambda o: o.syn_count,
+    put=lambda o, v: replace(o, syn_count=int(v or 0)),
+    default=_syn_retransmissions,
+)
+LINGER2 = UserOption(
+    "linger2_s",
+    _linger2,
+    get=lambda o: o.linger2_s,
+    put=lambda o, v: replace(o, linger2_s=int(v or 0)),
+    default=lambda config: config.fin_wait_2_timeout_s,
+)
+WINDOW_CLAMP = UserOption(
+    "window_clamp",
+    _clamp,
+    get=lambda o: o.window_clamp,
+    put=lambda o, v: replace(o, window_clamp=int(v or 0)),
+)
+CONGESTION = UserOption(
+    "congestion",
+    _policy,
+    lambda v: tuple(_name_of(v).encode()[:LONGEST_POLICY].ljust(POLICY.size, b"\0")),
+    POLICY,
+    text=True,
+    get=lambda o: _number_of(o.congestion),
+    put=lambda o, v: replace(o, congestion=_name_of(v)),
+    default=lambda config: _number_of(config.congestion),
+)
 FAST_OPEN_CONNECT = UserOption(
     "fast_open_connect",
     between(0, 1),
@@ -217,8 +300,12 @@ TCP_LEVEL: dict[tuple[str, int], UserOption] = {
     ("TCP_KEEPIDLE", 4): KEEPALIVE_IDLE,
     ("TCP_KEEPINTVL", 5): KEEPALIVE_INTERVAL,
     ("TCP_KEEPCNT", 6): KEEPALIVE_COUNT,
+    ("TCP_SYNCNT", 7): SYN_COUNT,
+    ("TCP_LINGER2", 8): LINGER2,
     ("TCP_DEFER_ACCEPT", 9): DEFER_ACCEPT,
+    ("TCP_WINDOW_CLAMP", 10): WINDOW_CLAMP,
     ("TCP_QUICKACK", 12): QUICKACK,
+    ("TCP_CONGESTION", 13): CONGESTION,
     ("TCP_USER_TIMEOUT", 18): USER_TIMEOUT,
     ("TCP_NOTSENT_LOWAT", 25): NOTSENT_LOWAT,
     ("TCP_FASTOPEN_CONNECT", 30): FAST_OPEN_CONNECT,

@@ -447,7 +447,10 @@ def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     if tcb.state is State.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
-            tcb.time_wait_deadline = now + tcb.config.fin_wait_2_timeout_s
+            if tcb.user_options.linger2_s < 0:
+                reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
+                return False
+            tcb.time_wait_deadline = now + (tcb.user_options.linger2_s or tcb.config.fin_wait_2_timeout_s)
     elif tcb.state is State.CLOSING:
         enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
     elif tcb.state is State.LAST_ACK:

@@ -224,6 +224,8 @@ class Tcb:
         # Set until a connection from a passive open is accepted
         self.listener: Parent | None = None
 
+        self.user_options = services.user_options
+
         self.serial = 0  # of the connection, for observers; 0 until the first event about it
         self.charged = 0  # octets charged to the host's memory budget: memory.py
 
@@ -341,7 +343,8 @@ class Tcb:
         The initial window is counted in it (RFC 6928 section 2).
         """
         config = self.config
-        self.congestion = POLICIES[config.congestion](mss, config.initial_window_segments, config.pacing)
+        policy = self.user_options.congestion or config.congestion
+        self.congestion = POLICIES[policy](mss, config.initial_window_segments, config.pacing)
         if self.pacer is None and self.congestion.pacing_rate(None) is not None:
             self.pacer = Pacer()
 
@@ -361,7 +364,6 @@ class Tcb:
         self.challenge_window_end = -inf
 
     def _init_user(self, config: TcpConfig) -> None:
-        self.user_options = self.services.user_options
         self.sndbuf, self.rcvbuf = config.send_buffer_bytes, config.receive_buffer_bytes
         self.user_timeout = UserTimeout() if config.user_timeout_option else None
 
@@ -391,6 +393,11 @@ class Tcb:
             if self.pacer is None:
                 self.pacer = Pacer()
             self.pacer.limit = options.max_pacing_rate
+        if options.congestion != before.congestion and self.synchronized:
+            cwnd, ssthresh = self.congestion.cwnd, self.congestion.ssthresh
+            self.begin_congestion(self.congestion.mss)
+            self.congestion.cwnd, self.congestion.ssthresh = cwnd, ssthresh
+            self.rtx_stamp = None  # the new policy cannot undo what the old one has done
         if options.ttl is not None:
             self.path.ttl = options.ttl
         if options.tos != before.tos:

@@ -70,9 +70,11 @@ def on_deadline(tcb: Tcb, now: float) -> None:
 def _timed_out(tcb: Tcb, now: float) -> bool:
     """USER TIMEOUT: flush all queues, signal the user, delete the TCB. Returns whether it is due.
 
-    The error is the one that the network last reported, else ETIMEDOUT.
+    `syn_count` sets the end of an open as well. The error is the one that the network last
+    reported, else ETIMEDOUT.
     """
-    if now < give_up_at(tcb):
+    enough = tcb.state is State.SYN_SENT and 0 < tcb.user_options.syn_count <= tcb.timeouts
+    if now < give_up_at(tcb) and not enough:
         return False
     tcb.services.counters["tcpTimeouts"] += 1
     if tcb.services.trace is not None:

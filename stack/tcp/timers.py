@@ -107,7 +107,7 @@ def give_up_at(tcb: Tcb) -> float:
     if tcb.user_options.user_timeout_s is not None:
         limit_s = tcb.user_options.user_timeout_s
     elif tcb.state is State.SYN_SENT:
-        limit_s = config.syn_timeout_s
+        limit_s = inf if tcb.user_options.syn_count else config.syn_timeout_s
     elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
         limit_s = config.syn_received_timeout_s
     elif tcb.orphaned:

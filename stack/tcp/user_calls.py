@@ -254,7 +254,11 @@ def close(tcb: Tcb, now: float) -> None:
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)
     if tcb.state is State.FIN_WAIT_2:
-        tcb.time_wait_deadline = now + tcb.config.fin_wait_2_timeout_s
+        linger2_s = tcb.user_options.linger2_s
+        if linger2_s < 0:
+            reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
+        else:
+            tcb.time_wait_deadline = now + (linger2_s or tcb.config.fin_wait_2_timeout_s)
 
 
 def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:

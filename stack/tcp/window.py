@@ -15,9 +15,12 @@ MAX_UNSCALED_WINDOW = 0xFFFF
 def window_gain(tcb: Tcb, buffer: int) -> int:
     """How far the right edge could move now: RCV.BUFF - RCV.USER - RCV.WND.
 
-    The window field, with its scale, sets an upper limit.
+    The window field, with its scale, sets an upper limit, and so does the user's clamp.
     """
     free, most = buffer - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
+    clamp = tcb.user_options.window_clamp
+    if 0 < clamp < most:
+        most = clamp
     return (free if free < most else most) - tcb.rcv_wnd
 
 
@@ -29,7 +32,7 @@ def open_window(tcb: Tcb) -> None:
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
-    if gain > 0 and (gain >= tcb.mss or gain >= buffer // 2):
+    if gain > 0 and (gain >= tcb.mss or gain >= min(buffer, tcb.user_options.window_clamp or buffer) // 2):
         tcb.rcv_wnd += gain
 
 
@@ -51,6 +54,7 @@ def update_is_due(tcb: Tcb) -> bool:
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
+    buffer = min(buffer, tcb.user_options.window_clamp or buffer)
     if 2 * gain >= buffer:
         return True
     return 2 * tcb.rcv_wnd < buffer and gain >= min(2 * tcb.mss, buffer // 2)

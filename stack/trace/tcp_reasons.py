@@ -131,6 +131,11 @@ TCP_REASONS: dict[str, Reason] = {
         " `fin_wait_2_timeout_s` the connection is forgotten, so that such peers cannot fill the memory.",
         ("own",),
     ),
+    "no_fin_wait_2": Reason(
+        "The program has closed, and with TCP_LINGER2 it has said that the connection does not wait for the FIN of the"
+        " peer.",
+        ("own",),
+    ),
     "time_wait_timeout": Reason(
         "Two maximum segment lifetimes have passed: no segment of the connection is left in the network.",
         ("9293-3.10.8-c", "9293 MUST-13"),

@@ -10,8 +10,16 @@ import pytest
 import trio
 from trio.socket import IPPROTO_TCP, SOL_SOCKET, SocketType
 
-from stack.sockets.options import TCP_CORK, TCP_DEFER_ACCEPT, TCP_QUICKACK
-from tests.sockets.worlds import World, run_in_the_kernel, run_in_the_stack
+from stack.sockets.options import (
+    TCP_CONGESTION,
+    TCP_CORK,
+    TCP_DEFER_ACCEPT,
+    TCP_LINGER2,
+    TCP_QUICKACK,
+    TCP_SYNCNT,
+    TCP_WINDOW_CLAMP,
+)
+from tests.sockets.worlds import World, outcome, run_in_the_kernel, run_in_the_stack
 
 CASES: dict[str, Callable[[World], Awaitable[Any]]] = {}
 LONG_S = 0.05  # two of them are less than the time limit of a cork
@@ -136,6 +144,57 @@ async def accepting_later(w: World) -> Any:
             server, _ = await listener.accept()
             with server:
                 happened += [trio.current_time() - began < 0.5, await w.does(server.recv, 100)]
+    return happened
+
+
+@case
+async def no_fin_wait_2(w: World) -> Any:
+    happened: list[Any] = []
+    for linger2_s in (0, -1):
+        client, server = await w.pair()
+        with server:
+            client.setsockopt(IPPROTO_TCP, TCP_LINGER2, linger2_s)
+            client.shutdown(stdlib.SHUT_WR)
+            happened.append(await arrives(server))
+            client.close()
+            await w.settle()
+            happened.append(await w.does(server.send, b"late"))
+            await w.settle()
+            happened.append(await w.does(server.send, b"later"))
+    return happened
+
+
+@case
+async def congestion_policies(w: World) -> Any:
+    happened: list[Any] = []
+    with await w.listening() as listener:
+        listener.setsockopt(IPPROTO_TCP, TCP_CONGESTION, b"reno")
+        with w.client() as client:
+            client.setsockopt(IPPROTO_TCP, TCP_CONGESTION, b"cubic")
+            await client.connect(listener.getsockname())
+            server, _ = await listener.accept()
+            with server:
+                for sock in (client, server):
+                    for name in (b"", b"cubic", b"reno", b"no such", b"reno\0cubic"):
+                        if name:
+                            happened.append(outcome(sock.setsockopt, IPPROTO_TCP, TCP_CONGESTION, name))
+                        happened += [outcome(sock.getsockopt, IPPROTO_TCP, TCP_CONGESTION, n) for n in (0, 1, 5, 99)]
+                await client.send(b"data")
+                happened.append(await arrives(server))
+    return happened
+
+
+@case
+async def clamps(w: World) -> Any:
+    client, server = await w.pair()
+    happened: list[Any] = []
+    with client, server:
+        for value in (0, 1, 2000, 1 << 30, -1, 0):
+            happened.append(outcome(client.setsockopt, IPPROTO_TCP, TCP_WINDOW_CLAMP, value))
+            happened.append(value and client.getsockopt(IPPROTO_TCP, TCP_WINDOW_CLAMP))
+        for value in (0, 1, 127, 128):
+            happened.append(outcome(client.setsockopt, IPPROTO_TCP, TCP_SYNCNT, value))
+        happened.append(client.getsockopt(IPPROTO_TCP, TCP_SYNCNT))
     return happened
 
 

@@ -150,6 +150,12 @@ def close_and_wait(peer: Peer) -> None:
     peer.wait(1000.0)
 
 
+def close_without_fin_wait_2(peer: Peer) -> None:
+    assert peer.conn is not None
+    set_options(peer.conn, linger2_s=-1)
+    peer.conn.close(peer.now)
+
+
 CHANGES: list[tuple[State, Callable[[Peer], object], str, str, str]] = [
     (State.CLOSED, lambda peer: peer.conn and peer.conn.open(peer.now), "active_open", "SYN_SENT", "9293-3.10.1-b"),
     (State.SYN_SENT, close, "close_before_open", "CLOSED", "9293-3.10.4-a"),
@@ -174,6 +180,7 @@ CHANGES: list[tuple[State, Callable[[Peer], object], str, str, str]] = [
     (State.FIN_WAIT_2, fin, "rcv_fin_after_ours", "TIME_WAIT", "9293-3.10.7.4-y"),
     (State.FIN_WAIT_1, text_after_close, "text_after_close", "CLOSED", "9293 SHLD-3"),
     (State.FIN_WAIT_1, close_and_wait, "fin_wait_2_timeout", "CLOSED", "own"),
+    (State.FIN_WAIT_2, close_without_fin_wait_2, "no_fin_wait_2", "CLOSED", "own"),
     (State.CLOSING, ack, "rcv_ack_of_fin_closing", "TIME_WAIT", "9293-3.10.7.4-r"),
     (State.CLOSING, reset, "rcv_rst_closing", "CLOSED", "9293-3.10.7.4-i"),
     (State.LAST_ACK, ack, "rcv_ack_of_fin", "CLOSED", "9293-3.10.7.4-r"),
