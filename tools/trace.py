@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import stack
+from stack import explain, show
 
 UNDER = " " * 15  # stands before a line that belongs to the frame above it
+NEXT_LINE = "\n" + UNDER
 
 
 class TracePrinter:
@@ -35,35 +37,37 @@ class TracePrinter:
 
     def __call__(self, event: stack.Event) -> None:
         """Print an event."""
-        if event.name == "wire:frame":
+        name = event.name
+        if name == "wire:frame":
             self._frame(event)
             return
-        text = stack.explain(event)
+        text = explain(event)
         if not text:
             return
-        if event.group not in ("host", self._interface):  # a connection, a listener
-            text = f"{event.group}: {text}"
-        above = self._last_frame if event.name == "wire:fate" else self._frame_above
-        if event.frame and event.frame == above:
+        group, frame = event.group, event.frame
+        if group != "host" and group != self._interface:  # a connection, a listener
+            text = f"{group}: {text}"
+        above = self._last_frame if name == "wire:fate" else self._frame_above
+        if frame and frame == above:
             self._say(UNDER + text)
-        elif event.name == "host:drop" and event.frame:
+        elif frame and name == "host:drop":
             self._say(f"{UNDER}from a frame that came in before: {text}")
         else:
-            self._say(f"{self._time(event)} * {text}")
+            self._say(f"{self._time(event.at)} * {text}")
 
     def _frame(self, event: stack.Event) -> None:
         """Print a frame that came "in" or went "out"."""
-        octets, direction = event.data["octets"], event.data["dir"]
+        number, data = event.n, event.data
+        octets, came_in = data["octets"], data["dir"] == "in"
         assert isinstance(octets, bytes)
-        self._last_frame = event.n
-        self._frame_above = event.n if direction == "in" else -1
+        self._last_frame = number
+        self._frame_above = number if came_in else -1
         self._interface = event.group
-        link: Literal["ethernet", "ip"] = "ip" if event.data.get("link") == "ip" else "ethernet"
-        first, *others = stack.show(octets, link=link, offload=self._offload, mtu=self.mtu)
-        under = "".join(["\n" + UNDER + line for line in others])
-        self._say(f"{self._time(event)} {'<' if direction == 'in' else '>'} {first}{under}")
+        link: Literal["ethernet", "ip"] = "ip" if data.get("link") == "ip" else "ethernet"
+        lines = NEXT_LINE.join(show(octets, link=link, offload=self._offload, mtu=self.mtu))
+        self._say(f"{self._time(event.at)} {'<' if came_in else '>'} {lines}")
 
-    def _time(self, event: stack.Event) -> str:
+    def _time(self, at: float) -> str:
         if self._first is None:
-            self._first = event.at
-        return f"{event.at - self._first:12.6f}"
+            self._first = at
+        return "%12.6f" % (at - self._first)  # takes two thirds of the time of an f-string

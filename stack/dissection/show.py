@@ -6,6 +6,7 @@ the wire is escaped, so that a frame cannot send control sequences to the termin
 
 from __future__ import annotations
 
+from stack.dissection.usual import usual_lines
 from stack.dissection.walk import Link, dissect
 from stack.wire.checksum import Buffer
 
@@ -18,5 +19,9 @@ def show(
     A datagram quoted in an ICMP error follows the message, indented. A layer that has nothing to
     say, such as padding of zeros, has no line.
     """
+    if length is None and (link == "ethernet" or link == "ip"):
+        lines = usual_lines(bytes(frame), link == "ethernet", offload, mtu)
+        if lines is not None:
+            return lines
     layers = dissect(frame, link=link, offload=offload, mtu=mtu, length=length)
     return [line for layer in layers if (line := layer.line if layer.depth else layer.text())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stack.tcp.changes import OVER, Changes
@@ -37,7 +38,7 @@ class TcpTrace:
         if not tcb.serial:
             is_new = tcb.state is State.CLOSED and not tcb.snd_nxt
             self._open(tcb, "opened" if is_new else "was_open", passive=tcb.came_from_listen)
-        return f"c{tcb.serial}"
+        return _name(tcb.serial)
 
     def child(self, tcb: Tcb, listener: tuple[bytes, int]) -> None:
         """A listener has made a connection."""
@@ -47,7 +48,7 @@ class TcpTrace:
         self._connections += 1
         tcb.serial = self._connections
         ends = {"local": endpoint(tcb.local), "remote": endpoint(tcb.remote)}
-        self.trace.tell("tcp:open", f"c{tcb.serial}", because, **ends, **data, state=tcb.state.name)
+        self.trace.tell("tcp:open", _name(tcb.serial), because, **ends, **data, state=tcb.state.name)
 
     def tell(self, tcb: Tcb, name: str, because: str, data: dict[str, object]) -> None:
         """See `Trace.tell`."""
@@ -57,7 +58,7 @@ class TcpTrace:
         else:
             why = WHY[name]
         serial = tcb.serial
-        self._event(name, f"c{serial}" if serial else self.group(tcb), why, data)
+        self._event(name, _name(serial) if serial else self.group(tcb), why, data)
 
     def segment_of(self, tcb: Tcb, segment: Segment) -> None:
         """The frame in progress has a segment for this connection."""
@@ -145,3 +146,9 @@ class TcpTrace:
         self._frames.clear()
         self._segments.clear()
         self._told.clear()
+
+
+@lru_cache(maxsize=256)
+def _name(serial: int) -> str:
+    """The name of a connection. Its events share the text, which saves memory, too."""
+    return f"c{serial}"

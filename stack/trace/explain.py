@@ -13,9 +13,13 @@ FOR_PROGRAMS = frozenset({"wire:frame", "host:done", "tcp:delta", "dhcp:drop"})
 A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop", too.
 """
 
+SOMETIMES_NEWS = frozenset({"tcp:timer", "tcp:ack", "wire:fate", "tcp:blocked"})
+"""Events that have a line or none: see `_says_nothing`."""
+
 OWN = ("own",)
 UNSAID = frozenset({"because", "octets"})  # a reason has its sentence, and octets are not for people
 BARE = frozenset({"action", "call", "decision"})  # the value alone says it: "ack later"
+WITHOUT_NAME = UNSAID | BARE
 NUMBERS = (int, float)  # `int | float` would be made anew each time
 RARE = frozenset({"again", "urgent"})  # these are said only where they are so
 
@@ -28,24 +32,25 @@ def explain(event: Event) -> str:
     set or cleared, a segment that needs no ACK, that there is nothing to send, and the delay of a
     frame that a bad wire delivers.
     """
-    name, data, why = event.name, event.data, event.why
-    if name in FOR_PROGRAMS or _says_nothing(name, data):
+    name, data = event.name, event.data
+    if name in FOR_PROGRAMS or (name in SOMETIMES_NEWS and _says_nothing(name, data)):
         return ""
     if name == "host:drop":
-        return f"dropped: {data.get('reason')}: {data.get('meaning')}{clauses(why)}"
-    because = data.get("because")
+        return f"dropped: {data.get('reason')}: {data.get('meaning')}{clauses(event.why)}"
     if name == "tcp:open":
         told = f"{data.get('local')} - {data.get('remote')}"
     else:
         told = _title(name)
         for key, value in data.items():
-            if type(value) is int:
+            kind = type(value)
+            if kind is int or (kind is str and key not in WITHOUT_NAME):
                 told += f" {key}={value}"
+            elif isinstance(value, float) and (time := _time(key)):
+                told += f" {time}={value:.6g}s" if value >= 1 or value == 0 else f" {time}={1000 * value:.6g}ms"
             elif value is not None and key not in UNSAID and (value is not False or key not in RARE):
                 told += " " + word(key, value)
-    if because in REASONS:
-        return told + _reason(str(because), why)
-    return told if why == OWN else told + clauses(why)
+    because, why = data.get("because"), event.why
+    return told if because is None and why == OWN else told + _ending(because, why)
 
 
 @lru_cache(maxsize=256)
@@ -55,8 +60,11 @@ def _title(name: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _reason(because: str, why: tuple[str, ...]) -> str:
-    return f": {REASONS[because].sentence}{clauses(why)}"
+def _ending(because: object, why: tuple[str, ...]) -> str:
+    """The sentence of the reason, if there is one, and the clauses."""
+    if because in REASONS:
+        return f": {REASONS[str(because)].sentence}{clauses(why)}"
+    return "" if why == OWN else clauses(why)
 
 
 def _says_nothing(name: str, data: dict[str, object]) -> bool:
@@ -80,7 +88,12 @@ def word(key: str, value: object) -> str:
         return key
     if key in BARE:
         return str(value)
-    if isinstance(value, NUMBERS) and key.endswith("_s"):
-        key = key.removesuffix("_s")
-        return f"{key}={value:.6g}s" if value >= 1 or value == 0 else f"{key}={1000 * value:.6g}ms"
+    if isinstance(value, NUMBERS) and (time := _time(key)):
+        return f"{time}={value:.6g}s" if value >= 1 or value == 0 else f"{time}={1000 * value:.6g}ms"
     return f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+
+
+@lru_cache(maxsize=256)
+def _time(key: str) -> str:
+    """The word "srtt" of a time in seconds, `srtt_s`. It is empty if the fact is no time."""
+    return key.removesuffix("_s") if key.endswith("_s") else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +13,7 @@ from stack.trace.event import HEAD_OCTETS, Event
 EVENT_BYTES = 432  # what an event takes at most, without its data
 FIELD_BYTES = 72  # what a fact takes at most, without the text or octets in it
 COUNTED_AT_ONCE = 64  # a loop over many events costs less than a call for each
+LONG_FRAME = 2048  # octets; the events are counted at once after a longer frame, which is cut then
 BLOCKS = 256  # how many blocks of events, of equal size, `max_bytes` has room for at least
 
 WITHOUT_LONG_TEXT = frozenset(
@@ -55,25 +56,23 @@ class Recorder:
 
     def __call__(self, event: Event) -> None:
         """Keep an event; the oldest makes room."""
-        data, new = event.data, self._new
-        if "octets" in data and type(octets := data["octets"]) is bytes and len(octets) > self._frame_octets:
-            new.append((*event[:_DATA], {**data, "octets": octets[: self._frame_octets]}, event.why))
-        else:
-            new.append(event[:])
-        if len(new) >= COUNTED_AT_ONCE:
+        new = self._new
+        new.append(event[:])
+        octets = event.data.get("octets")
+        if len(new) >= COUNTED_AT_ONCE or (type(octets) is bytes and len(octets) > LONG_FRAME):
             self._count()
 
     def _count(self) -> None:
-        """Add up what the last events take, and let the oldest go."""
+        """Cut the last frames, add up what the last events take, and let the oldest go."""
         events, new, numbers, sizes = self._events, self._new, self._numbers, self._sizes
         if new:
-            added = _bytes(new)
+            added = _bytes(new, self._frame_octets)
             if added * BLOCKS <= self._max_bytes:
                 numbers.append(len(new))
                 sizes.append(added)
             else:
                 numbers += [1] * len(new)
-                sizes += [_bytes([event]) for event in new]
+                sizes += [_bytes([event], self._frame_octets) for event in new]
             events += new
             self._bytes += added
             new.clear()
@@ -133,12 +132,29 @@ class Recorder:
         self._bytes = 0
 
 
-def _bytes(events: list[tuple[Any, ...]]) -> int:
-    """What the events take at most."""
+def keeper(observer: object) -> tuple[Callable[[tuple[Any, ...]], None], Callable[[], None]] | None:
+    """How a host keeps events for a `Recorder` without a call of Python code for each.
+
+    Returns a function that keeps the fields of an event as a tuple, and one to be called after at
+    most `COUNTED_AT_ONCE` events and after each frame longer than `LONG_FRAME`. None if `observer`
+    is no recorder, or of a class with a `__call__` of its own.
+    """
+    if isinstance(observer, Recorder) and type(observer).__call__ is Recorder.__call__:
+        return observer._new.append, observer._count
+    return None
+
+
+def _bytes(events: list[tuple[Any, ...]], frame_octets: int) -> int:
+    """What the events take at most. Their frames are cut to `frame_octets` octets."""
     size = EVENT_BYTES * len(events) + FIELD_BYTES * sum([len(event[_DATA]) for event in events])
-    for event in events:
+    for position, event in enumerate(events):
         if event[_NAME] not in WITHOUT_LONG_TEXT:
-            for value in event[_DATA].values():
+            data = event[_DATA]
+            octets = data.get("octets")
+            if type(octets) is bytes and len(octets) > frame_octets:
+                data = {**data, "octets": octets[:frame_octets]}  # the event of other observers is left as it was
+                events[position] = (*event[:_DATA], data, *event[_DATA + 1 :])
+            for value in data.values():
                 if type(value) is str or type(value) is bytes:
                     size += len(value)
     return size

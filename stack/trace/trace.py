@@ -7,11 +7,12 @@ from contextlib import suppress
 from operator import eq, is_
 from traceback import format_exception
 from types import FunctionType, MethodType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from stack.counters import DROPS, MIB
 from stack.trace.drops import NOT_THE_FRAME
 from stack.trace.event import Event, Observer
+from stack.trace.recorder import COUNTED_AT_ONCE, LONG_FRAME, keeper
 from stack.trace.why import WHY
 
 LINK = ("ip", "ethernet")
@@ -69,7 +70,9 @@ class Trace:
         self._clock = clock
         self._switched = switched
         self._added: tuple[Entry, ...] = ()
-        # The same, each observer once, with what is called
+        # The same, each observer once, with what is called; first those that only keep events
+        self._keepers: tuple[Callable[[tuple[Any, ...]], None], ...] = ()
+        self._count: tuple[tuple[Callable[[], None], Entry], ...] = ()
         self._observers: tuple[tuple[Observer, Entry], ...] = ()
         self._n = 0
         self._in_progress = False  # a frame
@@ -110,9 +113,15 @@ class Trace:
     def _set(self, added: tuple[Entry, ...]) -> None:
         self._added = added
         self.values = any(entry.values for entry in added)
-        self._observers = tuple(
-            (_call(entry.observer), entry) for entry in {id(each.observer): each for each in added}.values()
-        )
+        observers, keepers, count = [], [], []
+        for entry in {id(each.observer): each for each in added}.values():
+            kept = keeper(entry.observer)
+            if kept is None:
+                observers.append((_call(entry.observer), entry))
+            else:
+                keepers.append(kept[0])
+                count.append((kept[1], entry))
+        self._observers, self._keepers, self._count = tuple(observers), tuple(keepers), tuple(count)
 
     def tell(self, name: str, group: str = "host", because: str = "", /, **data: object) -> None:
         """Tell of an event: see `Event`."""
@@ -125,13 +134,25 @@ class Trace:
         self._n = n = self._n + 1
         now = self.time.now
         clock = self._clock
-        event = _new(
-            Event,
-            (n, now, now if clock is None else clock(), name, group, self.frame, self.cause, data, why),
-        )  # fmt: skip
-        for call, entry in self._observers:
+        told = (n, now, now if clock is None else clock(), name, group, self.frame, self.cause, data, why)
+        if self._keepers:
+            for keep in self._keepers:
+                keep(told)
+            if not n % COUNTED_AT_ONCE:
+                self._count_kept()
+        if self._observers:
+            event = _new(Event, told)
+            for call, entry in self._observers:
+                try:
+                    call(event)
+                except Exception as error:
+                    self._failed(entry, error)
+
+    def _count_kept(self) -> None:
+        """Have the recorders count what they have kept, so that it is bounded."""
+        for count, entry in self._count:
             try:
-                call(event)
+                count()
             except Exception as error:
                 self._failed(entry, error)
 
@@ -163,6 +184,8 @@ class Trace:
         self.frame = self._n + 1
         data: dict[str, object] = {"dir": "in", "link": LINK[ip_offset > 0], "len": len(frame), "octets": frame}
         self.event("wire:frame", interface, WHY["wire:frame"], data)
+        if len(frame) > LONG_FRAME:
+            self._count_kept()
 
     def frame_out(self, interface: str, ip_offset: int, frame: bytes, offloaded: bool) -> int:
         """A frame goes out. If it is `offloaded`, the link completes its checksum.
@@ -173,6 +196,8 @@ class Trace:
         data: dict[str, object] = {"dir": "out", "link": LINK[ip_offset > 0], "len": len(frame)}
         data["offloaded"], data["octets"] = offloaded, frame
         self.event("wire:frame", interface, WHY["wire:frame"], data)
+        if len(frame) > LONG_FRAME:
+            self._count_kept()
         return self._n
 
     def fate(self, interface: str, now: float, frame: int, because: str, data: dict[str, object]) -> None:
@@ -238,7 +263,7 @@ class Trace:
         """The batch is over: what follows is caused by calls of the program."""
         self.cause, self.frame = "call", 0
         self._dropped.clear()
-        if self.on and not self._observers:
+        if self.on and not self._added:
             self.on = False
             self._switched(False)
 

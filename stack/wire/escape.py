@@ -11,4 +11,7 @@ for _octet, _text in ((0x09, "\\t"), (0x0A, "\\n"), (0x0D, "\\r"), (0x22, '\\"')
 
 def escape(data: Buffer) -> str:
     """The bytes as printable ASCII. Other bytes become escapes such as \\r, \\n and \\x1b."""
+    text = str(data, "latin-1")
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     return "".join(map(_TEXTS.__getitem__, bytes(data)))

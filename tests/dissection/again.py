@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stack.counters import DROPS, UNREADABLE
 from stack.dissection.layer import Layer, rebuild
+from stack.dissection.show import show
 from stack.dissection.walk import Link, dissect
 
 LINKS: tuple[Link, ...] = ("ethernet", "ip", "linux-sll", "linux-sll2")
@@ -52,4 +53,6 @@ def check(frame: bytes, link: Link, *, offload: bool = False, length: int | None
     assert offset == len(frame)
     assert len(layers) <= MOST_LAYERS
     assert rebuild(layers) == frame
+    lines = show(frame, link=link, offload=offload, mtu=1500, length=length)
+    assert lines == [layer.line for layer in layers if layer.line]
     return layers

@@ -6,6 +6,8 @@ import pytest
 
 from stack.dissection.layer import MAX_SHOWN
 from stack.dissection.show import show
+from stack.dissection.usual import usual_lines
+from stack.dissection.walk import Link, dissect
 from stack.wire import arp, checksum, dhcp, ethernet, icmp, tcp
 from stack.wire.addresses import MAC_BROADCAST
 from stack.wire.escape import escape
@@ -40,6 +42,56 @@ def test_a_udp_datagram_layer_by_layer() -> None:
         "UDP 49152 > 7 (echo), length 15",
         'data 7 bytes "hello\\r\\n"',
     ]
+
+
+STAMPS = bytes.fromhex("0101 080a 00000001 00000002")
+
+
+def tcp_segment(payload: bytes, options: bytes = b"", flags: int = tcp.ACK, partial: bool = False) -> bytes:
+    """A segment for the discard service, with a checksum that may be left to the device."""
+    header = tcp.TcpHeader(49152, 9, 1000, 2000, flags, 512, options=options)
+    pseudo = checksum.pseudo_sum(IP_A, IP_B, 6, header.header_length + len(payload))
+    if partial:
+        return header._replace(checksum=pseudo % 0xFFFF).build() + payload
+    return tcp.build_segment(header, payload, pseudo)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        tcp_segment(b"x", STAMPS),
+        tcp_segment(b"", TCP_OPTIONS, tcp.SYN),
+        tcp_segment(b"x" * 1400),
+        tcp_segment(b"wrong")[:-1] + b"n",
+        tcp_segment(b"x", STAMPS, partial=True),
+    ],
+    ids=["data", "SYN", "long", "wrong checksum", "partial checksum"],
+)
+@pytest.mark.parametrize("offload", [True, False])
+def test_the_lines_of_usual_frames_are_made_without_layers_and_are_the_same(octets: bytes, offload: bool) -> None:
+    """`again.check` compares them wherever `dissect` is tested."""
+    packet = datagram(6, octets)
+    framed = frame(packet)
+    cases: tuple[tuple[bytes, Link], ...] = ((packet, "ip"), (framed, "ethernet"), (framed + bytes(6), "ethernet"))
+    for data, link in cases:
+        lines = usual_lines(data, link == "ethernet", offload, 1500)
+        layers = dissect(data, link=link, offload=offload, mtu=1500)
+        assert lines == [layer.line for layer in layers if layer.line]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        datagram(6, segment(b"x"), IP_OPTIONS),
+        datagram(6, segment(b"x"), tos=1),
+        datagram(6, segment(flags=tcp.URG)),
+        datagram(17, user_datagram(b"hello")),
+        datagram(6, segment(b"x"))[:-1],
+    ],
+    ids=["options", "tos", "urgent", "udp", "cut off"],
+)
+def test_a_frame_that_is_not_usual_is_left_to_the_layers(packet: bytes) -> None:
+    assert usual_lines(frame(packet), True, False, 1500) is None
 
 
 def test_a_bare_ip_link_has_no_ethernet_line() -> None:

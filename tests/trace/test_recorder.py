@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 
@@ -10,8 +11,9 @@ import pytest
 
 from stack.config import Config, HostConfig
 from stack.tcp.changes import VARIABLES
-from stack.trace.event import HEAD_OCTETS, Event
+from stack.trace.event import HEAD_OCTETS, Event, Observer
 from stack.trace.recorder import EVENT_BYTES, FIELD_BYTES, Recorder
+from stack.trace.trace import Trace
 from tests.sim.network import pair
 from tests.sim.programs import Requester, Server
 
@@ -167,3 +169,102 @@ def test_since_reads_on_in_pieces_also_when_the_oldest_have_left() -> None:
     assert [event.n for event in recorder.since(998, 30)] == [999, 1000]
     assert recorder.since(1000, 30) == []
     assert recorder.since(5000, 30) == []
+
+
+# --- beside a host: the events are kept without a call of the recorder
+
+
+def watched(*observers: Observer) -> Trace:
+    trace = Trace(None, lambda watched: None)
+    for observer in observers:
+        trace.add(observer, None)
+    return trace
+
+
+def test_each_event_is_seen_at_once_whatever_is_asked() -> None:
+    recorder = Recorder()
+    trace = watched(recorder)
+    for n in range(1, 200):
+        trace.tell("host:drop")
+        assert len(recorder) == n
+        assert recorder.numbers() == (1, n)
+        assert [kept.n for kept in recorder.since(n - 1, 10)] == [n]
+        assert list(recorder)[-1].n == n
+    recorder.clear()
+    trace.tell("host:drop")
+    assert [kept.n for kept in recorder] == [200]
+    assert recorder.lost == 0
+
+
+@pytest.mark.parametrize("octets", [100, 1500, 60_000])
+def test_the_memory_is_bounded_inside_a_batch(octets: int) -> None:
+    """Frames are cut while the batch goes on, not when it is over or somebody looks."""
+    recorder = Recorder(max_bytes=MAX_BYTES)
+    trace = watched(recorder)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for n in range(4000):
+            trace.frame_in("tap0", 14, n.to_bytes(4, "big") * (octets // 4))
+        assert tracemalloc.get_traced_memory()[1] < 1.25 * MAX_BYTES
+    finally:
+        tracemalloc.stop()
+    assert recorder.lost
+
+
+def test_recorders_cut_frames_each_in_its_way_and_other_observers_see_them_whole() -> None:
+    seen: list[Event] = []
+    short, long = Recorder(frame_octets=10), Recorder(frame_octets=100)
+    trace = watched(short, seen.append, long, short)
+    frame = bytes(range(200))
+    trace.frame_in("tap0", 14, frame)
+    trace.frame_done()
+    for recorder, size in ((short, 10), (long, 100)):
+        (kept, _) = recorder
+        assert kept.data["octets"] == frame[:size]
+        assert kept._replace(data=seen[0].data) == seen[0]
+    assert seen[0].data["octets"] is frame
+
+
+def test_a_recorder_may_watch_two_hosts_and_be_removed() -> None:
+    recorder = Recorder()
+    one, other = watched(recorder), watched(recorder)
+    for _ in range(100):
+        one.tell("host:call")
+        other.tell("host:done")
+    one.remove(recorder)
+    one.tell("host:call")
+    other.tell("host:done")
+    assert [kept.name for kept in recorder] == ["host:call", "host:done"] * 100 + ["host:done"]
+
+
+def test_a_recorder_with_a_call_of_its_own_is_called() -> None:
+    class Calls(Recorder):
+        def __call__(self, event: Event) -> None:
+            if event.name == "host:call":
+                super().__call__(event)
+
+    class Named(Recorder):
+        """Only its name is another."""
+
+    calls, named = Calls(), Named()
+    trace = watched(calls, named)
+    trace.tell("host:call")
+    trace.tell("host:done")
+    assert [kept.name for kept in calls] == ["host:call"]
+    assert [kept.name for kept in named] == ["host:call", "host:done"]
+
+
+def test_no_python_function_of_the_recorder_runs_for_each_event() -> None:
+    recorder = Recorder()
+    trace = watched(recorder)
+    calls: list[str] = []
+    sys.setprofile(lambda frame, what, _: calls.append(frame.f_code.co_name) if what == "call" else None)
+    try:
+        for _ in range(640):
+            trace.event("host:done", "host", WHY, {})
+    finally:
+        sys.setprofile(None)
+    assert calls.count("event") == 640
+    assert calls.count("__call__") == 0
+    assert calls.count("_count") == 10
