@@ -61,6 +61,8 @@ class Output:
         self._thread: threading.Thread | None = None
         self._descriptor = -1
         self._threadless = False
+        self._asked: TextIO | None = None  # the last stream
+        self._slow: int | None = None  # its descriptor if writing can block
 
     def __call__(self, line: str) -> None:
         """Write one line, or several with breaks between them.
@@ -70,12 +72,14 @@ class Output:
         stream = self._stream()
         if stream is None:
             return
-        descriptor = slow_descriptor(stream)
-        if descriptor is not None:
-            self._keep((line + "\n").encode(stream.encoding or "utf-8", "backslashreplace"), descriptor)
+        if stream is not self._asked:  # a system call for each line would cost as much as the line
+            self._asked, self._slow = stream, slow_descriptor(stream)
+        if self._slow is not None:
+            self._keep((line + "\n").encode(stream.encoding or "utf-8", "backslashreplace"), self._slow)
             return
         try:
-            print(line, file=stream, flush=True)
+            stream.write(line + "\n")
+            stream.flush()
         except OSError as error:
             self._fail(error, stream)
 

@@ -182,7 +182,7 @@ def shown(data: bytes | memoryview) -> str:
         return "no bytes"
     if size > MAX_SHOWN:
         return f'{size} bytes "{escape(data[:MAX_SHOWN])}"...'
-    return f'{count(size, "byte")} "{escape(data)}"'
+    return f'{size} byte{"s" if size > 1 else ""} "{escape(data)}"'
 
 
 class Malformed(Layer):

@@ -77,12 +77,16 @@ def usual_lines(frame: bytes, ethernet: bool, offload: bool, mtu: int | None) ->
     ip = f"IPv4 {from_to(source, destination)}, TCP, length {length}, id {identification}"
     ip += f", DF, ttl {ttl}" if fragment else f", ttl {ttl}"
     numbers = f"seq {seq}, ack {ack}, win {window}" if flags & ACK else f"seq {seq}, win {window}"
-    ports = f"{port(source_port, PROTO_TCP)} > {port(destination_port, PROTO_TCP)}"
     lines = [link] if link else []
-    lines += (ip, f"TCP {ports}, {flag_names(flags)}, {numbers}{options}{note}")
+    lines += (ip, f"TCP {_ports(source_port, destination_port)}, {flag_names(flags)}, {numbers}{options}{note}")
     if data < end:
         lines.append(f"data {shown(frame[data:end])}")
     return lines
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _ports(source: int, destination: int) -> str:
+    return f"{port(source, PROTO_TCP)} > {port(destination, PROTO_TCP)}"
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from stack.trace.event import Event
+from stack.trace.names import NAMES
 from stack.trace.reasons import REASONS
 
 FOR_PROGRAMS = frozenset({"wire:frame", "host:done", "tcp:delta", "dhcp:drop"})
@@ -13,8 +14,8 @@ FOR_PROGRAMS = frozenset({"wire:frame", "host:done", "tcp:delta", "dhcp:drop"})
 A frame has lines of its own (`stack.show`), and a "dhcp:drop" is a "host:drop", too.
 """
 
-SOMETIMES_NEWS = frozenset({"tcp:timer", "tcp:ack", "wire:fate", "tcp:blocked"})
-"""Events that have a line or none: see `_says_nothing`."""
+MAY_SAY_NOTHING = FOR_PROGRAMS | {"tcp:timer", "tcp:ack", "wire:fate", "tcp:blocked"}
+"""The events that `_says_nothing` looks at; all others have a line."""
 
 OWN = ("own",)
 UNSAID = frozenset({"because", "octets"})  # a reason has its sentence, and octets are not for people
@@ -33,14 +34,14 @@ def explain(event: Event) -> str:
     frame that a bad wire delivers.
     """
     name, data = event.name, event.data
-    if name in FOR_PROGRAMS or (name in SOMETIMES_NEWS and _says_nothing(name, data)):
+    if name in MAY_SAY_NOTHING and _says_nothing(name, data):
         return ""
     if name == "host:drop":
         return f"dropped: {data.get('reason')}: {data.get('meaning')}{clauses(event.why)}"
     if name == "tcp:open":
         told = f"{data.get('local')} - {data.get('remote')}"
     else:
-        told = _title(name)
+        told = TITLES.get(name) or _title(name)
         for key, value in data.items():
             kind = type(value)
             if kind is int or (kind is str and key not in WITHOUT_NAME):
@@ -53,10 +54,12 @@ def explain(event: Event) -> str:
     return told if because is None and why == OWN else told + _ending(because, why)
 
 
-@lru_cache(maxsize=256)
 def _title(name: str) -> str:
     """The words "arp entry"; for TCP, whose connection is named, only "ack"."""
     return name.removeprefix("tcp:").replace(":", " ")
+
+
+TITLES = {name: _title(name) for name in NAMES}
 
 
 @lru_cache(maxsize=1024)
@@ -74,7 +77,7 @@ def _says_nothing(name: str, data: dict[str, object]) -> bool:
         return data.get("decision") == "none"
     if name == "wire:fate":
         return data.get("because") == "wire_delayed"
-    return name == "tcp:blocked" and not data.get("unsent", True)
+    return name != "tcp:blocked" or not data.get("unsent", True)
 
 
 def clauses(why: tuple[str, ...]) -> str:
