@@ -106,6 +106,8 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     assert run(python, "-m", "tapstack.examples.two_hosts", cwd=tmp_path) == "HELLO\n"
     lesson = run(str(tmp_path / "env" / "bin" / "tapstack"), "lesson", "T1", "--verify", cwd=tmp_path)
     assert "statements and questions are true" in lesson, "also of clauses that are broken, from the installed sources"
+    listed = run(str(tmp_path / "env" / "bin" / "tapstack"), "lesson", cwd=tmp_path)
+    assert listed.startswith("Lessons. `tapstack lesson T1` starts one"), "not ./scripts/run, which is not installed"
     names = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py") and "/examples/" not in name]
     extra = ("__main__.py", "httpd.py", "inspector/server.py", "testing/plugin.py")  # they need an extra
     modules = sorted(name.removesuffix(".py").replace("/", ".") for name in names if not name.endswith(extra))

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import stack
 
@@ -21,6 +22,8 @@ from .teacher import Answered, Teacher
 from .words import LANGUAGES, WORDS
 
 NEW = "new"  # in the place of a lesson
+TOP = Path(__file__).parents[2]
+RUN = "./scripts/run"  # in a checkout; it is not installed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -187,7 +190,7 @@ def list_all(language: str) -> int:
     words, progress = WORDS[language], shelf.read_progress()
     found: list[Lesson] = []
     with printing() as printer:
-        printer(words["lessons"])
+        printer(words["lessons"].format(run=RUN if (TOP / RUN).is_file() else "tapstack"))
         for each in shelf.shelf(language):
             try:
                 found.append(read(each.path))

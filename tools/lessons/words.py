@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
-        "lessons": "Lessons. `./scripts/run lesson T1` starts one; what you answer stays on this machine.",
+        "lessons": "Lessons. `{run} lesson T1` starts one; what you answer stays on this machine.",
         "done": "{right} of {all} right",
         "new": "",
         "facts": "{time}",
@@ -94,7 +94,7 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": "The program did not answer: {why}",
     },
     "fr": {
-        "lessons": "Leçons. `./scripts/run lesson T1` en commence une ; vos réponses restent sur cette machine.",
+        "lessons": "Leçons. `{run} lesson T1` en commence une ; vos réponses restent sur cette machine.",
         "done": "{right} justes sur {all}",
         "new": "",
         "facts": "{time}",
