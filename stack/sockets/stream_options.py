@@ -64,6 +64,8 @@ class StreamOptions(Socket):
 
     def _set_device(self, index: int) -> None:
         """Set the interface. OSError(EINVAL) for a connection or a listener, which has its way."""
+        if index == self._kept.get("device", -1):
+            return
         self._check_not_connected()
         if self._listener is not None:
             fail(errno.EINVAL)

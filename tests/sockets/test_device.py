@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from stack import Ethernet, Host, open_host
 from stack.sockets.options import IP_FREEBIND, SO_BINDTODEVICE, SO_REUSEPORT
-from tests.sockets.hosts import host_on
+from tests.sockets.hosts import BOB, host_on
 from tests.sockets.worlds import World, aoutcome, outcome, run_in_the_kernel, run_in_the_stack
 
 DEVICE = (SOL_SOCKET, SO_BINDTODEVICE)
@@ -178,6 +178,19 @@ async def test_a_listener_takes_connections_by_its_device(autojump_clock: MockCl
                         await client.connect((to, 80))
                         with trio.fail_after(1):
                             (await taker.accept())[0].close()
+
+
+async def test_a_connection_keeps_its_device(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    """Nothing changes if the same one is set again, or none where there was none; another one is refused."""
+    with bob.socket() as listener, alice.socket() as client, bound_to(alice, b"alice", SOCK_STREAM) as other:
+        await listener.bind((BOB, 80))
+        listener.listen()
+        listener.setsockopt(*DEVICE, b"")
+        for sock, device in ((client, b""), (other, b"alice")):
+            await sock.connect((BOB, 80))
+            sock.setsockopt(*DEVICE, device)
+            assert sock.getsockopt(*DEVICE, 16).rstrip(b"\0") == device
+            assert outcome(sock.setsockopt, *DEVICE, b"lo") == ("raised", "OSError", "EINVAL")
 
 
 @KINDS
