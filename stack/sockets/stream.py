@@ -13,7 +13,6 @@ from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import trio
-from trio import current_time
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, enable_ki_protection
 
 from stack.errors import error_text
@@ -397,7 +396,7 @@ class StreamSocket(StreamOptions):
             return b"" if connection.receive_buffer.size else self._receive(1, flags)
         if flags and flags & ~IGNORED_FLAGS:
             return self._receive_with_flags(connection, size, flags)
-        now = current_time()
+        now = self._runner.time()
         data = connection.receive(size, now)
         self._runner.after_call(now)
         return data
@@ -410,7 +409,7 @@ class StreamSocket(StreamOptions):
             fail(errno.EOPNOTSUPP)
         if flags & stdlib.MSG_PEEK:
             return connection.peek(size)
-        now = current_time()
+        now = self._runner.time()
         data = connection.receive(size, now)
         self._runner.after_call(now)
         return data
@@ -439,7 +438,7 @@ class StreamSocket(StreamOptions):
                 if not flags & stdlib.MSG_TRUNC:  # which discards the data, as in Linux, and returns the count
                     view[: len(data)] = data
                 return len(data)
-            now = current_time()
+            now = self._runner.time()
             count = connection.receive_into(view, now)
             self._runner.after_call(now)
             return count
@@ -497,7 +496,7 @@ class StreamSocket(StreamOptions):
         if connection is None:
             fail(errno.EPIPE)
         urgent = bool(flags and flags & stdlib.MSG_OOB)
-        now = current_time()
+        now = self._runner.time()
         if type(data) is memoryview and data.nbytes <= COPIED_BYTES:
             data = data.tobytes()
         if type(data) is bytes:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 
-from trio import current_time
-
 from stack.internet.path import ChosenWay
 from stack.socket_option import C_UNSIGNED_MAX, Option, Value
 from stack.sockets import options
@@ -80,7 +78,7 @@ class StreamOptions(Socket):
         connection = self._connection
         if option.name == "info":
             core = self._runner.core
-            now = core.now if self._runner.down else current_time()
+            now = core.now if self._runner.down else self._runner.time()
             return tcp_info(connection, self._listener, core.config.tcp, now)
         if option is MAXSEG and connection is not None:
             return connection.mss
