@@ -15,7 +15,7 @@ from threading import get_ident
 from time import monotonic, perf_counter
 
 import trio
-from trio.lowlevel import checkpoint, enable_ki_protection, wait_readable
+from trio.lowlevel import cancel_shielded_checkpoint, enable_ki_protection, wait_readable
 
 from stack.errors import error_text
 from stack.host.host import HostCore
@@ -219,7 +219,8 @@ class Runner:
 
         After traffic, the link is polled for a while before waiting: the next frame of a
         conversation is likely to come soon, and a wait by epoll, which trio sets up anew each time,
-        costs as much as an answer.
+        costs as much as an answer. While it polls, the task does not look for its cancellation:
+        `close` has detached the link before it cancels, and then nothing more comes.
         """
         descriptor = attachment.link.fileno()
         take, busy_poll_s = self._take, self.core.config.host.busy_poll_s
@@ -232,7 +233,7 @@ class Runner:
                 last = perf_counter()
                 if take(attachment) and busy_poll_s:
                     while perf_counter() < last + busy_poll_s:
-                        await checkpoint()
+                        await cancel_shielded_checkpoint()
                         if take(attachment):
                             last = perf_counter()
         except trio.ClosedResourceError:
