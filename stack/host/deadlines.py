@@ -25,9 +25,9 @@ class Timed(Protocol):
 
 
 class Deadlines:
-    """The deadlines of many objects. `moved` is called when the earliest one becomes earlier."""
+    """The deadlines of many objects. `moved` is called with the earliest, when it becomes earlier."""
 
-    def __init__(self, moved: Callable[[], None]) -> None:
+    def __init__(self, moved: Callable[[float], None]) -> None:
         self._heap: list[Entry] = []
         self._moved = moved
         self._serial = 0
@@ -62,7 +62,7 @@ class Deadlines:
         self._live += 1
         heappush(self._heap, entry)
         if self._heap[0] is entry:
-            self._moved()
+            self._moved(deadline)
         if len(self._heap) > 2 * self._live:
             self._rebuild()
 

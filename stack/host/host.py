@@ -63,9 +63,10 @@ class HostCore:
     `frame` is called for each frame, `batch_end` after each batch of frames, and `after_call` after
     each user call (see `Input`).
 
-    The owner sets `wake_timer`, which is called when `deadline` has moved earlier, and `on_change`,
-    which is called when interfaces, addresses or leases may have changed. `timed_parts` are the
-    objects whose `on_deadline` the host calls, besides connections and the internet layer.
+    The owner sets `wake_timer`, which is called with the time when `deadline` has moved earlier, and
+    `on_change`, which is called when interfaces, addresses or leases may have changed.
+    `timed_parts` are the objects whose `on_deadline` the host calls, besides connections and the
+    internet layer.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class HostCore:
         self._random = random
         self._raise_errors = raise_errors
         self.down = False
-        self.wake_timer: Callable[[], None] = noop
+        self.wake_timer: Callable[[float], None] = noop
         self.on_change: Callable[[], None] = noop
         self.trace = Trace(clock, self._watch)
         self.counters = Counters()
@@ -93,7 +94,7 @@ class HostCore:
         self.ip = Ipv4(self.config.ip, self.config.icmp, self.counters, random, clock_ms, self.trace)
         self.ip.reschedule = self._moved
         ports = EphemeralPorts(self.config.host, random)
-        self._deadlines = Deadlines(self._moved)
+        self._deadlines = Deadlines(self._connection_due)
         self.budget = Budget(self.config.host)
         self.tcp = TcpLayer(
             self.config.tcp, self.counters, self.ip, ports, random, self._deadlines, lambda: self.input.now, self.budget
@@ -330,8 +331,11 @@ class HostCore:
                 self._failed(error, None)
                 self._retry.later(part, now)
 
+    def _connection_due(self, deadline: float) -> None:
+        self.wake_timer(deadline)
+
     def _moved(self) -> None:
-        self.wake_timer()
+        self.wake_timer(self.deadline)
 
     def _changed(self) -> None:
         self.on_change()

@@ -53,6 +53,7 @@ class Runner:
         self.attachments: list[Attachment] = []
         self.on_detached: Callable[[Attachment], None] = noop
         self._timer = trio.CancelScope()
+        self._wakes_at = inf  # the timer's deadline: trio's own is a property, too slow for each batch
         self.lost: list[str] = []  # names of links that failed by themselves
         self._loss = trio.Event()
         self._change = trio.Event()
@@ -65,7 +66,7 @@ class Runner:
         self._trim_bytes = core.config.host.memory_trim_bytes
         self._trim_at = -inf  # the earliest time of the next trim
         self._trim_due = inf  # the time of a trim that had to be put off
-        core.wake_timer = self._arm
+        core.wake_timer = self._wake_at
         core.on_change = self._changed
         nursery.start_soon(self._run_timer, name="stack timer")
 
@@ -283,15 +284,16 @@ class Runner:
             self.core.batch_end(now)
             if self._budget.peak - self._budget.used > self._trim_bytes:
                 self._trim(now)
-        if attachment.link.deadline < self._timer.deadline:
-            self._timer.deadline = attachment.link.deadline
+        if attachment.link.deadline < self._wakes_at:
+            self._wake_at(attachment.link.deadline)
         return count
 
     @enable_ki_protection
     async def _run_timer(self) -> None:
         """Sleep until the earliest deadline, call what is due, and repeat."""
         while True:
-            with trio.CancelScope(deadline=self._earliest()) as self._timer:
+            self._wakes_at = self._earliest()
+            with trio.CancelScope(deadline=self._wakes_at) as self._timer:
                 await trio.sleep_forever()
             if self._suspension.boottime() - monotonic() > self._suspension.limit:
                 self._resumed()
@@ -327,10 +329,13 @@ class Runner:
         return earliest
 
     def _arm(self) -> None:
+        """Set the timer to the earliest deadline, if that is earlier than the timer's."""
+        self._wake_at(self._earliest())
+
+    def _wake_at(self, deadline: float) -> None:
         """Set the timer to an earlier deadline.
 
         A deadline that moves later is ignored: it costs one wake without work.
         """
-        earliest = self._earliest()
-        if earliest < self._timer.deadline:
-            self._timer.deadline = earliest
+        if deadline < self._wakes_at:
+            self._wakes_at = self._timer.deadline = deadline

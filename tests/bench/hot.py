@@ -26,6 +26,7 @@ from stack.host.interface import Interface
 from stack.link.device import Offload
 from stack.link.memory import Ethernet
 from stack.link.tap import Tap
+from stack.noop import noop
 from stack.sockets.attachment import Attachment
 from stack.sockets.runner import Runner
 from stack.tcp import acks, output, predict, segment_arrives, timers
@@ -308,7 +309,7 @@ class Timed:
 
 @of("stack.host.deadlines.Deadlines.arm")  # budget: 0.2 us where the deadline moves to later, as nearly always
 def test_deadlines_arm(benchmark: Benchmark) -> None:
-    deadlines, timed = Deadlines(lambda: None), Timed()
+    deadlines, timed = Deadlines(noop), Timed()
 
     def later() -> None:
         timed.deadline += 1

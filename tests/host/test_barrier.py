@@ -326,7 +326,7 @@ def test_a_part_that_raises_and_stays_due_is_called_once_a_second(world: World) 
 
     part = Faulty()
     world.there.host.timed_parts.append(part)
-    world.there.host.wake_timer()
+    world.there.host.wake_timer(part.deadline)
     world.network.run(for_s=10.5)
     assert 10 <= world.failures <= 12
     assert len(world.reports) == 1

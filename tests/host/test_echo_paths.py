@@ -86,7 +86,7 @@ def test_after_a_while_all_are_forgotten() -> None:
     echo = host.host.fast.echo
     host.hears(request())  # after which the neighbour is known
     woken: list[float] = []
-    host.host.wake_timer = lambda: woken.append(echo.deadline)
+    host.host.wake_timer = lambda _: woken.append(echo.deadline)
     for _ in range(2):
         host.hears(request())
     assert woken == [NOW + lifetime_s], "the owner is told of the deadline"

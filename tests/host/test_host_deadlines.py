@@ -25,7 +25,8 @@ class Clock:
         self.moves = 0
         self.heap = Deadlines(self._moved)
 
-    def _moved(self) -> None:
+    def _moved(self, deadline: float) -> None:
+        assert deadline == self.heap.earliest
         self.moves += 1
 
     def set(self, timer: Timer, deadline: float) -> None:

@@ -169,7 +169,7 @@ class Machine:
         self.host = HostCore(config, random=random, raise_errors=raise_errors, report=report)
         if trace is not None:
             self.host.watch(trace)
-        self.host.wake_timer = self.arm
+        self.host.wake_timer = lambda _: self.arm()
         self._attachments: list[Attachment] = []
         self._timer_at = inf
 
