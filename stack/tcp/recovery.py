@@ -29,6 +29,9 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
     blocks = blocks_of(seg)
     if not acked and not blocks and tcb.tlp_end is None:
         return  # nothing new about the data in flight; the reordering timer covers the rest
+    if not blocks and tcb.tlp_end is None:
+        cumulative_ack(tcb, board, acked, seg.ts_ecr, now)
+        return
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     dsack = False
@@ -59,12 +62,31 @@ def sack_ack(tcb: Tcb, board: Scoreboard, seg: Segment, acked: int, flight: int,
 
 
 def cumulative_ack(tcb: Tcb, board: Scoreboard, acked: int, ts_ecr: int, now: float) -> None:
-    """`sack_ack` for `acked` new octets without SACK blocks, with no loss probe in flight."""
+    """`sack_ack` for `acked` new octets without SACK blocks, with no loss probe in flight.
+
+    While nothing is missing and nothing was sent twice, an ACK only delivers the oldest segments
+    and opens the window.
+    """
+    rack = tcb.rack
+    if (
+        rack is not None
+        and tcb.loss is None
+        and not (board.sacked or rack.lost or rack.has_resent)
+        and rack.dsack_round is None
+    ):
+        board.high_ack += acked
+        tcb.duplicate_acks = 0
+        srtt_s = tcb.rtt.srtt_s
+        rack.delivered_in_order(board.high_ack, now, inf if srtt_s is None else srtt_s)
+        tcb.reo_deadline = inf
+        loss.grow(tcb, acked, now)
+        tcb.left_network = 0
+        return
     sacked_before = board.sacked
     board.advance(board.high_ack + acked)
     tcb.duplicate_acks = 0
-    if tcb.rack is not None:
-        _rack_steps(tcb, board, tcb.rack, ts_ecr, [], False, now)
+    if rack is not None:
+        _rack_steps(tcb, board, rack, ts_ecr, [], False, now)
     _update_recovery(tcb, board, acked, False, acked + board.sacked - sacked_before, now)
 
 

@@ -299,6 +299,16 @@ def test_rack_delivered(benchmark: Benchmark) -> None:
     benchmark.pedantic(Rack.delivered, setup=setup, rounds=10 * ROUNDS)
 
 
+@of("stack.tcp.rack.Rack.delivered_in_order")  # budget: 1.2 us
+def test_rack_delivered_in_order(benchmark: Benchmark) -> None:
+    def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        rack = Rack(300.0)
+        rack.transmitted(0, MSS, 1.0)
+        return (rack, MSS, 1.01, 0.01), {}
+
+    benchmark.pedantic(Rack.delivered_in_order, setup=setup, rounds=10 * ROUNDS)
+
+
 class Timed:
     """Something with a deadline that moves on with every call."""
 
