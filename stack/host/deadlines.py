@@ -25,7 +25,7 @@ class Timed(Protocol):
 
 
 class Deadlines:
-    """The deadlines of many objects. `moved` is called with the earliest, when it becomes earlier."""
+    """The deadlines of many objects. `moved(earliest)` is called when that becomes earlier."""
 
     def __init__(self, moved: Callable[[float], None]) -> None:
         self._heap: list[Entry] = []
