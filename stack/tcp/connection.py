@@ -15,7 +15,7 @@ from stack.tcp import fast_open, handshake, memory, path_mtu, urgent, user_calls
 from stack.tcp.output import push, transmit
 from stack.tcp.segment_arrives import segment_arrives
 from stack.tcp.seq import in_window
-from stack.tcp.states import Event, State
+from stack.tcp.states import CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT, Event
 from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.timeouts import on_deadline
@@ -26,8 +26,7 @@ from stack.tcp.user_timeout import keepalive_idle_s
 from stack.wire.checksum import Buffer
 from stack.wire.tcp import RST
 
-_LISTEN, _SYN_SENT = State.LISTEN, State.SYN_SENT
-_CONNECTING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
+_CONNECTING = frozenset({SYN_SENT, SYN_RECEIVED})
 
 
 class Connection(Tcb):
@@ -176,15 +175,15 @@ class Connection(Tcb):
             or self.peer_fin
             or self.read_shutdown
             or self.error != 0
-            or (self.state is State.CLOSED and not self.deferred)
+            or (self.state is CLOSED and not self.deferred)
         )
 
     @property
     def writable(self) -> bool:
         """Whether a send would not block (it may raise)."""
-        if self.error or self.fin_queued or self.state is State.CLOSED:
+        if self.error or self.fin_queued or self.state is CLOSED:
             return True
-        if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.fast_opened):
+        if self.state is SYN_SENT or (self.state is SYN_RECEIVED and not self.fast_opened):
             return False
         if self.services.budget.tight and not memory.send_room(self):
             return False
@@ -213,8 +212,8 @@ class Connection(Tcb):
         elif wakes & WAKE_READABLE:
             self.on_readable()
         state = self.state
-        if state > _LISTEN:
-            if state is _SYN_SENT and self.ack_now:
+        if state > LISTEN:
+            if state is SYN_SENT and self.ack_now:
                 handshake.send_syn_again(self, now)
             transmit(self, now)
             set_timers(self, now)
@@ -290,7 +289,7 @@ class Connection(Tcb):
         This ends an open that has not succeeded; for any other connection it is a soft error.
         """
         self.report(error, f"not delivered: {error_name(error)}")
-        if self.state is State.SYN_SENT or (self.state is State.SYN_RECEIVED and not self.came_from_listen):
+        if self.state is SYN_SENT or (self.state is SYN_RECEIVED and not self.came_from_listen):
             finish(self, Event.HARD_ERROR, error, now)
             self.settle(now)
 

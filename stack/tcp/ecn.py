@@ -17,7 +17,7 @@ from math import inf
 
 from stack.tcp import loss, seq
 from stack.tcp.segment import Segment
-from stack.tcp.states import State
+from stack.tcp.states import SYN_SENT
 from stack.tcp.tcb import Path, Tcb
 from stack.wire.tcp import ACK, CWR, ECE
 
@@ -82,7 +82,7 @@ def syn_flags(tcb: Tcb) -> int:
     them (6.1.1.1). From then on our data is not ECN-capable, even if an answer to the first SYN
     comes.
     """
-    if tcb.state is not State.SYN_SENT:
+    if tcb.state is not SYN_SENT:
         return ECE if tcb.ecn is not None else 0
     if tcb.config.ecn != ON:
         return 0
@@ -103,7 +103,7 @@ def take_syn_flags(tcb: Tcb, flags: int) -> None:
     if flags & ACK:
         if setup != ECE:
             tcb.ecn = None
-    elif tcb.state is State.SYN_SENT:  # simultaneous open: ECN is not used
+    elif tcb.state is SYN_SENT:  # simultaneous open: ECN is not used
         tcb.ecn = None
     elif setup == ECE | CWR and tcb.config.ecn != OFF:
         tcb.ecn = Ecn(tcb.iss)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from stack.tcp import seq
 from stack.tcp.segment import Segment
-from stack.tcp.states import Event, State
+from stack.tcp.states import SYN_SENT, Event
 from stack.wire.tcp import FIN
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def receive_syn_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 def negative_response(tcb: Tcb, now: float) -> None:
     """A negative response to our SYN: an ICMP error, a reset, or no answer before the timeout."""
     pending = tcb.fast_open
-    if pending is not None and pending.cookie is not None and tcb.state is State.SYN_SENT:
+    if pending is not None and pending.cookie is not None and tcb.state is SYN_SENT:
         tcb.services.cookie_cache.failed(server_key(tcb), now)
         if tcb.services.trace is not None:
             tcb.tell("tcp:fast_open", "fast_open_negative")

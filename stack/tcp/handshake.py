@@ -19,7 +19,7 @@ from stack.tcp.rack import Rack
 from stack.tcp.rtt import measure_echo, measure_segment
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.segment import Segment
-from stack.tcp.states import Event, State
+from stack.tcp.states import SYN_SENT, Event
 from stack.tcp.tcb import DEFAULT_SEND_MSS, WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.window import MAX_UNSCALED_WINDOW
@@ -79,7 +79,7 @@ def send_syn(tcb: Tcb, now: float, because: str = "") -> None:
     carries neither data nor the option, because a middlebox may have dropped the first SYN for one
     of them (RFC 7413 section 4.2.2).
     """
-    answering = tcb.state is not State.SYN_SENT
+    answering = tcb.state is not SYN_SENT
     scale = tcb.rcv_shift if tcb.scaling else None
     ts = tcb.timestamps
     stamps = (ts.clock(now), ts.recent) if ts.agreed or (ts.offered and not answering) else None

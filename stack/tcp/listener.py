@@ -18,7 +18,7 @@ from stack.tcp.handshake import begin_handshake, listen_state, send_syn, take_sy
 from stack.tcp.memory import recharge
 from stack.tcp.options import UserOptions
 from stack.tcp.segment import Segment
-from stack.tcp.states import Event, State
+from stack.tcp.states import CLOSED, SYN_RECEIVED, Event
 from stack.tcp.tcb import DEFAULT_SEND_MSS, Services, Tcb
 from stack.tcp.teardown import finish
 from stack.wire.addresses import endpoint
@@ -199,7 +199,7 @@ class Listener:
         dropped: its SYN has had one answer only, and a cookie would be from that old connection.
         """
         if (
-            child.state is not State.SYN_RECEIVED
+            child.state is not SYN_RECEIVED
             or child.predecessor is not None
             or seg.flags & (SYN | ACK | RST) != ACK
             or now >= self._cookies_until
@@ -285,7 +285,7 @@ class Listener:
             accepted = trace.group(connection)
             trace.trace.tell("host:call", endpoint(self.local), "call_accept", call="ACCEPT", result=accepted)
         connection.listener = None
-        if connection.state is State.CLOSED:
+        if connection.state is CLOSED:
             recharge(connection)
         return connection
 
@@ -303,7 +303,7 @@ class Listener:
         for child in children:
             child.listener = None
             child.orphaned = True
-            if child.state is State.CLOSED:
+            if child.state is CLOSED:
                 user_calls.close(child, now)  # only its data is left
             else:
                 user_calls.abort(child, now, because="listener_closed")
@@ -321,6 +321,6 @@ def _syn(number: int, options: TcpOptions) -> Segment:
 
 def _drop_half_open(child: Connection, now: float, because: str = "oldest_half_open") -> None:
     """Drop a half-open connection without a reset: the source of its SYN is most likely forged."""
-    if child.state is State.SYN_RECEIVED:
+    if child.state is SYN_RECEIVED:
         child.orphaned = True
         finish(child, Event.USER_TIMEOUT, 0, now, because=because)

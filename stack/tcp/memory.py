@@ -11,7 +11,7 @@ from stack.budget import Budget
 from stack.tcp.recvbuf import RUN_BYTES
 from stack.tcp.scoreboard import RANGE_BYTES
 from stack.tcp.segment import Segment
-from stack.tcp.states import State
+from stack.tcp.states import ESTABLISHED, LISTEN, TIME_WAIT
 from stack.tcp.tcb import Tcb
 from stack.wire.tcp import FIN
 
@@ -26,9 +26,9 @@ def recharge(tcb: Tcb) -> None:
     receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
     weight = receiving.size + receiving.head + receiving.spare + sending.size + sending.head
     weight += (weight >> 3) + receiving.held_cost + (RANGE_BYTES * len(board.starts) if board and board.sacked else 0)
-    if tcb.state <= State.LISTEN and tcb.listener is None:
+    if tcb.state <= LISTEN and tcb.listener is None:
         charge = weight  # data that the user has not read
-    elif tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
+    elif tcb.state < ESTABLISHED or tcb.state is TIME_WAIT:
         charge = budget.half_open + weight
         if tcb.syn_text is not None:
             charge += len(tcb.syn_text[0])

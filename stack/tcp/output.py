@@ -17,7 +17,7 @@ from stack.tcp.prr import Prr
 from stack.tcp.rack import Rack
 from stack.tcp.scoreboard import LOST, MAYBE_LOST, NEW, RESCUE, Scoreboard
 from stack.tcp.seq import MASK, ge
-from stack.tcp.states import Event, State
+from stack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, Event
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.urgent import urgent_pointer
 from stack.tcp.window import MAX_UNSCALED_WINDOW, open_window, window_field
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_BURST = 2  # segments: a peer that delays its ACKs acknowledges every second segment at once
 _BY_RULE = {LOST: "again_sack_lost", MAYBE_LOST: "again_sack_maybe_lost", RESCUE: "again_sack_rescue"}
-_CLOSED, _SYN_RECEIVED, _ESTABLISHED = int(State.CLOSED), int(State.SYN_RECEIVED), int(State.ESTABLISHED)
+_CLOSED, _SYN_RECEIVED, _ESTABLISHED = int(CLOSED), int(SYN_RECEIVED), int(ESTABLISHED)
 
 
 def emit(  # hot
@@ -337,7 +337,7 @@ def send_range(  # hot
         flags |= FIN
         if tcb.fin_seq is None:
             tcb.fin_seq = end
-            if tcb.state is State.CLOSE_WAIT:
+            if tcb.state is CLOSE_WAIT:
                 tcb.enter(Event.SND_FIN)  # 3.10.4: "then send a FIN segment, enter LAST-ACK state"
         end = (end + 1) & MASK
     if length and offset + length == tcb.send_buffer.size:

@@ -29,7 +29,7 @@ from stack.tcp.newreno import new_ack
 from stack.tcp.recovery import cumulative_ack
 from stack.tcp.segment_arrives import deliver_in_order
 from stack.tcp.seq import MASK
-from stack.tcp.states import State
+from stack.tcp.states import ESTABLISHED
 from stack.tcp.tcb import Tcb
 from stack.wire.tcp import ACK, HEADER_LENGTH, PSH, STAMPED, UNSTAMPED
 from stack.wire.tcp_options import STAMP, STAMP_LAYOUT
@@ -38,7 +38,6 @@ _STAMPED_LENGTH = HEADER_LENGTH + STAMP.size
 _UNSTAMPED_ACK = HEADER_LENGTH << 10 | ACK
 _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _HALF = 0x8000_0000
-_ESTABLISHED = State.ESTABLISHED
 
 # The results of `predicted`. DATA_ONLY: the segment had text and acknowledged nothing. The next
 # segment will then be predicted as well, if it has the same form.
@@ -67,7 +66,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
     acked = (ack - tcb.snd_una) & MASK
     flight = (tcb.snd_nxt - tcb.snd_una) & MASK
     if (
-        tcb.state is not _ESTABLISHED
+        tcb.state is not ESTABLISHED
         or seq != tcb.rcv_nxt
         or len(text) > tcb.rcv_wnd
         or acked > flight

@@ -24,7 +24,21 @@ from stack.tcp.memory import recharge, trim_to_budget
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
-from stack.tcp.states import SYNCHRONIZED, Event, State
+from stack.tcp.states import (
+    CLOSE_WAIT,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    LISTEN,
+    SYN_RECEIVED,
+    SYN_SENT,
+    SYNCHRONIZED,
+    TIME_WAIT,
+    Event,
+)
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
 from stack.tcp.urgent import take_urgent
@@ -39,12 +53,12 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
     Returns whether the caller must answer it with a reset (3.10.7.1).
     """
     state = tcb.state
-    if state is State.SYN_SENT:
+    if state is SYN_SENT:
         answer = syn_sent_state(tcb, seg, now)
         queued = take_syn_text(tcb) if tcb.state in SYNCHRONIZED else None
         if queued is not None:  # "continue processing at the sixth step"
             _process_content(tcb, queued, now)
-    elif state in (State.CLOSED, State.LISTEN):
+    elif state in (CLOSED, LISTEN):
         # 3.10.7.1 (segments for LISTEN go to handshake.listen_state)
         answer = True
     else:
@@ -63,7 +77,7 @@ def _other_states(tcb: Tcb, seg: Segment, now: float) -> bool:
         and fourth_check_syn(tcb, seg, now)
     ):
         # The part of the fifth step whose answer is a reset
-        if tcb.state is State.SYN_RECEIVED and seg.flags & ACK and not _acceptable_ack(tcb, seg):
+        if tcb.state is SYN_RECEIVED and seg.flags & ACK and not _acceptable_ack(tcb, seg):
             tcb.services.counters.drop("tcp_syn_received_bad_ack")
             return True  # <SEQ=SEG.ACK><CTL=RST>
         if fifth_check_ack(tcb, seg, now):
@@ -114,7 +128,7 @@ def first_check_sequence_number(tcb: Tcb, seg: Segment, now: float) -> bool:
 
     The rest is cut off later, by `_accept_segment`.
     """
-    if tcb.state is State.SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
+    if tcb.state is SYN_RECEIVED and seg.flags & SYN and seg.flags & ACK and _is_the_crossing_syn(tcb, seg):
         seg.flags &= ~SYN
         seg.seg_seq = seq.add(seg.seg_seq, 1)
         seg.seg_len -= 1
@@ -205,7 +219,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
     tcb.services.counters.drop("tcp_unacceptable")
     if seg.flags & RST:
         return False
-    if tcb.state is State.TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
+    if tcb.state is TIME_WAIT and seg.flags & FIN and seq.add(seg.seg_seq, seg.seg_len) == tcb.rcv_nxt:
         # Fifth step: "a retransmission of the remote FIN. Acknowledge it, and restart"
         restart_time_wait(tcb, now)
         tcb.ack_now = "ack_fin_again"
@@ -227,7 +241,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _is_the_peers_syn(tcb: Tcb, seg: Segment) -> bool:
     """Whether the segment repeats the peer's SYN, or its SYN,ACK of our SYN."""
     if seg.flags & (SYN | ACK) == SYN:
-        return tcb.state is State.SYN_RECEIVED and seg.seg_seq == tcb.irs
+        return tcb.state is SYN_RECEIVED and seg.seg_seq == tcb.irs
     return (
         seg.flags & (SYN | ACK) == SYN | ACK
         and tcb.state in SYNCHRONIZED
@@ -247,7 +261,7 @@ def _repeated_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     if seg.ts_val >= 0:
         tcb.timestamps.remember(seg.ts_val, seg.seg_seq, now)
     # SND.UNA does not advance, so there is no sample (RFC 7323 section 4.1).
-    if tcb.state is not State.SYN_RECEIVED:
+    if tcb.state is not SYN_RECEIVED:
         challenge_ack(tcb, now, "ack_syn_again")
     elif may_challenge(tcb, now):
         repeat_syn(tcb, now, "again_syn_asked")
@@ -333,22 +347,22 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_reset_not_exact")
         challenge_ack(tcb, now, "ack_challenge_reset")
         return False
-    if tcb.state is State.TIME_WAIT and tcb.config.protect_time_wait:
+    if tcb.state is TIME_WAIT and tcb.config.protect_time_wait:
         tcb.services.counters.drop("tcp_reset_in_time_wait")  # RFC 1337 section 3, fix F1
         return False
-    if tcb.state is State.SYN_RECEIVED:
+    if tcb.state is SYN_RECEIVED:
         if tcb.fast_opened:  # the user already has this connection
-            finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, State.CLOSED)
+            finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, CLOSED)
         elif tcb.came_from_listen:  # "return this connection to LISTEN state"; no user knows of it
-            finish(tcb, Event.RCV_RST, 0, now, State.LISTEN)
+            finish(tcb, Event.RCV_RST, 0, now, LISTEN)
         else:
-            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, State.CLOSED)
-    elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
+            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, CLOSED)
+    elif tcb.state in (CLOSING, LAST_ACK, TIME_WAIT):
         finish(tcb, Event.RCV_RST, 0, now)
     else:
         # In CLOSE-WAIT the program may have read the end of the stream: for it, writing fails with
         # EPIPE, as in Linux.
-        finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is State.CLOSE_WAIT else errno.ECONNRESET, now)
+        finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is CLOSE_WAIT else errno.ECONNRESET, now)
     return False
 
 
@@ -369,8 +383,8 @@ def fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not seg.flags & SYN:
         return True
     tcb.services.counters.drop("tcp_unexpected_syn")
-    if tcb.state is State.SYN_RECEIVED and tcb.came_from_listen and not tcb.fast_opened:
-        finish(tcb, Event.RCV_SYN, 0, now, State.LISTEN)
+    if tcb.state is SYN_RECEIVED and tcb.came_from_listen and not tcb.fast_opened:
+        finish(tcb, Event.RCV_SYN, 0, now, LISTEN)
     else:
         challenge_ack(tcb, now, "ack_challenge_syn")
     return False
@@ -394,7 +408,7 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not seg.flags & ACK:
         tcb.services.counters.drop("tcp_no_ack")
         return False
-    if tcb.state is State.SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
+    if tcb.state is SYN_RECEIVED and tcb.listener is not None and not tcb.fast_opened:
         if not tcb.listener.may_open(tcb, seg, now):
             return False  # the SYN,ACK will be sent again, here and below
         if tcb.services.budget.refuses(tcb.remote[0]):
@@ -404,14 +418,14 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.services.counters.drop("tcp_bad_ack")
         challenge_ack(tcb, now, "ack_challenge_ack")
         return False
-    if tcb.state is State.TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
+    if tcb.state is TIME_WAIT and (seg.seg_seq != tcb.rcv_nxt or seg.seg_len):
         # "The only thing that can arrive in this state is a retransmission of the remote FIN".
         # `_repeated_segment` processes that one.
         tcb.services.counters.drop("tcp_in_time_wait")
         challenge_ack(tcb, now, "ack_challenge_time_wait")
         return False
     _accept_segment(tcb, seg, now)
-    if tcb.state is State.SYN_RECEIVED and not _syn_received_ack(tcb, seg, now):
+    if tcb.state is SYN_RECEIVED and not _syn_received_ack(tcb, seg, now):
         return False
     process_ack(tcb, seg, now)
     if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
@@ -437,23 +451,23 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         _process_content(tcb, queued, now)
         _cut_to_window(tcb, seg, now)  # the segment may repeat the text of the SYN
     # A CLOSE that waited for ESTABLISHED (3.10.4)
-    if tcb.fin_queued and tcb.state is State.ESTABLISHED:
+    if tcb.fin_queued and tcb.state is ESTABLISHED:
         tcb.enter(Event.CLOSE)
     return tcb.state in SYNCHRONIZED
 
 
 def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     """Our FIN is acknowledged: leave FIN-WAIT-1, CLOSING or LAST-ACK; return whether to go on."""
-    if tcb.state is State.FIN_WAIT_1:
+    if tcb.state is FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
             if tcb.user_options.linger2_s < 0:
                 reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
                 return False
             tcb.time_wait_deadline = now + (tcb.user_options.linger2_s or tcb.config.fin_wait_2_timeout_s)
-    elif tcb.state is State.CLOSING:
+    elif tcb.state is CLOSING:
         enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
-    elif tcb.state is State.LAST_ACK:
+    elif tcb.state is LAST_ACK:
         finish(tcb, Event.RCV_ACK_OF_FIN, 0, now)
         return False
     return True
@@ -588,13 +602,13 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
     tcb.wakes |= WAKE_READABLE
-    if tcb.state is State.ESTABLISHED:
+    if tcb.state is ESTABLISHED:
         tcb.enter(Event.RCV_FIN)
         tcb.wakes |= WAKE_WRITABLE
         _schedule_ack(tcb, 1, now)  # our own FIN may soon carry this ACK: see `settle`
         return
     tcb.ack_now = "ack_fin"
-    if tcb.state is State.FIN_WAIT_2:
+    if tcb.state is FIN_WAIT_2:
         enter_time_wait(tcb, Event.RCV_FIN, now)
     else:  # FIN-WAIT-1 to CLOSING
         tcb.enter(Event.RCV_FIN)

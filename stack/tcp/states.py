@@ -8,6 +8,7 @@ entry of `LEGAL` is used.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from stack.transitions import draw, follow
 
@@ -26,6 +27,20 @@ class State(IntEnum):
     CLOSING = 8
     LAST_ACK = 9
     TIME_WAIT = 10
+
+
+# The states by their own names: the attribute of an enumeration costs as much as a call
+CLOSED: Final = State.CLOSED
+LISTEN: Final = State.LISTEN
+SYN_SENT: Final = State.SYN_SENT
+SYN_RECEIVED: Final = State.SYN_RECEIVED
+ESTABLISHED: Final = State.ESTABLISHED
+FIN_WAIT_1: Final = State.FIN_WAIT_1
+FIN_WAIT_2: Final = State.FIN_WAIT_2
+CLOSE_WAIT: Final = State.CLOSE_WAIT
+CLOSING: Final = State.CLOSING
+LAST_ACK: Final = State.LAST_ACK
+TIME_WAIT: Final = State.TIME_WAIT
 
 
 class Event(IntEnum):

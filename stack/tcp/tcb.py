@@ -49,7 +49,7 @@ from stack.tcp.sack import SackReporter
 from stack.tcp.scoreboard import Scoreboard
 from stack.tcp.sendbuf import SendBuffer
 from stack.tcp.seq import MASK
-from stack.tcp.states import SYNCHRONIZED, Event, State
+from stack.tcp.states import CLOSED, SYNCHRONIZED, Event, State
 from stack.tcp.timestamps import OPTION_BYTES, Timestamps
 from stack.tcp.user_timeout import UserTimeout
 from stack.wire.checksum import Buffer
@@ -213,7 +213,7 @@ class Tcb:
         self.path = path
         self.local, self.remote = local, remote
         self.key = flow_key(remote[0], local[0], remote[1], local[1])
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.came_from_listen = False
         # An active OPEN whose SYN waits in CLOSED for the first SEND, to carry its data
         self.deferred = False

@@ -7,12 +7,12 @@ from math import inf
 from stack.tcp import fast_open
 from stack.tcp.memory import give_back
 from stack.tcp.output import send_reset
-from stack.tcp.states import Event, State
+from stack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, Event, State
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.timers import set_timers
 
 
-def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLOSED, *, because: str = "") -> None:
+def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = CLOSED, *, because: str = "") -> None:
     """End the connection: enter CLOSED (or `to`), release everything, wake the user.
 
     `error` is the errno that outstanding and later calls report, 0 for a normal end. In-order data
@@ -20,9 +20,9 @@ def finish(tcb: Tcb, event: Event, error: int, now: float, to: State = State.CLO
     the RFC returns a passive open to that state: the listener goes on, this connection does not.
     `because` is as in `Tcb.enter`.
     """
-    if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):  # RFC 4022 defines both counters
+    if tcb.state in (SYN_SENT, SYN_RECEIVED):  # RFC 4022 defines both counters
         tcb.services.counters["tcpAttemptFails"] += 1
-    elif tcb.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+    elif tcb.state in (ESTABLISHED, CLOSE_WAIT):
         tcb.services.counters["tcpEstabResets"] += 1
     if tcb.fast_open is not None:
         fast_open.handshake_failed(tcb, event, now)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from stack.tcp.segment import Segment
 from stack.tcp.seq import ge, gt
-from stack.tcp.states import Event, State
+from stack.tcp.states import TIME_WAIT, Event
 from stack.tcp.tcb import Tcb
 from stack.tcp.teardown import finish
 from stack.tcp.timers import set_timers
@@ -39,7 +39,7 @@ def may_reopen(tcb: Tcb, seg: Segment) -> bool:
     Its timestamp is newer than any of that connection. Where timestamps do not decide, its sequence
     number lies beyond that connection's FIN.
     """
-    if tcb.state is not State.TIME_WAIT or seg.flags & (SYN | ACK | RST) != SYN:
+    if tcb.state is not TIME_WAIT or seg.flags & (SYN | ACK | RST) != SYN:
         return False
     timestamps = tcb.timestamps
     stamps = seg.options().timestamps if timestamps.offered else None
@@ -54,7 +54,7 @@ def may_reopen(tcb: Tcb, seg: Segment) -> bool:
 def reopened(tcb: Tcb, now: float) -> None:
     """End the old TIME-WAIT: our SYN is acknowledged, so the peer's SYN is not an old duplicate."""
     old, tcb.predecessor = tcb.predecessor, None
-    if old is not None and old.state is State.TIME_WAIT:
+    if old is not None and old.state is TIME_WAIT:
         finish(old, Event.RCV_SYN, 0, now)
 
 
@@ -66,7 +66,7 @@ def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
     tcb.timestamps.recent_at -= asleep_s
     if tcb.predecessor is not None:
         suspended(tcb.predecessor, asleep_s, now)
-    if tcb.state is State.TIME_WAIT:
+    if tcb.state is TIME_WAIT:
         tcb.time_wait_deadline -= asleep_s
         set_timers(tcb, now)
 
@@ -74,4 +74,4 @@ def suspended(tcb: Tcb, asleep_s: float, now: float) -> None:
 def restore_time_wait(tcb: Tcb) -> Connection | None:
     """The predecessor that goes back to TIME-WAIT, since `tcb` has ended; None if there is none."""
     old, tcb.predecessor = tcb.predecessor, None
-    return old if old is not None and old.state is State.TIME_WAIT else None
+    return old if old is not None and old.state is TIME_WAIT else None

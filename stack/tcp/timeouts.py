@@ -13,7 +13,7 @@ from stack.tcp import fast_open, loss, path_mtu, recovery, teardown, tlp
 from stack.tcp.handshake import repeat_syn
 from stack.tcp.output import emit, retransmit_front, send_range, transmit
 from stack.tcp.seq import MASK
-from stack.tcp.states import Event, State
+from stack.tcp.states import ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, TIME_WAIT, Event
 from stack.tcp.tcb import Tcb
 from stack.tcp.timers import give_up_at, restart_rto, set_timers
 from stack.tcp.user_timeout import keepalive_idle_s
@@ -56,11 +56,11 @@ def on_deadline(tcb: Tcb, now: float) -> None:
         _keepalive_timeout(tcb, due, now)
     if tcb.time_wait_deadline <= now:
         tcb.time_wait_deadline = inf
-        if tcb.state is State.TIME_WAIT:
+        if tcb.state is TIME_WAIT:
             if tcb.services.trace is not None:
                 tcb.tell("tcp:timer", "timer_time_wait", timer="TIME-WAIT", action="fired")
             teardown.finish(tcb, Event.TIME_WAIT_TIMEOUT, 0, now)
-        elif tcb.state is State.FIN_WAIT_2:  # the peer does not close, and our user has closed
+        elif tcb.state is FIN_WAIT_2:  # the peer does not close, and our user has closed
             if tcb.services.trace is not None:
                 tcb.tell("tcp:timer", "timer_fin_wait_2", timer="FIN-WAIT-2", action="fired")
             teardown.finish(tcb, Event.USER_TIMEOUT, errno.ETIMEDOUT, now, because="fin_wait_2_timeout")
@@ -92,7 +92,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
     tcb.timeouts += 1
     r1 = tcb.config.r1_retransmissions
     if tcb.timeouts >= r1:  # MUST-20: negative advice to IP, at every timeout from R1 on
-        tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not State.SYN_RECEIVED)
+        tcb.path.suspect(now, tcb.last_sent_at, tcb.state is not SYN_RECEIVED)
     if tcb.timeouts == r1:
         tcb.report(tcb.soft_error or errno.ETIMEDOUT, f"{tcb.timeouts} retransmissions without an answer")
     tcb.rtt.back_off()
@@ -164,7 +164,7 @@ def _probe_window(tcb: Tcb, now: float) -> None:
 
 def _keepalive_timeout(tcb: Tcb, due: float, now: float) -> None:
     """3.8.4: probe an idle peer; several unanswered probes end the connection (MUST-29)."""
-    if not tcb.user_options.keepalive or tcb.state < State.ESTABLISHED or tcb.state is State.TIME_WAIT:
+    if not tcb.user_options.keepalive or tcb.state < ESTABLISHED or tcb.state is TIME_WAIT:
         return
     idle_until = tcb.last_received_at + keepalive_idle_s(tcb)
     if now < idle_until:

@@ -12,10 +12,10 @@ from math import inf
 
 from stack.tcp import tlp, user_timeout
 from stack.tcp.scoreboard import RANGE_BYTES
-from stack.tcp.states import State
+from stack.tcp.states import ESTABLISHED, LISTEN, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 from stack.tcp.tcb import Tcb
 
-_LISTEN, _ESTABLISHED, _TIME_WAIT = int(State.LISTEN), int(State.ESTABLISHED), int(State.TIME_WAIT)
+_LISTEN, _ESTABLISHED, _TIME_WAIT = int(LISTEN), int(ESTABLISHED), int(TIME_WAIT)
 
 
 def set_timers(tcb: Tcb, now: float) -> None:  # hot
@@ -106,9 +106,9 @@ def give_up_at(tcb: Tcb) -> float:
     config = tcb.config
     if tcb.user_options.user_timeout_s is not None:
         limit_s = tcb.user_options.user_timeout_s
-    elif tcb.state is State.SYN_SENT:
+    elif tcb.state is SYN_SENT:
         limit_s = inf if tcb.user_options.syn_count else config.syn_timeout_s
-    elif tcb.state is State.SYN_RECEIVED and tcb.came_from_listen:
+    elif tcb.state is SYN_RECEIVED and tcb.came_from_listen:
         limit_s = config.syn_received_timeout_s
     elif tcb.orphaned:
         limit_s = min(config.orphan_timeout_s, config.user_timeout_s)

@@ -19,7 +19,7 @@ import errno
 from stack.errors import os_error
 from stack.tcp import seq
 from stack.tcp.segment import Segment
-from stack.tcp.states import State
+from stack.tcp.states import CLOSED
 from stack.tcp.tcb import WAKE_READABLE, WAKE_URGENT, Tcb
 from stack.wire.tcp import URG
 
@@ -121,6 +121,6 @@ def receive_urgent(tcb: Tcb, *, peek: bool = False) -> bytes | None:
     if before < tcb.receive_buffer.size:
         tcb.urgent_taken = not peek
         return tcb.receive_buffer.octet(before)
-    if tcb.state is State.CLOSED:
+    if tcb.state is CLOSED:
         raise os_error(errno.ENOTCONN)
     return b"" if tcb.peer_fin or tcb.read_shutdown else None

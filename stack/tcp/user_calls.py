@@ -18,7 +18,19 @@ from stack.tcp.handshake import begin_handshake, send_syn
 from stack.tcp.memory import recharge, send_room
 from stack.tcp.output import send_ack, transmit
 from stack.tcp.scoreboard import RANGE_BYTES
-from stack.tcp.states import Event, State
+from stack.tcp.states import (
+    CLOSE_WAIT,
+    CLOSED,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LISTEN,
+    SYN_RECEIVED,
+    SYN_SENT,
+    TIME_WAIT,
+    Event,
+    State,
+)
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import finish, reset_connection
 from stack.tcp.timers import set_timers
@@ -28,9 +40,7 @@ from stack.tcp.window import update_is_due
 from stack.wire.checksum import Buffer
 
 # The states in which the user may SEND. Before the handshake is over the data waits (3.10.2).
-_MAY_SEND = (State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSE_WAIT)
-
-_ESTABLISHED, _TIME_WAIT = State.ESTABLISHED, State.TIME_WAIT
+_MAY_SEND = (SYN_SENT, SYN_RECEIVED, ESTABLISHED, CLOSE_WAIT)
 
 
 def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) -> int:
@@ -40,7 +50,7 @@ def open_active(tcb: Tcb, now: float, data: Buffer = b"", fast: bool = False) ->
     unless the user wants Fast Open (`fast`, or `fast_open_connect` set before) and the server's
     cookie is cached.
     """
-    if tcb.state not in (State.CLOSED, State.LISTEN):
+    if tcb.state not in (CLOSED, LISTEN):
         raise os_error(errno.EISCONN)
     tcb.open_in_syn_sent = tcb.deferred or fast
     tcb.deferred = False
@@ -71,7 +81,7 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     if tcb.deferred:
         return open_active(tcb, now, data)
     if tcb.fin_queued or tcb.state not in _MAY_SEND:
-        raise os_error(errno.ENOTCONN if tcb.state is State.LISTEN else errno.EPIPE)
+        raise os_error(errno.ENOTCONN if tcb.state is LISTEN else errno.EPIPE)
     taken, length = 0, len(data)
     buffer, quantum = tcb.send_buffer, _quantum(tcb)
     while taken < length:
@@ -163,15 +173,15 @@ def _at_end(tcb: Tcb) -> bool:
         raise take_error(tcb)
     if tcb.read_shutdown:
         return True
-    if tcb.state is State.LISTEN:
+    if tcb.state is LISTEN:
         raise os_error(errno.ENOTCONN)
-    return tcb.state is State.CLOSED and not tcb.deferred
+    return tcb.state is CLOSED and not tcb.deferred
 
 
 def after_read(tcb: Tcb, now: float) -> None:
     """The buffer has room again: send a window update (3.8.6.2.2) or an ACK, if one is due."""
     budget = tcb.services.budget
-    if not _ESTABLISHED <= tcb.state < _TIME_WAIT:
+    if not ESTABLISHED <= tcb.state < TIME_WAIT:
         recharge(tcb)
     elif tcb.charged > budget.connection:  # this repeats memory.recharge without the call
         receiving, sending, board = tcb.receive_buffer, tcb.send_buffer, tcb.scoreboard
@@ -207,13 +217,13 @@ def shutdown_write(tcb: Tcb, now: float) -> None:
     that data already, and to the user the connection looks open.
     """
     state = tcb.state
-    if state is State.CLOSED or tcb.fin_queued:
+    if state is CLOSED or tcb.fin_queued:
         return
-    if state is State.LISTEN or (state is State.SYN_SENT and not (tcb.open_in_syn_sent and tcb.send_buffer.size)):
+    if state is LISTEN or (state is SYN_SENT and not (tcb.open_in_syn_sent and tcb.send_buffer.size)):
         finish(tcb, Event.CLOSE, 0, now)
         return
     tcb.fin_queued = True
-    if state is State.ESTABLISHED or (state is State.SYN_RECEIVED and (tcb.fast_opened or not tcb.send_buffer.size)):
+    if state is ESTABLISHED or (state is SYN_RECEIVED and (tcb.fast_opened or not tcb.send_buffer.size)):
         tcb.enter(Event.CLOSE)
 
 
@@ -234,7 +244,7 @@ def close(tcb: Tcb, now: float) -> None:
     `linger_s == 0` means ABORT, as SO_LINGER does.
     """
     tcb.orphaned = True
-    if tcb.state is State.CLOSED:
+    if tcb.state is CLOSED:
         tcb.receive_buffer.clear()
         recharge(tcb)
         _cancel_deferred_open(tcb, 0)
@@ -243,7 +253,7 @@ def close(tcb: Tcb, now: float) -> None:
         abort(tcb, now)
         return
     # In TIME-WAIT a reset is not needed: the peer has sent all its data and has our FIN
-    if tcb.receive_buffer.size and tcb.state is not State.TIME_WAIT:
+    if tcb.receive_buffer.size and tcb.state is not TIME_WAIT:
         reset_connection(tcb, Event.ABORT, 0, now, because="unread_at_close")
         return
     if tcb.receive_buffer.held:
@@ -253,7 +263,7 @@ def close(tcb: Tcb, now: float) -> None:
         tcb.sack_reporter.forget_held()
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)
-    if tcb.state is State.FIN_WAIT_2:
+    if tcb.state is FIN_WAIT_2:
         linger2_s = tcb.user_options.linger2_s
         if linger2_s < 0:
             reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
@@ -266,11 +276,11 @@ def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:
 
     `error` is the errno for outstanding calls, if not the user's own ABORT ends the connection.
     """
-    if tcb.state is State.CLOSED:
+    if tcb.state is CLOSED:
         _cancel_deferred_open(tcb, error)
         return
     because = because or ("" if is_the_users(error) else "abort_by_host")
-    if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT):
+    if tcb.state in (SYN_RECEIVED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT):
         reset_connection(tcb, Event.ABORT, error, now, because=because or "abort")
     else:
         finish(tcb, Event.ABORT, error, now, because=because)
@@ -339,7 +349,7 @@ def _about(call: str, octets: int, state: State, wanted: object) -> str:
         return "" if octets or not wanted else "receive_at_end"
     if call == "SEND" and not octets and wanted:
         return "call_waits_for_room"
-    return "call_waits_for_handshake" if octets and state < _ESTABLISHED else ""
+    return "call_waits_for_handshake" if octets and state < ESTABLISHED else ""
 
 
 def is_the_users(error: int) -> bool:
