@@ -63,8 +63,8 @@ class HostCore:
     `frame` is called for each frame, `batch_end` after each batch of frames, and `after_call` after
     each user call (see `Input`).
 
-    The owner sets `wake_timer`, which is called with the time when `deadline` has moved earlier, and
-    `on_change`, which is called when interfaces, addresses or leases may have changed.
+    The owner sets `wake_timer`, which is called with the new time when `deadline` has moved
+    earlier, and `on_change`, which is called when interfaces, addresses or leases may have changed.
     `timed_parts` are the objects whose `on_deadline` the host calls, besides connections and the
     internet layer.
     """

@@ -173,7 +173,7 @@ class Rack:
                 self.reordering_seen = True
 
     def delivered_in_order(self, high_ack: int, now: float, srtt: float) -> None:  # hot
-        """All steps for octets before `high_ack`, while nothing is SACKed or lost or was sent again.
+        """All steps for octets before `high_ack`: nothing is SACKed or lost, or was sent again.
 
         The records are then in the order of sending, and the ACK delivers the first of them. Those
         that are left were sent later: none of them is lost, and nothing is to be looked at again.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 from math import inf
 
-from stack.tcp import seq
+from stack.tcp import seq, states
 from stack.tcp.acks import process_ack
 from stack.tcp.challenge import challenge_ack, may_challenge
 from stack.tcp.ecn import take_marks
@@ -24,21 +24,7 @@ from stack.tcp.memory import recharge, trim_to_budget
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
-from stack.tcp.states import (
-    CLOSE_WAIT,
-    CLOSED,
-    CLOSING,
-    ESTABLISHED,
-    FIN_WAIT_1,
-    FIN_WAIT_2,
-    LAST_ACK,
-    LISTEN,
-    SYN_RECEIVED,
-    SYN_SENT,
-    SYNCHRONIZED,
-    TIME_WAIT,
-    Event,
-)
+from stack.tcp.states import ESTABLISHED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED, TIME_WAIT, Event
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
 from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
 from stack.tcp.urgent import take_urgent
@@ -58,7 +44,7 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> bool:
         queued = take_syn_text(tcb) if tcb.state in SYNCHRONIZED else None
         if queued is not None:  # "continue processing at the sixth step"
             _process_content(tcb, queued, now)
-    elif state in (CLOSED, LISTEN):
+    elif state in (states.CLOSED, LISTEN):
         # 3.10.7.1 (segments for LISTEN go to handshake.listen_state)
         answer = True
     else:
@@ -352,17 +338,17 @@ def second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     if tcb.state is SYN_RECEIVED:
         if tcb.fast_opened:  # the user already has this connection
-            finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, CLOSED)
+            finish(tcb, Event.RCV_RST, errno.ECONNRESET, now, states.CLOSED)
         elif tcb.came_from_listen:  # "return this connection to LISTEN state"; no user knows of it
             finish(tcb, Event.RCV_RST, 0, now, LISTEN)
         else:
-            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, CLOSED)
-    elif tcb.state in (CLOSING, LAST_ACK, TIME_WAIT):
+            finish(tcb, Event.RCV_RST, errno.ECONNREFUSED, now, states.CLOSED)
+    elif tcb.state in (states.CLOSING, states.LAST_ACK, TIME_WAIT):
         finish(tcb, Event.RCV_RST, 0, now)
     else:
         # In CLOSE-WAIT the program may have read the end of the stream: for it, writing fails with
         # EPIPE, as in Linux.
-        finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is CLOSE_WAIT else errno.ECONNRESET, now)
+        finish(tcb, Event.RCV_RST, errno.EPIPE if tcb.state is states.CLOSE_WAIT else errno.ECONNRESET, now)
     return False
 
 
@@ -458,16 +444,16 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     """Our FIN is acknowledged: leave FIN-WAIT-1, CLOSING or LAST-ACK; return whether to go on."""
-    if tcb.state is FIN_WAIT_1:
+    if tcb.state is states.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
             if tcb.user_options.linger2_s < 0:
                 reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
                 return False
             tcb.time_wait_deadline = now + (tcb.user_options.linger2_s or tcb.config.fin_wait_2_timeout_s)
-    elif tcb.state is CLOSING:
+    elif tcb.state is states.CLOSING:
         enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
-    elif tcb.state is LAST_ACK:
+    elif tcb.state is states.LAST_ACK:
         finish(tcb, Event.RCV_ACK_OF_FIN, 0, now)
         return False
     return True
