@@ -187,7 +187,8 @@ class Connection(Tcb):
             return False
         if self.services.budget.tight and not memory.send_room(self):
             return False
-        return self.send_buffer.size < self.sndbuf and self.unsent < self.user_options.notsent_lowat
+        size, lowat = self.send_buffer.size, self.user_options.notsent_lowat
+        return size < self.sndbuf and (size < lowat or self.unsent < lowat)
 
     # -- what the network says
 
