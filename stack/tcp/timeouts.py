@@ -107,7 +107,7 @@ def _retransmission_timeout(tcb: Tcb, now: float) -> None:
             fast_open.negative_response(tcb, now)
         defer_s = tcb.user_options.defer_accept_s
         # The ACK came, and `Listener.may_open` has ignored it until now
-        if defer_s and tcb.state is State.SYN_RECEIVED and tcb.progress_at >= tcb.rtt_started_at + defer_s:
+        if defer_s and tcb.state is SYN_RECEIVED and tcb.progress_at >= tcb.rtt_started_at + defer_s:
             repeat_syn(tcb, now, "again_syn_deferred")
             tcb.timeouts = 0  # nothing was lost
         else:
