@@ -14,7 +14,7 @@ from stack.tcp.path_mtu import note_acknowledged
 from stack.tcp.recovery import sack_ack
 from stack.tcp.rtt import measure_echo, measure_segment
 from stack.tcp.segment import Segment
-from stack.tcp.seq import HALF, MASK, add, ge, lt
+from stack.tcp.seq import add, ge, gt, le, lt, sub
 from stack.tcp.tcb import WAKE_WRITABLE, Tcb
 from stack.tcp.time_wait import reopened
 from stack.wire.tcp import ECE
@@ -30,9 +30,9 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
     # `flight` is the value at the last settle. The present one may be too small: what earlier ACKs
     # of this batch allow us to send has not been sent yet
     cwnd, flight = tcb.congestion.cwnd, tcb.settled_flight
-    ahead = (seg.seg_ack - before) & MASK
-    acked = ahead if ahead < HALF else 0
-    if acked:
+    acked = 0
+    if gt(seg.seg_ack, before):
+        acked = sub(seg.seg_ack, before)
         new_data_acknowledged(tcb, seg.seg_ack, acked, seg.ts_ecr, seg.whole_len, now)
         if tcb.rtx_stamp is not None:
             undo.first_acceptable_ack(tcb, seg)
@@ -42,7 +42,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
         newreno.new_ack(tcb, seg.seg_ack, acked, now)
     elif seg.seg_ack == before and newreno.is_duplicate(tcb, seg, window):
         newreno.duplicate_ack(tcb, flight, now)
-    if ahead < HALF:
+    if le(before, seg.seg_ack):
         update_send_window(tcb, seg, window, now)
     if tcb.ecn is not None and tcb.ecn.ect and seg.flags & ECE:
         echo_arrived(tcb, tcb.ecn, cwnd, flight, now)
@@ -50,8 +50,7 @@ def process_ack(tcb: Tcb, seg: Segment, now: float) -> None:
 
 def update_send_window(tcb: Tcb, seg: Segment, window: int, now: float) -> None:
     """Take SND.WND from the newest segment only, as SND.WL1 and SND.WL2 show."""
-    newer = (seg.seg_seq - tcb.snd_wl1) & MASK
-    if newer >= HALF or (not newer and (seg.seg_ack - tcb.snd_wl2) & MASK >= HALF):
+    if not (lt(tcb.snd_wl1, seg.seg_seq) or (tcb.snd_wl1 == seg.seg_seq and le(tcb.snd_wl2, seg.seg_ack))):
         if window != tcb.snd_wnd and tcb.services.trace is not None:
             tcb.tell("tcp:window", "window_is_old", before=tcb.snd_wnd, after=tcb.snd_wnd, offered=window)
         return
@@ -108,12 +107,12 @@ def new_data_acknowledged(tcb: Tcb, ack: int, acked: int, ts_ecr: int, length: i
             fast_open.syn_acknowledged(tcb)
         if tcb.predecessor is not None:
             reopened(tcb, now)
-    if tcb.fin_seq is not None and 0 < (ack - tcb.fin_seq) & MASK < HALF:
+    if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
         data -= 1  # our FIN
     if data:
         tcb.send_buffer.acknowledge(data)
     tcb.snd_una = ack
-    if tcb.rtt_seq is not None and (ack - tcb.rtt_seq) & MASK < HALF:
+    if tcb.rtt_seq is not None and ge(ack, tcb.rtt_seq):
         measure_segment(tcb, length, now)
     if tcb.sizes.watching:
         note_acknowledged(tcb, ack)

@@ -187,8 +187,7 @@ class Connection(Tcb):
             return False
         if self.services.budget.tight and not memory.send_room(self):
             return False
-        size, lowat = self.send_buffer.size, self.user_options.notsent_lowat
-        return size < self.sndbuf and (size < lowat or self.unsent < lowat)
+        return self.send_buffer.size < self.sndbuf and self.unsent < self.user_options.notsent_lowat
 
     # -- what the network says
 

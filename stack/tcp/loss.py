@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stack.tcp.prr import Prr
 from stack.tcp.scoreboard import DUP_THRESH
-from stack.tcp.seq import HALF, MASK
+from stack.tcp.seq import add, gt
 
 if TYPE_CHECKING:
     from stack.tcp.tcb import Tcb
@@ -116,8 +116,8 @@ def reduce(tcb: Tcb, why: str, flight: int, now: float, undoable: bool = False, 
 def grow(tcb: Tcb, acked: int, now: float) -> None:
     """Open cwnd: `acked` new octets were acknowledged outside a fast recovery (RFC 5681 3.1)."""
     # Move `recover` along with SND.UNA. If it fell 2**31 octets behind, it would seem to be ahead
-    if 0 < (tcb.snd_una - tcb.recover) & MASK < HALF:
-        tcb.recover = (tcb.snd_una - 1) & MASK
+    if gt(tcb.snd_una, tcb.recover):
+        tcb.recover = add(tcb.snd_una, -1)
     # A window that was not in use is no evidence of capacity
     if 2 * tcb.settled_flight >= tcb.congestion.cwnd:
         tcb.congestion.on_ack(acked, now, tcb.rtt.srtt_s or 0.0)

@@ -386,7 +386,7 @@ def _could_have_been_sent(tcb: Tcb, seg_ack: int) -> bool:
 
     RFC 5961 section 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
     """
-    return (tcb.snd_nxt - seg_ack) & seq.MASK <= ((tcb.snd_nxt - tcb.snd_una) & seq.MASK) + tcb.max_snd_wnd
+    return not (seq.gt(seg_ack, tcb.snd_nxt) or seq.lt(seg_ack, seq.add(tcb.snd_una, -tcb.max_snd_wnd)))
 
 
 def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:

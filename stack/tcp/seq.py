@@ -7,7 +7,7 @@ See RFC 9293 section 3.4: "all arithmetic dealing with sequence numbers must be 
 """
 
 MASK = 0xFFFF_FFFF
-HALF = 0x8000_0000
+_HALF = 0x8000_0000
 
 
 def add(number: int, count: int) -> int:
@@ -22,22 +22,22 @@ def sub(later: int, earlier: int) -> int:
 
 def lt(a: int, b: int) -> bool:
     """a < b on the circle."""
-    return 0 < ((b - a) & MASK) < HALF
+    return 0 < ((b - a) & MASK) < _HALF
 
 
 def le(a: int, b: int) -> bool:
     """a =< b on the circle."""
-    return ((b - a) & MASK) < HALF
+    return ((b - a) & MASK) < _HALF
 
 
 def gt(a: int, b: int) -> bool:
     """a > b on the circle."""
-    return 0 < ((a - b) & MASK) < HALF
+    return 0 < ((a - b) & MASK) < _HALF
 
 
 def ge(a: int, b: int) -> bool:
     """a >= b on the circle."""
-    return ((a - b) & MASK) < HALF
+    return ((a - b) & MASK) < _HALF
 
 
 def in_window(number: int, left: int, size: int) -> bool:
@@ -47,4 +47,4 @@ def in_window(number: int, left: int, size: int) -> bool:
 
 def later(a: int, b: int) -> int:
     """The later of the two numbers."""
-    return a if ((a - b) & MASK) < HALF else b
+    return a if ((a - b) & MASK) < _HALF else b

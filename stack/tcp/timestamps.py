@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from math import inf
 
-from stack.tcp.seq import HALF, MASK
+from stack.tcp.seq import MASK, le, lt
 from stack.wire.checksum import Buffer
 from stack.wire.tcp_options import STAMP, STAMP_LAYOUT
 
@@ -66,14 +66,14 @@ class Timestamps:
 
     def is_old(self, ts_val: int, now: float) -> bool:
         """PAWS, section 5.3 R1: SEG.TSval < TS.Recent, unless that is outdated (section 5.5)."""
-        return 0 < (self.recent - ts_val) & MASK < HALF and now - self.recent_at <= _OUTDATED_S
+        return lt(ts_val, self.recent) and now - self.recent_at <= _OUTDATED_S
 
     def remember(self, ts_val: int, seq: int, now: float) -> None:
         """Sections 4.3 rule 2 and 5.3 R3: update TS.Recent.
 
         The segment is in the window, and `is_old` let it pass; `seq` is SEG.SEQ.
         """
-        if (self.last_ack_sent - seq) & MASK < HALF:
+        if le(seq, self.last_ack_sent):
             self.recent, self.recent_at = ts_val, now
 
     def elapsed_s(self, ts_ecr: int, now: float) -> float:

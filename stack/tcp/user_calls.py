@@ -91,8 +91,7 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
         tight = tcb.services.budget.tight
         if tight:
             count = min(count, send_room(tcb))
-        lowat = tcb.user_options.notsent_lowat
-        if count <= 0 or (buffer.size >= lowat and tcb.unsent >= lowat):
+        if count <= 0 or tcb.unsent >= tcb.user_options.notsent_lowat:
             break
         buffer.append(data if count == length else memoryview(data)[taken : taken + count])
         taken += count
