@@ -201,8 +201,7 @@ class Rack:
             del order[:done]
         if segments and segments[0][_START] < high_ack:
             segments[0][_START] = high_ack
-        shortest = self._min_rtt if self._min_rtt < self._min_rtt_before else self._min_rtt_before
-        self.reo_wnd = min(self._reo_wnd_mult * shortest / 4, srtt) if shortest < inf else 0.0
+        self._reo_wnd_from_min_rtt(srtt)
 
     def measured(self, rtt: float, now: float) -> None:
         """Step 1: a round trip was measured."""
@@ -235,8 +234,11 @@ class Rack:
         if not self.reordering_seen and (in_recovery or max(segs_sacked, self.sacked_records) >= DUP_THRESH):
             self.reo_wnd = 0.0
         else:
-            shortest = self.min_rtt
-            self.reo_wnd = min(self._reo_wnd_mult * shortest / 4, srtt) if shortest < inf else 0.0
+            self._reo_wnd_from_min_rtt(srtt)
+
+    def _reo_wnd_from_min_rtt(self, srtt: float) -> None:
+        shortest = self._min_rtt if self._min_rtt < self._min_rtt_before else self._min_rtt_before
+        self.reo_wnd = min(self._reo_wnd_mult * shortest / 4, srtt) if shortest < inf else 0.0
 
     def detect_loss(self, now: float) -> float:
         """Step 5, RACK_detect_loss: mark what is lost; return when to look again if no ACK comes.
