@@ -13,7 +13,7 @@ from stack.tcp import fast_open, loss, path_mtu, recovery, teardown, tlp
 from stack.tcp.handshake import repeat_syn
 from stack.tcp.output import emit, retransmit_front, send_range, transmit
 from stack.tcp.seq import MASK
-from stack.tcp.states import ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, TIME_WAIT, Event
+from stack.tcp.states import ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT, Event
 from stack.tcp.tcb import Tcb
 from stack.tcp.timers import give_up_at, restart_rto, set_timers
 from stack.tcp.user_timeout import keepalive_idle_s
@@ -73,7 +73,7 @@ def _timed_out(tcb: Tcb, now: float) -> bool:
     `syn_count` sets the end of an open as well. The error is the one that the network last
     reported, else ETIMEDOUT.
     """
-    enough = tcb.state is State.SYN_SENT and 0 < tcb.user_options.syn_count <= tcb.timeouts
+    enough = tcb.state is SYN_SENT and 0 < tcb.user_options.syn_count <= tcb.timeouts
     if now < give_up_at(tcb) and not enough:
         return False
     tcb.services.counters["tcpTimeouts"] += 1
