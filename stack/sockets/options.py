@@ -31,6 +31,8 @@ LINGER = Struct("ii")  # struct linger: on or off, and the number of seconds
 # The largest `buflen` that the standard library's getsockopt accepts.
 LONGEST_ANSWER_BYTES = 1024
 
+IFNAMSIZ = 16  # the largest name of an interface in Linux, with the 0 at its end
+
 # Names of Linux that Python's socket module, or some versions of it, does not have.
 SO_MAX_PACING_RATE = number("SO_MAX_PACING_RATE", 47)
 SO_PRIORITY = number("SO_PRIORITY", 12)
@@ -223,16 +225,32 @@ def decode(option: Option, value: int | Buffer | None, length: int | None) -> Va
     short or a value out of range, EFAULT without a buffer, ENOPROTOOPT for an option that can only
     be read.
     """
+    given = _given(option, _passed(value, length))
+    if option.decode is None:
+        fail(errno.ENOPROTOOPT)
+    return option.decode(given)
+
+
+def decode_name(value: int | Buffer | None, length: int | None) -> bytes:
+    """The name of an interface, which ends at the first 0 (SO_BINDTODEVICE). Raises as `decode`."""
+    if value is None and length is not None and length <= 0:
+        return b"" if length == 0 else fail(errno.EINVAL)
+    given = _passed(value, length)
+    if isinstance(given, (SupportsIndex, str, float)):
+        octets = C_INT.pack(*_given(Option("name"), given))
+    else:
+        octets = bytes(memoryview(given))
+    return octets[: IFNAMSIZ - 1].partition(b"\0")[0]
+
+
+def _passed(value: int | Buffer | None, length: int | None) -> int | Buffer:
     if value is None:
         if length is None:
             raise TypeError("invalid value for argument 'value', must not be None when specifying optlen")
         fail(errno.EFAULT)
     if length is not None:
         raise TypeError(f"invalid value for argument 'value': {value!r}, must be None when specifying optlen")
-    given = _given(option, value)
-    if option.decode is None:
-        fail(errno.ENOPROTOOPT)
-    return option.decode(given)
+    return value
 
 
 def _given(option: Option, value: int | Buffer) -> tuple[int, ...]:
@@ -289,9 +307,14 @@ def _cut(data: bytes, length: int | None) -> int | bytes:
     if not length:
         first: int = C_INT.unpack_from(data)[0]
         return first
+    return data[: checked_length(length)]
+
+
+def checked_length(length: int) -> int:
+    """The `buflen` of getsockopt. OSError, without an errno, if it is out of range."""
     if not 0 < index(length) <= LONGEST_ANSWER_BYTES:
         raise OSError("getsockopt buflen out of range")
-    return data[:length]
+    return length
 
 
 def _as_c_int(number: int) -> int:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PORT = 0xFFFF
-IFNAMSIZ = 16  # the largest name of an interface in Linux, with the 0 at its end
 # Callers of `fileno` that want to know no more than whether a socket is open
 ASKS_IF_OPEN = (trio.SocketStream.send_all.__code__, trio.SocketStream.wait_send_all_might_not_block.__code__)
 MSG_MORE = number("MSG_MORE", 0x8000)
@@ -343,7 +342,7 @@ class Socket(trio.socket.SocketType):
         """The value of an option. OSError(ENOPROTOOPT) for one that this socket does not have."""
         self._check_open()
         if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
-            return self._device_name(buflen or 0)
+            return self._device_name(options.checked_length(buflen) if buflen else 0)
         option = options.find_to_read(self._option_table, level, optname)
         value = self._option(option)
         self._tell()  # SO_ERROR has taken the error
@@ -358,7 +357,7 @@ class Socket(trio.socket.SocketType):
         """Set an option. OSError: ENOPROTOOPT if the socket has none such, EINVAL for its value."""
         self._check_open()
         if optname == options.SO_BINDTODEVICE and level == stdlib.SOL_SOCKET:
-            self._bind_to_device(value)
+            self._bind_to_device(options.decode_name(value, optlen))
             return
         option = options.find(self._option_table, level, optname)
         wanted = options.decode(option, value, optlen)
@@ -368,13 +367,12 @@ class Socket(trio.socket.SocketType):
             self._set_option(option, wanted)
         self._tell()
 
-    def _bind_to_device(self, value: int | Buffer | None) -> None:
+    def _bind_to_device(self, octets: bytes) -> None:
         """SO_BINDTODEVICE: by its name, the one interface for input and output; "" for any.
 
         OSError: ENODEV for a name that no interface has.
         """
-        data = b"" if value is None else value.to_bytes(4, sys.byteorder) if isinstance(value, int) else bytes(value)
-        name = data.partition(b"\0")[0].decode(errors="replace")
+        name = octets.decode(errors="replace")
         indexes = [each.index for each in self._runner.core.ip.interfaces if each.name == name]
         if name and not indexes:
             fail(errno.ENODEV)
@@ -385,7 +383,7 @@ class Socket(trio.socket.SocketType):
         name = next((each.name for each in self._runner.core.ip.interfaces if each.index == index), "")
         if not name:
             return b"" if size else 0
-        return name.encode() + b"\0" if size >= IFNAMSIZ else fail(errno.EINVAL)
+        return name.encode() + b"\0" if size >= options.IFNAMSIZ else fail(errno.EINVAL)
 
     def _device(self) -> int | None:
         """The index of the interface of SO_BINDTODEVICE; None for any."""
