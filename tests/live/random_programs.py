@@ -16,6 +16,7 @@ import trio
 from trio.socket import SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, SocketType
 
 from stack import open_host
+from stack.sockets import options
 from tests.sockets.worlds import aoutcome, outcome
 
 HERE = "127.0.0.1"
@@ -32,7 +33,15 @@ OPTIONS = [
     (stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY),
     (stdlib.IPPROTO_IP, stdlib.IP_TTL),
     (stdlib.IPPROTO_IP, stdlib.IP_TOS),
+    (SOL_SOCKET, stdlib.SO_RCVLOWAT),
+    (SOL_SOCKET, options.SO_REUSEPORT),
+    (SOL_SOCKET, stdlib.SO_DONTROUTE),
+    (stdlib.IPPROTO_TCP, options.TCP_CORK),
+    (stdlib.IPPROTO_TCP, options.TCP_DEFER_ACCEPT),
+    (stdlib.IPPROTO_IP, options.IP_FREEBIND),
+    (stdlib.IPPROTO_UDP, options.UDP_SEGMENT),
 ]
+OF_DATAGRAMS = [(SOL_SOCKET, options.SO_TIMESTAMP), (stdlib.IPPROTO_IP, options.IP_RECVERR)]  # refused for TCP
 READ_ONLY = [
     (SOL_SOCKET, stdlib.SO_ERROR),
     (SOL_SOCKET, stdlib.SO_TYPE),
@@ -73,7 +82,7 @@ def _step(random: Random) -> Step:
         case "shutdown":
             return call, sock, random.choice((stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_WR, stdlib.SHUT_RDWR))
         case "option":
-            option = random.choice((*OPTIONS, *READ_ONLY))
+            option = random.choice((*OPTIONS, *OF_DATAGRAMS, *READ_ONLY))
             return call, sock, *option, random.choice((None, 0, 1, 64))
     return call, sock
 
@@ -129,6 +138,8 @@ class Running:
             case "names":
                 return outcome(sock.getsockname), outcome(sock.getpeername)
             case "option":
+                if words[:2] in OF_DATAGRAMS and sock.type == SOCK_STREAM:
+                    return None
                 if words[2] is not None:
                     return outcome(sock.setsockopt, *words)
                 return outcome(sock.getsockopt, *words[:2])
