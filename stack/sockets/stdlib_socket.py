@@ -244,7 +244,7 @@ class StdlibStream(StdlibSocket):
     def accept(self) -> tuple[stdlib.socket, Any]:
         sock = self.trio_socket
         connection = self._at_once("accept", sock._accept)
-        return new(StreamSocket(sock._runner, sock._proto, connection)), python_address(connection.remote)
+        return new(sock._accepted(connection)), python_address(connection.remote)
 
     def connect(self, address: Any, /) -> None:
         """Begin to connect. OSError: EINPROGRESS, as a call that does not block gives it.

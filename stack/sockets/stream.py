@@ -145,6 +145,8 @@ class StreamSocket(StreamOptions):
         local = self._bound or (ANY, 0)
         if not local[1]:
             local = self._bind(local)
+        if self._options.quickack is not None:  # as in Linux, `listen` forgets it
+            self._options = replace(self._options, quickack=None)
         reuse_port, free = bool(self._kept.get("reuse_port")), bool(self._kept.get("free"))
         self._listener = self._runner.core.listen(
             local, backlog, now, self._options, reuse_port=reuse_port, free=free, way=self._way()
@@ -157,7 +159,15 @@ class StreamSocket(StreamOptions):
     async def accept(self) -> tuple[StreamSocket, tuple[str, int]]:
         """The next connection and its peer's address. OSError(EINVAL) if not listening."""
         connection = await self._until(self._reader, self._accept)
-        return StreamSocket(self._runner, self._proto, connection), python_address(connection.remote)
+        return self._accepted(connection), python_address(connection.remote)
+
+    def _accepted(self, connection: Connection) -> StreamSocket:
+        """The socket of a new connection. As in Linux, it has the listener's options."""
+        sock = StreamSocket(self._runner, self._proto, connection)
+        sock._reuse_address, sock._broadcast, sock._kept = self._reuse_address, self._broadcast, self._kept
+        if "priority" in sock._kept:
+            sock._kept = {name: value for name, value in self._kept.items() if name != "priority"}
+        return sock
 
     def _accept(self) -> Connection | None:
         self._check_open()
@@ -183,7 +193,7 @@ class StreamSocket(StreamOptions):
 
         def arrived() -> None:
             while (connection := listener.accept()) is not None:
-                taken(StreamSocket(self._runner, self._proto, connection))
+                taken(self._accepted(connection))
             if listener.closed:
                 self._reader.wake()
 

@@ -322,6 +322,7 @@ def _our_syn_is_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     if tcb.user_options.quickack is False or tcb.user_options.defer_accept_s:
         # As in Linux, the ACK waits for data that carries it
         tcb.ack_due, tcb.delack_deadline = 1, now + tcb.config.delayed_ack_s
+        tcb.user_options = replace(tcb.user_options, quickack=None)
     else:
         tcb.ack_now = "ack_syn"
 

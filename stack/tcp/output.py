@@ -173,10 +173,9 @@ def transmit(tcb: Tcb, now: float) -> None:  # hot
 
 def push(tcb: Tcb, now: float) -> None:
     """Send what a cork holds back; the cork stays for later data."""
-    options = tcb.user_options
-    tcb.user_options = replace(options, cork=False)
-    transmit(tcb, now)
-    tcb.user_options = options
+    tcb.user_options = replace(tcb.user_options, cork=False)
+    transmit(tcb, now)  # which may end TCP_QUICKACK
+    tcb.user_options = replace(tcb.user_options, cork=True)
 
 
 def _send_new(tcb: Tcb, now: float) -> None:  # hot

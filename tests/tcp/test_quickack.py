@@ -82,3 +82,15 @@ def test_off_lets_the_ack_of_the_handshake_wait_for_data() -> None:
     peer.silent()
     peer.wait(0.002)
     peer.expects(ACK, b"", ack=peer.snd_nxt)
+
+
+def test_what_a_cork_lets_go_at_tcp_nodelay_is_a_reply_too() -> None:
+    conn, peer = established()
+    set_options(conn, quickack=True, cork=True)
+    peer.sends(ACK, b"question")
+    peer.expects(ACK)
+    conn.send(b"answer", peer.now)
+    peer.silent()
+    conn.options_changed(peer.now, nodelay=True)
+    peer.expects(ACK, b"answer")
+    assert (conn.user_options.quickack, conn.user_options.cork) == (False, True)
