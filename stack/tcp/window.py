@@ -18,10 +18,18 @@ def window_gain(tcb: Tcb, buffer: int) -> int:
     The window field, with its scale, sets an upper limit, and so does the user's clamp.
     """
     free, most = buffer - tcb.receive_buffer.size, MAX_UNSCALED_WINDOW << tcb.rcv_shift
-    clamp = tcb.user_options.window_clamp
-    if 0 < clamp < most:
-        most = clamp
+    if tcb.user_options.window_clamp:
+        most = _clamped(tcb, most)
     return (free if free < most else most) - tcb.rcv_wnd
+
+
+def _clamped(tcb: Tcb, size: int) -> int:
+    """`size`, or the user's clamp if that is less, but at least two units of the window field.
+
+    With one, the window would look closed as soon as the first octet of it has come.
+    """
+    clamp = tcb.user_options.window_clamp
+    return min(size, max(clamp, 2 << tcb.rcv_shift)) if clamp else size
 
 
 def open_window(tcb: Tcb) -> None:
@@ -32,7 +40,7 @@ def open_window(tcb: Tcb) -> None:
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
-    if gain > 0 and (gain >= tcb.mss or gain >= min(buffer, tcb.user_options.window_clamp or buffer) // 2):
+    if gain > 0 and (gain >= tcb.mss or gain >= _clamped(tcb, buffer) // 2):
         tcb.rcv_wnd += gain
 
 
@@ -54,7 +62,7 @@ def update_is_due(tcb: Tcb) -> bool:
     """
     buffer = window_limit(tcb) if tcb.services.budget.tight else tcb.rcvbuf
     gain = window_gain(tcb, buffer)
-    buffer = min(buffer, tcb.user_options.window_clamp or buffer)
+    buffer = _clamped(tcb, buffer)
     if 2 * gain >= buffer:
         return True
     return 2 * tcb.rcv_wnd < buffer and gain >= min(2 * tcb.mss, buffer // 2)

@@ -170,3 +170,21 @@ def test_a_scaled_window_is_clamped_too() -> None:
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, window_scale=7))
     peer.expects(ACK)
     assert 90_000 < conn.rcv_wnd <= 100_000
+
+
+@pytest.mark.parametrize("size", [1, 100, 1152])
+def test_a_clamp_below_the_unit_of_a_scaled_window_does_not_close_it(size: int) -> None:
+    """As in Linux, which rounds up. The peer sends small segments, and our program reads each."""
+    conn, peer = closed(window_scaling=True, max_receive_buffer_bytes=1 << 28)
+    set_options(conn, window_clamp=1152)
+    conn.open(peer.now)
+    peer.expects(SYN)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS, window_scale=7))
+    peer.expects(ACK)
+    assert 1 << conn.rcv_shift > 1152
+    for number in range(50):
+        peer.sends(ACK, text(size, number * size))
+        assert conn.receive(1 << 20, peer.now)
+        peer.wait(0.05)
+        assert peer.world.sent[-1].window > 0
+        peer.world.sent.clear()
