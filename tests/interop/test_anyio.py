@@ -48,6 +48,36 @@ async def test_tcp(alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock
     nursery.cancel_scope.cancel()
 
 
+async def test_a_port_that_servers_share(
+    alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """As a server of purerpc listens. (It needs versions of h2 that the other libraries here do not take.)"""
+    answered = [0, 0]
+
+    async def serve(number: int) -> None:
+        with bob.install():
+            listener = await anyio.create_tcp_listener(local_port=80, reuse_port=True)
+
+            async def count(stream: SocketStream) -> None:
+                answered[number] += 1
+                await answer(stream)
+
+            await listener.serve(count)
+
+    for number in range(2):
+        nursery.start_soon(serve, number)
+    await trio.testing.wait_all_tasks_blocked()
+    assert [record.local for record in bob.listeners()] == ["0.0.0.0:80"] * 2
+    with alice.install():
+        for _ in range(20):
+            async with await anyio.connect_tcp(BOB, 80) as stream:
+                await stream.send(b"hello")
+                assert await stream.receive() == b"HELLO"
+    assert sum(answered) == 20
+    assert min(answered) > 0
+    nursery.cancel_scope.cancel()
+
+
 async def test_all_interfaces(alice: Host, bob: Host, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     with bob.install():
         listener = await anyio.create_tcp_listener(local_port=80)
