@@ -132,7 +132,9 @@ class StreamOptions(Socket):
 
     def _set_reuse(self, address: bool, port: bool) -> None:
         old = self._reuse_address, bool(self._kept.get("reuse_port"))
-        self._reuse_address, self._kept = address, {**self._kept, "reuse_port": port}
+        self._reuse_address = address
+        if port != old[1]:  # a socket without a `_kept` of its own is smaller
+            self._kept = {**self._kept, "reuse_port": port}
         if self._bound is not None:
             self._runner.core.tcp.set_reuse(self._bound, old, (address, port))
 
