@@ -93,7 +93,8 @@ def test_dhcp_prints_the_lease(asked: dict[str, Asked]) -> None:
     assert lines["Lease time"] == "1 h"
     for name in ("Renewal time", "Expiration time"):
         assert re.fullmatch(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", lines[name])
-    assert errors == ""
+    # A server on a busy machine may take so long that it is said to be waited for.
+    assert re.fullmatch(r"(tapstack dhcp: no DHCP server has answered on tap0 yet: .*\n)?", errors)
     assert "Release" not in of.wire.text()
 
 
