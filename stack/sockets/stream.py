@@ -164,9 +164,10 @@ class StreamSocket(StreamOptions):
     def _accepted(self, connection: Connection) -> StreamSocket:
         """The socket of a new connection. As in Linux, it has the listener's options."""
         sock = StreamSocket(self._runner, self._proto, connection)
-        sock._reuse_address, sock._broadcast, sock._kept = self._reuse_address, self._broadcast, self._kept
-        if "priority" in sock._kept:
-            sock._kept = {name: value for name, value in self._kept.items() if name != "priority"}
+        sock._reuse_address, sock._broadcast = self._reuse_address, self._broadcast
+        kept = {name: value for name, value in self._kept.items() if name != "priority"}
+        if kept:  # a socket without a `_kept` of its own is smaller
+            sock._kept = kept
         return sock
 
     def _accept(self) -> Connection | None:

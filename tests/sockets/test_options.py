@@ -373,6 +373,19 @@ async def test_connections_with_the_same_options_share_them(autojump_clock: Mock
         assert [server.getsockopt(SOL_SOCKET, stdlib.SO_KEEPALIVE) for _, server in pairs] == [0, 1]
 
 
+async def test_sockets_of_servers_have_no_attributes_of_their_own(autojump_clock: MockClock) -> None:
+    """One socket with any makes each later socket of its class larger: Python reserves the room."""
+    async with two_hosts() as (alice, bob):
+        with alice.socket() as client, bob.socket() as listener:
+            listener.setsockopt(SOL_SOCKET, stdlib.SO_REUSEADDR, 1)
+            await listener.bind((BOB, 80))
+            listener.listen()
+            await client.connect((BOB, 80))
+            accepted, _ = await listener.accept()
+            with accepted:
+                assert [vars(sock) for sock in (listener, client, accepted)] == [{}, {}, {}]
+
+
 async def test_the_host_keeps_no_callback_of_a_socket_that_is_closed(alice: Host, autojump_clock: MockClock) -> None:
     class Told:
         def __call__(self, error: int, text: str) -> None: ...
