@@ -26,7 +26,7 @@ from stack.tcp.sack import SackReporter
 from stack.tcp.segment import Segment
 from stack.tcp.states import ESTABLISHED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED, TIME_WAIT, Event
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
-from stack.tcp.teardown import enter_time_wait, finish, reset_connection, restart_time_wait
+from stack.tcp.teardown import enter_time_wait, finish, limit_fin_wait_2, reset_connection, restart_time_wait
 from stack.tcp.urgent import take_urgent
 from stack.tcp.user_timeout import take_user_timeout
 from stack.wire.checksum import Buffer
@@ -447,10 +447,7 @@ def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     if tcb.state is states.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
         if tcb.orphaned:
-            if tcb.user_options.linger2_s < 0:
-                reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
-                return False
-            tcb.time_wait_deadline = now + (tcb.user_options.linger2_s or tcb.config.fin_wait_2_timeout_s)
+            return limit_fin_wait_2(tcb, now)
     elif tcb.state is states.CLOSING:
         enter_time_wait(tcb, Event.RCV_ACK_OF_FIN, now)
     elif tcb.state is states.LAST_ACK:

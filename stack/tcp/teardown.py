@@ -48,6 +48,19 @@ def reset_connection(tcb: Tcb, event: Event, error: int, now: float, *, because:
     finish(tcb, event, error, now, because=because)
 
 
+def limit_fin_wait_2(tcb: Tcb, now: float) -> bool:
+    """Bound FIN-WAIT-2 of a connection that its user has closed; False if it has ended at once.
+
+    The RFC has no such bound. `linger2_s` gives it, or `fin_wait_2_timeout_s`.
+    """
+    limit_s = tcb.user_options.linger2_s
+    if limit_s < 0:
+        reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
+        return False
+    tcb.time_wait_deadline = now + (limit_s or tcb.config.fin_wait_2_timeout_s)
+    return True
+
+
 def enter_time_wait(tcb: Tcb, event: Event, now: float) -> None:
     """Enter TIME-WAIT: start its timer and stop the other timers (3.10.7.4)."""
     tcb.enter(event)

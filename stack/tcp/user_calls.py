@@ -32,7 +32,7 @@ from stack.tcp.states import (
     State,
 )
 from stack.tcp.tcb import WAKE_READABLE, WAKE_WRITABLE, Tcb
-from stack.tcp.teardown import finish, reset_connection
+from stack.tcp.teardown import finish, limit_fin_wait_2, reset_connection
 from stack.tcp.timers import set_timers
 from stack.tcp.urgent import begin_urgent, unread_urgent, up_to_mark
 from stack.tcp.user_timeout import adopted_s
@@ -264,11 +264,7 @@ def close(tcb: Tcb, now: float) -> None:
     shutdown_write(tcb, now)
     tcb.progress_at = max(tcb.progress_at, now)
     if tcb.state is FIN_WAIT_2:
-        linger2_s = tcb.user_options.linger2_s
-        if linger2_s < 0:
-            reset_connection(tcb, Event.ABORT, 0, now, because="no_fin_wait_2")
-        else:
-            tcb.time_wait_deadline = now + (linger2_s or tcb.config.fin_wait_2_timeout_s)
+        limit_fin_wait_2(tcb, now)
 
 
 def abort(tcb: Tcb, now: float, error: int = 0, *, because: str = "") -> None:
