@@ -13,9 +13,9 @@ from stack.errors import os_error
 from stack.host.ports import EphemeralPorts
 from stack.internet import received as internet
 from stack.internet.ipv4 import Ipv4
-from stack.internet.path import Path
+from stack.internet.path import Path, Way
 from stack.trace.trace import Trace
-from stack.udp.below import Received, Way
+from stack.udp.below import Received
 from stack.udp.ports import UdpPorts
 from stack.wire.addresses import BROADCAST
 from stack.wire.numbers import PROTO_UDP

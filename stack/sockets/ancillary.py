@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stack.socket_option import C_INT, Value
 from stack.sockets.numbers import number
-from stack.sockets.options import SO_TIMESTAMP, SO_TIMESTAMPNS, UDP_SEGMENT, fail
+from stack.sockets.options import IP_RECVERR, SO_TIMESTAMP, SO_TIMESTAMPNS, UDP_SEGMENT, fail
 from stack.sockets.time_of_day import nanoseconds
 from stack.udp.endpoint import Datagram
 from stack.udp.special import QueuedError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Ancillary = list[tuple[int, int, bytes]]
 
 IP_PKTINFO = number("IP_PKTINFO", 8)
-IP_RECVERR = number("IP_RECVERR", 11)
 SEGMENT = Struct("=H")  # of UDP_SEGMENT: octets in a datagram
 PACKET_INFO = Struct("=i4s4s")  # struct in_pktinfo: interface, local address, destination in the header
 MSG_CTRUNC = number("MSG_CTRUNC", 8)

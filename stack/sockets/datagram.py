@@ -34,7 +34,7 @@ from stack.sockets.socket import (
     writable_views,
 )
 from stack.udp.endpoint import Datagram, Endpoint
-from stack.udp.special import DONT, QueuedError
+from stack.udp.special import QueuedError, Special
 from stack.wire.addresses import ANY, LOOPBACK, format_ipv4
 
 if TYPE_CHECKING:
@@ -386,13 +386,14 @@ class DatagramSocket(Socket):
 
     def _get_option(self, option: Option) -> Value:
         endpoint = self._endpoint
+        special = endpoint.special or Special()
         values: dict[str, Value] = {
             "accepting": 0,
             "error": 0,
             "reuse_address": endpoint.reuse_address,
-            "reuse_port": endpoint.reuse_port,
-            "direct": endpoint.special is not None and endpoint.special.direct,
-            "free": endpoint.special is not None and endpoint.special.free,
+            "reuse_port": special.reuse_port,
+            "direct": special.direct,
+            "free": special.free,
             "broadcast": endpoint.broadcast,
             "keepalive": self._keepalive,
             "cork": self._cork,
@@ -401,11 +402,11 @@ class DatagramSocket(Socket):
             "sndbuf": self._send_buffer_bytes,
             "ttl": self._runner.core.config.ip.ttl if endpoint.ttl is None else endpoint.ttl,
             "tos": endpoint.tos,
-            "segment": 0 if endpoint.special is None else endpoint.special.segment_bytes,
-            "timestamp": endpoint.special is not None and endpoint.special.stamps == ancillary.MICROSECONDS,
-            "timestampns": endpoint.special is not None and endpoint.special.stamps == ancillary.NANOSECONDS,
-            "recverr": endpoint.special is not None and endpoint.special.queue_errors,
-            "mtu_discover": DONT if endpoint.special is None else endpoint.special.discover,
+            "segment": special.segment_bytes,
+            "timestamp": special.stamps == ancillary.MICROSECONDS,
+            "timestampns": special.stamps == ancillary.NANOSECONDS,
+            "recverr": special.queue_errors,
+            "mtu_discover": special.discover,
         }
         return endpoint.take_error() if option.name == "error" else values[option.name]
 

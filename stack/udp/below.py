@@ -8,9 +8,12 @@ section 3.4.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stack.wire.checksum import Buffer
+
+if TYPE_CHECKING:
+    from stack.udp.special import Special
 
 Address = tuple[bytes, int]
 """An IP address and a port."""
@@ -100,27 +103,8 @@ class IcmpError(Protocol):
     def told(self) -> dict[str, object]: ...
 
 
-class Way(Protocol):
-    """What few endpoints ask of their paths. `stack.udp.special.Special` has it.
-
-    It is as `stack.internet.path.Way`.
-    """
-
-    @property
-    def learns_mtu(self) -> bool: ...
-
-    @property
-    def queue_errors(self) -> bool: ...
-
-    @property
-    def direct(self) -> bool: ...
-
-    @property
-    def device(self) -> int | None: ...
-
-
 class OpenPath(Protocol):
-    """Makes a path. Raises OSError: ENETUNREACH, EINVAL."""
+    """Makes a path, by the `way` that an endpoint asks for. Raises OSError: ENETUNREACH, EINVAL."""
 
     def __call__(
         self,
@@ -131,7 +115,7 @@ class OpenPath(Protocol):
         tos: int,
         options: bytes,
         now: float,
-        way: Way | None = None,
+        way: Special | None = None,
     ) -> Path: ...
 
 

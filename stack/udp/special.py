@@ -57,7 +57,7 @@ class QueuedError:
 
 
 class Special:
-    """The options that few endpoints have.
+    """The options that few endpoints have. It is a `stack.internet.path.Way` for their paths.
 
     queue_errors, reuse_port, discover, segment_bytes: IP_RECVERR, SO_REUSEPORT, IP_MTU_DISCOVER,
       UDP_SEGMENT.
