@@ -47,7 +47,7 @@ def explain(event: Event) -> str:
             if kind is int or (kind is str and key not in WITHOUT_NAME):
                 told += f" {key}={value}"
             elif isinstance(value, float) and (time := _time(key)):
-                told += f" {time}={value:.6g}s" if value >= 1 or value == 0 else f" {time}={1000 * value:.6g}ms"
+                told += f" {time}={_span(value)}"
             elif value is not None and key not in UNSAID and (value is not False or key not in RARE):
                 told += " " + word(key, value)
     because, why = data.get("because"), event.why
@@ -77,7 +77,7 @@ def _says_nothing(name: str, data: dict[str, object]) -> bool:
         return data.get("decision") == "none"
     if name == "wire:fate":
         return data.get("because") == "wire_delayed"
-    return name != "tcp:blocked" or not data.get("unsent", True)
+    return name in FOR_PROGRAMS or not data.get("unsent", True)  # the last one is "tcp:blocked"
 
 
 def clauses(why: tuple[str, ...]) -> str:
@@ -92,8 +92,12 @@ def word(key: str, value: object) -> str:
     if key in BARE:
         return str(value)
     if isinstance(value, NUMBERS) and (time := _time(key)):
-        return f"{time}={value:.6g}s" if value >= 1 or value == 0 else f"{time}={1000 * value:.6g}ms"
+        return f"{time}={_span(value)}"
     return f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.6g}s" if seconds >= 1 or seconds == 0 else f"{1000 * seconds:.6g}ms"
 
 
 @lru_cache(maxsize=256)

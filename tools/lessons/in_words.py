@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import stack
 
@@ -128,7 +129,7 @@ class Speaker:
                 used.add(key)
                 if not any(term.operator == "=" and term.value == value for term in terms.get(key, [])):
                     continue
-            text = GROUP.sub(lambda found: self.group(found[1], terms, used), phrase.text)  # noqa: B023
+            text = GROUP.sub(partial(self.group, terms, used), phrase.text)
             needed = set(PLACE.findall(text)) - {"host"}
             if all(key in terms and terms[key][0].value != "*" for key in needed):
                 used |= needed
@@ -139,8 +140,9 @@ class Speaker:
             each for key in terms if key not in ("because", "at") for each in terms[key]
         )
 
-    def group(self, text: str, terms: dict[str, list[Term]], used: set[str]) -> str:
+    def group(self, terms: dict[str, list[Term]], used: set[str], brackets: re.Match[str]) -> str:
         """Return what stands in brackets, or nothing; `used` gets the fields that it says."""
+        text = brackets[1]
         if chosen := CHOSEN.fullmatch(text):
             key, value, said = chosen.groups()
             if not any(term.operator == "=" and term.value == value for term in terms.get(key, [])):
