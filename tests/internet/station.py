@@ -21,8 +21,8 @@ from stack.internet.received import Received
 from stack.link.device import NO_OFFLOAD
 from stack.trace.event import Event
 from stack.trace.trace import UNWATCHED, Trace
-from stack.udp.special import Special
 from stack.udp.ports import UdpPorts
+from stack.udp.special import Special
 from stack.wire.addresses import BROADCAST, MAC_BROADCAST, MAC_ZERO, Prefix, parse_ipv4
 from stack.wire.arp import REPLY, REQUEST, ArpPacket
 from stack.wire.checksum import Buffer, pseudo_sum
@@ -142,7 +142,9 @@ class Station:
         self.ipv4.handlers[PROTO_UDP] = self.udp.receive
         self.ipv4.icmp.error_handlers[PROTO_UDP] = self.udp.receive_error
 
-    def _open_path(self, source: bytes | None, destination: bytes, *, way: Special | None = None, **fields: Any) -> Path:
+    def _open_path(
+        self, source: bytes | None, destination: bytes, *, way: Special | None = None, **fields: Any
+    ) -> Path:
         return self.ipv4.output.path(source, destination, PROTO_UDP, way=way, **fields)
 
     def _port_unreachable(self, received: object) -> None:

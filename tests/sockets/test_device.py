@@ -133,7 +133,7 @@ async def test_a_device_is_the_only_way_in(autojump_clock: MockClock) -> None:
         sockets.pop(b"west").close()
         with west.socket(type=SOCK_DGRAM) as client:
             await client.connect(("10.1.0.1", 53))
-            await client.send(b"nobody is there")
+            await client.send(b"unanswered")
             await trio.sleep(1)
             assert await aoutcome(client.recv, 10) == REFUSED
         sockets[b"east"].setsockopt(*DEVICE, b"west")

@@ -198,7 +198,7 @@ def test_each_event_is_seen_at_once_whatever_is_asked() -> None:
 
 @pytest.mark.parametrize("octets", [100, 1500, 60_000])
 def test_the_memory_is_bounded_inside_a_batch(octets: int) -> None:
-    """Frames are cut while the batch goes on, not when it is over or somebody looks."""
+    """Frames are cut during the batch: its end, and a reader, come too late to bound the memory."""
     recorder = Recorder(max_bytes=MAX_BYTES)
     trace = watched(recorder)
     gc.collect()

@@ -52,7 +52,9 @@ def queued(endpoint: Endpoint) -> list[QueuedError]:
 def test_each_error_is_queued_also_for_an_unconnected_endpoint(
     station: Station, message: icmp.IcmpMessage, expected: tuple[int, int, int, int]
 ) -> None:
-    """With the data, where it went, who says so, and what is wrong; soft errors too (RFC 1122 section 4.1.3.3)."""
+    """An error has the datagram's data and destination, its own sender and its errno. Soft errors are queued, too
+    (RFC 1122 section 4.1.3.3).
+    """
     endpoint = queueing(station)
     endpoint.send_to(b"data", (PEER, 9), station.now)
     station.receives_icmp(message, source=OTHER)
@@ -128,13 +130,13 @@ def test_the_memory_of_errors_is_accounted(station: Station) -> None:
 def test_a_next_hop_that_does_not_answer(station: Station) -> None:
     """The host says "host unreachable" to itself; a fragmented datagram is quoted by its first fragment."""
     endpoint = queueing(station)
-    nobody = bytes((10, 9, 0, 77))
-    endpoint.send_to(b"\1" * 2000, (nobody, 9), station.now)
+    absent = bytes((10, 9, 0, 77))
+    endpoint.send_to(b"\1" * 2000, (absent, 9), station.now)
     station.at(10)
     [error] = queued(endpoint)
     assert (error.errno, error.type, error.code, error.offender) == (errno.EHOSTUNREACH, 3, 1, US)
     assert error.data == b"\1" * 1472
-    assert error.remote == (nobody, 9)
+    assert error.remote == (absent, 9)
 
 
 # --- DF
