@@ -61,7 +61,7 @@ def tcp_segment(payload: bytes, options: bytes = b"", flags: int = tcp.ACK, part
     [
         tcp_segment(b"x", STAMPS),
         tcp_segment(b"", TCP_OPTIONS, tcp.SYN),
-        tcp_segment(b"x" * 1400),
+        tcp_segment(b"x" * 1460),
         tcp_segment(b"wrong")[:-1] + b"n",
         tcp_segment(b"x", STAMPS, partial=True),
     ],
@@ -82,13 +82,16 @@ def test_the_lines_of_usual_frames_are_made_without_layers_and_are_the_same(octe
 @pytest.mark.parametrize(
     "packet",
     [
-        datagram(6, segment(b"x"), IP_OPTIONS),
-        datagram(6, segment(b"x"), tos=1),
+        datagram(6, tcp_segment(b"x"), IP_OPTIONS),
+        datagram(6, tcp_segment(b"x"), tos=1),
         datagram(6, segment(flags=tcp.URG)),
         datagram(17, user_datagram(b"hello")),
-        datagram(6, segment(b"x"))[:-1],
+        datagram(6, tcp_segment(b"x"))[:-1],
+        datagram(6, tcp_segment(b"x"))[:10] + b"\0\1" + datagram(6, tcp_segment(b"x"))[12:],
+        datagram(6, tcp_segment(b"x")) + b"leak",
+        datagram(6, tcp_segment(b"x" * 1461)),
     ],
-    ids=["options", "tos", "urgent", "udp", "cut off"],
+    ids=["options", "tos", "urgent", "udp", "cut off", "wrong checksum of IP", "trailer", "above the MTU"],
 )
 def test_a_frame_that_is_not_usual_is_left_to_the_layers(packet: bytes) -> None:
     assert usual_lines(frame(packet), True, False, 1500) is None

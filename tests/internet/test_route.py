@@ -161,6 +161,7 @@ def test_a_redirect_from_the_current_first_hop_changes_the_route_of_that_host() 
     assert table.gateway(FAR) == OTHER
     assert table.gateway(parse_ipv4("192.0.2.78")) == PEER
     assert table.changes[-1] == FAR
+    assert table.lookup(FAR, NOW, direct=True) is None, "SO_DONTROUTE: a redirect names a gateway too"
 
 
 @pytest.mark.parametrize(

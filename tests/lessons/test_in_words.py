@@ -76,6 +76,8 @@ SENTENCES = {
         None,
     ),
     "client frame dir=out data=1": ("The client sends a segment with 1 octet of data.", None),
+    "client frame dir=out data=11": ("The client sends a segment with 11 octets of data.", None),
+    "watcher frame dir=in kind=arp": ("The watcher sees an ARP packet.", None),
     "server icmp:sent type=0 why 792-echo-a": ("The server sends an ICMP message of type 0. (RFC 792)", None),
 }
 

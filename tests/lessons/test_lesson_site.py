@@ -21,7 +21,7 @@ from tools.lessons import shelf
 from tools.lessons.answers import Question
 from tools.lessons.blocks import Lesson, Predict
 from tools.lessons.check import Runs, question
-from tools.lessons.lesson_site import LessonSite
+from tools.lessons.lesson_site import LessonSite, serve_lesson
 from tools.lessons.network import perform
 from tools.lessons.parse import read
 from tools.lessons.steps import steps_of
@@ -48,6 +48,17 @@ def test_an_interrupt_ends_the_page_with_the_count() -> None:
         said, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (0, "")
     assert said == "\nT1: 0 of 8 right.\n"
+
+
+def test_so_does_one_that_comes_in_a_nursery(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise BaseExceptionGroup("", [KeyboardInterrupt()])
+
+    monkeypatch.setattr("tools.lessons.lesson_site.trio.run", interrupted)
+    assert serve_lesson(lesson_of("T1"), shelf.find("T1", "en"), "en", 0) == 0
+    assert capsys.readouterr().out.endswith("\nT1: 0 of 8 right.\n")
 
 
 class ServedLesson(Served):

@@ -183,6 +183,9 @@ def test_answers_that_were_never_reached_do_not_count(types: Types) -> None:
     places.places_file().parent.mkdir(parents=True)
     places.places_file().write_text(kept_with(answers={"ack": {"given": [], "right": True}}))
     assert FIRST in types()
+    answer = {"given": ["a"], "right": True}
+    places.places_file().write_text(kept_with(answers={"first": answer, "ack": answer}))
+    assert [each.question for each in places.answers_before(read(T1))] == ["first"], "another one is before the last"
 
 
 def test_a_pipe_in_its_place_is_not_waited_for(types: Types) -> None:

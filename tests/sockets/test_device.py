@@ -69,6 +69,14 @@ def test_names_are_taken_as_in_the_kernel() -> None:
 
 
 @KINDS
+async def test_a_long_name_is_cut(kind: int, autojump_clock: MockClock) -> None:
+    """After 15 octets, as in Linux."""
+    async with host_on(Ethernet().attach("x" * 15), "10.1.0.1/24") as host:
+        with bound_to(host, b"x" * 20, kind) as sock:
+            assert sock.getsockopt(*DEVICE, 16) == b"x" * 15 + b"\0"
+
+
+@KINDS
 async def test_a_device_is_the_only_way_out(kind: int, autojump_clock: MockClock) -> None:
     """Also against the routes: the default one is in the west. Our addresses are reached by their interface."""
     async with between_two_networks() as (ours, _, _):
@@ -96,6 +104,38 @@ async def test_a_device_is_the_only_way_out(kind: int, autojump_clock: MockClock
                     assert sock.getsockname()[0] == source, (device, to)
                 else:
                     assert result in (REFUSED, "waits"), (device, to)
+
+
+@KINDS
+async def test_an_address_of_another_interface_does_not_go_with_the_device(
+    kind: int, autojump_clock: MockClock
+) -> None:
+    async with between_two_networks() as (ours, _, _):
+        with bound_to(ours, b"west", kind) as sock:
+            await sock.bind(("10.2.0.1", 0))
+            assert await aoutcome(sock.connect, ("10.1.0.2", 9)) == UNREACHABLE
+
+
+@KINDS
+async def test_a_device_that_is_gone(kind: int, autojump_clock: MockClock) -> None:
+    async with between_two_networks() as (ours, _, _):
+        link = Ethernet().attach("third")
+        ours.attach(link, addresses=["10.3.0.1/24"], acd="off")
+        with bound_to(ours, b"third", kind) as sock:
+            ours.detach(link)
+            assert await aoutcome(sock.connect, ("10.1.0.2", 9)) == ("raised", "OSError", "ENODEV")
+
+
+async def test_a_socket_keeps_its_device_when_routes_change(autojump_clock: MockClock) -> None:
+    async with between_two_networks() as (ours, west, east):
+        with bound_to(ours, b"west") as sock:
+            for new in ("192.0.2.0/24", "192.0.2.0/25"):
+                before = [host.counters()["ipSystemStatsInReceives"] for host in (west, east)]
+                assert await sock.sendto(b"to the west", ("192.0.2.1", 53)) == 11
+                await trio.sleep(1)
+                after = [host.counters()["ipSystemStatsInReceives"] for host in (west, east)]
+                assert [after[0] - before[0], after[1] - before[1]] == [1, 0]
+                ours.add_route(new, gateway="10.2.0.2")
 
 
 async def test_a_broadcast_leaves_by_the_device(autojump_clock: MockClock) -> None:
@@ -136,10 +176,12 @@ async def test_a_device_is_the_only_way_in(autojump_clock: MockClock) -> None:
             await client.send(b"unanswered")
             await trio.sleep(1)
             assert await aoutcome(client.recv, 10) == REFUSED
-        sockets[b"east"].setsockopt(*DEVICE, b"west")
         with west.socket(type=SOCK_DGRAM) as client:
-            await client.sendto(b"moved", ("10.1.0.1", 53))
-        assert await received(sockets[b"east"]) == [b"moved"]
+            for device, expected in ((b"west", [b"moved"] * 3), (b"east", [])):
+                sockets[b"east"].setsockopt(*DEVICE, device)
+                for _ in range(3):
+                    await client.sendto(b"moved", ("10.1.0.1", 53))
+                assert await received(sockets[b"east"]) == expected
         for sock in sockets.values():
             sock.close()
 
@@ -220,6 +262,11 @@ async def free(w: World) -> Any:
                     happened.append(outcome(sock.listen))
                 elif wanted:
                     happened.append(await aoutcome(sock.sendto, b"x", (w.address, 9)))
+            with w.server(type=kind) as sock:  # as without the option, once it is off again
+                await sock.bind((w.address, 0))
+                sock.setsockopt(IPPROTO_IP, IP_FREEBIND, wanted)
+                sock.setsockopt(IPPROTO_IP, IP_FREEBIND, 0)
+                happened.append(await aoutcome(sock.bind, ("192.0.2.6", 7777)))
             if wanted and kind == SOCK_STREAM:
                 with w.server(type=kind) as sock:
                     sock.setsockopt(IPPROTO_IP, IP_FREEBIND, wanted)

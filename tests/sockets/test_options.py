@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trio
 from trio.socket import IPPROTO_IP, IPPROTO_TCP, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from stack import Config, Ethernet, Host, TcpConfig, open_host
 from stack.sockets import options
@@ -175,6 +175,24 @@ async def test_options_of_a_listener_are_its_childrens(alice: Host, bob: Host, a
             for sock in (server, client):
                 assert [sock.getsockopt(level, option) for level, option, _ in kept] == [value for _, _, value in kept]
             server.close()
+
+
+async def test_the_most_that_may_be_waited_for(alice: Host, autojump_clock: MockClock) -> None:
+    """Half of the receive buffer at its largest."""
+    with alice.socket() as sock:
+        sock.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, 1 << 30)
+        most = Config().tcp.max_receive_buffer_bytes // 2
+        assert sock.getsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT) == most
+
+
+async def test_to_set_quickack_sends_the_ack_that_is_due(alice: Host, bob: Host, autojump_clock: MockClock) -> None:
+    client, server = await stream_pair(alice, bob)
+    async with client, server:
+        await client.send_all(b"x")
+        await wait_all_tasks_blocked()
+        before = bob.counters()["tcpOutSegs"]
+        server.setsockopt(IPPROTO_TCP, options.TCP_QUICKACK, 1)
+        assert bob.counters()["tcpOutSegs"] == before + 1
 
 
 async def test_a_congestion_policy_is_named(alice: Host, bob: Host, autojump_clock: MockClock) -> None:

@@ -103,6 +103,18 @@ async def low_water_marks(w: World) -> Any:
 
 
 @case
+async def most_low_water(w: World) -> Any:
+    happened: list[Any] = []
+    with w.client() as sock:
+        sock.setsockopt(SOL_SOCKET, stdlib.SO_RCVBUF, 20_000)
+        for value in (-1, 1 << 30):
+            sock.setsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT, value)
+            most = sock.getsockopt(SOL_SOCKET, stdlib.SO_RCVBUF) // 2
+            happened.append(sock.getsockopt(SOL_SOCKET, stdlib.SO_RCVLOWAT) == most)
+    return happened
+
+
+@case
 async def quick_acks(w: World) -> Any:
     client, server = await w.pair()
     happened: list[Any] = []
@@ -156,6 +168,7 @@ async def no_fin_wait_2(w: World) -> Any:
             client.setsockopt(IPPROTO_TCP, TCP_LINGER2, linger2_s)
             client.shutdown(stdlib.SHUT_WR)
             happened.append(await arrives(server))
+            await trio.sleep(LONG_S)  # the ACK of the FIN may be delayed: after it this is FIN-WAIT-2
             client.close()
             await w.settle()
             happened.append(await w.does(server.send, b"late"))

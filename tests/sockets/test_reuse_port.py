@@ -54,6 +54,16 @@ async def binding(w: World, kind: int) -> Any:
         await a.bind((w.address, 0))
         await b.bind((w.address, 0))
         happened.append(a.getsockname() == b.getsockname())
+    for second in ((0, 0), (0, 1)) if kind == SOCK_STREAM else ():  # while a connection of a listener is left
+        with sharing(w.server, kind) as listener, w.client() as client, sharing(w.server, kind, second) as b:
+            await listener.bind((w.address, 0))
+            local = listener.getsockname()
+            listener.listen()
+            await client.connect(local)
+            accepted, _ = await listener.accept()
+            listener.close()
+            with accepted:
+                happened.append(await aoutcome(b.bind, local))
     return happened
 
 
@@ -128,7 +138,12 @@ async def test_connections_are_shared(alice: Host, bob: Host, autojump_clock: Mo
     listeners.pop().close()
     with alice.socket() as refused:
         assert await aoutcome(refused.connect, (BOB, 80)) == ("raised", "ConnectionRefusedError", "ECONNREFUSED")
-    for sock in clients:
+    listeners += [sharing(bob.socket) for _ in range(2)]  # as at first
+    for sock in listeners:
+        await sock.bind((BOB, 80))
+        sock.listen(100)
+    assert all(count >= 4 for count in await accepted(20))
+    for sock in (*clients, *listeners):
         sock.close()
 
 
@@ -151,6 +166,39 @@ async def test_a_listener_that_closes_resets_only_its_own(alice: Host, bob: Host
         waiting += 1
     assert waiting == 20 - reset
     for sock in (*listeners, *clients):
+        sock.close()
+
+
+async def test_of_sockets_with_reuse_address_only_those_with_reuse_port_share(
+    alice: Host, bob: Host, autojump_clock: MockClock
+) -> None:
+    """The one that is bound last decides; setting the option later counts at once."""
+    sockets = [sharing(bob.socket, SOCK_DGRAM, (1, 0)) for _ in range(3)]
+    clients = [alice.socket(type=SOCK_DGRAM) for _ in range(20)]
+
+    async def counts() -> list[int]:
+        for client in clients:
+            for _ in range(3):  # the later ones by the fast path
+                await client.sendto(b"x", (BOB, 53))
+        await trio.sleep(1)
+        result = []
+        for sock in sockets:
+            result.append(0)
+            while sock.is_readable():
+                await sock.recv(10)
+                result[-1] += 1
+        return result
+
+    for sock in sockets:
+        await sock.bind((BOB, 53))
+    assert await counts() == [0, 0, 60]
+    sockets[1].setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
+    assert await counts() == [0, 0, 60]
+    sockets[2].setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
+    first, second, third = await counts()
+    assert (first, second + third) == (0, 60)
+    assert min(second, third) >= 9
+    for sock in (*sockets, *clients):
         sock.close()
 
 

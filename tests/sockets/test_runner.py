@@ -290,11 +290,15 @@ async def test_a_link_that_was_busy_is_asked_again_for_a_while_and_then_waited_f
             async with host_on(link, "192.0.2.1/24", config=config) as alice:
                 for octets in (1, 2):
                     link.reads = 0
+                    steps = Steps()
+                    trio.lowlevel.add_instrument(steps)
                     theirs.send(b"x")
                     while alice.counters()["ifInOctets"] < octets:
                         await trio.lowlevel.checkpoint()
                     await wait_all_tasks_blocked()
+                    trio.lowlevel.remove_instrument(steps)
                     assert looks - 1 <= link.reads <= looks
+                    assert steps.count >= looks, "other tasks may run between two looks"
 
 
 async def test_detaching_a_link_of_another_host_is_refused(alice: Host, autojump_clock: MockClock) -> None:

@@ -79,6 +79,15 @@ def test_setting_nodelay_sends_what_the_cork_holds_back_and_leaves_the_cork() ->
     peer.expects(ACK, b"more")
 
 
+def test_a_change_of_another_option_leaves_what_the_cork_holds_back() -> None:
+    conn, peer = established()
+    set_options(conn, cork=True)
+    conn.send(b"held", peer.now)
+    set_options(conn, nodelay=False)
+    conn.options_changed(peer.now)
+    peer.silent()
+
+
 def test_a_fin_and_urgent_data_do_not_wait() -> None:
     conn, peer = established()
     set_options(conn, cork=True)
@@ -108,6 +117,12 @@ def test_half_of_a_small_window_counts_as_full() -> None:
     conn.send(text(600), peer.now)
     peer.expects(ACK, 500)
     peer.silent()
+    conn, peer = established(window=500)
+    set_options(conn, cork=True)
+    conn.send(text(249), peer.now)
+    peer.silent()
+    conn.send(text(1, 249), peer.now)
+    peer.expects(ACK, text(250))
 
 
 def test_a_super_frame_has_full_segments_only() -> None:

@@ -160,6 +160,22 @@ def test_a_clamp_smaller_than_a_segment_opens_again() -> None:
         peer.world.sent.clear()
 
 
+def test_a_read_opens_a_clamped_window_at_once() -> None:
+    """Half of the clamp is enough for an update, not half of the buffer."""
+    conn, peer = closed(receive_buffer_bytes=8 * 1152)
+    set_options(conn, window_clamp=1152)
+    conn.open(peer.now)
+    peer.expects(SYN)
+    peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))
+    for number in range(8):
+        peer.sends(ACK, text(1152, number * 1152))
+        peer.wait(0.05)
+    assert peer.world.sent[-1].window == 0
+    peer.world.sent.clear()
+    assert conn.receive(1152, peer.now)
+    peer.expects(ACK, window=1152)
+
+
 def test_a_scaled_window_is_clamped_too() -> None:
     conn, peer = established(scale=7, receive_buffer_bytes=1 << 20)
     assert conn.rcv_wnd > 500_000

@@ -75,6 +75,7 @@ def test_off_lets_the_ack_of_the_handshake_wait_for_data() -> None:
     peer.silent()
     conn.send(b"question", peer.now)
     peer.expects(ACK, b"question")
+    assert conn.user_options.quickack is None, "it was about the handshake only"
     conn, peer = syn_sent()
     set_options(conn, defer_accept_s=1)
     peer.sends(SYN | ACK, options=TcpOptions(mss=MSS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from math import inf
 from random import Random
 
@@ -36,3 +37,15 @@ def test_both_ways_leave_the_same_variables(seed: int) -> None:
         rack.timed_out(now + 1.0)
     assert at_once.next_lost(1448) == step_by_step.next_lost(1448) is not None
     assert at_once.lost == step_by_step.lost
+
+
+def test_what_is_delivered_is_forgotten() -> None:
+    rack = Rack(0.5)
+    tracemalloc.start()
+    try:
+        for number in range(2000):
+            rack.transmitted(number * 1000, (number + 1) * 1000, float(number))
+            rack.delivered_in_order((number + 1) * 1000, number + 0.1, 0.1)
+        assert tracemalloc.get_traced_memory()[0] < 50_000
+    finally:
+        tracemalloc.stop()

@@ -54,6 +54,11 @@ def test_an_interruption_does_not_hide_another_exception(monkeypatch: pytest.Mon
         cli.main(["lesson", "T1"])
 
 
+def test_an_interruption_of_the_program_of_exec_is_left_to_it() -> None:
+    with pytest.raises(BaseExceptionGroup):
+        cli.reported("exec", interrupted)  # type: ignore[arg-type]
+
+
 PRINTING = ["number tcp a", "ipcalc -v 10.0.0.1/8", f"drill {TOP}/tests/drill/keep-alive.pkt", "lesson T1 --verify"]
 
 
@@ -219,9 +224,9 @@ def test_a_trace_leaves_out_what_is_only_for_programs() -> None:
 def test_a_trace_gives_times_a_unit() -> None:
     said: list[str] = []
     TracePrinter(lambda text: said.extend(text.splitlines()))(
-        told("tcp:rtt", "c1", srtt_s=0.00125, rto_s=1.2, lease_s="for ever", count=3)
+        told("tcp:rtt", "c1", srtt_s=0.00125, rto_s=1.2, min_rtt_s=0.0, lease_s="for ever", count=3)
     )
-    assert said == ["    0.000000 * c1: rtt srtt=1.25ms rto=1.2s lease_s=for ever count=3"]
+    assert said == ["    0.000000 * c1: rtt srtt=1.25ms rto=1.2s min_rtt=0s lease_s=for ever count=3"]
 
 
 def test_the_kernels_addresses_are_read() -> None:

@@ -196,16 +196,29 @@ def test_each_event_is_seen_at_once_whatever_is_asked() -> None:
     assert recorder.lost == 0
 
 
+class Called(Recorder):
+    """One whose events come by a call."""
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+
+
+@pytest.mark.parametrize("kind", [Recorder, Called])
 @pytest.mark.parametrize("octets", [100, 1500, 60_000])
-def test_the_memory_is_bounded_inside_a_batch(octets: int) -> None:
+@pytest.mark.parametrize("out", [False, True], ids=["in", "out"])
+def test_the_memory_is_bounded_inside_a_batch(octets: int, out: bool, kind: type[Recorder]) -> None:
     """Frames are cut during the batch: its end, and a reader, come too late to bound the memory."""
-    recorder = Recorder(max_bytes=MAX_BYTES)
+    recorder = kind(max_bytes=MAX_BYTES)
     trace = watched(recorder)
     gc.collect()
     tracemalloc.start()
     try:
         for n in range(4000):
-            trace.frame_in("tap0", 14, n.to_bytes(4, "big") * (octets // 4))
+            frame = n.to_bytes(4, "big") * (octets // 4)
+            if out:
+                trace.frame_out("tap0", 14, frame, False)
+            else:
+                trace.frame_in("tap0", 14, frame)
         assert tracemalloc.get_traced_memory()[1] < 1.25 * MAX_BYTES
     finally:
         tracemalloc.stop()

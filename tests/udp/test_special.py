@@ -224,6 +224,23 @@ def test_too_large_for_the_path_is_told_in_the_queue(station: Station) -> None:
     assert error.remote == (PEER, 0), "the port is that of the connected peer"
 
 
+def test_an_error_of_our_own_is_not_pending_when_it_is_the_next(station: Station) -> None:
+    endpoint = queueing(station)
+    endpoint.set_discover(DO)
+    endpoint.send_to(b"data", (PEER, 9), station.now)
+    station.receives_icmp(icmp.unreachable(icmp.PORT_UNREACHABLE, quote(b"data")), source=PEER)
+    assert endpoint.take_error() == errno.ECONNREFUSED
+    with pytest.raises(OSError):
+        endpoint.send_to(bytes(1473), (PEER, 9), station.now)
+    first = endpoint.take_queued_error()
+    assert first is not None
+    assert (first.origin, endpoint.errors_queued, endpoint.error) == (ICMP, 1, 0)
+    endpoint.error_pending(errno.EHOSTUNREACH)
+    second = endpoint.take_queued_error()
+    assert second is not None
+    assert (second.origin, endpoint.error) == (LOCAL, errno.EHOSTUNREACH), "it says nothing about an ICMP error"
+
+
 def test_df_is_left_out_where_the_smallest_mtu_does_not_pass(station: Station) -> None:
     """RFC 1191 section 3: "by ceasing to set the Don't Fragment bit"."""
     endpoint = bound(station)
