@@ -80,6 +80,15 @@ class Program:
                 status, _, errors = self.stop()
                 pytest.fail(f"no {text!r} from {self.process.args!r} ({status}): {self.output!r} {errors!r}")
 
+    def printed(self) -> bytes:
+        """All that came on standard output until now."""
+        assert self.process.stdout is not None
+        while select.select([self.process.stdout], [], [], 0)[0] and (
+            more := os.read(self.process.stdout.fileno(), 65536)
+        ):
+            self.output += more
+        return self.output
+
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = PATIENCE_S) -> tuple[int, bytes, bytes]:
         """Send it a signal and wait for its end: exit status, all output, all error output."""
         if self.process.poll() is None:

@@ -83,15 +83,18 @@ def serving(namespace: Namespace, folder: Path, *words: str) -> Iterator[Program
         program.wait_for(b"ready: ")
         program.wait_for(b"Running on ")
         yield program
+        served = program.printed()
+        assert program.process.poll() is None, served
+        assert not re.search(rb"Traceback|ERROR", served), served.decode()
         # The answer is here before the app's task is done, where hypercorn ignores an interrupt: interrupt it again.
         while program.process.poll() is None:
             program.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 program.process.wait(10)
+            program.printed()
         status, output, _ = program.wait()
-        # An interrupt may also come to a task of the app, or to hypercorn while it ends: then it is the only error.
-        errors = set(re.findall(r"^[ |]*([\w.]+(?:Error|Exception|Interrupt))\b", output.decode(), re.MULTILINE))
-        assert status == 0 or errors == {"KeyboardInterrupt"}, output.decode()
+        # An interrupt may come to any line of the app, of h11 or of hypercorn, whose own errors may follow from it.
+        assert status == 0 or b"KeyboardInterrupt" in output, output.decode()
 
 
 @pytest.mark.parametrize(

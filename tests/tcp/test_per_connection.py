@@ -93,13 +93,16 @@ def test_without_it_a_close_in_fin_wait_2_resets() -> None:
     assert conn.state is State.CLOSED
 
 
-def test_without_it_the_ack_of_the_fin_of_a_closed_connection_resets() -> None:
+@pytest.mark.parametrize("flags", [ACK, FIN | ACK])
+def test_without_it_the_ack_of_the_fin_of_a_closed_connection_resets(flags: int) -> None:
+    """Nothing of that segment is looked at after its ACK: the connection is gone."""
     conn, peer = established()
     set_options(conn, linger2_s=-1)
     conn.close(peer.now)
     peer.expects(FIN | ACK)
-    peer.sends(ACK)
+    peer.sends(flags)
     peer.expects(RST | ACK)
+    peer.silent()
     assert conn.state is State.CLOSED
 
 
