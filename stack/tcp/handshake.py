@@ -354,6 +354,18 @@ def _deliver_syn_text(tcb: Tcb) -> None:
     tcb.wakes |= WAKE_READABLE
 
 
+def enter_established(tcb: Tcb, seg_seq: int, seg_ack: int, window: int, now: float) -> None:
+    """The fifth step in SYN-RECEIVED, for an ACK of our SYN. SND.WND <- SEG.WND (now scaled),
+    SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK.
+    """
+    tcb.enter(Event.RCV_ACK_OF_SYN)
+    tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window << tcb.snd_shift, seg_seq, seg_ack
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
+    if tcb.timeouts or not tcb.fast_opened:
+        requeue_early_data(tcb)
+    established(tcb, now)
+
+
 def established(tcb: Tcb, now: float) -> None:
     """The handshake is over: wake the user and reset the timers for the data phase."""
     if tcb.timeouts:  # RFC 6298 5.7, RFC 5681 section 3.1: after a lost SYN, begin carefully

@@ -19,7 +19,7 @@ from stack.tcp import seq, states
 from stack.tcp.acks import process_ack
 from stack.tcp.challenge import challenge_ack, may_challenge
 from stack.tcp.ecn import take_marks
-from stack.tcp.handshake import established, repeat_syn, requeue_early_data, syn_sent_state, take_syn_text
+from stack.tcp.handshake import enter_established, repeat_syn, syn_sent_state, take_syn_text
 from stack.tcp.memory import recharge, trim_to_budget
 from stack.tcp.output import send_ack
 from stack.tcp.sack import SackReporter
@@ -270,7 +270,7 @@ def _repeated_segment(tcb: Tcb, seg: Segment, now: float) -> None:
     _answer_unacceptable(tcb, seg, now, "ack_repeated")
     process_ack(tcb, seg, now)
     if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
-        _fin_is_acknowledged(tcb, now)
+        our_fin_is_acknowledged(tcb, now)
 
 
 def _answer_unacceptable(tcb: Tcb, seg: Segment, now: float, because: str) -> None:
@@ -415,23 +415,16 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         return False
     process_ack(tcb, seg, now)
     if tcb.fin_seq is not None and seq.gt(tcb.snd_una, tcb.fin_seq):
-        return _fin_is_acknowledged(tcb, now)
+        return our_fin_is_acknowledged(tcb, now)
     return True
 
 
 def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Enter ESTABLISHED; SND.WND <- SEG.WND (now scaled), SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK.
+    """The handshake is over; the text of the SYN is next. Returns whether to go on.
 
-    Returns whether to go on. If the SYN had text that no user will read, the connection has been
-    reset, and the answer is False.
+    If no user will read that text, the connection has been reset, and the answer is False.
     """
-    tcb.enter(Event.RCV_ACK_OF_SYN)
-    tcb.snd_wnd = seg.window << tcb.snd_shift
-    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
-    tcb.snd_wl1, tcb.snd_wl2 = seg.seg_seq, seg.seg_ack
-    if tcb.timeouts or not tcb.fast_opened:
-        requeue_early_data(tcb)
-    established(tcb, now)
+    enter_established(tcb, seg.seg_seq, seg.seg_ack, seg.window, now)
     queued = take_syn_text(tcb)
     if queued is not None:
         _process_content(tcb, queued, now)
@@ -442,7 +435,7 @@ def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     return tcb.state in SYNCHRONIZED
 
 
-def _fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
+def our_fin_is_acknowledged(tcb: Tcb, now: float) -> bool:
     """Our FIN is acknowledged: leave FIN-WAIT-1, CLOSING or LAST-ACK; return whether to go on."""
     if tcb.state is states.FIN_WAIT_1:
         tcb.enter(Event.RCV_ACK_OF_FIN)
@@ -576,12 +569,17 @@ def eighth_check_fin(tcb: Tcb, seg: Segment, now: float) -> None:
         if seg.flags & FIN and not seg.text:  # its text, if any, was acknowledged at once
             send_ack(tcb, now, "ack_beyond_fin" if tcb.peer_fin else "ack_gap")
         return
-    tcb.peer_fin = True
     if tcb.receive_buffer.held:  # nothing can come after the FIN
         tcb.receive_buffer.forget_held()
         tcb.services.budget.out_of_order.pop(tcb, None)
         if tcb.sack_reporter is not None:
             tcb.sack_reporter.forget_held()
+    fin_in_order(tcb, now)
+
+
+def fin_in_order(tcb: Tcb, now: float) -> None:
+    """The eighth step for a FIN at RCV.NXT while no out-of-order text is held."""
+    tcb.peer_fin = True
     tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
     tcb.rcv_wnd = max(tcb.rcv_wnd - 1, 0)
     tcb.wakes |= WAKE_READABLE

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -508,16 +509,17 @@ class Told(Twin):
     def __init__(self, fast_paths: bool, tcp: TcpConfig) -> None:
         super().__init__(fast_paths, tcp=tcp)
         self.conn = self.connections[0]
+        self.port = 4000
         self.stamp = 5000
 
     def arrives(self, length: int, ahead: int, acked: int, window: int, flags: int, age: int, sack: bool) -> None:
         """A segment `ahead` octets beyond what comes next that acknowledges `acked` octets of what is in flight."""
         conn = self.conn
-        self.acked[4000] = ack = seq.add(conn.snd_una, min(acked, conn.flight))
+        self.acked[self.port] = ack = seq.add(conn.snd_una, min(acked, conn.flight))
         sacked = ((seq.add(ack, 100), seq.add(ack, 400)),) if sack and conn.scoreboard is not None else ()
         offset = seq.sub(seq.add(conn.rcv_nxt, ahead), self.iss + 1)
         stamp, echoed = (self.stamp - age) & MASK, conn.timestamps.clock(self.now)
-        piece = Piece(offset, length, ACK | flags, 0, window, stamp, echoed, up=1, sacked=sacked)
+        piece = Piece(offset, length, ACK | flags, 0, window, stamp, echoed, port=self.port, up=1, sacked=sacked)
         self.stamped = conn.timestamps.agreed
         self.hears(self.segment(piece))
 
@@ -575,6 +577,152 @@ def test_any_row_of_segments_is_taken_as_by_the_slow_path(
 
     run()
     assert predictions > 100, "hardly anything was predicted"
+
+
+# --- from the handshake to the end
+
+
+def a_life(random: Random) -> Iterator[tuple[Any, ...]]:
+    """What a quiet peer and a quiet user do, and one time in eight something else."""
+    for _ in range(random.randrange(4, 16)):
+        wild = random.random() < 1 / 8
+        match random.choice(("arrives", "arrives", "arrives", "user", "passes")):
+            case "arrives":
+                length, flags = random.choice(((0, 0), (0, 0), (0, FIN), (1, PSH), (1460, FIN | PSH)))
+                ahead, window, age, sack = 0, 0xFFFF, 0, False
+                if wild:
+                    flags = random.choice((flags, SYN, RST, URG))
+                    ahead, window = random.choice((0, 1, -1, 1460)), random.choice((window, 100, 0))
+                    age, sack = random.choice((0, 1, -7)), random.random() < 0.5
+                yield "arrives", length, ahead, random.choice((0, 1, 1 << 20, 1 << 20)), window, flags, age, sack
+            case "user":
+                yield random.choice(
+                    (("send", 1), ("send", 5000), ("receive", 1 << 20), ("shut",), ("close",), ("room",))
+                )
+            case _:
+                yield "passes", random.choice((0.001, 0.05, 0.5)) if not wild else 60.0
+
+
+class Young(Told):
+    """A host with a connection in SYN-RECEIVED, which is accepted as soon as it can be."""
+
+    def __init__(self, fast_paths: bool, tcp: TcpConfig, *, backlog: int, defer_accept_s: int) -> None:
+        super().__init__(fast_paths, tcp)
+        self.listener.options = replace(self.listener.options, defer_accept_s=defer_accept_s)
+        self.port = 4002
+        self.hears(self.segment(Piece(-1, 0, SYN, window=0xFFFF, port=self.port, stamp=self.stamp)))
+        self.conn = next(each for each in self.host.tcp.connections.values() if each.remote[1] == self.port)
+        self.listener.backlog = backlog
+        self.accepted = False
+
+    def user(self, call: Callable[[Connection, float], object]) -> None:
+        self.accepted = self.accepted or self.listener.accept() is not None
+        if self.accepted:
+            super().user(call)
+
+    def do(self, event: tuple[Any, ...]) -> None:
+        if event == ("shut",):
+            self.user(lambda conn, now: conn.shutdown_write(now))
+        elif event == ("close",):
+            self.user(lambda conn, now: conn.close(now))
+        elif event == ("room",):
+            self.listener.backlog = 8
+        else:
+            super().do(event)
+        self.hears()
+
+
+@pytest.mark.parametrize("extensions", [{}, EXTENSIONS, {**EXTENSIONS, "rack": False}])
+def test_every_life_of_a_connection_is_as_by_the_slow_path(
+    extensions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted_in = set()
+
+    def listening(tcb: Connection, data: memoryview, now: float) -> int:
+        state, fin = tcb.state, data[13] & FIN
+        taken = predict.predicted(tcb, data, now)
+        if taken:
+            predicted_in.add((state.name, bool(fin)))
+        return taken
+
+    monkeypatch.setattr("stack.host.fast.tcp.predicted", listening)
+
+    for seed in range(300):
+        random = Random(seed)
+        backlog, defer_accept_s = random.choice((8, 8, 8, 0)), random.choice((0, 0, 0, 3))
+        fast, plain = (
+            Young(fast_paths, config(**extensions), backlog=backlog, defer_accept_s=defer_accept_s)
+            for fast_paths in (True, False)
+        )
+        for event in a_life(random):
+            fast.do(event)
+            plain.do(event)
+            assert fast.state() == plain.state(), (seed, event)
+    assert predicted_in == {
+        ("SYN_RECEIVED", False),
+        ("ESTABLISHED", False),
+        ("ESTABLISHED", True),
+        ("FIN_WAIT_1", False),
+        ("FIN_WAIT_1", True),
+        ("FIN_WAIT_2", True),
+        ("CLOSE_WAIT", False),
+        ("CLOSING", False),
+        ("LAST_ACK", False),
+    }
+
+
+def half_open(twin: Twin) -> Connection:
+    """A connection from port 4002, in SYN-RECEIVED."""
+    twin.hears(twin.segment(Piece(-1, 0, SYN, port=4002)))
+    connection = next(each for each in twin.host.tcp.connections.values() if each.remote[1] == 4002)
+    twin.acked[4002] = connection.snd_nxt
+    return connection
+
+
+def test_a_user_that_ends_a_connection_as_soon_as_it_is_open() -> None:
+    ended = []
+
+    def run(twin: Twin) -> None:
+        def abort() -> None:
+            connection = twin.listener.accept()
+            assert connection is not None
+            connection.abort(twin.now)
+
+        connection = half_open(twin)
+        twin.listener.on_readable = abort
+        twin.hears(twin.segment(Piece(0, 0, port=4002)), twin.segment(Piece(0, 100, port=4002)))
+        assert connection.state is State.CLOSED
+        ended.append(picture(connection))
+
+    both(run)
+    assert ended[0] == ended[1]
+
+
+@script("no memory for another connection")
+def _(twin: Twin) -> None:
+    connection = half_open(twin)
+    twin.host.budget.high = twin.host.budget.used
+    twin.hears(twin.segment(Piece(0, 0, port=4002)))
+    assert connection.state is State.SYN_RECEIVED
+
+
+@script("a FIN that comes before the text")
+def _(twin: Twin) -> None:
+    twin.hears(twin.segment(Piece(MSS, 0, ACK | FIN, ack=-1)))  # an old ACK: the window stays as it was
+    twin.hears(twin.segment(Piece(0)))
+    assert twin.connections[0].state is State.CLOSE_WAIT
+
+
+@script("a FIN on each of a row of segments")
+def _(twin: Twin) -> None:
+    twin.hears(*(twin.segment(Piece(number * MSS, flags=ACK | FIN)) for number in range(4)))
+
+
+@script("a listener that closes before the handshake is over")
+def _(twin: Twin) -> None:
+    half_open(twin)
+    twin.listener.close(twin.now)
+    twin.hears(twin.segment(Piece(0, 0, port=4002)))
 
 
 # --- the table of what is counted here instead of there
