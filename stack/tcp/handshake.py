@@ -112,7 +112,7 @@ def _with_cookie(pending: fast_open.FastOpen, options: TcpOptions) -> bytes:
     If the option does not fit, it is omitted and the SYN carries no data.
     """
     try:
-        return build_options(replace(options, fast_open=pending.cookie))
+        return build_options(options._replace(fast_open=pending.cookie))
     except ValueError:
         pending.cookie, pending.mss = None, 0
         return build_options(options)

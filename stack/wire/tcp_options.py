@@ -17,7 +17,7 @@ To add an option that both ends send in their SYNs (`stack/tcp/README.md` has th
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stack.errors import BadPacket
 from stack.wire.checksum import Buffer
@@ -55,8 +55,13 @@ STAMP_LAYOUT = 0x0101_080A
 """No-op, no-op, kind 8, length 10 (RFC 7323 appendix A)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcpOptions:
+_SYN = struct.Struct("!HHIIII")
+"""MSS, SACK permitted, Timestamps, no-op and Window Scale: a SYN of Linux, or ours."""
+
+_MSS_HEAD, _SACK_AND_STAMP_HEAD, _SCALE_HEAD = 0x0204, 0x0402_080A, 0x01_0303
+
+
+class TcpOptions(NamedTuple):
     """The options of one segment.
 
     Attributes:
@@ -80,6 +85,7 @@ class TcpOptions:
 
 
 NO_OPTIONS = TcpOptions()
+_NO_OTHERS = [None, None, ()]  # neither Fast Open nor User Timeout, and nothing unknown
 
 
 def split(raw: Buffer) -> list[tuple[int, bytes]]:
@@ -126,6 +132,10 @@ def parse_options(raw: Buffer) -> TcpOptions:
 
     Raises BadPacket tcp_bad_options.
     """
+    if len(raw) == _SYN.size:  # nearly every SYN: the general way below takes six times as long
+        mss_head, largest, head, val, ecr, scale = _SYN.unpack(raw)
+        if mss_head == _MSS_HEAD and head == _SACK_AND_STAMP_HEAD and scale >> 8 == _SCALE_HEAD:
+            return TcpOptions(largest, scale & 0xFF, True, (), (val, ecr))
     mss: int | None = None
     window_scale: int | None = None
     sack_permitted = False
@@ -165,6 +175,9 @@ def build_options(options: TcpOptions) -> bytes:
     No-ops align the options as RFC 7323 appendix A suggests. Raises ValueError when they take more
     than 40 bytes: the caller must leave some out.
     """
+    mss, scale, sack_permitted, blocks, stamps, *others = options
+    if sack_permitted and mss is not None and scale is not None and stamps and not blocks and others == _NO_OTHERS:
+        return _SYN.pack(_MSS_HEAD, mss, _SACK_AND_STAMP_HEAD, *stamps, _SCALE_HEAD << 8 | scale)
     parts: list[bytes] = []
     if options.mss is not None:
         parts.append(bytes((MSS, 4)) + _MSS.pack(options.mss))
@@ -178,8 +191,8 @@ def build_options(options: TcpOptions) -> bytes:
     if options.window_scale is not None:
         parts.append(bytes((NO_OPERATION, WINDOW_SCALE, 3, options.window_scale)))
     if options.sack_blocks:
-        blocks = b"".join(PAIR.pack(left, right) for left, right in options.sack_blocks)
-        parts.append(b"\x01\x01" + bytes((SACK, len(blocks) + 2)) + blocks)
+        edges = b"".join(PAIR.pack(left, right) for left, right in options.sack_blocks)
+        parts.append(b"\x01\x01" + bytes((SACK, len(edges) + 2)) + edges)
     if options.fast_open is not None:
         cookie = bytes((FAST_OPEN, len(options.fast_open) + 2)) + options.fast_open
         parts.append(bytes((NO_OPERATION,)) * (-len(cookie) % 4) + cookie)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ def time_wait(*, timestamps: bool, **changes: Any) -> tuple[Connection, Peer]:
     """A connection that a listener made and we closed, in TIME-WAIT; the peer's last timestamp was 10."""
     listener, peer = listening(timestamps=True, **changes)
     options = stamp(10, 0) if timestamps else TcpOptions()
-    peer.sends(SYN, options=replace(options, mss=MSS))
+    peer.sends(SYN, options=options._replace(mss=MSS))
     peer.expects(SYN | ACK)
     peer.sends(ACK, options=options)
     conn = listener.accept()
@@ -41,7 +40,7 @@ def time_wait(*, timestamps: bool, **changes: Any) -> tuple[Connection, Peer]:
 def begins_again(old: Connection, peer: Peer, seq: int, options: TcpOptions) -> bool:
     """Whether the peer's SYN makes a new connection; if not, TIME-WAIT must have stayed as it was."""
     end = old.time_wait_deadline
-    peer.sends(SYN, seq=seq, options=replace(options, mss=MSS))
+    peer.sends(SYN, seq=seq, options=options._replace(mss=MSS))
     if peer.conn is not old:
         assert peer.conn is not None
         assert peer.conn.state is State.SYN_RECEIVED

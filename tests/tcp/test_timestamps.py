@@ -4,8 +4,6 @@ samples.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from stack.config import TcpConfig
@@ -39,7 +37,7 @@ def stamps(sent: Sent) -> tuple[int, int]:
 def agreed(**changes: object) -> tuple[Connection, Peer]:
     """ESTABLISHED by our own OPEN, the peer's clock at 1."""
     conn, peer = syn_sent(timestamps=True, **changes)
-    peer.sends(SYN | ACK, options=replace(stamp(1), mss=MSS))
+    peer.sends(SYN | ACK, options=stamp(1)._replace(mss=MSS))
     assert stamps(peer.expects(ACK)) == (0, 1)
     assert conn.state is State.ESTABLISHED
     return conn, peer
@@ -307,7 +305,7 @@ def test_a_handshake_whose_syn_was_sent_again_gives_a_sample() -> None:
             peer.wait((1.0, 2.0)[number])
             peer.expects(SYN)
         peer.wait(wait_s)
-        peer.sends(SYN | ACK, options=replace(stamp(1, OUR_CLOCK + echoed), mss=MSS))
+        peer.sends(SYN | ACK, options=stamp(1, OUR_CLOCK + echoed)._replace(mss=MSS))
         peer.expects(ACK)
         assert conn.rtt.srtt_s == (srtt if srtt is None else pytest.approx(srtt, abs=0.0011))
         assert conn.rtt.timeout_s() == (3.0 if srtt is None else pytest.approx(3 * srtt, abs=0.01))
@@ -316,10 +314,10 @@ def test_a_handshake_whose_syn_was_sent_again_gives_a_sample() -> None:
 @rfc("field-12")
 def test_a_handshake_whose_syn_ack_was_sent_again_gives_a_sample() -> None:
     listener, peer = listening(timestamps=True)
-    peer.sends(SYN, options=replace(stamp(7, 0), mss=MSS))
+    peer.sends(SYN, options=stamp(7, 0)._replace(mss=MSS))
     peer.expects(SYN | ACK)
     peer.wait(0.5)
-    peer.sends(SYN, seq=add(peer.snd_nxt, -1), options=replace(stamp(1007, 0), mss=MSS))
+    peer.sends(SYN, seq=add(peer.snd_nxt, -1), options=stamp(1007, 0)._replace(mss=MSS))
     val, ecr = stamps(peer.expects(SYN | ACK))
     assert (val, ecr) == (500, 1007)  # so that the peer has a sample, too
     peer.wait(0.1)
@@ -336,11 +334,11 @@ def test_a_repeated_syn_ack_is_not_measured() -> None:
     peer.wait(1.0)
     peer.expects(SYN)
     peer.wait(0.1)
-    peer.sends(SYN | ACK, options=replace(stamp(1, OUR_CLOCK), mss=MSS))  # it answers our first SYN
+    peer.sends(SYN | ACK, options=stamp(1, OUR_CLOCK)._replace(mss=MSS))  # it answers our first SYN
     peer.expects(ACK)
     assert conn.rtt.srtt_s is None
     peer.wait(0.1)
-    peer.sends(SYN | ACK, seq=add(peer.snd_nxt, -1), options=replace(stamp(2, OUR_CLOCK + 1000), mss=MSS))
+    peer.sends(SYN | ACK, seq=add(peer.snd_nxt, -1), options=stamp(2, OUR_CLOCK + 1000)._replace(mss=MSS))
     peer.expects(ACK)
     assert conn.rtt.srtt_s is None
 
@@ -356,7 +354,7 @@ def test_a_syn_that_waited_for_the_next_hop_is_measured_from_when_it_left(timest
         peer.expects(SYN)
     peer.world.wire(conn).learnt_at = peer.now
     peer.wait(0.04)
-    options = replace(stamp(1, OUR_CLOCK), mss=MSS) if timestamps else TcpOptions(mss=MSS)
+    options = stamp(1, OUR_CLOCK)._replace(mss=MSS) if timestamps else TcpOptions(mss=MSS)
     peer.sends(SYN | ACK, options=options)
     peer.expects(ACK)
     if resends and not timestamps:

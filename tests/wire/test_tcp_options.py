@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stack.errors import BadPacket
@@ -15,6 +17,31 @@ def test_a_syn_of_linux() -> None:
     options = TcpOptions(mss=1460, window_scale=7, sack_permitted=True, timestamps=(1, 0))
     assert parse_options(LINUX_SYN) == options
     assert build_options(options) == LINUX_SYN
+
+
+@pytest.mark.parametrize("at", range(20))
+def test_what_is_like_a_syn_of_linux_is_parsed_as_any_other_options_are(at: int) -> None:
+    """Twenty octets take a short way. After no-ops they take the general way, which must find the same."""
+    raw = build_options(TcpOptions(1460, 7, True, timestamps=(1, 2)))
+    assert len(raw) == 20
+    for octet in range(256):
+        changed = raw[:at] + bytes((octet,)) + raw[at + 1 :]
+        assert outcome(changed) == outcome(b"\x01\x01\x01\x01" + changed)
+
+
+def outcome(raw: bytes) -> TcpOptions | str:
+    try:
+        return parse_options(raw)
+    except BadPacket as bad:
+        return bad.reason
+
+
+@pytest.mark.parametrize(
+    "extra", [{"sack_blocks": ((1, 2),)}, {"fast_open": b""}, {"user_timeout": 3}, {"unknown": ((253, b"xy"),)}]
+)
+def test_one_more_option_than_a_syn_of_linux_is_not_forgotten(extra: dict[str, Any]) -> None:
+    options = TcpOptions(1460, 7, True, timestamps=(1, 2))._replace(**extra)
+    assert parse_options(build_options(options)) == options
 
 
 def test_sack_blocks_of_rfc_2018() -> None:
