@@ -22,6 +22,7 @@ from stack.internet.icmp_error import IcmpError
 from stack.internet.ipv4 import Ipv4
 from stack.internet.path import Path, Way
 from stack.internet.received import Received
+from stack.noop import noop
 from stack.socket_option import Value
 from stack.tcp import fast_open
 from stack.tcp.congestion import POLICIES
@@ -86,6 +87,7 @@ class TcpLayer:
         self.demux = Demux(self.services, self._accept, self._send_reset, ports.spread, self._device_of)
         self.connections = self.demux.connections
         self.listeners = self.demux.listeners
+        self.on_none_left: Callable[[], object] = noop  # called when the last connection has ended
         self._deadlines = deadlines
         self._counters = counters
         self._ip = ip
@@ -308,6 +310,8 @@ class TcpLayer:
             self._local_ports[port] -= 1
             if not self._local_ports[port]:
                 del self._local_ports[port]
+                if not self.connections:
+                    self.on_none_left()
         self._deadlines.forget(tcb)
 
     def discard(self, tcb: Tcb, error: int) -> None:

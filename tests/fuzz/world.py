@@ -15,6 +15,7 @@ from dataclasses import replace
 from random import Random
 
 from stack.config import Config
+from stack.host.fast.tcp import MOST_SOURCES
 from stack.host.host import HostCore
 from stack.host.interface import Interface
 from stack.link.device import NO_OFFLOAD, Offload
@@ -44,8 +45,8 @@ FOREVER_S = 20_000.0  # after which nothing of a peer that is silent is left
 LEFT_EMPTY = (
     "connections", "half_open", "listeners", "local_ports", "reserved_ports", "udp_endpoints", "paths",
     "path_mtus", "fragmented_datagrams", "fragment_sources", "fragment_bytes", "echo_requests", "not_accepted",
-    "touched", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_paths", "loopback_packets",
-    "neighbor_queue_bytes", "tentative_addresses", "memory_bytes", "memory_peers",
+    "touched", "tcp_sources", "udp_ports", "udp_flows", "udp_datagrams", "udp_remotes", "echo_paths",
+    "loopback_packets", "neighbor_queue_bytes", "tentative_addresses", "memory_bytes", "memory_peers",
     "memory_behind_gaps",
 )  # fmt: skip
 """Tables that have nothing in them once every user and every peer has gone."""
@@ -315,6 +316,7 @@ class World:
         assert tables["redirects"] <= config.ip.redirects_max
         assert tables["icmp_error_peers"] <= config.icmp.error_peers_max
         assert tables["echo_paths"] <= config.icmp.echo_paths_max
+        assert tables["tcp_sources"] <= MOST_SOURCES
         assert tables["udp_flows"] <= config.udp.flows_max
         assert tables["half_open"] <= 2 * config.tcp.syn_backlog + 8
         assert tables["loopback_packets"] <= config.ip.loopback_queue_max

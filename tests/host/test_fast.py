@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 import stack.host.fast
 from stack.config import TcpConfig
+from stack.host.fast.tcp import MOST_SOURCES
+from stack.internet.ipv4_input import Ipv4Input
 from stack.link.memory import Ethernet
 from stack.tcp import predict, seq
 from stack.tcp.connection import Connection
@@ -281,6 +283,84 @@ def segments_around(change: Script) -> Script:
 
 for what, change in TCP_CHANGES.items():
     SCRIPTS[f"segments, and meanwhile: {what}"] = segments_around(change), {}
+
+
+def syn_around(change: Script) -> Script:
+    """A SYN from a host that has opened connections before, as all do here."""
+
+    def run(twin: Twin) -> None:
+        change(twin)
+        twin.hears(twin.segment(Piece(-1, 0, SYN, port=4002)))
+        twin.passes(1.0)
+
+    return run
+
+
+for what, change in TCP_CHANGES.items():
+    SCRIPTS[f"a SYN, and before it: {what}"] = syn_around(change), {}
+
+
+@script("a SYN with each octet changed, and with padding")
+def _(twin: Twin) -> None:
+    frame = twin.segment(Piece(-1, 0, SYN, port=4002))
+    for at in range(len(frame)):
+        for octet in (1, 0x80):
+            twin.hears(changed(frame, at, frame[at] ^ octet))
+            twin.hears(changed(frame, at, frame[at] ^ octet), verified=(True,))
+    twin.hears(frame + bytes(6))
+
+
+def test_the_next_syn_of_a_host_needs_no_ip_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = Twin(True)
+    monkeypatch.delattr(Ipv4Input, "receive")
+    twin.open(4002)
+
+
+@script("a SYN after the last connection has ended")
+def _(twin: Twin) -> None:
+    for connection in twin.connections:
+        connection.abort(twin.now)
+    twin.host.after_call(twin.now)
+    if twin.host.fast is not None:
+        assert not twin.fast.tcp.sources
+    twin.hears(twin.segment(Piece(-1, 0, SYN, port=4002)))
+
+
+@script("SYNs by another link")
+def _(twin: Twin) -> None:
+    by_another_link(twin, *(twin.segment(Piece(-1, 0, SYN, port=5000 + number)) for number in range(8)))
+
+
+@script("a SYN with a mark of congestion")
+def _(twin: Twin) -> None:
+    twin.hears(twin.segment(Piece(-1, 0, SYN, port=4002, tos=3)))
+
+
+@script("segments of no connection from a known host")
+def _(twin: Twin) -> None:
+    twin.hears(*(twin.segment(Piece(0, 4, flags, port=4002)) for flags in (ACK, RST, FIN | ACK, 0, SYN | ACK)))
+
+
+@script("hosts beyond number")
+def _(twin: Twin) -> None:
+    for number in range(1100):
+        source = bytes((10, 0, 1 + number // 200, 1 + number % 200))
+        twin.hears(repaired(from_host(twin.segment(Piece(-1, 0, SYN, port=4002)), source)), verified=(True,))
+        if twin.host.fast is not None:
+            assert len(twin.fast.tcp.sources) <= MOST_SOURCES
+
+
+def from_host(frame: bytes, source: bytes) -> bytes:
+    return frame[:26] + source + frame[30:]
+
+
+@script("a fragment with the Identification of a SYN that follows")
+def _(twin: Twin) -> None:
+    frame = twin.segment(Piece(-1, 0, SYN, port=4002))
+    frame = repaired(frame[:20] + b"\0\0" + frame[22:])
+    twin.hears(repaired(frame[:20] + b"\x20\0" + frame[22:]))
+    twin.hears(frame)
+    twin.passes(120.0)
 
 
 @script("a fragment with the Identification of a segment that follows")

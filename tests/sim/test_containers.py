@@ -34,6 +34,7 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "udp_endpoints": ("UdpPorts._open",),
     "udp_ports": ("UdpPorts._bound",),
     "udp_claims": ("UdpPorts._claimed",),
+    "tcp_sources": ("KnownConnections.sources",),
     "udp_flows": ("UdpFlows.flows", "Fast._flows"),
     "udp_datagrams": ("Endpoint._queue",),
     "udp_remotes": ("Endpoint._sent",),

@@ -9,7 +9,7 @@ A fast path skips what an earlier packet of the same kind has shown already:
 | fast path | what it skips | why that is safe |
 |---|---|---|
 | here | a record of the Ethernet header | an untagged IPv4 frame for us needs none |
-| `tcp.py` | IP input | the key has the addresses; the peer's is not one of ours |
+| `tcp.py` | IP input | the addresses of a connection, or of the one before from the same host, were right |
 | `tcp/predict.py` | most of the eight steps of RFC 9293 | the segment is the expected one |
 | `gro.py` | all of these | only fields that do not matter differ from the segment before |
 | `udp.py` | IP input, the search for the endpoint | no address and no port has changed |
@@ -114,18 +114,22 @@ class Fast:
         counters = self._counters
         counters["ifInOctets"] += length
         counters["ifInUcastPkts"] += 1
+        is_new = False
         if length >= offset + _SHORTEST:
             version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
             if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
                 connection = self._connections.get(key)
-                if (
-                    connection is not None
-                    and connection.path.interface is interface
-                    and self._peers_are_valid
-                    and (fragment & DONT_FRAGMENT or not len(self._reassembler))  # RFC 6864 section 4.1
-                ):
+                is_new = connection is None
+                if connection is None:
+                    known = self.tcp.sources.get(key[:8]) is interface
+                else:
+                    known = connection.path.interface is interface and self._peers_are_valid
+                if known and (fragment & DONT_FRAGMENT or not len(self._reassembler)):  # RFC 6864 section 4.1
                     packet = view[offset : offset + total]
                     if _SHORTEST <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
+                        if connection is None:
+                            self.tcp.take_other(key, packet, checksum_ok, now)
+                            return True
                         taken = self.tcp.take(connection, key, packet, checksum_ok, now)
                         if taken == DATA_ONLY and total > SHORTEST_PACKET and total == length - offset:
                             self.train = SegmentTrain(connection, interface, view, checksum_ok, self._take_other)
@@ -145,6 +149,8 @@ class Fast:
                     elif protocol == PROTO_ICMP and self.echo.take(interface, key[:8], packet, now):
                         return True
         self._ip_input.receive(interface, view[offset:], now, False, checksum_ok)
+        if is_new and key in self._connections:
+            self.tcp.learn(key[:8], interface)
         return True
 
     def _addresses_changed(self) -> None:
@@ -158,6 +164,7 @@ class Fast:
         if self._addresses_epoch == self._output.addresses_epoch:
             return
         self._addresses_epoch = self._output.addresses_epoch
+        self.tcp.sources.clear()
         prefixes = [prefix for interface in self._interfaces for prefix in interface.addresses]
         invalid = {prefix.address for prefix in prefixes}
         for prefix in prefixes:
@@ -186,6 +193,7 @@ class Fast:
 def fast_tables(fast: Fast | None) -> dict[str, int]:
     """How much the fast paths have learnt: see `stack.host.tables`."""
     return {
+        "tcp_sources": 0 if fast is None else len(fast.tcp.sources),
         "udp_flows": 0 if fast is None else len(fast.udp.flows),
         "echo_paths": 0 if fast is None else len(fast.echo.paths),
     }
