@@ -8,9 +8,9 @@ come as they should: the ACK that ends the handshake of a passive open, the peer
 after a FIN. A segment in SYN-RECEIVED or after a FIN is expected only without text.
 
 A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
-segment leaves the TCB as `segment_arrives.py` would have left it (tests/host/test_fast.py),
-because both call the same functions. The other tests of the slow path are skipped, since what is
-tested here implies their results:
+segment leaves the TCB as `segment_arrives.py` would have left it, because both call the same
+functions (tests/host/test_fast_connections.py). The other tests of the slow path are skipped, since
+what is tested here implies their results:
 
 | test of the slow path | what implies that the segment passes it |
 |---|---|

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stack.config import Config, HostConfig, TcpConfig, UdpConfig
 from stack.host.fast import Fast
+from stack.link.memory import Ethernet
+from stack.tcp import seq
 from stack.tcp.connection import Connection
 from stack.tcp.seq import MASK
 from stack.udp.endpoint import Endpoint
@@ -24,7 +27,7 @@ from stack.wire.numbers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from stack.wire.tcp import ACK, SYN, TcpHeader, build_segment
 from stack.wire.tcp_options import TcpOptions, build_options
 from stack.wire.udp import build_datagram
-from tests.host.direct_host import MAC, PEER, PEER_MAC, US, DirectHost
+from tests.host.direct_host import MAC, OTHER, PEER, PEER_MAC, US, DirectHost
 
 MSS = 1448
 COUNT = 12
@@ -181,6 +184,98 @@ def both(
     for fast, plain in zip(twins[0].outcome(), twins[1].outcome(), strict=True):
         assert fast == plain
     return twins
+
+
+def scripts() -> tuple[dict[str, tuple[Script, dict[str, Any]]], Callable[..., Callable[[Script], Script]]]:
+    """What happens, by what is special about it, with the arguments of `both`; and a decorator that adds to it."""
+    table: dict[str, tuple[Script, dict[str, Any]]] = {}
+
+    def script(name: str, **options: Any) -> Callable[[Script], Script]:
+        def added(function: Script) -> Script:
+            assert name not in table
+            table[name] = function, options
+            return function
+
+        return added
+
+    return table, script
+
+
+class Told(Twin):
+    """A host whose first connection is told what to do by numbers."""
+
+    def __init__(self, fast_paths: bool, tcp: TcpConfig) -> None:
+        super().__init__(fast_paths, tcp=tcp)
+        self.conn = self.connections[0]
+        self.port = 4000
+        self.stamp = 5000
+
+    def arrives(self, length: int, ahead: int, acked: int, window: int, flags: int, age: int, sack: bool) -> None:
+        """A segment `ahead` octets beyond what comes next that acknowledges `acked` octets of what is in flight."""
+        conn = self.conn
+        self.acked[self.port] = ack = seq.add(conn.snd_una, min(acked, conn.flight))
+        sacked = ((seq.add(ack, 100), seq.add(ack, 400)),) if sack and conn.scoreboard is not None else ()
+        offset = seq.sub(seq.add(conn.rcv_nxt, ahead), self.iss + 1)
+        stamp, echoed = (self.stamp - age) & MASK, conn.timestamps.clock(self.now)
+        piece = Piece(offset, length, ACK | flags, 0, window, stamp, echoed, port=self.port, up=1, sacked=sacked)
+        self.stamped = conn.timestamps.agreed
+        self.hears(self.segment(piece))
+
+    def user(self, call: Callable[[Connection, float], object]) -> None:
+        try:
+            call(self.conn, self.now)
+        except OSError:
+            pass
+        self.host.after_call(self.now)
+
+    def do(self, event: tuple[Any, ...]) -> None:
+        match event:
+            case ("arrives", *numbers):
+                self.arrives(*numbers)
+            case ("passes", seconds):
+                self.stamp += int(seconds * 1000)
+                self.passes(seconds)
+            case ("send", count):
+                self.user(lambda conn, now: conn.send(bytes(count), now))
+            case ("receive", count):
+                self.user(lambda conn, now: conn.receive(count, now))
+            case _:
+                self.user(lambda conn, now: conn.shutdown_write(now))
+        self.hears()
+
+    def state(self) -> object:
+        sent, self.sent = self.sent, []
+        return picture(self.conn), sent, dict(self.host.counters)
+
+
+TCP_CHANGES: dict[str, Script] = {
+    "the peer's address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(PEER, 24), twin.now, acd="off"
+    ),
+    "the peer's address is that of all hosts": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(OTHER, 30), twin.now, acd="off"
+    ),
+    "another address is ours": lambda twin: twin.host.add_address(
+        twin.interface, Prefix(OTHER, 24), twin.now, acd="off"
+    ),
+    "not our address any more": lambda twin: twin.host.remove_address(twin.interface, US, twin.now),
+    "no route": lambda twin: twin.host.ip.routes.remove_interface(twin.interface),
+    "a small MTU": lambda twin: twin.host.set_mtu(twin.interface, 576, twin.now),
+    "no neighbour": lambda twin: twin.forget_neighbors(),
+}
+
+
+def by_another_link(twin: Twin, *frames: bytes) -> None:
+    """All of them come to us by one link, but for the third."""
+    other = Ethernet().attach("other", b"\x02\0\0\0\0\7")
+    other.open(lambda: None)
+    interface = twin.host.attach(other, [Prefix(OTHER, 32)], None, 0.0, acd="off")
+    for number, frame in enumerate(frames):
+        by = interface if number % 4 == 2 else twin.interface
+        twin.host.frame(by, twin.now, memoryview(frame))
+        if by is interface:
+            twin.host.frame(by, twin.now, memoryview((by.mac or b"") + frame[6:]))
+    twin.host.batch_end(twin.now)
 
 
 # --- frames

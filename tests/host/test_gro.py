@@ -7,8 +7,7 @@ import pytest
 from stack.counters import Counters
 from stack.host.fast.gro import SegmentTrain
 from stack.tcp.seq import MASK
-from tests.host.fast_and_plain import COUNT, MSS, Piece, Twin, row
-from tests.host.test_fast import by_another_link
+from tests.host.fast_and_plain import COUNT, MSS, Piece, Twin, by_another_link, row
 
 
 @pytest.fixture

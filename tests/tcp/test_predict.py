@@ -1,5 +1,5 @@
 """Header prediction: what it says of a segment. That it leaves everything as the eight steps do shows
-tests/host/test_fast.py.
+tests/host/test_fast_connections.py.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ A fast path skips what an earlier packet of the same kind has shown already:
 | fast path | what it skips | why that is safe |
 |---|---|---|
 | here | a record of the Ethernet header | an untagged IPv4 frame for us needs none |
-| `tcp.py` | IP input | the addresses of a connection, or of the one before from the same host, were right |
+| `tcp.py` | IP input | a connection, or the one before it, had the same addresses |
 | `tcp/predict.py` | most of the eight steps of RFC 9293 | the segment is the expected one |
 | `gro.py` | all of these | only fields that do not matter differ from the segment before |
 | `udp.py` | IP input, the search for the endpoint | no address and no port has changed |

@@ -40,7 +40,7 @@ class KnownConnections:
         self._demux = tcp.demux
 
     def learn(self, addresses: bytes, interface: Interface) -> None:
-        """Note the addresses of a SYN that IP input has let pass, and that a listener has answered."""
+        """Note the addresses of a SYN that IP input has let pass and a listener has answered."""
         if len(self.sources) >= MOST_SOURCES:
             self.sources.clear()
         self.sources[addresses] = interface
