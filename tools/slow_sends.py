@@ -17,7 +17,7 @@ from .wrapped_stream import WrappedStream, bare
 
 Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
-SEND_BYTES = 262_144  # a client must accept this much within SEND_S
+SEND_BYTES = 1 << 20  # the most that is sent at a time; a client must accept it within SEND_S
 SEND_S = 300.0  # a client that accepts less in this time is cut off, even if it acknowledges
 CHECK_S = 30.0  # between two checks: a client may be cut off this much later
 MOST_CHECKS = round(SEND_S / CHECK_S)  # during one send; the first may come just after its start

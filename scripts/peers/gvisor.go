@@ -31,7 +31,7 @@ const (
 	virtioHeader  = 10
 	superFrame    = 65536
 	readSize      = 1 << 20
-	chargenWrites = 64 << 10
+	chargenWrites = 1 << 20
 )
 
 var (

@@ -71,8 +71,8 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     """SEND: queue what fits and send what may be sent; returns how many octets were taken.
 
     0 means that none can be taken now. As in Linux, a super-frame's worth is taken as long as less
-    than `notsent_lowat` octets are unsent, if the buffer has room. With `urgent`, all that is
-    queued becomes urgent once all of `data` was taken.
+    than `notsent_lowat` octets are unsent, if the buffer has room. What leaves at once is taken at
+    once. With `urgent`, all that is queued becomes urgent once all of `data` was taken.
 
     Raises the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
@@ -87,7 +87,9 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     while taken < length:
         if tcb.user_options.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
             grow_send_buffer(tcb)
-        count = min(length - taken, tcb.sndbuf - buffer.size, quantum)
+        count = min(length - taken, tcb.sndbuf - buffer.size)
+        if count > quantum:
+            count = quantum if urgent else min(count // quantum * quantum, _leaves_at_once(tcb, quantum))
         tight = tcb.services.budget.tight
         if tight:
             count = min(count, send_room(tcb))
@@ -105,6 +107,27 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     if urgent and taken == length and tcb.unsent and tcb.synchronized:
         send_ack(tcb, now, "ack_urgent")  # announce urgent data that the window holds back
     return taken
+
+
+def _leaves_at_once(tcb: Tcb, quantum: int) -> int:
+    """How many octets the windows let us send now, in whole quanta; or one quantum.
+
+    It is one where something else than the windows may stand in the way, and after a pause, which
+    may change cwnd.
+    """
+    flight = tcb.flight
+    if (
+        not flight
+        or tcb.unsent
+        or tcb.state < ESTABLISHED
+        or tcb.loss is not None
+        or tcb.left_network
+        or tcb.rtx_nxt != tcb.rtx_end
+        or tcb.pacer is not None
+        or tcb.ecn is not None
+    ):
+        return quantum
+    return max((min(tcb.snd_wnd, tcb.congestion.cwnd) - flight) // quantum, 1) * quantum
 
 
 def _quantum(tcb: Tcb) -> int:

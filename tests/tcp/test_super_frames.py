@@ -6,8 +6,12 @@ Documentation/networking/segmentation-offloads.rst for TSO.
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import pytest
 
+from stack.tcp import user_calls
 from stack.tcp.connection import Connection
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, URG
 from tests.requirements import rfc
@@ -185,3 +189,53 @@ def test_a_pacer_bounds_them() -> None:
         peer.wait(0.0041)
     assert peer.world.wire(conn).super_frames == 2
     peer.sends(ACK)
+
+
+# --- a SEND of more than one super-frame
+
+
+@pytest.mark.parametrize("changes", [{}, {"pacing": True}, {"sack": True, "rack": True}, {"auto_tuning": True}])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_large_send_is_as_many_small_ones(
+    seed: int, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes as much and sends the same, but for PSH, which is on the last octet that is buffered (MUST-61)."""
+    seen = []
+    at_once = user_calls._leaves_at_once
+    for one_by_one in (True, False):
+        monkeypatch.setattr(user_calls, "_leaves_at_once", (lambda tcb, quantum: quantum) if one_by_one else at_once)
+        random = Random(seed)
+        conn, peer = offloading(gso=random.random() < 0.8, cwnd=random.choice((3 * MSS, 1 << 20, 1 << 20)), **changes)
+        conn.snd_shift, conn.sndbuf = 5, random.choice((1 << 17, 1 << 22))
+        set_options(conn, notsent_lowat=random.choice((1, 5000, 1 << 20)), cork=random.random() < 0.2)
+        happened: list[object] = []
+        for _ in range(16):
+            match random.choice(("send", "send", "ack", "duplicate", "passes")):
+                case "send":
+                    count, urgent = random.choice((100, 5 * MSS, 400_000)), random.random() < 0.1
+                    happened.append(conn.send(text(count), peer.now, urgent))
+                case "ack":
+                    acked = random.randrange(conn.flight + 1)
+                    window = random.choice((0, 500, 0xFFFF, 0xFFFF))
+                    peer.sends(ACK, ack=add(conn.snd_una, acked), window=window)
+                case "duplicate":
+                    peer.sends(ACK, ack=conn.snd_una)
+                case _:
+                    peer.wait(random.choice((0.01, 5.0)))
+            happened.append((conn.unsent, conn.flight, conn.sndbuf, conn.send_buffer.size, conn.congestion.cwnd))
+        sent = [(each.seq, each.ack, each.flags & ~PSH, each.window, each.data) for each in peer.world.sent]
+        seen.append((happened, sent))
+        peer.world.sent.clear()
+    assert seen[0] == seen[1]
+
+
+def test_what_leaves_at_once_is_pushed_once() -> None:
+    """Three super-frames, and then the tail."""
+    conn, peer = offloading()
+    conn.snd_wnd = conn.max_snd_wnd = 1 << 20
+    conn.send(text(MSS), peer.now)
+    conn.send(text(3 * SUPER), peer.now)
+    pushed = [sent.seq for sent in peer.world.sent if sent.flags & PSH]
+    assert len(pushed) == 3
+    assert peer.world.sent[-1].flags & PSH
+    peer.world.sent.clear()
