@@ -163,7 +163,7 @@ class TcpConfig:
     """If a reader pauses for longer than this and than two round trips, its reads are not
     measured."""
     send_quantum_bytes: int = 1 << 16
-    """What one send takes at most: a super-frame's worth."""
+    """What SEND takes at a time, if the link cuts no super-frames and no more can leave at once."""
     notsent_lowat_bytes: int = 1 << 30
     """A send is taken while less than this is unsent. `trio.SocketStream` sets it to 16 KiB."""
     max_out_of_order_runs: int = 1024

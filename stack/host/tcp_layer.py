@@ -87,7 +87,7 @@ class TcpLayer:
         self.demux = Demux(self.services, self._accept, self._send_reset, ports.spread, self._device_of)
         self.connections = self.demux.connections
         self.listeners = self.demux.listeners
-        self.on_none_left: Callable[[], object] = noop  # called when the last connection has ended
+        self.on_none_left: Callable[[], object] = noop  # for the fast path: no connection is left
         self._deadlines = deadlines
         self._counters = counters
         self._ip = ip

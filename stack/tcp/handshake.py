@@ -1,7 +1,7 @@
-"""Opening a connection: the contents of SYN segments, and the states LISTEN and SYN-SENT.
+"""Opening a connection: the contents of SYN segments, LISTEN, SYN-SENT, and entering ESTABLISHED.
 
-See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2 and 3.10.7.3; RFC 7323 section 2 (window scale);
-RFC 7413 section 4.2.2 (data in a SYN).
+See RFC 9293 sections 3.5, 3.7.1 (MSS), 3.10.7.2, 3.10.7.3 and 3.10.7.4 (the fifth step in
+SYN-RECEIVED); RFC 7323 section 2 (window scale); RFC 7413 section 4.2.2 (data in a SYN).
 """
 
 from __future__ import annotations
@@ -355,9 +355,7 @@ def _deliver_syn_text(tcb: Tcb) -> None:
 
 
 def enter_established(tcb: Tcb, seg_seq: int, seg_ack: int, window: int, now: float) -> None:
-    """The fifth step in SYN-RECEIVED, for an ACK of our SYN. SND.WND <- SEG.WND (now scaled),
-    SND.WL1 <- SEG.SEQ, SND.WL2 <- SEG.ACK.
-    """
+    """Enter ESTABLISHED; SND.WND <- SEG.WND, now scaled; SND.WL1 <- SEG.SEQ; SND.WL2 <- SEG.ACK."""
     tcb.enter(Event.RCV_ACK_OF_SYN)
     tcb.snd_wnd, tcb.snd_wl1, tcb.snd_wl2 = window << tcb.snd_shift, seg_seq, seg_ack
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)

@@ -3,9 +3,9 @@
 The idea is Van Jacobson's ("Compressing TCP/IP Headers", RFC 1144, and his 1988 notes on the BSD
 code). While nothing is lost, late or urgent, a segment brings the next octets, or acknowledges the
 next octets, or both. Three parts of the eight steps are then left to do: store the timestamp,
-process the ACK, take the text. The same holds for the other segments of a connection's life that
-come as they should: the ACK that ends the handshake of a passive open, the peer's FIN, and the ACKs
-after a FIN. A segment in SYN-RECEIVED or after a FIN is expected only without text.
+process the ACK, take the text. Three other kinds of segments are predicted too: the ACK that ends
+the handshake of a passive open, the peer's FIN, and ACKs while either end closes. These change the
+state as well. Outside ESTABLISHED only a segment without text is predicted.
 
 A segment that is not exactly as expected is left to `segment_arrives.py`, unchanged. A predicted
 segment leaves the TCB as `segment_arrives.py` would have left it, because both call the same
@@ -19,10 +19,11 @@ what is tested here implies their results:
 | sequence number (first) | SEG.SEQ is RCV.NXT, and the text and the FIN fit the window |
 | RST, SYN, URG (second, fourth, sixth) | no control bit is set but ACK, PSH and FIN |
 | ACK (fifth) | ACK is set, and SND.UNA =< SEG.ACK =< SND.NXT |
-| whether the listener takes the connection (fifth) | `_expects` asks the same |
+| listener and memory (fifth) | there is room for the connection, and no TCP_DEFER_ACCEPT |
+| text of the SYN, waiting CLOSE (fifth) | the SYN had no text; no user has the connection yet |
 | duplicate ACK (fifth) | the segment has text or a FIN, or acknowledges new octets |
 | text after a CLOSE or a FIN (seventh) | text is expected only in ESTABLISHED |
-| FIN (eighth) | no FIN has come before, and no text is missing before this one |
+| FIN (eighth) | no earlier FIN waits for text, and no FIN is predicted after the peer's first |
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ _STAMPED_ACK = _STAMPED_LENGTH << 10 | ACK
 _MAY_BE_SET = PSH | FIN
 _HALF = 0x8000_0000
 
-# In which states, besides ESTABLISHED, the peer's FIN may come next, or an ACK alone
+# States besides ESTABLISHED in which the peer's FIN may come next, or an ACK of what we sent. In
+# FIN-WAIT-2 all that we sent is acknowledged.
 _FIN_MAY_COME = frozenset({FIN_WAIT_1, FIN_WAIT_2})
 _ACK_MAY_COME = frozenset({FIN_WAIT_1, CLOSE_WAIT, CLOSING, LAST_ACK})
 
-# The results of `predicted`. DATA_ONLY: the segment had text and acknowledged nothing. The next
-# segment will then be predicted as well, if it has the same form.
+# The results of `predicted`. DATA_ONLY: the segment had text, but no FIN, and acknowledged nothing.
+# The next segment will then be predicted as well, if it has the same form.
 NOT_PREDICTED, PREDICTED, DATA_ONLY = 0, 1, 2
 
 
@@ -106,7 +108,7 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         timestamps.recent, timestamps.recent_at = ts_val, now
     if state is SYN_RECEIVED:
         enter_established(tcb, seq, ack, window, now)
-        if tcb.state is CLOSED:  # its user was told, and has ended it
+        if tcb.state is CLOSED:  # the user was woken, took the connection and aborted it
             return PREDICTED
     if acked:
         new_data_acknowledged(tcb, ack, acked, ts_ecr, length, now)
@@ -120,7 +122,9 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
         tcb.max_snd_wnd = window
     if text:
         deliver_in_order(tcb, text, now)
-    goes_on = tcb.fin_seq is None or not gt(ack, tcb.fin_seq) or our_fin_is_acknowledged(tcb, now)
+    goes_on = True
+    if tcb.fin_seq is not None and gt(ack, tcb.fin_seq):
+        goes_on = our_fin_is_acknowledged(tcb, now)
     if fin and goes_on:
         tcb.rcv_fin_seq = tcb.rcv_nxt
         fin_in_order(tcb, now)
@@ -129,15 +133,15 @@ def predicted(tcb: Tcb, data: memoryview, now: float) -> int:  # hot
 
 
 def _expects(tcb: Tcb, fin: int) -> bool:
-    """Whether an ACK without text, or a FIN, may be the expected segment outside ESTABLISHED.
+    """Whether an ACK without text, or a FIN if `fin` is set, is predicted outside ESTABLISHED.
 
-    In SYN-RECEIVED it may be if the listener takes the connection now, and nothing came early.
+    In SYN-RECEIVED an ACK is, if the SYN had no text and the listener takes the connection now.
     """
     if tcb.state is not SYN_RECEIVED:
         return tcb.state in (_FIN_MAY_COME if fin else _ACK_MAY_COME)
     return (
         not (fin or tcb.syn_text or tcb.user_options.defer_accept_s)
-        and tcb.listener is not None
+        and tcb.listener is not None  # not accepted yet: no user can have called CLOSE
         and tcb.listener.has_room()
         and not tcb.services.budget.refuses(tcb.remote[0])
     )

@@ -420,9 +420,9 @@ def fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 
 def _syn_received_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """The handshake is over; the text of the SYN is next. Returns whether to go on.
+    """Enter ESTABLISHED; take the text of the SYN and a waiting CLOSE. Returns whether to go on.
 
-    If no user will read that text, the connection has been reset, and the answer is False.
+    False if the connection has ended: no user will read the text, or its user has aborted it.
     """
     enter_established(tcb, seg.seg_seq, seg.seg_ack, seg.window, now)
     queued = take_syn_text(tcb)

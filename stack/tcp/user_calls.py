@@ -71,8 +71,8 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     """SEND: queue what fits and send what may be sent; returns how many octets were taken.
 
     0 means that none can be taken now. As in Linux, a super-frame's worth is taken as long as less
-    than `notsent_lowat` octets are unsent, if the buffer has room. What leaves at once is taken at
-    once. With `urgent`, all that is queued becomes urgent once all of `data` was taken.
+    than `notsent_lowat` octets are unsent, if the buffer has room; or several, if all of them can
+    leave at once. With `urgent`, all that is queued becomes urgent once all of `data` was taken.
 
     Raises the connection's error, EPIPE before OPEN and after CLOSE, ENOTCONN in LISTEN.
     """
@@ -88,8 +88,8 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
         if tcb.user_options.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
             grow_send_buffer(tcb)
         count = min(length - taken, tcb.sndbuf - buffer.size)
-        if count > quantum:
-            count = quantum if urgent else min(count // quantum * quantum, _leaves_at_once(tcb, quantum))
+        if count > quantum:  # whole quanta: the segments are cut as if one was taken at a time
+            count = quantum if urgent else min(count // quantum * quantum, _octets_at_a_time(tcb, quantum))
         tight = tcb.services.budget.tight
         if tight:
             count = min(count, send_room(tcb))
@@ -109,11 +109,11 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     return taken
 
 
-def _leaves_at_once(tcb: Tcb, quantum: int) -> int:
-    """How many octets the windows let us send now, in whole quanta; or one quantum.
+def _octets_at_a_time(tcb: Tcb, quantum: int) -> int:
+    """How many octets to take at a time: the whole quanta that can leave now, and at least one.
 
-    It is one where something else than the windows may stand in the way, and after a pause, which
-    may change cwnd.
+    Only one if something besides the windows may hold data back, or if nothing is in flight: after
+    a pause `transmit` first reduces cwnd (RFC 5681 section 4.1).
     """
     flight = tcb.flight
     if (
@@ -131,7 +131,7 @@ def _leaves_at_once(tcb: Tcb, quantum: int) -> int:
 
 
 def _quantum(tcb: Tcb) -> int:
-    """How many octets `send` takes before it checks for room again: whole segments."""
+    """The unit in which `send` takes octets: a super-frame's worth, in whole segments."""
     quantum, mss = tcb.path.gso_max_bytes or tcb.config.send_quantum_bytes, tcb.mss
     return max(quantum // mss * mss, mss)
 

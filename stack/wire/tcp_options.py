@@ -55,10 +55,11 @@ STAMP_LAYOUT = 0x0101_080A
 """No-op, no-op, kind 8, length 10 (RFC 7323 appendix A)."""
 
 
-_SYN = struct.Struct("!HHIIII")
+_SYN_OPTIONS = struct.Struct("!HHIIII")
 """MSS, SACK permitted, Timestamps, no-op and Window Scale: a SYN of Linux, or ours."""
 
 _MSS_HEAD, _SACK_AND_STAMP_HEAD, _SCALE_HEAD = 0x0204, 0x0402_080A, 0x01_0303
+"""Kind and length of MSS; of SACK permitted and Timestamps; a no-op and those of Window Scale."""
 
 
 class TcpOptions(NamedTuple):
@@ -85,7 +86,7 @@ class TcpOptions(NamedTuple):
 
 
 NO_OPTIONS = TcpOptions()
-_NO_OTHERS = [None, None, ()]  # neither Fast Open nor User Timeout, and nothing unknown
+_NO_OTHERS = list(NO_OPTIONS[5:])  # the fields after `timestamps`: the options that `_SYN_OPTIONS` lacks
 
 
 def split(raw: Buffer) -> list[tuple[int, bytes]]:
@@ -132,10 +133,10 @@ def parse_options(raw: Buffer) -> TcpOptions:
 
     Raises BadPacket tcp_bad_options.
     """
-    if len(raw) == _SYN.size:  # nearly every SYN: the general way below takes six times as long
-        mss_head, largest, head, val, ecr, scale = _SYN.unpack(raw)
-        if mss_head == _MSS_HEAD and head == _SACK_AND_STAMP_HEAD and scale >> 8 == _SCALE_HEAD:
-            return TcpOptions(largest, scale & 0xFF, True, (), (val, ecr))
+    if len(raw) == _SYN_OPTIONS.size:  # nearly every SYN: the general way below takes six times as long
+        mss_head, syn_mss, stamp_head, ts_val, ts_ecr, scaling = _SYN_OPTIONS.unpack(raw)
+        if mss_head == _MSS_HEAD and stamp_head == _SACK_AND_STAMP_HEAD and scaling >> 8 == _SCALE_HEAD:
+            return TcpOptions(syn_mss, scaling & 0xFF, True, (), (ts_val, ts_ecr))
     mss: int | None = None
     window_scale: int | None = None
     sack_permitted = False
@@ -175,9 +176,10 @@ def build_options(options: TcpOptions) -> bytes:
     No-ops align the options as RFC 7323 appendix A suggests. Raises ValueError when they take more
     than 40 bytes: the caller must leave some out.
     """
+    # The short way, as in `parse_options`: all the options of `_SYN_OPTIONS` and no other
     mss, scale, sack_permitted, blocks, stamps, *others = options
     if sack_permitted and mss is not None and scale is not None and stamps and not blocks and others == _NO_OTHERS:
-        return _SYN.pack(_MSS_HEAD, mss, _SACK_AND_STAMP_HEAD, *stamps, _SCALE_HEAD << 8 | scale)
+        return _SYN_OPTIONS.pack(_MSS_HEAD, mss, _SACK_AND_STAMP_HEAD, *stamps, _SCALE_HEAD << 8 | scale)
     parts: list[bytes] = []
     if options.mss is not None:
         parts.append(bytes((MSS, 4)) + _MSS.pack(options.mss))

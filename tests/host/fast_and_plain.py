@@ -187,7 +187,7 @@ def both(
 
 
 def scripts() -> tuple[dict[str, tuple[Script, dict[str, Any]]], Callable[..., Callable[[Script], Script]]]:
-    """What happens, by what is special about it, with the arguments of `both`; and a decorator that adds to it."""
+    """The scripts of one file by name, with the arguments of `both`; and a decorator to add one."""
     table: dict[str, tuple[Script, dict[str, Any]]] = {}
 
     def script(name: str, **options: Any) -> Callable[[Script], Script]:
@@ -266,7 +266,7 @@ TCP_CHANGES: dict[str, Script] = {
 
 
 def by_another_link(twin: Twin, *frames: bytes) -> None:
-    """All of them come to us by one link, but for the third."""
+    """Every fourth frame, from the third on, comes by another link: as it is, and to its MAC."""
     other = Ethernet().attach("other", b"\x02\0\0\0\0\7")
     other.open(lambda: None)
     interface = twin.host.attach(other, [Prefix(OTHER, 32)], None, 0.0, acd="off")

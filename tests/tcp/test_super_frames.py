@@ -199,11 +199,11 @@ def test_a_pacer_bounds_them() -> None:
 def test_a_large_send_is_as_many_small_ones(
     seed: int, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes as much and sends the same, but for PSH, which is on the last octet that is buffered (MUST-61)."""
+    """It takes as much and sends the same, but PSH is on the last octet in the buffer (MUST-61)."""
     seen = []
-    at_once = user_calls._leaves_at_once
+    at_once = user_calls._octets_at_a_time
     for one_by_one in (True, False):
-        monkeypatch.setattr(user_calls, "_leaves_at_once", (lambda tcb, quantum: quantum) if one_by_one else at_once)
+        monkeypatch.setattr(user_calls, "_octets_at_a_time", (lambda tcb, quantum: quantum) if one_by_one else at_once)
         random = Random(seed)
         conn, peer = offloading(gso=random.random() < 0.8, cwnd=random.choice((3 * MSS, 1 << 20, 1 << 20)), **changes)
         conn.snd_shift, conn.sndbuf = 5, random.choice((1 << 17, 1 << 22))
@@ -229,8 +229,8 @@ def test_a_large_send_is_as_many_small_ones(
     assert seen[0] == seen[1]
 
 
-def test_what_leaves_at_once_is_pushed_once() -> None:
-    """Three super-frames, and then the tail."""
+def test_what_octets_at_a_time_is_pushed_once() -> None:
+    """One PSH each for the first segment, three super-frames together, and the tail."""
     conn, peer = offloading()
     conn.snd_wnd = conn.max_snd_wnd = 1 << 20
     conn.send(text(MSS), peer.now)

@@ -21,7 +21,7 @@ def test_a_syn_of_linux() -> None:
 
 @pytest.mark.parametrize("at", range(20))
 def test_what_is_like_a_syn_of_linux_is_parsed_as_any_other_options_are(at: int) -> None:
-    """Twenty octets take a short way. After no-ops they take the general way, which must find the same."""
+    """Twenty octets take a short way; after no-ops, the general way, which must find the same."""
     raw = build_options(TcpOptions(1460, 7, True, timestamps=(1, 2)))
     assert len(raw) == 20
     for octet in range(256):

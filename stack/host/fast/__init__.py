@@ -1,22 +1,23 @@
 """The fast paths of the input path: for the most frequent frames, with the same outcome.
 
 Nothing here is needed. With `HostConfig.fast_paths` off (`tapstack up --no-fast`), or with a trace,
-`host/input.py` takes every frame. Read that first. tests/host/test_fast.py compares the two, octet
-by octet and counter by counter.
+`host/input.py` takes every frame. Read that first. tests/host/test_fast.py and
+tests/host/test_fast_connections.py compare the two, octet by octet and counter by counter.
 
 A fast path skips what an earlier packet of the same kind has shown already:
 
 | fast path | what it skips | why that is safe |
 |---|---|---|
 | here | a record of the Ethernet header | an untagged IPv4 frame for us needs none |
-| `tcp.py` | IP input | a connection, or the one before it, had the same addresses |
+| `tcp.py` | IP input | a connection has, or an earlier one had, these addresses |
 | `tcp/predict.py` | most of the eight steps of RFC 9293 | the segment is the expected one |
 | `gro.py` | all of these | only fields that do not matter differ from the segment before |
 | `udp.py` | IP input, the search for the endpoint | no address and no port has changed |
 | `echo.py` | IP and ICMP input, the route back | no address and no route has changed |
 
-Two numbers show whether what was learnt is still true: `Ipv4Output.epoch` is raised when addresses
-or routes change, and `UdpPorts.epoch` when ports change. A closed endpoint is forgotten at once.
+`Ipv4Output.epoch` is raised when addresses or routes change, its `addresses_epoch` when addresses
+change, and `UdpPorts.epoch` when ports change: what was learnt may then be false. A closed endpoint
+is forgotten at once.
 
 These checks and counts of the slow path are made here too. They stand in the slow path's order:
 
@@ -114,12 +115,12 @@ class Fast:
         counters = self._counters
         counters["ifInOctets"] += length
         counters["ifInUcastPkts"] += 1
-        is_new = False
+        unmatched = False
         if length >= offset + _SHORTEST:
             version, total, _, fragment, protocol, _, key = FIRST_24.unpack_from(view, offset)
             if version >> 8 == VERSION_IHL and protocol == PROTO_TCP and not fragment & IS_FRAGMENT:
                 connection = self._connections.get(key)
-                is_new = connection is None
+                unmatched = connection is None
                 if connection is None:
                     known = self.tcp.sources.get(key[:8]) is interface
                 else:
@@ -128,7 +129,7 @@ class Fast:
                     packet = view[offset : offset + total]
                     if _SHORTEST <= total == len(packet) and int.from_bytes(packet[:20], "big") % 0xFFFF == 0:
                         if connection is None:
-                            self.tcp.take_other(key, packet, checksum_ok, now)
+                            self.tcp.take_unmatched(key, packet, checksum_ok, now)
                             return True
                         taken = self.tcp.take(connection, key, packet, checksum_ok, now)
                         if taken == DATA_ONLY and total > SHORTEST_PACKET and total == length - offset:
@@ -149,12 +150,12 @@ class Fast:
                     elif protocol == PROTO_ICMP and self.echo.take(interface, key[:8], packet, now):
                         return True
         self._ip_input.receive(interface, view[offset:], now, False, checksum_ok)
-        if is_new and key in self._connections:
+        if unmatched and key in self._connections:
             self.tcp.learn(key[:8], interface)
         return True
 
     def _addresses_changed(self) -> None:
-        """Check the addresses of all peers again if addresses of ours have changed.
+        """If addresses of ours have changed: forget `sources`, and check those of all peers again.
 
         An address of a peer may now be ours, or the broadcast address of a network of ours. IP
         input drops the segments of such a peer, so it then takes the segments of all connections.

@@ -1,12 +1,12 @@
-"""A segment of a known connection, or a SYN of a known host: without IP input.
+"""A segment of a known connection, or one without a connection from a known host: no IP input.
 
-The caller has found the connection by the twelve octets of its key (`wire/flow.py`), and has
-verified the IP header, which has no options. What this skips:
+The caller has verified the IP header, which has no options, and has looked for the connection by
+the twelve octets of its key (`wire/flow.py`). What this skips:
 
 - The checks of the addresses (`internet/ipv4_input.py`). They are those of the connection, which
   were checked when it was opened, and again when addresses of ours have changed. The packet came in
-  by the interface of the connection's path. A host that opens one connection after another is
-  remembered: the next SYN has the addresses of the one before.
+  by the interface of the connection's path. Without a connection, they are those of an earlier one
+  that was opened by a segment from the same interface: see `KnownConnections.sources`.
 - `Received`, the record that IP hands to a protocol.
 - The eight steps of RFC 9293 section 3.10.7.4, if header prediction takes the segment
   (`tcp/predict.py`, which says why that is safe). Otherwise `Demux.receive` takes it, as always.
@@ -22,15 +22,15 @@ from stack.tcp.predict import NOT_PREDICTED, predicted
 from stack.wire.checksum import long_sum
 from stack.wire.numbers import PROTO_TCP
 
-MOST_SOURCES = 1024
+MOST_SOURCES = 1024  # then all are forgotten, and each is learnt again from its next SYN
 
 
 class KnownConnections:
-    """Takes segments of the connections of a host, and those that open a connection.
+    """Takes segments of connections, and of none if they are from a known host.
 
-    `sources` has the source and destination addresses of peers that have opened connections, with
-    the interface that they came in by. It is emptied when addresses of ours change, and when the
-    last connection of the host has ended.
+    `sources` maps the addresses of a segment that opened a connection, theirs and ours, to the
+    interface that it came in by. It is emptied when addresses of ours change, and when the last
+    connection has ended, so that nothing of a peer is left then.
     """
 
     def __init__(self, counters: Counters, tcp: TcpLayer) -> None:
@@ -40,13 +40,13 @@ class KnownConnections:
         self._demux = tcp.demux
 
     def learn(self, addresses: bytes, interface: Interface) -> None:
-        """Note the addresses of a SYN that IP input has let pass and a listener has answered."""
+        """Note the addresses of a segment that passed IP input and made a connection."""
         if len(self.sources) >= MOST_SOURCES:
             self.sources.clear()
         self.sources[addresses] = interface
 
-    def take_other(self, key: bytes, packet: memoryview, checksum_ok: bool, now: float) -> None:
-        """Take a segment of no connection, mostly a SYN. `sources` has its addresses."""
+    def take_unmatched(self, key: bytes, packet: memoryview, checksum_ok: bool, now: float) -> None:
+        """Take a segment of no connection, mostly a SYN, whose addresses are in `sources`."""
         counters = self._counters
         counters["ipSystemStatsInReceives"] += 1
         counters["ipSystemStatsInDelivers"] += 1
