@@ -83,14 +83,14 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     if tcb.fin_queued or tcb.state not in _MAY_SEND:
         raise os_error(errno.ENOTCONN if tcb.state is LISTEN else errno.EPIPE)
     taken, length = 0, len(data)
-    buffer, quantum = tcb.send_buffer, _quantum(tcb)
+    buffer = tcb.send_buffer
     while taken < length:
+        quantum, tight = _quantum(tcb), tcb.services.budget.tight
         if tcb.user_options.auto_sndbuf and tcb.sndbuf - buffer.size < quantum:
             grow_send_buffer(tcb)
         count = min(length - taken, tcb.sndbuf - buffer.size)
         if count > quantum:  # whole quanta: the segments are cut as if one was taken at a time
-            count = quantum if urgent else min(count // quantum * quantum, _octets_at_a_time(tcb, quantum))
-        tight = tcb.services.budget.tight
+            count = min(count // quantum * quantum, _octets_at_a_time(tcb, quantum, urgent or tight))
         if tight:
             count = min(count, send_room(tcb))
         if count <= 0 or tcb.unsent >= tcb.user_options.notsent_lowat:
@@ -109,22 +109,22 @@ def send(tcb: Tcb, data: Buffer, now: float, urgent: bool = False) -> int:
     return taken
 
 
-def _octets_at_a_time(tcb: Tcb, quantum: int) -> int:
+def _octets_at_a_time(tcb: Tcb, quantum: int, one: bool) -> int:
     """How many octets to take at a time: the whole quanta that can leave now, and at least one.
 
-    Only one if something besides the windows may hold data back, or if nothing is in flight: after
-    a pause `transmit` first reduces cwnd (RFC 5681 section 4.1).
+    Only one if `one` is set; if something besides the windows may hold data back; if the next
+    header differs from those after it; or if nothing is in flight, because after a pause `transmit`
+    first reduces cwnd (RFC 5681 section 4.1).
     """
-    flight = tcb.flight
+    flight, reporter = tcb.flight, tcb.sack_reporter
     if (
-        not flight
+        one
+        or not flight
         or tcb.unsent
-        or tcb.state < ESTABLISHED
         or tcb.loss is not None
-        or tcb.left_network
-        or tcb.rtx_nxt != tcb.rtx_end
         or tcb.pacer is not None
         or tcb.ecn is not None
+        or (reporter is not None and reporter.pending)
     ):
         return quantum
     return max((min(tcb.snd_wnd, tcb.congestion.cwnd) - flight) // quantum, 1) * quantum

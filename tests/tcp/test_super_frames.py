@@ -6,6 +6,7 @@ Documentation/networking/segmentation-offloads.rst for TSO.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,6 +14,11 @@ import pytest
 
 from stack.tcp import user_calls
 from stack.tcp.connection import Connection
+from stack.tcp.ecn import Ecn
+from stack.tcp.loss import Loss
+from stack.tcp.prr import Prr
+from stack.tcp.sack import SackReporter
+from stack.tcp.tcb import Tcb
 from stack.wire.tcp import ACK, CWR, ECE, FIN, PSH, URG
 from tests.requirements import rfc
 from tests.user_options import set_options
@@ -22,6 +28,7 @@ from .test_sack import agreed, blocks
 from .world import MSS, PEER_ISS, Peer, add, established, text
 
 SUPER = 65536 - 60
+STRANGER = bytes((10, 9, 0, 77))
 
 
 def offloading(
@@ -194,6 +201,100 @@ def test_a_pacer_bounds_them() -> None:
 # --- a SEND of more than one super-frame
 
 
+def one_by_one(tcb: Tcb, quantum: int, one: bool) -> int:
+    return quantum
+
+
+def in_recovery(conn: Connection, peer: Peer) -> None:
+    conn.loss = Loss()
+    conn.loss.prr = Prr(conn.flight, MSS)
+    conn.loss.prr.allowance = 3 * MSS
+
+
+def memory_is_low(conn: Connection, peer: Peer) -> None:
+    budget = peer.world.services.budget
+    budget.charge(STRANGER, int(budget.total * 0.97) - budget.used)
+
+
+def marked(conn: Connection, peer: Peer) -> None:
+    conn.ecn = Ecn(conn.iss)
+    conn.ecn.hold_until = peer.now + 1.0
+
+
+def a_duplicate_came(conn: Connection, peer: Peer) -> None:
+    """Its report goes with the next segment, which therefore has a header of its own."""
+    conn.sack_reporter = SackReporter(4)
+    conn.sack_reporter.duplicate(1, 2)
+
+
+def paced(conn: Connection, peer: Peer) -> None:
+    set_options(conn, max_pacing_rate=1_000_000)
+
+
+def nothing_in_flight(conn: Connection, peer: Peer) -> None:
+    peer.sends(ACK, ack=conn.snd_nxt, window=0xFFFF)
+
+
+def a_pause(conn: Connection, peer: Peer) -> None:
+    nothing_in_flight(conn, peer)
+    peer.wait(5.0)
+
+
+def data_that_waits(conn: Connection, peer: Peer) -> None:
+    """An octet is corked, and the window has room for whole super-frames only."""
+    set_options(conn, cork=True, notsent_lowat=1 << 30)
+    conn.send(b"x", peer.now)
+    set_options(conn, notsent_lowat=5000)
+    conn.snd_wnd = conn.flight + 3 * user_calls._quantum(conn)
+
+
+def cut(what: str, value: int) -> Callable[[Connection, Peer], None]:
+    def run(conn: Connection, peer: Peer) -> None:
+        setattr(conn if hasattr(conn, what) else conn.congestion, what, value)
+
+    return run
+
+
+SITUATIONS: dict[str, Callable[[Connection, Peer], object]] = {
+    "nothing": lambda conn, peer: None,
+    "a small window": cut("snd_wnd", 100 * MSS),
+    "a small congestion window": cut("cwnd", 100 * MSS),
+    "a small buffer": cut("sndbuf", 100 * MSS),
+    "nothing in flight": nothing_in_flight,
+    "a pause": a_pause,
+    "data that waits": data_that_waits,
+    "recovery": in_recovery,
+    "low memory": memory_is_low,
+    "a mark of congestion": marked,
+    "pacing": paced,
+    "a duplicate": a_duplicate_came,
+}
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize("lowat", [1, 5000, 1 << 30])
+@pytest.mark.parametrize("what", SITUATIONS)
+def test_a_large_send_is_as_many_small_ones_in_spite_of(
+    what: str, lowat: int, urgent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for usual in (user_calls._octets_at_a_time, one_by_one):
+        monkeypatch.setattr(user_calls, "_octets_at_a_time", usual)
+        conn, peer = offloading()
+        conn.snd_shift = 6
+        conn.snd_wnd = conn.max_snd_wnd = conn.congestion.cwnd = 1 << 22
+        conn.send(text(MSS), peer.now)
+        set_options(conn, notsent_lowat=lowat, sndbuf=1 << 22)
+        SITUATIONS[what](conn, peer)
+        taken = conn.send(text(1 << 20), peer.now, urgent)
+        sent = [(each.seq, each.flags & ~PSH, each.data, each.options) for each in peer.world.sent]
+        seen.append((taken, conn.unsent, sent, peer.world.wire(conn).super_frames))
+        conn.abort(peer.now)
+        peer.world.sent.clear()
+        peer.world.services.budget.charge(STRANGER, -peer.world.services.budget.peers.get(STRANGER, 0))
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.parametrize("changes", [{}, {"pacing": True}, {"sack": True, "rack": True}, {"auto_tuning": True}])
 @pytest.mark.parametrize("seed", range(20))
 def test_a_large_send_is_as_many_small_ones(
@@ -201,9 +302,8 @@ def test_a_large_send_is_as_many_small_ones(
 ) -> None:
     """It takes as much and sends the same, but PSH is on the last octet in the buffer (MUST-61)."""
     seen = []
-    at_once = user_calls._octets_at_a_time
-    for one_by_one in (True, False):
-        monkeypatch.setattr(user_calls, "_octets_at_a_time", (lambda tcb, quantum: quantum) if one_by_one else at_once)
+    for usual in (user_calls._octets_at_a_time, one_by_one):
+        monkeypatch.setattr(user_calls, "_octets_at_a_time", usual)
         random = Random(seed)
         conn, peer = offloading(gso=random.random() < 0.8, cwnd=random.choice((3 * MSS, 1 << 20, 1 << 20)), **changes)
         conn.snd_shift, conn.sndbuf = 5, random.choice((1 << 17, 1 << 22))
