@@ -18,7 +18,7 @@ from trio.abc import HalfCloseableStream as Stream
 
 from .habits import Habits
 from .output import report
-from .slow_sends import SEND_BYTES, SlowSendReaper, reset
+from .slow_sends import PIECE_BYTES, SlowSendReaper, reset
 
 if TYPE_CHECKING:
     from stack import Host
@@ -127,7 +127,7 @@ def chargen_pattern() -> bytes:
 
 
 PATTERN = chargen_pattern()
-PATTERN_CHUNK = PATTERN * (SEND_BYTES // len(PATTERN))  # whole periods, so that chunks can follow each other
+PATTERN_CHUNK = PATTERN * (PIECE_BYTES // len(PATTERN))  # whole periods, so that chunks can follow each other
 
 
 # --- UDP --------------------------------------------------------------------------------------------------------------

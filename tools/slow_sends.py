@@ -17,7 +17,8 @@ from .wrapped_stream import WrappedStream, bare
 
 Handler = Callable[[HalfCloseableStream], Awaitable[None]]
 
-SEND_BYTES = 1 << 20  # the most that is sent at a time; a client must accept it within SEND_S
+PIECE_BYTES = 1 << 20  # the most that is sent at a time: the larger, the fewer turns of the loop
+SEND_BYTES = 262_144  # a client must accept this much within SEND_S, and so many times more in as many times SEND_S
 SEND_S = 300.0  # a client that accepts less in this time is cut off, even if it acknowledges
 CHECK_S = 30.0  # between two checks: a client may be cut off this much later
 MOST_CHECKS = round(SEND_S / CHECK_S)  # during one send; the first may come just after its start
@@ -31,13 +32,13 @@ class Client(WrappedStream):
         self._reaper = reaper
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of the data, in pieces of `SEND_BYTES`."""
-        if len(data) > SEND_BYTES:
+        """Send all of the data, in pieces of `PIECE_BYTES`."""
+        if len(data) > PIECE_BYTES:
             with memoryview(data) as view:
-                for start in range(0, len(view), SEND_BYTES):
-                    await self.send_all(view[start : start + SEND_BYTES])
+                for start in range(0, len(view), PIECE_BYTES):
+                    await self.send_all(view[start : start + PIECE_BYTES])
             return
-        self._reaper.send_begins(self)
+        self._reaper.send_begins(self, len(data))
         try:
             await self._stream.send_all(data)
         finally:
@@ -52,30 +53,29 @@ class SlowSendReaper:
     """Watches the sends of all clients of some services. `run` is a task that never ends."""
 
     def __init__(self) -> None:
-        self._since: dict[Client, int] = {}  # clients with a send in progress: the number of checks before it
+        self._until: dict[Client, int] = {}  # clients with a send in progress: the number of the last check of it
         self._checks = 0
         self._any_send = trio.Event()
 
-    def send_begins(self, client: Client) -> None:
-        """Note that a send of this client begins."""
-        self._since[client] = self._checks
+    def send_begins(self, client: Client, count: int) -> None:
+        """Note that a send of `count` octets to this client begins."""
+        self._until[client] = self._checks + MOST_CHECKS * max(-(-count // SEND_BYTES), 1)
         if not self._any_send.is_set():
             self._any_send.set()
 
     def send_ends(self, client: Client) -> None:
         """Note that it has ended."""
-        del self._since[client]
+        del self._until[client]
 
     async def run(self) -> None:
         """Check the sends at intervals. Sleeps while no send is in progress."""
         while True:
-            if not self._since:
+            if not self._until:
                 self._any_send = trio.Event()
             await self._any_send.wait()
             await trio.sleep(CHECK_S)
             self._checks += 1
-            too_long_ago = self._checks - MOST_CHECKS
-            for client in [client for client, since in self._since.items() if since < too_long_ago]:
+            for client in [client for client, until in self._until.items() if until < self._checks]:
                 client.reset()
 
     def with_clients(self, handler: Handler) -> Handler:

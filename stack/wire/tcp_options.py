@@ -178,7 +178,15 @@ def build_options(options: TcpOptions) -> bytes:
     """
     # The short way, as in `parse_options`: all the options of `_SYN_OPTIONS` and no other
     mss, scale, sack_permitted, blocks, stamps, *others = options
-    if sack_permitted and mss is not None and scale is not None and stamps and not blocks and others == _NO_OTHERS:
+    if (
+        sack_permitted
+        and mss is not None
+        and scale is not None
+        and scale < 256
+        and stamps
+        and not blocks
+        and others == _NO_OTHERS
+    ):
         return _SYN_OPTIONS.pack(_MSS_HEAD, mss, _SACK_AND_STAMP_HEAD, *stamps, _SCALE_HEAD << 8 | scale)
     parts: list[bytes] = []
     if options.mss is not None:

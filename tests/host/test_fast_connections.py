@@ -92,11 +92,6 @@ def _(twin: Twin) -> None:
     by_another_link(twin, *(twin.segment(Piece(-1, 0, SYN, port=5000 + number)) for number in range(8)))
 
 
-@script("a SYN with a mark of congestion")
-def _(twin: Twin) -> None:
-    twin.hears(twin.segment(Piece(-1, 0, SYN, port=4002, tos=3)))
-
-
 @script("segments of no connection from a known host")
 def _(twin: Twin) -> None:
     twin.hears(*(twin.segment(Piece(0, 4, flags, port=4002)) for flags in (ACK, RST, FIN | ACK, 0, SYN | ACK)))

@@ -36,6 +36,12 @@ def outcome(raw: bytes) -> TcpOptions | str:
         return bad.reason
 
 
+@pytest.mark.parametrize("extra", [{}, {"fast_open": b""}])
+def test_a_scale_of_more_than_an_octet_is_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="range"):
+        build_options(TcpOptions(1460, 256, True, timestamps=(1, 2))._replace(**extra))
+
+
 @pytest.mark.parametrize(
     "extra", [{"sack_blocks": ((1, 2),)}, {"fast_open": b""}, {"user_timeout": 3}, {"unknown": ((253, b"xy"),)}]
 )

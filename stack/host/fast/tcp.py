@@ -56,7 +56,7 @@ class KnownConnections:
             counters["tcpInErrs"] += 1
             counters.drop("tcp_bad_checksum")
             return
-        self._demux.receive(key, data, packet[1] & 3 == 3, now)
+        self._demux.receive(key, data, False, now)  # a mark of congestion says nothing without a connection
 
     def take(self, connection: Connection, key: bytes, packet: memoryview, checksum_ok: bool, now: float) -> int:  # hot
         """Take a segment. Returns what `predicted` returns, or NOT_PREDICTED."""
