@@ -120,7 +120,6 @@ def _octets_at_a_time(tcb: Tcb, quantum: int, one: bool) -> int:
     if (
         one
         or not flight
-        or tcb.unsent
         or tcb.loss is not None
         or tcb.pacer is not None
         or tcb.ecn is not None

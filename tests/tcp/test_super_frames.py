@@ -286,7 +286,8 @@ def test_a_large_send_is_as_many_small_ones_in_spite_of(
         conn.send(text(MSS), peer.now)
         set_options(conn, notsent_lowat=lowat, sndbuf=1 << 22)
         SITUATIONS[what](conn, peer)
-        taken = conn.send(text(1 << 20), peer.now, urgent)
+        size = 3 * user_calls._quantum(conn) if urgent else 1 << 20
+        taken = conn.send(text(size), peer.now, urgent)
         sent = [(each.seq, each.flags & ~PSH, each.data, each.options) for each in peer.world.sent]
         seen.append((taken, conn.unsent, sent, peer.world.wire(conn).super_frames))
         conn.abort(peer.now)
@@ -296,7 +297,7 @@ def test_a_large_send_is_as_many_small_ones_in_spite_of(
 
 
 @pytest.mark.parametrize("changes", [{}, {"pacing": True}, {"sack": True, "rack": True}, {"auto_tuning": True}])
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_large_send_is_as_many_small_ones(
     seed: int, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
