@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.net import Namespace, Program, need, wait_for_listener
+from tests.live.net import Namespace, Program, need, wait_for_listener, wait_until
 from tests.tools.test_examples import EXAMPLES
 
 
@@ -64,6 +64,8 @@ def test_ctrl_c_ends_it_quietly(namespace: Namespace, tmp_path: Path, name: str,
             example.wait_for(printed)
             if name == "client.py":
                 program.wait_for(b"hello")
+            # The lease's program says that it waits before its host begins, which reads files
+            wait_until(lambda: re.search(r"tap0: .*LOWER_UP", namespace.links()) is not None, "the host")
             status, _, errors = example.stop(signal.SIGINT)
     assert (status, errors) == (0, b"")
     assert "tap0" not in namespace.links()
