@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
 from stack.config import Config, HostConfig, TcpConfig, UdpConfig
 from stack.host.fast import Fast
 from stack.link.memory import Ethernet
@@ -186,8 +188,8 @@ def both(
     return twins
 
 
-def scripts() -> tuple[dict[str, tuple[Script, dict[str, Any]]], Callable[..., Callable[[Script], Script]]]:
-    """The scripts of one file by name, with the arguments of `both`; and a decorator to add one."""
+def scripts() -> tuple[Callable[..., Callable[[Script], Script]], Callable[[str], None]]:
+    """A decorator that adds a script, by its name and with the arguments of `both`; and the test of all of them."""
     table: dict[str, tuple[Script, dict[str, Any]]] = {}
 
     def script(name: str, **options: Any) -> Callable[[Script], Script]:
@@ -198,7 +200,12 @@ def scripts() -> tuple[dict[str, tuple[Script, dict[str, Any]]], Callable[..., C
 
         return added
 
-    return table, script
+    @pytest.mark.parametrize("name", table)
+    def test(name: str) -> None:
+        run, options = table[name]
+        both(run, **options)
+
+    return script, test
 
 
 class Told(Twin):

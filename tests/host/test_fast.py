@@ -1,6 +1,6 @@
 """Fast is plain, octet by octet and counter by counter: whatever comes, and whatever changes.
 
-Each entry of `SCRIPTS` happens to two hosts, of which one takes fast paths (`stack/host/fast`).
+Each script happens to two hosts, of which one takes fast paths (`stack/host/fast`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-
-import pytest
 
 import stack.host.fast
 from stack.tcp.seq import MASK
@@ -28,7 +26,6 @@ from tests.host.fast_and_plain import (
     Piece,
     Script,
     Twin,
-    both,
     by_another_link,
     changed,
     datagram,
@@ -39,13 +36,7 @@ from tests.host.fast_and_plain import (
     scripts,
 )
 
-SCRIPTS, script = scripts()
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_fast_is_plain(name: str) -> None:
-    run, options = SCRIPTS[name]
-    both(run, **options)
+script, test_fast_is_plain = scripts()
 
 
 # --- segments
@@ -85,10 +76,7 @@ def amid(odd: Piece, verified: bool) -> Script:
 
 for what, odd_piece in ODD.items():
     for known in (False, True):
-        SCRIPTS[f"a segment amid others: {what}, {'verified' if known else 'not verified'}"] = (
-            amid(odd_piece, known),
-            {},
-        )
+        script(f"a segment amid others: {what}, {'verified' if known else 'not verified'}")(amid(odd_piece, known))
 
 
 def in_a_row(length: int, verified: tuple[bool, ...]) -> Script:
@@ -99,10 +87,10 @@ for stamped in (True, False):
     for verified in ((False,), (True,), (False, False, True), (True, False)):
         for length in (MSS, MSS - 1, 1200, 500):
             options = {"stamped": stamped}
-            SCRIPTS[f"in a row: {length} octets, {verified}, stamped {stamped}"] = in_a_row(length, verified), options
+            script(f"in a row: {length} octets, {verified}, stamped {stamped}", **options)(in_a_row(length, verified))
 
 for before in (0, 1, 3 * MSS, 3 * MSS + 1, 3 * MSS - 1):
-    SCRIPTS[f"{before} octets before sequence numbers wrap around"] = in_a_row(MSS, (False,)), {"iss": MASK - before}
+    script(f"{before} octets before sequence numbers wrap around", iss=MASK - before)(in_a_row(MSS, (False,)))
 
 
 @script("super-frames")
@@ -135,9 +123,9 @@ def one_octet_verified(at: int) -> Script:
 
 random = Random(5)
 for at in [*range(66), *(random.randrange(66, 66 + MSS) for _ in range(10))]:
-    SCRIPTS[f"a segment with another octet {at}"] = one_octet(at, random.randrange(1, 256)), {}
+    script(f"a segment with another octet {at}")(one_octet(at, random.randrange(1, 256)))
 for at in range(66):
-    SCRIPTS[f"a verified segment with another octet {at}"] = one_octet_verified(at), {}
+    script(f"a verified segment with another octet {at}")(one_octet_verified(at))
 
 
 def off_by(frame: bytes, much: int) -> bytes:
@@ -231,7 +219,7 @@ def segments_around(change: Script) -> Script:
 
 
 for what, change in TCP_CHANGES.items():
-    SCRIPTS[f"segments, and meanwhile: {what}"] = segments_around(change), {}
+    script(f"segments, and meanwhile: {what}")(segments_around(change))
 
 
 @script("a fragment with the Identification of a segment that follows")
@@ -292,7 +280,7 @@ def udp_around(change: Script) -> Script:
 
 
 for what, change in UDP_CHANGES.items():
-    SCRIPTS[f"datagrams, and meanwhile: {what}"] = udp_around(change), {}
+    script(f"datagrams, and meanwhile: {what}")(udp_around(change))
 
 
 @script("a datagram with each octet changed, with each length, with padding")
@@ -384,7 +372,7 @@ def pings_around(change: Script) -> Script:
 
 
 for what, change in ECHO_CHANGES.items():
-    SCRIPTS[f"Echo Requests, and meanwhile: {what}"] = pings_around(change), {}
+    script(f"Echo Requests, and meanwhile: {what}")(pings_around(change))
 
 
 @script("an Echo Request with each octet changed, with each length, with padding")

@@ -34,13 +34,7 @@ from tests.host.fast_and_plain import (
 )
 from tests.tcp.world import config
 
-SCRIPTS, script = scripts()
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_fast_is_plain(name: str) -> None:
-    run, options = SCRIPTS[name]
-    both(run, **options)
+script, test_fast_is_plain = scripts()
 
 
 # --- opening
@@ -58,7 +52,7 @@ def syn_around(change: Script) -> Script:
 
 
 for what, change in TCP_CHANGES.items():
-    SCRIPTS[f"a SYN, and before it: {what}"] = syn_around(change), {}
+    script(f"a SYN, and before it: {what}")(syn_around(change))
 
 
 @script("a SYN with each octet changed, and with padding")
